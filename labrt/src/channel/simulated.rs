@@ -1,0 +1,273 @@
+//! Channels of a simulated world.
+//!
+//! Receivers wait on the channel's first key and senders on its second. A channel without capacity
+//! has room for as many messages as receivers wait at this moment: a send into it is a hand-over.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use crate::context::{self, Clock};
+use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
+use crate::time::Until;
+
+pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
+    let queue = Queue { messages: VecDeque::new(), senders: 1, receivers: 1, waiting_receivers: 0 };
+    let shared = Arc::new(Shared { queue: Mutex::new(queue), capacity });
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+struct Shared<T> {
+    queue: Mutex<Queue<T>>,
+    capacity: Option<usize>,
+}
+
+struct Queue<T> {
+    messages: VecDeque<T>,
+    senders: usize,
+    receivers: usize,
+    waiting_receivers: usize,
+}
+
+pub(super) struct Sender<T>(Arc<Shared<T>>);
+pub(super) struct Receiver<T>(Arc<Shared<T>>);
+
+impl<T> Shared<T> {
+    fn receivers_key(&self) -> Key {
+        Key::of(&self.queue)
+    }
+
+    fn senders_key(&self) -> Key {
+        Key::second_of(&self.queue)
+    }
+
+    fn waiting(what: &'static str, at: At) -> Waiting {
+        Waiting { what, type_name: std::any::type_name::<T>(), at }
+    }
+
+    fn notify(&self, key: Key) {
+        context::with(|clock| {
+            if let Clock::Simulated(kernel) = clock {
+                kernel.notify_one(key);
+            }
+        });
+    }
+
+    /// A side of the channel is gone: whoever waits for it must look.
+    fn notify_all(&self, key: Key) {
+        context::with(|clock| {
+            if let Clock::Simulated(kernel) = clock {
+                kernel.notify_all(key);
+            }
+        });
+    }
+
+    fn push(&self, message: T) -> Result<(), TrySendError<T>> {
+        let mut queue = self.queue.lock();
+        if queue.receivers == 0 {
+            drop(queue);
+            return Err(TrySendError::Disconnected(message));
+        }
+        let room = match self.capacity {
+            None => usize::MAX,
+            Some(0) => queue.waiting_receivers,
+            Some(capacity) => capacity,
+        };
+        if queue.messages.len() >= room {
+            drop(queue);
+            return Err(TrySendError::Full(message));
+        }
+        queue.messages.push_back(message);
+        drop(queue);
+        self.notify(self.receivers_key());
+        Ok(())
+    }
+
+    fn pop(&self) -> Result<T, TryRecvError> {
+        let mut queue = self.queue.lock();
+        let Some(message) = queue.messages.pop_front() else {
+            return Err(match queue.senders {
+                0 => TryRecvError::Disconnected,
+                _ => TryRecvError::Empty,
+            });
+        };
+        drop(queue);
+        if self.capacity.is_some() {
+            self.notify(self.senders_key());
+        }
+        Ok(message)
+    }
+}
+
+/// Counts a step on the simulated clock.
+fn step(op: Op, at: At) {
+    context::with(|clock| {
+        if let Clock::Simulated(kernel) = clock {
+            kernel.step(op, at);
+        }
+    });
+}
+
+/// The kernel to block in.
+///
+/// # Panics
+/// Outside a simulated world.
+fn in_world<R>(at: At, what: &str, f: impl FnOnce(&Kernel) -> R) -> R {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => f(kernel),
+        Clock::Real => panic!(
+            "{what} at {at} would block outside the simulated world that the channel was made in"
+        ),
+    })
+}
+
+impl<T> Sender<T> {
+    pub(super) fn try_send(&self, message: T, at: At) -> Result<(), TrySendError<T>> {
+        step(Op::Send, at);
+        self.0.push(message)
+    }
+
+    pub(super) fn send(&self, message: T, until: Until, at: At) -> Result<(), SendTimeoutError<T>> {
+        step(Op::Send, at);
+        let message = match self.0.push(message) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(message)) => {
+                return Err(SendTimeoutError::Disconnected(message));
+            }
+            Err(TrySendError::Full(message)) => message,
+        };
+        in_world(at, "a send", |kernel| self.wait_for_room(kernel, message, until, at))
+    }
+
+    fn wait_for_room(
+        &self,
+        kernel: &Kernel,
+        mut message: T,
+        until: Until,
+        at: At,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let deadline = until.simulated(kernel.now());
+        let waiting = Shared::<T>::waiting("room in a channel", at);
+        loop {
+            let woken = kernel.wait(self.0.senders_key(), waiting, deadline);
+            message = match self.0.push(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(message)) => {
+                    return Err(SendTimeoutError::Disconnected(message));
+                }
+                Err(TrySendError::Full(message)) => message,
+            };
+            if woken == Woken::TimedOut {
+                return Err(SendTimeoutError::Timeout(message));
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.queue.lock().messages.len()
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn try_recv(&self, at: At) -> Result<T, TryRecvError> {
+        step(Op::Receive, at);
+        self.0.pop()
+    }
+
+    pub(super) fn recv(&self, until: Until, at: At) -> Result<T, RecvTimeoutError> {
+        step(Op::Receive, at);
+        match self.0.pop() {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {
+                in_world(at, "a receive", |kernel| self.wait_for_message(kernel, until, at))
+            }
+        }
+    }
+
+    fn wait_for_message(
+        &self,
+        kernel: &Kernel,
+        until: Until,
+        at: At,
+    ) -> Result<T, RecvTimeoutError> {
+        let deadline = until.simulated(kernel.now());
+        let waiting = Shared::<T>::waiting("a message from a channel", at);
+        let _waiting = WaitingReceiver::new(&self.0);
+        loop {
+            if self.0.capacity == Some(0) {
+                self.0.notify(self.0.senders_key());
+            }
+            let woken = kernel.wait(self.0.receivers_key(), waiting, deadline);
+            match self.0.pop() {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) if woken == Woken::TimedOut => {
+                    return Err(RecvTimeoutError::Timeout);
+                }
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.queue.lock().messages.len()
+    }
+}
+
+/// Counts a receiver as waiting, however its wait ends.
+struct WaitingReceiver<'a, T>(&'a Shared<T>);
+
+impl<'a, T> WaitingReceiver<'a, T> {
+    fn new(shared: &'a Shared<T>) -> WaitingReceiver<'a, T> {
+        shared.queue.lock().waiting_receivers += 1;
+        WaitingReceiver(shared)
+    }
+}
+
+impl<T> Drop for WaitingReceiver<'_, T> {
+    fn drop(&mut self) {
+        self.0.queue.lock().waiting_receivers -= 1;
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        self.0.queue.lock().senders += 1;
+        Sender(self.0.clone())
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Receiver<T> {
+        self.0.queue.lock().receivers += 1;
+        Receiver(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock();
+        queue.senders -= 1;
+        if queue.senders == 0 {
+            drop(queue);
+            self.0.notify_all(self.0.receivers_key());
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock();
+        queue.receivers -= 1;
+        if queue.receivers == 0 {
+            // Nobody can receive them any more; their destructors run outside the lock.
+            let left = std::mem::take(&mut queue.messages);
+            drop(queue);
+            drop(left);
+            self.0.notify_all(self.0.senders_key());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which clock the calling code is on, and which world and node it belongs to.
+
+use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
+
+use crate::killed;
+use crate::node::Node;
+use crate::sim::kernel::Kernel;
+use crate::world::WorldShared;
+
+thread_local! {
+    /// The kernel of the simulated world this thread belongs to; set once, when the thread starts.
+    static KERNEL: OnceCell<Arc<Kernel>> = const { OnceCell::new() };
+    /// What a thread on the real clock belongs to.
+    static MEMBER: RefCell<Member> = const { RefCell::new(Member { world: None, node: None }) };
+}
+
+/// What a thread on the real clock belongs to.
+#[derive(Clone, Default)]
+pub(crate) struct Member {
+    pub(crate) world: Option<Arc<WorldShared>>,
+    pub(crate) node: Option<Node>,
+}
+
+impl Member {
+    fn must_end(&self) -> bool {
+        self.world.as_ref().is_some_and(|world| world.is_ending())
+            || self.node.as_ref().is_some_and(Node::is_killed)
+    }
+}
+
+/// The clock the calling code is on.
+pub(crate) enum Clock<'a> {
+    Simulated(&'a Kernel),
+    Real,
+}
+
+/// Calls `f` with the clock the caller is on.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(Clock<'_>) -> R) -> R {
+    let mut f = Some(f);
+    let mut call = |clock: Clock<'_>| (f.take().expect("called once"))(clock);
+    // A thread that is being torn down has lost its variables: it is on the real clock.
+    KERNEL
+        .try_with(|kernel| match kernel.get() {
+            Some(kernel) => call(Clock::Simulated(kernel)),
+            None => call(Clock::Real),
+        })
+        .unwrap_or_else(|_| call(Clock::Real))
+}
+
+/// Makes the calling thread part of a simulated world, for good.
+pub(crate) fn set_kernel(kernel: &Arc<Kernel>) {
+    KERNEL.with(|cell| {
+        let fresh = cell.set(kernel.clone()).is_ok();
+        assert!(fresh, "a thread belongs to one simulated world for its whole life");
+    });
+}
+
+/// The world the caller belongs to.
+pub(crate) fn world() -> Option<Arc<WorldShared>> {
+    with(|clock| match clock {
+        Clock::Simulated(kernel) => Some(kernel.shared.clone()),
+        Clock::Real => member().world,
+    })
+}
+
+/// What the calling thread belongs to (real clock).
+pub(crate) fn member() -> Member {
+    MEMBER.try_with(|member| member.borrow().clone()).unwrap_or_default()
+}
+
+/// Changes what the calling thread belongs to (real clock); returns what it was.
+pub(crate) fn set_member(member: Member) -> Member {
+    MEMBER.with(|cell| cell.replace(member))
+}
+
+/// Ends the calling thread if it has been killed (real clock).
+///
+/// A thread that is unwinding already is left alone, so that its destructors run to their end.
+#[inline]
+pub(crate) fn checkpoint() {
+    if must_end() && !std::thread::panicking() {
+        killed::raise();
+    }
+}
+
+fn must_end() -> bool {
+    MEMBER.try_with(|member| member.borrow().must_end()).unwrap_or(false)
+}
+
+/// True if the calling thread can be killed, and so must not block without looking up.
+#[inline]
+pub(crate) fn can_be_killed() -> bool {
+    MEMBER
+        .try_with(|member| {
+            let member = member.borrow();
+            member.world.is_some() || member.node.is_some()
+        })
+        .unwrap_or(false)
+}
+
+/// How long a thread that can be killed blocks before it looks whether it has been (real clock).
+pub(crate) const SLICE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Blocks by calling `attempt` with one deadline after the other until it gives a result or
+/// `deadline` has passed (real clock). A thread that has been killed ends in between.
+pub(crate) fn in_slices<R>(
+    deadline: Option<std::time::Instant>,
+    mut attempt: impl FnMut(std::time::Instant) -> Option<R>,
+) -> Option<R> {
+    loop {
+        checkpoint();
+        let slice = std::time::Instant::now() + SLICE;
+        let last = deadline.filter(|deadline| *deadline <= slice);
+        if let Some(result) = attempt(last.unwrap_or(slice)) {
+            return Some(result);
+        }
+        if last.is_some() {
+            checkpoint();
+            return None;
+        }
+    }
+}

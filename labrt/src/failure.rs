@@ -1,0 +1,80 @@
+//! Why a run failed, in words somebody can act on.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a run of a world failed.
+///
+/// Its [`Display`](fmt::Display) form is what to show a user: the first line says what happened to
+/// which task at what time, the rest holds details, and the last line names the seed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// The seed of the run; `None` on the real clock.
+    pub seed: Option<u64>,
+    /// When it happened, since the world began.
+    pub time: Duration,
+    /// The task it happened to, if it happened to one.
+    pub task: Option<String>,
+    /// What happened: for a panic, its own words.
+    pub message: String,
+    /// Where in the source, as `file:line:column`.
+    pub location: Option<String>,
+    /// Further lines: every task and what it waits for.
+    pub details: Vec<String>,
+}
+
+/// The kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// A task panicked.
+    Panic,
+    /// No task can run and no timer is set.
+    Deadlock,
+    /// A task makes calls for ever without letting simulated time pass.
+    Spinning,
+    /// The world makes no step on the wall clock: a task blocks or computes outside labrt.
+    Stuck,
+    /// The world ran for longer than its limit.
+    TimeLimit,
+    /// The main function has returned, but the destructors of the tasks left do not come to an end.
+    Teardown,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FailureKind::Panic => "panic",
+            FailureKind::Deadlock => "deadlock",
+            FailureKind::Spinning => "spinning",
+            FailureKind::Stuck => "stuck",
+            FailureKind::TimeLimit => "time limit",
+            FailureKind::Teardown => "stuck at the end",
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:.3} s", self.kind, self.time.as_secs_f64())?;
+        if let Some(task) = &self.task {
+            write!(f, " in {task}")?;
+        }
+        if let Some(location) = &self.location {
+            write!(f, ", {location}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        for line in &self.details {
+            write!(f, "\n    {line}")?;
+        }
+        if let Some(seed) = self.seed {
+            write!(f, "\n    seed {seed}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}

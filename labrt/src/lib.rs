@@ -1,0 +1,85 @@
+//! Threads, locks, channels, time and randomness, on a real or a simulated clock.
+//!
+//! Code written against this crate looks like code written against std, parking_lot and crossbeam,
+//! whose names and shapes it keeps, and runs in two ways without a change:
+//!
+//! - on the **real clock**, where each call goes to the real thing: OS threads, parking_lot's
+//!   locks, crossbeam's channels, wall time;
+//! - on the **simulated clock**, inside [`simulate`], where all tasks of one *world* run one at a
+//!   time under a seeded scheduler. Time stands still while anything can run, and jumps to the next
+//!   timer when nothing can. A run is a pure function of its seed.
+//!
+//! ```
+//! use std::time::Duration;
+//! use labrt::{channel, thread, time::Instant};
+//!
+//! fn work() -> u32 {
+//!     let (sender, receiver) = channel::unbounded();
+//!     thread::spawn(move || {
+//!         thread::sleep(Duration::from_secs(3600));
+//!         sender.send(42)
+//!     });
+//!     let start = Instant::now();
+//!     let answer = receiver.recv().expect("the sender lives until it has sent");
+//!     assert!(start.elapsed() >= Duration::from_secs(3600));
+//!     answer
+//! }
+//!
+//! // An hour passes in microseconds; seed 7 gives this very run for ever.
+//! let outcome = labrt::simulate(7, work).expect("nothing can fail here");
+//! assert_eq!(outcome.value, 42);
+//! assert_eq!(outcome.elapsed, Duration::from_secs(3600));
+//! ```
+//!
+//! # What runs where
+//!
+//! The clock is decided at run time by where a call is made: a task of a simulated world is
+//! simulated, everything else is real. A *world* ([`world::Builder`]) is one run of a closure with
+//! all the tasks it starts; a real world exists too, so that a test can fail, end and clean up in
+//! the same way on either clock. Worlds are independent of each other: any number may run side by
+//! side in one process.
+//!
+//! A [`Node`] is a set of tasks within a world that can be killed together: a server that crashes.
+//!
+//! # What a simulated run finds
+//!
+//! - **Races**: each lock, send, notification and atomic operation may hand the turn to another
+//!   task, as the seed decides.
+//! - **Deadlocks**: no task can run and no timer is set. The failure lists each task, what it waits
+//!   for, where, and who holds it; a cycle of locks comes first.
+//! - **Spinning**: a task that makes calls for ever without letting time pass.
+//! - **Stuck worlds**: a task that blocks in something that is not labrt's (a std mutex, a socket)
+//!   or computes for ever; noticed on the wall clock.
+//! - **Panics**, in any task: the run fails, naming task, simulated time, place and seed.
+//!
+//! # What a simulated run asks of the code in it
+//!
+//! To block, sleep, lock, measure time and draw random numbers through this crate only. Not to let
+//! addresses or the order of a `HashMap` decide anything. Tasks share the thread-local variables of
+//! the world's thread (unless [`SwitchBy::Threads`] is chosen). A task's stack is
+//! [`world::Builder::stack_size`] bytes.
+//!
+//! # What is missing
+//!
+//! A `select!` over several channels; scoped threads; fairness of any kind in simulated locks (the
+//! next owner is the seed's choice, which is the point). Memory orderings weaker than sequential
+//! consistency are not simulated: use loom for that.
+
+pub mod channel;
+mod context;
+pub mod failure;
+pub mod killed;
+pub mod node;
+pub mod rng;
+mod sim;
+pub mod sync;
+pub mod thread;
+pub mod time;
+pub mod world;
+
+pub use failure::{Failure, FailureKind};
+pub use killed::Killed;
+pub use node::Node;
+pub use sim::kernel::Op;
+pub use sim::switch::SwitchBy;
+pub use world::{Outcome, simulate};

@@ -1,0 +1,90 @@
+//! The simulated clock: the kernel, and the two ways of switching between its tasks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use parking_lot::Mutex;
+
+use crate::context;
+use crate::failure::Failure;
+use crate::killed::words_of_panic;
+use crate::world::{Outcome, Settings, Trace, WorldShared};
+use kernel::{At, EPOCH, Kernel};
+
+mod coroutine;
+pub(crate) mod kernel;
+mod op;
+pub(crate) mod panics;
+mod report;
+mod state;
+pub(crate) mod switch;
+mod threads;
+
+/// Runs a simulated world on a thread of its own; the caller watches over it.
+pub(crate) fn run_world<T: Send + 'static>(
+    settings: Settings,
+    shared: Arc<WorldShared>,
+    main: impl FnOnce() -> T + Send + 'static,
+    at: At,
+) -> Result<Outcome<T>, Box<Failure>> {
+    let kernel = Kernel::new(settings, shared);
+    let value = Arc::new(Mutex::new(None));
+    let body = {
+        let value = value.clone();
+        Box::new(move || match catch_unwind(AssertUnwindSafe(main)) {
+            Ok(result) => {
+                *value.lock() = Some(result);
+                None
+            }
+            Err(payload) => words_of_panic(&*payload),
+        })
+    };
+    let (done, ended) = bounded::<()>(1);
+    let world = kernel.clone();
+    let thread = std::thread::Builder::new().name("labrt-world".to_string()).spawn(move || {
+        context::set_kernel(&world);
+        let first = world.start(Arc::from("main"), body, at);
+        switch::run(&world, first);
+        drop(done);
+    });
+    if let Err(error) = thread {
+        panic!("cannot start a thread for a simulated world: {error}");
+    }
+    if let Some(failure) = watch(&kernel, &ended) {
+        return Err(Box::new(failure));
+    }
+    let mut state = kernel.state.lock();
+    if let Some(failure) = state.failure.take() {
+        return Err(Box::new(failure));
+    }
+    let trace = Trace {
+        hash: state.hash,
+        steps: state.steps,
+        switches: state.switches,
+        events: state.events.take().unwrap_or_default(),
+    };
+    let elapsed = state.now - EPOCH;
+    drop(state);
+    let value = value.lock().take().expect("a world that has not failed has run its main task");
+    Ok(Outcome { value, elapsed, trace: Some(trace) })
+}
+
+/// Waits for the end of the world; gives up on one that makes no step.
+fn watch(kernel: &Kernel, ended: &Receiver<()>) -> Option<Failure> {
+    let limit = kernel.settings.stuck_after;
+    let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
+    let mut seen = 0;
+    let mut since = Instant::now();
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
+        let steps = kernel.progress.load(Ordering::Relaxed);
+        if steps != seen {
+            (seen, since) = (steps, Instant::now());
+        } else if since.elapsed() >= limit {
+            return Some(kernel.fail_stuck());
+        }
+    }
+    None
+}

@@ -1,0 +1,344 @@
+//! The state of a simulated world: its tasks, who can run, who waits, and the timers.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use rustc_hash::FxHashMap;
+
+use super::op::Op;
+use crate::failure::Failure;
+use crate::node::Node;
+use crate::world::{Event, Settings};
+
+/// Simulated time when a world begins. Far from zero, so that `Instant::now() - d` works for every
+/// reasonable `d`, as it does on the real clock.
+pub(crate) const EPOCH: Duration = Duration::from_secs(1_000_000);
+
+/// How much simulated time the destructors of an ending world may take.
+const TEARDOWN_LIMIT: Duration = Duration::from_secs(600);
+
+/// A place in source code, for reports.
+pub(crate) type At = &'static Location<'static>;
+
+/// What a task runs. Panics are caught inside; the result is the words of one, if there was one.
+pub(crate) type Body = Box<dyn FnOnce() -> Option<String> + Send>;
+
+/// What a task can wait on. Addresses serve to find a waiter, never to order anything.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// An object in memory (it cannot move while somebody waits on it).
+    Object(usize),
+    /// The second queue of an object that has two (a channel's senders).
+    Second(usize),
+    /// The end of the task with this serial number.
+    Exit(u64),
+}
+
+impl Key {
+    pub(crate) fn of<T: ?Sized>(object: &T) -> Key {
+        Key::Object(std::ptr::from_ref(object).cast::<()>() as usize)
+    }
+
+    pub(crate) fn second_of<T: ?Sized>(object: &T) -> Key {
+        Key::Second(std::ptr::from_ref(object).cast::<()>() as usize)
+    }
+}
+
+/// What a blocked task waits for, in words, for the deadlock report.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiting {
+    pub(crate) what: &'static str,
+    /// The type of what is locked or sent; empty if there is none.
+    pub(crate) type_name: &'static str,
+    pub(crate) at: At,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)?;
+        if self.type_name.is_empty() { Ok(()) } else { write!(f, " of {}", self.type_name) }
+    }
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Notified,
+    TimedOut,
+}
+
+pub(crate) enum Status {
+    /// Has the turn, or waits for it.
+    Ready,
+    Blocked {
+        key: Option<Key>,
+        waiting: Waiting,
+    },
+}
+
+/// A lock some task holds.
+pub(crate) struct Held {
+    pub(crate) key: Key,
+    pub(crate) at: At,
+}
+
+pub(crate) struct Task {
+    pub(crate) serial: u64,
+    pub(crate) name: Arc<str>,
+    pub(crate) node: Option<Node>,
+    pub(crate) status: Status,
+    pub(crate) held: Vec<Held>,
+    /// Where it last called into this crate.
+    pub(crate) last: At,
+    pub(super) body: Option<Body>,
+    pub(super) woken: Woken,
+    /// Its current timer; entries of the heap with another number are void.
+    pub(super) timer: u64,
+    /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
+    /// lock, wait and sleep like any other code.
+    pub(super) unwinding: bool,
+    /// Where its panic began, noted by the panic hook.
+    pub(crate) panicked_at: Option<String>,
+}
+
+/// A timer of the heap: at `at`, wake the task in `slot`, if `id` is still its timer.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    at: Duration,
+    id: u64,
+    slot: usize,
+}
+
+pub(crate) struct State {
+    pub(crate) now: Duration,
+    pub(crate) steps: u64,
+    pub(crate) switches: u64,
+    pub(crate) hash: u64,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) tasks: Vec<Option<Task>>,
+    pub(crate) current: usize,
+    pub(crate) events: Option<Vec<Event>>,
+    pub(super) free: Vec<usize>,
+    pub(super) runnable: Vec<usize>,
+    pub(super) timers: BinaryHeap<Reverse<Timer>>,
+    pub(super) waiters: FxHashMap<Key, VecDeque<usize>>,
+    pub(super) scheduler: Xoshiro256PlusPlus,
+    /// Steps until the next forced switch point.
+    pub(super) until_switch: u32,
+    /// Steps since time last advanced.
+    pub(super) steps_here: u64,
+    pub(super) next_serial: u64,
+    pub(super) next_timer: u64,
+    pub(super) live: usize,
+    /// The world fails when time passes this; an ending one is abandoned.
+    pub(super) deadline: Duration,
+    /// Main has returned or the run has failed: every task is to end.
+    pub(super) ending: bool,
+    /// Even the destructors got stuck: what is left is leaked.
+    pub(super) abandoned: bool,
+}
+
+impl State {
+    pub(super) fn new(seed: u64, scheduler_seed: u64, settings: &Settings) -> State {
+        let mut scheduler = Xoshiro256PlusPlus::seed_from_u64(scheduler_seed);
+        let until_switch = draw_gap(&mut scheduler, settings.switch_every);
+        State {
+            now: EPOCH,
+            steps: 0,
+            switches: 0,
+            hash: seed,
+            failure: None,
+            tasks: Vec::new(),
+            current: usize::MAX,
+            events: settings.record_events.then(Vec::new),
+            free: Vec::new(),
+            runnable: Vec::new(),
+            timers: BinaryHeap::new(),
+            waiters: FxHashMap::default(),
+            scheduler,
+            until_switch,
+            steps_here: 0,
+            next_serial: 0,
+            next_timer: 0,
+            live: 0,
+            deadline: EPOCH.saturating_add(settings.time_limit),
+            ending: false,
+            abandoned: false,
+        }
+    }
+
+    pub(crate) fn running(&mut self) -> &mut Task {
+        self.tasks[self.current].as_mut().expect("the running task exists")
+    }
+
+    pub(super) fn running_node(&self) -> Option<Node> {
+        self.tasks.get(self.current).and_then(Option::as_ref).and_then(|task| task.node.clone())
+    }
+
+    /// True if the running task has been killed and is not on its way out already.
+    pub(super) fn must_end(&mut self) -> bool {
+        let ending = self.ending;
+        let task = self.running();
+        if task.unwinding && !std::thread::panicking() {
+            task.unwinding = false; // the user's own catch_unwind stopped it
+        }
+        !task.unwinding && (ending || task.node.as_ref().is_some_and(Node::is_killed))
+    }
+
+    pub(super) fn add_task(
+        &mut self,
+        name: Arc<str>,
+        node: Option<Node>,
+        body: Body,
+        at: At,
+    ) -> usize {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let task = Task {
+            serial,
+            name,
+            node,
+            status: Status::Ready,
+            held: Vec::new(),
+            last: at,
+            body: Some(body),
+            woken: Woken::Notified,
+            timer: 0,
+            unwinding: false,
+            panicked_at: None,
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(None);
+            self.tasks.len() - 1
+        });
+        self.tasks[slot] = Some(task);
+        self.live += 1;
+        self.runnable.push(slot);
+        slot
+    }
+
+    pub(super) fn set_timer(&mut self, slot: usize, at: Duration) {
+        self.next_timer += 1;
+        let id = self.next_timer;
+        self.tasks[slot].as_mut().expect("a waiting task exists").timer = id;
+        self.timers.push(Reverse(Timer { at, id, slot }));
+    }
+
+    /// Advances time to the next timer that still counts and wakes every task due at that moment.
+    pub(super) fn fire_next_timers(&mut self) -> bool {
+        let mut fired = false;
+        while let Some(Reverse(timer)) = self.timers.peek() {
+            let counts = self.tasks[timer.slot].as_ref().is_some_and(|task| task.timer == timer.id);
+            if counts && fired && timer.at > self.now {
+                break;
+            }
+            let Some(Reverse(timer)) = self.timers.pop() else { break };
+            if !counts {
+                continue;
+            }
+            if timer.at > self.now {
+                self.now = timer.at;
+                self.steps_here = 0;
+            }
+            self.make_ready(timer.slot, Woken::TimedOut);
+            fired = true;
+        }
+        fired
+    }
+
+    /// Makes a blocked task runnable; it leaves the queue it waits in.
+    pub(super) fn make_ready(&mut self, slot: usize, woken: Woken) {
+        let task = self.tasks[slot].as_mut().expect("a waiting task exists");
+        let status = std::mem::replace(&mut task.status, Status::Ready);
+        let Status::Blocked { key, .. } = status else { return };
+        task.timer = 0;
+        task.woken = woken;
+        self.runnable.push(slot);
+        // A notified task has been taken out of its queue already.
+        if let (Woken::TimedOut, Some(key)) = (woken, key) {
+            self.leave_queue(key, slot);
+        }
+    }
+
+    pub(super) fn leave_queue(&mut self, key: Key, slot: usize) {
+        if let Some(queue) = self.waiters.get_mut(&key) {
+            queue.retain(|&waiter| waiter != slot);
+            if queue.is_empty() {
+                self.waiters.remove(&key);
+            }
+        }
+    }
+
+    pub(super) fn notify_one(&mut self, key: Key) -> bool {
+        let Some(queue) = self.waiters.get_mut(&key) else { return false };
+        let place = draw_below(&mut self.scheduler, queue.len());
+        let slot = queue.swap_remove_back(place).expect("a queue in the table has a waiter");
+        if queue.is_empty() {
+            self.waiters.remove(&key);
+        }
+        self.make_ready(slot, Woken::Notified);
+        true
+    }
+
+    pub(super) fn notify_all(&mut self, key: Key) -> usize {
+        let Some(queue) = self.waiters.remove(&key) else { return 0 };
+        for &slot in &queue {
+            self.make_ready(slot, Woken::Notified);
+        }
+        queue.len()
+    }
+
+    /// Wakes a task, whatever it waits for, because it is to end.
+    pub(super) fn interrupt(&mut self, slot: usize) {
+        self.make_ready(slot, Woken::TimedOut);
+    }
+
+    /// From here on every task ends at its next step.
+    pub(super) fn begin_ending(&mut self) {
+        if self.ending {
+            return;
+        }
+        self.ending = true;
+        self.steps_here = 0;
+        self.deadline = self.now.saturating_add(TEARDOWN_LIMIT);
+        for slot in 0..self.tasks.len() {
+            if self.tasks[slot].is_some() {
+                self.interrupt(slot);
+            }
+        }
+    }
+
+    pub(super) fn mix(&mut self, serial: u64, op: Op) {
+        let time = u64::try_from(self.now.as_nanos()).unwrap_or(u64::MAX);
+        for word in [time, serial, op.code()] {
+            self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+        if let Some(events) = &mut self.events {
+            events.push(Event { time: self.now - EPOCH, task: serial, op });
+        }
+    }
+}
+
+/// How many steps pass before the next forced switch point: geometric with mean `every`.
+pub(super) fn draw_gap(rng: &mut Xoshiro256PlusPlus, every: u32) -> u32 {
+    if every == 0 {
+        return u32::MAX;
+    }
+    let uniform = ((rng.next_u64() >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+    let keep = 1.0 - 1.0 / f64::from(every);
+    (uniform.ln() / keep.ln()) as u32
+}
+
+pub(super) fn draw_below(rng: &mut Xoshiro256PlusPlus, bound: usize) -> usize {
+    if bound == 1 {
+        return 0;
+    }
+    // A multiply-shift draw: its bias is below 2^-40 for any number of tasks that fits in memory.
+    ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
+}

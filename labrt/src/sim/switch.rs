@@ -1,0 +1,76 @@
+//! The seam between the kernel, which decides who runs, and the means of switching to it.
+//!
+//! Both means run the same schedule: a seed gives the same trace hash on either (a test compares).
+//! Coroutines are the default, being some fifty times cheaper to switch (`docs/performance.md`).
+//! Threads are there for debuggers, for code that needs its own thread-local variables per task,
+//! and for platforms without coroutines.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::kernel::Kernel;
+use super::{coroutine, threads};
+
+/// How a simulated world switches between its tasks. The schedule does not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SwitchBy {
+    /// Stackful coroutines on one OS thread: a switch costs nanoseconds. Tasks share the thread's
+    /// thread-local variables.
+    #[default]
+    Coroutines,
+    /// One OS thread per task, of which one at a time runs: a switch costs microseconds, and a
+    /// debugger shows each task as a thread.
+    Threads,
+}
+
+/// A world's means of switching.
+pub(crate) enum Switch {
+    Coroutines,
+    Threads(threads::Baton),
+}
+
+impl Switch {
+    pub(crate) fn new(by: SwitchBy) -> Switch {
+        match by {
+            SwitchBy::Coroutines => Switch::Coroutines,
+            SwitchBy::Threads => Switch::Threads(threads::Baton::default()),
+        }
+    }
+
+    /// The task in `slot` may get the turn from now on.
+    pub(crate) fn prepare(&self, kernel: &Kernel, slot: usize) {
+        if let Switch::Threads(baton) = self {
+            baton.prepare(kernel, slot);
+        }
+    }
+
+    /// Hands the turn from task `me` to task `next` (or back to [`run`] if the world is over) and
+    /// returns when `me` has it again.
+    pub(crate) fn to(&self, me: usize, next: Option<usize>) {
+        match self {
+            Switch::Coroutines => coroutine::suspend(next),
+            Switch::Threads(baton) => baton.pass(me, next),
+        }
+    }
+}
+
+/// Runs a world from its first task to its end, on the calling thread.
+pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
+    match &kernel.switch {
+        Switch::Coroutines => coroutine::run(kernel, first),
+        Switch::Threads(baton) => baton.run(first),
+    }
+}
+
+/// Runs the task in `slot`, which has the turn, and returns who has it next.
+pub(crate) fn run_task(kernel: &Kernel, slot: usize) -> Option<usize> {
+    let body = kernel.take_body(slot);
+    let panic = if kernel.ended_before_start() {
+        // Its captured values are destroyed as in any killed task: they may be ended in turn.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        None
+    } else {
+        body()
+    };
+    kernel.exit(panic)
+}

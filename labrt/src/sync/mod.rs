@@ -1,0 +1,110 @@
+//! Locks, condition variables and atomics, in parking_lot's shapes.
+//!
+//! Each can be made on either clock, in a `static` too, and belongs to whoever uses it. On the
+//! simulated clock taking a lock, notifying and every atomic operation may hand the turn to another
+//! task; a guard may be held while its task sleeps, waits or calls. Nothing here is poisoned: a
+//! panic in a world fails its run.
+
+mod atomics;
+mod condvar;
+mod mutex;
+mod rwlock;
+
+/// Atomic integers and flags, as in [`std::sync::atomic`], each operation a possible switch point.
+pub mod atomic {
+    pub use super::atomics::*;
+    pub use std::sync::atomic::Ordering;
+}
+
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub use mutex::{Mutex, MutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use std::sync::{Arc, OnceLock, Weak};
+
+use std::time::Duration;
+
+use crate::context::{self, Clock};
+use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
+use crate::time::Until;
+
+/// Takes a lock on either clock, by trying.
+///
+/// `attempt` gets the lock if it is free; `attempt_until` waits for it on the real clock.
+fn acquire<G>(
+    key: Key,
+    op: Op,
+    waiting: Waiting,
+    until: Until,
+    attempt: impl Fn() -> Option<G>,
+    attempt_until: impl Fn(std::time::Instant) -> Option<G>,
+) -> Option<(G, Option<Key>)> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => {
+            kernel.step(op, waiting.at);
+            let deadline = until.simulated(kernel.now());
+            let guard = loop {
+                if let Some(guard) = attempt() {
+                    break guard;
+                }
+                if kernel.wait(key, waiting, deadline) == Woken::TimedOut {
+                    break attempt()?;
+                }
+            };
+            kernel.acquired(key, waiting.at);
+            Some((guard, Some(key)))
+        }
+        Clock::Real => {
+            context::checkpoint();
+            let guard = match attempt() {
+                Some(guard) => guard,
+                None => context::in_slices(until.real(), attempt_until)?,
+            };
+            Some((guard, None))
+        }
+    })
+}
+
+/// Takes a lock if it is free.
+fn try_acquire<G>(
+    key: Key,
+    op: Op,
+    at: At,
+    attempt: impl FnOnce() -> Option<G>,
+) -> Option<(G, Option<Key>)> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => {
+            kernel.step(op, at);
+            let guard = attempt()?;
+            kernel.acquired(key, at);
+            Some((guard, Some(key)))
+        }
+        Clock::Real => {
+            context::checkpoint();
+            Some((attempt()?, None))
+        }
+    })
+}
+
+/// A simulated lock has been released: whoever waits for it may try.
+fn release(key: Key, wake_all: bool) {
+    context::with(|clock| {
+        if let Clock::Simulated(kernel) = clock {
+            kernel.released(key, wake_all);
+        }
+    });
+}
+
+/// How long a `for` wait lasts, and until when an `until` wait does.
+fn after(duration: Duration) -> Until {
+    Until::After(duration)
+}
+
+fn with_kernel(f: impl FnOnce(&Kernel)) -> bool {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => {
+            f(kernel);
+            true
+        }
+        Clock::Real => false,
+    })
+}

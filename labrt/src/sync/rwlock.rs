@@ -1,0 +1,156 @@
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+
+use super::{acquire, release, try_acquire};
+use crate::sim::kernel::{Key, Op, Waiting};
+use crate::time::Until;
+
+/// A lock with many readers or one writer, as [`parking_lot::RwLock`].
+///
+/// On the simulated clock a waiting writer does not hold up later readers.
+#[derive(Default)]
+pub struct RwLock<T: ?Sized> {
+    inner: parking_lot::RwLock<T>,
+}
+
+impl<T> RwLock<T> {
+    /// A lock that is free.
+    pub const fn new(value: T) -> RwLock<T> {
+        RwLock { inner: parking_lot::RwLock::new(value) }
+    }
+
+    /// The value, without the lock.
+    pub fn into_inner(self) -> T {
+        self.inner.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Waits until no writer holds the lock and takes a share of it.
+    #[track_caller]
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        let waiting = self.waiting("a RwLock (to read)", Location::caller());
+        let (inner, key) = acquire(
+            self.key(),
+            Op::Read,
+            waiting,
+            Until::Never,
+            || self.inner.try_read(),
+            |deadline| self.inner.try_read_until(deadline),
+        )
+        .expect("without a deadline it gets it");
+        RwLockReadGuard { inner: Some(inner), key }
+    }
+
+    /// Takes a share of the lock if no writer holds it.
+    #[track_caller]
+    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+        let attempt = || self.inner.try_read();
+        let (inner, key) = try_acquire(self.key(), Op::Read, Location::caller(), attempt)?;
+        Some(RwLockReadGuard { inner: Some(inner), key })
+    }
+
+    /// Waits until nobody holds the lock and takes it.
+    #[track_caller]
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        let waiting = self.waiting("a RwLock (to write)", Location::caller());
+        let (inner, key) = acquire(
+            self.key(),
+            Op::Write,
+            waiting,
+            Until::Never,
+            || self.inner.try_write(),
+            |deadline| self.inner.try_write_until(deadline),
+        )
+        .expect("without a deadline it gets it");
+        RwLockWriteGuard { inner: Some(inner), key }
+    }
+
+    /// Takes the lock if nobody holds it.
+    #[track_caller]
+    pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        let attempt = || self.inner.try_write();
+        let (inner, key) = try_acquire(self.key(), Op::Write, Location::caller(), attempt)?;
+        Some(RwLockWriteGuard { inner: Some(inner), key })
+    }
+
+    /// The value; the exclusive borrow proves that nobody holds the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
+    }
+
+    fn key(&self) -> Key {
+        Key::of(&self.inner)
+    }
+
+    fn waiting(&self, what: &'static str, at: &'static Location<'static>) -> Waiting {
+        Waiting { what, type_name: std::any::type_name::<T>(), at }
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> RwLock<T> {
+        RwLock::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// Holds a share of a [`RwLock`]; dropping it gives the share back.
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct RwLockReadGuard<'a, T: ?Sized> {
+    /// `Some` until dropped.
+    inner: Option<parking_lot::RwLockReadGuard<'a, T>>,
+    key: Option<Key>,
+}
+
+/// Holds a [`RwLock`] alone; dropping it releases the lock.
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct RwLockWriteGuard<'a, T: ?Sized> {
+    /// `Some` until dropped.
+    inner: Option<parking_lot::RwLockWriteGuard<'a, T>>,
+    key: Option<Key>,
+}
+
+impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
+    fn drop(&mut self) {
+        drop(self.inner.take());
+        if let Some(key) = self.key {
+            release(key, true);
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
+    fn drop(&mut self) {
+        drop(self.inner.take());
+        if let Some(key) = self.key {
+            release(key, true);
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.inner.as_deref().expect("held until dropped")
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.inner.as_deref().expect("held until dropped")
+    }
+}
+
+impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.inner.as_deref_mut().expect("held until dropped")
+    }
+}

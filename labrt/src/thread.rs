@@ -1,0 +1,250 @@
+//! Tasks: OS threads on the real clock, turns of a seeded scheduler on the simulated one.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::context::{self, Clock, Member};
+use crate::killed::{Killed, words_of_panic};
+use crate::node::Node;
+use crate::sim::kernel::{At, Kernel, Key, Op, Waiting};
+use crate::time::{Instant, Until};
+use crate::world::WorldShared;
+
+pub use std::thread::Result;
+
+/// Starts a task. See [`Builder`] for one with a name.
+///
+/// In a world a panic of the task fails the whole run, joined or not.
+///
+/// # Panics
+/// If the operating system refuses another thread.
+#[track_caller]
+pub fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().spawn(f)
+}
+
+/// Blocks the calling task for `duration`.
+#[track_caller]
+pub fn sleep(duration: Duration) {
+    crate::time::sleep(Until::After(duration), Location::caller());
+}
+
+/// Blocks the calling task until `deadline`.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) {
+    crate::time::sleep(Until::At(deadline), Location::caller());
+}
+
+/// Lets other tasks go first. It does not let simulated time pass: a loop around this call that
+/// waits for something to happen later is reported as spinning.
+#[track_caller]
+pub fn yield_now() {
+    let at = Location::caller();
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.yield_now(at),
+        Clock::Real => {
+            context::checkpoint();
+            std::thread::yield_now();
+        }
+    });
+}
+
+/// The calling task's name: `main` for a world's first task.
+pub fn name() -> Option<Arc<str>> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => Some(kernel.running_name()),
+        Clock::Real => std::thread::current().name().map(Arc::from),
+    })
+}
+
+/// What to start a task with, as [`std::thread::Builder`].
+#[derive(Debug, Default)]
+pub struct Builder {
+    name: Option<Arc<str>>,
+    node: Option<Node>,
+}
+
+impl Builder {
+    /// A task without a name of its own: it is called after the source line that starts it.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Sets the task's name, for failure reports.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes the task part of `node`, instead of the calling task's.
+    pub fn node(mut self, node: Node) -> Builder {
+        self.node = Some(node);
+        self
+    }
+
+    /// Starts the task.
+    ///
+    /// # Panics
+    /// If the operating system refuses another thread.
+    #[track_caller]
+    pub fn spawn<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let at = Location::caller();
+        context::with(|clock| match clock {
+            Clock::Simulated(kernel) => self.spawn_simulated(kernel, f, at),
+            Clock::Real => self.spawn_real(f, at),
+        })
+    }
+
+    fn spawn_simulated<T: Send + 'static>(
+        self,
+        kernel: &Kernel,
+        f: impl FnOnce() -> T + Send + 'static,
+        at: At,
+    ) -> JoinHandle<T> {
+        kernel.step(Op::Spawn, at);
+        let packet = Packet::default();
+        let result = packet.clone();
+        let body = Box::new(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(f));
+            let words = outcome.as_ref().err().and_then(|payload| words_of_panic(&**payload));
+            *result.lock() = Some(outcome);
+            words
+        });
+        let name = self.name.unwrap_or_else(|| name_of_place(at));
+        let serial = kernel.spawn(name, self.node, body, at);
+        JoinHandle(Handle::Simulated { serial, packet })
+    }
+
+    fn spawn_real<T: Send + 'static>(
+        self,
+        f: impl FnOnce() -> T + Send + 'static,
+        at: At,
+    ) -> JoinHandle<T> {
+        context::checkpoint();
+        let mut member = context::member();
+        member.node = self.node.or(member.node);
+        let name = self.name.unwrap_or_else(|| name_of_place(at));
+        JoinHandle(Handle::Real(spawn_member(&name, member, f)))
+    }
+}
+
+/// Starts an OS thread that belongs to `member`.
+pub(crate) fn spawn_member<T: Send + 'static>(
+    name: &str,
+    member: Member,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
+    let alive = member.world.as_ref().map(WorldShared::thread_begins);
+    let body = move || {
+        let _alive = alive;
+        run_as(member, f).unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    };
+    match std::thread::Builder::new().name(name.to_string()).spawn(body) {
+        Ok(handle) => handle,
+        Err(error) => panic!("cannot start a thread for the task `{name}`: {error}"),
+    }
+}
+
+/// Runs `f` on the calling OS thread as a task that belongs to `member`; a panic fails its world.
+fn run_as<T>(member: Member, f: impl FnOnce() -> T) -> Result<T> {
+    let world = member.world.clone();
+    let _alive = world.as_ref().map(WorldShared::thread_begins);
+    context::set_member(member);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        context::checkpoint();
+        f()
+    }));
+    if let (Err(payload), Some(world)) = (&result, world)
+        && let Some(words) = words_of_panic(&**payload)
+    {
+        world.fail_by_panic(words);
+    }
+    result
+}
+
+fn name_of_place(at: At) -> Arc<str> {
+    let file = at.file().rsplit(['/', '\\']).next().unwrap_or(at.file());
+    Arc::from(format!("{file}:{}", at.line()))
+}
+
+type Packet<T> = Arc<Mutex<Option<Result<T>>>>;
+
+/// Waits for a task's end, as [`std::thread::JoinHandle`]. Dropping it lets the task go on.
+pub struct JoinHandle<T>(Handle<T>);
+
+enum Handle<T> {
+    Real(std::thread::JoinHandle<T>),
+    Simulated { serial: u64, packet: Packet<T> },
+}
+
+impl<T> JoinHandle<T> {
+    /// Waits until the task has ended and returns its result.
+    ///
+    /// # Errors
+    /// The payload of the panic that ended it: [`Killed`] if it was killed.
+    ///
+    /// # Panics
+    /// If a task of a simulated world that has not ended is joined from outside its world.
+    #[track_caller]
+    pub fn join(self) -> Result<T> {
+        let at = Location::caller();
+        match self.0 {
+            Handle::Real(handle) => {
+                if context::can_be_killed() {
+                    // std has no join with a timeout; the end is looked for ever less often.
+                    let mut pause = Duration::from_micros(20);
+                    while !handle.is_finished() {
+                        context::checkpoint();
+                        std::thread::sleep(pause);
+                        pause = (pause * 3 / 2).min(Duration::from_millis(20));
+                    }
+                }
+                handle.join()
+            }
+            Handle::Simulated { serial, packet } => {
+                context::with(|clock| match clock {
+                    Clock::Simulated(kernel) => join_simulated(kernel, serial, &packet, at),
+                    Clock::Real => {}
+                });
+                // A task that was killed before it began leaves nothing.
+                let result = packet.lock().take();
+                result.unwrap_or_else(|| Err(Box::new(Killed)))
+            }
+        }
+    }
+
+    /// True if the task has ended.
+    pub fn is_finished(&self) -> bool {
+        match &self.0 {
+            Handle::Real(handle) => handle.is_finished(),
+            Handle::Simulated { serial, packet } => {
+                packet.lock().is_some()
+                    || context::with(|clock| match clock {
+                        Clock::Simulated(kernel) => kernel.has_ended(*serial),
+                        Clock::Real => true,
+                    })
+            }
+        }
+    }
+}
+
+fn join_simulated<T>(kernel: &Kernel, serial: u64, packet: &Packet<T>, at: At) {
+    kernel.step(Op::Join, at);
+    let waiting = Waiting { what: "the end of a task", type_name: "", at };
+    while packet.lock().is_none() && !kernel.has_ended(serial) {
+        kernel.wait(Key::Exit(serial), waiting, None);
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("finished", &self.is_finished()).finish()
+    }
+}
+
+mod pool;
+pub use pool::Pool;

@@ -1,0 +1,102 @@
+//! Tasks that are cheap to start because their OS threads are used again.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use crate::context::{self, Clock, Member};
+use crate::killed::words_of_panic;
+use crate::sim::kernel::Op;
+use crate::thread::run_as;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Starts tasks on threads that are kept for the next one; there is no limit to their number.
+///
+/// For short tasks that must not wait for each other, such as the handlers of a network. A task
+/// started here belongs to no node (see [`Node::enter`](crate::Node::enter)), and to the world that
+/// the pool was made in.
+pub struct Pool {
+    name: Arc<str>,
+    member: Member,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// The workers that wait for a job (real clock).
+type Idle = Vec<Worker>;
+
+/// What reaches a worker that waits. It gets its own address back with each job, so that it can
+/// offer itself again; when the pool is dropped nobody has it, and the worker ends.
+#[derive(Clone)]
+struct Worker(Sender<(Job, Worker)>);
+
+impl Pool {
+    /// A pool whose tasks have this name.
+    pub fn new(name: impl Into<Arc<str>>) -> Pool {
+        let member = Member { world: context::world(), node: None };
+        Pool { name: name.into(), member, idle: Arc::default() }
+    }
+
+    /// Starts a task.
+    ///
+    /// # Panics
+    /// If the operating system refuses another thread.
+    #[track_caller]
+    pub fn run(&self, job: impl FnOnce() + Send + 'static) {
+        let at = Location::caller();
+        context::with(|clock| match clock {
+            Clock::Simulated(kernel) => {
+                kernel.step(Op::Spawn, at);
+                let body = Box::new(move || {
+                    let outcome = catch_unwind(AssertUnwindSafe(job));
+                    outcome.err().and_then(|payload| words_of_panic(&*payload))
+                });
+                kernel.spawn_outside_nodes(self.name.clone(), body, at);
+            }
+            Clock::Real => self.run_real(Box::new(job)),
+        });
+    }
+
+    fn run_real(&self, mut job: Job) {
+        loop {
+            let Some(worker) = self.idle.lock().pop() else { break };
+            match worker.0.send((job, worker.clone())) {
+                Ok(()) => return,
+                // It has ended with its world.
+                Err(refused) => job = refused.0.0,
+            }
+        }
+        let (sender, jobs) = bounded(1);
+        let member = self.member.clone();
+        let idle = Arc::downgrade(&self.idle);
+        let worker = move || work(&member, (job, Worker(sender)), &jobs, &idle);
+        let spawned = std::thread::Builder::new().name(self.name.to_string()).spawn(worker);
+        if let Err(error) = spawned {
+            panic!("cannot start a thread for the pool `{}`: {error}", self.name);
+        }
+    }
+}
+
+/// A worker does one job after the other until its pool is dropped or its world ends.
+fn work(
+    member: &Member,
+    first: (Job, Worker),
+    jobs: &Receiver<(Job, Worker)>,
+    idle: &Weak<Mutex<Idle>>,
+) {
+    let (mut job, mut myself) = first;
+    loop {
+        if run_as(member.clone(), job).is_err() {
+            return;
+        }
+        let Some(pool) = idle.upgrade() else { return };
+        pool.lock().push(myself);
+        drop(pool);
+        match jobs.recv() {
+            Ok(next) => (job, myself) = next,
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! One run of a closure with all the tasks it starts, on either clock.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
+use crate::context::{self, Clock};
+use crate::failure::{Failure, FailureKind};
+use crate::sim::kernel::Op;
+use crate::sim::switch::SwitchBy;
+use crate::sim::{self, panics};
+
+mod real;
+
+/// Runs `main` in a simulated world with this seed; [`Builder`] has the settings.
+///
+/// # Errors
+/// The [`Failure`] of the run: a panic in any task, a deadlock, a world that does not come to rest.
+pub fn simulate<T: Send + 'static>(
+    seed: u64,
+    main: impl FnOnce() -> T + Send + 'static,
+) -> Result<Outcome<T>, Box<Failure>> {
+    Builder::simulated(seed).run(main)
+}
+
+/// What a run that did not fail gives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome<T> {
+    /// What the main function returned.
+    pub value: T,
+    /// How long it took, on the world's clock, including the end of all tasks.
+    pub elapsed: Duration,
+    /// What only a simulated run has.
+    pub trace: Option<Trace>,
+}
+
+/// The trace of a simulated run. Two runs of one seed have equal traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// A hash over (time, task, operation) of each step.
+    pub hash: u64,
+    /// How many steps there were.
+    pub steps: u64,
+    /// How often the turn was handed from one task to another.
+    pub switches: u64,
+    /// Each step, if [`Builder::record_events`] was set; empty otherwise.
+    pub events: Vec<Event>,
+}
+
+/// One step of a simulated run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Event {
+    /// When, since the world began.
+    pub time: Duration,
+    /// The number of the task; the main task has 0, the others count up in the order of their start.
+    pub task: u64,
+    /// What it did.
+    pub op: Op,
+}
+
+/// How to run a world.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    seed: u64,
+    simulated: bool,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) switch_by: SwitchBy,
+    pub(crate) switch_every: u32,
+    pub(crate) stack_size: usize,
+    pub(crate) steps_per_instant: u64,
+    pub(crate) time_limit: Duration,
+    pub(crate) stuck_after: Duration,
+    pub(crate) record_events: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            switch_by: SwitchBy::default(),
+            switch_every: 16,
+            stack_size: 1 << 20,
+            steps_per_instant: 10_000_000,
+            time_limit: Duration::MAX,
+            stuck_after: Duration::from_secs(20),
+            record_events: false,
+        }
+    }
+}
+
+impl Builder {
+    /// A world on the simulated clock.
+    pub fn simulated(seed: u64) -> Builder {
+        Builder { seed, simulated: true, settings: Settings::default() }
+    }
+
+    /// A world on the real clock, whose random streams are seeded by the operating system.
+    pub fn real() -> Builder {
+        Builder { seed: rand::random(), simulated: false, settings: Settings::default() }
+    }
+
+    /// The world fails if it runs for longer than this on its own clock. Default: no limit.
+    pub fn time_limit(mut self, limit: Duration) -> Builder {
+        self.settings.time_limit = limit;
+        self
+    }
+
+    /// How the simulated world switches between tasks; the schedule does not depend on it.
+    pub fn switch_by(mut self, switch_by: SwitchBy) -> Builder {
+        self.settings.switch_by = switch_by;
+        self
+    }
+
+    /// How many steps lie on average between two forced switches of task; 0 for none, so that tasks
+    /// run until they block. Default: 16. Simulated clock only.
+    pub fn switch_every(mut self, steps: u32) -> Builder {
+        self.settings.switch_every = steps;
+        self
+    }
+
+    /// The size of each task's stack in bytes. Default: 1 MiB. Simulated clock only.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.settings.stack_size = bytes;
+        self
+    }
+
+    /// How many steps may be made at one moment of simulated time before the world counts as
+    /// spinning. Default: 10 million.
+    pub fn steps_per_instant(mut self, steps: u64) -> Builder {
+        self.settings.steps_per_instant = steps;
+        self
+    }
+
+    /// After how much wall time without a step a simulated world counts as stuck. Default: 20 s.
+    pub fn stuck_after(mut self, wall_time: Duration) -> Builder {
+        self.settings.stuck_after = wall_time;
+        self
+    }
+
+    /// Keeps every step in [`Trace::events`], to find the first one in which two runs differ.
+    pub fn record_events(mut self, on: bool) -> Builder {
+        self.settings.record_events = on;
+        self
+    }
+
+    /// Runs `main` as the world's first task. When it returns, or the run fails, every task left
+    /// is ended; then this returns.
+    ///
+    /// # Errors
+    /// The [`Failure`] of the run.
+    #[track_caller]
+    pub fn run<T: Send + 'static>(
+        self,
+        main: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Outcome<T>, Box<Failure>> {
+        panics::install_hook();
+        let shared = Arc::new(WorldShared::new(self.seed));
+        if self.simulated {
+            sim::run_world(self.settings, shared, main, Location::caller())
+        } else {
+            real::run_world(&self.settings, shared, main)
+        }
+    }
+}
+
+/// Puts a word into the trace hash of the simulated world the caller is in, as a step of the
+/// calling task. Does nothing on the real clock.
+///
+/// For crates above whose decisions should show up when two runs are compared.
+pub fn trace(word: u64) {
+    context::with(|clock| {
+        if let Clock::Simulated(kernel) = clock {
+            kernel.note(Op::User(word));
+        }
+    });
+}
+
+/// True if the caller is a task of a simulated world.
+pub fn is_simulated() -> bool {
+    context::with(|clock| matches!(clock, Clock::Simulated(_)))
+}
+
+/// The world's one value of type `T`, made when first asked for; `None` outside a world.
+///
+/// This is what takes the place of a global variable: a checker that every server of a world
+/// reports to, say.
+pub fn local<T: Default + Send + Sync + 'static>() -> Option<Arc<T>> {
+    context::world().map(|world| world.local())
+}
+
+/// What all tasks of a world share, whatever its clock.
+pub(crate) struct WorldShared {
+    pub(crate) seed: u64,
+    /// How often each label has been asked for.
+    streams: Mutex<BTreeMap<String, u64>>,
+    locals: Mutex<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    /// The world's tasks are to end (real clock; the kernel knows by itself).
+    ending: AtomicBool,
+    /// The first failure (real clock).
+    failure: Mutex<Option<Failure>>,
+    began: std::time::Instant,
+    /// Threads that are alive (real clock).
+    alive: AtomicU64,
+}
+
+impl WorldShared {
+    fn new(seed: u64) -> WorldShared {
+        WorldShared {
+            seed,
+            streams: Mutex::default(),
+            locals: Mutex::default(),
+            ending: AtomicBool::new(false),
+            failure: Mutex::default(),
+            began: std::time::Instant::now(),
+            alive: AtomicU64::new(0),
+        }
+    }
+
+    /// The seed of the `n`th stream with this label.
+    pub(crate) fn stream_seed(&self, label: &str, n: u64) -> u64 {
+        let mut hash = splitmix(self.seed);
+        for byte in label.bytes() {
+            hash = splitmix(hash ^ u64::from(byte));
+        }
+        splitmix(hash ^ splitmix(n))
+    }
+
+    pub(crate) fn next_stream_seed(&self, label: &str) -> u64 {
+        let mut streams = self.streams.lock();
+        let n = match streams.get_mut(label) {
+            Some(uses) => {
+                *uses += 1;
+                *uses
+            }
+            None => {
+                streams.insert(label.to_string(), 0);
+                0
+            }
+        };
+        self.stream_seed(label, n)
+    }
+
+    fn local<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut locals = self.locals.lock();
+        let value = locals.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        value.clone().downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    fn begin_ending(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// A thread of the world has panicked: the world has failed (real clock).
+    pub(crate) fn fail_by_panic(&self, message: String) {
+        let task = std::thread::current().name().map(|name| format!("task `{name}`"));
+        self.fail(Failure {
+            kind: FailureKind::Panic,
+            seed: None,
+            time: self.began.elapsed(),
+            task,
+            message,
+            location: panics::take_location(),
+            details: Vec::new(),
+        });
+    }
+
+    /// A thread of the world begins; its guard is dropped at the thread's end (real clock).
+    pub(crate) fn thread_begins(self: &Arc<Self>) -> ThreadAlive {
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        ThreadAlive(self.clone())
+    }
+
+    fn threads_alive(&self) -> u64 {
+        self.alive.load(Ordering::SeqCst)
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.failure.lock().get_or_insert(failure);
+        self.begin_ending();
+    }
+}
+
+/// Counts a thread of a world on the real clock as alive.
+pub(crate) struct ThreadAlive(Arc<WorldShared>);
+
+impl Drop for ThreadAlive {
+    fn drop(&mut self) {
+        self.0.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A step of the splitmix64 generator: spreads the bits of `x` over the whole word.
+fn splitmix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

@@ -1,0 +1,73 @@
+//! Worlds on the real clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{RecvTimeoutError, bounded};
+
+use super::{Outcome, Settings, WorldShared};
+use crate::context::Member;
+use crate::failure::{Failure, FailureKind};
+use crate::thread::spawn_member;
+
+/// How long a failed or ended world's threads are waited for. They end at their next call into this
+/// crate; one that never makes another is left behind.
+const GRACE: Duration = Duration::from_secs(3);
+
+pub(super) fn run_world<T: Send + 'static>(
+    settings: &Settings,
+    shared: Arc<WorldShared>,
+    main: impl FnOnce() -> T + Send + 'static,
+) -> Result<Outcome<T>, Box<Failure>> {
+    let (sender, result) = bounded(1);
+    let member = Member { world: Some(shared.clone()), node: None };
+    let root = spawn_member("main", member, move || {
+        let value = main();
+        // The receiver has given up on a world that ran for too long.
+        let _ = sender.send(value);
+    });
+    let limit = shared.began.checked_add(settings.time_limit);
+    let value = match limit {
+        Some(limit) => result.recv_deadline(limit),
+        None => result.recv().map_err(RecvTimeoutError::from),
+    };
+    if let Err(RecvTimeoutError::Timeout) = value {
+        shared.fail(over_the_limit(settings.time_limit, shared.began.elapsed()));
+    }
+    let elapsed = shared.began.elapsed();
+    shared.begin_ending();
+    wait_for_threads(&shared, &root);
+    match (shared.failure.lock().take(), value) {
+        (Some(failure), _) => Err(Box::new(failure)),
+        (None, Ok(value)) => Ok(Outcome { value, elapsed, trace: None }),
+        (None, Err(_)) => Err(Box::new(ended_itself(elapsed))),
+    }
+}
+
+fn over_the_limit(limit: Duration, time: Duration) -> Failure {
+    let message = format!("the run took longer than its limit of {} s", limit.as_secs_f64());
+    failure(FailureKind::TimeLimit, time, message)
+}
+
+/// The main task can end as killed without a failure only if it belonged to a node.
+fn ended_itself(time: Duration) -> Failure {
+    failure(FailureKind::Panic, time, "the main task was killed".to_string())
+}
+
+fn failure(kind: FailureKind, time: Duration, message: String) -> Failure {
+    let task = Some("task `main`".to_string());
+    Failure { kind, seed: None, time, task, message, location: None, details: Vec::new() }
+}
+
+/// Gives the world's threads the time to end.
+fn wait_for_threads(shared: &WorldShared, root: &std::thread::JoinHandle<()>) {
+    let deadline = Instant::now() + GRACE;
+    let mut pause = Duration::from_micros(50);
+    while Instant::now() < deadline {
+        if root.is_finished() && shared.threads_alive() == 0 {
+            return;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,272 @@
+//! The same code gives the same results on either clock.
+
+use std::time::Duration;
+
+use labrt::channel::{self, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use labrt::sync::atomic::{AtomicUsize, Ordering};
+use labrt::sync::{Arc, Condvar, Mutex};
+use labrt::time::Instant;
+use labrt::world::Builder;
+use labrt::{FailureKind, Killed, Node, thread};
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Runs a test on a few seeds and on the real clock.
+fn on_both(test: fn()) {
+    for seed in 0..20 {
+        if let Err(failure) = Builder::simulated(seed).run(test) {
+            panic!("{failure}");
+        }
+    }
+    if let Err(failure) = Builder::real().run(test) {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn channels_keep_order_and_report_disconnection() {
+    on_both(|| {
+        let (sender, receiver) = channel::unbounded();
+        thread::spawn(move || {
+            for n in 0..100 {
+                sender.send(n).unwrap();
+            }
+        });
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+        let (sender, receiver) = channel::bounded(5);
+        drop(receiver);
+        assert_eq!(sender.send(1).unwrap_err().into_inner(), 1);
+    });
+}
+
+#[test]
+fn a_bounded_channel_makes_its_sender_wait() {
+    on_both(|| {
+        let (sender, receiver) = channel::bounded(1);
+        sender.send(1).unwrap();
+        assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+        let start = Instant::now();
+        let late = sender.send_timeout(2, millis(20));
+        assert_eq!(late, Err(SendTimeoutError::Timeout(2)));
+        assert!(start.elapsed() >= millis(20));
+        thread::spawn(move || {
+            thread::sleep(millis(20));
+            receiver.recv().unwrap();
+            receiver.recv().unwrap()
+        });
+        sender.send(3).unwrap();
+        assert!(start.elapsed() >= millis(40));
+    });
+}
+
+#[test]
+fn a_channel_without_capacity_hands_over() {
+    on_both(|| {
+        let (sender, receiver) = channel::bounded(0);
+        assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
+        let start = Instant::now();
+        let handle = thread::spawn(move || {
+            thread::sleep(millis(20));
+            let first = receiver.recv().unwrap();
+            (first, receiver.recv_timeout(millis(200)))
+        });
+        sender.send(1).unwrap();
+        assert!(start.elapsed() >= millis(20));
+        sender.send(2).unwrap();
+        assert_eq!(handle.join().unwrap(), (1, Ok(2)));
+    });
+}
+
+#[test]
+fn a_receive_times_out_and_can_be_repeated() {
+    on_both(|| {
+        let (sender, receiver) = channel::unbounded::<u8>();
+        let start = Instant::now();
+        assert_eq!(receiver.recv_timeout(millis(10)), Err(RecvTimeoutError::Timeout));
+        let deadline = start + millis(30);
+        assert_eq!(receiver.recv_deadline(deadline), Err(RecvTimeoutError::Timeout));
+        assert!(start.elapsed() >= millis(30));
+        sender.send(9).unwrap();
+        assert_eq!(receiver.recv_deadline(deadline), Ok(9));
+        drop(sender);
+        assert_eq!(receiver.recv_timeout(millis(10)), Err(RecvTimeoutError::Disconnected));
+    });
+}
+
+#[test]
+fn condition_variables_wake_and_time_out() {
+    on_both(|| {
+        let pair = Arc::new((Mutex::new(0), Condvar::new()));
+        let waiters = [(); 3].map(|()| {
+            let pair = pair.clone();
+            thread::spawn(move || {
+                let mut count = pair.0.lock();
+                pair.1.wait_while(&mut count, |count| *count == 0);
+                *count += 1;
+            })
+        });
+        thread::sleep(millis(5));
+        *pair.0.lock() = 1;
+        pair.1.notify_all();
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+        let mut count = pair.0.lock();
+        assert_eq!(*count, 4);
+        let start = Instant::now();
+        let over = pair.1.wait_while_for(&mut count, |count| *count == 4, millis(20));
+        assert!(over.timed_out());
+        assert!(start.elapsed() >= millis(20));
+    });
+}
+
+#[test]
+fn a_node_dies_wherever_its_tasks_are() {
+    on_both(|| {
+        let node = Node::new("server");
+        let dead = Arc::new(AtomicUsize::new(0));
+        struct Death(Arc<AtomicUsize>);
+        impl Drop for Death {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let death = || Death(dead.clone());
+        let (never, wait) = channel::unbounded::<()>();
+        let (mutex, condvar) = (Arc::new(Mutex::new(())), Arc::new(Condvar::new()));
+        let mut handles = Vec::new();
+        let d = death();
+        handles.push(node.spawn(move || {
+            let _death = d;
+            let _ = wait.recv();
+        }));
+        let d = death();
+        handles.push(node.spawn(move || {
+            let _death = d;
+            thread::sleep(Duration::from_secs(3600));
+        }));
+        let d = death();
+        handles.push(node.spawn(move || {
+            let _death = d;
+            let mut guard = mutex.lock();
+            loop {
+                condvar.wait(&mut guard);
+            }
+        }));
+        thread::sleep(millis(20));
+        node.kill();
+        for handle in handles {
+            assert!(handle.join().unwrap_err().is::<Killed>());
+        }
+        assert_eq!(dead.load(Ordering::SeqCst), 3);
+        assert!(node.enter(|| ()).is_err());
+        drop(never);
+    });
+}
+
+#[test]
+fn entering_a_node_ends_with_the_node_and_the_task_goes_on() {
+    on_both(|| {
+        let node = Node::new("server");
+        assert_eq!(node.enter(|| Node::current().unwrap().name().to_string()), Ok("server".into()));
+        assert!(Node::current().is_none());
+        let killer = node.clone();
+        thread::spawn(move || {
+            thread::sleep(millis(10));
+            killer.kill();
+        });
+        let start = Instant::now();
+        assert_eq!(node.enter(|| thread::sleep(Duration::from_secs(60))), Err(Killed));
+        assert!(start.elapsed() < Duration::from_secs(10));
+        thread::sleep(millis(1));
+    });
+}
+
+#[test]
+fn a_pool_runs_its_tasks_side_by_side() {
+    on_both(|| {
+        let pool = thread::Pool::new("handler");
+        let (sender, receiver) = channel::unbounded();
+        for round in 0..3 {
+            for n in 0..10 {
+                let sender = sender.clone();
+                pool.run(move || {
+                    thread::sleep(millis(10));
+                    sender.send(round * 10 + n).unwrap();
+                });
+            }
+            let start = Instant::now();
+            let mut got: Vec<i32> = (0..10).map(|_| receiver.recv().unwrap()).collect();
+            got.sort_unstable();
+            assert_eq!(got, (round * 10..round * 10 + 10).collect::<Vec<_>>());
+            assert!(start.elapsed() < millis(100), "ten sleeps of 10 ms overlap");
+        }
+    });
+}
+
+#[test]
+fn moments_can_be_compared_and_computed_with() {
+    on_both(|| {
+        let start = Instant::now();
+        assert!(start.checked_sub(Duration::from_secs(3600)).is_some());
+        thread::sleep(millis(10));
+        let later = Instant::now();
+        assert!(later >= start + millis(10));
+        assert_eq!(start.duration_since(later), Duration::ZERO);
+        thread::sleep_until(later - millis(5));
+        thread::sleep_until(later + millis(5));
+        assert!(later.elapsed() >= millis(5));
+    });
+}
+
+#[test]
+fn a_panic_in_a_real_task_fails_its_world() {
+    let failure = Builder::real()
+        .run(|| {
+            thread::Builder::new().name("applier").spawn(|| panic!("out of order {}", 7));
+            thread::sleep(Duration::from_secs(60));
+        })
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Panic);
+    assert_eq!(failure.task.as_deref(), Some("task `applier`"));
+    assert_eq!(failure.message, "out of order 7");
+    assert!(failure.location.as_deref().unwrap().contains("both_clocks.rs:"));
+}
+
+#[test]
+fn a_real_world_has_a_time_limit_and_ends_its_threads() {
+    let alive = Arc::new(());
+    let inside = alive.clone();
+    let start = std::time::Instant::now();
+    let failure = Builder::real()
+        .time_limit(millis(100))
+        .run(move || {
+            let kept = inside.clone();
+            thread::spawn(move || {
+                let _kept = kept;
+                loop {
+                    thread::sleep(millis(10));
+                }
+            });
+            let _kept = inside;
+            thread::sleep(Duration::from_secs(3600));
+        })
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::TimeLimit);
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(Arc::strong_count(&alive), 1, "no thread of the world is left");
+}
+
+#[test]
+fn outside_a_world_everything_works_as_usual() {
+    let (sender, receiver) = channel::unbounded();
+    let handle = thread::spawn(move || sender.send(Instant::now()));
+    handle.join().unwrap().unwrap();
+    assert!(receiver.recv().unwrap().elapsed() < Duration::from_secs(60));
+    assert!(!labrt::world::is_simulated());
+    assert!(labrt::world::local::<Mutex<u8>>().is_none());
+    assert!(thread::spawn(|| panic!("only the joiner hears of it")).join().is_err());
+}
