@@ -105,6 +105,21 @@ impl Node {
     }
 }
 
+/// Runs `f` on the calling task outside of its node, so that a kill of the node does not end it
+/// half way. The task ends afterwards, at its next step.
+///
+/// For code that works for others on a task that may die, such as a network that delivers a reply.
+pub fn outside<R>(f: impl FnOnce() -> R) -> R {
+    struct Back(Option<Node>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            set_current(self.0.take());
+        }
+    }
+    let _back = Back(set_current(None));
+    f()
+}
+
 fn set_current(node: Option<Node>) -> Option<Node> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => kernel.enter_node(node),

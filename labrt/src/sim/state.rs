@@ -126,7 +126,7 @@ pub(crate) struct State {
     pub(crate) events: Option<Vec<Event>>,
     pub(super) free: Vec<usize>,
     pub(super) runnable: Vec<usize>,
-    pub(super) timers: BinaryHeap<Reverse<Timer>>,
+    timers: BinaryHeap<Reverse<Timer>>,
     pub(super) waiters: FxHashMap<Key, VecDeque<usize>>,
     pub(super) scheduler: Xoshiro256PlusPlus,
     /// Steps until the next forced switch point.

@@ -7,6 +7,7 @@
 
 mod atomics;
 mod condvar;
+mod leaf;
 mod mutex;
 mod rwlock;
 
@@ -17,6 +18,7 @@ pub mod atomic {
 }
 
 pub use condvar::{Condvar, WaitTimeoutResult};
+pub use leaf::Leaf;
 pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{Arc, OnceLock, Weak};

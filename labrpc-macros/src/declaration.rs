@@ -1,0 +1,135 @@
+//! Reading the trait that declares a service.
+
+use proc_macro2::TokenStream;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, Ident, ItemTrait, Pat, PathArguments, Receiver,
+    ReceiverKind, Result, ReturnType, TraitItem, TraitItemFn, Type,
+};
+
+/// A service as declared.
+pub(crate) struct Service {
+    /// The trait, without our own attributes.
+    pub(crate) item: ItemTrait,
+    pub(crate) methods: Vec<Method>,
+}
+
+pub(crate) struct Method {
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) name: Ident,
+    pub(crate) wire_name: String,
+    pub(crate) args: Type,
+    pub(crate) reply: Type,
+    pub(crate) how: How,
+}
+
+/// How a method's handler gives its reply.
+pub(crate) enum How {
+    Returns,
+    Later,
+    Inline,
+}
+
+pub(crate) fn read(attribute: TokenStream, item: TokenStream) -> Result<Service> {
+    if !attribute.is_empty() {
+        return Err(Error::new(attribute.span(), "`#[labrpc::service]` takes no arguments"));
+    }
+    let mut item: ItemTrait = syn::parse2(item)?;
+    if !item.generics.params.is_empty() {
+        return Err(Error::new(item.generics.span(), "a service cannot be generic"));
+    }
+    let mut methods = Vec::new();
+    for member in &mut item.items {
+        match member {
+            TraitItem::Fn(method) => methods.push(read_method(method)?),
+            other => return Err(Error::new(other.span(), "a service has methods only")),
+        }
+    }
+    Ok(Service { item, methods })
+}
+
+fn read_method(method: &mut TraitItemFn) -> Result<Method> {
+    let inline = take_inline(&mut method.attrs)?;
+    let signature = &method.sig;
+    if let Some(token) = &signature.asyncness {
+        return Err(Error::new(token.span(), "a handler is an ordinary function: it may block"));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new(signature.generics.span(), "a method cannot be generic"));
+    }
+    let mut inputs = signature.inputs.iter();
+    match inputs.next() {
+        Some(FnArg::Receiver(receiver)) if is_shared(receiver) => {}
+        other => {
+            let span = other.map_or(signature.span(), Spanned::span);
+            let text = "a handler takes `&self`, since any number of calls run at once";
+            return Err(Error::new(span, text));
+        }
+    }
+    let values: Vec<&Type> = inputs
+        .map(|input| match input {
+            FnArg::Typed(input) if matches!(*input.pat, Pat::Ident(_)) => Ok(&*input.ty),
+            other => Err(Error::new(other.span(), "an argument needs a plain name")),
+        })
+        .collect::<Result<_>>()?;
+    let (args, reply, how) = match (&values[..], &signature.output) {
+        ([args], ReturnType::Type(_, reply)) if reply_type(args).is_none() => {
+            if inline {
+                let text = "`#[rpc(inline)]` is for handlers that take a `labrpc::Reply`";
+                return Err(Error::new(signature.span(), text));
+            }
+            ((*args).clone(), (**reply).clone(), How::Returns)
+        }
+        ([args, last], ReturnType::Default) if reply_type(last).is_some() => {
+            let reply = reply_type(last).expect("just matched");
+            ((*args).clone(), reply.clone(), if inline { How::Inline } else { How::Later })
+        }
+        _ => return Err(Error::new(signature.span(), SHAPE)),
+    };
+    let docs = method.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect();
+    let name = signature.ident.clone();
+    let wire_name = camel_case(&name.to_string());
+    Ok(Method { docs, name, wire_name, args, reply, how })
+}
+
+const SHAPE: &str = "a method takes one value (of a type of its own, or `()`) and either returns the \
+                     reply, `fn name(&self, args: Args) -> Reply`, or takes a `labrpc::Reply` \
+                     last, `fn name(&self, args: Args, reply: labrpc::Reply<T>)`";
+
+/// Removes `#[rpc(inline)]`; true if it was there.
+fn take_inline(attributes: &mut Vec<Attribute>) -> Result<bool> {
+    let mut inline = false;
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("rpc")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("inline") {
+                inline = true;
+                Ok(())
+            } else {
+                Err(meta.error("the only thing known here is `#[rpc(inline)]`"))
+            }
+        })?;
+    }
+    attributes.retain(|a| !a.path().is_ident("rpc"));
+    Ok(inline)
+}
+
+fn is_shared(receiver: &Receiver) -> bool {
+    matches!(receiver.kind, ReceiverKind::Reference(_, _, None))
+}
+
+/// The `T` of a type written as `Reply<T>`, with any path before it.
+fn reply_type(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|segment| segment.ident == "Reply")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+/// `append_entries` becomes `AppendEntries`.
+fn camel_case(name: &str) -> String {
+    let words = name.split('_').filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}

@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use labrt::rng::{RngExt, Stream};
+
+/// What a network does to calls, in numbers. The default is the course's.
+///
+/// A delay given as a range is drawn uniformly in whole milliseconds, both ends included.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Faults {
+    /// How long a request waits on an unreliable network. Default: 0 to 26 ms.
+    pub request_delay: (u64, u64),
+    /// The probability that an unreliable network loses a request. Default: 0.1.
+    pub request_loss: f64,
+    /// The probability that an unreliable network loses a reply. Default: 0.1.
+    pub reply_loss: f64,
+    /// The probability that a reply is late with long reordering on. Default: 2/3.
+    pub reordering: f64,
+    /// The least delay of a late reply, in ms. Default: 200.
+    pub reordering_delay: u64,
+    /// A late reply waits longer by a number of ms drawn from 0 to another number, which is itself
+    /// drawn from 0 to this one, so that long delays are rare. Default: 1,999.
+    pub reordering_spread: u64,
+    /// How long a call takes to fail that cannot reach a server. Default: 0 to 99 ms.
+    pub unreachable_delay: (u64, u64),
+    /// The same with long delays on. Default: 0 to 6,999 ms.
+    pub unreachable_long_delay: (u64, u64),
+    /// How often it is looked whether a call whose handler runs can still be answered. Default:
+    /// every 100 ms.
+    pub liveness_check: Duration,
+}
+
+impl Default for Faults {
+    fn default() -> Faults {
+        Faults {
+            request_delay: (0, 26),
+            request_loss: 0.1,
+            reply_loss: 0.1,
+            reordering: 2.0 / 3.0,
+            reordering_delay: 200,
+            reordering_spread: 1999,
+            unreachable_delay: (0, 99),
+            unreachable_long_delay: (0, 6999),
+            liveness_check: Duration::from_millis(100),
+        }
+    }
+}
+
+/// The switches of a network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    pub(crate) reliable: bool,
+    pub(crate) long_reordering: bool,
+    pub(crate) long_delays: bool,
+}
+
+impl Default for Conditions {
+    fn default() -> Conditions {
+        Conditions { reliable: true, long_reordering: false, long_delays: false }
+    }
+}
+
+/// What happens to a request that can reach its server.
+pub(crate) struct RequestFate {
+    pub(crate) delay: Duration,
+    pub(crate) lost: bool,
+}
+
+/// What happens to a reply.
+pub(crate) enum ReplyFate {
+    Delivered,
+    Late(Duration),
+    Lost,
+}
+
+impl Faults {
+    pub(crate) fn unreachable(&self, conditions: Conditions, rng: &mut Stream) -> Duration {
+        let range = match conditions.long_delays {
+            true => self.unreachable_long_delay,
+            false => self.unreachable_delay,
+        };
+        millis(range, rng)
+    }
+
+    pub(crate) fn request(&self, conditions: Conditions, rng: &mut Stream) -> RequestFate {
+        if conditions.reliable {
+            return RequestFate { delay: Duration::ZERO, lost: false };
+        }
+        let delay = millis(self.request_delay, rng);
+        RequestFate { delay, lost: rng.random_bool(self.request_loss) }
+    }
+
+    pub(crate) fn reply(&self, conditions: Conditions, rng: &mut Stream) -> ReplyFate {
+        if !conditions.reliable && rng.random_bool(self.reply_loss) {
+            ReplyFate::Lost
+        } else if conditions.long_reordering && rng.random_bool(self.reordering) {
+            let most = rng.random_range(0..=self.reordering_spread);
+            ReplyFate::Late(Duration::from_millis(
+                self.reordering_delay + rng.random_range(0..=most),
+            ))
+        } else {
+            ReplyFate::Delivered
+        }
+    }
+}
+
+fn millis((least, most): (u64, u64), rng: &mut Stream) -> Duration {
+    Duration::from_millis(rng.random_range(least..=most))
+}

@@ -1,0 +1,93 @@
+//! A network in one process that loses, delays and reorders remote procedure calls.
+//!
+//! The counterpart of the course's Go package of the same name, on labrt's two clocks. A
+//! [`Network`] owns named [`ClientEnd`]s and named [`Server`]s; which end reaches which server, and
+//! what the network does to its calls, can be changed at any time.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use labgob::{Deserialize, Gob, Serialize};
+//! use labrpc::{NoReply, Network, Server};
+//!
+//! #[derive(Serialize, Deserialize, Gob)]
+//! pub struct Greeting {
+//!     name: String,
+//! }
+//!
+//! // One declaration gives the trait to implement, its registration and a typed client.
+//! #[labrpc::service]
+//! pub trait Greeter {
+//!     fn greet(&self, args: Greeting) -> String;
+//! }
+//!
+//! struct Polite;
+//! impl Greeter for Polite {
+//!     fn greet(&self, args: Greeting) -> String {
+//!         format!("Hello, {}!", args.name)
+//!     }
+//! }
+//!
+//! let network = Network::new();
+//! network.add_server("server", Server::new().service(GreeterService::of(Arc::new(Polite))));
+//! let end = network.make_end("client");
+//! network.connect("client", "server");
+//! let greeter = GreeterClient::new(end);
+//!
+//! let ada = Greeting { name: "Ada".into() };
+//! assert_eq!(greeter.greet(&ada), Err(NoReply)); // a new end is disabled
+//! network.enable("client", true);
+//! assert_eq!(greeter.greet(&ada), Ok("Hello, Ada!".to_string())); // on the wire: `Greeter.Greet`
+//! ```
+//!
+//! # What becomes of a call
+//!
+//! 1. The arguments are encoded at once: caller and callee never share an object.
+//! 2. What the network will do is decided once, from its state at this moment: is the end enabled
+//!    and connected, is there such a server, is the network unreliable.
+//! 3. A call that cannot reach its server fails after a while: up to 0.1 s, or up to 7 s with
+//!    [long delays](Network::set_long_delays).
+//! 4. On an [unreliable](Network::set_reliable) network the request waits a little and may be lost.
+//! 5. The handler runs. Should the end be disabled or the server be deleted or replaced meanwhile,
+//!    the call fails within 0.1 s, though the handler goes on.
+//! 6. The reply may be lost on an unreliable network, and be late with
+//!    [long reordering](Network::set_long_reordering).
+//!
+//! Every probability and delay is in [`Faults`]. A call fails in one way only, [`NoReply`], and the
+//! caller cannot know whether the handler ran. No call waits for another one.
+//!
+//! # Three forms
+//!
+//! - **Blocking calls**: what a typed client's methods and [`ClientEnd::call`] do.
+//! - **Calls that do not block**: `greet_then(&args, |result| ...)` and [`ClientEnd::call_then`].
+//!   The function runs on a task of the network when the call is over and must not block.
+//! - **Handlers that answer later**: a method that takes a [`Reply`] may return before it has
+//!   answered, and some other task answers.
+//!
+//! # Mistakes fail loudly
+//!
+//! A service or method that does not exist, arguments or a reply of another type than the
+//! handler's: the call panics with the names that do exist. Twice the same end name: likewise.
+//!
+//! # What is missing
+//!
+//! Streams, deadlines per call and cancellation, which the course's package does not have either.
+
+mod call;
+mod client;
+mod faults;
+mod name;
+mod network;
+mod reply;
+mod server;
+mod service;
+mod timers;
+
+pub use client::{ClientEnd, NoReply};
+pub use faults::Faults;
+pub use labgob;
+pub use labrpc_macros::service;
+pub use name::Name;
+pub use network::Network;
+pub use reply::Reply;
+pub use server::Server;
+pub use service::Service;

@@ -1,0 +1,418 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use labrt::rng::{self, Stream};
+use labrt::sync::Leaf;
+use labrt::thread::Pool;
+use labrt::time::Instant;
+
+use crate::call::{Answer, Call, CallId, Calls, Done, Request, Stage, Target};
+use crate::client::ClientEnd;
+use crate::faults::{Conditions, Faults, ReplyFate};
+use crate::name::Name;
+use crate::reply::RawReply;
+use crate::server::Server;
+use crate::timers::{Due, Timers};
+
+/// A network of client ends and servers. Clones are the same network.
+///
+/// At first it is reliable, without reordering and without long delays. It belongs to the world it
+/// was made in and ends with it, or when the last clone, end and handler are gone.
+///
+/// Go: the type `Network`.
+#[derive(Clone)]
+pub struct Network {
+    inner: Arc<Inner>,
+}
+
+/// What all handles of a network share.
+pub(crate) struct Inner {
+    state: Leaf<State>,
+    timers: Arc<Timers>,
+    pool: Pool,
+    itself: Weak<Inner>,
+}
+
+struct State {
+    faults: Faults,
+    conditions: Conditions,
+    rng: Stream,
+    ends: Vec<End>,
+    end_names: BTreeMap<Name, usize>,
+    servers: BTreeMap<Name, Server>,
+    calls: Calls,
+    total_count: u64,
+    total_bytes: u64,
+    cleaned_up: bool,
+}
+
+#[derive(Default)]
+struct End {
+    enabled: bool,
+    server: Option<Name>,
+}
+
+impl State {
+    /// The server that an end reaches.
+    fn target(&self, end: usize) -> Option<Target> {
+        let end = &self.ends[end];
+        let name = end.server.as_ref().filter(|_| end.enabled)?;
+        let server = self.servers.get(name)?.clone();
+        Some(Target { name: name.clone(), server })
+    }
+
+    /// True if a call that an end made to this server object can still be answered.
+    fn can_answer(&self, end: usize, target: &Target) -> bool {
+        self.ends[end].enabled
+            && self.servers.get(&target.name).is_some_and(|server| server.same(&target.server))
+    }
+}
+
+/// What is to be done about a call, outside of the lock.
+enum Next {
+    Run(CallId, Request, Server),
+    Wait(std::time::Duration, Due),
+    Finish(Done, Answer),
+    Nothing,
+}
+
+impl Network {
+    /// A network without ends and servers.
+    #[expect(clippy::new_without_default, reason = "it starts something, which Default hides")]
+    pub fn new() -> Network {
+        let state = State {
+            faults: Faults::default(),
+            conditions: Conditions::default(),
+            rng: rng::stream("labrpc network"),
+            ends: Vec::new(),
+            end_names: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            calls: Calls::default(),
+            total_count: 0,
+            total_bytes: 0,
+            cleaned_up: false,
+        };
+        let inner = Arc::new_cyclic(|itself| Inner {
+            state: Leaf::new(state),
+            timers: Arc::default(),
+            pool: Pool::new("labrpc"),
+            itself: itself.clone(),
+        });
+        Network { inner }
+    }
+
+    /// Ends all calls under way, and every later one at once, with [`NoReply`](crate::NoReply);
+    /// forgets the servers.
+    ///
+    /// A server that holds ends of the network it is on keeps that network alive, and is kept alive
+    /// by it: this is what frees them.
+    pub fn cleanup(&self) {
+        let (calls, servers) = self.inner.state.with(|state| {
+            state.cleaned_up = true;
+            (state.calls.take_all(), std::mem::take(&mut state.servers))
+        });
+        self.inner.timers.close();
+        drop(servers);
+        for call in calls {
+            (call.done)(Answer::NoReply);
+        }
+    }
+
+    /// A new end, neither enabled nor connected.
+    ///
+    /// # Panics
+    /// If there is an end of this name.
+    #[track_caller]
+    pub fn make_end(&self, name: impl Into<Name>) -> ClientEnd {
+        let name = name.into();
+        let place = self.inner.state.with(|state| {
+            let place = state.ends.len();
+            if state.end_names.contains_key(&name) {
+                return None;
+            }
+            state.ends.push(End::default());
+            state.end_names.insert(name.clone(), place);
+            Some(place)
+        });
+        match place {
+            Some(place) => ClientEnd::new(self.inner.clone(), place),
+            None => panic!("there is a client end named `{name}` already; each needs its own name"),
+        }
+    }
+
+    /// Connects an end to the server of this name, which need not exist yet.
+    ///
+    /// # Panics
+    /// If there is no end of this name.
+    #[track_caller]
+    pub fn connect(&self, end: impl Into<Name>, server: impl Into<Name>) {
+        let server = server.into();
+        self.change_end(&end.into(), |end| end.server = Some(server));
+    }
+
+    /// Enables or disables an end.
+    ///
+    /// # Panics
+    /// If there is no end of this name.
+    #[track_caller]
+    pub fn enable(&self, end: impl Into<Name>, enabled: bool) {
+        let place = self.change_end(&end.into(), |end| end.enabled = enabled);
+        if !enabled {
+            self.check_running(|end, _| end == place);
+        }
+    }
+
+    #[track_caller]
+    fn change_end(&self, name: &Name, change: impl FnOnce(&mut End)) -> usize {
+        let place = self.inner.state.with(|state| {
+            let place = *state.end_names.get(name)?;
+            change(&mut state.ends[place]);
+            Some(place)
+        });
+        place.unwrap_or_else(|| panic!("there is no client end named `{name}`"))
+    }
+
+    /// Adds a server, or replaces the one of this name: calls whose handler the old one runs fail.
+    pub fn add_server(&self, name: impl Into<Name>, server: Server) {
+        let name = name.into();
+        self.inner.state.with(|state| state.servers.insert(name.clone(), server));
+        self.check_running(|_, target| target.name == name);
+    }
+
+    /// Deletes a server, if there is one of this name: calls whose handler it runs fail.
+    pub fn delete_server(&self, name: impl Into<Name>) {
+        let name = name.into();
+        self.inner.state.with(|state| state.servers.remove(&name));
+        self.check_running(|_, target| target.name == name);
+    }
+
+    /// Has calls whose handler runs looked at, when their next regular look is due.
+    fn check_running(&self, concerned: impl Fn(usize, &Target) -> bool) {
+        let now = Instant::now();
+        let checks = self.inner.state.with(|state| {
+            let every = state.faults.liveness_check;
+            let running = state.calls.running();
+            let concerned = running.filter(|(_, end, target, _)| concerned(*end, target));
+            let next = concerned.map(|(id, _, _, since)| {
+                let looks = (now - since).as_nanos() / every.as_nanos().max(1) + 1;
+                (since + every * u32::try_from(looks).unwrap_or(u32::MAX), Due::Check(id))
+            });
+            next.collect::<Vec<_>>()
+        });
+        for (at, due) in checks {
+            let start = self.inner.timers.schedule(at, due);
+            self.inner.start_timers(start);
+        }
+    }
+
+    /// Whether requests arrive at once and nothing is lost. Default: reliable.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.inner.state.with(|state| state.conditions.reliable = reliable);
+    }
+
+    /// Whether many replies are late by 0.2 s and more. Default: no.
+    pub fn set_long_reordering(&self, on: bool) {
+        self.inner.state.with(|state| state.conditions.long_reordering = on);
+    }
+
+    /// Whether calls that reach no server take up to 7 s to fail. Default: no.
+    pub fn set_long_delays(&self, on: bool) {
+        self.inner.state.with(|state| state.conditions.long_delays = on);
+    }
+
+    /// Sets the probabilities and delays of everything that goes wrong.
+    ///
+    /// # Panics
+    /// If a probability is not between 0 and 1, or a range ends before it begins.
+    #[track_caller]
+    pub fn set_faults(&self, faults: Faults) {
+        for probability in [faults.request_loss, faults.reply_loss, faults.reordering] {
+            assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
+        }
+        let ranges =
+            [faults.request_delay, faults.unreachable_delay, faults.unreachable_long_delay];
+        for (least, most) in ranges {
+            assert!(least <= most, "a delay of {least} to {most} ms is no range");
+        }
+        self.inner.state.with(|state| state.faults = faults);
+    }
+
+    /// How many calls the server of this name has been given.
+    ///
+    /// # Panics
+    /// If there is no server of this name.
+    #[track_caller]
+    pub fn count(&self, server: impl Into<Name>) -> u64 {
+        let name = server.into();
+        let count = self.inner.state.with(|state| state.servers.get(&name).map(Server::count));
+        count.unwrap_or_else(|| panic!("there is no server named `{name}`"))
+    }
+
+    /// How many calls have been made.
+    pub fn total_count(&self) -> u64 {
+        self.inner.state.with(|state| state.total_count)
+    }
+
+    /// How many bytes of arguments were sent and of replies were delivered.
+    pub fn total_bytes(&self) -> u64 {
+        self.inner.state.with(|state| state.total_bytes)
+    }
+}
+
+impl Inner {
+    /// Makes a call; `done` is called when it is over.
+    pub(crate) fn call(self: &Arc<Self>, end: usize, request: Request, done: Done) {
+        let now = Instant::now();
+        let next = self.state.with(|state| {
+            state.total_count += 1;
+            state.total_bytes += request.args.len() as u64;
+            if state.cleaned_up {
+                return Next::Finish(done, Answer::NoReply);
+            }
+            let conditions = state.conditions;
+            let mut call = Call { end, conditions, done, stage: Stage::Lost };
+            let Some(target) = state.target(end) else {
+                let delay = state.faults.unreachable(conditions, &mut state.rng);
+                return Next::Wait(delay, Due::Fail(state.calls.insert(call)));
+            };
+            let State { faults, rng, .. } = state;
+            let fate = faults.request(conditions, rng);
+            if fate.lost {
+                return Next::Wait(fate.delay, Due::Fail(state.calls.insert(call)));
+            }
+            if conditions.reliable {
+                let server = target.server.clone();
+                call.stage = Stage::Running { target, since: now };
+                return Next::Run(state.calls.insert(call), request, server);
+            }
+            call.stage = Stage::Requested(request, target);
+            Next::Wait(fate.delay, Due::Dispatch(state.calls.insert(call)))
+        });
+        self.go_on(next);
+    }
+
+    fn go_on(self: &Arc<Self>, next: Next) {
+        match next {
+            Next::Run(id, request, server) => {
+                server.dispatch(&self.pool, request, RawReply::new(self.clone(), id));
+            }
+            Next::Wait(delay, due) => {
+                let start = self.timers.schedule_after(delay, due);
+                self.start_timers(start);
+            }
+            Next::Finish(done, answer) => done(answer),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Starts the task that performs what is due, when the first timer is set.
+    fn start_timers(&self, start: bool) {
+        if !start {
+            return;
+        }
+        let (timers, network) = (self.timers.clone(), self.itself.clone());
+        self.pool.run(move || {
+            while let Some(due) = timers.next() {
+                let Some(network) = network.upgrade() else { return };
+                network.perform(due);
+            }
+        });
+    }
+
+    fn perform(self: &Arc<Self>, due: Due) {
+        let now = Instant::now();
+        let next = self.state.with(|state| match due {
+            Due::Dispatch(id) => dispatch(state, id, now),
+            Due::Deliver(id) => deliver(state, id),
+            Due::Fail(id) => finish(state, id, Answer::NoReply),
+            Due::Check(id) => check(state, id),
+        });
+        self.go_on(next);
+    }
+
+    /// The handler of a call has answered, or given up.
+    pub(crate) fn answer(self: &Arc<Self>, id: CallId, answer: Answer) {
+        let next = self.state.with(|state| match answer {
+            Answer::Reply(bytes) => reply(state, id, bytes),
+            other => finish(state, id, other),
+        });
+        self.go_on(next);
+    }
+
+    /// Runs a short task that belongs to the network.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.pool.run(job);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.timers.close();
+    }
+}
+
+fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
+    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+    match std::mem::replace(&mut call.stage, Stage::Lost) {
+        Stage::Requested(request, target) => {
+            let server = target.server.clone();
+            call.stage = Stage::Running { target, since: now };
+            Next::Run(id, request, server)
+        }
+        _ => unreachable!("a request is dispatched once"),
+    }
+}
+
+fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> Next {
+    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+    let (end, conditions) = (call.end, call.conditions);
+    let Stage::Running { target, .. } = std::mem::replace(&mut call.stage, Stage::Replied(bytes))
+    else {
+        unreachable!("a reply handle is used up by answering");
+    };
+    if !state.can_answer(end, &target) {
+        return finish(state, id, Answer::NoReply);
+    }
+    match state.faults.reply(conditions, &mut state.rng) {
+        ReplyFate::Delivered => deliver(state, id),
+        ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id)),
+        ReplyFate::Lost => finish(state, id, Answer::NoReply),
+    }
+}
+
+fn deliver(state: &mut State, id: CallId) -> Next {
+    let Some(call) = state.calls.remove(id) else { return Next::Nothing };
+    let Stage::Replied(bytes) = call.stage else { unreachable!("only a reply is delivered") };
+    state.total_bytes += bytes.len() as u64;
+    Next::Finish(call.done, Answer::Reply(bytes))
+}
+
+fn check(state: &mut State, id: CallId) -> Next {
+    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+    let Stage::Running { target, .. } = &call.stage else { return Next::Nothing };
+    let (end, target) = (call.end, target.clone());
+    match state.can_answer(end, &target) {
+        true => Next::Nothing,
+        false => finish(state, id, Answer::NoReply),
+    }
+}
+
+fn finish(state: &mut State, id: CallId, answer: Answer) -> Next {
+    match state.calls.remove(id) {
+        Some(call) => Next::Finish(call.done, answer),
+        None => Next::Nothing,
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.state.with(|state| {
+            f.debug_struct("Network")
+                .field("ends", &state.end_names.keys().collect::<Vec<_>>())
+                .field("servers", &state.servers.keys().collect::<Vec<_>>())
+                .field("conditions", &state.conditions)
+                .finish_non_exhaustive()
+        })
+    }
+}

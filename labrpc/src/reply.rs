@@ -1,0 +1,71 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use labgob::Gob;
+use labrt::node;
+
+use crate::call::{Answer, CallId};
+use crate::network::Inner;
+
+/// The right to answer one call, now or later, from any task.
+///
+/// If it is dropped without an answer, the call fails at once.
+#[must_use = "a call whose `Reply` is dropped fails"]
+pub struct Reply<R> {
+    raw: RawReply,
+    _type: PhantomData<fn(R)>,
+}
+
+impl<R: Gob> Reply<R> {
+    pub(crate) fn new(raw: RawReply) -> Reply<R> {
+        Reply { raw, _type: PhantomData }
+    }
+
+    /// Answers the call.
+    pub fn send(self, reply: R) {
+        self.raw.send(labgob::encode(&reply));
+    }
+}
+
+impl<R> fmt::Debug for Reply<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", std::any::type_name::<R>())
+    }
+}
+
+/// A [`Reply`] whose type is not known.
+pub(crate) struct RawReply {
+    network: Arc<Inner>,
+    id: CallId,
+    answered: bool,
+}
+
+impl RawReply {
+    pub(crate) fn new(network: Arc<Inner>, id: CallId) -> RawReply {
+        RawReply { network, id, answered: false }
+    }
+
+    pub(crate) fn send(self, reply: Vec<u8>) {
+        self.answer(Answer::Reply(reply));
+    }
+
+    pub(crate) fn misuse(self, words: String) {
+        self.answer(Answer::Misuse(words));
+    }
+
+    fn answer(mut self, answer: Answer) {
+        self.answered = true;
+        // What follows is the network's and the caller's business: it must not be cut off if the
+        // server that answers is killed at this moment.
+        node::outside(|| self.network.answer(self.id, answer));
+    }
+}
+
+impl Drop for RawReply {
+    fn drop(&mut self) {
+        if !self.answered {
+            node::outside(|| self.network.answer(self.id, Answer::NoReply));
+        }
+    }
+}

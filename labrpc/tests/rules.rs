@@ -1,0 +1,291 @@
+//! The rules of the network one by one, among them those that other ports got wrong.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Junk, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
+use labrpc::{Faults, Name, Network, NoReply, Server, Service};
+use labrt::sync::Mutex;
+use labrt::time::Instant;
+use labrt::world::Builder;
+use labrt::{Failure, Node, channel, thread};
+
+#[test]
+fn a_new_end_is_disabled_and_unconnected() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = common::JunkClient::new(setup.network.make_end("new"));
+        assert_eq!(client.handler2(&1), Err(NoReply));
+        setup.network.enable("new", true);
+        assert_eq!(client.handler2(&1), Err(NoReply), "enabled but unconnected");
+        setup.network.connect("new", 99);
+        assert!(client.handler2(&1).is_ok());
+        setup.network.connect("new", "nobody");
+        assert_eq!(client.handler2(&1), Err(NoReply), "connected to a server that is not there");
+    });
+}
+
+#[test]
+fn a_replaced_server_is_another_object_under_the_same_name() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, result) = channel::unbounded();
+        let caller = client.clone();
+        thread::spawn(move || sender.send(caller.handler3(&1)).unwrap());
+        thread::sleep(millis(10));
+        let second = Arc::<JunkServer>::default();
+        setup.network.add_server(99, Server::new().service(JunkService::of(second.clone())));
+        assert_eq!(result.recv_timeout(millis(150)), Ok(Err(NoReply)));
+        assert!(client.handler2(&5).is_ok());
+        assert_eq!(*second.log2.lock(), [5]);
+        assert_eq!(setup.network.count(99), 1, "the new server has its own count");
+    });
+}
+
+#[test]
+fn a_reply_is_lost_if_the_end_was_disabled_meanwhile_though_the_handler_ran() {
+    on_simulated(10, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, result) = channel::unbounded();
+        // The handler takes 30 ms: less than the first regular look.
+        thread::spawn(move || sender.send(client.later(&4)).unwrap());
+        thread::sleep(millis(10));
+        let start = Instant::now();
+        setup.network.enable(1, false);
+        assert_eq!(result.recv(), Ok(Err(NoReply)));
+        assert_eq!(start.elapsed(), millis(20), "it fails when the handler answers");
+    });
+}
+
+#[test]
+fn an_end_that_is_disabled_for_a_moment_between_two_looks_goes_unnoticed() {
+    on_simulated(10, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, result) = channel::unbounded();
+        thread::spawn(move || sender.send(client.handler3(&4)).unwrap());
+        thread::sleep(millis(110));
+        setup.network.enable(1, false);
+        thread::sleep(millis(50));
+        setup.network.enable(1, true);
+        assert_eq!(result.recv(), Ok(Ok(-4)));
+    });
+}
+
+#[test]
+fn a_stuck_call_fails_at_the_next_look_100_ms_apart() {
+    on_simulated(10, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let start = Instant::now();
+        let (sender, result) = channel::unbounded();
+        thread::spawn(move || sender.send(client.handler3(&4)).unwrap());
+        thread::sleep(millis(250));
+        setup.network.delete_server(99);
+        assert_eq!(result.recv(), Ok(Err(NoReply)));
+        assert_eq!(start.elapsed(), millis(300));
+    });
+}
+
+#[test]
+fn handlers_hold_up_nobody() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, results) = channel::unbounded();
+        for i in 0..50 {
+            let (client, sender) = (client.clone(), sender.clone());
+            thread::spawn(move || sender.send(client.handler3(&i)));
+        }
+        thread::sleep(millis(20));
+        let start = Instant::now();
+        assert!(client.handler2(&1).is_ok());
+        assert!(start.elapsed() < millis(500));
+        setup.network.delete_server(99);
+        for _ in 0..50 {
+            assert_eq!(results.recv_timeout(millis(1000)), Ok(Err(NoReply)));
+        }
+    });
+}
+
+#[test]
+fn handlers_may_answer_later_or_inline_or_not_at_all() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let start = Instant::now();
+        assert_eq!(client.later(&21), Ok(42));
+        assert!(start.elapsed() >= millis(30));
+        assert_eq!(client.inline(&1), Ok(2));
+        assert_eq!(client.refuse(&1), Err(NoReply));
+        assert_eq!(setup.network.count(99), 3);
+    });
+}
+
+#[test]
+fn calls_need_not_block() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, results) = channel::unbounded();
+        let start = Instant::now();
+        for i in 0..100 {
+            let sender = sender.clone();
+            client.later_then(&i, move |result| sender.send(result.unwrap()).unwrap());
+        }
+        assert!(start.elapsed() < millis(1000));
+        let mut got: Vec<u64> = (0..100).map(|_| results.recv().unwrap()).collect();
+        got.sort_unstable();
+        assert_eq!(got, (0..100).map(|i| i * 2).collect::<Vec<_>>());
+        setup.network.delete_server(99);
+        setup.network.set_long_delays(true);
+        let start = Instant::now();
+        client.later_then(&1, move |result| sender.send(result.map_or(7, |_| 8)).unwrap());
+        assert!(start.elapsed() < millis(1000));
+        setup.network.cleanup();
+        assert_eq!(results.recv(), Ok(7));
+    });
+}
+
+#[test]
+fn after_cleanup_every_call_fails_at_once() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        setup.network.set_long_delays(true);
+        setup.network.cleanup();
+        let start = Instant::now();
+        assert_eq!(client.handler2(&1), Err(NoReply));
+        assert!(start.elapsed() < millis(100));
+    });
+}
+
+#[test]
+fn a_crashed_node_takes_its_handlers_along() {
+    on_both(|| {
+        let network = Network::new();
+        let node = Node::new("server 0");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let inner = log.clone();
+        let slow = Service::new("Slow").method("Work", move |x: u64| {
+            inner.lock().push("begun");
+            thread::sleep(millis(100));
+            inner.lock().push("done");
+            x
+        });
+        network.add_server(0, Server::new().service(slow).node(node.clone()));
+        let end = network.make_end(1);
+        network.connect(1, 0);
+        network.enable(1, true);
+        let caller = end.clone();
+        let call = thread::spawn(move || caller.call::<u64, u64>("Slow.Work", &1));
+        thread::sleep(millis(50));
+        node.kill();
+        assert_eq!(call.join().unwrap(), Err(NoReply));
+        thread::sleep(millis(100));
+        assert_eq!(*log.lock(), ["begun"]);
+        assert_eq!(end.call::<u64, u64>("Slow.Work", &1), Err(NoReply), "it is dead");
+        network.cleanup();
+    });
+}
+
+/// The words with which a run of `misuse` fails, on either clock.
+fn words_of(misuse: fn()) -> Vec<String> {
+    let runs: [Result<(), Box<Failure>>; 2] =
+        [Builder::simulated(1).run(misuse).map(|_| ()), Builder::real().run(misuse).map(|_| ())];
+    runs.into_iter().map(|run| run.expect_err("it must fail").message).collect()
+}
+
+fn assert_words(misuse: fn(), expected: &[&str]) {
+    for words in words_of(misuse) {
+        for part in expected {
+            assert!(words.contains(part), "`{part}` is not in: {words}");
+        }
+    }
+}
+
+#[test]
+fn misuse_fails_loudly_with_the_names_that_exist() {
+    fn call<A: labgob::Gob, R: labgob::Gob>(method: &str, args: A) {
+        let setup = Setup::new();
+        let _ = setup.end(1).call::<A, R>(method, &args);
+    }
+    assert_words(
+        || call::<i32, String>("Raft.Vote", 1),
+        &["no service `Raft`", "`Raft.Vote`", "has `Junk`"],
+    );
+    assert_words(
+        || call::<i32, String>("Junk.Handler9", 1),
+        &["no method `Handler9` in the service `Junk`", "`Handler1`, `Handler2`"],
+    );
+    assert_words(|| call::<i32, String>("Handler9", 1), &["`Handler9` is not of the form"]);
+    assert_words(
+        || call::<u64, String>("Junk.Handler2", 1),
+        &["`Junk.Handler2` takes `i32`, but the call gives `u64`"],
+    );
+    assert_words(
+        || call::<i32, u8>("Junk.Handler2", 1),
+        &["`Junk.Handler2` replies with `alloc::string::String`, but the caller expects `u8`"],
+    );
+}
+
+#[test]
+fn misuse_by_a_call_that_does_not_block_fails_the_run_too() {
+    assert_words(
+        || {
+            let setup = Setup::new();
+            setup.end(1).call_then::<i32, u8>("Junk.Handler2", &1, |_| ());
+            thread::sleep(Duration::from_secs(60));
+        },
+        &["but the caller expects `u8`"],
+    );
+}
+
+#[test]
+fn names_are_checked() {
+    assert_words(
+        || {
+            let network = Network::new();
+            network.make_end("a");
+            network.make_end("a");
+        },
+        &["there is a client end named `a` already"],
+    );
+    assert_words(|| Network::new().enable("x", true), &["no client end named `x`"]);
+    assert_words(
+        || {
+            Network::new().count("x");
+        },
+        &["no server named `x`"],
+    );
+    assert_words(
+        || {
+            let echo = || Service::new("Echo").method("E", |x: u8| x);
+            let _ = Server::new().service(echo()).service(echo());
+        },
+        &["has a service named `Echo` already"],
+    );
+    assert_eq!(Name::from(3), Name::from("3"));
+}
+
+#[test]
+fn impossible_faults_are_refused() {
+    assert_words(
+        || {
+            let mut faults = Faults::default();
+            faults.reply_loss = 1.5;
+            Network::new().set_faults(faults);
+        },
+        &["1.5 is no probability"],
+    );
+}
+
+#[test]
+fn a_service_can_be_used_without_a_network() {
+    let server = JunkServer::default();
+    assert_eq!(server.handler1("5".into()), 5);
+}
