@@ -3,14 +3,15 @@
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Ident, ItemTrait, Pat, PathArguments, Receiver,
-    ReceiverKind, Result, ReturnType, TraitItem, TraitItemFn, Type,
+    Attribute, Error, Expr, ExprLit, FnArg, GenericArgument, Ident, ItemTrait, Lit, Meta, Pat,
+    PathArguments, Receiver, ReceiverKind, Result, ReturnType, TraitItem, TraitItemFn, Type,
 };
 
 /// A service as declared.
 pub(crate) struct Service {
     /// The trait, without our own attributes.
     pub(crate) item: ItemTrait,
+    pub(crate) wire_name: String,
     pub(crate) methods: Vec<Method>,
 }
 
@@ -31,10 +32,11 @@ pub(crate) enum How {
 }
 
 pub(crate) fn read(attribute: TokenStream, item: TokenStream) -> Result<Service> {
-    if !attribute.is_empty() {
-        return Err(Error::new(attribute.span(), "`#[labrpc::service]` takes no arguments"));
-    }
     let mut item: ItemTrait = syn::parse2(item)?;
+    let wire_name = match attribute.is_empty() {
+        true => item.ident.to_string(),
+        false => read_name(syn::parse2(attribute)?)?,
+    };
     if !item.generics.params.is_empty() {
         return Err(Error::new(item.generics.span(), "a service cannot be generic"));
     }
@@ -45,7 +47,21 @@ pub(crate) fn read(attribute: TokenStream, item: TokenStream) -> Result<Service>
             other => return Err(Error::new(other.span(), "a service has methods only")),
         }
     }
-    Ok(Service { item, methods })
+    Ok(Service { item, wire_name, methods })
+}
+
+/// The text of `name = "..."`.
+fn read_name(attribute: Meta) -> Result<String> {
+    if let Meta::NameValue(pair) = &attribute
+        && pair.path.is_ident("name")
+        && let Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) = &pair.value
+        && !name.value().contains('.')
+    {
+        return Ok(name.value());
+    }
+    let text = "the only thing known here is `name = \"Raft\"`: the service's name on the wire, \
+                without a dot";
+    Err(Error::new(attribute.span(), text))
 }
 
 fn read_method(method: &mut TraitItemFn) -> Result<Method> {

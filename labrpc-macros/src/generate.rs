@@ -8,11 +8,11 @@ use crate::declaration::{How, Method, Service};
 pub(crate) fn service(service: &Service) -> TokenStream {
     let item = &service.item;
     let (name, visibility) = (&item.ident, &item.vis);
-    let wire_name = name.to_string();
+    let wire_name = &service.wire_name;
     let service_name = format_ident!("{name}Service");
     let client_name = format_ident!("{name}Client");
     let registrations = service.methods.iter().map(registration);
-    let calls = service.methods.iter().map(|method| call(&wire_name, method));
+    let calls = service.methods.iter().map(|method| call(wire_name, method));
     let service_doc = format!("Makes the service `{wire_name}` out of an implementation.");
     let of_doc = format!("The service `{wire_name}` as implemented by `implementation`.");
     let client_doc = format!("Calls the service `{wire_name}` of the server behind a client end.");

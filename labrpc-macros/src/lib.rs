@@ -22,7 +22,8 @@ mod generate;
 ///   NoReply>`, which blocks, and `request_vote_then(&args, |result| ...)`, which does not; likewise
 ///   for `append_entries`.
 ///
-/// On the wire the methods are called `Raft.RequestVote` and `Raft.AppendEntries`, as in Go.
+/// On the wire the methods are called `Raft.RequestVote` and `Raft.AppendEntries`, as in Go. A
+/// service whose trait has another name is declared with `#[labrpc::service(name = "Raft")]`.
 ///
 /// A method takes `&self`, one value, and either returns the reply or takes a `Reply` as its last
 /// argument. Its handler runs as a task of its own, unless the method is marked `#[rpc(inline)]`:

@@ -1,0 +1,31 @@
+//! `#[derive(Gob)]`: writes a type's shape, and refuses what could lose a field.
+//!
+//! The macro implements `labgob::Gob` and nothing else; serde's own derives write the code that
+//! moves the bytes. It reads their `#[serde(...)]` attributes and refuses each that leaves a field
+//! out, fills one in, or makes the written form differ from the read one, since labgob's bytes
+//! have no field names that could tell.
+//!
+//! [`attributes`] holds the refusals, [`expand`] the generated code.
+
+mod attributes;
+mod expand;
+
+use proc_macro::TokenStream;
+
+/// Implements `labgob::Gob` for a struct or enum.
+///
+/// Use it with serde's derives: `#[derive(Serialize, Deserialize, Gob)]`.
+///
+/// - `#[gob(recursive)]` on a field: its type leads back to this one, such as the
+///   `Option<Box<Node>>` of a `Node`. Of such a field the fingerprint holds the type as written.
+/// - `#[gob(crate = "path")]` on the type: where labgob is, if not at `::labgob`.
+///
+/// # Errors
+///
+/// Compile errors, at the attribute or type concerned: serde attributes that can lose or blur a
+/// field, recursive fields without the mark, borrowed data, unions.
+#[proc_macro_derive(Gob, attributes(gob))]
+pub fn derive_gob(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    expand::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}

@@ -1,0 +1,289 @@
+//! The probe that compares what a type's serde code does with the type's shape, and that knows
+//! which field is being written or read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Description;
+use crate::fault::Fault;
+use crate::probe::{Open, Probe};
+use crate::shape::{Field, Leaf, Shape, Type};
+
+/// Follows a value along its shape.
+pub(crate) struct Checker {
+    /// `Serialize` or `Deserialize`, for the error texts.
+    who: &'static str,
+    /// The shape of the next value.
+    next: &'static Shape,
+    /// The values whose parts are being followed, outermost first.
+    open: Vec<Frame>,
+    spots: Spots,
+}
+
+struct Frame {
+    shape: &'static Shape,
+    /// The variant's position, for an enum.
+    variant: usize,
+    /// How many parts have begun.
+    begun: usize,
+    /// How many parts there must be, if the shape tells.
+    wanted: Option<usize>,
+}
+
+impl Checker {
+    /// A checker of `Serialize`.
+    pub(crate) fn of_serialize(shape: &'static Shape) -> Checker {
+        Checker { who: "Serialize", next: shape, open: Vec::new(), spots: Spots::of(shape) }
+    }
+
+    /// A checker of `Deserialize`.
+    pub(crate) fn of_deserialize(shape: &'static Shape) -> Checker {
+        Checker { who: "Deserialize", ..Checker::of_serialize(shape) }
+    }
+
+    /// Where the walk is, such as `entries[2].command`. `None` at the outermost value.
+    pub(crate) fn field(&self) -> Option<String> {
+        let mut path = String::new();
+        for frame in &self.open {
+            let Some(at) = frame.begun.checked_sub(1) else { continue };
+            path.push_str(&frame.step(at, path.is_empty()));
+        }
+        (!path.is_empty()).then_some(path)
+    }
+
+    /// The structs and variants met so far, and all that could be met, one bit each.
+    pub(crate) fn coverage(&self) -> (u64, u64) {
+        (self.spots.met, self.spots.all())
+    }
+
+    fn unlike(&self, does: &str) -> Fault {
+        let declared = Description::of(self.next).name();
+        Fault::shape(format!("{} {does}, but the type is declared as {declared}", self.who))
+    }
+
+    fn begin(&mut self, shape: &'static Shape, variant: usize, wanted: Option<usize>) {
+        self.spots.meet(shape, variant);
+        self.open.push(Frame { shape, variant, begun: 0, wanted });
+    }
+
+    /// Goes through `#[serde(transparent)]` structs, of which serde shows nothing.
+    fn skip_transparent(&mut self) {
+        while let Shape::Struct { fields: [only], transparent: true, .. } = self.next {
+            self.spots.meet(self.next, 0);
+            self.next = only.ty.shape();
+        }
+    }
+}
+
+impl Frame {
+    fn fields(&self) -> &'static [Field] {
+        match self.shape {
+            Shape::Struct { fields, .. } => fields,
+            Shape::Enum { variants, .. } => variants[self.variant].fields,
+            _ => &[],
+        }
+    }
+
+    fn ty(&self, at: usize) -> Option<Type> {
+        match self.shape {
+            Shape::Struct { .. } | Shape::Enum { .. } => self.fields().get(at).map(|f| f.ty),
+            Shape::Option(item) | Shape::List(item) | Shape::Set(item) => Some(*item),
+            Shape::Array(item, len) => (at < *len).then_some(*item),
+            Shape::Map(key, value) => Some(if at.is_multiple_of(2) { *key } else { *value }),
+            Shape::Tuple(items) => items.get(at).copied(),
+            Shape::Leaf(_) => None,
+        }
+    }
+
+    /// One step of a path.
+    fn step(&self, at: usize, first: bool) -> String {
+        let dot = if first { "" } else { "." };
+        match self.shape {
+            Shape::Struct { fields, .. } => match fields.get(at) {
+                Some(field) => format!("{dot}{}", field.name),
+                None => String::new(),
+            },
+            Shape::Enum { variants, .. } => {
+                let variant = &variants[self.variant];
+                let colons = if first { "" } else { "::" };
+                match variant.fields.get(at) {
+                    Some(field) => format!("{colons}{}.{}", variant.name, field.name),
+                    None => format!("{colons}{}", variant.name),
+                }
+            }
+            Shape::List(_) | Shape::Set(_) | Shape::Array(..) => format!("[{at}]"),
+            Shape::Map(..) => {
+                let half = if at.is_multiple_of(2) { "key" } else { "value" };
+                format!("[{half} {}]", at / 2)
+            }
+            Shape::Tuple(_) => format!("{dot}{at}"),
+            Shape::Option(_) | Shape::Leaf(_) => String::new(),
+        }
+    }
+
+    fn owner(&self) -> String {
+        match self.shape {
+            Shape::Enum { name, variants } => format!("{name}::{}", variants[self.variant].name),
+            shape => shape.name().unwrap_or("the tuple").into(),
+        }
+    }
+
+    /// A field that is declared and does not travel.
+    fn lost(&mut self, who: &str, at: usize) -> Fault {
+        let field = self.fields().get(at).map_or_else(|| at.to_string(), |f| f.name.into());
+        let owner = self.owner();
+        let action = if who == "Serialize" { "write" } else { "read" };
+        self.begun = 0; // the fault is that of the whole, not of the part before
+        Fault::shape(format!("{who} does not {action} field `{field}` of `{owner}`"))
+    }
+
+    fn undeclared(&mut self, who: &str, name: Option<&str>) -> Fault {
+        let owner = self.owner();
+        let what = name.map_or("more parts than".into(), |n| format!("field `{n}`, not among"));
+        let action = if who == "Serialize" { "writes" } else { "reads" };
+        self.begun = 0;
+        Fault::shape(format!("{who} {action} {what} the declared fields of `{owner}`"))
+    }
+}
+
+impl Probe for Checker {
+    const SEES: bool = true;
+
+    fn leaf(&mut self, leaf: Leaf) -> Result<(), Fault> {
+        self.skip_transparent();
+        match self.next {
+            Shape::Leaf(declared) if *declared == leaf => Ok(()),
+            _ => Err(self.unlike(&format!("treats the value as {}", leaf.name()))),
+        }
+    }
+
+    fn open(&mut self, open: Open) -> Result<(), Fault> {
+        self.skip_transparent();
+        let shape = self.next;
+        match (open, shape) {
+            (Open::Struct(_), Shape::Struct { fields, .. }) => {
+                self.begin(shape, 0, Some(fields.len()));
+            }
+            (Open::Tuple(_), Shape::Tuple(items)) => self.begin(shape, 0, Some(items.len())),
+            (Open::Tuple(_), Shape::Array(_, len)) => self.begin(shape, 0, Some(*len)),
+            (Open::Variant(index, name), Shape::Enum { variants, .. }) => {
+                let at = index as usize;
+                match variants.get(at) {
+                    Some(variant) if alike(variant.name, name) => {
+                        self.begin(shape, at, Some(variant.fields.len()));
+                    }
+                    _ => return Err(self.unlike(&format!("has `{name}` as variant {index}"))),
+                }
+            }
+            (Open::Option, Shape::Option(_))
+            | (Open::List, Shape::List(_) | Shape::Set(_))
+            | (Open::Map, Shape::Map(..)) => self.begin(shape, 0, None),
+            (open, _) => {
+                let does = match open {
+                    Open::Struct(count) => format!("treats the value as a struct of {count}"),
+                    Open::Tuple(len) => format!("treats the value as a tuple of {len}"),
+                    Open::Variant(_, name) => format!("treats the value as variant `{name}`"),
+                    Open::Option => "treats the value as an option".into(),
+                    Open::List => "treats the value as a list".into(),
+                    Open::Map => "treats the value as a map".into(),
+                };
+                return Err(self.unlike(&does));
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, name: Option<&'static str>) -> Result<(), Fault> {
+        let who = self.who;
+        let Some(frame) = self.open.last_mut() else {
+            return Err(Fault::shape(format!("{who} has a part outside of any value")));
+        };
+        let at = frame.begun;
+        let Some(ty) = frame.ty(at) else { return Err(frame.undeclared(who, name)) };
+        if let (Some(name), Some(declared)) = (name, frame.fields().get(at))
+            && !alike(declared.name, name)
+        {
+            let known = frame.fields().iter().any(|field| alike(field.name, name));
+            let fault = if known { frame.lost(who, at) } else { frame.undeclared(who, Some(name)) };
+            return Err(fault);
+        }
+        frame.begun += 1;
+        self.next = ty.shape();
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        // An option shows whether it is one by its part; a map has as many values as keys.
+        let who = self.who;
+        match self.open.last_mut() {
+            Some(frame) if frame.wanted.is_some_and(|wanted| frame.begun < wanted) => {
+                let at = frame.begun;
+                return Err(frame.lost(who, at));
+            }
+            Some(Frame { shape: Shape::Map(..), begun, .. }) if !begun.is_multiple_of(2) => {
+                return Err(Fault::shape(format!("{who} has a key without a value")));
+            }
+            _ => {}
+        }
+        self.open.pop();
+        Ok(())
+    }
+}
+
+/// Whether two names are the same but for what serde's `rename_all` changes.
+fn alike(declared: &str, name: &str) -> bool {
+    let plain = |c: &char| *c != '_' && *c != '-';
+    let lower = |c: char| c.to_ascii_lowercase();
+    declared.chars().filter(plain).map(lower).eq(name.chars().filter(plain).map(lower))
+}
+
+/// Which structs and variants of a type have been met.
+///
+/// Only those can have hand-written serde code; the code of std's types is known.
+struct Spots {
+    bits: BTreeMap<(u32, usize), u32>,
+    met: u64,
+}
+
+impl Spots {
+    fn of(shape: &'static Shape) -> Spots {
+        let mut spots = Spots { bits: BTreeMap::new(), met: 0 };
+        spots.add(shape, &mut BTreeSet::new());
+        spots
+    }
+
+    fn add(&mut self, shape: &'static Shape, seen: &mut BTreeSet<u32>) {
+        let fingerprint = shape.fingerprint();
+        if !seen.insert(fingerprint) {
+            return;
+        }
+        let spots = match shape {
+            Shape::Struct { .. } => 1,
+            Shape::Enum { variants, .. } => variants.len(),
+            _ => 0,
+        };
+        for variant in 0..spots {
+            let bit = self.bits.len() as u32;
+            self.bits.insert((fingerprint, variant), bit);
+        }
+        for child in shape.children() {
+            self.add(child, seen);
+        }
+    }
+
+    fn meet(&mut self, shape: &Shape, variant: usize) {
+        if shape.name().is_some()
+            && let Some(bit) = self.bits.get(&(shape.fingerprint(), variant))
+        {
+            self.met |= if *bit < 63 { 1 << bit } else { 0 };
+        }
+    }
+
+    /// With more than 63 spots the last bit stands for the rest and is never met, so that the
+    /// checks of such a type never end; they only become rare.
+    fn all(&self) -> u64 {
+        match self.bits.len() {
+            count @ 0..64 => (1 << count) - 1,
+            _ => u64::MAX,
+        }
+    }
+}

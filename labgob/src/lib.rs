@@ -1,0 +1,229 @@
+//! Encoding in which no field gets lost unnoticed.
+//!
+//! Messages between servers and the state they save are Rust values; networks and disks take
+//! bytes. This crate turns one into the other, through serde, in bincode's compact format:
+//!
+//! ```
+//! use labgob::{Deserialize, Gob, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Gob, Debug, PartialEq)]
+//! # #[serde(crate = "labgob::serde")]
+//! struct Vote {
+//!     term: u64,
+//!     candidate: u32,
+//! }
+//!
+//! let bytes = labgob::encode(&Vote { term: 7, candidate: 2 });
+//! assert_eq!(bytes.len(), 6);
+//! assert_eq!(labgob::decode::<Vote>(&bytes)?, Vote { term: 7, candidate: 2 });
+//! # Ok::<(), labgob::DecodeError>(())
+//! ```
+//!
+//! [`Serialize`] and [`Deserialize`] are serde's, exported from here so that one `use` does. A
+//! crate that has no serde of its own adds `#[serde(crate = "labgob::serde")]` to each type.
+//!
+//! # Why not plain serde?
+//!
+//! A compact format has no field names. If the writer leaves out a field, the reader takes the
+//! next bytes for it, and often they make sense. A Raft server that comes back with the wrong
+//! vote does not crash: it elects two leaders, some minutes later.
+//!
+//! So every type has a *shape* ([`Gob::SHAPE`]): its name, and the names, order and types of its
+//! fields, at every depth. `#[derive(Gob)]` writes it. Each encoding begins with the shape's
+//! fingerprint, and a decoder that expects another one says what differs:
+//!
+//! ```
+//! # use labgob::{Deserialize, Gob, Serialize};
+//! # #[derive(Serialize, Deserialize, Gob, Debug)]
+//! # #[serde(crate = "labgob::serde")]
+//! # struct Vote { term: u64, candidate: u32 }
+//! mod later {
+//! #   use labgob::{Deserialize, Gob, Serialize};
+//!     #[derive(Serialize, Deserialize, Gob)]
+//! #   #[serde(crate = "labgob::serde")]
+//!     pub struct Vote {
+//!         pub term: u64,
+//!         pub server: u32,
+//!     }
+//! }
+//!
+//! let bytes = labgob::encode(&later::Vote { term: 7, server: 2 });
+//! assert_eq!(
+//!     labgob::decode::<Vote>(&bytes).unwrap_err().to_string(),
+//!     "cannot decode as `Vote { term: u64, candidate: u32 }`: \
+//!      the bytes hold `Vote { term: u64, server: u32 }`: \
+//!      field `candidate` is renamed: it is `server` in the bytes (byte 0)"
+//! );
+//! ```
+//!
+//! # The ways to lose a field
+//!
+//! | way | what catches it | when |
+//! |---|---|---|
+//! | `skip`, `skip_serializing`, `skip_deserializing`, `skip_serializing_if` | the derive refuses the attribute | compile time |
+//! | `default`, `flatten`, `alias`, `with` and its kin, `from`, `into`, `remote` | the same | compile time |
+//! | `untagged`, `tag`, `content`, `other`; one-sided `rename` | the same | compile time |
+//! | equal values that encode differently (`HashMap`, `HashSet`) | they are not [`Gob`] | compile time |
+//! | a field type without a description | the same | compile time |
+//! | field or variant added, removed, renamed, reordered, or of another type | fingerprint | at decoding |
+//! | bytes of quite another type; values read in another order than written | fingerprint | at decoding |
+//! | bytes left over, or fewer values than are read | [`decode`], [`Decoder::finish`], [`Decoder::decode`] | at decoding |
+//! | truncated input | the error names the field and the byte | at decoding |
+//! | hand-written `Serialize` that leaves out, adds, renames or retypes a field | compared with the shape | first use |
+//! | hand-written `Serialize` that skips a field now and then | `skip_field` is an error | every use |
+//! | hand-written `Deserialize` that leaves out or drops a field | compared with the shape, and a round trip | first use |
+//! | hand-written `Serialize` over a map without an order | encoded twice | first use |
+//! | old content of a variable that shines through | cannot happen: [`decode`] returns a new value | |
+//!
+//! *First use* means: as long as some struct or variant inside a type has not been met, encodings
+//! of the type are checked, the first 64 all, then ever fewer. When all have been met, the checks
+//! end, and encoding costs what bincode costs. A mistake found is an error like any other.
+//!
+//! Type parameters count by what they are: `Pair<u8>` and `Pair<u16>` have different fingerprints.
+//! `usize` travels as `u64`, `Box<T>` as `T`, `VecDeque<T>` as `Vec<T>`; these may replace each
+//! other. `#[serde(rename = "...")]` sets the name that counts, so that a field can have a new
+//! name in the program and keep its old one in the bytes.
+//!
+//! # Compared with Go's labgob
+//!
+//! | Go | here |
+//! |---|---|
+//! | warns once per type about lower-case names, which do not travel | Rust's privacy does not matter; attributes that skip a field do not compile |
+//! | warns when a variable that is decoded into holds something | there is no such variable |
+//! | ignores fields that one side lacks | an error that names them |
+//! | `Register` for types behind interfaces | enums instead |
+//! | `Encode`, `Decode` of several values | [`Encoder`], [`Decoder`] |
+//!
+//! # Panic or error?
+//!
+//! [`encode`] panics where [`try_encode`] returns an error. A derived type cannot fail, so for
+//! nearly everybody an error would only be unwrapped; when it does occur, it is a mistake in
+//! hand-written code, which the first test should show. Use [`try_encode`] for recursive types
+//! whose depth depends on data, or if a `Serialize` of yours refuses values.
+//!
+//! Decoding never panics. Bytes come from elsewhere.
+//!
+//! # Wire format
+//!
+//! ```text
+//! value       fingerprint (4 bytes, little-endian), payload
+//! described   "GOB+", length of the description (4 bytes, little-endian), description, value
+//! stream      value or described, any number of times
+//! ```
+//!
+//! The payload is bincode 2's standard form. Integers of more than 8 bits: 0 to 250 in one byte;
+//! else 251, 252, 253 or 254 followed by 2, 4, 8 or 16 bytes; signed ones in zigzag order. `u8`,
+//! `i8` and `bool` are one byte, `f32` and `f64` 4 and 8 bytes, `char` is UTF-8. Text, bytes, lists, sets
+//! and maps begin with their length; options with 0 or 1; variants with their position as a `u32`.
+//! Structs, tuples and arrays are their parts and nothing else.
+//!
+//! A process remembers the types it has encoded or decoded, so that an error can name what the
+//! bytes hold. Bytes from another process may hold a type it has never seen. For data that
+//! outlives the program use [`encode_described`]: the description travels along.
+//!
+//! # Limits
+//!
+//! - Lengths are never trusted. A list can claim at most as many elements as bytes are left;
+//!   texts are measured before they are copied. Memory stays in proportion to the input, by a
+//!   factor that depends on the type: an `Option<[u64; 32]>` is one byte when it is `None`.
+//! - For the same reason a list of elements without content, such as `Vec<()>`, does not compile.
+//! - Values may be nested [`MAX_DEPTH`] deep, in both directions. Each struct, option, list and
+//!   so on is one level.
+//! - Arrays have up to 32 elements, tuples up to 8, as in serde and by choice.
+//! - A fingerprint has 32 bits: two different shapes agree by chance once in 2^32.
+//! - A `#[gob(recursive)]` field counts by its type as written. If `A` and `B` hold each other
+//!   and `A`'s field is marked, a change of `B` does not change `A`'s fingerprint.
+//! - More than 512 types in one process are checked at each use and not named in errors.
+//!
+//! # What is missing
+//!
+//! - Values of one type that are read in another order than written, such as two `u64`. Encode
+//!   one struct instead of several values. Names for the values of a stream would help.
+//! - Conversion of old data. An old version is refused by name, never read.
+//! - `Arc`, `Rc`, `Cow`, `NonZero`, ranges, IP addresses and other types of std.
+//! - Reading from and writing to streams of bytes: everything is in memory.
+
+mod check;
+mod codec;
+mod de;
+mod describe;
+mod diff;
+mod error;
+mod fault;
+mod first_use;
+mod gob;
+mod probe;
+mod ser;
+mod shape;
+mod stream;
+mod wire;
+
+pub use describe::Description;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use fault::MAX_DEPTH;
+pub use gob::Gob;
+pub use labgob_derive::Gob;
+pub use serde::{self, Deserialize, Serialize};
+pub use shape::{Field, Leaf, Shape, Type, Variant};
+pub use stream::{Decoder, Encoder};
+
+/// Encodes a value.
+///
+/// # Panics
+///
+/// If [`try_encode`] would fail, which is a mistake in the program: see [`EncodeError`].
+#[track_caller]
+pub fn encode<T: Gob>(value: &T) -> Vec<u8> {
+    match try_encode(value) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Encodes a value, for types whose values may be nested without limit or whose hand-written
+/// `Serialize` may refuse a value.
+///
+/// # Errors
+///
+/// If the value is nested deeper than [`MAX_DEPTH`], or its `Serialize` refuses it or does not do
+/// what the type's shape says.
+pub fn try_encode<T: Gob>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    // Most messages fit, and an allocation of this size costs no more than a smaller one.
+    let mut bytes = Vec::with_capacity(64);
+    codec::encode_into(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+/// Encodes a value together with its type's description, for data that outlives the program.
+///
+/// [`decode`] accepts it like the output of [`encode`]. If another program fails to decode it,
+/// the error tells which field differs, although that program has never seen the old type.
+///
+/// # Panics
+///
+/// As [`encode`].
+#[track_caller]
+pub fn encode_described<T: Gob>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match codec::encode_described_into(&mut bytes, value) {
+        Ok(()) => bytes,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Decodes a value from the whole of `bytes`.
+///
+/// The value is a new one. There is no way to decode into an existing variable, so old content
+/// cannot shine through where a field did not arrive.
+///
+/// # Errors
+///
+/// If the bytes are not the encoding of a `T`, whole and nothing else: see [`DecodeErrorKind`].
+pub fn decode<T: Gob>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut end = 0;
+    let mut result = codec::decode_at(bytes, &mut end, None);
+    if result.is_ok() && end != bytes.len() {
+        result = Err(codec::trailing(bytes, end, Some(T::describe().to_string())));
+    }
+    result
+}

@@ -1,0 +1,113 @@
+//! The bytes of single values: bincode's standard configuration, that is, little-endian variable
+//! length integers. No other file names bincode.
+
+use bincode::config::{Configuration, standard};
+use bincode::de::read::{BorrowReader, Reader};
+use bincode::de::{BorrowDecode, BorrowDecoder, DecoderImpl};
+use bincode::enc::write::Writer;
+use bincode::enc::{Encode, EncoderImpl};
+use bincode::error::{DecodeError, EncodeError};
+
+use crate::fault::{Fault, Why};
+
+const CONFIG: Configuration = standard();
+
+/// What can be written: numbers, `bool`, `char`, `str` and `[u8]`.
+pub(crate) trait Put: Encode {}
+impl<T: Encode + ?Sized> Put for T {}
+
+/// What can be read: numbers, `bool`, `char`, `&str` and `&[u8]`.
+pub(crate) trait Take<'de>: BorrowDecode<'de, ()> {}
+impl<'de, T: BorrowDecode<'de, ()>> Take<'de> for T {}
+
+struct Output<'a>(&'a mut Vec<u8>);
+
+impl Writer for Output<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Appends one value.
+#[inline(always)]
+pub(crate) fn put<T: Put + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let done = value.encode(&mut EncoderImpl::new(Output(out), CONFIG));
+    debug_assert!(done.is_ok(), "writing to a Vec cannot fail");
+}
+
+/// Bytes being read.
+// bincode's decoder lives as long as the input: one made for each value would cost a detour
+// through memory each time.
+pub(crate) struct Input<'de>(DecoderImpl<Rest<'de>, Configuration, ()>);
+
+/// The bytes not yet read.
+struct Rest<'de>(&'de [u8]);
+
+impl<'de> Input<'de> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'de [u8]) -> Input<'de> {
+        Input(DecoderImpl::new(Rest(bytes), CONFIG, ()))
+    }
+
+    /// How many bytes have not been read.
+    #[inline(always)]
+    pub(crate) fn left(&mut self) -> usize {
+        self.0.borrow_reader().0.len()
+    }
+}
+
+impl Reader for Rest<'_> {
+    #[inline(always)]
+    fn read(&mut self, bytes: &mut [u8]) -> Result<(), DecodeError> {
+        bytes.copy_from_slice(self.take_bytes(bytes.len())?);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn peek_read(&mut self, n: usize) -> Option<&[u8]> {
+        self.0.get(..n)
+    }
+
+    #[inline(always)]
+    fn consume(&mut self, n: usize) {
+        self.0 = self.0.get(n..).unwrap_or_default();
+    }
+}
+
+impl<'de> BorrowReader<'de> for Rest<'de> {
+    #[inline(always)]
+    fn take_bytes(&mut self, length: usize) -> Result<&'de [u8], DecodeError> {
+        let Some((taken, rest)) = self.0.split_at_checked(length) else {
+            return Err(DecodeError::UnexpectedEnd { additional: length - self.0.len() });
+        };
+        self.0 = rest;
+        Ok(taken)
+    }
+}
+
+/// Reads one value.
+///
+/// Only borrowed forms of text and bytes can be read: bincode's owned forms allocate what a length
+/// claims before they look whether the input is that long.
+#[inline(always)]
+pub(crate) fn take<'de, T: Take<'de>>(input: &mut Input<'de>) -> Result<T, Fault> {
+    T::borrow_decode(&mut input.0).map_err(fault)
+}
+
+#[cold]
+fn fault(error: DecodeError) -> Fault {
+    Fault::new(match error {
+        DecodeError::UnexpectedEnd { additional } => Why::Ended { missing: additional },
+        DecodeError::InvalidBooleanValue(byte) => {
+            Why::Invalid(format!("the byte {byte} is neither false nor true"))
+        }
+        DecodeError::InvalidCharEncoding(_) => Why::Invalid("not a character".into()),
+        DecodeError::Utf8 { .. } => Why::Invalid("the text is not UTF-8".into()),
+        DecodeError::InvalidIntegerType { expected, found } => {
+            Why::Invalid(format!("a {found:?} stands where a {expected:?} should"))
+        }
+        other => Why::Invalid(other.to_string()),
+    })
+}

@@ -1,0 +1,148 @@
+//! The few things a file persister asks of a disk, and the real disk.
+//!
+//! The crash tests put a simulated disk in its place (`sim_disk.rs`).
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::PersistError;
+
+/// One directory. A change of names lasts through a power cut only after [`Disk::sync`].
+pub(crate) trait Disk: Send {
+    /// The names in the directory, in no particular order.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Opens a file for reading and writing; none if there is no such name.
+    fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>>;
+    /// Creates a file, or empties the one of that name.
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file another name. A file that had that name before loses it in the same step.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a name. Whoever has the file open can still read it.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Waits until all changes of names are on the disk.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// One open file. Its bytes last through a power cut only after [`DiskFile::sync`].
+pub(crate) trait DiskFile: Send {
+    /// The length of the file, in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Reads exactly the first `len` bytes.
+    fn read(&self, len: u64) -> io::Result<Vec<u8>>;
+    /// Writes all bytes at an offset. After an error, any part of them may be in the file.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Waits until all bytes and the length are on the disk.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A directory of the operating system, locked for as long as this value lives.
+pub(crate) struct RealDisk {
+    dir: PathBuf,
+    // Locked, and also what a sync of the names goes through. The directory itself is locked, not
+    // a file in it, so that a refused open leaves nothing behind.
+    handle: File,
+    synced: bool,
+}
+
+impl RealDisk {
+    /// Opens and locks a directory, creating it if only its last part is missing. With `synced`
+    /// off, nothing ever waits for the disk.
+    pub(crate) fn open(dir: &Path, synced: bool) -> Result<RealDisk, PersistError> {
+        let failed = |action: &'static str| {
+            move |source| PersistError::Io { action, path: dir.to_owned(), source }
+        };
+        match fs::create_dir(dir) {
+            Ok(()) if synced => sync_parent(dir).map_err(failed("sync the parent of"))?,
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed("create")(error)),
+        }
+        // Asked before the open, which would wait for ever on a named pipe.
+        if !fs::metadata(dir).map_err(failed("open"))?.is_dir() {
+            return Err(failed("open")(ErrorKind::NotADirectory.into()));
+        }
+        let handle = File::open(dir).map_err(failed("open"))?;
+        match handle.try_lock() {
+            Ok(()) => Ok(RealDisk { dir: dir.to_owned(), handle, synced }),
+            Err(TryLockError::WouldBlock) => Err(PersistError::Locked { path: dir.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
+        }
+    }
+}
+
+/// Makes the name of a new directory last.
+fn sync_parent(dir: &Path) -> io::Result<()> {
+    match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+impl Disk for RealDisk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            // All our names are plain text; any other name belongs to someone else.
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>> {
+        match OpenOptions::new().read(true).write(true).open(self.dir.join(name)) {
+            Ok(file) => Ok(Some(Box::new(RealFile { file, synced: self.synced }))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(self.dir.join(name))?;
+        Ok(Box::new(RealFile { file, synced: self.synced }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.dir.join(from), self.dir.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.dir.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.synced { self.handle.sync_all() } else { Ok(()) }
+    }
+}
+
+struct RealFile {
+    file: File,
+    synced: bool,
+}
+
+impl DiskFile for RealFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read(&self, len: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        file.take(len).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 == len { Ok(bytes) } else { Err(ErrorKind::UnexpectedEof.into()) }
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        // `sync_data` covers the length too; only times and the like may lag behind.
+        if self.synced { self.file.sync_data() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong, in sentences that say what to do.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Why a persister could not be opened, read or written.
+///
+/// Each message is a sentence that names the file and the remedy. [`MemoryPersister`] never fails.
+/// The Go persister has no errors at all: it lives in memory only.
+///
+/// [`MemoryPersister`]: crate::MemoryPersister
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PersistError {
+    /// Another persister has this directory open, in this process or in another one.
+    #[error(
+        "{} is in use by another persister: stop that one, or give each server its own directory",
+        path.display()
+    )]
+    Locked {
+        /// The directory that was to be opened.
+        path: PathBuf,
+    },
+
+    /// The operating system refused an operation.
+    ///
+    /// If it was a write, the last acknowledged state is intact, and later writes fail with
+    /// [`Refused`](PersistError::Refused).
+    #[error("cannot {action} {}: {source}; {}", path.display(), remedy(source))]
+    Io {
+        /// What was tried: a verb such as `write`.
+        action: &'static str,
+        /// The file or directory it was tried on.
+        path: PathBuf,
+        /// The operating system's own words.
+        source: io::Error,
+    },
+
+    /// A file holds bytes that no crash can leave behind. Nothing on the disk was changed.
+    #[error(
+        "{} is damaged at byte {offset}: expected {expected}, found {found}. Nothing was changed. \
+         A Raft server must not go on with an older or an empty state, because it could vote \
+         twice: retire this server and add one with a new identity. If the data does not matter, \
+         delete the directory",
+        path.display()
+    )]
+    Damaged {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where the part begins that cannot be trusted, in bytes from the start of the file.
+        offset: u64,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// The state file has a version of the format that this code does not know.
+    #[error(
+        "{} has format version {found}, but this program reads only version {known}: open it with \
+         the program that wrote it. Nothing was changed",
+        path.display()
+    )]
+    UnknownVersion {
+        /// The state file.
+        path: PathBuf,
+        /// The version in its header.
+        found: u32,
+        /// The version this code reads and writes.
+        known: u32,
+    },
+
+    /// One record is longer than its length field can say. Nothing was written, and later writes
+    /// work.
+    #[error("a record of {len} bytes is too long: at most {max} bytes fit into one record")]
+    TooLong {
+        /// The length of the record, in bytes.
+        len: usize,
+        /// The longest record, in bytes.
+        max: usize,
+    },
+
+    /// An earlier write failed, so this one was not tried.
+    ///
+    /// After a failed write or sync nobody knows what the disk holds. A second try could report
+    /// success for bytes that never reached it.
+    #[error(
+        "nothing more is written to {}, because an earlier write failed ({first}). Reads still \
+         give the last acknowledged state; mend the cause and open the directory again",
+        path.display()
+    )]
+    Refused {
+        /// The directory of the persister.
+        path: PathBuf,
+        /// The message of the first failure.
+        first: String,
+    },
+}
+
+impl PersistError {
+    /// The file or directory that the error is about; none if a record is too long.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            PersistError::Locked { path }
+            | PersistError::Io { path, .. }
+            | PersistError::Damaged { path, .. }
+            | PersistError::UnknownVersion { path, .. }
+            | PersistError::Refused { path, .. } => Some(path),
+            PersistError::TooLong { .. } => None,
+        }
+    }
+}
+
+/// The second half of an I/O message: what the reader can do about it.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "the disk is full: free some space, then open the directory again"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "this user must be able to write to the directory and the files in it"
+        }
+        ErrorKind::NotFound => "create the missing parent directory, or correct the path",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            "the path must lead to a directory that only a persister uses"
+        }
+        _ => "look for disk errors in the system's log, then open the directory again",
+    }
+}

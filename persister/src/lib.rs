@@ -1,0 +1,241 @@
+//! Two byte strings that outlive a server: its *Raft state* and its *snapshot*.
+//!
+//! A Raft server must not forget its term, its vote and its log when it crashes. It hands them to a
+//! [`Persister`] as bytes, and reads them back when it starts again. What the bytes mean is not the
+//! persister's business: this crate knows nothing of Raft, of an encoding, or of a clock.
+//!
+//! There are two of them:
+//!
+//! - [`MemoryPersister`] outlives the server but not the process. The lab's tester uses it: it
+//!   crashes servers within one process, and gives each successor a [copy](MemoryPersister::copy).
+//! - [`FilePersister`] keeps its content in a directory and survives the crash of the machine.
+//!
+//! Raft holds either as an `Arc<dyn Persister>`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use persister::{MemoryPersister, Persister};
+//!
+//! let disk: Arc<dyn Persister> = Arc::new(MemoryPersister::new());
+//! disk.save_raft_state(b"[term 1]")?;
+//! disk.append_raft_state(b"[entry 1]")?; // writes 9 bytes, however long the state is
+//! assert_eq!(disk.read_raft_state()?, b"[term 1][entry 1]");
+//! assert_eq!(disk.raft_state_size(), 17);
+//!
+//! // Entry 1 moves into a snapshot. State and snapshot change in one step.
+//! disk.save_state_and_snapshot(b"[term 1]", b"everything up to entry 1")?;
+//! # Ok::<(), persister::PersistError>(())
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! 1. **Acknowledged means saved.** After a write has returned `Ok`, every later read gives its
+//!    content, until the next write. For a [`FilePersister`] this holds across a power cut.
+//! 2. **All or nothing.** A crash during a write leaves the content before it or the content after
+//!    it. For [`save_state_and_snapshot`](Persister::save_state_and_snapshot) that is the *pair*:
+//!    no reader ever finds the state of one call with the snapshot of another.
+//! 3. **What was read once stays.** If a crash interrupts a write and the next open finds its
+//!    content, a further crash cannot take it back.
+//! 4. **No silent damage.** Each byte on the disk is under a checksum. A file that a crash cannot
+//!    explain is an error, which names the file, the byte, what should be there and what is there.
+//!    A refused open changes nothing.
+//! 5. **No second try.** After a write has failed (the disk is full, a sync reports an error), all
+//!    further writes are [refused](PersistError::Refused) with the first cause, while reads still
+//!    give what was last acknowledged. After a failed sync nobody knows which bytes are on the
+//!    disk, and a sync that is tried again may report success without having written them.
+//! 6. **One owner.** A directory that is open cannot be opened again, by this process or another.
+//!
+//! The crate's tests run scripts on a simulated disk. They cut its power before every single
+//! operation, and also during the recovery that follows. For each cut they try every outcome that
+//! the simulated disk knows: which unsynced bytes, sectors and names survived.
+//!
+//! # Files
+//!
+//! A [`FilePersister`] owns a directory:
+//!
+//! | name | content |
+//! |---|---|
+//! | `raft-state` | a header, then the records of the Raft state |
+//! | `snapshot-<generation>` | the bytes of the snapshot, nothing else; absent while it is empty |
+//! | `raft-state.tmp` | the next `raft-state` while it is being written |
+//!
+//! The generation is 16 hexadecimal digits. Other files in the directory are left alone. There is
+//! no lock file: the directory itself is locked, so that a refused open leaves no trace.
+//!
+//! The header of `raft-state`, 44 bytes, integers little-endian, checksums CRC-32:
+//!
+//! | at | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | `RAFTSAVE` |
+//! | 8 | 4 | version of the format: 1 |
+//! | 12 | 8 | generation of the snapshot |
+//! | 20 | 8 | length of the snapshot; 0: none, and no file |
+//! | 28 | 4 | checksum of the snapshot |
+//! | 32 | 8 | *base*: how many bytes of records were in the file when it got its name |
+//! | 40 | 4 | checksum of the 40 bytes above |
+//!
+//! Each record:
+//!
+//! | at | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | length of the payload |
+//! | 4 | 4 | checksum of the payload |
+//! | 8 | 4 | checksum of the record's offset in the file (as 8 bytes) and of the 8 bytes above |
+//! | 12 | length | payload |
+//!
+//! **Append**: write one record at the end, sync the file. The cost does not depend on the length
+//! of the file.
+//!
+//! **Replace**: write and sync the new snapshot under its own name, if there is one; write and sync
+//! `raft-state.tmp`; sync the directory, if there is a new snapshot; rename over `raft-state`; sync
+//! the directory; remove the old snapshot. The rename is the one step that changes both strings,
+//! because the header in `raft-state` says which snapshot is meant.
+//!
+//! **Open**: read and check everything; then replace `raft-state` by a copy of the good records,
+//! and remove what an unfinished replacement left. The copy is needed because a file can be read
+//! from the operating system's memory although an earlier sync of it failed. It also makes all
+//! records part of the base.
+//!
+//! # A torn write or damage?
+//!
+//! A power cut during an append leaves a bad record at the end of the file. It was never
+//! acknowledged, so it is dropped, and [`recovered`](FilePersister::recovered) tells how many bytes
+//! that were. A bad record counts as such only if
+//!
+//! - it lies behind the base, which was synced as a whole;
+//! - nothing that looks like a record follows it, since an append starts only after the one before
+//!   it was synced; and
+//! - the file ends too early, or one of the 512-byte sectors it lies in holds only zeros. A disk
+//!   writes a sector as a whole or not at all, and what was never written reads as zeros.
+//!
+//! Everything else is [`Damaged`](PersistError::Damaged). So a flipped bit in the last record is
+//! reported, not taken for a torn write.
+//!
+//! # What is missing
+//!
+//! - If something other than a crash cuts the file off behind its base, acknowledged appends are
+//!   lost and it looks like a torn write, or, at the end of a record, like nothing at all. A mark
+//!   that vouches for the last record would cost a second sync for each append. For the same
+//!   reason, damage to the last record that fills a whole sector with zeros is taken for a torn
+//!   write.
+//! - File systems that leave old content, not zeros, in blocks that were never written make a torn
+//!   write look like damage: the open fails although no acknowledged byte is lost.
+//! - An append syncs once. Several writers do not share a sync, and the file is not extended in
+//!   advance, which would spare the file system its journal.
+//! - A record is at most 4 GiB. Opening reads the state and the snapshot into memory as a whole,
+//!   and writes the state once.
+//! - The tests simulate the disk. That the real one obeys a sync is not tested, and cannot be from
+//!   within a process.
+//! - Windows: directories can be neither locked nor synced there, so [`FilePersister::open`] fails
+//!   with an error. The same holds for network file systems that cannot lock a directory.
+
+mod disk;
+mod error;
+mod file;
+mod format;
+mod memory;
+mod store;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod sim_disk;
+
+use std::sync::Arc;
+
+pub use error::PersistError;
+pub use file::FilePersister;
+pub use memory::MemoryPersister;
+
+/// A store of two byte strings, *Raft state* and *snapshot*, both empty at first.
+///
+/// Any number of threads may use one persister at once; each operation is one atomic step. What
+/// holds across a crash is in the [crate's docs](crate).
+///
+/// Go: the type `Persister`. [`append_raft_state`](Persister::append_raft_state) has no counterpart
+/// there. Sizes are in bytes.
+pub trait Persister: Send + Sync {
+    /// Replaces the Raft state. The snapshot stays. Go: `SaveRaftState`.
+    ///
+    /// # Errors
+    ///
+    /// [`PersistError::Io`] if the disk fails, [`PersistError::Refused`] after any earlier failure,
+    /// [`PersistError::TooLong`] from 4 GiB on. The old content is intact in each case. The same
+    /// holds for the other two writing methods.
+    fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError>;
+
+    /// Appends one record to the Raft state, at a cost that does not grow with the state.
+    ///
+    /// A crash never leaves a part of a record. [`read_raft_state`](Persister::read_raft_state)
+    /// returns no boundaries, so the caller's records must tell their own ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`save_raft_state`](Persister::save_raft_state).
+    fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError>;
+
+    /// What was last saved, followed by all records appended since; empty if there is nothing.
+    /// Go: `ReadRaftState`.
+    ///
+    /// # Errors
+    ///
+    /// [`PersistError::Io`] if the disk cannot be read, [`PersistError::Damaged`] if it no longer
+    /// holds what was saved.
+    fn read_raft_state(&self) -> Result<Vec<u8>, PersistError>;
+
+    /// The length of what [`read_raft_state`](Persister::read_raft_state) returns. Never waits for
+    /// the disk. Go: `RaftStateSize`.
+    fn raft_state_size(&self) -> usize;
+
+    /// Replaces both strings in one atomic step. Go: `SaveStateAndSnapshot`, named `Save` in later
+    /// years.
+    ///
+    /// # Errors
+    ///
+    /// As [`save_raft_state`](Persister::save_raft_state).
+    fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError>;
+
+    /// The snapshot that was last saved; empty if there is none. Go: `ReadSnapshot`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_raft_state`](Persister::read_raft_state).
+    fn read_snapshot(&self) -> Result<Vec<u8>, PersistError>;
+
+    /// The length of what [`read_snapshot`](Persister::read_snapshot) returns. Never waits for the
+    /// disk. Go: `SnapshotSize`.
+    fn snapshot_size(&self) -> usize;
+}
+
+/// A shared persister is a persister, so that generic code takes one or the other.
+impl<P: Persister + ?Sized> Persister for Arc<P> {
+    fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError> {
+        (**self).save_raft_state(state)
+    }
+
+    fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError> {
+        (**self).append_raft_state(record)
+    }
+
+    fn read_raft_state(&self) -> Result<Vec<u8>, PersistError> {
+        (**self).read_raft_state()
+    }
+
+    fn raft_state_size(&self) -> usize {
+        (**self).raft_state_size()
+    }
+
+    fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError> {
+        (**self).save_state_and_snapshot(state, snapshot)
+    }
+
+    fn read_snapshot(&self) -> Result<Vec<u8>, PersistError> {
+        (**self).read_snapshot()
+    }
+
+    fn snapshot_size(&self) -> usize {
+        (**self).snapshot_size()
+    }
+}

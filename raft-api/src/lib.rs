@@ -1,0 +1,91 @@
+//! What a Raft offers to the services and the tests above it.
+//!
+//! The tester and the services of later labs are written against the trait [`Raft`], so that any
+//! implementation can take the place of any other: the reference in the crate `raft`, a student's,
+//! an adapter for somebody else's.
+//!
+//! | Go | here |
+//! |---|---|
+//! | `Make(peers, me, persister, applyCh)` | [`Raft::make`] |
+//! | `rf.Start(command)` | [`Raft::start`], with [`Started`] for `(index, term, true)` |
+//! | `rf.GetState()` | [`Raft::state`] |
+//! | `rf.Kill()` | [`Raft::kill`] |
+//! | `ApplyMsg` | [`ApplyMsg`] |
+//! | methods found by reflection | [`Raft::services`] |
+//! | `interface{}` as a command | [`Bytes`]; encode with labgob |
+//!
+//! This crate holds no rules and no state.
+
+use std::error::Error;
+use std::sync::Arc;
+
+pub use bytes::Bytes;
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use persister::Persister;
+
+/// One server of a Raft cluster, as the service above it sees it.
+pub trait Raft: Send + Sync + Sized + 'static {
+    /// Makes a server, restores what the persister holds and starts its background work. Returns
+    /// quickly.
+    ///
+    /// `peers` has one end per server of the cluster, in the same order everywhere; `peers[me]` is
+    /// the server's own, which it need not use. Committed commands go to `apply`, in order of their
+    /// index, without gaps, from 1 on, again after each restart.
+    ///
+    /// # Errors
+    /// If the persister cannot be read, or what it holds is not a state of this Raft. A server must
+    /// not start afresh then: it could vote twice in one term.
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>>;
+
+    /// What other servers may call: added to the labrpc server that goes by this one's number.
+    fn services(self: Arc<Self>) -> Vec<Service>;
+
+    /// Offers a command. If this server believes it is the leader it starts agreement on it and
+    /// returns where the command will stand, *if* it is ever committed; else it returns `None`.
+    /// Never waits for agreement.
+    fn start(&self, command: Bytes) -> Option<Started>;
+
+    /// What the server believes about its term and its role.
+    fn state(&self) -> RaftState;
+
+    /// Tells the server that it will not be used any more, so that it may stop its background work.
+    /// The tester does not rely on it.
+    fn kill(&self);
+}
+
+/// Where a command will stand in the log if it is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Started {
+    /// The index; the first command has 1.
+    pub index: u64,
+    /// The leader's term.
+    pub term: u64,
+}
+
+/// What a server believes about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RaftState {
+    /// Its current term.
+    pub term: u64,
+    /// Whether it believes it is the leader of that term.
+    pub is_leader: bool,
+}
+
+/// What a server tells the service above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApplyMsg {
+    /// This command has been committed.
+    Command {
+        /// Its index.
+        index: u64,
+        /// The command.
+        command: Bytes,
+    },
+}

@@ -1,0 +1,49 @@
+//! The tester and the tests of Lab 2, for any Raft, on both clocks.
+//!
+//! [`suite!`] stamps all tests out for a type that implements [`raft_api::Raft`]:
+//!
+//! ```ignore
+//! // tests/sim.rs: all tests on the simulated clock
+//! raft_tests::suite!(simulated, my_raft::Raft);
+//! // tests/real.rs: the same ones on the real clock
+//! raft_tests::suite!(real, my_raft::Raft);
+//! ```
+//!
+//! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. Its lines are
+//! those of the course: seconds of lab time, servers, RPCs sent, entries committed.
+//!
+//! ```text
+//! Test (2A): initial election (seed 0) ...
+//!   ... Passed --  3.1  3   58    0
+//! ```
+//!
+//! # Seeds
+//!
+//! A simulated test runs with a few seeds, four unless `LAB_SEEDS=n` asks for more. A failure prints
+//! the command that repeats exactly that run; `LAB_SEED=s` is the heart of it. One run of each test
+//! is made twice and the traces compared, so that code which does not behave the same twice (it
+//! looks at a `HashMap`'s order, or asks std for the time) is found out.
+//!
+//! # What a test does to a Raft
+//!
+//! The [`Cluster`] makes each server within a [`labrt::Node`] of its own. A crash needs no
+//! cooperation: the server leaves the network, its node is killed with all tasks, and what its
+//! persister held is copied, so that it can change nothing any more. An index that is applied with
+//! two different commands, or out of order, fails the test at that moment.
+//!
+//! A test may take 120 s of lab time, as in the course.
+//!
+//! # What is missing
+//!
+//! The tests of part 2D (snapshots).
+
+pub mod cluster;
+pub mod commands;
+pub mod part_2a;
+pub mod part_2b;
+pub mod part_2c;
+mod report;
+pub mod run;
+mod suite;
+
+pub use cluster::Cluster;

@@ -1,0 +1,68 @@
+//! The lines of a test, written past the capture of the test harness.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cluster::Totals;
+
+/// Which test wrote last: tests run side by side, and a line that follows another test's must say
+/// whose it is.
+static LAST: AtomicU64 = AtomicU64::new(0);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// The lines of one run.
+pub(crate) struct Lines {
+    title: String,
+    id: u64,
+}
+
+impl Lines {
+    /// Writes a test's first line.
+    pub(crate) fn begin(title: String) -> Lines {
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let lines = Lines { title, id };
+        LAST.store(id, Ordering::Relaxed);
+        write(&format!("Test {} ...\n", lines.title));
+        lines
+    }
+
+    /// Writes a line of this test.
+    pub(crate) fn line(&self, text: &str) {
+        let follows = LAST.swap(self.id, Ordering::Relaxed) == self.id;
+        match follows {
+            true => write(&format!("  ... {text}\n")),
+            false => write(&format!("Test {} ... {text}\n", self.title)),
+        }
+    }
+
+    /// Writes the last line of a test that has passed.
+    pub(crate) fn passed(&self, totals: &Totals) {
+        self.line(&passed(totals));
+    }
+}
+
+/// Seconds, servers, RPCs and entries, in the course's columns.
+fn passed(totals: &Totals) -> String {
+    let Totals { time, servers, rpcs, committed, .. } = totals;
+    format!("Passed -- {:4.1}  {servers} {rpcs:4} {committed:4}", time.as_secs_f64())
+}
+
+/// Writes to standard output as a whole. That nobody listens is no reason to fail.
+fn write(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_of_the_course() {
+        let time = Duration::from_millis(3140);
+        let totals = Totals { time, servers: 3, rpcs: 58, bytes: 0, committed: 7 };
+        assert_eq!(passed(&totals), "Passed --  3.1  3   58    7");
+    }
+}

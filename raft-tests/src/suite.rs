@@ -1,0 +1,76 @@
+/// Stamps out all tests of the lab for a type that implements [`raft_api::Raft`].
+///
+/// `suite!(simulated, my::Raft)` runs them on the simulated clock, `suite!(real, my::Raft)` on the
+/// real one. Each becomes a `#[test]` whose name ends in its part: `initial_election_2A`.
+#[macro_export]
+macro_rules! suite {
+    ($clock:ident, $raft:ty) => {
+        $crate::tests! { $clock, $raft,
+            "2A" part_2a {
+                initial_election_2A: initial_election, "initial election", 3, false;
+                election_after_network_failure_2A:
+                    election_after_network_failure, "election after network failure", 3, false;
+                multiple_elections_2A: multiple_elections, "multiple elections", 7, false;
+            }
+            "2B" part_2b {
+                basic_agreement_2B: basic_agreement, "basic agreement", 3, false;
+                rpc_byte_count_2B: rpc_byte_count, "RPC byte count", 3, false;
+                progressive_failure_of_followers_2B: progressive_failure_of_followers,
+                    "test progressive failure of followers", 3, false;
+                failure_of_leaders_2B: failure_of_leaders, "test failure of leaders", 3, false;
+                agreement_despite_follower_disconnection_2B:
+                    agreement_despite_follower_disconnection,
+                    "agreement despite follower disconnection", 3, false;
+                no_agreement_if_too_many_followers_disconnect_2B:
+                    no_agreement_if_too_many_followers_disconnect,
+                    "no agreement if too many followers disconnect", 5, false;
+                concurrent_starts_2B: concurrent_starts, "concurrent Start()s", 3, false;
+                rejoin_of_partitioned_leader_2B:
+                    rejoin_of_partitioned_leader, "rejoin of partitioned leader", 3, false;
+                leader_backs_up_quickly_2B: leader_backs_up_quickly,
+                    "leader backs up quickly over incorrect follower logs", 5, false;
+                rpc_counts_2B: rpc_counts, "RPC counts aren't too high", 3, false;
+            }
+            "2C" part_2c {
+                basic_persistence_2C: basic_persistence, "basic persistence", 3, false;
+                more_persistence_2C: more_persistence, "more persistence", 5, false;
+                partitioned_leader_and_one_follower_crash_2C:
+                    partitioned_leader_and_one_follower_crash,
+                    "partitioned leader and one follower crash, leader restarts", 3, false;
+                figure_8_2C: figure_8, "Figure 8", 5, false;
+                unreliable_agreement_2C: unreliable_agreement, "unreliable agreement", 5, true;
+                figure_8_unreliable_2C: figure_8_unreliable, "Figure 8 (unreliable)", 5, true;
+                churn_2C: churn, "churn", 5, false;
+                unreliable_churn_2C: churn, "unreliable churn", 5, true;
+            }
+        }
+    };
+}
+
+/// Stamps out tests; the inside of [`suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($clock:ident, $raft:ty, $($part:literal $module:ident {
+        $($name:ident: $body:ident, $title:literal, $servers:literal, $unreliable:literal;)*
+    })*) => {$($(
+        #[test]
+        #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
+        fn $name() {
+            let test = $crate::run::Test::<$raft> {
+                part: $part,
+                title: $title,
+                servers: $servers,
+                unreliable: $unreliable,
+                body: $crate::$module::$body,
+            };
+            let origin = $crate::run::Origin {
+                package: env!("CARGO_PKG_NAME"),
+                krate: env!("CARGO_CRATE_NAME"),
+                module: module_path!(),
+                name: stringify!($name),
+            };
+            $crate::run::$clock(&test, origin);
+        }
+    )*)*};
+}

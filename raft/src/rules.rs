@@ -1,0 +1,247 @@
+//! The rules of Raft: a server as a pure function from events to effects.
+//!
+//! [`Core`] is what Figure 2 of the paper calls the state of a server. It has a method for each
+//! event: a timeout, a request, a reply, a command. Calling one changes the state and adds to the
+//! [`Output`] what is to be done about it; nothing here does anything itself. The caller takes the
+//! output after as many events as it likes and performs it in this order:
+//!
+//! 1. save what changed ([`Output::save`]);
+//! 2. answer the requests handled since the last output;
+//! 3. send the new requests ([`Output::requests`]);
+//! 4. apply what was committed ([`Output::committed`]).
+//!
+//! Where each rule of Figure 2 stands:
+//!
+//! | Figure 2 | here |
+//! |---|---|
+//! | State | [`Core`] and [`Role`] |
+//! | RequestVote RPC, receiver 1 and 2 | [`Core::request_vote`] |
+//! | AppendEntries RPC, receiver 1 to 5 | [`Core::append_entries`] |
+//! | Rules, all servers: newer term | `Core::see_term` |
+//! | Rules, followers and candidates: timeouts | [`Core::election_timeout`] |
+//! | Rules, candidates: votes | [`Core::vote_reply`] |
+//! | Rules, leaders: heartbeats | [`Core::heartbeat_timeout`] |
+//! | Rules, leaders: commands | [`Core::propose`] |
+//! | Rules, leaders: replies | [`Core::append_reply`] |
+//! | Rules, leaders: commit | `Core::advance_commit` |
+//!
+//! A message from outside is checked before it is believed: one that names a server that is not of
+//! the cluster, or contradicts what no correct peer can contradict, is refused and changes nothing.
+//! After each event the core checks its own promises ([`invariants`]) and panics if it broke one.
+//!
+//! This module never blocks, reads a clock, draws a random number or takes a lock.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use crate::log::Log;
+use crate::message::{AppendEntriesArgs, RequestVoteArgs};
+use crate::storage::HardState;
+
+mod election;
+pub mod invariants;
+mod replication;
+
+/// How many bytes of commands an AppendEntries carries at most, if it carries more than one.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A later term cannot have come about: one election a nanosecond would take three centuries.
+pub(crate) const MAX_TERM: u64 = u64::MAX / 2;
+
+/// A server's state (Figure 2, State).
+#[derive(Clone, Debug)]
+pub struct Core {
+    me: usize,
+    servers: usize,
+    /// Persistent state on all servers: `currentTerm` and `votedFor`.
+    hard: HardState,
+    /// Persistent state on all servers: `log[]`.
+    log: Log,
+    /// Volatile state on all servers: `commitIndex`. (`lastApplied` is the business of who applies.)
+    commit: u64,
+    role: Role,
+    /// Numbers the AppendEntries that are sent.
+    next_serial: u64,
+    output: Output,
+}
+
+/// What a server is, with what only such a server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Follows whoever leads the term.
+    Follower,
+    /// Gathers votes.
+    Candidate {
+        /// Who has voted for it, itself included.
+        votes: BTreeSet<usize>,
+    },
+    /// Leads the term.
+    Leader {
+        /// What it knows about each server; its own place is unused.
+        progress: Vec<Progress>,
+    },
+}
+
+/// Volatile state on leaders, for one follower.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// `nextIndex`: the next entry to send.
+    pub next: u64,
+    /// `matchIndex`: the last entry known to be replicated.
+    pub matched: u64,
+    /// The last AppendEntries, while neither its reply nor its failure has come.
+    pub awaiting: Option<Ticket>,
+    /// There is something to send.
+    pub due: bool,
+}
+
+/// What was sent with an AppendEntries, to make sense of its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The term it was sent in.
+    pub term: u64,
+    /// Its `prevLogIndex`.
+    pub prev: u64,
+    /// How many entries it carried.
+    pub count: u64,
+    /// Tells it from every other one of this leader to this follower.
+    serial: u64,
+}
+
+/// What is to be done after some events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// What must be on stable storage before anything else of this output leaves the server.
+    pub save: Save,
+    /// What to send, and to whom.
+    pub requests: Vec<(usize, Request)>,
+    /// The indexes that have become committed.
+    pub committed: Option<RangeInclusive<u64>>,
+    /// The election timer starts again, with a new random timeout.
+    pub reset_election_timer: bool,
+    /// The server has just become the leader: the heartbeat timer starts.
+    pub became_leader: bool,
+}
+
+/// Which part of the persistent state has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Save {
+    /// The term or the vote.
+    pub hard_state: bool,
+    /// The log, from this index on; what was there before is replaced.
+    pub log_from: Option<u64>,
+}
+
+impl Save {
+    /// True if nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Save::default()
+    }
+
+    fn log(&mut self, from: u64) {
+        self.log_from = Some(self.log_from.map_or(from, |earlier| earlier.min(from)));
+    }
+}
+
+/// A request to another server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// See [`RequestVoteArgs`]; hand the reply to [`Core::vote_reply`].
+    Vote(RequestVoteArgs),
+    /// See [`AppendEntriesArgs`]; hand reply or failure, with the ticket, to
+    /// [`Core::append_reply`] or [`Core::append_failed`].
+    Append(AppendEntriesArgs, Ticket),
+}
+
+impl Core {
+    /// Server `me` of a cluster of `servers`, as it begins or comes back (Figure 2, State).
+    ///
+    /// # Panics
+    /// If `me` is not one of the servers.
+    pub fn new(me: usize, servers: usize, hard: HardState, log: Log) -> Core {
+        assert!(me < servers, "server {me} is not one of {servers} servers");
+        let output = Output { reset_election_timer: true, ..Output::default() };
+        Core { me, servers, hard, log, commit: 0, role: Role::Follower, next_serial: 0, output }
+    }
+
+    /// The server's number.
+    pub fn me(&self) -> usize {
+        self.me
+    }
+
+    /// `currentTerm`.
+    pub fn term(&self) -> u64 {
+        self.hard.term
+    }
+
+    /// Term and vote.
+    pub fn hard_state(&self) -> HardState {
+        self.hard
+    }
+
+    /// `log[]`.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// `commitIndex`.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// What the server is.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// True if the server leads its term.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader { .. })
+    }
+
+    /// What is to be done since this was last called.
+    pub fn take_output(&mut self) -> Output {
+        self.send_due_entries();
+        std::mem::take(&mut self.output)
+    }
+
+    /// Rules for all servers: "If RPC request or response contains term T > currentTerm: set
+    /// currentTerm = T, convert to follower."
+    fn see_term(&mut self, term: u64) {
+        debug_assert!(term <= MAX_TERM, "a message with an impossible term was not refused");
+        if term > self.hard.term {
+            self.hard = HardState { term, voted_for: None };
+            self.output.save.hard_state = true;
+            self.become_follower();
+        }
+    }
+
+    fn become_follower(&mut self) {
+        if self.is_leader() {
+            // A leader has no election timer; a follower needs one.
+            self.output.reset_election_timer = true;
+        }
+        self.role = Role::Follower;
+    }
+
+    /// How many servers are a majority.
+    fn quorum(&self) -> usize {
+        self.servers / 2 + 1
+    }
+
+    /// The numbers of all other servers.
+    fn peers(&self) -> impl Iterator<Item = usize> + use<> {
+        let me = self.me;
+        (0..self.servers).filter(move |&server| server != me)
+    }
+
+    /// A server number from a message, if it is that of a peer.
+    fn peer(&self, number: u32) -> Option<usize> {
+        let number = usize::try_from(number).ok()?;
+        (number < self.servers && number != self.me).then_some(number)
+    }
+
+    fn my_number(&self) -> u32 {
+        u32::try_from(self.me).expect("a cluster has few servers")
+    }
+}

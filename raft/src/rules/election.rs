@@ -1,0 +1,105 @@
+//! Leader election (paper, sections 5.2 and 5.4.1).
+
+use std::collections::BTreeSet;
+
+use super::invariants::Before;
+use super::{Core, MAX_TERM, Progress, Request, Role};
+use crate::message::{RequestVoteArgs, RequestVoteReply};
+use crate::storage::HardState;
+
+impl Core {
+    /// A RequestVote has come (Figure 2, RequestVote RPC, receiver implementation).
+    pub fn request_vote(&mut self, args: &RequestVoteArgs) -> RequestVoteReply {
+        let before = Before::of(self);
+        let Some(candidate) = self.peer(args.candidate).filter(|_| args.term <= MAX_TERM) else {
+            return RequestVoteReply { term: self.hard.term, vote_granted: false };
+        };
+        self.see_term(args.term);
+        // 1. "Reply false if term < currentTerm."
+        // 2. "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
+        //    receiver's log, grant vote."
+        let free = self.hard.voted_for.is_none_or(|vote| vote == candidate);
+        let vote_granted = args.term == self.hard.term
+            && free
+            && self.is_up_to_date(args.last_log_term, args.last_log_index);
+        if vote_granted {
+            if self.hard.voted_for.is_none() {
+                self.hard.voted_for = Some(candidate);
+                self.output.save.hard_state = true;
+            }
+            self.output.reset_election_timer = true;
+        }
+        before.check(self);
+        RequestVoteReply { term: self.hard.term, vote_granted }
+    }
+
+    /// True if a log that ends like this is at least as up-to-date as ours (section 5.4.1): "If the
+    /// logs have last entries with different terms, then the log with the later term is more
+    /// up-to-date. If the logs end with the same term, then whichever log is longer is more
+    /// up-to-date."
+    fn is_up_to_date(&self, last_term: u64, last_index: u64) -> bool {
+        (last_term, last_index) >= (self.log.last_term(), self.log.last_index())
+    }
+
+    /// The election timer has run out (Rules for followers and for candidates): starts an election.
+    pub fn election_timeout(&mut self) {
+        if self.is_leader() {
+            return;
+        }
+        let before = Before::of(self);
+        // "Increment currentTerm, vote for self, reset election timer, send RequestVote RPCs to all
+        // other servers."
+        self.hard = HardState { term: self.hard.term + 1, voted_for: Some(self.me) };
+        self.output.save.hard_state = true;
+        self.output.reset_election_timer = true;
+        self.role = Role::Candidate { votes: BTreeSet::from([self.me]) };
+        let args = RequestVoteArgs {
+            term: self.hard.term,
+            candidate: self.my_number(),
+            last_log_index: self.log.last_index(),
+            last_log_term: self.log.last_term(),
+        };
+        for peer in self.peers() {
+            self.output.requests.push((peer, Request::Vote(args.clone())));
+        }
+        self.count_votes();
+        before.check(self);
+    }
+
+    /// The reply to a RequestVote that was sent in term `sent_in` has come (Rules for candidates).
+    pub fn vote_reply(&mut self, from: usize, sent_in: u64, reply: &RequestVoteReply) {
+        if from >= self.servers || from == self.me || reply.term > MAX_TERM {
+            return;
+        }
+        let before = Before::of(self);
+        self.see_term(reply.term);
+        let current = sent_in == self.hard.term && reply.term == self.hard.term;
+        if let Role::Candidate { votes } = &mut self.role
+            && current
+            && reply.vote_granted
+        {
+            votes.insert(from);
+            self.count_votes();
+        }
+        before.check(self);
+    }
+
+    /// "If votes received from majority of servers: become leader."
+    fn count_votes(&mut self) {
+        let quorum = self.quorum();
+        if let Role::Candidate { votes } = &self.role
+            && votes.len() >= quorum
+        {
+            self.become_leader();
+        }
+    }
+
+    /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
+    fn become_leader(&mut self) {
+        // Figure 2, volatile state on leaders, reinitialized after election.
+        let next = self.log.last_index() + 1;
+        let fresh = Progress { next, matched: 0, awaiting: None, due: true };
+        self.role = Role::Leader { progress: vec![fresh; self.servers] };
+        self.output.became_leader = true;
+    }
+}

@@ -1,0 +1,93 @@
+//! What a server promises about its own state; checked after each event.
+//!
+//! These are promises of our own code: a broken one is a bug here, and going on would make it
+//! worse. So they panic, with a sentence that says what is wrong.
+
+use super::Core;
+use crate::storage::HardState;
+
+/// A server's state before an event, as far as promises are about it.
+pub struct Before {
+    hard: HardState,
+    commit: u64,
+    last_index: u64,
+    last_term: u64,
+    led: bool,
+    unsaved_from: Option<u64>,
+}
+
+impl Before {
+    /// The state at this moment.
+    pub fn of(core: &Core) -> Before {
+        Before {
+            hard: core.hard,
+            commit: core.commit,
+            last_index: core.log.last_index(),
+            last_term: core.log.last_term(),
+            led: core.is_leader(),
+            unsaved_from: core.output.save.log_from,
+        }
+    }
+
+    /// Checks all promises between the state before the event and the one after it.
+    ///
+    /// # Panics
+    /// If one is broken.
+    pub fn check(&self, core: &Core) {
+        let (me, term) = (core.me, core.hard.term);
+        let (was, is) = (self.hard, core.hard);
+        assert!(is.term >= was.term, "server {me}: the term went back from {} to {term}", was.term);
+        assert!(
+            is.term > was.term || was.voted_for.is_none() || is.voted_for == was.voted_for,
+            "server {me}: two votes in term {term}: {:?}, then {:?}",
+            was.voted_for,
+            is.voted_for
+        );
+        assert!(
+            is == was || core.output.save.hard_state,
+            "server {me}: term or vote changed, and saving them was forgotten"
+        );
+        assert!(
+            core.commit >= self.commit,
+            "server {me}: the commit index went back from {} to {}",
+            self.commit,
+            core.commit
+        );
+        let (last, last_term) = (core.log.last_index(), core.log.last_term());
+        assert!(
+            core.commit <= last,
+            "server {me}: committed up to {}, but the log ends at {last}",
+            core.commit
+        );
+        assert!(last_term <= term, "server {me}: an entry of term {last_term} in term {term}");
+        if core.is_leader() {
+            assert_eq!(is.voted_for, Some(me), "server {me}: leads term {term} without its vote");
+        }
+        self.check_log(core, last, last_term);
+    }
+
+    fn check_log(&self, core: &Core, last: u64, last_term: u64) {
+        let me = core.me;
+        let changed = (last, last_term) != (self.last_index, self.last_term);
+        let from = core.output.save.log_from;
+        assert!(
+            !changed || from.is_some_and(|from| from <= last + 1),
+            "server {me}: the log changed, and saving it was forgotten"
+        );
+        // A leader never overwrites or deletes entries in its own log (section 5.3).
+        if self.led && core.is_leader() && core.hard.term == self.hard.term {
+            let kept = core.log.term_at(self.last_index) == Some(self.last_term);
+            let appended = from.is_none_or(|from| {
+                from > self.last_index || self.unsaved_from.is_some_and(|before| from >= before)
+            });
+            assert!(kept && appended, "server {me}: a leader changed its own log");
+        }
+        // What is committed is never overwritten (section 5.4.3).
+        let rewritten = from.filter(|_| from != self.unsaved_from);
+        assert!(
+            rewritten.is_none_or(|from| from > self.commit),
+            "server {me}: entry {rewritten:?} was overwritten, but up to {} all were committed",
+            self.commit
+        );
+    }
+}
