@@ -268,13 +268,14 @@ fn write<R: Raft>(cluster: &Cluster<R>, client: u64, stop: &AtomicBool) -> Vec<B
         let offers = (0..cluster.servers()).map(|server| cluster.start(server, command.clone()));
         match offers.flatten().last() {
             Some(Started { index, .. }) => {
-                for pause in [0, 10, 20, 50, 100, 200] {
+                // At once, and then after growing pauses. It may never be committed.
+                let mut pauses = [10, 20, 50, 100, 200].into_iter();
+                loop {
                     if let (1.., Some(committed)) = cluster.committed(index) {
-                        if committed == command {
-                            written.push(committed);
-                        }
+                        written.extend((committed == command).then_some(committed));
                         break;
                     }
+                    let Some(pause) = pauses.next() else { break };
                     thread::sleep(millis(pause));
                 }
             }

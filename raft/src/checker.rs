@@ -65,7 +65,7 @@ impl ClusterChecker {
             seen.saves += 1;
             seen.saves
         });
-        if core.log().last_index() < 8 || turn % 64 == 0 {
+        if core.log().last_index() < 8 || turn.is_multiple_of(64) {
             assert!(
                 storage.holds(core),
                 "server {}: it is about to answer and send, but its state is not saved",
@@ -113,10 +113,8 @@ impl Seen {
     /// Election Safety: at most one leader in a term. Leader Completeness: its log has everything
     /// that was committed before.
     fn check_leader(&mut self, core: &Core, output: &Output) -> Result<(), String> {
-        if !output.became_leader {
-            return Ok(());
-        }
-        let (me, term) = (core.me(), core.term());
+        let Some(term) = output.elected else { return Ok(()) };
+        let me = core.me();
         if let Some(other) = self.leaders.insert(term, me).filter(|other| *other != me) {
             return Err(format!("Election Safety: servers {other} and {me} both lead term {term}"));
         }

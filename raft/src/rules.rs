@@ -119,8 +119,9 @@ pub struct Output {
     pub committed: Option<RangeInclusive<u64>>,
     /// The election timer starts again, with a new random timeout.
     pub reset_election_timer: bool,
-    /// The server has just become the leader: the heartbeat timer starts.
-    pub became_leader: bool,
+    /// The term that the server was elected leader of, if it was: the heartbeat timer starts. It may
+    /// have lost that role since.
+    pub elected: Option<u64>,
 }
 
 /// Which part of the persistent state has changed.

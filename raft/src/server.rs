@@ -349,7 +349,7 @@ impl EventLoop {
     }
 
     fn set_timers(&mut self, output: &Output) {
-        if !output.reset_election_timer && !output.became_leader {
+        if !output.reset_election_timer && output.elected.is_none() {
             return;
         }
         let now = Instant::now();

@@ -100,6 +100,6 @@ impl Core {
         let next = self.log.last_index() + 1;
         let fresh = Progress { next, matched: 0, awaiting: None, due: true };
         self.role = Role::Leader { progress: vec![fresh; self.servers] };
-        self.output.became_leader = true;
+        self.output.elected = Some(self.hard.term);
     }
 }
