@@ -5,7 +5,7 @@
 //! out, fills one in, or makes the written form differ from the read one, since labgob's bytes
 //! have no field names that could tell.
 //!
-//! [`attributes`] holds the refusals, [`expand`] the generated code.
+//! `attributes.rs` holds the refusals, `expand.rs` the generated code.
 
 mod attributes;
 mod expand;

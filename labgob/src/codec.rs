@@ -117,31 +117,56 @@ fn field_at<T: Gob>(body: &[u8], at: usize) -> Option<String> {
 }
 
 /// Reads the value at `*at` and moves `*at` to its end, or leaves it on an error.
-#[inline(always)]
+#[inline]
 pub(crate) fn decode_at<T: Gob>(
     bytes: &[u8],
     at: &mut usize,
     nth: Option<usize>,
 ) -> Result<T, DecodeError> {
-    // One variable holds the result on all paths, so that the value is made where the caller
-    // wants it. Moving it costs more than all the checks here.
-    let mut result;
-    match bytes[*at..].split_first_chunk::<WORD>() {
-        Some((header, body))
-            if u32::from_le_bytes(*header) == T::FINGERPRINT
-                && !first_use::slot::<T>().decoding.due() =>
-        {
-            let mut input = Input::new(body);
-            result = de::read(&mut input, &mut Blind);
-            if result.is_ok() {
-                *at = bytes.len() - input.left();
-            } else {
-                result = decode_slowly(bytes, at, nth);
-            }
+    if let Some(body) = quick_body::<T>(&bytes[*at..]) {
+        let mut input = Input::new(body);
+        let result = de::read(&mut input, &mut Blind);
+        if result.is_ok() {
+            *at = bytes.len() - input.left();
+            return result;
         }
-        _ => result = decode_slowly(bytes, at, nth),
     }
-    result
+    decode_slowly(bytes, at, nth)
+}
+
+/// Reads the value that is the whole of `bytes`.
+// Not by way of `decode_at`: each further look at the result moves the value once more, which
+// costs more than all the checks.
+#[inline(always)]
+pub(crate) fn decode_all<T: Gob>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if let Some(body) = quick_body::<T>(bytes) {
+        let mut input = Input::new(body);
+        let result = de::read(&mut input, &mut Blind);
+        if result.is_ok() && input.left() == 0 {
+            return result;
+        }
+    }
+    decode_all_slowly(bytes)
+}
+
+/// What follows the fingerprint, if it is that of `T` and no check is due.
+#[inline(always)]
+fn quick_body<T: Gob>(bytes: &[u8]) -> Option<&[u8]> {
+    let (header, body) = bytes.split_first_chunk::<WORD>()?;
+    let quick =
+        u32::from_le_bytes(*header) == T::FINGERPRINT && !first_use::slot::<T>().decoding.due();
+    quick.then_some(body)
+}
+
+#[cold]
+#[inline(never)]
+fn decode_all_slowly<T: Gob>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let mut end = 0;
+    let value = decode_slowly(bytes, &mut end, None)?;
+    if end != bytes.len() {
+        return Err(trailing(bytes, end, Some(T::describe().to_string())));
+    }
+    Ok(value)
 }
 
 /// As [`decode_at`], for all that is rare: first uses, descriptions and errors.

@@ -98,7 +98,7 @@ impl<'de, P: Probe> Parts<'_, '_, 'de, P> {
     fn close(self) -> Result<(), DecodeError> {
         self.from.probe.close()?;
         if self.left != 0 {
-            let text = format!("Deserialize leaves {} parts unread", self.left);
+            let text = format!("Deserialize leaves {} of the parts unread", self.left);
             return Err(Fault::shape(text).into());
         }
         Ok(())

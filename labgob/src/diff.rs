@@ -7,11 +7,14 @@ use crate::describe::{Description, Node, Part, Place};
 /// More differences than these are not worth a line: the types are simply different.
 const MOST: usize = 4;
 
+/// A forged description may go on inwards for as long as the input.
+const DEEPEST: usize = 32;
+
 /// How the type in the bytes differs from the wanted one, the first few differences.
 ///
 /// Empty if the two have nothing in common worth comparing.
 pub(crate) fn differences(found: &Description, wanted: &Description) -> Vec<String> {
-    let mut diff = Diff { found, wanted, seen: BTreeSet::new(), lines: Vec::new() };
+    let mut diff = Diff { found, wanted, seen: BTreeSet::new(), depth: 0, lines: Vec::new() };
     if diff.related() {
         diff.types("", 0, 0);
     }
@@ -24,6 +27,7 @@ struct Diff<'a> {
     wanted: &'a Description,
     // Recursive types lead back to pairs already compared.
     seen: BTreeSet<(Place, Place)>,
+    depth: usize,
     lines: Vec<String>,
 }
 
@@ -40,9 +44,15 @@ impl Diff<'_> {
     }
 
     fn types(&mut self, path: &str, found: Place, wanted: Place) {
-        if !self.seen.insert((found, wanted)) || self.lines.len() >= MOST {
-            return;
+        let enough = self.depth >= DEEPEST || self.lines.len() >= MOST;
+        if !enough && self.seen.insert((found, wanted)) {
+            self.depth += 1;
+            self.unseen_types(path, found, wanted);
+            self.depth -= 1;
         }
+    }
+
+    fn unseen_types(&mut self, path: &str, found: Place, wanted: Place) {
         match (self.found.node(found), self.wanted.node(wanted)) {
             (Node::Struct(a, these), Node::Struct(b, those)) => {
                 self.names(path, a, b);

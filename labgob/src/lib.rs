@@ -77,7 +77,8 @@
 //!
 //! *First use* means: as long as some struct or variant inside a type has not been met, encodings
 //! of the type are checked, the first 64 all, then ever fewer. When all have been met, the checks
-//! end, and encoding costs what bincode costs. A mistake found is an error like any other.
+//! end, and encoding costs what bincode costs. A mistake found is an error like any other. Shapes
+//! written by hand that borrow the shape of one of std's types are checked once.
 //!
 //! Type parameters count by what they are: `Pair<u8>` and `Pair<u16>` have different fingerprints.
 //! `usize` travels as `u64`, `Box<T>` as `T`, `VecDeque<T>` as `Vec<T>`; these may replace each
@@ -129,7 +130,7 @@
 //! - For the same reason a list of elements without content, such as `Vec<()>`, does not compile.
 //! - Values may be nested [`MAX_DEPTH`] deep, in both directions. Each struct, option, list and
 //!   so on is one level.
-//! - Arrays have up to 32 elements, tuples up to 8, as in serde and by choice.
+//! - Arrays have up to 32 elements, since serde has no more; tuples up to 8.
 //! - A fingerprint has 32 bits: two different shapes agree by chance once in 2^32.
 //! - A `#[gob(recursive)]` field counts by its type as written. If `A` and `B` hold each other
 //!   and `A`'s field is marked, a change of `B` does not change `A`'s fingerprint.
@@ -220,10 +221,5 @@ pub fn encode_described<T: Gob>(value: &T) -> Vec<u8> {
 ///
 /// If the bytes are not the encoding of a `T`, whole and nothing else: see [`DecodeErrorKind`].
 pub fn decode<T: Gob>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let mut end = 0;
-    let mut result = codec::decode_at(bytes, &mut end, None);
-    if result.is_ok() && end != bytes.len() {
-        result = Err(codec::trailing(bytes, end, Some(T::describe().to_string())));
-    }
-    result
+    codec::decode_all(bytes)
 }

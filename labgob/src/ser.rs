@@ -10,7 +10,7 @@ use serde::ser::{
 use crate::fault::{Fault, deeper};
 use crate::probe::{Open, Probe};
 use crate::shape::Leaf;
-use crate::wire::{Put, put};
+use crate::wire::{Output, Put, put};
 
 /// Appends the bytes of `value` to `out`.
 #[inline(always)]
@@ -19,13 +19,13 @@ where
     T: Serialize + ?Sized,
     P: Probe,
 {
-    let bytes = mem::take(out);
+    let bytes = Output::after(mem::take(out));
     value.serialize(Ser { to: &mut Sink { bytes, home: out, probe }, depth: 0 })
 }
 
 // It holds the bytes themselves, since a reference to them would be followed at each write.
 struct Sink<'a, P> {
-    bytes: Vec<u8>,
+    bytes: Output,
     home: &'a mut Vec<u8>,
     probe: &'a mut P,
 }
@@ -33,7 +33,7 @@ struct Sink<'a, P> {
 // Also when a `Serialize` panics.
 impl<P> Drop for Sink<'_, P> {
     fn drop(&mut self) {
-        *self.home = mem::take(&mut self.bytes);
+        *self.home = self.bytes.take();
     }
 }
 

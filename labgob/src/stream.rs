@@ -38,7 +38,8 @@ impl Encoder {
     ///
     /// # Panics
     ///
-    /// If [`Encoder::try_encode`] would fail. What was written before is kept.
+    /// If [`Encoder::try_encode`] would fail. What was written before is kept. If a hand-written
+    /// `Serialize` panics itself, drop the encoder: it holds half a value.
     #[track_caller]
     pub fn encode<T: Gob>(&mut self, value: &T) {
         if let Err(error) = self.try_encode(value) {

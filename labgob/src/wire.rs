@@ -1,11 +1,13 @@
 //! The bytes of single values: bincode's standard configuration, that is, little-endian variable
 //! length integers. No other file names bincode.
 
+use std::mem;
+
 use bincode::config::{Configuration, standard};
 use bincode::de::read::{BorrowReader, Reader};
 use bincode::de::{BorrowDecode, BorrowDecoder, DecoderImpl};
 use bincode::enc::write::Writer;
-use bincode::enc::{Encode, EncoderImpl};
+use bincode::enc::{Encode, Encoder, EncoderImpl};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::fault::{Fault, Why};
@@ -13,16 +15,58 @@ use crate::fault::{Fault, Why};
 const CONFIG: Configuration = standard();
 
 /// What can be written: numbers, `bool`, `char`, `str` and `[u8]`.
-pub(crate) trait Put: Encode {}
-impl<T: Encode + ?Sized> Put for T {}
+pub(crate) trait Put: Encode {
+    /// The byte that the value is written as, if it is known to be only one.
+    #[inline(always)]
+    fn small(&self) -> Option<u8> {
+        None
+    }
+}
+
+macro_rules! put {
+    (small: $($small:ty)*; other: $($other:ty)*) => {
+        // A short cut past bincode's function, which is not inlined. Most numbers are small.
+        $(impl Put for $small {
+            #[inline(always)]
+            fn small(&self) -> Option<u8> {
+                (*self <= 250).then_some(*self as u8)
+            }
+        })*
+        $(impl Put for $other {})*
+    };
+}
+
+put! {
+    small: u16 u32 u64;
+    other: u8 u128 i8 i16 i32 i64 i128 f32 f64 bool char str &str [u8] &[u8]
+}
 
 /// What can be read: numbers, `bool`, `char`, `&str` and `&[u8]`.
 pub(crate) trait Take<'de>: BorrowDecode<'de, ()> {}
 impl<'de, T: BorrowDecode<'de, ()>> Take<'de> for T {}
 
-struct Output<'a>(&'a mut Vec<u8>);
+/// Bytes being written.
+// bincode's encoder and decoder live as long as the bytes: one made for each value would cost a
+// detour through memory each time.
+pub(crate) struct Output(EncoderImpl<Written, Configuration>);
 
-impl Writer for Output<'_> {
+struct Written(Vec<u8>);
+
+impl Output {
+    /// Goes on after these bytes.
+    #[inline(always)]
+    pub(crate) fn after(bytes: Vec<u8>) -> Output {
+        Output(EncoderImpl::new(Written(bytes), CONFIG))
+    }
+
+    /// Takes the bytes out.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        mem::take(&mut self.0.writer().0)
+    }
+}
+
+impl Writer for Written {
     #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
@@ -32,14 +76,20 @@ impl Writer for Output<'_> {
 
 /// Appends one value.
 #[inline(always)]
-pub(crate) fn put<T: Put + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    let done = value.encode(&mut EncoderImpl::new(Output(out), CONFIG));
-    debug_assert!(done.is_ok(), "writing to a Vec cannot fail");
+pub(crate) fn put<T: Put + ?Sized>(out: &mut Output, value: &T) {
+    if let Some(byte) = value.small() {
+        out.0.writer().0.push(byte);
+    } else if let Err(error) = value.encode(&mut out.0) {
+        unwritable(error);
+    }
+}
+
+#[cold]
+fn unwritable(error: EncodeError) -> ! {
+    unreachable!("writing to a Vec cannot fail: {error}")
 }
 
 /// Bytes being read.
-// bincode's decoder lives as long as the input: one made for each value would cost a detour
-// through memory each time.
 pub(crate) struct Input<'de>(DecoderImpl<Rest<'de>, Configuration, ()>);
 
 /// The bytes not yet read.

@@ -452,7 +452,7 @@ fn elements_left_unwritten() {
     }
     assert_eq!(
         try_encode(&WritesTwo(vec![1, 2, 3])).unwrap_err().to_string(),
-        "cannot encode `Vec<u64>`: field `[1]`: Serialize promises 3 parts and writes 2"
+        "cannot encode `Vec<u64>`: Serialize promises 3 parts and writes 2"
     );
 }
 
@@ -463,6 +463,6 @@ fn elements_left_unread() {
     }
     assert_eq!(
         decode::<ReadsTwo>(&encode(&ReadsTwo(vec![1, 2, 3]))).unwrap_err().to_string(),
-        "cannot decode as `Vec<u64>`: Deserialize leaves 1 parts unread (byte 7)"
+        "cannot decode as `Vec<u64>`: Deserialize leaves 1 of the parts unread (byte 7)"
     );
 }

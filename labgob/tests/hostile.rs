@@ -1,6 +1,8 @@
 //! Bytes from an enemy: never a panic, never an allocation out of proportion, never an endless
 //! loop. In a test binary of its own, since a counting allocator serves all of it.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a time limit on hostile input is wall time")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -227,15 +229,16 @@ fn values_that_mean_nothing() {
     );
 }
 
-// A description in which each type holds the next one twice would take for ever to write out.
+// A description in which each type holds the next one many times would take for ever to write out.
 #[test]
 fn description_that_explodes() {
     let levels = 200u8;
     let mut description = vec![levels];
     for level in 0..levels {
         let next = (level + 1).min(levels - 1);
-        // A tuple of two.
-        description.extend([5, 2, next, next]);
+        // A tuple of twenty.
+        description.extend([5, 20]);
+        description.extend([next; 20]);
     }
     let mut bytes = b"GOB+".to_vec();
     bytes.extend((description.len() as u32).to_le_bytes());
@@ -245,4 +248,30 @@ fn description_that_explodes() {
     let error = decode_bounded::<((u8, u8), (u8, u8))>(&bytes).unwrap_err();
     assert!(error.to_string().contains("the bytes hold `((((((((("), "{error}");
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+// A description of a type in a type in a type, compared with one that can follow it for ever.
+#[test]
+fn description_without_a_bottom() {
+    let number = |n: u32| [&[252][..], &n.to_le_bytes()].concat();
+    let levels = 200_000;
+    let string = 2 * levels;
+    let mut description = number(2 * levels + 1);
+    for level in 0..levels {
+        let (list, next) = (2 * level + 1, 2 * level + 2);
+        description.extend(b"\x01\x04Tree\x02\x04name");
+        description.extend(number(string));
+        description.extend(b"\x08children");
+        description.extend(number(list));
+        description.extend(b"\x03\x03Vec\x01");
+        description.extend(number(next));
+    }
+    description.extend(b"\x00\x06String");
+    let mut bytes = b"GOB+".to_vec();
+    bytes.extend((description.len() as u32).to_le_bytes());
+    bytes.extend(description);
+    bytes.extend(b"\x01\x02\x03\x04");
+    let error = decode_bounded::<Tree>(&bytes).unwrap_err();
+    let text = "the bytes hold `Tree { name: String, children: Vec<Tree> }`";
+    assert!(error.to_string().contains(text), "{error}");
 }

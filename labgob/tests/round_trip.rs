@@ -80,8 +80,8 @@ enum Command {
     Wrapped(Box<Place>),
 }
 
+// As in a crate that depends on serde itself.
 #[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
-#[serde(crate = "labgob::serde")]
 struct Place(i32, i32);
 
 #[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
@@ -184,7 +184,11 @@ fn the_wire_format_is_as_documented() {
     let bytes = encode(&Command::Move { from: Place(1, -2), to: None });
     assert_eq!(bytes[..4], Command::FINGERPRINT.to_le_bytes());
     assert_eq!(bytes[4..], [2, 2, 3, 0]);
+    assert_eq!(encode(&250u64)[4..], [250]);
+    assert_eq!(encode(&251u64)[4..], [251, 251, 0]);
     assert_eq!(encode(&300u64)[4..], [251, 44, 1]);
+    assert_eq!(encode(&-2i64)[4..], [3]);
+    assert_eq!(encode(&255u8)[4..], [255]);
     assert_eq!(encode(&"ab".to_string())[4..], [2, b'a', b'b']);
     assert_eq!(u64::FINGERPRINT, 0xc7a1_a086);
     assert_eq!(Command::FINGERPRINT, 0x8503_c134);

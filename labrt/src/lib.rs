@@ -65,6 +65,12 @@
 //! next owner is the seed's choice, which is the point). Memory orderings weaker than sequential
 //! consistency are not simulated: use loom for that.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the crate that wraps them for all others"
+)]
+
 pub mod channel;
 mod context;
 pub mod failure;

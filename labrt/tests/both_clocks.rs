@@ -1,5 +1,11 @@
 //! The same code gives the same results on either clock.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the tests look at worlds from outside"
+)]
+
 use std::time::Duration;
 
 use labrt::channel::{self, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};

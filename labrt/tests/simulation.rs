@@ -1,6 +1,12 @@
 //! What a simulated world promises: a run is a pure function of its seed, and it finds what it is
 //! meant to find.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the tests look at worlds from outside"
+)]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

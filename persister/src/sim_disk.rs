@@ -4,6 +4,8 @@
 //! that a power cut may leave: any part of the unsynced bytes, and any of the unsynced changes of
 //! names, in spite of their order.
 
+#![allow(clippy::disallowed_types, reason = "held for moments only, and below labrt")]
+
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

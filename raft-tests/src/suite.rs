@@ -1,10 +1,16 @@
 /// Stamps out all tests of the lab for a type that implements [`raft_api::Raft`].
 ///
 /// `suite!(simulated, my::Raft)` runs them on the simulated clock, `suite!(real, my::Raft)` on the
-/// real one. Each becomes a `#[test]` whose name ends in its part: `initial_election_2A`.
+/// real one. Each becomes a `#[test]` whose name ends in its part: `initial_election_2A`. With a part as
+/// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's.
 #[macro_export]
 macro_rules! suite {
     ($clock:ident, $raft:ty) => {
+        $crate::suite!($clock, $raft, "2A");
+        $crate::suite!($clock, $raft, "2B");
+        $crate::suite!($clock, $raft, "2C");
+    };
+    ($clock:ident, $raft:ty, "2A") => {
         $crate::tests! { $clock, $raft,
             "2A" part_2a {
                 initial_election_2A: initial_election, "initial election", 3, false;
@@ -12,6 +18,10 @@ macro_rules! suite {
                     election_after_network_failure, "election after network failure", 3, false;
                 multiple_elections_2A: multiple_elections, "multiple elections", 7, false;
             }
+        }
+    };
+    ($clock:ident, $raft:ty, "2B") => {
+        $crate::tests! { $clock, $raft,
             "2B" part_2b {
                 basic_agreement_2B: basic_agreement, "basic agreement", 3, false;
                 rpc_byte_count_2B: rpc_byte_count, "RPC byte count", 3, false;
@@ -31,6 +41,10 @@ macro_rules! suite {
                     "leader backs up quickly over incorrect follower logs", 5, false;
                 rpc_counts_2B: rpc_counts, "RPC counts aren't too high", 3, false;
             }
+        }
+    };
+    ($clock:ident, $raft:ty, "2C") => {
+        $crate::tests! { $clock, $raft,
             "2C" part_2c {
                 basic_persistence_2C: basic_persistence, "basic persistence", 3, false;
                 more_persistence_2C: more_persistence, "more persistence", 5, false;
