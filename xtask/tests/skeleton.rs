@@ -1,0 +1,83 @@
+//! `cargo xtask skeleton`, as a user runs it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn xtask(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).output().expect("xtask runs")
+}
+
+fn words(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+fn skeleton(dir: &Path) -> Output {
+    xtask(&["skeleton", dir.to_str().expect("a plain path")])
+}
+
+#[test]
+fn a_skeleton_compiles_and_its_tests_fail_as_the_handout_shows() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("my-raft");
+    let written = skeleton(&dir);
+    assert!(written.status.success(), "{}", words(&written));
+    // What the workspace has compiled already need not be compiled again.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
+    let cargo = |args: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(args).current_dir(&dir).env("CARGO_TARGET_DIR", &target);
+        let output = cargo.env("RUSTFLAGS", "-D warnings").output().expect("cargo runs");
+        (output.status.success(), words(&output))
+    };
+    let (compiled, text) = cargo(&["test", "--no-run"]);
+    assert!(compiled, "{text}");
+    for test in ["initial_election_2A", "basic_agreement_2B"] {
+        let (passed, text) = cargo(&["test", "--test", "sim", "--", "--exact", test]);
+        assert!(!passed, "{test} cannot pass: {text}");
+        let expected = match test {
+            "initial_election_2A" => "expected one leader, got none",
+            _ => "one(100) failed to reach agreement",
+        };
+        assert!(text.contains(expected), "{text}");
+        let replay = format!("LAB_SEED=0 cargo test -p my-raft --test sim -- --exact {test}");
+        assert!(text.contains(&replay), "{text}");
+    }
+    // The whole suite fails test by test: nothing aborts, nothing hangs.
+    let (passed, text) = cargo(&["test", "--test", "sim"]);
+    assert!(!passed);
+    assert!(text.contains("0 passed; 21 failed"), "{text}");
+}
+
+#[test]
+fn a_skeleton_overwrites_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("notes"), "mine").expect("a file");
+    let refused = skeleton(dir.path());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused).contains("is not empty"), "{}", words(&refused));
+    assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 1);
+}
+
+#[test]
+fn bad_names_are_refused() {
+    let outside = tempfile::tempdir().expect("a directory");
+    for (name, expected) in [("2nd", "cannot name a crate"), ("raft", "choose another name")] {
+        let refused = skeleton(&outside.path().join(name));
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(words(&refused).contains(expected), "{}", words(&refused));
+        assert!(!outside.path().join(name).exists());
+    }
+    let within = Path::new(env!("CARGO_MANIFEST_DIR")).join("my-raft");
+    let refused = skeleton(&within);
+    assert!(words(&refused).contains("lies within this workspace"), "{}", words(&refused));
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    for args in [&["skeleton"][..], &["skelton"], &[], &["skeleton", "a", "b"]] {
+        let refused = xtask(args);
+        assert_eq!(refused.status.code(), Some(64), "{args:?}: {}", words(&refused));
+    }
+    assert_eq!(xtask(&["--help"]).status.code(), Some(0));
+}
