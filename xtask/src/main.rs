@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod readme;
 mod skeleton;
 
 /// Tasks of the Raft lab's workspace.
@@ -22,6 +23,8 @@ enum Task {
         /// The directory to write it to; must not exist, or be empty. Its name names the crate.
         dir: PathBuf,
     },
+    /// Run each command that the README shows.
+    Readme,
 }
 
 /// What a wrong command line ends with (`EX_USAGE` of sysexits).
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     };
     let done = match args.task {
         Task::Skeleton { dir } => skeleton::write(&dir),
+        Task::Readme => readme::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -60,6 +60,15 @@ impl Before {
             core.commit
         );
         assert!(last_term <= term, "server {me}: an entry of term {last_term} in term {term}");
+        // A leader commits by counting only entries of its own term (section 5.4.2).
+        assert!(
+            !core.is_leader()
+                || core.commit == self.commit
+                || core.log.term_at(core.commit) == Some(term),
+            "server {me}: the leader of term {term} committed entry {} of term {:?} by counting",
+            core.commit,
+            core.log.term_at(core.commit)
+        );
         if core.is_leader() {
             assert_eq!(is.voted_for, Some(me), "server {me}: leads term {term} without its vote");
         }
