@@ -37,17 +37,20 @@
 //! Snapshots (2D), membership changes, pre-vote and leader transfer. The lab's tests rule out the
 //! no-op entry at the beginning of a term.
 
+mod checked;
 pub mod checker;
+mod hard_state;
 mod log;
 mod message;
 pub mod rules;
 pub mod server;
 pub mod storage;
 
-pub use checker::{CheckedRaft, ClusterChecker};
+pub use checked::CheckedRaft;
+pub use checker::ClusterChecker;
+pub use hard_state::HardState;
 pub use log::{Entry, Log};
 pub use message::{
     AppendEntriesArgs, AppendEntriesReply, Conflict, RequestVoteArgs, RequestVoteReply,
 };
 pub use server::{MakeError, Options, Raft};
-pub use storage::HardState;

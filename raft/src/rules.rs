@@ -34,9 +34,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use crate::hard_state::HardState;
 use crate::log::Log;
 use crate::message::{AppendEntriesArgs, RequestVoteArgs};
-use crate::storage::HardState;
 
 mod election;
 pub mod invariants;

@@ -11,17 +11,9 @@ use labgob::{Decoder, Gob};
 use persister::{PersistError, Persister};
 use serde::{Deserialize, Serialize};
 
+use crate::hard_state::HardState;
 use crate::log::{Entry, Log};
 use crate::rules::{Core, MAX_TERM, Save};
-
-/// `currentTerm` and `votedFor`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Gob)]
-pub struct HardState {
-    /// The latest term the server has seen.
-    pub term: u64,
-    /// Whom the server has voted for in this term.
-    pub voted_for: Option<usize>,
-}
 
 /// A change of the persistent state.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Gob)]

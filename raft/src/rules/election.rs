@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::invariants::Before;
 use super::{Core, MAX_TERM, Progress, Request, Role};
+use crate::hard_state::HardState;
 use crate::message::{RequestVoteArgs, RequestVoteReply};
-use crate::storage::HardState;
 
 impl Core {
     /// A RequestVote has come (Figure 2, RequestVote RPC, receiver implementation).

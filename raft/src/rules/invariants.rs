@@ -4,7 +4,7 @@
 //! worse. So they panic, with a sentence that says what is wrong.
 
 use super::Core;
-use crate::storage::HardState;
+use crate::hard_state::HardState;
 
 /// A server's state before an event, as far as promises are about it.
 pub struct Before {
