@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrt::world::{Builder, Outcome};
+use labrt::world::{Builder, Event, Outcome};
 use labrt::{Failure, FailureKind};
 use raft_api::Raft;
 
@@ -170,13 +170,22 @@ fn run_again<R: Raft>(test: &Test<R>, seed: u64, lines: &Arc<Lines>, origin: Ori
     let place = first.unwrap_or(one.events.len().min(two.events.len()));
     let message = format!(
         "two runs with seed {seed} differ: the code depends on something outside the simulation \
-         (the order of a HashMap, an address, std's clock or threads). Step {place} was {:?} in one \
-         and {:?} in the other",
-        one.events.get(place),
-        two.events.get(place)
+         (the order of a HashMap, an address, std's clock or threads). At step {place} one had \
+         {} and the other {}",
+        show_event(one.events.get(place)),
+        show_event(two.events.get(place))
     );
-    lines.line("FAILED");
+    lines.line("FAILED: two runs with the same seed differ");
     panic!("{message}\n    replay: {}", replay(seed, origin));
+}
+
+fn show_event(event: Option<&Event>) -> String {
+    match event {
+        Some(Event { time, task, op }) => {
+            format!("{op:?} of task {task} at {:.6} s", time.as_secs_f64())
+        }
+        None => "ended".to_string(),
+    }
 }
 
 /// Runs a test once on the real clock.

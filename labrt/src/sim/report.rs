@@ -101,6 +101,9 @@ fn task_line(state: &State, task: &Task) -> String {
             for (holder, at) in key.iter().flat_map(|key| holders(state, *key)) {
                 let _ = write!(line, ", held by {} since {at}", title(holder));
             }
+            for held in &task.held {
+                let _ = write!(line, ", while it holds the lock it took at {}", held.at);
+            }
         }
     }
     line

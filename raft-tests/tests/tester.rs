@@ -1,0 +1,221 @@
+//! The tester itself: it must fail what it is there to fail, in the words that help.
+
+use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use labrt::thread;
+use persister::Persister;
+use raft_api::{ApplyMsg, Raft, RaftState, Started};
+use raft_tests::Cluster;
+use raft_tests::run::{Context, Origin, Test};
+
+/// Makes a Raft without consensus, whose `make` and `state` are given.
+macro_rules! fake {
+    ($name:ident, $make:expr, $state:expr) => {
+        struct $name(usize);
+        impl Raft for $name {
+            fn make(
+                _peers: Vec<ClientEnd>,
+                me: usize,
+                _persister: Arc<dyn Persister>,
+                apply: Sender<ApplyMsg>,
+            ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+                let make: fn(usize, Sender<ApplyMsg>) -> Result<(), &'static str> = $make;
+                make(me, apply)?;
+                Ok(Arc::new($name(me)))
+            }
+            fn services(self: Arc<Self>) -> Vec<Service> {
+                Vec::new()
+            }
+            fn start(&self, _command: Bytes) -> Option<Started> {
+                let leads = self.state().is_leader;
+                leads.then_some(Started { index: 1, term: 1 })
+            }
+            fn state(&self) -> RaftState {
+                let state: fn(usize) -> RaftState = $state;
+                state(self.0)
+            }
+            fn kill(&self) {}
+        }
+    };
+}
+
+/// Server 0 leads term 1, as it should be.
+fn zero_leads(me: usize) -> RaftState {
+    RaftState { term: 1, is_leader: me == 0 }
+}
+
+/// Applies these messages, as (index, text).
+fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
+    for &(index, text) in messages {
+        let command = Bytes::from_static(text.as_bytes());
+        apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
+    }
+}
+
+/// What the suite says about a test with this body, on the simulated clock; empty if it passes.
+fn verdict<R: Raft>(body: fn(&Cluster<R>, &Context)) -> String {
+    let test = Test::<R> {
+        part: "0",
+        title: "the tester itself, whose failures are expected",
+        servers: 3,
+        unreliable: false,
+        body,
+    };
+    let origin = Origin { package: "p", krate: "sim", module: "sim", name: "t" };
+    let run = catch_unwind(AssertUnwindSafe(|| raft_tests::run::simulated(&test, origin)));
+    let words = run.err().map(|payload| payload.downcast_ref::<String>().cloned());
+    words.map_or_else(String::new, |words| words.expect("a message"))
+}
+
+#[track_caller]
+fn assert_verdict<R: Raft>(body: fn(&Cluster<R>, &Context), expected: &str) {
+    let words = verdict(body);
+    assert!(words.contains(expected), "`{expected}` is not in: {words}");
+}
+
+fn nothing<R: Raft>(_: &Cluster<R>, _: &Context) {
+    thread::sleep(Duration::from_millis(100));
+}
+
+fake!(Fine, |_, _| Ok(()), zero_leads);
+
+#[test]
+fn a_cluster_that_behaves_passes() {
+    assert_eq!(verdict::<Fine>(nothing), "");
+    assert_eq!(verdict::<Fine>(|cluster, _| assert_eq!(cluster.check_one_leader(), 0)), "");
+    assert_eq!(verdict::<Fine>(|cluster, _| assert_eq!(cluster.check_terms(), 1)), "");
+}
+
+fake!(NotMade, |_, _| Err("the state is corrupt"), zero_leads);
+
+#[test]
+fn a_server_that_cannot_be_made_fails_the_test_with_its_words() {
+    assert_verdict::<NotMade>(nothing, "server 0 cannot be made: the state is corrupt");
+}
+
+fake!(TwoLeaders, |_, _| Ok(()), |me| RaftState { term: 4, is_leader: me < 2 });
+
+#[test]
+fn two_leaders_in_one_term_are_found() {
+    let check = |cluster: &Cluster<TwoLeaders>, _: &Context| {
+        cluster.check_one_leader();
+    };
+    assert_verdict::<TwoLeaders>(check, "term 4 has 2 (>1) leaders: servers [0, 1]");
+    assert_verdict::<TwoLeaders>(
+        |cluster, _| cluster.check_no_leader(),
+        "expected no leader, but 0 claims to be leader",
+    );
+}
+
+fake!(NoLeader, |_, _| Ok(()), |me| RaftState { term: me as u64, is_leader: false });
+
+#[test]
+fn no_leader_and_different_terms_are_found() {
+    let check = |cluster: &Cluster<NoLeader>, _: &Context| {
+        cluster.check_one_leader();
+    };
+    assert_verdict::<NoLeader>(check, "expected one leader, got none");
+    let terms = |cluster: &Cluster<NoLeader>, _: &Context| {
+        cluster.check_terms();
+    };
+    assert_verdict::<NoLeader>(terms, "servers disagree on term");
+    assert_verdict::<NoLeader>(
+        |cluster, _| {
+            cluster.one(Bytes::from_static(b"104"), 3, true);
+        },
+        "one(104) failed to reach agreement",
+    );
+}
+
+fake!(
+    Differing,
+    |me, apply| {
+        apply_all(&apply, if me == 0 { &[(1, "103")] } else { &[(1, "104")] });
+        Ok(())
+    },
+    zero_leads
+);
+
+#[test]
+fn two_commands_at_one_index_end_the_test_at_once() {
+    assert_verdict::<Differing>(nothing, "apply error: commit index=1 server=");
+    assert_verdict::<Differing>(nothing, "in task `apply reader");
+}
+
+fake!(
+    OutOfOrder,
+    |_, apply| {
+        apply_all(&apply, &[(1, "1"), (3, "3")]);
+        Ok(())
+    },
+    zero_leads
+);
+
+#[test]
+fn a_gap_is_found() {
+    assert_verdict::<OutOfOrder>(nothing, "apply out of order 3: expected index 2");
+}
+
+fake!(
+    Alone,
+    |me, apply| {
+        apply_all(&apply, if me == 1 { &[(1, "7")] } else { &[] });
+        Ok(())
+    },
+    zero_leads
+);
+
+#[test]
+fn too_few_servers_are_found() {
+    assert_verdict::<Alone>(
+        |cluster, _| drop(cluster.wait(1, 3, None)),
+        "only 1 decided for index 1; wanted 3",
+    );
+    assert_eq!(verdict::<Alone>(|cluster, _| drop(cluster.wait(1, 3, Some(0)))), "");
+    assert_verdict::<Alone>(
+        |cluster, _| {
+            cluster.one(Bytes::from_static(b"8"), 1, false);
+        },
+        "one(8) failed to reach agreement",
+    );
+}
+
+#[test]
+fn the_time_limit_of_a_test_is_120_s() {
+    let words = verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(121)));
+    assert!(words.contains("time limit at 12"), "{words}");
+    assert!(words.contains("a test may take 120 s of lab time"), "{words}");
+    assert_eq!(verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(119))), "");
+}
+
+#[test]
+fn a_failure_names_the_command_that_repeats_it() {
+    let words = verdict::<Fine>(|_, _| panic!("on purpose"));
+    let replay = "LAB_SEED=0 cargo test -p p --test sim -- --exact t";
+    assert!(words.contains("on purpose") && words.contains(replay), "{words}");
+}
+
+fake!(
+    Unpredictable,
+    |_, _| {
+        thread::spawn(|| {
+            // A hash with a key of the process's own, as a HashMap has it.
+            let pause = RandomState::new().hash_one(1) % 50;
+            thread::sleep(Duration::from_millis(pause));
+        });
+        Ok(())
+    },
+    zero_leads
+);
+
+#[test]
+fn code_that_does_not_behave_the_same_twice_is_found() {
+    assert_verdict::<Unpredictable>(nothing, "two runs with seed 0 differ");
+}
