@@ -1,5 +1,6 @@
 //! Part 2C: persistence.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -230,7 +231,7 @@ pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Context) {
         clients.into_iter().flat_map(|client| client.join().expect("it did not panic")).collect();
     sleep_elections(1.0);
     let last = cluster.one(cluster.draw(random), servers, true);
-    let committed: Vec<Bytes> =
+    let committed: BTreeSet<Bytes> =
         (1..=last).filter_map(|index| cluster.wait(index, servers, None)).collect();
     for command in written {
         assert!(committed.contains(&command), "didn't find the written value {}", show(&command));
