@@ -20,7 +20,8 @@
 //! # Seeds
 //!
 //! A simulated test runs with a few seeds, four unless `LAB_SEEDS=n` asks for more. A failure prints
-//! the command that repeats exactly that run; `LAB_SEED=s` is the heart of it. One run of each test
+//! the command that repeats exactly that run; `LAB_SEED=s` is the heart of it (`LAB_SEED=3,5,8` runs
+//! several). One run of each test
 //! is made twice and the traces compared, so that code which does not behave the same twice (it
 //! looks at a `HashMap`'s order, or asks std for the time) is found out.
 //!
@@ -42,8 +43,10 @@ pub mod commands;
 pub mod part_2a;
 pub mod part_2b;
 pub mod part_2c;
+mod recorder;
 mod report;
 pub mod run;
+mod seeds;
 mod suite;
 
 pub use cluster::Cluster;

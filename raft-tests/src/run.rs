@@ -9,17 +9,12 @@ use labrt::{Failure, FailureKind};
 use raft_api::Raft;
 
 use crate::cluster::{Cluster, Totals};
+use crate::recorder::Recorder;
 use crate::report::Lines;
+use crate::seeds::Seeds;
 
 /// How much lab time a test may take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
-
-/// How many seeds a simulated test runs with, unless `LAB_SEEDS` says otherwise.
-const DEFAULT_SEEDS: u64 = 4;
-
-/// With up to so many seeds each run has its own lines; with more, each block of that many.
-const LINES_EACH: u64 = 10;
-const BLOCK: u64 = 100;
 
 /// A test of the suite for the Raft `R`.
 #[derive(Debug)]
@@ -80,78 +75,57 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Which seeds to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seeds {
-    first: u64,
-    count: u64,
-}
-
-impl Seeds {
-    /// What the environment asks for.
-    ///
-    /// # Panics
-    /// If a variable is set to what is no number.
-    fn from_environment() -> Seeds {
-        match (read_number("LAB_SEED"), read_number("LAB_SEEDS")) {
-            (None, count) => Seeds { first: 0, count: count.unwrap_or(DEFAULT_SEEDS) },
-            (Some(first), count) => Seeds { first, count: count.unwrap_or(1) },
-        }
-    }
-
-    fn iter(self) -> impl Iterator<Item = u64> {
-        (0..self.count).map(move |n| self.first.wrapping_add(n))
-    }
-
-    /// The seeds in pieces that have lines of their own.
-    fn blocks(self) -> Vec<Seeds> {
-        let size = if self.count <= LINES_EACH { 1 } else { BLOCK };
-        let starts = (0..self.count).step_by(size as usize);
-        let block =
-            |at| Seeds { first: self.first.wrapping_add(at), count: size.min(self.count - at) };
-        starts.map(block).collect()
-    }
-}
-
-impl fmt::Display for Seeds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.count {
-            1 => write!(f, "seed {}", self.first),
-            count => write!(f, "seeds {} to {}", self.first, self.first.wrapping_add(count - 1)),
-        }
-    }
-}
-
-fn read_number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    match text.parse() {
-        Ok(0) if variable == "LAB_SEEDS" => panic!("LAB_SEEDS=0 would test nothing"),
-        Ok(number) => Some(number),
-        Err(_) => panic!("{variable} must be a whole number, not `{text}`"),
-    }
-}
-
 /// Runs a test on the simulated clock, with the seeds that the environment asks for.
+///
+/// It ends with the first failure, unless records were asked for: then it goes on, so that the
+/// records show every run.
 ///
 /// # Panics
 /// If it fails with one of them; the message holds the command that repeats that run.
 pub fn simulated<R: Raft>(test: &Test<R>, origin: Origin) {
+    let recorder = Recorder::from_environment();
     let seeds = Seeds::from_environment();
+    let mut failed = 0;
     for (number, block) in seeds.blocks().into_iter().enumerate() {
         let title = format!("({}): {} ({block})", test.part, test.title);
         let lines = Arc::new(Lines::begin(title));
         let mut sums = Vec::new();
         for seed in block.iter() {
-            let outcome = run(Builder::simulated(seed), test, &lines);
-            let totals = outcome.unwrap_or_else(|failure| fail(&lines, &failure, origin)).value;
-            sums.push(totals);
+            match recorded(recorder.as_ref(), test, origin, Some(seed), &lines) {
+                Ok(outcome) => sums.push(outcome.value),
+                Err(failure) if recorder.is_none() => fail(&lines, &failure, origin),
+                Err(failure) => {
+                    lines.line(&format!("FAILED (seed {seed}): {}", failure.message));
+                    failed += 1;
+                }
+            }
         }
-        // One run of each test, and of each block, is made twice.
-        if number == 0 || block.count > 1 {
-            run_again(test, block.first, &lines, origin);
+        // One run of each test, and of each block, is made twice. The reader of records does that
+        // by itself.
+        if recorder.is_none() && (number == 0 || block.len() > 1) {
+            run_again(test, block.first(), &lines, origin);
         }
-        lines.passed(&mean(&sums));
+        if !sums.is_empty() {
+            lines.passed(&mean(&sums));
+        }
     }
+    assert!(failed == 0, "{failed} of {} runs failed", seeds.len());
+}
+
+/// Runs a test once and leaves a record of it.
+fn recorded<R: Raft>(
+    recorder: Option<&Recorder>,
+    test: &Test<R>,
+    origin: Origin,
+    seed: Option<u64>,
+    lines: &Arc<Lines>,
+) -> Result<Outcome<Totals>, Box<Failure>> {
+    let world = seed.map_or_else(Builder::real, Builder::simulated);
+    let Some(recorder) = recorder else { return run(world, test, lines) };
+    let running = recorder.begin(origin.name, test.part, seed);
+    let result = run(world, test, lines);
+    recorder.end(running, &result, |failure| report(failure, origin));
+    result
 }
 
 /// Makes a run twice, with all events recorded, and compares.
@@ -194,7 +168,7 @@ fn show_event(event: Option<&Event>) -> String {
 /// If it fails.
 pub fn real<R: Raft>(test: &Test<R>, origin: Origin) {
     let lines = Arc::new(Lines::begin(format!("({}): {}", test.part, test.title)));
-    match run(Builder::real(), test, &lines) {
+    match recorded(Recorder::from_environment().as_ref(), test, origin, None, &lines) {
         Ok(outcome) => lines.passed(&outcome.value),
         Err(failure) => fail(&lines, &failure, origin),
     }
@@ -218,6 +192,11 @@ fn run<R: Raft>(
 
 fn fail(lines: &Lines, failure: &Failure, origin: Origin) -> ! {
     lines.line(&format!("FAILED: {}", failure.message));
+    panic!("{}", report(failure, origin));
+}
+
+/// All that is known about a failure, and the command that repeats the run.
+fn report(failure: &Failure, origin: Origin) -> String {
     let budget = match failure.kind {
         FailureKind::TimeLimit => "\n    a test may take 120 s of lab time",
         _ => "",
@@ -226,7 +205,7 @@ fn fail(lines: &Lines, failure: &Failure, origin: Origin) -> ! {
         Some(seed) => format!("replay: {}", replay(seed, origin)),
         None => format!("run again: {}", origin.command()),
     };
-    panic!("{failure}{budget}\n    {again}");
+    format!("{failure}{budget}\n    {again}")
 }
 
 fn replay(seed: u64, origin: Origin) -> String {
@@ -261,15 +240,5 @@ mod tests {
         assert_eq!(integration, expected);
         let unit = origin("my_raft", "my_raft::tests").command();
         assert_eq!(unit, "cargo test -p my-raft --lib -- --exact tests::initial_election_2A");
-    }
-
-    #[test]
-    fn few_seeds_have_lines_each_and_many_come_in_blocks() {
-        let few = Seeds { first: 3, count: 2 }.blocks();
-        assert_eq!(few, [Seeds { first: 3, count: 1 }, Seeds { first: 4, count: 1 }]);
-        let many = Seeds { first: 0, count: 250 }.blocks();
-        assert_eq!(many.iter().map(|block| block.count).collect::<Vec<_>>(), [100, 100, 50]);
-        assert_eq!(many[2].to_string(), "seeds 200 to 249");
-        assert_eq!(many.iter().flat_map(|block| block.iter()).collect::<Vec<_>>().len(), 250);
     }
 }

@@ -1,0 +1,87 @@
+//! Leaving records of runs behind, if a program has asked for them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use labrt::Failure;
+use labrt::time::Instant;
+use labrt::world::Outcome;
+use run_record::{Begin, Clock, End, FailureRecord, Record};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::cluster::Totals;
+
+/// Appends to the file that the environment names.
+pub(crate) struct Recorder {
+    file: PathBuf,
+}
+
+/// A run that has begun.
+pub(crate) struct Running {
+    begin: Begin,
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl Recorder {
+    /// `None` if nobody has asked for records.
+    pub(crate) fn from_environment() -> Option<Recorder> {
+        let file = std::env::var_os(run_record::VARIABLE)?;
+        Some(Recorder { file: file.into() })
+    }
+
+    pub(crate) fn begin(&self, name: &str, part: &str, seed: Option<u64>) -> Running {
+        let clock = if seed.is_some() { Clock::Sim } else { Clock::Real };
+        let begin = Begin { test: name.to_string(), part: part.to_string(), clock, seed };
+        self.append(&Record::Begin(begin.clone()));
+        Running { begin, wall: Instant::now(), cpu: cpu_time() }
+    }
+
+    /// Records how a run went; `text` is the whole report of a failure.
+    pub(crate) fn end(
+        &self,
+        running: Running,
+        result: &Result<Outcome<Totals>, Box<Failure>>,
+        text: impl FnOnce(&Failure) -> String,
+    ) {
+        let Running { begin, wall, cpu } = running;
+        let outcome = result.as_ref().ok();
+        let totals = outcome.map(|outcome| outcome.value);
+        let failure = result.as_ref().err();
+        let lab = totals.map(|totals| totals.time).or(failure.map(|failure| failure.time));
+        let trace = outcome.and_then(|outcome| outcome.trace.as_ref());
+        self.append(&Record::End(End {
+            run: begin,
+            lab_us: micros(lab.unwrap_or_default()),
+            wall_us: micros(wall.elapsed()),
+            cpu_us: micros(cpu_time().saturating_sub(cpu)),
+            servers: totals.map_or(0, |totals| totals.servers as u64),
+            rpcs: totals.map_or(0, |totals| totals.rpcs),
+            bytes: totals.map_or(0, |totals| totals.bytes),
+            committed: totals.map_or(0, |totals| totals.committed),
+            hash: trace.map(|trace| format!("{:016x}", trace.hash)),
+            failure: failure.map(|failure| FailureRecord {
+                kind: failure.kind.to_string(),
+                message: failure.message.clone(),
+                location: failure.location.clone(),
+                text: text(failure),
+            }),
+        }));
+    }
+
+    fn append(&self, record: &Record) {
+        if let Err(error) = record.append_to(&self.file) {
+            panic!("cannot write a record to {}: {error}", self.file.display());
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The CPU time of this process.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,122 @@
+//! What a test of the lab leaves behind about each of its runs, for programs to read.
+//!
+//! If the variable [`VARIABLE`] names a file, each run of a test appends two lines to it, each a JSON
+//! object: a [`Record::Begin`] when it starts, so that a killed process leaves behind which run it
+//! was in, and a [`Record::End`]. `cargo xtask stress` is the reader.
+//!
+//! ```
+//! use run_record::{Begin, Clock, Record};
+//!
+//! let run = Begin { test: "figure_8_2C".into(), part: "2C".into(), clock: Clock::Sim, seed: Some(7) };
+//! let line = Record::Begin(run).to_line();
+//! assert!(line.starts_with(r#"{"event":"begin","test":"figure_8_2C","part":"2C","clock":"sim","seed":7"#));
+//! assert!(matches!(Record::from_line(&line), Ok(Record::Begin(_))));
+//! ```
+//!
+//! Times are in microseconds. A field may be added at any time; a reader ignores what it does not
+//! know. This crate knows nothing about how records are made or used.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// The environment variable that names the file to append to.
+pub const VARIABLE: &str = "LAB_RECORDS";
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Record {
+    /// A run starts.
+    Begin(Begin),
+    /// A run has ended.
+    End(End),
+}
+
+/// Which run it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// The test's name, such as `figure_8_2C`.
+    pub test: String,
+    /// The part of the lab.
+    pub part: String,
+    /// The clock it runs on.
+    pub clock: Clock,
+    /// The seed; none on the real clock.
+    pub seed: Option<u64>,
+}
+
+/// What a run was like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Which run it was.
+    #[serde(flatten)]
+    pub run: Begin,
+    /// Lab time: that of the test's own clock.
+    pub lab_us: u64,
+    /// Wall time.
+    pub wall_us: u64,
+    /// CPU time of the process meanwhile.
+    pub cpu_us: u64,
+    /// How many servers there were.
+    pub servers: u64,
+    /// RPCs sent.
+    pub rpcs: u64,
+    /// Bytes of arguments sent and replies delivered.
+    pub bytes: u64,
+    /// Entries committed.
+    pub committed: u64,
+    /// The hash over all steps of a simulated run; hexadecimal, since JSON's numbers are too short.
+    pub hash: Option<String>,
+    /// Why it failed, if it did. The counters are 0 then.
+    pub failure: Option<FailureRecord>,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// The kind, such as `panic` or `deadlock`.
+    pub kind: String,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// Where in the source.
+    pub location: Option<String>,
+    /// The whole report, with the command that repeats the run.
+    pub text: String,
+}
+
+/// The clock a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The simulated clock.
+    Sim,
+    /// The real clock.
+    Real,
+}
+
+impl Record {
+    /// The record as one line, without its end.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("a record has text and numbers only")
+    }
+
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// If it is not a record.
+    pub fn from_line(line: &str) -> Result<Record, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+
+    /// Appends the record to a file, in one write.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn append_to(&self, file: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().append(true).create(true).open(file)?;
+        file.write_all((self.to_line() + "\n").as_bytes())
+    }
+}
