@@ -1,12 +1,19 @@
 //! The tasks of this workspace: `cargo xtask --help`.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this crate runs processes, not simulations"
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod grade;
 mod readme;
 mod skeleton;
+mod stress;
 
 /// Tasks of the Raft lab's workspace.
 #[derive(Parser)]
@@ -23,12 +30,17 @@ enum Task {
         /// The directory to write it to; must not exist, or be empty. Its name names the crate.
         dir: PathBuf,
     },
+    Stress(Box<stress::Stress>),
+    Grade(grade::Grade),
     /// Run each command that the README shows.
     Readme,
 }
 
 /// What a wrong command line ends with (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
+
+/// What a task ends with that could not do its work (`EX_SOFTWARE` of sysexits).
+const BROKEN: u8 = 70;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -40,14 +52,16 @@ fn main() -> ExitCode {
         }
     };
     let done = match args.task {
-        Task::Skeleton { dir } => skeleton::write(&dir),
-        Task::Readme => readme::run(),
+        Task::Skeleton { dir } => skeleton::write(&dir).map(|()| 0),
+        Task::Stress(stress) => stress::run(&stress),
+        Task::Grade(grade) => grade::run(&grade).map(|()| 0),
+        Task::Readme => readme::run().map(|()| 0),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(BROKEN)
         }
     }
 }

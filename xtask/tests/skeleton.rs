@@ -54,7 +54,7 @@ fn a_skeleton_overwrites_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("notes"), "mine").expect("a file");
     let refused = skeleton(dir.path());
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(70));
     assert!(words(&refused).contains("is not empty"), "{}", words(&refused));
     assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 1);
 }
@@ -64,7 +64,7 @@ fn bad_names_are_refused() {
     let outside = tempfile::tempdir().expect("a directory");
     for (name, expected) in [("2nd", "cannot name a crate"), ("raft", "choose another name")] {
         let refused = skeleton(&outside.path().join(name));
-        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(refused.status.code(), Some(70));
         assert!(words(&refused).contains(expected), "{}", words(&refused));
         assert!(!outside.path().join(name).exists());
     }

@@ -1,0 +1,163 @@
+//! The command line of `cargo xtask stress`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use run_record::Clock;
+
+/// Repeat each test many times and report what fails, how often, and what it costs.
+///
+/// Exit codes: 0 fine, 1 failures, 2 over budget, 3 not deterministic, 64 wrong command line, 70 the
+/// run itself went wrong.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Stress {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Compare two finished runs, named as folders or as names under target/stress.
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    pub(crate) compare: Option<Vec<PathBuf>>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Command {
+    /// Join the reports of several shards or machines into one.
+    Merge {
+        /// The folders of the reports.
+        #[arg(required = true)]
+        reports: Vec<PathBuf>,
+        /// The folder to write the joint report to.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
+    pub(crate) filters: Vec<String>,
+    /// How often to run each test [default: 100].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) iters: Option<u64>,
+    /// Run for so long instead, such as 10m.
+    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "iters")]
+    pub(crate) duration: Option<Duration>,
+    /// Run until the failure rate of every test is below this with 95 % confidence, such as 0.1%,
+    /// or a test has failed.
+    #[arg(long, value_parser = parse_rate, conflicts_with_all = ["iters", "duration"])]
+    pub(crate) until_upper: Option<f64>,
+    /// Which clock to run on.
+    #[arg(long, value_enum, default_value = "sim")]
+    pub(crate) clock: ClockArg,
+    /// How many processes to run at once [default: the cores; eight times as many on the real
+    /// clock, whose tests mostly sleep].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) jobs: Option<u64>,
+    /// Run so many times more processes than that, to overload the machine on purpose.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    pub(crate) load: u64,
+    /// What all seeds are derived from.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Stop at the first failure.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// The package with the tests.
+    #[arg(long, default_value = "raft-tests")]
+    pub(crate) package: String,
+    /// The directory of that package's workspace, if it is not this one.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Build and run with optimisations and without debug assertions.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// The name of the run [default: the time].
+    #[arg(long, value_parser = parse_name)]
+    pub(crate) name: Option<String>,
+    /// The folder for the report [default: target/stress/NAME].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Run only the k-th of n parts of the plan; join them with `stress merge`.
+    #[arg(long, value_parser = parse_shard, value_name = "K/N", conflicts_with_all = ["duration", "until_upper"])]
+    pub(crate) shard: Option<Shard>,
+    /// Kill a run that makes no progress for so long. The simulation itself reports earlier.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "150s")]
+    pub(crate) hang_after: Duration,
+    /// How much memory a test process may take, in MiB.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
+    pub(crate) memory: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClockArg {
+    Sim,
+    Real,
+    Both,
+}
+
+impl ClockArg {
+    pub(crate) fn has(self, clock: Clock) -> bool {
+        match self {
+            ClockArg::Sim => clock == Clock::Sim,
+            ClockArg::Real => clock == Clock::Real,
+            ClockArg::Both => true,
+        }
+    }
+}
+
+/// The k-th of n parts, from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    pub(crate) k: u64,
+    pub(crate) n: u64,
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    let parsed = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    match parsed {
+        Some((k, n)) if (1..=n).contains(&k) => Ok(Shard { k, n }),
+        _ => Err("a shard is written k/n with 1 <= k <= n, such as 2/4".to_string()),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    match number.trim().parse::<f64>().map(|number| number / scale) {
+        Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
+        _ => Err("a rate lies between 0 and 1, or 0% and 100%, such as 0.1%".to_string()),
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match !text.is_empty() && text.chars().all(fits) && !text.starts_with('.') {
+        true => Ok(text.to_string()),
+        false => Err("a name has letters, digits, `-`, `_` and `.` only".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_rates_and_names_are_checked() {
+        assert_eq!(parse_shard("2/4"), Ok(Shard { k: 2, n: 4 }));
+        for wrong in ["0/4", "5/4", "1", "a/b", "1/0", "-1/2"] {
+            assert!(parse_shard(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_rate("0.1%"), Ok(0.001));
+        assert_eq!(parse_rate("0.25"), Ok(0.25));
+        for wrong in ["0", "1", "100%", "x", "-1%", "nan"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_name("night-1").is_ok());
+        assert!(parse_name("../x").is_err() && parse_name("").is_err());
+    }
+}

@@ -1,0 +1,133 @@
+//! Building the tests once, and finding out which there are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use run_record::Clock;
+use serde::Deserialize;
+
+/// A test program: the suite on one clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) clock: Clock,
+    pub(crate) path: PathBuf,
+    /// Where its tests expect to be run.
+    pub(crate) dir: PathBuf,
+    /// What selects it on cargo's command line, for replay commands.
+    pub(crate) replay: String,
+}
+
+/// A test of a program.
+#[derive(Clone, Debug)]
+pub(crate) struct TestCase {
+    pub(crate) name: String,
+    pub(crate) program: Program,
+}
+
+impl TestCase {
+    /// The part of the lab, from the end of the name.
+    pub(crate) fn part(&self) -> &str {
+        self.name.rsplit('_').next().unwrap_or_default()
+    }
+
+    /// The command that repeats a run.
+    pub(crate) fn replay(&self, seed: Option<u64>) -> String {
+        let variable = seed.map(|seed| format!("LAB_SEED={seed} ")).unwrap_or_default();
+        format!("{variable}{} -- --exact {}", self.program.replay, self.name)
+    }
+}
+
+/// The line of cargo's messages that tells of a finished program.
+#[derive(Deserialize)]
+struct Artifact {
+    reason: String,
+    #[serde(default)]
+    executable: Option<PathBuf>,
+    #[serde(default)]
+    manifest_path: Option<PathBuf>,
+    #[serde(default)]
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// What becomes of cargo's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Messages {
+    /// The user sees them as they come.
+    Shown,
+    /// They are part of the error, if there is one.
+    Kept,
+}
+
+/// Builds the test targets `sim` and `real` of a package.
+pub(crate) fn build(
+    dir: &Path,
+    package: &str,
+    release: bool,
+    messages: Messages,
+) -> Result<Vec<Program>> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["test", "--no-run", "--tests", "--message-format=json-render-diagnostics"]);
+    cargo.args(["--package", package]).current_dir(dir);
+    cargo.stderr(if messages == Messages::Shown { Stdio::inherit() } else { Stdio::piped() });
+    if release {
+        cargo.arg("--release");
+    }
+    let output =
+        cargo.output().with_context(|| format!("cannot run cargo in {}", dir.display()))?;
+    if !output.status.success() {
+        match messages {
+            Messages::Shown => bail!("the tests of {package} do not build; see cargo's messages"),
+            Messages::Kept => bail!("{}", String::from_utf8_lossy(&output.stderr).trim()),
+        }
+    }
+    let flag = if release { " --release" } else { "" };
+    let mut programs = Vec::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Ok(artifact) = serde_json::from_str::<Artifact>(line) else { continue };
+        let (Some(path), Some(target)) = (artifact.executable, artifact.target) else { continue };
+        if artifact.reason != "compiler-artifact" || !target.kind.contains(&"test".to_string()) {
+            continue;
+        }
+        let clock = match target.name.as_str() {
+            "sim" => Clock::Sim,
+            "real" => Clock::Real,
+            _ => continue,
+        };
+        let manifest = artifact.manifest_path.unwrap_or_default();
+        let dir = manifest.parent().unwrap_or(dir).to_owned();
+        let replay = format!("cargo test{flag} -p {package} --test {}", target.name);
+        programs.push(Program { clock, path, dir, replay });
+    }
+    if programs.is_empty() {
+        bail!(
+            "{package} has no test target named `sim` or `real`; make tests/sim.rs with \
+             `raft_tests::suite!(simulated, ...)` in it"
+        );
+    }
+    Ok(programs)
+}
+
+/// The tests of a program whose names contain one of the filters; all without filters.
+pub(crate) fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
+    let path = &program.path;
+    let output = Command::new(path)
+        .args(["--list", "--format", "terse"])
+        .current_dir(&program.dir)
+        .output()
+        .with_context(|| format!("cannot run {}", path.display()))?;
+    if !output.status.success() {
+        bail!("{} does not list its tests", path.display());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+    let wanted = |name: &&str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
+    let case = |name: &str| TestCase { name: name.to_string(), program: program.clone() };
+    Ok(names.filter(wanted).map(case).collect())
+}

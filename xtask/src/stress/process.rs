@@ -1,0 +1,302 @@
+//! Running a test for some seeds in a process of its own, and understanding how that ended.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use run_record::{Clock, End, Record};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+
+use super::build::TestCase;
+use super::model::{Run, RunFailure};
+
+/// How much output of a process is kept, and how much ends it.
+const KEPT_OUTPUT: u64 = 64 << 10;
+const MOST_OUTPUT: u64 = 64 << 20;
+
+/// What a process may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) hang_after: Duration,
+    pub(crate) memory_mib: u64,
+}
+
+/// A run to make: its number in the plan, and its seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) index: u64,
+    pub(crate) seed: Option<u64>,
+}
+
+/// What came of some runs.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// The runs that were made; those that failed with their logs.
+    pub(crate) runs: Vec<(Run, Option<String>)>,
+    /// What was not come to, because an earlier run took the process with it.
+    pub(crate) left: Vec<Item>,
+}
+
+/// How a process came to its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Ending {
+    Exited(ExitStatus),
+    Hung { threads: String },
+    TooMuchOutput,
+    Stopped,
+}
+
+/// Runs a test for these items, one after the other in one process.
+pub(crate) fn run(
+    test: &TestCase,
+    items: &[Item],
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<Finished> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let (records, output) =
+        (scratch.join(format!("{number}.ndjson")), scratch.join(format!("{number}.out")));
+    let ending = execute(test, items, limits, &records, &output, stop)?;
+    let recorded = read_records(&records)?;
+    let text = read_end(&output)?;
+    let _ = fs::remove_file(&records);
+    let _ = fs::remove_file(&output);
+    let mut finished = understand(test, items, recorded, &ending, &text);
+    confirm(test, &mut finished, items, limits, scratch, stop)?;
+    Ok(finished)
+}
+
+fn execute(
+    test: &TestCase,
+    items: &[Item],
+    limits: &Limits,
+    records: &Path,
+    output: &Path,
+    stop: &AtomicBool,
+) -> Result<Ending> {
+    let cannot = |path: &Path| format!("cannot write {}", path.display());
+    let out = File::create(output).with_context(|| cannot(output))?;
+    let err = out.try_clone().with_context(|| cannot(output))?;
+    let mut command = Command::new(&test.program.path);
+    command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
+    command.stdin(Stdio::null()).stdout(out).stderr(err);
+    command.env_remove("LAB_SEEDS").env_remove("LAB_SEED").env(run_record::VARIABLE, records);
+    let seeds: Vec<String> = items.iter().filter_map(|i| i.seed).map(|s| s.to_string()).collect();
+    if !seeds.is_empty() {
+        command.env("LAB_SEED", seeds.join(","));
+    }
+    // A group of its own: Ctrl-C is for us, who then end it, and killing it leaves nothing behind.
+    command.process_group(0);
+    let mut child =
+        command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
+    let pid = Pid::from_child(&child);
+    let memory = Some(limits.memory_mib << 20);
+    // A process that has ended already needs no limit.
+    let _ = prlimit(Some(pid), Resource::As, Rlimit { current: memory, maximum: memory });
+    let ending = watch(&mut child, limits, records, output, stop);
+    if !matches!(ending, Ok(Ending::Exited(_))) {
+        let _ = kill_process_group(pid, Signal::KILL);
+        let _ = child.wait();
+    }
+    ending
+}
+
+/// Waits for the end of the process, or for a reason to end it.
+fn watch(
+    child: &mut Child,
+    limits: &Limits,
+    records: &Path,
+    output: &Path,
+    stop: &AtomicBool,
+) -> Result<Ending> {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+    let (mut seen, mut since) = (0, Instant::now());
+    let mut pause = Duration::from_micros(500);
+    loop {
+        if let Some(status) = child.try_wait().context("cannot wait for a test process")? {
+            return Ok(Ending::Exited(status));
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Ending::Stopped);
+        }
+        if length(output) > MOST_OUTPUT {
+            return Ok(Ending::TooMuchOutput);
+        }
+        let now = length(records);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        } else if since.elapsed() > limits.hang_after {
+            return Ok(Ending::Hung { threads: threads_of(child.id()) });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(5));
+    }
+}
+
+/// What the threads of a process are doing, as far as the system tells.
+fn threads_of(pid: u32) -> String {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return "its threads cannot be looked at on this system".to_string();
+    };
+    let line = |task: PathBuf| {
+        let read = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
+        let status = read("status");
+        let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or("?");
+        let (name, place) = (read("comm"), read("wchan"));
+        format!("  thread `{}`: {}, in {}", name.trim(), state.trim(), place.trim())
+    };
+    let lines: Vec<String> = tasks.flatten().map(|task| line(task.path())).collect();
+    lines.join("\n")
+}
+
+fn read_records(path: &Path) -> Result<Vec<Record>> {
+    let text = match fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        // A process that never came to a run leaves none.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    // A line that was cut off in the middle belongs to a process that died while it wrote it.
+    Ok(text.lines().filter_map(|line| Record::from_line(line).ok()).collect())
+}
+
+/// The end of what a process has printed.
+fn read_end(path: &Path) -> Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(cannot)?;
+    let length = file.metadata().with_context(cannot)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(KEPT_OUTPUT))).with_context(cannot)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).with_context(cannot)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Which runs were made, which one the process died of, and which are left.
+fn understand(
+    test: &TestCase,
+    items: &[Item],
+    recorded: Vec<Record>,
+    ending: &Ending,
+    output: &str,
+) -> Finished {
+    let mut finished = Finished::default();
+    let mut items = items.iter().copied();
+    for record in recorded {
+        if let Record::End(end) = record {
+            let Some(item) = items.next() else { break };
+            finished.runs.push(run_of(test, item, end, output));
+        }
+    }
+    finished.left = items.collect();
+    if finished.left.is_empty() || *ending == Ending::Stopped {
+        return finished;
+    }
+    // The first run without an end is the one that the process died in.
+    let victim = finished.left.remove(0);
+    let (kind, message) = match ending {
+        Ending::Hung { threads } => {
+            ("hang", format!("it made no progress and was killed; its threads:\n{threads}"))
+        }
+        Ending::TooMuchOutput => {
+            ("output", format!("it printed more than {} MiB and was killed", MOST_OUTPUT >> 20))
+        }
+        Ending::Exited(status) if status.success() => {
+            ("exit", "the process ended in the middle of the test, as if all were well".into())
+        }
+        Ending::Exited(status) => ("crash", died(*status)),
+        Ending::Stopped => unreachable!("returned above"),
+    };
+    let failure = RunFailure {
+        kind: kind.to_string(),
+        message: message.clone(),
+        location: None,
+        log: None,
+        replay: test.replay(victim.seed),
+    };
+    let run = Run {
+        index: victim.index,
+        seed: victim.seed,
+        lab_us: 0,
+        wall_us: 0,
+        cpu_us: 0,
+        rpcs: 0,
+        bytes: 0,
+        committed: 0,
+        hash: None,
+        failure: Some(failure),
+    };
+    let log = format!("{message}\n\n{}\n\n---- output ----\n{output}", test.replay(victim.seed));
+    finished.runs.push((run, Some(log)));
+    finished
+}
+
+fn died(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("the process died of signal {signal}"),
+        (None, Some(code)) => format!("the process ended in the middle with exit code {code}"),
+        (None, None) => "the process died".to_string(),
+    }
+}
+
+fn run_of(test: &TestCase, item: Item, end: End, output: &str) -> (Run, Option<String>) {
+    let log = end.failure.as_ref().map(|failure| {
+        // On the real clock the output is that of this run alone.
+        let output = if end.run.clock == Clock::Real { output } else { "" };
+        format!("{}\n\n{output}", failure.text)
+    });
+    let failure = end.failure.map(|failure| RunFailure {
+        kind: failure.kind,
+        message: failure.message,
+        location: failure.location,
+        log: None,
+        replay: test.replay(item.seed),
+    });
+    let run = Run {
+        index: item.index,
+        seed: item.seed,
+        lab_us: end.lab_us,
+        wall_us: end.wall_us,
+        cpu_us: end.cpu_us,
+        rpcs: end.rpcs,
+        bytes: end.bytes,
+        committed: end.committed,
+        hash: end.hash,
+        failure,
+    };
+    (run, log)
+}
+
+/// Runs the seed that took a process with several seeds down once more, alone: was it this seed?
+fn confirm(
+    test: &TestCase,
+    finished: &mut Finished,
+    items: &[Item],
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let Some((victim, log)) = finished.runs.last_mut() else { return Ok(()) };
+    let Some(failure) = &mut victim.failure else { return Ok(()) };
+    if items.len() == 1 || !["crash", "exit", "output"].contains(&failure.kind.as_str()) {
+        return Ok(());
+    }
+    let item = Item { index: victim.index, seed: victim.seed };
+    let again = run(test, &[item], limits, scratch, stop)?;
+    let repeated = again.runs.first().is_some_and(|(run, _)| run.failure.is_some());
+    let words = match repeated {
+        true => "; it did so again when it was run alone",
+        false => "; it did not when it was run alone, so an earlier run may have caused it",
+    };
+    failure.message.push_str(words);
+    if let Some(log) = log {
+        log.push_str(&format!("\n{words}\n"));
+    }
+    Ok(())
+}

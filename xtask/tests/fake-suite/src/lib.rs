@@ -1,0 +1,1 @@
+//! Nothing: the fake suite is in `tests/sim.rs`.

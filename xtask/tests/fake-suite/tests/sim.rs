@@ -1,0 +1,94 @@
+//! A suite that behaves like one of the lab from outside, with tests whose behaviour is known.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::Write;
+use std::time::Duration;
+
+use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
+
+const TESTS: [&str; 10] = [
+    "passes_2A",
+    "fails_1_in_10_2A",
+    "hangs_2B",
+    "crashes_2B",
+    "exits_2B",
+    "noisy_2B",
+    "floods_2B",
+    "allocates_2B",
+    "unpredictable_2C",
+    "slow_2C",
+];
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if args.iter().any(|arg| arg == "--list") {
+        TESTS.iter().for_each(|test| println!("{test}: test"));
+        return;
+    }
+    let place = args.iter().position(|arg| arg == "--exact").expect("--exact NAME");
+    let test = &args[place + 1];
+    let seeds = std::env::var("LAB_SEED").expect("seeds");
+    let mut failed = false;
+    for seed in seeds.split(',').map(|seed| seed.parse::<u64>().expect("a number")) {
+        failed |= !run(test, seed);
+    }
+    std::process::exit(if failed { 101 } else { 0 });
+}
+
+fn record(record: Record) {
+    match std::env::var_os(VARIABLE) {
+        Some(file) => record.append_to(file.as_ref()).expect("the records can be written"),
+        None => println!("At step 3 one had this and the other that"),
+    }
+}
+
+/// True if the run passes.
+fn run(test: &str, seed: u64) -> bool {
+    let part = test.rsplit('_').next().expect("a part").to_string();
+    let begin = Begin { test: test.into(), part, clock: Clock::Sim, seed: Some(seed) };
+    record(Record::Begin(begin.clone()));
+    let mut end = End {
+        run: begin,
+        lab_us: 3_000_000,
+        wall_us: 500,
+        cpu_us: 400,
+        servers: 3,
+        rpcs: 50,
+        bytes: 1000,
+        committed: 4,
+        hash: Some(format!("{seed:016x}")),
+        failure: None,
+    };
+    match test {
+        "fails_1_in_10_2A" if seed % 10 == 0 => {
+            end.failure = Some(FailureRecord {
+                kind: "panic".into(),
+                message: format!("one({seed}) failed to reach agreement"),
+                location: Some("src/lib.rs:1:1".into()),
+                text: format!("the whole report of seed {seed}"),
+            });
+        }
+        "hangs_2B" if seed % 4 == 0 => std::thread::sleep(Duration::from_secs(3600)),
+        "crashes_2B" if seed % 5 == 0 => std::process::abort(),
+        "exits_2B" if seed % 5 == 0 => std::process::exit(0),
+        "noisy_2B" => std::io::stdout().write_all(&[0xff, 0xfe, b'\n', 0x00]).expect("output"),
+        "floods_2B" if seed % 4 == 0 => loop {
+            let _ = std::io::stdout().write_all(&[b'x'; 1 << 16]);
+        },
+        "allocates_2B" if seed % 4 == 0 => {
+            let mut all: Vec<Vec<u8>> = Vec::new();
+            loop {
+                all.push(vec![1; 64 << 20]);
+            }
+        }
+        "unpredictable_2C" => {
+            end.hash = Some(format!("{:016x}", RandomState::new().hash_one(1)));
+        }
+        "slow_2C" => end.lab_us = 130_000_000,
+        _ => {}
+    }
+    let passed = end.failure.is_none();
+    record(Record::End(end));
+    passed
+}

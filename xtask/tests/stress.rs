@@ -1,0 +1,242 @@
+//! `cargo xtask stress`, as a user runs it, on a suite whose behaviour is known.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "these tests run processes, not simulations"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A folder for the reports of these tests.
+fn folder() -> &'static tempfile::TempDir {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().expect("a folder"))
+}
+
+fn out(name: &str) -> PathBuf {
+    folder().path().join(name)
+}
+
+fn xtask(args: &[&str]) -> Command {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-suite");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("stress").args(args).env("CARGO_TARGET_DIR", target).env("NO_COLOR", "1");
+    command
+}
+
+fn stress(name: &str, args: &[&str]) -> Output {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
+    let mut command = xtask(args);
+    command.args(["--package", "fake-suite", "--hang-after", "2s", "--out"]).arg(out(name));
+    command.arg("--dir").arg(suite).output().expect("xtask runs")
+}
+
+fn words(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", words(output));
+}
+
+fn report(name: &str) -> Value {
+    let text = std::fs::read_to_string(out(name).join("report.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The runs of the report's first test.
+fn runs(name: &str) -> Vec<Value> {
+    report(name)["tests"][0]["runs"].as_array().expect("runs").clone()
+}
+
+fn failures(runs: &[Value]) -> Vec<&Value> {
+    runs.iter().filter(|run| !run["failure"].is_null()).collect()
+}
+
+#[test]
+fn a_suite_that_passes_has_exit_code_0_and_all_files() {
+    let output = stress("passes", &["passes", "--iters", "60"]);
+    assert_code(&output, 0);
+    assert_eq!(runs("passes").len(), 60);
+    for file in ["report.json", "report.md", "junit.xml", "report.html"] {
+        assert!(out("passes").join(file).exists(), "{file}");
+    }
+    assert!(folder().path().join("history.ndjson").exists());
+    let seeds: std::collections::BTreeSet<u64> =
+        runs("passes").iter().filter_map(|run| run["seed"].as_u64()).collect();
+    assert_eq!(seeds.len(), 60, "each run has its own seed");
+    let again = stress("passes-again", &["passes", "--iters", "60"]);
+    assert_code(&again, 0);
+    let seed = |run: &Value| (run["index"].clone(), run["seed"].clone());
+    let of = |name| runs(name).iter().map(seed).collect::<Vec<_>>();
+    assert_eq!(of("passes"), of("passes-again"), "the seeds depend on base, test and index alone");
+}
+
+#[test]
+fn failures_are_counted_and_leave_logs() {
+    let output = stress("one-in-ten", &["fails_1_in_10", "--iters", "300"]);
+    assert_code(&output, 1);
+    let runs = runs("one-in-ten");
+    assert_eq!(runs.len(), 300);
+    let failed = failures(&runs);
+    assert!((12..=55).contains(&failed.len()), "{} of 300 failed", failed.len());
+    for run in failed {
+        assert_eq!(run["seed"].as_u64().map(|seed| seed % 10), Some(0));
+        let log = out("one-in-ten").join(run["failure"]["log"].as_str().expect("a log"));
+        let text = std::fs::read_to_string(log).expect("the log");
+        assert!(text.contains(&format!("the whole report of seed {}", run["seed"])));
+        let replay = run["failure"]["replay"].as_str().expect("a command");
+        assert!(replay.starts_with(&format!("LAB_SEED={} cargo test", run["seed"])), "{replay}");
+    }
+}
+
+#[test]
+fn a_run_that_kills_its_process_is_found_and_the_others_are_made() {
+    for (test, kind) in [("crashes", "crash"), ("exits", "exit")] {
+        let output = stress(test, &[test, "--iters", "40"]);
+        assert_code(&output, 1);
+        let runs = runs(test);
+        assert_eq!(runs.len(), 40);
+        for run in &runs {
+            let dies = run["seed"].as_u64().expect("a seed") % 5 == 0;
+            assert_eq!(run["failure"].is_null(), !dies, "{run}");
+            if dies {
+                assert_eq!(run["failure"]["kind"], kind);
+            }
+        }
+        assert!(!failures(&runs).is_empty());
+        let all: Vec<String> =
+            failures(&runs).iter().map(|run| run["failure"]["message"].to_string()).collect();
+        assert!(all.iter().any(|words| words.contains("again when it was run alone")), "{all:?}");
+    }
+}
+
+#[test]
+fn a_hang_is_stopped_and_says_what_its_threads_do() {
+    let output = stress("hangs", &["hangs", "--iters", "8"]);
+    assert_code(&output, 1);
+    let runs = runs("hangs");
+    assert_eq!(runs.len(), 8);
+    let failed = failures(&runs);
+    assert!(!failed.is_empty());
+    for run in failed {
+        assert_eq!(run["failure"]["kind"], "hang");
+        assert!(run["failure"]["message"].as_str().expect("words").contains("thread `"), "{run}");
+    }
+}
+
+#[test]
+fn floods_and_hoarders_are_stopped() {
+    let output = stress("floods", &["floods", "--iters", "20"]);
+    assert_code(&output, 1);
+    assert!(failures(&runs("floods")).iter().all(|run| run["failure"]["kind"] == "output"));
+    let output = stress("allocates", &["allocates", "--iters", "20", "--memory", "512"]);
+    assert_code(&output, 1);
+    let all = runs("allocates");
+    assert!(failures(&all).iter().all(|run| run["failure"]["kind"] == "crash"), "{all:?}");
+    assert_eq!(all.len(), 20);
+}
+
+#[test]
+fn output_that_is_no_text_harms_nobody() {
+    assert_code(&stress("noisy", &["noisy", "--iters", "20"]), 0);
+}
+
+#[test]
+fn runs_that_differ_and_budgets_that_are_exceeded_have_codes_of_their_own() {
+    let output = stress("unpredictable", &["unpredictable", "--iters", "20"]);
+    assert_code(&output, 3);
+    let difference = &report("unpredictable")["determinism"]["differences"][0];
+    assert_eq!(difference["words"], "At step 3 one had this and the other that");
+    let output = stress("slow", &["slow", "--iters", "5"]);
+    assert_code(&output, 2);
+}
+
+#[test]
+fn shards_together_are_the_whole() {
+    assert_code(&stress("whole", &["2A", "--iters", "31"]), 1);
+    for k in ["1", "2", "3"] {
+        let shard = format!("{k}/3");
+        let output = stress(&format!("shard-{k}"), &["2A", "--iters", "31", "--shard", &shard]);
+        assert!([Some(0), Some(1)].contains(&output.status.code()), "{}", words(&output));
+    }
+    let dirs = ["shard-1", "shard-2", "shard-3"].map(|name| out(name).display().to_string());
+    let joint = out("joint").display().to_string();
+    let mut args = vec!["merge"];
+    args.extend(dirs.iter().map(String::as_str));
+    args.extend(["--out", &joint]);
+    let output = xtask(&args).output().expect("xtask runs");
+    assert_code(&output, 1);
+    let key = |name: &str| {
+        let runs = runs(name);
+        let key = |run: &Value| {
+            let failed = run["failure"].is_null();
+            (run["index"].as_u64(), run["seed"].as_u64(), failed, run["hash"].to_string())
+        };
+        runs.iter().map(key).collect::<Vec<_>>()
+    };
+    assert_eq!(key("joint"), key("whole"));
+    // The same shard twice is a mistake.
+    let output = xtask(&["merge", &dirs[0], &dirs[0], "--out", &joint]).output().expect("runs");
+    assert_code(&output, 70);
+}
+
+#[test]
+fn an_interrupted_run_leaves_a_report_of_what_was_done() {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
+    let mut command = xtask(&["passes", "--duration", "10m", "--package", "fake-suite"]);
+    command.arg("--dir").arg(suite).arg("--out").arg(out("interrupted"));
+    let mut child = command.spawn().expect("xtask runs");
+    let began = Instant::now();
+    while !out("interrupted").join("logs").exists() {
+        assert!(began.elapsed() < Duration::from_secs(120), "it does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0), "what was done has passed");
+    assert_eq!(report("interrupted")["interrupted"], true);
+    assert!(!runs("interrupted").is_empty());
+}
+
+#[test]
+fn goals_and_an_early_end() {
+    let output = stress("upper", &["passes", "--until-upper", "2%"]);
+    assert_code(&output, 0);
+    // 189 clean runs have an upper bound of 1.99 %, 188 one of 2.002 %.
+    assert!((189..230).contains(&runs("upper").len()), "{}", runs("upper").len());
+    let output = stress("fast", &["fails_1_in_10", "--iters", "100000", "--fail-fast"]);
+    assert_code(&output, 1);
+    assert!(runs("fast").len() < 20_000);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_with_a_code_of_its_own() {
+    let output = stress("none", &["no_such_test", "--iters", "1"]);
+    assert_code(&output, 70);
+    assert!(words(&output).contains("matches no_such_test"), "{}", words(&output));
+    assert_code(&stress("bad", &["--iters", "0"]), 64);
+    assert_code(&stress("bad", &["--shard", "3/2"]), 64);
+    let output = stress("real", &["--clock", "real", "--iters", "1"]);
+    assert_code(&output, 70);
+    let unwritable = xtask(&["--package", "fake-suite", "--out", "/proc/none", "--dir"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite"))
+        .output()
+        .expect("xtask runs");
+    assert_code(&unwritable, 70);
+    assert!(words(&unwritable).contains("cannot make /proc/none"), "{}", words(&unwritable));
+    let output = xtask(&["--package", "no-such-package"]).output().expect("xtask runs");
+    assert_code(&output, 70);
+    let output = xtask(&["--compare", "nothing", "nowhere"]).output().expect("xtask runs");
+    assert_code(&output, 70);
+    assert!(words(&output).contains("no report at"), "{}", words(&output));
+}
