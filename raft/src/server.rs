@@ -18,8 +18,8 @@ use labrpc::{ClientEnd, NoReply, Reply, Service};
 use labrt::channel::{self, Receiver, RecvTimeoutError, Sender};
 use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::Leaf;
-use labrt::thread;
 use labrt::time::Instant;
+use labrt::{node, thread};
 use persister::Persister;
 use raft_api::{ApplyMsg, RaftState, Started};
 
@@ -95,10 +95,24 @@ pub enum MakeError {
 }
 
 /// A Raft server. Go: the type `Raft`.
+///
+/// It ends when it is killed, and when this handle and the services made from it are gone.
 pub struct Raft {
-    inputs: Sender<Input>,
+    owner: Arc<Owner>,
     /// What the server last said about itself, after it was saved.
     state: Arc<Leaf<RaftState>>,
+}
+
+/// What keeps a server going: when the last of these is dropped, it ends.
+struct Owner {
+    inputs: Sender<Input>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // A server that has ended already is as dead as it can be.
+        node::outside(|| drop(self.inputs.send(Input::Kill)));
+    }
 }
 
 /// All that can happen to a server, but for its timers.
@@ -159,7 +173,7 @@ impl Raft {
         };
         thread::Builder::new().name("raft").spawn(move || event_loop.run(&queue));
         thread::Builder::new().name("applier").spawn(move || feed(&to_apply, &apply));
-        Ok(Arc::new(Raft { inputs, state }))
+        Ok(Arc::new(Raft { owner: Arc::new(Owner { inputs }), state }))
     }
 }
 
@@ -174,7 +188,7 @@ impl raft_api::Raft for Raft {
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
-        vec![RaftRpcService::of(Arc::new(Handlers { inputs: self.inputs.clone() }))]
+        vec![RaftRpcService::of(Arc::new(Handlers { owner: self.owner.clone() }))]
     }
 
     fn start(&self, command: Bytes) -> Option<Started> {
@@ -182,7 +196,7 @@ impl raft_api::Raft for Raft {
             return None;
         }
         let (sender, started) = channel::bounded(1);
-        self.inputs.send(Input::Start(command, sender)).ok()?;
+        self.owner.inputs.send(Input::Start(command, sender)).ok()?;
         started.recv().ok()?
     }
 
@@ -192,7 +206,7 @@ impl raft_api::Raft for Raft {
 
     fn kill(&self) {
         // A server that has ended already is as dead as it can be.
-        let _ = self.inputs.send(Input::Kill);
+        let _ = self.owner.inputs.send(Input::Kill);
     }
 }
 
@@ -205,16 +219,16 @@ impl fmt::Debug for Raft {
 /// Passes requests on to the event loop. If that has ended, the right to reply is dropped, and the
 /// caller gets no reply.
 struct Handlers {
-    inputs: Sender<Input>,
+    owner: Arc<Owner>,
 }
 
 impl RaftRpc for Handlers {
     fn request_vote(&self, args: RequestVoteArgs, reply: Reply<RequestVoteReply>) {
-        let _ = self.inputs.send(Input::RequestVote(args, reply));
+        let _ = self.owner.inputs.send(Input::RequestVote(args, reply));
     }
 
     fn append_entries(&self, args: AppendEntriesArgs, reply: Reply<AppendEntriesReply>) {
-        let _ = self.inputs.send(Input::AppendEntries(args, reply));
+        let _ = self.owner.inputs.send(Input::AppendEntries(args, reply));
     }
 }
 

@@ -11,7 +11,7 @@ impl Core {
     /// A RequestVote has come (Figure 2, RequestVote RPC, receiver implementation).
     pub fn request_vote(&mut self, args: &RequestVoteArgs) -> RequestVoteReply {
         let before = Before::of(self);
-        let Some(candidate) = self.peer(args.candidate).filter(|_| args.term <= MAX_TERM) else {
+        let Some(candidate) = self.peer(args.candidate).filter(|_| is_possible(args)) else {
             return RequestVoteReply { term: self.hard.term, vote_granted: false };
         };
         self.see_term(args.term);
@@ -44,6 +44,11 @@ impl Core {
     /// The election timer has run out (Rules for followers and for candidates): starts an election.
     pub fn election_timeout(&mut self) {
         if self.is_leader() {
+            return;
+        }
+        if self.hard.term >= MAX_TERM {
+            // There is no later term: such a cluster lives on with the leader it has.
+            self.output.reset_election_timer = true;
             return;
         }
         let before = Before::of(self);
@@ -102,4 +107,12 @@ impl Core {
         self.role = Role::Leader { progress: vec![fresh; self.servers] };
         self.output.elected = Some(self.hard.term);
     }
+}
+
+/// True if a candidate could have sent this: its log ends in an earlier term than the one it wants to
+/// lead, and an empty log ends in term 0.
+fn is_possible(args: &RequestVoteArgs) -> bool {
+    args.term <= MAX_TERM
+        && args.last_log_term < args.term
+        && (args.last_log_index == 0) == (args.last_log_term == 0)
 }

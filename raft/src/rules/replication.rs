@@ -174,9 +174,11 @@ impl Core {
             progress.due |= progress.next <= last;
         } else if let Some(end) = conflict_end
             && ticket.prev + 1 == progress.next
+            && ticket.prev > progress.matched
         {
             // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
-            // An old refusal, of another nextIndex, is no reason to.
+            // An old refusal, of another nextIndex, is no reason to; nor is one of what the follower
+            // is known to have, which no correct follower sends.
             progress.next = end.min(ticket.prev).max(progress.matched + 1);
             progress.due = true;
         }

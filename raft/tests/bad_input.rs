@@ -1,0 +1,462 @@
+//! Messages that no correct server sends: nothing panics, and nothing is believed.
+//!
+//! A network may bring anything, and a server of another version, with a bug or with a damaged disk
+//! may say anything. Each case compares the whole core before and after.
+
+mod common;
+
+use raft::rules::{Core, Output, Progress, Request, Role, Ticket};
+use raft::storage::Storage;
+use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, Entry, RequestVoteReply};
+
+use common::{append, core, entries, entry, log_with, request_vote, terms};
+use labrt::rng::{RngExt, Stream};
+
+/// The latest term that may be claimed; the rules say why.
+const MAX_TERM: u64 = u64::MAX / 2;
+
+fn elect(core: &mut Core) {
+    core.election_timeout();
+    let term = core.term();
+    for peer in [1, 2] {
+        core.vote_reply(peer, term, &RequestVoteReply { term, vote_granted: true });
+    }
+}
+
+/// Server 0 of 3 in term 6, in each role, with a log of the terms 1 1 4 4 and, but for the
+/// candidate, up to index 2 committed.
+fn cores() -> [Core; 3] {
+    let mut follower = core(0, 3, 6, &[1, 1, 4, 4]);
+    follower.append_entries(&append(6, 1, (4, 4), &[], 2));
+    let mut candidate = core(0, 3, 5, &[1, 1, 4, 4]);
+    candidate.election_timeout();
+    let mut leader = core(0, 3, 5, &[1, 1, 4, 4]);
+    leader.append_entries(&append(5, 1, (4, 4), &[], 2));
+    elect(&mut leader);
+    let mut cores = [follower, candidate, leader];
+    cores.iter_mut().for_each(|core| drop(core.take_output()));
+    assert!(cores.iter().all(|core| core.term() == 6));
+    assert!(cores[2].is_leader());
+    cores
+}
+
+/// All that outlives an event, but for the timers.
+fn state(core: &Core) -> String {
+    format!("{:?} {:?} {} {:?}", core.hard_state(), core.log(), core.commit(), core.role())
+}
+
+fn refuses_entries(args: &AppendEntriesArgs) {
+    for mut core in cores() {
+        let before = format!("{core:?}");
+        let reply = core.append_entries(args);
+        assert_eq!(reply, AppendEntriesReply { term: 6, success: false, conflict: None });
+        assert_eq!(format!("{core:?}"), before, "after {args:?}");
+    }
+}
+
+fn refuses_vote(term: u64, candidate: u32, last: (u64, u64)) {
+    for mut core in cores() {
+        let before = format!("{core:?}");
+        let reply = core.request_vote(&request_vote(term, candidate, last));
+        assert_eq!(reply, RequestVoteReply { term: 6, vote_granted: false });
+        assert_eq!(format!("{core:?}"), before, "after term {term} of {candidate}, {last:?}");
+    }
+}
+
+#[test]
+fn a_request_of_who_is_no_peer_changes_nothing() {
+    for sender in [0, 3, 4, u32::MAX] {
+        for term in [6, 7] {
+            refuses_entries(&append(term, sender, (4, 4), &[6], 4));
+            refuses_vote(term, sender, (9, 5));
+        }
+    }
+}
+
+#[test]
+fn a_request_of_an_impossible_term_changes_nothing() {
+    for term in [MAX_TERM + 1, u64::MAX] {
+        refuses_entries(&append(term, 1, (4, 4), &[6], 4));
+        refuses_vote(term, 1, (9, 5));
+    }
+}
+
+#[test]
+fn a_request_whose_indexes_overflow_changes_nothing() {
+    for term in [6, 7] {
+        refuses_entries(&append(term, 1, (u64::MAX, 4), &[], 4));
+        refuses_entries(&append(term, 1, (u64::MAX, 4), &[6], 4));
+        refuses_entries(&append(term, 1, (u64::MAX - 1, 4), &[6], 4));
+        refuses_entries(&append(term, 1, (u64::MAX - 2, 4), &[6, 6], u64::MAX));
+    }
+}
+
+#[test]
+fn entries_in_an_impossible_order_of_terms_change_nothing() {
+    for term in [6, 7] {
+        // They decrease, from one entry to the next or from prevLogTerm on.
+        refuses_entries(&append(term, 1, (4, 4), &[6, 5], 4));
+        refuses_entries(&append(term, 1, (4, 4), &[3], 4));
+        // They are later than the leader's.
+        refuses_entries(&append(term, 1, (4, 4), &[term, term + 1], 4));
+        refuses_entries(&append(term, 1, (4, 4), &[u64::MAX], 4));
+        refuses_entries(&append(term, 1, (4, term + 1), &[], 4));
+        // Term 0 is the place before the first entry.
+        refuses_entries(&append(term, 1, (0, 0), &[0, 1], 4));
+        refuses_entries(&append(term, 1, (0, 1), &[1], 4));
+    }
+}
+
+#[test]
+fn a_vote_for_a_log_from_the_future_is_refused() {
+    // A candidate's entries are of terms before its candidacy.
+    for last in [(9, 8), (9, u64::MAX), (u64::MAX, MAX_TERM)] {
+        refuses_vote(7, 1, last);
+    }
+}
+
+#[test]
+fn a_second_leader_of_the_leaders_own_term_is_not_believed() {
+    let [_, _, mut leader] = cores();
+    for args in [
+        append(6, 1, (4, 4), &[], 4),
+        append(6, 1, (4, 4), &[6], 9),
+        append(6, 2, (2, 1), &[6], 2),
+        append(6, 2, (8, 6), &[], 2),
+    ] {
+        let before = format!("{leader:?}");
+        let reply = leader.append_entries(&args);
+        assert_eq!(reply, AppendEntriesReply { term: 6, success: false, conflict: None });
+        assert_eq!(format!("{leader:?}"), before);
+    }
+}
+
+#[test]
+fn committed_entries_are_never_overwritten() {
+    for args in [
+        append(6, 1, (0, 0), &[2], 0),
+        append(6, 1, (0, 0), &[1, 2, 2, 2, 2], 5),
+        append(6, 1, (1, 1), &[6], 2),
+        append(6, 1, (1, 2), &[6], 2),
+        append(6, 1, (2, 4), &[6], 3),
+    ] {
+        let [mut core, ..] = cores();
+        let before = state(&core);
+        assert!(!core.append_entries(&args).success, "{args:?}");
+        assert_eq!(state(&core), before);
+        assert!(core.take_output().save.is_empty());
+    }
+    // Behind them is another matter.
+    let [mut core, ..] = cores();
+    assert!(core.append_entries(&append(6, 1, (1, 1), &[1, 6], 2)).success);
+    assert_eq!(terms(core.log()), [1, 1, 6]);
+}
+
+#[test]
+fn a_commit_index_beyond_everything_commits_what_is_there() {
+    let [mut core, ..] = cores();
+    assert!(core.append_entries(&append(6, 1, (4, 4), &[6], u64::MAX)).success);
+    assert_eq!(core.commit(), 5);
+}
+
+#[test]
+fn a_log_that_ends_beyond_everything_may_win_and_harms_nobody() {
+    let [mut core, ..] = cores();
+    assert!(core.request_vote(&request_vote(7, 1, (u64::MAX, 5))).vote_granted);
+    assert_eq!((terms(core.log()), core.commit()), (vec![1, 1, 4, 4], 2));
+}
+
+/// A leader's log and its AppendEntries to server 1 that starts at `next`.
+fn leader_at(next: u64) -> (Core, Ticket) {
+    let [_, _, mut core] = cores();
+    let ticket = last_ticket(&mut core);
+    if next > 4 {
+        return (core, ticket);
+    }
+    let conflict = Some(Conflict { term: None, index: next });
+    core.append_reply(1, ticket, &AppendEntriesReply { term: 6, success: false, conflict });
+    let output = core.take_output();
+    let (_, args, ticket) = appends(&output).next().expect("the leader retries");
+    assert_eq!(args.prev_log_index + 1, next);
+    (core, ticket)
+}
+
+/// What was last sent to server 1, sent once more.
+fn last_ticket(core: &mut Core) -> Ticket {
+    core.heartbeat_timeout();
+    let output = core.take_output();
+    appends(&output).find(|(to, ..)| *to == 1).expect("a heartbeat").2
+}
+
+fn appends(output: &Output) -> impl Iterator<Item = (usize, &AppendEntriesArgs, Ticket)> {
+    output.requests.iter().filter_map(|(to, request)| match request {
+        Request::Append(args, ticket) => Some((*to, args, *ticket)),
+        Request::Vote(_) => None,
+    })
+}
+
+fn progress(core: &Core) -> &Progress {
+    match core.role() {
+        Role::Leader { progress } => &progress[1],
+        role => panic!("not a leader but a {role:?}"),
+    }
+}
+
+#[test]
+fn replies_of_who_is_no_peer_change_nothing() {
+    let (leader, ticket) = leader_at(5);
+    let [_, candidate, _] = cores();
+    for sender in [0, 3, 4, usize::MAX] {
+        for term in [6, 7] {
+            let mut candidate = candidate.clone();
+            let before = format!("{candidate:?}");
+            candidate.vote_reply(sender, 6, &RequestVoteReply { term, vote_granted: true });
+            assert_eq!(format!("{candidate:?}"), before);
+            for success in [true, false] {
+                let mut leader = leader.clone();
+                let before = format!("{leader:?}");
+                let conflict = (!success).then_some(Conflict { term: None, index: 1 });
+                leader.append_reply(
+                    sender,
+                    ticket,
+                    &AppendEntriesReply { term, success, conflict },
+                );
+                leader.append_failed(sender, ticket);
+                assert_eq!(format!("{leader:?}"), before);
+            }
+        }
+    }
+}
+
+#[test]
+fn replies_of_an_impossible_term_change_nothing() {
+    for term in [MAX_TERM + 1, u64::MAX] {
+        let [_, mut candidate, _] = cores();
+        let before = format!("{candidate:?}");
+        candidate.vote_reply(1, 6, &RequestVoteReply { term, vote_granted: true });
+        candidate.vote_reply(1, term, &RequestVoteReply { term, vote_granted: true });
+        assert_eq!(format!("{candidate:?}"), before);
+        let (mut leader, ticket) = leader_at(5);
+        let before = format!("{leader:?}");
+        for success in [true, false] {
+            leader.append_reply(1, ticket, &AppendEntriesReply { term, success, conflict: None });
+        }
+        assert_eq!(format!("{leader:?}"), before);
+    }
+}
+
+#[test]
+fn a_reply_of_an_earlier_term_than_the_request_changes_nothing() {
+    let (mut leader, ticket) = leader_at(5);
+    let before = format!("{leader:?}");
+    for success in [true, false] {
+        let conflict = (!success).then_some(Conflict { term: None, index: 1 });
+        leader.append_reply(1, ticket, &AppendEntriesReply { term: 5, success, conflict });
+    }
+    assert_eq!(format!("{leader:?}"), before);
+}
+
+#[test]
+fn hostile_conflict_hints_keep_next_index_in_the_log() {
+    for next in [1, 2, 3, 5] {
+        for term in [None, Some(0), Some(4), Some(6), Some(9), Some(u64::MAX)] {
+            for index in [0, 1, 3, 5, 6, u64::MAX] {
+                let (mut core, ticket) = leader_at(next);
+                let conflict = Some(Conflict { term, index });
+                let hint = format!("{conflict:?} at nextIndex {next}");
+                let reply = AppendEntriesReply { term: 6, success: false, conflict };
+                core.append_reply(1, ticket, &reply);
+                let now = progress(&core).next;
+                assert!((1..=next).contains(&now), "{now} after {hint}");
+                assert!(now < next || next == 1, "the search goes on: {hint}");
+                assert_eq!((progress(&core).matched, core.commit()), (0, 2), "{hint}");
+                core.take_output();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_what_every_log_holds_is_not_retried_at_once() {
+    // Every log has the place before the first entry, and this one has said that it holds the
+    // entries up to 4. Who refuses them once will do so again, as fast as it is asked.
+    let at_the_beginning = leader_at(1);
+    let (mut at_the_match, ticket) = leader_at(5);
+    let yes = AppendEntriesReply { term: 6, success: true, conflict: None };
+    at_the_match.append_reply(1, ticket, &yes);
+    let ticket = last_ticket(&mut at_the_match);
+    for (mut core, ticket) in [at_the_beginning, (at_the_match, ticket)] {
+        let conflict = Some(Conflict { term: None, index: 1 });
+        core.append_reply(1, ticket, &AppendEntriesReply { term: 6, success: false, conflict });
+        let again = appends(&core.take_output()).count();
+        assert_eq!(again, 0, "AppendEntries behind {} goes out again at once", ticket.prev);
+    }
+}
+
+#[test]
+fn the_latest_term_that_is_believed_can_be_lived_with() {
+    // Somebody's broken term must not keep a server from ever starting again.
+    let persister = std::sync::Arc::new(persister::MemoryPersister::new());
+    let (mut storage, ..) = Storage::open(persister.clone()).unwrap();
+    let [mut core, ..] = cores();
+    storage.save(&core, &everything()).unwrap();
+    core.request_vote(&request_vote(MAX_TERM, 1, (9, 5)));
+    core.election_timeout();
+    let output = core.take_output();
+    storage.save(&core, &output.save).unwrap();
+    let (_, hard, _) = Storage::open(persister).expect("what it saved is a state of this Raft");
+    assert_eq!(hard, core.hard_state());
+}
+
+fn everything() -> raft::rules::Save {
+    raft::rules::Save { hard_state: true, log_from: Some(1) }
+}
+
+/// A random message or event, plausible enough to get past the first check now and then.
+struct Fuzz {
+    rng: Stream,
+    servers: usize,
+    /// What the core has sent.
+    tickets: Vec<(usize, Ticket)>,
+}
+
+impl Fuzz {
+    fn number(&mut self, near: u64) -> u64 {
+        match self.rng.random_range(0..100) {
+            0 => u64::MAX,
+            1 => u64::MAX - self.rng.random_range(0..3),
+            2 => 0,
+            _ => (near + self.rng.random_range(0..5)).saturating_sub(2),
+        }
+    }
+
+    /// Terms near the core's, or impossible: one in between would end the game.
+    fn term(&mut self, core: &Core) -> u64 {
+        match self.rng.random_range(0..50) {
+            0 => MAX_TERM + 1 + self.rng.random_range(0..=MAX_TERM),
+            1..4 => core.term() + 1,
+            _ => core.term().saturating_sub(self.rng.random_range(0..2)),
+        }
+    }
+
+    fn server(&mut self) -> usize {
+        match self.rng.random_range(0..50) {
+            0 => usize::MAX,
+            _ => self.rng.random_range(0..=self.servers),
+        }
+    }
+
+    fn entries(&mut self, core: &Core, prev: u64) -> Vec<Entry> {
+        let count = self.rng.random_range(0..4);
+        let mut terms: Vec<u64> = (0..count).map(|_| self.term(core)).collect();
+        if self.rng.random_bool(0.9) {
+            terms.sort_unstable();
+        }
+        entries(prev.wrapping_add(1), &terms)
+    }
+
+    fn append_entries(&mut self, core: &mut Core) {
+        let prev_log_index = match self.rng.random_bool(0.5) {
+            true => self.number(core.log().last_index()),
+            false => self.rng.random_range(0..=core.log().last_index()),
+        };
+        let held = core.log().term_at(prev_log_index);
+        let prev_log_term = match held.filter(|_| self.rng.random_bool(0.8)) {
+            Some(term) => term,
+            None => self.term(core),
+        };
+        let args = AppendEntriesArgs {
+            term: self.term(core),
+            leader: u32::try_from(self.server()).unwrap_or(u32::MAX),
+            prev_log_index,
+            prev_log_term,
+            entries: self.entries(core, prev_log_index),
+            leader_commit: self.number(core.commit()),
+        };
+        let reply = core.append_entries(&args);
+        assert_eq!(reply.term, core.term());
+        assert!(!reply.success || args.term == core.term());
+    }
+
+    fn replies(&mut self, core: &mut Core) {
+        let term = self.term(core);
+        let success = self.rng.random_bool(0.5);
+        if self.tickets.is_empty() || self.rng.random_bool(0.3) {
+            let (from, sent_in) = (self.server(), self.term(core));
+            core.vote_reply(from, sent_in, &RequestVoteReply { term, vote_granted: success });
+            return;
+        }
+        let (from, ticket) = self.tickets[self.rng.random_range(0..self.tickets.len())];
+        let conflict = self.rng.random_bool(0.7).then(|| Conflict {
+            term: self.rng.random_bool(0.5).then(|| self.number(2)),
+            index: self.number(core.log().last_index()),
+        });
+        match self.rng.random_bool(0.1) {
+            true => core.append_failed(from, ticket),
+            false => {
+                core.append_reply(from, ticket, &AppendEntriesReply { term, success, conflict })
+            }
+        }
+    }
+
+    fn event(&mut self, core: &mut Core) {
+        match self.rng.random_range(0..100) {
+            0..3 => core.election_timeout(),
+            3..8 => core.heartbeat_timeout(),
+            8..18 => drop(core.propose("x".into())),
+            18..30 => {
+                let last = (self.number(core.log().last_index()), self.term(core));
+                let candidate = u32::try_from(self.server()).unwrap_or(u32::MAX);
+                core.request_vote(&request_vote(self.term(core), candidate, last));
+            }
+            30..60 => self.replies(core),
+            _ => self.append_entries(core),
+        }
+    }
+}
+
+/// What must hold between a core before an event and after it, whatever the event.
+fn check(before: &Core, after: &Core) {
+    let (was, is) = (before.hard_state(), after.hard_state());
+    assert!(is.term >= was.term && is.term <= MAX_TERM);
+    assert!(is.term > was.term || was.voted_for.is_none() || is.voted_for == was.voted_for);
+    assert!(after.commit() >= before.commit() && after.commit() <= after.log().last_index());
+    for index in 1..=before.commit() {
+        assert_eq!(after.log().get(index), before.log().get(index), "entry {index} was committed");
+    }
+    let terms = terms(after.log());
+    assert!(terms.is_sorted() && terms.iter().all(|term| (1..=is.term).contains(term)));
+    if before.is_leader() && after.is_leader() && is.term == was.term {
+        assert!(after.log().from(1).starts_with(before.log().from(1)));
+    }
+}
+
+/// A thousand cores, of clusters of 1 to 5 servers, get a hundred messages or events each.
+#[test]
+fn a_hundred_thousand_random_messages_break_nothing() {
+    let (mut led, mut committed) = (0, 0);
+    for (seed, servers) in (0..1000).zip((1..=5).cycle()) {
+        let mut fuzz = Fuzz { rng: Stream::seeded(seed), servers, tickets: Vec::new() };
+        let mut core = core(0, servers, 1, &[]);
+        for _ in 0..100 {
+            let before = core.clone();
+            fuzz.event(&mut core);
+            check(&before, &core);
+            if fuzz.rng.random_bool(0.7) {
+                let output = core.take_output();
+                assert!(output.requests.iter().all(|(to, _)| (1..servers).contains(to)));
+                fuzz.tickets.extend(appends(&output).map(|(to, _, ticket)| (to, ticket)));
+            }
+            led += u64::from(core.is_leader());
+        }
+        committed += core.commit();
+    }
+    // Otherwise the messages get nowhere, and nothing is tested.
+    assert!(led > 10_000 && committed > 1_000, "led {led}, committed {committed}");
+}
+
+/// The helpers' own promise, on which the tests of replies rest.
+#[test]
+fn a_log_is_made_of_the_entries_asked_for() {
+    assert_eq!(log_with(vec![entry(1, 1), entry(3, 2)]).from(1), [entry(1, 1), entry(3, 2)]);
+}

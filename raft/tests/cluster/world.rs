@@ -1,0 +1,188 @@
+//! A cluster of whole servers on a network, within a world.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use labrpc::{ClientEnd, Network, Server};
+use labrt::channel::{self, Receiver};
+use labrt::sync::Leaf;
+use labrt::{Node, thread};
+use persister::MemoryPersister;
+use raft::CheckedRaft;
+use raft_api::{ApplyMsg, Raft, Started};
+
+/// One life of a server.
+struct Life {
+    node: Node,
+    raft: Arc<CheckedRaft>,
+    /// What it has applied, from index 1 on.
+    applied: Arc<Leaf<Vec<Bytes>>>,
+}
+
+pub(crate) struct Cluster {
+    pub(crate) network: Network,
+    lives: Vec<Option<Life>>,
+    persisters: Vec<Arc<MemoryPersister>>,
+    /// Who is on the network.
+    connected: BTreeSet<usize>,
+    /// How many lives there have been; each has ends of its own.
+    births: usize,
+    /// The ends of each server's present life: their names, and whom they lead to.
+    ends: Vec<Vec<(String, usize)>>,
+    /// How long a service takes for each command.
+    pace: Duration,
+}
+
+impl Cluster {
+    pub(crate) fn new(servers: usize) -> Cluster {
+        Cluster::with_pace(servers, Duration::ZERO)
+    }
+
+    pub(crate) fn with_pace(servers: usize, pace: Duration) -> Cluster {
+        let mut cluster = Cluster {
+            network: Network::new(),
+            lives: (0..servers).map(|_| None).collect(),
+            persisters: (0..servers).map(|_| Arc::default()).collect(),
+            connected: (0..servers).collect(),
+            births: 0,
+            ends: vec![Vec::new(); servers],
+            pace,
+        };
+        (0..servers).for_each(|server| cluster.restart(server));
+        cluster
+    }
+
+    pub(crate) fn servers(&self) -> usize {
+        self.lives.len()
+    }
+
+    fn life(&self, server: usize) -> &Life {
+        self.lives[server].as_ref().unwrap_or_else(|| panic!("server {server} is down"))
+    }
+
+    pub(crate) fn raft(&self, server: usize) -> &CheckedRaft {
+        &self.life(server).raft
+    }
+
+    /// Ends everything that server does, at once and without its help. Its disk stays.
+    pub(crate) fn crash(&mut self, server: usize) {
+        let life = self.lives[server].take().expect("it is up");
+        life.node.kill();
+        self.network.delete_server(server.to_string());
+        self.ends[server].clear();
+        self.persisters[server] = Arc::new(self.persisters[server].copy());
+    }
+
+    /// A new life, from what is on the disk.
+    pub(crate) fn restart(&mut self, server: usize) {
+        self.births += 1;
+        let names: Vec<_> = (0..self.servers())
+            .map(|peer| (format!("{server} to {peer}, life {}", self.births), peer))
+            .collect();
+        let peers: Vec<ClientEnd> = names
+            .iter()
+            .map(|(name, peer)| {
+                let end = self.network.make_end(name.clone());
+                self.network.connect(name.clone(), peer.to_string());
+                end
+            })
+            .collect();
+        let node = Node::new(format!("server {server}"));
+        let applied = Arc::new(Leaf::new(Vec::new()));
+        // Nobody takes a command before the service is ready for it.
+        let (apply, commands) = channel::bounded(0);
+        let persister = self.persisters[server].clone();
+        let raft = node.enter(|| CheckedRaft::make(peers, server, persister, apply));
+        let raft = raft.expect("the node is new").expect("the persister holds a state");
+        let (record, pace) = (applied.clone(), self.pace);
+        node.spawn(move || take_commands(&commands, &record, pace));
+        let services = raft.clone().services().into_iter();
+        let labrpc_server = services.fold(Server::new(), Server::service).node(node.clone());
+        self.network.add_server(server.to_string(), labrpc_server);
+        self.lives[server] = Some(Life { node, raft, applied });
+        self.ends[server] = names;
+        self.enable();
+    }
+
+    pub(crate) fn connect(&mut self, server: usize) {
+        self.connected.insert(server);
+        self.enable();
+    }
+
+    pub(crate) fn disconnect(&mut self, server: usize) {
+        self.connected.remove(&server);
+        self.enable();
+    }
+
+    fn enable(&self) {
+        for (from, ends) in self.ends.iter().enumerate() {
+            for (name, to) in ends {
+                let on = self.connected.contains(&from) && self.connected.contains(to);
+                self.network.enable(name.clone(), on);
+            }
+        }
+    }
+
+    /// Who believes to lead the latest term, among those that are up and connected.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let here =
+            |server: &usize| self.connected.contains(server) && self.lives[*server].is_some();
+        let states =
+            (0..self.servers()).filter(here).map(|server| (server, self.raft(server).state()));
+        let (server, state) = states.max_by_key(|(_, state)| (state.term, state.is_leader))?;
+        state.is_leader.then_some(server)
+    }
+
+    pub(crate) fn wait_for_leader(&self) -> usize {
+        eventually("somebody leads", || self.leader())
+    }
+
+    pub(crate) fn applied(&self, server: usize) -> Vec<Bytes> {
+        self.life(server).applied.with(|applied| applied.clone())
+    }
+
+    /// Offers a command to whoever leads, until these servers have applied it at one index. The
+    /// leader may lose the lead meanwhile, and then it is offered again.
+    pub(crate) fn agree(&self, command: &str, servers: &[usize]) -> u64 {
+        let command = Bytes::copy_from_slice(command.as_bytes());
+        eventually("a command is agreed on", || {
+            let Started { index, .. } = self.raft(self.leader()?).start(command.clone())?;
+            let place = usize::try_from(index - 1).unwrap();
+            let holds = |server: &usize| self.applied(*server).get(place) == Some(&command);
+            for _ in 0..100 {
+                if servers.iter().all(holds) {
+                    return Some(index);
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            None
+        })
+    }
+}
+
+/// The service: it expects the commands in order, from index 1 on.
+fn take_commands(commands: &Receiver<ApplyMsg>, applied: &Leaf<Vec<Bytes>>, pace: Duration) {
+    for message in commands.iter() {
+        let ApplyMsg::Command { index, command } = message else {
+            panic!("a message of another kind: {message:?}")
+        };
+        applied.with(|applied| {
+            assert_eq!(index, applied.len() as u64 + 1, "out of order");
+            applied.push(command);
+        });
+        thread::sleep(pace);
+    }
+}
+
+/// Waits for at most 20 s.
+pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(value) = condition() {
+            return value;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it does not come about that {what}");
+}

@@ -1,0 +1,18 @@
+//! The rules against the extended Raft paper, section by section.
+//!
+//! Each test's doc ends with the place in the paper it is about.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod figure_2;
+mod figures;
+mod harness;
+mod section_5_1;
+mod section_5_2;
+mod section_5_3;
+mod section_5_3_backup;
+mod section_5_4_1;
+mod section_5_4_2;
+mod section_5_5;
+mod storm;
+mod transcript;
