@@ -1,6 +1,7 @@
 //! Reading the trait that declares a service.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, GenericArgument, Ident, ItemTrait, Lit, Meta, Pat,
@@ -48,6 +49,17 @@ pub(crate) fn read(attribute: TokenStream, item: TokenStream) -> Result<Service>
         }
     }
     Ok(Service { item, wire_name, methods })
+}
+
+/// The trait as the compiler can read it; what is no trait stays as it is.
+pub(crate) fn without_own_attributes(item: TokenStream) -> TokenStream {
+    let Ok(mut parsed) = syn::parse2::<ItemTrait>(item.clone()) else { return item };
+    for member in &mut parsed.items {
+        if let TraitItem::Fn(method) = member {
+            method.attrs.retain(|attribute| !attribute.path().is_ident("rpc"));
+        }
+    }
+    parsed.into_token_stream()
 }
 
 /// The text of `name = "..."`.
@@ -100,7 +112,7 @@ fn read_method(method: &mut TraitItemFn) -> Result<Method> {
             let reply = reply_type(last).expect("just matched");
             ((*args).clone(), reply.clone(), if inline { How::Inline } else { How::Later })
         }
-        _ => return Err(Error::new(signature.span(), SHAPE)),
+        (values, output) => return Err(Error::new(signature.span(), wrong_shape(values, output))),
     };
     let docs = method.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect();
     let name = signature.ident.clone();
@@ -108,9 +120,20 @@ fn read_method(method: &mut TraitItemFn) -> Result<Method> {
     Ok(Method { docs, name, wire_name, args, reply, how })
 }
 
-const SHAPE: &str = "a method takes one value (of a type of its own, or `()`) and either returns the \
-                     reply, `fn name(&self, args: Args) -> Reply`, or takes a `labrpc::Reply` \
-                     last, `fn name(&self, args: Args, reply: labrpc::Reply<T>)`";
+/// What is wrong with the arguments and the result of a method, and what to do about it.
+fn wrong_shape(values: &[&Type], output: &ReturnType) -> &'static str {
+    let takes_reply = values.iter().any(|value| reply_type(value).is_some());
+    match (takes_reply, values.len(), output) {
+        (_, 0, _) => "a method takes one value; if there is nothing to say, write `args: ()`",
+        (true, _, ReturnType::Type(..)) => {
+            "a method either returns the reply or takes a `labrpc::Reply`, not both"
+        }
+        (true, 1, _) => "a method takes one value before the `labrpc::Reply`, such as `args: ()`",
+        (true, ..) => "a method takes one value and then the `labrpc::Reply`, as the last argument",
+        (false, 1, _) => "a method returns its reply; if there is nothing to say, write `-> ()`",
+        (false, ..) => "a method takes one value: put several into a struct of their own",
+    }
+}
 
 /// Removes `#[rpc(inline)]`; true if it was there.
 fn take_inline(attributes: &mut Vec<Attribute>) -> Result<bool> {

@@ -30,8 +30,14 @@ mod generate;
 /// then it must take a `Reply` and must not block.
 #[proc_macro_attribute]
 pub fn service(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = declaration::read(attribute.into(), item.into())
+    let item = proc_macro2::TokenStream::from(item);
+    let expanded = declaration::read(attribute.into(), item.clone())
         .map(|service| generate::service(&service))
-        .unwrap_or_else(|error| error.to_compile_error());
+        .unwrap_or_else(|error| {
+            // The trait itself stays, or each implementation would be an error too.
+            let item = declaration::without_own_attributes(item);
+            let error = error.to_compile_error();
+            quote::quote!(#error #item)
+        });
     expanded.into()
 }

@@ -183,8 +183,9 @@ impl Handler {
         match &self.how {
             How::Returns(handler) => {
                 let handler = handler.clone();
-                pool.run(move || {
-                    if let Ok(bytes) = within(node.as_ref(), || handler(args)) {
+                let work = move || within(node.as_ref(), || handler(args));
+                pool.run_then(work, move |result| {
+                    if let Ok(bytes) = result {
                         reply.send(bytes);
                     }
                 });

@@ -1,7 +1,7 @@
 //! The seam between the kernel, which decides who runs, and the means of switching to it.
 //!
 //! Both means run the same schedule: a seed gives the same trace hash on either (a test compares).
-//! Coroutines are the default, being some fifty times cheaper to switch (`docs/performance.md`).
+//! Coroutines are the default, being some twenty-five times cheaper to switch (`docs/performance.md`).
 //! Threads are there for debuggers, for code that needs its own thread-local variables per task,
 //! and for platforms without coroutines.
 

@@ -11,7 +11,8 @@ use crate::killed::words_of_panic;
 use crate::sim::kernel::Op;
 use crate::thread::run_as;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// A job; it calls its argument when its worker may be given the next one.
+type Job = Box<dyn FnOnce(&mut dyn FnMut()) + Send>;
 
 /// Starts tasks on threads that are kept for the next one; there is no limit to their number.
 ///
@@ -45,17 +46,38 @@ impl Pool {
     /// If the operating system refuses another thread.
     #[track_caller]
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.run_then(job, |()| ());
+    }
+
+    /// Starts a task that ends with something short, which must not block: by then its thread can
+    /// be given the next job already.
+    ///
+    /// For a job that answers somebody who asks the pool for another one at once: were the thread
+    /// free only after the answer, that would find none free, time and again.
+    ///
+    /// # Panics
+    /// If the operating system refuses another thread.
+    #[track_caller]
+    pub fn run_then<T>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+        end: impl FnOnce(T) + Send + 'static,
+    ) {
         let at = Location::caller();
         context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Spawn, at);
                 let body = Box::new(move || {
-                    let outcome = catch_unwind(AssertUnwindSafe(job));
+                    let outcome = catch_unwind(AssertUnwindSafe(|| end(job())));
                     outcome.err().and_then(|payload| words_of_panic(&*payload))
                 });
                 kernel.spawn_outside_nodes(self.name.clone(), body, at);
             }
-            Clock::Real => self.run_real(Box::new(job)),
+            Clock::Real => self.run_real(Box::new(move |free| {
+                let value = job();
+                free();
+                end(value);
+            })),
         });
     }
 
@@ -88,12 +110,18 @@ fn work(
 ) {
     let (mut job, mut myself) = first;
     loop {
-        if run_as(member.clone(), job).is_err() {
+        let mut freed = false;
+        let mut free = || {
+            if let Some(pool) = idle.upgrade() {
+                pool.lock().push(myself.clone());
+                freed = true;
+            }
+        };
+        if run_as(member.clone(), || job(&mut free)).is_err() || !freed {
             return;
         }
-        let Some(pool) = idle.upgrade() else { return };
-        pool.lock().push(myself);
-        drop(pool);
+        // Only the pool and who gives the next job have this worker's address now.
+        drop(myself);
         match jobs.recv() {
             Ok(next) => (job, myself) = next,
             Err(_) => return,

@@ -1,4 +1,300 @@
-use super::model::Report;
-pub(crate) fn compare(_: &Report, _: &Report) -> String {
-    String::new()
+//! Compares two reports: what became slower, chattier or flakier beyond noise.
+
+use std::cmp::Ordering;
+
+use crate::stress::model::{Report, Run, TestReport};
+use crate::stress::stats::percentile;
+use crate::stress::table::layout;
+use crate::stress::table::words::{claim, clean, clock, date, rate, time};
+
+/// The least probability of a difference by chance that is taken for chance.
+const CHANCE: f64 = 0.01;
+/// The number of standard deviations that a normal variable exceeds with that probability.
+const Z99: f64 = 2.575_829_303_548_901;
+/// With fewer runs the normal approximation of the test of medians is not good enough.
+const ENOUGH_RUNS: usize = 20;
+
+/// A quantity to compare, and what it is called if it grew or shrank.
+struct Quantity {
+    name: &'static str,
+    of: fn(&Run) -> u64,
+    text: fn(u64) -> String,
+    grown: &'static str,
+    shrunk: &'static str,
+}
+
+/// All quantities.
+const QUANTITIES: [Quantity; 4] = [
+    Quantity {
+        name: "lab time",
+        of: |run| run.lab_us,
+        text: time,
+        grown: "slower",
+        shrunk: "faster",
+    },
+    Quantity {
+        name: "wall time",
+        of: |run| run.wall_us,
+        text: time,
+        grown: "slower",
+        shrunk: "faster",
+    },
+    Quantity {
+        name: "CPU time",
+        of: |run| run.cpu_us,
+        text: time,
+        grown: "hungrier",
+        shrunk: "leaner",
+    },
+    Quantity {
+        name: "RPCs",
+        of: |run| run.rpcs,
+        text: |rpcs| rpcs.to_string(),
+        grown: "chattier",
+        shrunk: "quieter",
+    },
+];
+
+/// The comparison as text: a table with medians and failure rates, and what differs beyond noise.
+pub(crate) fn compare(a: &Report, b: &Report) -> String {
+    let mut out = String::new();
+    for (name, report) in [("a", a), ("b", b)] {
+        let (run, date) = (clean(&report.name), date(report.began));
+        out += &format!("{name}: {run} of {date}, {} jobs. {}\n", report.jobs, claim(report));
+    }
+    let mut rows = Vec::new();
+    let mut marked = Vec::new();
+    let mut tried = 0;
+    for (a, b) in a.tests.iter().filter_map(|test| Some((test, find(b, test)?))) {
+        let mut row = vec![a.test.clone(), clock(a.clock).to_string()];
+        let mut words = Vec::new();
+        for quantity in &QUANTITIES {
+            let change = Change::of(quantity, a, b);
+            tried += usize::from(change.tried);
+            row.push(change.cell(quantity));
+            words.extend(change.words);
+        }
+        let ([rate_a, rate_b], word) = rates(a, b);
+        tried += usize::from(!a.runs.is_empty() && !b.runs.is_empty());
+        row.extend([rate_a, rate_b]);
+        words.extend(word);
+        if !words.is_empty() {
+            marked.push(format!("{}: {}", label(a), words.join(", ")));
+        }
+        rows.push(row);
+    }
+    let head =
+        ["test", "clock", "lab p50", "wall p50", "CPU p50", "RPCs p50", "fails a", "fails b"];
+    out += &format!("\n{}\n", layout(&head, &rows, 2).join("\n"));
+    for (report, other, name) in [(a, b, "a"), (b, a, "b")] {
+        let alone = report.tests.iter().filter(|test| find(other, test).is_none());
+        let alone: Vec<_> = alone.map(label).collect();
+        if !alone.is_empty() {
+            out += &format!("\nOnly in {name}: {}.\n", alone.join(", "));
+        }
+    }
+    out += &match marked.len() {
+        0 => "\nNothing differs beyond noise.\n".to_string(),
+        _ => format!("\nBeyond noise (marked with *):\n    {}\n", marked.join("\n    ")),
+    };
+    out + &format!(
+        "\nMedians are of runs that passed, and are compared by a Mann-Whitney U test (normal \
+         approximation, at\nleast {ENOUGH_RUNS} such runs on both sides), failure rates by a \
+         two-sided Fisher exact test, each at 1 %.\nOf {tried} comparisons made, about {:.1} would \
+         be marked if nothing had changed.\n",
+        tried as f64 * CHANCE
+    )
+}
+
+/// The same test on the same clock in another report.
+fn find<'a>(report: &'a Report, test: &TestReport) -> Option<&'a TestReport> {
+    report.tests.iter().find(|other| (&other.test, other.clock) == (&test.test, test.clock))
+}
+
+/// A test with its clock.
+fn label(test: &TestReport) -> String {
+    format!("{} ({})", test.test, clock(test.clock))
+}
+
+/// How a quantity of a test changed.
+struct Change {
+    /// The medians; none without runs that passed.
+    medians: Option<(u64, u64)>,
+    /// There were enough runs to tell noise from change.
+    tried: bool,
+    /// What changed, if it is beyond noise.
+    words: Option<String>,
+}
+
+impl Change {
+    /// Compares a quantity of the runs that passed.
+    fn of(quantity: &Quantity, a: &TestReport, b: &TestReport) -> Change {
+        let (a, b) = (a.sorted(quantity.of), b.sorted(quantity.of));
+        let medians =
+            (!a.is_empty() && !b.is_empty()).then(|| (percentile(&a, 50), percentile(&b, 50)));
+        let tried = a.len().min(b.len()) >= ENOUGH_RUNS;
+        let word = match z(&a, &b) {
+            z if !tried || z.abs() <= Z99 => None,
+            z if z > 0.0 => Some(quantity.grown),
+            _ => Some(quantity.shrunk),
+        };
+        let words = word.zip(medians);
+        let words = words.map(|(word, (a, b))| format!("{} {word} {}", quantity.name, ratio(a, b)));
+        Change { medians, tried, words }
+    }
+
+    /// Both medians and their ratio.
+    fn cell(&self, quantity: &Quantity) -> String {
+        let mark = if self.words.is_some() { "*" } else { " " };
+        self.medians.map_or("- ".into(), |(a, b)| {
+            format!("{} -> {} {}{mark}", (quantity.text)(a), (quantity.text)(b), ratio(a, b))
+        })
+    }
+}
+
+/// How many times the first the second is.
+fn ratio(a: u64, b: u64) -> String {
+    match (a, b) {
+        (0, 0) => "x1.00".into(),
+        (0, _) => "from 0".into(),
+        (a, b) => format!("x{:.2}", b as f64 / a as f64),
+    }
+}
+
+/// Both failure rates, and what changed if it is beyond noise.
+fn rates(a: &TestReport, b: &TestReport) -> ([String; 2], Option<String>) {
+    let [(fa, na), (fb, nb)] = [a, b].map(|test| (test.failures(), test.runs.len() as u64));
+    let rates = [rate(fa, na), rate(fb, nb)];
+    if fisher(fa, na - fa, fb, nb - fb) >= CHANCE {
+        return (rates.map(|rate| rate + " "), None);
+    }
+    // As in a / na < b / nb.
+    let word = match (fa * nb).cmp(&(fb * na)) {
+        Ordering::Less => "flakier",
+        _ => "steadier",
+    };
+    (rates.map(|rate| rate + "*"), Some(format!("failures {word}")))
+}
+
+/// By how many standard deviations the ranks of the second values are above chance: the
+/// Mann-Whitney U test with the corrections for ties and for continuity. Both are sorted.
+fn z(a: &[u64], b: &[u64]) -> f64 {
+    let (n, m) = (a.len() as f64, b.len() as f64);
+    let (mut i, mut j) = (0, 0);
+    let (mut u, mut ties) = (0.0, 0.0);
+    // Value by value: each of `b` scores the values of `a` below it, and half of those it equals.
+    while let Some(value) = a.get(i).into_iter().chain(b.get(j)).min() {
+        let equal = |rest: &[u64]| rest.iter().take_while(|other| *other == value).count();
+        let (in_a, in_b) = (equal(&a[i..]), equal(&b[j..]));
+        u += in_b as f64 * (i as f64 + in_a as f64 / 2.0);
+        let tied = (in_a + in_b) as f64;
+        ties += tied * tied * tied - tied;
+        (i, j) = (i + in_a, j + in_b);
+    }
+    let variance = n * m / 12.0 * (n + m + 1.0 - ties / ((n + m) * (n + m - 1.0)).max(1.0));
+    let above = u - n * m / 2.0;
+    if variance <= 0.0 {
+        return 0.0;
+    }
+    above.signum() * (above.abs() - 0.5).max(0.0) / variance.sqrt()
+}
+
+/// The two-sided probability of Fisher's exact test: that two equal rates differ as much as this or
+/// more, given how many of all runs failed.
+fn fisher(fails_a: u64, passes_a: u64, fails_b: u64, passes_b: u64) -> f64 {
+    let (a, b) = (fails_a + passes_a, fails_b + passes_b);
+    let fails = fails_a + fails_b;
+    let ln: Vec<f64> = (0..=a + b)
+        .scan(0.0, |sum, n| {
+            *sum += (n.max(1) as f64).ln();
+            Some(*sum)
+        })
+        .collect();
+    let choose = |n: u64, k: u64| ln[n as usize] - ln[k as usize] - ln[(n - k) as usize];
+    let of = |k: u64| choose(a, k) + choose(b, fails - k) - choose(a + b, fails);
+    let seen = of(fails_a) + 1e-7;
+    let cases = fails.saturating_sub(b)..=fails.min(a);
+    cases.map(of).filter(|ln| *ln <= seen).map(f64::exp).sum::<f64>().min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stress::model::tests::{report, run};
+
+    fn near(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+    }
+
+    /// A report of so many runs, of which the first failed, and the others took longer by so much.
+    fn runs(name: &str, count: u64, fails: u64, more_us: u64) -> Report {
+        let one = |index| {
+            let mut run = run(index, (index < fails).then_some("no"));
+            run.lab_us += more_us;
+            run
+        };
+        report(name, (0..count).map(one).collect())
+    }
+
+    #[test]
+    fn fisher_agrees_with_known_values() {
+        near(fisher(8, 2, 1, 5), 0.034_965_034_965);
+        near(fisher(3, 1, 1, 3), 0.485_714_285_714);
+        near(fisher(0, 500, 0, 500), 1.0);
+        near(fisher(0, 0, 3, 4), 1.0);
+    }
+
+    #[test]
+    fn mann_whitney_agrees_with_known_values() {
+        // U is 17 of 20: (17 - 10 - 0.5) / sqrt(50 / 3).
+        let (men, women) = ([16, 19, 22, 24, 29], [11, 12, 17, 20]);
+        near(z(&women, &men), 1.592_168);
+        near(z(&men, &women), -1.592_168);
+        // With ties: U is 14 of 16, and the variance 16 / 12 * (9 - 30 / 56).
+        near(
+            z(&[1, 2, 2, 3], &[2, 4, 4, 5]),
+            (14.0 - 8.0 - 0.5) / (4.0 / 3.0 * (9.0 - 30.0 / 56.0f64)).sqrt(),
+        );
+        near(z(&[7; 30], &[7; 30]), 0.0);
+        near(z(&[], &[1]), 0.0);
+    }
+
+    #[test]
+    fn what_is_beyond_noise_is_marked() {
+        let text = compare(&runs("old", 100, 0, 0), &runs("new", 100, 12, 500_000));
+        assert!(text.contains("1.00 s -> 1.50 s x1.50* "), "{text}");
+        assert!(text.contains(" 0 % to 3.70 %*  12.00 % (7.00 % to 19.81 %)*\n"), "{text}");
+        let sentence = "initial_election_2A (sim): lab time slower x1.50, failures flakier\n";
+        assert!(text.contains(sentence), "{text}");
+        let back = compare(&runs("new", 100, 12, 500_000), &runs("old", 100, 0, 0));
+        assert!(
+            back.contains("lab time faster x0.67") && back.contains("failures steadier"),
+            "{back}"
+        );
+    }
+
+    #[test]
+    fn noise_is_not_marked() {
+        let text = compare(&runs("old", 100, 0, 0), &runs("new", 100, 2, 0));
+        assert!(text.contains("\nNothing differs beyond noise.\n"), "{text}");
+        assert!(text.contains("Of 5 comparisons made, about 0.1 would"), "{text}");
+    }
+
+    #[test]
+    fn few_runs_are_never_beyond_noise() {
+        let few = compare(&runs("old", 19, 0, 0), &runs("new", 100, 0, 500_000));
+        assert!(few.contains("x1.50 ") && few.contains("Nothing differs"), "{few}");
+        let enough = compare(&runs("old", 20, 0, 0), &runs("new", 100, 0, 500_000));
+        assert!(enough.contains("x1.50*"), "{enough}");
+    }
+
+    #[test]
+    fn tests_in_one_report_only_are_named() {
+        let (a, mut b) = (runs("old", 3, 0, 0), runs("new", 3, 3, 0));
+        assert!(compare(&a, &b).contains(" - "), "no median without a run that passed");
+        b.tests[0].clock = run_record::Clock::Real;
+        let text = compare(&a, &b);
+        assert!(text.contains("\nOnly in a: initial_election_2A (sim).\n"), "{text}");
+        assert!(text.contains("\nOnly in b: initial_election_2A (real).\n"), "{text}");
+    }
 }
