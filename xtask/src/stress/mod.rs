@@ -52,9 +52,9 @@ static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(stress: &Stress) -> Result<u8> {
     if let Some(Command::Merge { reports, out }) = &stress.command {
-        let reports = reports.iter().map(|dir| load(dir)).collect::<Result<Vec<_>>>()?;
-        let report = merge::merge(reports)?;
-        fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        let merged = reports.iter().map(|dir| load(dir)).collect::<Result<Vec<_>>>()?;
+        let report = merge::merge(merged)?;
+        copy_logs(reports, out)?;
         return finish(&report, out);
     }
     if let Some([a, b]) = stress.compare.as_deref() {
@@ -66,9 +66,9 @@ pub(crate) fn run(stress: &Stress) -> Result<u8> {
 
 fn run_tests(args: &RunArgs) -> Result<u8> {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let start = Instant::now();
     let workspace = args.dir.clone().unwrap_or_else(workspace);
     let tests = find_tests(args, &workspace)?;
+    let start = Instant::now();
     let name = args.name.clone().unwrap_or_else(|| format!("run-{began}"));
     let folder = args.out.clone().unwrap_or_else(|| stress_folder().join(&name));
     // Before hours of work, not after: can the report be written?
@@ -115,6 +115,21 @@ fn run_tests(args: &RunArgs) -> Result<u8> {
     finish(&report, &folder)
 }
 
+/// Brings the logs of several reports together; their names tell test, clock and run.
+fn copy_logs(reports: &[PathBuf], out: &Path) -> Result<()> {
+    let to = out.join("logs");
+    fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
+    for report in reports {
+        let logs = report.join("logs");
+        let Ok(entries) = fs::read_dir(&logs) else { continue };
+        for entry in entries.flatten() {
+            let copied = fs::copy(entry.path(), to.join(entry.file_name()));
+            copied.with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Builds and lists; at least one test, or an error.
 fn find_tests(args: &RunArgs, workspace: &Path) -> Result<Vec<TestCase>> {
     let programs = build::build(workspace, &args.package, args.release, build::Messages::Shown)?;
@@ -130,8 +145,9 @@ fn find_tests(args: &RunArgs, workspace: &Path) -> Result<Vec<TestCase>> {
             args.package
         );
     }
-    // In the order of the lab, whatever the order of the programs.
-    tests.sort_by(|a, b| (a.program.clock, a.part()).cmp(&(b.program.clock, b.part())));
+    // In the order of the lab; what is not of the lab comes last.
+    let place = |test: &TestCase| budget::LAB.iter().position(|name| *name == test.name);
+    tests.sort_by_key(|test| (test.program.clock, place(test).unwrap_or(usize::MAX)));
     Ok(tests)
 }
 
