@@ -1,7 +1,11 @@
 //! Bytes from an enemy: never a panic, never an allocation out of proportion, never an endless
 //! loop. In a test binary of its own, since a counting allocator serves all of it.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a time limit on hostile input is wall time")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a time limit on hostile input is wall time"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -8,7 +8,11 @@
 //! in memory from nothing, so that its figures include the doubling of the vector, which `append`
 //! leaves out.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a bench measures wall time")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bench measures wall time"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
