@@ -211,6 +211,9 @@ fn keep(tests: &[TestCase], results: Results, folder: &Path) -> Result<Vec<TestR
 /// Writes all forms of the report and shows it; returns the exit code.
 fn finish(report: &Report, folder: &Path) -> Result<u8> {
     let budgets = budget::check(report);
+    // Shown before anything is written: a full disk must not take the result along.
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    print!("{}", table::render(report, &budgets, colour));
     let json = serde_json::to_string_pretty(report).context("cannot encode the report")?;
     let files = [
         ("report.json", json),
@@ -224,8 +227,6 @@ fn finish(report: &Report, folder: &Path) -> Result<u8> {
     }
     // Runs lie side by side, and the history of all of them beside them.
     history::append(&folder.with_file_name("history.ndjson"), report)?;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print!("{}", table::render(report, &budgets, colour));
     println!("\nreport: {}", folder.join("report.html").display());
     Ok(if report.failures() > 0 {
         FAILURES
