@@ -73,7 +73,9 @@ impl State {
 enum Next {
     Run(CallId, Request, Server),
     Wait(std::time::Duration, Due),
-    Finish(Done, Answer),
+    /// The whole call, so that what it holds is dropped outside of the lock: the last reference to a
+    /// server may be among it, and with it goes code of the server's own.
+    Finish(Call, Answer),
     Nothing,
 }
 
@@ -267,11 +269,11 @@ impl Inner {
         let next = self.state.with(|state| {
             state.total_count += 1;
             state.total_bytes += request.args.len() as u64;
-            if state.cleaned_up {
-                return Next::Finish(done, Answer::NoReply);
-            }
             let conditions = state.conditions;
             let mut call = Call { end, conditions, done, stage: Stage::Lost };
+            if state.cleaned_up {
+                return Next::Finish(call, Answer::NoReply);
+            }
             let Some(target) = state.target(end) else {
                 let delay = state.faults.unreachable(conditions, &mut state.rng);
                 return Next::Wait(delay, Due::Fail(state.calls.insert(call)));
@@ -301,7 +303,7 @@ impl Inner {
                 let start = self.timers.schedule_after(delay, due);
                 self.start_timers(start);
             }
-            Next::Finish(done, answer) => done(answer),
+            Next::Finish(call, answer) => (call.done)(answer),
             Next::Nothing => {}
         }
     }
@@ -333,9 +335,9 @@ impl Inner {
 
     /// The handler of a call has answered, or given up.
     pub(crate) fn answer(self: &Arc<Self>, id: CallId, answer: Answer) {
-        let next = self.state.with(|state| match answer {
+        let (next, _target) = self.state.with(|state| match answer {
             Answer::Reply(bytes) => reply(state, id, bytes),
-            other => finish(state, id, other),
+            other => (finish(state, id, other), None),
         });
         self.go_on(next);
     }
@@ -364,28 +366,32 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
     }
 }
 
-fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> Next {
-    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+/// Also returns what the call was made to, to be dropped outside of the lock.
+fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>) {
+    let Some(call) = state.calls.get_mut(id) else { return (Next::Nothing, None) };
     let (end, conditions) = (call.end, call.conditions);
     let Stage::Running { target, .. } = std::mem::replace(&mut call.stage, Stage::Replied(bytes))
     else {
         unreachable!("a reply handle is used up by answering");
     };
     if !state.can_answer(end, &target) {
-        return finish(state, id, Answer::NoReply);
+        return (finish(state, id, Answer::NoReply), Some(target));
     }
-    match state.faults.reply(conditions, &mut state.rng) {
+    let next = match state.faults.reply(conditions, &mut state.rng) {
         ReplyFate::Delivered => deliver(state, id),
         ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id)),
         ReplyFate::Lost => finish(state, id, Answer::NoReply),
-    }
+    };
+    (next, Some(target))
 }
 
 fn deliver(state: &mut State, id: CallId) -> Next {
-    let Some(call) = state.calls.remove(id) else { return Next::Nothing };
-    let Stage::Replied(bytes) = call.stage else { unreachable!("only a reply is delivered") };
+    let Some(mut call) = state.calls.remove(id) else { return Next::Nothing };
+    let Stage::Replied(bytes) = std::mem::replace(&mut call.stage, Stage::Lost) else {
+        unreachable!("only a reply is delivered")
+    };
     state.total_bytes += bytes.len() as u64;
-    Next::Finish(call.done, Answer::Reply(bytes))
+    Next::Finish(call, Answer::Reply(bytes))
 }
 
 fn check(state: &mut State, id: CallId) -> Next {
@@ -400,7 +406,7 @@ fn check(state: &mut State, id: CallId) -> Next {
 
 fn finish(state: &mut State, id: CallId, answer: Answer) -> Next {
     match state.calls.remove(id) {
-        Some(call) => Next::Finish(call.done, answer),
+        Some(call) => Next::Finish(call, answer),
         None => Next::Nothing,
     }
 }

@@ -289,3 +289,46 @@ fn a_service_can_be_used_without_a_network() {
     let server = JunkServer::default();
     assert_eq!(server.handler1("5".into()), 5);
 }
+
+/// A service whose destructor uses labrt, as that of a server that ends its own tasks does.
+struct Farewell(channel::Sender<&'static str>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let _ = self.0.send("farewell");
+    }
+}
+
+#[test]
+fn a_server_that_a_call_outlives_is_dropped_outside_of_the_networks_lock() {
+    on_both(|| {
+        let network = Network::new();
+        let (sender, dropped) = channel::unbounded();
+        let farewell = Farewell(sender);
+        let (answer, late) = channel::unbounded();
+        let service = Service::new("S").method_later("M", move |(): (), reply| {
+            let _keep = &farewell;
+            answer.send(reply).unwrap();
+        });
+        network.add_server(0, Server::new().service(service));
+        let end = network.make_end(0);
+        network.connect(0, 0);
+        network.enable(0, true);
+        for how in ["answered", "dropped"] {
+            let (done, result) = channel::bounded(1);
+            end.call_then::<(), u8>("S.M", &(), move |r| done.send(r).unwrap());
+            let reply: labrpc::Reply<u8> = late.recv().unwrap();
+            if how == "dropped" {
+                // Now the call has the last reference to the server.
+                network.delete_server(0);
+                drop(reply);
+                assert_eq!(result.recv(), Ok(Err(NoReply)));
+            } else {
+                reply.send(1);
+                assert_eq!(result.recv(), Ok(Ok(1)));
+            }
+        }
+        assert_eq!(dropped.recv(), Ok("farewell"));
+        network.cleanup();
+    });
+}

@@ -275,6 +275,17 @@ fn a_foreign_blocking_call_is_reported() {
 }
 
 #[test]
+fn a_call_within_a_leaf_is_reported() {
+    let failure = simulate(1, || {
+        let leaf = labrt::sync::Leaf::new(Some(channel::unbounded::<u8>().0));
+        leaf.with(|sender| sender.as_ref().map(|sender| sender.send(1)).is_some())
+    })
+    .unwrap_err();
+    assert!(failure.message.contains("while a Leaf is locked"), "{failure}");
+    assert!(failure.message.contains("simulation.rs:"), "{failure}");
+}
+
+#[test]
 fn the_time_limit_is_enforced() {
     let builder = Builder::simulated(1).time_limit(Duration::from_secs(120));
     let failure = builder

@@ -23,6 +23,7 @@ use super::switch::Switch;
 use crate::failure::{Failure, FailureKind};
 use crate::killed;
 use crate::node::Node;
+use crate::sync::leaf;
 use crate::world::{Settings, WorldShared};
 
 type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
@@ -61,6 +62,11 @@ impl Kernel {
     /// The running task calls into this crate: count it, end the task if it has been killed, and
     /// perhaps let another one go first.
     pub(crate) fn step(&self, op: Op, at: At) {
+        assert!(
+            !leaf::is_held() || std::thread::panicking(),
+            "a call into labrt at {at} while a Leaf is locked: another task that needs it would \
+             block the whole world"
+        );
         let mut state = self.state.lock();
         state.running().last = at;
         self.count(&mut state, op);

@@ -1,4 +1,31 @@
+use std::cell::Cell;
 use std::fmt;
+
+thread_local! {
+    /// How many of these locks the calling thread holds.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts a lock as held, however its closure ends.
+struct Counted;
+
+impl Counted {
+    fn new() -> Counted {
+        HELD.set(HELD.get() + 1);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+    }
+}
+
+/// True inside a closure of [`Leaf::with`].
+pub(crate) fn is_held() -> bool {
+    HELD.get() > 0
+}
 
 /// A value behind a lock that is held only while a short closure runs.
 ///
@@ -19,6 +46,7 @@ impl<T> Leaf<T> {
 
     /// Calls `f` with the value.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        let _counted = Counted::new();
         f(&mut self.inner.lock())
     }
 }

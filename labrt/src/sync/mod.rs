@@ -7,7 +7,7 @@
 
 mod atomics;
 mod condvar;
-mod leaf;
+pub(crate) mod leaf;
 mod mutex;
 mod rwlock;
 
