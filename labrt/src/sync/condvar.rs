@@ -2,7 +2,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{MutexGuard, after, with_kernel};
+use super::{MutexGuard, with_kernel};
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Key, Op, Waiting, Woken};
 use crate::time::{Instant, Until};
@@ -47,7 +47,7 @@ impl Condvar {
         guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
     ) -> WaitTimeoutResult {
-        self.wait_with(guard, after(timeout), Location::caller())
+        self.wait_with(guard, Until::After(timeout), Location::caller())
     }
 
     /// As [`wait`](Condvar::wait), until `deadline` at most.

@@ -23,8 +23,6 @@ pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{Arc, OnceLock, Weak};
 
-use std::time::Duration;
-
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
 use crate::time::Until;
@@ -96,11 +94,7 @@ fn release(key: Key, wake_all: bool) {
     });
 }
 
-/// How long a `for` wait lasts, and until when an `until` wait does.
-fn after(duration: Duration) -> Until {
-    Until::After(duration)
-}
-
+/// Calls `f` with the kernel of the simulated world the caller is in; false if it is in none.
 fn with_kernel(f: impl FnOnce(&Kernel)) -> bool {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {

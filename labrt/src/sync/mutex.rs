@@ -3,7 +3,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{acquire, after, release, try_acquire};
+use super::{acquire, release, try_acquire};
 use crate::sim::kernel::{Key, Op, Waiting};
 use crate::time::{Instant, Until};
 
@@ -46,7 +46,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock for at most `timeout`.
     #[track_caller]
     pub fn try_lock_for(&self, timeout: Duration) -> Option<MutexGuard<'_, T>> {
-        self.lock_until(after(timeout), Location::caller())
+        self.lock_until(Until::After(timeout), Location::caller())
     }
 
     /// Waits for the lock until `deadline`.
