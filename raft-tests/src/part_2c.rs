@@ -14,6 +14,11 @@ use crate::cluster::{Cluster, ELECTION_TIMEOUT, sleep_elections};
 use crate::commands::{number, random, show};
 use crate::run::Context;
 
+fn start_and_connect<R: Raft>(cluster: &Cluster<R>, server: usize) {
+    cluster.start_server(server);
+    cluster.connect(server);
+}
+
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -22,8 +27,7 @@ fn millis(n: u64) -> Duration {
 pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     let restart = |server| {
-        cluster.start_server(server);
-        cluster.connect(server);
+        start_and_connect(cluster, server);
     };
     cluster.one(number(11), servers, true);
     (0..servers).for_each(|server| cluster.start_server(server));
@@ -68,12 +72,10 @@ pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
         cluster.disconnect(other(3));
         cluster.disconnect(other(4));
         for step in [1, 2] {
-            cluster.start_server(other(step));
-            cluster.connect(other(step));
+            start_and_connect(cluster, other(step));
         }
         sleep_elections(1.0);
-        cluster.start_server(other(3));
-        cluster.connect(other(3));
+        start_and_connect(cluster, other(3));
         agree(servers - 2);
         cluster.connect(other(4));
         cluster.connect(leader1);
@@ -92,11 +94,9 @@ pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, 
     cluster.crash(leader);
     cluster.crash(other(1));
     cluster.connect(other(2));
-    cluster.start_server(leader);
-    cluster.connect(leader);
+    start_and_connect(cluster, leader);
     cluster.one(number(103), 2, true);
-    cluster.start_server(other(1));
-    cluster.connect(other(1));
+    start_and_connect(cluster, other(1));
     cluster.one(number(104), servers, true);
 }
 
@@ -121,16 +121,14 @@ pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Context) {
         if up < 3 {
             let server = cluster.draw(|rng| rng.random_range(0..servers));
             if !cluster.is_running(server) {
-                cluster.start_server(server);
-                cluster.connect(server);
+                start_and_connect(cluster, server);
                 up += 1;
             }
         }
     }
     for server in 0..servers {
         if !cluster.is_running(server) {
-            cluster.start_server(server);
-            cluster.connect(server);
+            start_and_connect(cluster, server);
         }
     }
     cluster.one(cluster.draw(random), servers, true);
