@@ -60,11 +60,13 @@ impl Recorder {
             bytes: totals.map_or(0, |totals| totals.bytes),
             committed: totals.map_or(0, |totals| totals.committed),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
+            troubles: run_record::setting::Counts::default(),
             failure: failure.map(|failure| FailureRecord {
                 kind: failure.kind.to_string(),
                 message: failure.message.clone(),
                 location: failure.location.clone(),
                 text: text(failure),
+                check: String::new(),
             }),
         }));
     }

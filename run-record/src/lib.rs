@@ -13,6 +13,8 @@
 //! assert!(matches!(Record::from_line(&line), Ok(Record::Begin(_))));
 //! ```
 //!
+//! The other thing a run may leave behind is a [`trace`] of all that happened in it.
+//!
 //! Times are in microseconds. A field may be added at any time; a reader ignores what it does not
 //! know. This crate knows nothing about how records are made or used.
 
@@ -21,6 +23,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+pub mod setting;
+pub mod trace;
 
 /// The environment variable that names the file to append to.
 pub const VARIABLE: &str = "LAB_RECORDS";
@@ -70,7 +75,10 @@ pub struct End {
     pub committed: u64,
     /// The hash over all steps of a simulated run; hexadecimal, since JSON's numbers are too short.
     pub hash: Option<String>,
-    /// Why it failed, if it did. The counters are 0 then.
+    /// How many troubles of each kind there were, up to its end or its failure.
+    #[serde(default)]
+    pub troubles: setting::Counts,
+    /// Why it failed, if it did. The counters before the troubles are 0 then.
     pub failure: Option<FailureRecord>,
 }
 
@@ -85,6 +93,9 @@ pub struct FailureRecord {
     pub location: Option<String>,
     /// The whole report, with the command that repeats the run.
     pub text: String,
+    /// The rule or check that the run failed by: see [`trace::Verdict::check`].
+    #[serde(default)]
+    pub check: String,
 }
 
 /// The clock a test runs on.

@@ -1,0 +1,165 @@
+//! Taking things away from a test, to find the least that still fails.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The environment variable that holds a [`Setting`].
+pub const VARIABLE: &str = "LAB_SETTING";
+
+/// The kinds of trouble that a run can have less of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Requests and replies that an unreliable network drops.
+    Losses,
+    /// Requests that an unreliable network lets wait.
+    Delays,
+    /// Replies that the network holds back so that others overtake them.
+    Reorders,
+    /// Crashes of servers, restarts included.
+    Crashes,
+    /// Servers that are cut off.
+    Cuts,
+    /// Rounds of a test that does the same over and over, with the commands that belong to them.
+    Rounds,
+    /// Switches from one task to another that the scheduler forces.
+    Switches,
+}
+
+impl Trouble {
+    /// All kinds, the most disturbing first.
+    pub const ALL: [Trouble; 7] = [
+        Trouble::Losses,
+        Trouble::Delays,
+        Trouble::Reorders,
+        Trouble::Crashes,
+        Trouble::Cuts,
+        Trouble::Rounds,
+        Trouble::Switches,
+    ];
+
+    /// Its name in a [`Setting`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Trouble::Losses => "losses",
+            Trouble::Delays => "delays",
+            Trouble::Reorders => "reorders",
+            Trouble::Crashes => "crashes",
+            Trouble::Cuts => "cuts",
+            Trouble::Rounds => "rounds",
+            Trouble::Switches => "switches",
+        }
+    }
+}
+
+/// How many of each kind of trouble a run has: a number for each [`Trouble`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Counts([u64; Trouble::ALL.len()]);
+
+impl Counts {
+    /// The number for one kind.
+    pub fn get(&self, trouble: Trouble) -> u64 {
+        self.0[trouble as usize]
+    }
+
+    /// Sets the number for one kind.
+    pub fn set(&mut self, trouble: Trouble, count: u64) {
+        self.0[trouble as usize] = count;
+    }
+}
+
+/// How much of each kind of trouble a run may have; no limit for most.
+///
+/// Written as in `losses=0,crashes=2`: the first two crashes happen as the test wants them, and no
+/// more; no message is dropped.
+///
+/// ```
+/// use run_record::setting::{Setting, Trouble};
+///
+/// let setting: Setting = "losses=0,crashes=2".parse().unwrap();
+/// assert_eq!(setting.limit(Trouble::Crashes), Some(2));
+/// assert_eq!(setting.limit(Trouble::Cuts), None);
+/// assert_eq!(setting.to_string(), "losses=0,crashes=2");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Setting([Option<u64>; Trouble::ALL.len()]);
+
+impl Setting {
+    /// The limit for one kind.
+    pub fn limit(&self, trouble: Trouble) -> Option<u64> {
+        self.0[trouble as usize]
+    }
+
+    /// This setting with another limit for one kind.
+    #[must_use]
+    pub fn with(mut self, trouble: Trouble, limit: Option<u64>) -> Setting {
+        self.0[trouble as usize] = limit;
+        self
+    }
+
+    /// True if nothing is limited.
+    pub fn is_whole(&self) -> bool {
+        *self == Setting::default()
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = Trouble::ALL.iter().filter_map(|t| Some((t.name(), self.limit(*t)?)));
+        for (number, (name, limit)) in limits.enumerate() {
+            let comma = if number > 0 { "," } else { "" };
+            write!(f, "{comma}{name}={limit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Setting, String> {
+        let mut setting = Setting::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let parsed = part.split_once('=').and_then(|(name, limit)| {
+                let trouble = Trouble::ALL.into_iter().find(|t| t.name() == name.trim())?;
+                Some((trouble, limit.trim().parse().ok()?))
+            });
+            let Some((trouble, limit)) = parsed else {
+                let names = Trouble::ALL.map(Trouble::name).join(", ");
+                return Err(format!(
+                    "`{part}` is no part of a setting, which is written like losses=0,crashes=2; \
+                     there are {names}"
+                ));
+            };
+            setting = setting.with(trouble, Some(limit));
+        }
+        Ok(setting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_are_written() {
+        let mut setting = Setting::default();
+        for (limit, trouble) in Trouble::ALL.into_iter().enumerate() {
+            assert_eq!(setting.to_string().parse(), Ok(setting));
+            setting = setting.with(trouble, Some(limit as u64));
+        }
+        assert_eq!(setting.to_string().parse(), Ok(setting));
+        assert_eq!(" cuts = 3, ".parse(), Ok(Setting::default().with(Trouble::Cuts, Some(3))));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused_in_words() {
+        for wrong in ["x=1", "losses", "losses=", "losses=-1", "losses=a", "losses=1=2"] {
+            let words = wrong.parse::<Setting>().expect_err("it makes no sense");
+            assert!(words.contains(wrong) && words.contains("crashes"), "{words}");
+        }
+    }
+}
