@@ -157,6 +157,7 @@ mod probe;
 mod ser;
 mod shape;
 mod stream;
+mod view;
 mod wire;
 
 pub use describe::Description;
@@ -167,6 +168,7 @@ pub use labgob_derive::Gob;
 pub use serde::{self, Deserialize, Serialize};
 pub use shape::{Field, Leaf, Shape, Type, Variant};
 pub use stream::{Decoder, Encoder};
+pub use view::View;
 
 /// Encodes a value.
 ///

@@ -1,10 +1,11 @@
 //! Which clock the calling code is on, and which world and node it belongs to.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 use crate::killed;
 use crate::node::Node;
+use crate::observe::Cause;
 use crate::sim::kernel::Kernel;
 use crate::world::WorldShared;
 
@@ -13,6 +14,8 @@ thread_local! {
     static KERNEL: OnceCell<Arc<Kernel>> = const { OnceCell::new() };
     /// What a thread on the real clock belongs to.
     static MEMBER: RefCell<Member> = const { RefCell::new(Member { world: None, node: None }) };
+    /// What led to what a thread on the real clock does.
+    static CAUSE: Cell<Option<Cause>> = const { Cell::new(None) };
 }
 
 /// What a thread on the real clock belongs to.
@@ -73,6 +76,16 @@ pub(crate) fn member() -> Member {
 /// Changes what the calling thread belongs to (real clock); returns what it was.
 pub(crate) fn set_member(member: Member) -> Member {
     MEMBER.with(|cell| cell.replace(member))
+}
+
+/// What led to what the calling thread does (real clock).
+pub(crate) fn cause() -> Option<Cause> {
+    CAUSE.try_with(Cell::get).unwrap_or_default()
+}
+
+/// Sets it; returns what it was (real clock).
+pub(crate) fn set_cause(cause: Option<Cause>) -> Option<Cause> {
+    CAUSE.try_with(|cell| cell.replace(cause)).unwrap_or_default()
 }
 
 /// Ends the calling thread if it has been killed (real clock).

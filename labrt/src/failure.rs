@@ -22,8 +22,10 @@ pub struct Failure {
     pub message: String,
     /// Where in the source, as `file:line:column`.
     pub location: Option<String>,
-    /// Further lines: every task and what it waits for.
+    /// Further lines: which task waits for what, and who holds it.
     pub details: Vec<String>,
+    /// How many switches of task were forced by then; 0 on the real clock.
+    pub forced_switches: u64,
 }
 
 /// The kinds of failure.

@@ -76,6 +76,7 @@ mod context;
 pub mod failure;
 pub mod killed;
 pub mod node;
+pub mod observe;
 pub mod rng;
 mod sim;
 pub mod sync;

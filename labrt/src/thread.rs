@@ -139,8 +139,10 @@ pub(crate) fn spawn_member<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
     let alive = member.world.as_ref().map(WorldShared::thread_begins);
+    let cause = context::cause();
     let body = move || {
         let _alive = alive;
+        context::set_cause(cause);
         run_as(member, f).unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     };
     match std::thread::Builder::new().name(name.to_string()).spawn(body) {

@@ -51,6 +51,8 @@ pub struct Trace {
     pub steps: u64,
     /// How often the turn was handed from one task to another.
     pub switches: u64,
+    /// How many of those hand-overs were forced: the task could have gone on.
+    pub forced_switches: u64,
     /// Each step, if [`Builder::record_events`] was set; empty otherwise.
     pub events: Vec<Event>,
 }
@@ -78,6 +80,7 @@ pub struct Builder {
 pub(crate) struct Settings {
     pub(crate) switch_by: SwitchBy,
     pub(crate) switch_every: u32,
+    pub(crate) forced_switches: u64,
     pub(crate) stack_size: usize,
     pub(crate) steps_per_instant: u64,
     pub(crate) time_limit: Duration,
@@ -90,6 +93,7 @@ impl Default for Settings {
         Settings {
             switch_by: SwitchBy::default(),
             switch_every: 16,
+            forced_switches: u64::MAX,
             stack_size: 1 << 20,
             steps_per_instant: 10_000_000,
             time_limit: Duration::MAX,
@@ -126,6 +130,14 @@ impl Builder {
     /// run until they block. Default: 16. Simulated clock only.
     pub fn switch_every(mut self, steps: u32) -> Builder {
         self.settings.switch_every = steps;
+        self
+    }
+
+    /// How many forced switches there may be in the whole run. After that tasks run until they
+    /// block, whatever [`switch_every`](Builder::switch_every) says: a calmer run, to see which
+    /// interleaving matters. Default: no limit. Simulated clock only.
+    pub fn forced_switches(mut self, most: u64) -> Builder {
+        self.settings.forced_switches = most;
         self
     }
 
@@ -257,6 +269,11 @@ impl WorldShared {
         value.clone().downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
     }
 
+    /// How long ago the world began (real clock).
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
     }
@@ -276,6 +293,7 @@ impl WorldShared {
             message,
             location: panics::take_location(),
             details: Vec::new(),
+            forced_switches: 0,
         });
     }
 

@@ -162,7 +162,7 @@ fn a_lock_order_deadlock_is_found_within_100_seeds() {
     let text = failure.to_string();
     assert!(text.contains("circle: task `main` -> task `other` -> task `main`"), "{text}");
     assert!(text.contains("waits for a Mutex of u16 at"), "{text}");
-    assert!(text.contains("held by task `other` since"), "{text}");
+    assert!(text.contains("held by task `other` (taken at"), "{text}");
     assert!(text.contains(", while it holds the lock it took at"), "{text}");
     assert!(text.contains("simulation.rs:"), "{text}");
 }

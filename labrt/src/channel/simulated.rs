@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::context::{self, Clock};
+use crate::observe::{self, Cause};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
 use crate::time::Until;
 
@@ -25,7 +26,8 @@ struct Shared<T> {
 }
 
 struct Queue<T> {
-    messages: VecDeque<T>,
+    /// Each with what led to it; see [`crate::observe`].
+    messages: VecDeque<(Option<Cause>, T)>,
     senders: usize,
     receivers: usize,
     waiting_receivers: usize,
@@ -79,7 +81,7 @@ impl<T> Shared<T> {
             drop(queue);
             return Err(TrySendError::Full(message));
         }
-        queue.messages.push_back(message);
+        queue.messages.push_back((observe::cause_of_message(), message));
         drop(queue);
         self.notify(self.receivers_key());
         Ok(())
@@ -87,13 +89,14 @@ impl<T> Shared<T> {
 
     fn pop(&self) -> Result<T, TryRecvError> {
         let mut queue = self.queue.lock();
-        let Some(message) = queue.messages.pop_front() else {
+        let Some((cause, message)) = queue.messages.pop_front() else {
             return Err(match queue.senders {
                 0 => TryRecvError::Disconnected,
                 _ => TryRecvError::Empty,
             });
         };
         drop(queue);
+        observe::message_taken(cause);
         if self.capacity.is_some() {
             self.notify(self.senders_key());
         }

@@ -18,11 +18,12 @@ use parking_lot::Mutex;
 pub use super::op::Op;
 use super::report;
 pub(crate) use super::state::{At, Body, EPOCH, Held, Key, State, Status, Task, Waiting, Woken};
-use super::state::{draw_below, draw_gap};
+use super::state::{PanicBegun, draw_below, draw_gap};
 use super::switch::Switch;
 use crate::failure::{Failure, FailureKind};
 use crate::killed;
 use crate::node::Node;
+use crate::observe::Cause;
 use crate::sync::leaf;
 use crate::world::{Settings, WorldShared};
 
@@ -76,7 +77,8 @@ impl Kernel {
             return;
         }
         state.until_switch = draw_gap(&mut state.scheduler, self.settings.switch_every);
-        if !state.runnable.is_empty() {
+        if !state.runnable.is_empty() && state.forced_switches < state.most_forced_switches {
+            state.forced_switches += 1;
             self.give_way(state);
         }
     }
@@ -110,6 +112,7 @@ impl Kernel {
     fn block(&self, key: Option<Key>, waiting: Waiting, deadline: Option<Duration>) -> Woken {
         let mut state = self.state.lock();
         let slot = state.current;
+        let since = state.now;
         state.running().last = waiting.at;
         let mut state = self.end_if_killed(state);
         if let Some(key) = key {
@@ -118,11 +121,22 @@ impl Kernel {
         if let Some(deadline) = deadline {
             state.set_timer(slot, deadline);
         }
-        state.running().status = Status::Blocked { key, waiting };
+        state.running().status = Status::Blocked { key, waiting, since };
+        // Others may go on for ever: this task and those it waits for will not.
+        if deadline.is_none()
+            && state.is_waited_for(slot)
+            && let Some(report) = report::circle(&state, slot)
+        {
+            self.fail_in(&mut state, FailureKind::Deadlock, report);
+        }
         self.pass_turn(state);
 
         let mut state = self.state.lock();
         let woken = state.running().woken;
+        if woken == Woken::TimedOut {
+            // What it does from here on was caused by a timer.
+            state.running().cause = None;
+        }
         self.count(&mut state, if woken == Woken::Notified { Op::Woken } else { Op::TimedOut });
         if let (Woken::Notified, Some(key), true) = (woken, key, state.must_end()) {
             // The notification was meant for somebody who can act on it.
@@ -166,6 +180,37 @@ impl Kernel {
 
     pub(crate) fn now(&self) -> Duration {
         self.state.lock().now
+    }
+
+    /// How long ago the world began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now() - EPOCH
+    }
+
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.state.lock().running().cause
+    }
+
+    /// Sets what led to what the running task does from here on; returns what it was.
+    pub(crate) fn set_cause(&self, cause: Option<Cause>) -> Option<Cause> {
+        std::mem::replace(&mut self.state.lock().running().cause, cause)
+    }
+
+    /// Where the running task has taken the locks that it holds.
+    pub(crate) fn held(&self) -> Vec<At> {
+        self.state.lock().running().held.iter().map(|held| held.at).collect()
+    }
+
+    /// Tasks that have waited for a lock for so long.
+    pub(crate) fn waits_for_locks(&self, at_least: Duration) -> Vec<String> {
+        report::waits_for_locks(&self.state.lock(), at_least)
+    }
+
+    /// The running task goes on with what the task that woke it was doing.
+    pub(crate) fn take_over_cause(&self) {
+        let mut state = self.state.lock();
+        let task = state.running();
+        task.cause = task.woken_by;
     }
 
     /// Records something that a crate above wants in the trace. Not a switch point.
@@ -235,11 +280,14 @@ impl Kernel {
     pub(crate) fn panic_begins(&self, at: Option<String>) -> bool {
         let Some(mut state) = self.state.try_lock() else { return false };
         let current = state.current;
-        let Some(task) = state.tasks.get_mut(current).and_then(Option::as_mut) else {
+        if state.tasks.get(current).is_none_or(Option::is_none) {
             return false;
-        };
+        }
+        // Now, since unwinding releases the task's own locks.
+        let waits = report::long_waits(&state);
+        let task = state.running();
         task.unwinding = true;
-        task.panicked_at = at;
+        task.panic = Some(PanicBegun { at, waits });
         true
     }
 
@@ -341,6 +389,7 @@ impl Kernel {
             message: report.message,
             location: report.location,
             details: report.details,
+            forced_switches: state.forced_switches,
         }
     }
 

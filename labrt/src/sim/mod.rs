@@ -64,6 +64,7 @@ pub(crate) fn run_world<T: Send + 'static>(
         hash: state.hash,
         steps: state.steps,
         switches: state.switches,
+        forced_switches: state.forced_switches,
         events: state.events.take().unwrap_or_default(),
     };
     let elapsed = state.now - EPOCH;

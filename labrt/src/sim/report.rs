@@ -21,9 +21,18 @@ pub(super) fn title(task: &Task) -> String {
     }
 }
 
+/// How long a task may wait for a lock before a failure of another task mentions it.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
+/// A task has panicked. Why may lie elsewhere: tasks that have long waited for a lock are shown.
 pub(super) fn panicked(task: &mut Task, words: String) -> Report {
-    let location = task.panicked_at.take();
-    Report { task: Some(title(task)), message: words, location, details: Vec::new() }
+    let (location, details) = task.panic.take().map_or((None, Vec::new()), |p| (p.at, p.waits));
+    Report { task: Some(title(task)), message: words, location, details }
+}
+
+/// Tasks that have waited for a lock for a long time.
+pub(super) fn long_waits(state: &State) -> Vec<String> {
+    waits_for_locks(state, LONG_WAIT)
 }
 
 pub(super) fn spinning(task: &Task, limit: u64) -> Report {
@@ -72,17 +81,38 @@ pub(super) fn teardown(state: &State) -> Report {
 }
 
 pub(super) fn deadlock(state: &State) -> Report {
-    let mut details = Vec::new();
-    let cycle = find_cycle(state);
-    let message = match &cycle {
-        Some(cycle) => {
-            details.push(describe_cycle(state, cycle));
-            "tasks wait for each other in a circle; no other task can run and no timer is set"
-        }
-        None => "every task waits, and no timer is set",
+    (0..state.tasks.len()).find_map(|slot| circle(state, slot)).unwrap_or_else(|| Report {
+        task: None,
+        message: "every task waits, and no timer is set".to_string(),
+        location: None,
+        details: task_lines(state),
+    })
+}
+
+/// The report if the task in `slot` waits, over others, for itself.
+pub(super) fn circle(state: &State, slot: usize) -> Option<Report> {
+    let circle = find_circle(state, slot)?;
+    let tasks = || circle.iter().filter_map(|&slot| state.tasks[slot].as_ref());
+    let names = tasks().chain(tasks().next()).map(title).collect::<Vec<_>>();
+    let message = match &names[..] {
+        [alone, _] => format!("{alone} waits for itself and will never go on"),
+        _ => "tasks wait for each other in a circle and will never go on".to_string(),
     };
-    details.extend(task_lines(state));
-    Report { task: None, message: message.to_string(), location: None, details }
+    let mut details = vec![format!("circle: {}", names.join(" -> "))];
+    details.extend(tasks().map(|task| task_line(state, task)));
+    let location = tasks().next().map(|task| task.last.to_string());
+    Some(Report { task: None, message, location, details })
+}
+
+/// Tasks that have waited for a lock for so long, and who holds it.
+pub(super) fn waits_for_locks(state: &State, at_least: Duration) -> Vec<String> {
+    let long = |task: &&Task| match &task.status {
+        Status::Blocked { key: Some(key), since, .. } => {
+            state.now - *since >= at_least && holders(state, *key).next().is_some()
+        }
+        _ => false,
+    };
+    state.tasks.iter().flatten().filter(long).map(|task| task_line(state, task)).collect()
 }
 
 /// One line for each task: what it waits for, where, and who holds it.
@@ -96,10 +126,14 @@ fn task_line(state: &State, task: &Task) -> String {
         Status::Ready => {
             let _ = write!(line, " can run; last seen at {}", task.last);
         }
-        Status::Blocked { key, waiting } => {
+        Status::Blocked { key, waiting, since } => {
             let _ = write!(line, " waits for {} at {}", waiting, waiting.at);
+            let waited = state.now - *since;
+            if waited > Duration::ZERO {
+                let _ = write!(line, " since {:.3} s", waited.as_secs_f64());
+            }
             for (holder, at) in key.iter().flat_map(|key| holders(state, *key)) {
-                let _ = write!(line, ", held by {} since {at}", title(holder));
+                let _ = write!(line, ", held by {} (taken at {at})", title(holder));
             }
             for held in &task.held {
                 let _ = write!(line, ", while it holds the lock it took at {}", held.at);
@@ -116,29 +150,39 @@ fn holders(state: &State, key: Key) -> impl Iterator<Item = (&Task, super::kerne
     })
 }
 
-/// Slots of tasks of which each waits for a lock that the next one holds, the last for the first.
-fn find_cycle(state: &State) -> Option<Vec<usize>> {
-    let next = |slot: usize| {
-        let Status::Blocked { key: Some(key), .. } = &state.tasks[slot].as_ref()?.status else {
-            return None;
-        };
-        let holds = |task: &Task| task.held.iter().any(|held| held.key == *key);
-        state.tasks.iter().position(|task| task.as_ref().is_some_and(holds))
-    };
-    (0..state.tasks.len()).find_map(|start| {
-        let mut path = vec![start];
-        loop {
-            let slot = next(path[path.len() - 1])?;
-            if let Some(place) = path.iter().position(|&seen| seen == slot) {
-                return Some(path.split_off(place));
-            }
-            path.push(slot);
-        }
-    })
+/// Slots of tasks of which each waits without limit for something that the next one has to give (a
+/// lock, or its end), and the last one for the first, which is `start`.
+fn find_circle(state: &State, start: usize) -> Option<Vec<usize>> {
+    let mut path = vec![start];
+    let mut seen = vec![false; state.tasks.len()];
+    leads_back(state, &mut path, &mut seen).then_some(path)
 }
 
-fn describe_cycle(state: &State, cycle: &[usize]) -> String {
-    let names = cycle.iter().chain(cycle.first());
-    let names = names.filter_map(|&slot| state.tasks[slot].as_ref()).map(title);
-    format!("circle: {}", names.collect::<Vec<_>>().join(" -> "))
+/// Extends `path`, depth first, to one that leads back to its beginning.
+fn leads_back(state: &State, path: &mut Vec<usize>, seen: &mut [bool]) -> bool {
+    let task = state.tasks[path[path.len() - 1]].as_ref();
+    let Some(Status::Blocked { key: Some(key), .. }) =
+        task.filter(|task| task.waits_without_limit()).map(|task| &task.status)
+    else {
+        return false;
+    };
+    for slot in 0..state.tasks.len() {
+        let gives = |task: &Task| {
+            *key == Key::Exit(task.serial) || task.held.iter().any(|held| held.key == *key)
+        };
+        if !state.tasks[slot].as_ref().is_some_and(gives) {
+            continue;
+        }
+        if slot == path[0] {
+            return true;
+        }
+        if !std::mem::replace(&mut seen[slot], true) {
+            path.push(slot);
+            if leads_back(state, path, seen) {
+                return true;
+            }
+            path.pop();
+        }
+    }
+    false
 }

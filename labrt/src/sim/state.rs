@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::op::Op;
 use crate::failure::Failure;
 use crate::node::Node;
+use crate::observe::Cause;
 use crate::world::{Event, Settings};
 
 /// Simulated time when a world begins. Far from zero, so that `Instant::now() - d` works for every
@@ -79,6 +80,8 @@ pub(crate) enum Status {
     Blocked {
         key: Option<Key>,
         waiting: Waiting,
+        /// When the wait began.
+        since: Duration,
     },
 }
 
@@ -103,8 +106,27 @@ pub(crate) struct Task {
     /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
     /// lock, wait and sleep like any other code.
     pub(super) unwinding: bool,
-    /// Where its panic began, noted by the panic hook.
-    pub(crate) panicked_at: Option<String>,
+    /// Its panic, noted by the panic hook.
+    pub(super) panic: Option<PanicBegun>,
+    /// What led to what it is doing; see [`crate::observe`].
+    pub(crate) cause: Option<Cause>,
+    /// The cause of the task that woke it last.
+    pub(super) woken_by: Option<Cause>,
+}
+
+/// What is known when a panic begins.
+pub(super) struct PanicBegun {
+    /// Where.
+    pub(super) at: Option<String>,
+    /// Tasks that had long waited for a lock.
+    pub(super) waits: Vec<String>,
+}
+
+impl Task {
+    /// True if nothing but a notification can end its wait.
+    pub(super) fn waits_without_limit(&self) -> bool {
+        self.timer == 0 && matches!(self.status, Status::Blocked { .. })
+    }
 }
 
 /// A timer of the heap: at `at`, wake the task in `slot`, if `id` is still its timer.
@@ -131,6 +153,9 @@ pub(crate) struct State {
     pub(super) scheduler: Xoshiro256PlusPlus,
     /// Steps until the next forced switch point.
     pub(super) until_switch: u32,
+    /// How many forced switches there were, and how many there may be.
+    pub(crate) forced_switches: u64,
+    pub(super) most_forced_switches: u64,
     /// Steps since time last advanced.
     pub(super) steps_here: u64,
     pub(super) next_serial: u64,
@@ -163,6 +188,8 @@ impl State {
             waiters: FxHashMap::default(),
             scheduler,
             until_switch,
+            forced_switches: 0,
+            most_forced_switches: settings.forced_switches,
             steps_here: 0,
             next_serial: 0,
             next_timer: 0,
@@ -191,6 +218,14 @@ impl State {
         !task.unwinding && (ending || task.node.as_ref().is_some_and(Node::is_killed))
     }
 
+    /// True if other tasks can depend on the one in `slot`: it holds a lock or is being joined.
+    pub(super) fn is_waited_for(&self, slot: usize) -> bool {
+        let task = self.tasks[slot].as_ref();
+        task.is_some_and(|task| {
+            !task.held.is_empty() || self.waiters.contains_key(&Key::Exit(task.serial))
+        })
+    }
+
     pub(super) fn add_task(
         &mut self,
         name: Arc<str>,
@@ -200,6 +235,7 @@ impl State {
     ) -> usize {
         let serial = self.next_serial;
         self.next_serial += 1;
+        let cause = self.tasks.get(self.current).and_then(|task| task.as_ref()?.cause);
         let task = Task {
             serial,
             name,
@@ -211,7 +247,9 @@ impl State {
             woken: Woken::Notified,
             timer: 0,
             unwinding: false,
-            panicked_at: None,
+            panic: None,
+            cause,
+            woken_by: None,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);
@@ -254,11 +292,16 @@ impl State {
 
     /// Makes a blocked task runnable; it leaves the queue it waits in.
     pub(super) fn make_ready(&mut self, slot: usize, woken: Woken) {
+        let waker = match woken {
+            Woken::Notified => self.tasks.get(self.current).and_then(|task| task.as_ref()?.cause),
+            Woken::TimedOut => None,
+        };
         let task = self.tasks[slot].as_mut().expect("a waiting task exists");
         let status = std::mem::replace(&mut task.status, Status::Ready);
         let Status::Blocked { key, .. } = status else { return };
         task.timer = 0;
         task.woken = woken;
+        task.woken_by = waker;
         self.runnable.push(slot);
         // A notified task has been taken out of its queue already.
         if let (Woken::TimedOut, Some(key)) = (woken, key) {

@@ -139,6 +139,9 @@ impl Condvar {
                 guard.release();
                 let waiting = Waiting { what: "a notification of a Condvar", type_name: "", at };
                 let woken = kernel.wait(self.key(), waiting, deadline);
+                if woken == Woken::Notified {
+                    kernel.take_over_cause();
+                }
                 let again = guard.mutex.lock_until(Until::Never, at).expect("no deadline");
                 *guard = again;
                 WaitTimeoutResult(woken == Woken::TimedOut)

@@ -73,11 +73,15 @@ impl Pool {
                 });
                 kernel.spawn_outside_nodes(self.name.clone(), body, at);
             }
-            Clock::Real => self.run_real(Box::new(move |free| {
-                let value = job();
-                free();
-                end(value);
-            })),
+            Clock::Real => {
+                let cause = context::cause();
+                self.run_real(Box::new(move |free| {
+                    context::set_cause(cause);
+                    let value = job();
+                    free();
+                    end(value);
+                }));
+            }
         });
     }
 

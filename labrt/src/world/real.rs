@@ -56,7 +56,16 @@ fn ended_itself(time: Duration) -> Failure {
 
 fn failure(kind: FailureKind, time: Duration, message: String) -> Failure {
     let task = Some("task `main`".to_string());
-    Failure { kind, seed: None, time, task, message, location: None, details: Vec::new() }
+    Failure {
+        kind,
+        seed: None,
+        time,
+        task,
+        message,
+        location: None,
+        details: Vec::new(),
+        forced_switches: 0,
+    }
 }
 
 /// Gives the world's threads the time to end.

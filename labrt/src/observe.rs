@@ -1,0 +1,93 @@
+//! Looking at a world without taking part in it, for traces and checkers.
+//!
+//! Nothing here is a step: it never hands the turn to another task and never ends one. So a run
+//! that is watched is the same, to the last step, as one that is not.
+//!
+//! # Causes
+//!
+//! A [`Cause`] is a number that travels with the flow of control: a task has the cause of the task
+//! that started it, of who sent the message it received last, or of who woke it from its wait on a
+//! condition variable; it has none after a sleep or a wait that timed out. Who watches gives out
+//! the numbers ([`set_cause`]) and asks for them ([`cause`]) to find out what led to what. On the
+//! real clock they travel to started tasks only.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::context::{self, Clock};
+
+/// What led to what a task does: a number with a meaning for whoever gave it out.
+pub type Cause = NonZeroU64;
+
+/// Whether anybody in this process has ever set a cause. Until then messages do not carry any.
+static USED: AtomicBool = AtomicBool::new(false);
+
+/// How long ago the caller's world began, on its clock; `None` outside a world.
+pub fn elapsed() -> Option<Duration> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => Some(kernel.elapsed()),
+        Clock::Real => context::member().world.map(|world| world.elapsed()),
+    })
+}
+
+/// The calling task's cause.
+pub fn cause() -> Option<Cause> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.cause(),
+        Clock::Real => context::cause(),
+    })
+}
+
+/// Sets the calling task's cause; returns what it was.
+pub fn set_cause(cause: Option<Cause>) -> Option<Cause> {
+    if cause.is_some() {
+        USED.store(true, Ordering::Relaxed);
+    }
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.set_cause(cause),
+        Clock::Real => context::set_cause(cause),
+    })
+}
+
+/// Runs `f` with this cause.
+pub fn with_cause<R>(cause: Option<Cause>, f: impl FnOnce() -> R) -> R {
+    struct Back(Option<Cause>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            set_cause(self.0);
+        }
+    }
+    let _back = Back(set_cause(cause));
+    f()
+}
+
+/// Where the calling task has taken the locks that it holds, as `file:line:column`, the oldest
+/// first. Simulated clock only; empty on the real one, which keeps no books.
+pub fn held_locks() -> Vec<String> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.held().iter().map(ToString::to_string).collect(),
+        Clock::Real => Vec::new(),
+    })
+}
+
+/// One line for each task that has waited for a lock for at least so long: which lock, where, and
+/// who holds it. Simulated clock only.
+pub fn waits_for_locks(at_least: Duration) -> Vec<String> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.waits_for_locks(at_least),
+        Clock::Real => Vec::new(),
+    })
+}
+
+/// The cause that a message sent now carries.
+pub(crate) fn cause_of_message() -> Option<Cause> {
+    if USED.load(Ordering::Relaxed) { cause() } else { None }
+}
+
+/// The calling task has received a message with this cause.
+pub(crate) fn message_taken(cause: Option<Cause>) {
+    if USED.load(Ordering::Relaxed) {
+        set_cause(cause);
+    }
+}
