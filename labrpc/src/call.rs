@@ -6,6 +6,7 @@ use labrt::time::Instant;
 
 use crate::faults::Conditions;
 use crate::name::Name;
+use crate::observer::Label;
 use crate::server::Server;
 use crate::service::MethodType;
 
@@ -25,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) method: Arc<str>,
     pub(crate) types: MethodType,
     pub(crate) args: Vec<u8>,
+    /// Whether the calling task waits for the end of the call.
+    pub(crate) blocking: bool,
 }
 
 /// The server object that a call goes to, found when the call was made.
@@ -41,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) conditions: Conditions,
     pub(crate) done: Done,
     pub(crate) stage: Stage,
+    /// How the network's observer knows it, if there is one.
+    pub(crate) label: Option<Arc<Label>>,
 }
 
 /// Where a call stands.

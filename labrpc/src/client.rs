@@ -52,7 +52,8 @@ impl ClientEnd {
             // A caller that was killed meanwhile no longer listens.
             let _ = sender.send(answer);
         };
-        self.network.call(self.place, request::<A, R>(method, args), Box::new(done));
+        let request = Request { blocking: true, ..request::<A, R>(method, args) };
+        self.network.call(self.place, request, Box::new(done));
         match answer.recv() {
             Ok(Answer::Reply(bytes)) => Ok(decode(method, &bytes)),
             Ok(Answer::NoReply) | Err(_) => Err(NoReply),
@@ -89,7 +90,7 @@ impl ClientEnd {
 
 fn request<A: Gob, R: Gob>(method: &str, args: &A) -> Request {
     let types = MethodType::of::<A, R>();
-    Request { method: Arc::from(method), types, args: labgob::encode(args) }
+    Request { method: Arc::from(method), types, args: labgob::encode(args), blocking: false }
 }
 
 /// The type was compared before the handler ran, so this fails only by a bug.

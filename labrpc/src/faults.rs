@@ -25,6 +25,12 @@ pub struct Faults {
     pub unreachable_delay: (u64, u64),
     /// The same with long delays on. Default: 0 to 6,999 ms.
     pub unreachable_long_delay: (u64, u64),
+    /// How many messages an unreliable network loses at most. Default: no limit.
+    pub most_losses: u64,
+    /// How many requests an unreliable network lets wait at most. Default: no limit.
+    pub most_delays: u64,
+    /// How many replies long reordering holds back at most. Default: no limit.
+    pub most_reorderings: u64,
     /// How often it is looked whether a call whose handler runs can still be answered. Default:
     /// every 100 ms.
     pub liveness_check: Duration,
@@ -41,6 +47,9 @@ impl Default for Faults {
             reordering_spread: 1999,
             unreachable_delay: (0, 99),
             unreachable_long_delay: (0, 6999),
+            most_losses: u64::MAX,
+            most_delays: u64::MAX,
+            most_reorderings: u64::MAX,
             liveness_check: Duration::from_millis(100),
         }
     }
@@ -58,6 +67,25 @@ impl Default for Conditions {
     fn default() -> Conditions {
         Conditions { reliable: true, long_reordering: false, long_delays: false }
     }
+}
+
+/// How often a network has done what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultCounts {
+    /// Requests and replies lost, since the network was unreliable.
+    pub losses: u64,
+    /// Requests that waited, since the network was unreliable.
+    pub delays: u64,
+    /// Replies held back by long reordering.
+    pub reorderings: u64,
+}
+
+/// Counts one more, unless there were as many as there may be.
+fn one_more(count: &mut u64, most: u64) -> bool {
+    let more = *count < most;
+    *count += u64::from(more);
+    more
 }
 
 /// What happens to a request that can reach its server.
@@ -82,25 +110,44 @@ impl Faults {
         millis(range, rng)
     }
 
-    pub(crate) fn request(&self, conditions: Conditions, rng: &mut Stream) -> RequestFate {
+    pub(crate) fn request(
+        &self,
+        conditions: Conditions,
+        rng: &mut Stream,
+        counts: &mut FaultCounts,
+    ) -> RequestFate {
         if conditions.reliable {
             return RequestFate { delay: Duration::ZERO, lost: false };
         }
-        let delay = millis(self.request_delay, rng);
-        RequestFate { delay, lost: rng.random_bool(self.request_loss) }
+        // Drawn in any case, so that a limit does not shift what is drawn later.
+        let mut delay = millis(self.request_delay, rng);
+        let lost = rng.random_bool(self.request_loss);
+        if delay > Duration::ZERO && !one_more(&mut counts.delays, self.most_delays) {
+            delay = Duration::ZERO;
+        }
+        RequestFate { delay, lost: lost && one_more(&mut counts.losses, self.most_losses) }
     }
 
-    pub(crate) fn reply(&self, conditions: Conditions, rng: &mut Stream) -> ReplyFate {
-        if !conditions.reliable && rng.random_bool(self.reply_loss) {
-            ReplyFate::Lost
-        } else if conditions.long_reordering && rng.random_bool(self.reordering) {
-            let most = rng.random_range(0..=self.reordering_spread);
-            ReplyFate::Late(Duration::from_millis(
-                self.reordering_delay + rng.random_range(0..=most),
-            ))
-        } else {
-            ReplyFate::Delivered
+    pub(crate) fn reply(
+        &self,
+        conditions: Conditions,
+        rng: &mut Stream,
+        counts: &mut FaultCounts,
+    ) -> ReplyFate {
+        if !conditions.reliable
+            && rng.random_bool(self.reply_loss)
+            && one_more(&mut counts.losses, self.most_losses)
+        {
+            return ReplyFate::Lost;
         }
+        if conditions.long_reordering && rng.random_bool(self.reordering) {
+            let most = rng.random_range(0..=self.reordering_spread);
+            let delay = self.reordering_delay + rng.random_range(0..=most);
+            if one_more(&mut counts.reorderings, self.most_reorderings) {
+                return ReplyFate::Late(Duration::from_millis(delay));
+            }
+        }
+        ReplyFate::Delivered
     }
 }
 

@@ -63,6 +63,12 @@
 //! - **Handlers that answer later**: a method that takes a [`Reply`] may return before it has
 //!   answered, and some other task answers.
 //!
+//! # Watching
+//!
+//! [`Network::watch`] has an [`Observer`] told of every step of every call, with the messages field
+//! by field whatever their types are. It is what traces and checkers are made with, and costs
+//! nothing where there is none.
+//!
 //! # Mistakes fail loudly
 //!
 //! A service or method that does not exist, arguments or a reply of another type than the
@@ -77,17 +83,19 @@ mod client;
 mod faults;
 mod name;
 mod network;
+mod observer;
 mod reply;
 mod server;
 mod service;
 mod timers;
 
 pub use client::{ClientEnd, NoReply};
-pub use faults::Faults;
+pub use faults::{FaultCounts, Faults};
 pub use labgob;
 pub use labrpc_macros::service;
 pub use name::Name;
 pub use network::Network;
+pub use observer::{CallEvent, CallStep, Leg, Loss, Message, Observer};
 pub use reply::Reply;
 pub use server::Server;
 pub use service::Service;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use labrt::rng::{self, Stream};
 use labrt::sync::Leaf;
@@ -9,8 +10,9 @@ use labrt::time::Instant;
 
 use crate::call::{Answer, Call, CallId, Calls, Done, Request, Stage, Target};
 use crate::client::ClientEnd;
-use crate::faults::{Conditions, Faults, ReplyFate};
+use crate::faults::{Conditions, FaultCounts, Faults, ReplyFate};
 use crate::name::Name;
+use crate::observer::{CallStep, Label, Leg, Loss, Observer, Watch};
 use crate::reply::RawReply;
 use crate::server::Server;
 use crate::timers::{Due, Timers};
@@ -31,11 +33,13 @@ pub(crate) struct Inner {
     state: Leaf<State>,
     timers: Arc<Timers>,
     pool: Pool,
+    watch: OnceLock<Watch>,
     itself: Weak<Inner>,
 }
 
 struct State {
     faults: Faults,
+    fault_counts: FaultCounts,
     conditions: Conditions,
     rng: Stream,
     ends: Vec<End>,
@@ -47,19 +51,19 @@ struct State {
     cleaned_up: bool,
 }
 
-#[derive(Default)]
 struct End {
+    name: Name,
     enabled: bool,
     server: Option<Name>,
 }
 
 impl State {
-    /// The server that an end reaches.
-    fn target(&self, end: usize) -> Option<Target> {
+    /// The server that an end reaches, or why it reaches none.
+    fn target(&self, end: usize) -> Result<Target, Loss> {
         let end = &self.ends[end];
-        let name = end.server.as_ref().filter(|_| end.enabled)?;
-        let server = self.servers.get(name)?.clone();
-        Some(Target { name: name.clone(), server })
+        let name = end.server.as_ref().filter(|_| end.enabled).ok_or(Loss::Disabled)?;
+        let server = self.servers.get(name).ok_or(Loss::NoServer)?.clone();
+        Ok(Target { name: name.clone(), server })
     }
 
     /// True if a call that an end made to this server object can still be answered.
@@ -71,12 +75,31 @@ impl State {
 
 /// What is to be done about a call, outside of the lock.
 enum Next {
-    Run(CallId, Request, Server),
-    Wait(std::time::Duration, Due),
+    Run(CallId, Request, Server, Option<Arc<Label>>),
+    Wait(Duration, Due, Pause, Option<Arc<Label>>),
     /// The whole call, so that what it holds is dropped outside of the lock: the last reference to a
-    /// server may be among it, and with it goes code of the server's own.
-    Finish(Call, Answer),
+    /// server may be among it, and with it goes code of the server's own. If it was just lost: why.
+    Finish(Call, Answer, Option<Loss>),
     Nothing,
+}
+
+/// Why a call waits, for the observer.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// The request is lost; the caller will hear of it at the end of the wait.
+    Lost(Loss),
+    RequestDelayed,
+    ReplyLate,
+}
+
+impl Pause {
+    fn step(self, delay: Duration) -> CallStep<'static> {
+        match self {
+            Pause::Lost(why) => CallStep::Lost { leg: Leg::Request, why, fails_after: delay },
+            Pause::RequestDelayed => CallStep::Delayed(delay),
+            Pause::ReplyLate => CallStep::Late(delay),
+        }
+    }
 }
 
 impl Network {
@@ -85,6 +108,7 @@ impl Network {
     pub fn new() -> Network {
         let state = State {
             faults: Faults::default(),
+            fault_counts: FaultCounts::default(),
             conditions: Conditions::default(),
             rng: rng::stream("labrpc network"),
             ends: Vec::new(),
@@ -99,6 +123,7 @@ impl Network {
             state: Leaf::new(state),
             timers: Arc::default(),
             pool: Pool::new("labrpc"),
+            watch: OnceLock::new(),
             itself: itself.clone(),
         });
         Network { inner }
@@ -117,8 +142,18 @@ impl Network {
         self.inner.timers.close();
         drop(servers);
         for call in calls {
-            (call.done)(Answer::NoReply);
+            self.inner.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
         }
+    }
+
+    /// Has an observer told of everything that happens to the calls made from now on.
+    ///
+    /// # Panics
+    /// If the network has an observer already.
+    #[track_caller]
+    pub fn watch(&self, observer: impl Observer + 'static) {
+        let watch = Watch::new(Box::new(observer));
+        assert!(self.inner.watch.set(watch).is_ok(), "the network has an observer already");
     }
 
     /// A new end, neither enabled nor connected.
@@ -133,7 +168,7 @@ impl Network {
             if state.end_names.contains_key(&name) {
                 return None;
             }
-            state.ends.push(End::default());
+            state.ends.push(End { name: name.clone(), enabled: false, server: None });
             state.end_names.insert(name.clone(), place);
             Some(place)
         });
@@ -240,6 +275,11 @@ impl Network {
         self.inner.state.with(|state| state.faults = faults);
     }
 
+    /// How often the network has lost, delayed or held back a message of its own accord.
+    pub fn fault_counts(&self) -> FaultCounts {
+        self.inner.state.with(|state| state.fault_counts)
+    }
+
     /// How many calls the server of this name has been given.
     ///
     /// # Panics
@@ -266,46 +306,93 @@ impl Inner {
     /// Makes a call; `done` is called when it is over.
     pub(crate) fn call(self: &Arc<Self>, end: usize, request: Request, done: Done) {
         let now = Instant::now();
+        let label = self.sent(end, &request);
         let next = self.state.with(|state| {
             state.total_count += 1;
             state.total_bytes += request.args.len() as u64;
             let conditions = state.conditions;
-            let mut call = Call { end, conditions, done, stage: Stage::Lost };
+            let mut call = Call { end, conditions, done, stage: Stage::Lost, label: label.clone() };
             if state.cleaned_up {
-                return Next::Finish(call, Answer::NoReply);
+                return Next::Finish(call, Answer::NoReply, Some(Loss::CleanedUp));
             }
-            let Some(target) = state.target(end) else {
-                let delay = state.faults.unreachable(conditions, &mut state.rng);
-                return Next::Wait(delay, Due::Fail(state.calls.insert(call)));
+            let target = match state.target(end) {
+                Ok(target) => target,
+                Err(why) => {
+                    let delay = state.faults.unreachable(conditions, &mut state.rng);
+                    let due = Due::Fail(state.calls.insert(call));
+                    return Next::Wait(delay, due, Pause::Lost(why), label);
+                }
             };
-            let State { faults, rng, .. } = state;
-            let fate = faults.request(conditions, rng);
+            let State { faults, rng, fault_counts, .. } = state;
+            let fate = faults.request(conditions, rng, fault_counts);
             if fate.lost {
-                return Next::Wait(fate.delay, Due::Fail(state.calls.insert(call)));
+                let due = Due::Fail(state.calls.insert(call));
+                return Next::Wait(fate.delay, due, Pause::Lost(Loss::Dropped), label);
             }
             if conditions.reliable {
                 let server = target.server.clone();
                 call.stage = Stage::Running { target, since: now };
-                return Next::Run(state.calls.insert(call), request, server);
+                return Next::Run(state.calls.insert(call), request, server, label);
             }
             call.stage = Stage::Requested(request, target);
-            Next::Wait(fate.delay, Due::Dispatch(state.calls.insert(call)))
+            let due = Due::Dispatch(state.calls.insert(call));
+            Next::Wait(fate.delay, due, Pause::RequestDelayed, label)
         });
         self.go_on(next);
     }
 
+    /// Tells the observer, if there is one, of a new call.
+    fn sent(&self, end: usize, request: &Request) -> Option<Arc<Label>> {
+        let watch = self.watch.get()?;
+        let names = self.state.with(|state| {
+            let end = &state.ends[end];
+            (end.name.clone(), end.server.clone())
+        });
+        let label = watch.label(names, request.method.clone(), request.types);
+        watch.sent(&label, &request.args, request.blocking);
+        Some(label)
+    }
+
+    /// The observer, if it knows the call.
+    fn watched<'a>(&'a self, label: &'a Option<Arc<Label>>) -> Option<(&'a Watch, &'a Label)> {
+        Some((self.watch.get()?, label.as_deref()?))
+    }
+
     fn go_on(self: &Arc<Self>, next: Next) {
         match next {
-            Next::Run(id, request, server) => {
-                server.dispatch(&self.pool, request, RawReply::new(self.clone(), id));
+            Next::Run(id, request, server, label) => {
+                let reply = RawReply::new(self.clone(), id);
+                let run = || server.dispatch(&self.pool, request, reply);
+                match self.watched(&label) {
+                    Some((watch, label)) => watch.tell_then(label, CallStep::Delivered, run),
+                    None => run(),
+                }
             }
-            Next::Wait(delay, due) => {
+            Next::Wait(delay, due, pause, label) => {
+                if let Some((watch, label)) = self.watched(&label) {
+                    watch.tell(label, pause.step(delay));
+                }
                 let start = self.timers.schedule_after(delay, due);
                 self.start_timers(start);
             }
-            Next::Finish(call, answer) => (call.done)(answer),
+            Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
             Next::Nothing => {}
         }
+    }
+
+    /// Tells the caller how the call ended; if the reply was lost just now: why.
+    fn finish(&self, call: Call, answer: Answer, lost: Option<Loss>) {
+        let Call { done, label, .. } = call;
+        let Some((watch, label)) = self.watched(&label) else { return done(answer) };
+        if let Some(why) = lost {
+            let step = CallStep::Lost { leg: Leg::Reply, why, fails_after: Duration::ZERO };
+            watch.tell(label, step);
+        }
+        let last = match &answer {
+            Answer::Reply(_) => CallStep::Returned,
+            Answer::NoReply | Answer::Misuse(_) => CallStep::Failed,
+        };
+        watch.tell_then(label, last, || done(answer));
     }
 
     /// Starts the task that performs what is due, when the first timer is set.
@@ -327,7 +414,7 @@ impl Inner {
         let next = self.state.with(|state| match due {
             Due::Dispatch(id) => dispatch(state, id, now),
             Due::Deliver(id) => deliver(state, id),
-            Due::Fail(id) => finish(state, id, Answer::NoReply),
+            Due::Fail(id) => finish(state, id, Answer::NoReply, None),
             Due::Check(id) => check(state, id),
         });
         self.go_on(next);
@@ -335,9 +422,14 @@ impl Inner {
 
     /// The handler of a call has answered, or given up.
     pub(crate) fn answer(self: &Arc<Self>, id: CallId, answer: Answer) {
+        if let (Some(watch), Answer::Reply(bytes)) = (self.watch.get(), &answer)
+            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.label.clone())
+        {
+            watch.replied(&label, bytes);
+        }
         let (next, _target) = self.state.with(|state| match answer {
             Answer::Reply(bytes) => reply(state, id, bytes),
-            other => (finish(state, id, other), None),
+            other => (finish(state, id, other, Some(Loss::Unanswered)), None),
         });
         self.go_on(next);
     }
@@ -360,7 +452,7 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
         Stage::Requested(request, target) => {
             let server = target.server.clone();
             call.stage = Stage::Running { target, since: now };
-            Next::Run(id, request, server)
+            Next::Run(id, request, server, call.label.clone())
         }
         _ => unreachable!("a request is dispatched once"),
     }
@@ -369,18 +461,19 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
 /// Also returns what the call was made to, to be dropped outside of the lock.
 fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>) {
     let Some(call) = state.calls.get_mut(id) else { return (Next::Nothing, None) };
-    let (end, conditions) = (call.end, call.conditions);
+    let (end, conditions, label) = (call.end, call.conditions, call.label.clone());
     let Stage::Running { target, .. } = std::mem::replace(&mut call.stage, Stage::Replied(bytes))
     else {
         unreachable!("a reply handle is used up by answering");
     };
     if !state.can_answer(end, &target) {
-        return (finish(state, id, Answer::NoReply), Some(target));
+        return (finish(state, id, Answer::NoReply, Some(Loss::Gone)), Some(target));
     }
-    let next = match state.faults.reply(conditions, &mut state.rng) {
+    let State { faults, rng, fault_counts, .. } = state;
+    let next = match faults.reply(conditions, rng, fault_counts) {
         ReplyFate::Delivered => deliver(state, id),
-        ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id)),
-        ReplyFate::Lost => finish(state, id, Answer::NoReply),
+        ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id), Pause::ReplyLate, label),
+        ReplyFate::Lost => finish(state, id, Answer::NoReply, Some(Loss::Dropped)),
     };
     (next, Some(target))
 }
@@ -391,7 +484,7 @@ fn deliver(state: &mut State, id: CallId) -> Next {
         unreachable!("only a reply is delivered")
     };
     state.total_bytes += bytes.len() as u64;
-    Next::Finish(call, Answer::Reply(bytes))
+    Next::Finish(call, Answer::Reply(bytes), None)
 }
 
 fn check(state: &mut State, id: CallId) -> Next {
@@ -400,13 +493,13 @@ fn check(state: &mut State, id: CallId) -> Next {
     let (end, target) = (call.end, target.clone());
     match state.can_answer(end, &target) {
         true => Next::Nothing,
-        false => finish(state, id, Answer::NoReply),
+        false => finish(state, id, Answer::NoReply, Some(Loss::Gone)),
     }
 }
 
-fn finish(state: &mut State, id: CallId, answer: Answer) -> Next {
+fn finish(state: &mut State, id: CallId, answer: Answer, lost: Option<Loss>) -> Next {
     match state.calls.remove(id) {
-        Some(call) => Next::Finish(call, answer),
+        Some(call) => Next::Finish(call, answer, lost),
         None => Next::Nothing,
     }
 }

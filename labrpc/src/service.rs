@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use labgob::Gob;
+use labgob::{Gob, View};
 use labrt::Node;
 use labrt::thread::Pool;
 
@@ -141,15 +141,25 @@ pub(crate) struct MethodType {
 }
 
 #[derive(Clone, Copy)]
-struct GobType {
+pub(crate) struct GobType {
     fingerprint: u32,
-    name: &'static str,
+    pub(crate) name: &'static str,
     describe: fn() -> String,
+    /// What an encoded value holds.
+    pub(crate) view: fn(&[u8]) -> View,
 }
 
 impl MethodType {
     pub(crate) fn of<A: Gob, R: Gob>() -> MethodType {
         MethodType { args: GobType::of::<A>(), reply: GobType::of::<R>() }
+    }
+
+    pub(crate) fn args(&self) -> GobType {
+        self.args
+    }
+
+    pub(crate) fn reply(&self) -> GobType {
+        self.reply
     }
 }
 
@@ -159,6 +169,7 @@ impl GobType {
             fingerprint: T::FINGERPRINT,
             name: std::any::type_name::<T>(),
             describe: || T::describe().to_string(),
+            view: |bytes| View::of_encoded::<T>(bytes).unwrap_or(View::Nothing),
         }
     }
 }

@@ -1,0 +1,228 @@
+//! What an observer of a network is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrpc::{CallEvent, CallStep, Faults, Network, NoReply, Observer, Server, Service};
+use labrt::observe::{self, Cause};
+use labrt::sync::Leaf;
+use labrt::{Outcome, simulate, thread};
+
+/// Writes down what it is told and gives out the numbers of its lines as causes.
+#[derive(Clone, Default)]
+struct Log(Arc<Leaf<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.0.with(|lines| lines.clone())
+    }
+}
+
+impl Observer for Log {
+    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
+        let step = match event.step {
+            CallStep::Sent { args, blocking } => {
+                format!("sent {} blocking={blocking}", args.view())
+            }
+            CallStep::Replied(reply) => format!("replied {}", reply.view()),
+            other => format!("{other:?}"),
+        };
+        let time = observe::elapsed().expect("in a world").as_millis();
+        let server = event.server.map_or("nobody".to_string(), ToString::to_string);
+        let line =
+            format!("{time} #{} {}->{server} {} {step}", event.call, event.end, event.method);
+        self.0.with(|lines| {
+            lines.push(line);
+            Cause::new(lines.len() as u64)
+        })
+    }
+}
+
+/// A network with an end `c`, connected to the server `s`, which doubles numbers.
+fn network(log: &Log) -> (Network, labrpc::ClientEnd) {
+    let network = Network::new();
+    network.watch(log.clone());
+    let end = network.make_end("c");
+    network.connect("c", "s");
+    network.enable("c", true);
+    let service = Service::new("Math")
+        .method("Double", |n: u32| 2 * n)
+        .method("Cause", |(): ()| observe::cause().map(Cause::get));
+    network.add_server("s", Server::new().service(service));
+    (network, end)
+}
+
+fn faults(change: impl FnOnce(&mut Faults)) -> Faults {
+    let mut faults = Faults::default();
+    change(&mut faults);
+    faults
+}
+
+fn simulated<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    simulate(7, main).expect("nothing fails")
+}
+
+#[test]
+fn a_call_that_succeeds_is_seen_at_each_step() {
+    let log = Log::default();
+    let seen = log.clone();
+    simulated(move || {
+        let (_network, end) = network(&log);
+        assert_eq!(end.call::<u32, u32>("Math.Double", &21), Ok(42));
+    });
+    let expected = [
+        "0 #1 c->s Math.Double sent 21 blocking=true",
+        "0 #1 c->s Math.Double Delivered",
+        "0 #1 c->s Math.Double replied 42",
+        "0 #1 c->s Math.Double Returned",
+    ];
+    assert_eq!(seen.lines(), expected);
+}
+
+#[test]
+fn what_the_observer_returns_is_the_cause_of_what_follows() {
+    simulated(|| {
+        let log = Log::default();
+        let (_network, end) = network(&log);
+        // Line 2 is the delivery, which the handler sees; line 4 the return, which the caller sees.
+        assert_eq!(end.call::<(), Option<u64>>("Math.Cause", &()), Ok(Some(2)));
+        assert_eq!(observe::cause(), Cause::new(4));
+    });
+}
+
+#[test]
+fn each_way_to_fail_is_named() {
+    let log = Log::default();
+    let seen = log.clone();
+    simulated(move || {
+        let (network, end) = network(&log);
+        let call = || end.call::<u32, u32>("Math.Double", &1);
+        network.enable("c", false);
+        assert_eq!(call(), Err(NoReply));
+        network.enable("c", true);
+        network.connect("c", "x");
+        assert_eq!(call(), Err(NoReply));
+        network.connect("c", "s");
+        network.set_reliable(false);
+        network.set_faults(faults(|faults| faults.request_loss = 1.0));
+        assert_eq!(call(), Err(NoReply));
+        network.set_faults(faults(|faults| (faults.request_loss, faults.reply_loss) = (0.0, 1.0)));
+        assert_eq!(call(), Err(NoReply));
+        network.set_reliable(true);
+        let slow = Service::new("Math").method("Double", |n: u32| {
+            thread::sleep(Duration::from_secs(9));
+            n
+        });
+        network.add_server("s", Server::new().service(slow));
+        let gone = network.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            gone.delete_server("s");
+        });
+        assert_eq!(call(), Err(NoReply));
+        let silent =
+            Service::new("Math").method_later("Double", |_: u32, _: labrpc::Reply<u32>| {});
+        network.add_server("s", Server::new().service(silent));
+        assert_eq!(call(), Err(NoReply));
+        network.cleanup();
+        assert_eq!(call(), Err(NoReply));
+    });
+    let lines = seen.lines();
+    for (call, leg, why) in [
+        (1, "Request", "Disabled"),
+        (2, "Request", "NoServer"),
+        (3, "Request", "Dropped"),
+        (4, "Reply", "Dropped"),
+        (5, "Reply", "Gone"),
+        (6, "Reply", "Unanswered"),
+        (7, "Reply", "CleanedUp"),
+    ] {
+        let of_call = |line: &&String| line.contains(&format!(" #{call} "));
+        let lost = format!("Lost {{ leg: {leg}, why: {why}");
+        let steps: Vec<_> = lines.iter().filter(of_call).collect();
+        assert!(steps.iter().any(|line| line.contains(&lost)), "{lost}: {steps:#?}");
+        assert!(steps.last().is_some_and(|line| line.ends_with("Failed")), "{steps:#?}");
+    }
+}
+
+#[test]
+fn late_replies_and_delayed_requests_are_seen() {
+    let log = Log::default();
+    let seen = log.clone();
+    simulated(move || {
+        let (network, end) = network(&log);
+        network.set_reliable(false);
+        network.set_long_reordering(true);
+        network.set_faults(faults(|faults| {
+            faults.request_delay = (3, 3);
+            (faults.request_loss, faults.reply_loss) = (0.0, 0.0);
+            (faults.reordering, faults.reordering_spread) = (1.0, 0);
+        }));
+        assert_eq!(end.call::<u32, u32>("Math.Double", &1), Ok(2));
+    });
+    let expected = [
+        "0 #1 c->s Math.Double sent 1 blocking=true",
+        "0 #1 c->s Math.Double Delayed(3ms)",
+        "3 #1 c->s Math.Double Delivered",
+        "3 #1 c->s Math.Double replied 2",
+        "3 #1 c->s Math.Double Late(200ms)",
+        "203 #1 c->s Math.Double Returned",
+    ];
+    assert_eq!(seen.lines(), expected);
+}
+
+#[test]
+fn watching_does_not_change_a_run() {
+    let run = |watch: bool| {
+        let outcome = simulated(move || {
+            let log = Log::default();
+            let (network, end) = match watch {
+                true => network(&log),
+                false => {
+                    let network = Network::new();
+                    let end = network.make_end("c");
+                    network.connect("c", "s");
+                    network.enable("c", true);
+                    let service = Service::new("Math").method("Double", |n: u32| 2 * n);
+                    network.add_server("s", Server::new().service(service));
+                    (network, end)
+                }
+            };
+            network.set_reliable(false);
+            let tasks: Vec<_> = (0..20)
+                .map(|n| {
+                    let end = end.clone();
+                    thread::spawn(move || end.call::<u32, u32>("Math.Double", &n).is_ok())
+                })
+                .collect();
+            tasks.into_iter().map(|task| task.join().expect("it ends")).collect()
+        });
+        let results: Vec<bool> = outcome.value;
+        (results, outcome.trace)
+    };
+    assert_eq!(run(true), run(false));
+}
+
+#[test]
+fn faults_can_be_limited_in_number() {
+    let counts = |faults: Faults| {
+        simulated(move || {
+            let log = Log::default();
+            let (network, end) = network(&log);
+            network.set_reliable(false);
+            network.set_long_reordering(true);
+            network.set_faults(faults);
+            for n in 0..200 {
+                let _ = end.call::<u32, u32>("Math.Double", &n);
+            }
+            network.fault_counts()
+        })
+        .value
+    };
+    let all = counts(Faults::default());
+    assert!(all.losses > 10 && all.delays > 100 && all.reorderings > 50, "{all:?}");
+    let few = counts(faults(|faults| {
+        (faults.most_losses, faults.most_delays, faults.most_reorderings) = (3, 2, 0);
+    }));
+    assert_eq!((few.losses, few.delays, few.reorderings), (3, 2, 0));
+}
