@@ -56,11 +56,15 @@ impl Default for Faults {
 }
 
 /// The switches of a network.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Conditions {
-    pub(crate) reliable: bool,
-    pub(crate) long_reordering: bool,
-    pub(crate) long_delays: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conditions {
+    /// Requests arrive at once and nothing is lost.
+    pub reliable: bool,
+    /// Many replies are late.
+    pub long_reordering: bool,
+    /// Calls that reach no server take up to 7 s to fail.
+    pub long_delays: bool,
 }
 
 impl Default for Conditions {

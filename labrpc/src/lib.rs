@@ -90,7 +90,7 @@ mod service;
 mod timers;
 
 pub use client::{ClientEnd, NoReply};
-pub use faults::{FaultCounts, Faults};
+pub use faults::{Conditions, FaultCounts, Faults};
 pub use labgob;
 pub use labrpc_macros::service;
 pub use name::Name;

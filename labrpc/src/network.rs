@@ -258,6 +258,11 @@ impl Network {
         self.inner.state.with(|state| state.conditions.long_delays = on);
     }
 
+    /// The switches as they are.
+    pub fn conditions(&self) -> Conditions {
+        self.inner.state.with(|state| state.conditions)
+    }
+
     /// Sets the probabilities and delays of everything that goes wrong.
     ///
     /// # Panics

@@ -54,6 +54,13 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// What the server believes about its term and its role.
     fn state(&self) -> RaftState;
 
+    /// What a saved Raft state means, for checkers: they compare it with what the server has told
+    /// others. `None`, the default, if this Raft does not say or the bytes are not its own. No bytes
+    /// at all are the state of a new server.
+    fn read_persisted(_state: &[u8]) -> Option<Persisted> {
+        None
+    }
+
     /// Tells the server that it will not be used any more, so that it may stop its background work.
     /// The tester does not rely on it.
     fn kill(&self);
@@ -75,6 +82,17 @@ pub struct RaftState {
     pub term: u64,
     /// Whether it believes it is the leader of that term.
     pub is_leader: bool,
+}
+
+/// What a saved Raft state means (Figure 2 of the paper, persistent state).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Persisted {
+    /// `currentTerm`.
+    pub term: u64,
+    /// `votedFor`.
+    pub voted_for: Option<usize>,
+    /// The terms of the entries of `log[]`, from index 1 on.
+    pub log_terms: Vec<u64>,
 }
 
 /// What a server tells the service above it.

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::{Network, Server};
+use labrpc::{Conditions, Faults, Network, Server};
 use labrt::channel::{self, Receiver};
 use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::{Leaf, Mutex};
 use labrt::time::Instant;
-use labrt::{Node, thread};
+use labrt::{Node, observe, thread};
+use labtrace::{Keep, Span, SpanOf, Verdict, VerdictBuilder, What, show, verdict};
 use persister::{MemoryPersister, Persister};
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
+use run_record::setting::{Setting, Trouble};
 
-use crate::commands::show;
+use crate::watch::{Watch, node_name};
 
 /// The longest time a new leader may take to appear; tests wait in multiples of it.
 pub const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ struct Inner<R: Raft> {
     applied: Arc<Leaf<Applied>>,
     rng: Mutex<Stream>,
     began: Instant,
+    watch: Watch,
 }
 
 /// The place of one server.
@@ -62,8 +65,18 @@ struct Applied {
     logs: Vec<Vec<Bytes>>,
     /// The instance whose messages count, for each server.
     instances: Vec<u64>,
-    /// Every command ever applied, by index, and which server was first.
-    history: BTreeMap<u64, (usize, Bytes)>,
+    /// Every command ever applied, by index, which server was first, and when.
+    history: BTreeMap<u64, (usize, Bytes, u64)>,
+}
+
+/// A command that an instance of a server has applied.
+struct Message {
+    server: usize,
+    instance: u64,
+    index: u64,
+    command: Bytes,
+    /// When, in microseconds since the run began.
+    us: u64,
 }
 
 /// The sums that the last line of a test shows.
@@ -87,7 +100,24 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If a server cannot be made.
     pub fn new(servers: usize, unreliable: bool) -> Cluster<R> {
+        let watch = Watch::new(servers, Keep::Nothing, Setting::default(), R::read_persisted);
+        Cluster::watched(servers, unreliable, watch)
+    }
+
+    /// As [`new`](Cluster::new), with a watch of the caller's own.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn watched(servers: usize, unreliable: bool, watch: Watch) -> Cluster<R> {
+        watch.session().enter();
         let network = Network::new();
+        network.watch(watch.observer());
+        let limit = |trouble| watch.setting().limit(trouble).unwrap_or(u64::MAX);
+        let mut faults = Faults::default();
+        faults.most_losses = limit(Trouble::Losses);
+        faults.most_delays = limit(Trouble::Delays);
+        faults.most_reorderings = limit(Trouble::Reorders);
+        network.set_faults(faults);
         network.set_long_delays(true);
         network.set_reliable(!unreliable);
         let slot = |_| {
@@ -110,8 +140,10 @@ impl<R: Raft> Cluster<R> {
                 applied: Arc::new(Leaf::new(applied)),
                 rng: Mutex::new(rng::stream("tester")),
                 began: Instant::now(),
+                watch,
             }),
         };
+        cluster.record_conditions();
         (0..servers).for_each(|server| cluster.start_server(server));
         (0..servers).for_each(|server| cluster.connect(server));
         cluster
@@ -125,6 +157,31 @@ impl<R: Raft> Cluster<R> {
     /// The network, to change its conditions and read its counters.
     pub fn network(&self) -> &Network {
         &self.inner.network
+    }
+
+    /// Whether requests arrive at once and nothing is lost, from now on.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.network().set_reliable(reliable);
+        self.record_conditions();
+    }
+
+    /// Whether many replies are late, from now on.
+    pub fn set_long_reordering(&self, on: bool) {
+        self.network().set_long_reordering(on);
+        self.record_conditions();
+    }
+
+    fn record_conditions(&self) {
+        let Conditions { reliable, long_reordering, long_delays, .. } = self.network().conditions();
+        let what = What::Network { reliable, long_reordering, long_delays };
+        self.inner.watch.session().record(None, what);
+    }
+
+    /// The rounds of a test that does the same `most` times: all of them, unless the run's setting
+    /// asks for fewer.
+    pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<R> {
+        let watch = self.inner.watch.clone();
+        (0..most).take_while(move |_| watch.may(Trouble::Rounds))
     }
 
     /// The sums up to now.
@@ -152,7 +209,14 @@ impl<R: Raft> Cluster<R> {
 
     /// Crashes a server: it leaves the network and ends, and only what it has saved remains.
     pub fn crash(&self, server: usize) {
-        self.disconnect(server);
+        let running = self.is_running(server);
+        if running && !self.inner.watch.may(Trouble::Crashes) {
+            return;
+        }
+        if running {
+            self.inner.watch.crashing(server);
+        }
+        self.cut_off(server);
         self.network().delete_server(server);
         let mut slot = self.inner.slots[server].lock();
         // From here on the dead server's writes go to a store that nobody reads.
@@ -177,6 +241,9 @@ impl<R: Raft> Cluster<R> {
     /// If it cannot be made.
     pub fn start_server(&self, server: usize) {
         self.crash(server);
+        if self.is_running(server) {
+            return; // the run's setting has no crash left
+        }
         let network = self.network();
         let suffix: u64 = self.draw(|rng| rng.random());
         let names: Vec<String> =
@@ -189,17 +256,21 @@ impl<R: Raft> Cluster<R> {
         let ends = ends.collect();
         let persister = {
             let mut slot = self.inner.slots[server].lock();
-            slot.ends = names;
             slot.persister = Arc::new(slot.persister.copy());
-            slot.persister.clone()
+            let persister = self.inner.watch.starting(server, &names, slot.persister.clone());
+            slot.ends = names;
+            persister
         };
         let (apply, messages) = channel::unbounded();
         self.read_applied(server, messages);
-        let node = Node::new(format!("server {server}"));
+        let node = Node::new(node_name(server));
         let made = node.enter(|| R::make(ends, server, persister, apply));
         let raft = match made {
             Ok(Ok(raft)) => raft,
-            Ok(Err(error)) => panic!("server {server} cannot be made: {error}"),
+            Ok(Err(error)) => {
+                let words = format!("server {server} cannot be made: {error}");
+                verdict("make", words).fact(server, format!("`make` said: {error}")).fail()
+            }
             Err(_) => unreachable!("nobody else knows this node"),
         };
         let services = node.enter(|| raft.clone().services()).expect("it has just been made");
@@ -220,7 +291,10 @@ impl<R: Raft> Cluster<R> {
 
     /// Lets a server reach all connected ones and them reach it.
     pub fn connect(&self, server: usize) {
-        self.inner.slots[server].lock().connected = true;
+        let before = std::mem::replace(&mut self.inner.slots[server].lock().connected, true);
+        if !before {
+            self.inner.watch.record(server, What::Connected);
+        }
         let connected: BTreeSet<usize> =
             (0..self.servers()).filter(|peer| self.is_connected(*peer)).collect();
         self.enable_ends(server, &connected, true);
@@ -228,7 +302,16 @@ impl<R: Raft> Cluster<R> {
 
     /// Cuts a server off from all others.
     pub fn disconnect(&self, server: usize) {
-        self.inner.slots[server].lock().connected = false;
+        if !self.is_connected(server) || self.inner.watch.may(Trouble::Cuts) {
+            self.cut_off(server);
+        }
+    }
+
+    fn cut_off(&self, server: usize) {
+        let before = std::mem::replace(&mut self.inner.slots[server].lock().connected, false);
+        if before {
+            self.inner.watch.record(server, What::Disconnected);
+        }
         self.enable_ends(server, &(0..self.servers()).collect(), false);
     }
 
@@ -249,7 +332,7 @@ impl<R: Raft> Cluster<R> {
 
     /// Starts the task that reads and checks what a new instance applies.
     fn read_applied(&self, server: usize, messages: Receiver<ApplyMsg>) {
-        let applied = self.inner.applied.clone();
+        let (applied, watch) = (self.inner.applied.clone(), self.inner.watch.clone());
         let instance = applied.with(|all| {
             all.logs[server].clear();
             all.instances[server] += 1;
@@ -260,9 +343,13 @@ impl<R: Raft> Cluster<R> {
                 let ApplyMsg::Command { index, command } = message else {
                     panic!("server {server} applied {message:?}, which this lab does not know");
                 };
-                let checked = applied.with(|all| all.add(server, instance, index, command));
-                if let Err(words) = checked {
-                    panic!("apply error: {words}");
+                if watch.session().keeps_events() {
+                    watch.record(server, What::Applied { index, command: show(&command) });
+                }
+                let us = labtrace::now_us();
+                let message = Message { server, instance, index, command, us };
+                if let Err(broken) = applied.with(|all| all.add(message)) {
+                    labtrace::fail(*broken);
                 }
             }
         });
@@ -273,7 +360,7 @@ impl<R: Raft> Cluster<R> {
         self.inner.applied.with(|all| {
             let place = place(index);
             let count = all.logs.iter().filter(|log| log.len() > place).count();
-            let command = all.history.get(&index).map(|(_, command)| command.clone());
+            let command = all.history.get(&index).map(|(_, command, _)| command.clone());
             (count, command.filter(|_| count > 0))
         })
     }
@@ -286,6 +373,10 @@ impl<R: Raft> Cluster<R> {
     /// If too few servers apply it.
     #[track_caller]
     pub fn wait(&self, index: u64, servers: usize, term: Option<u64>) -> Option<Bytes> {
+        let span = Span::begin(
+            SpanOf::Tester,
+            &format_args!("wait until {servers} servers apply index {index}"),
+        );
         let mut pause = Duration::from_millis(10);
         for _ in 0..30 {
             if self.committed(index).0 >= servers {
@@ -296,13 +387,19 @@ impl<R: Raft> Cluster<R> {
             if let Some(term) = term
                 && self.states().any(|(_, state)| state.term > term)
             {
+                span.end("a server is in a later term");
                 return None;
             }
         }
         let (count, command) = self.committed(index);
         if count < servers {
-            panic!("only {count} decided for index {index}; wanted {servers}");
+            let words = format!("only {count} decided for index {index}; wanted {servers}");
+            self.situation(verdict("wait", words))
+                .index(index)
+                .hint("the leader does not bring a follower up to date, or does not tell it what is committed")
+                .fail();
         }
+        span.end(command.as_deref().map_or_else(String::new, show));
         command
     }
 
@@ -321,7 +418,21 @@ impl<R: Raft> Cluster<R> {
     /// Offers a command to a server; `None` if it does not run or does not lead.
     pub fn start(&self, server: usize, command: Bytes) -> Option<Started> {
         let Instance { raft, node } = self.instance(server)?;
-        node.enter(|| raft.start(command)).ok()?
+        let watch = &self.inner.watch;
+        if !watch.session().keeps_events() {
+            return node.enter(|| raft.start(command)).ok()?;
+        }
+        let offer = What::Offered { command: show(&command), index: None, term: None };
+        let event = watch.record(server, offer);
+        let started = observe::with_cause(event, || node.enter(|| raft.start(command))).ok()?;
+        if let Some(started) = started {
+            watch.session().amend(event, |what| {
+                if let What::Offered { index, term, .. } = what {
+                    (*index, *term) = (Some(started.index), Some(started.term));
+                }
+            });
+        }
+        started
     }
 
     fn states(&self) -> impl Iterator<Item = (usize, RaftState)> {
@@ -338,6 +449,7 @@ impl<R: Raft> Cluster<R> {
     /// If there is none within some 5 s, or there are two in one term.
     #[track_caller]
     pub fn check_one_leader(&self) -> usize {
+        let span = Span::begin(SpanOf::Tester, &"check one leader");
         for _ in 0..10 {
             let pause = self.draw(|rng| rng.random_range(450..=549));
             thread::sleep(Duration::from_millis(pause));
@@ -346,13 +458,26 @@ impl<R: Raft> Cluster<R> {
                 leaders.entry(state.term).or_default().push(server);
             }
             if let Some((term, both)) = leaders.iter().find(|(_, servers)| servers.len() > 1) {
-                panic!("term {term} has {} (>1) leaders: servers {both:?}", both.len());
+                let words =
+                    format!("term {term} has {} (>1) leaders: servers {both:?}", both.len());
+                let claim = |broken: VerdictBuilder, server: &usize| {
+                    let text = format!("server {server} claims to be leader of term {term}");
+                    broken.fact(*server, text)
+                };
+                both.iter().fold(verdict("Election Safety", words), claim).hint(TWO_LEADERS).fail();
             }
-            if let Some((_, servers)) = leaders.last_key_value() {
+            if let Some((term, servers)) = leaders.last_key_value() {
+                span.end(format_args!("server {} leads term {term}", servers[0]));
                 return servers[0];
             }
         }
-        panic!("expected one leader, got none");
+        self.situation(verdict("one leader", "expected one leader, got none"))
+            .hint(
+                "elections do not succeed: timers that do not fire or fire all at once, votes that \
+                 are refused or not counted, or a server that waits (for a lock, for a reply) \
+                 instead of answering",
+            )
+            .fail();
     }
 
     /// The term of the connected servers.
@@ -361,13 +486,23 @@ impl<R: Raft> Cluster<R> {
     /// If they disagree.
     #[track_caller]
     pub fn check_terms(&self) -> u64 {
+        let span = Span::begin(SpanOf::Tester, &"check terms");
         let terms: BTreeMap<usize, u64> =
             self.connected_states().map(|(server, state)| (server, state.term)).collect();
         let mut distinct = terms.values();
         let term = *distinct.next().expect("some server is connected");
         if distinct.any(|other| *other != term) {
-            panic!("servers disagree on term: by server, {terms:?}");
+            let words = format!("servers disagree on term: by server, {terms:?}");
+            let say = |broken: VerdictBuilder, (server, term): (&usize, &u64)| {
+                broken.fact(*server, format!("server {server} is in term {term}"))
+            };
+            terms
+                .iter()
+                .fold(verdict("terms", words), say)
+                .hint("a higher term in a request or a reply does not reach currentTerm")
+                .fail();
         }
+        span.end(format_args!("term {term}"));
         term
     }
 
@@ -377,9 +512,37 @@ impl<R: Raft> Cluster<R> {
     /// If one does.
     #[track_caller]
     pub fn check_no_leader(&self) {
+        let span = Span::begin(SpanOf::Tester, &"check no leader");
         if let Some((leader, state)) = self.connected_states().find(|(_, state)| state.is_leader) {
-            panic!("expected no leader, but {leader} claims to be leader (of term {})", state.term);
+            let term = state.term;
+            let words =
+                format!("expected no leader, but {leader} claims to be leader (of term {term})");
+            verdict("no leader", words)
+                .fact(leader, format!("server {leader} claims to be leader of term {term}"))
+                .fact(None, "the connected servers are no majority")
+                .hint("a candidate counts its votes against the wrong number, or counts some twice")
+                .fail();
         }
+        span.end("none");
+    }
+
+    /// What is known of each server, as facts of a verdict.
+    fn situation(&self, broken: VerdictBuilder) -> VerdictBuilder {
+        let terms = self.inner.watch.terms();
+        let applied =
+            self.inner.applied.with(|all| all.logs.iter().map(Vec::len).collect::<Vec<_>>());
+        (0..self.servers()).fold(broken, |broken, server| {
+            let place = match (self.is_running(server), self.is_connected(server)) {
+                (false, _) => "has crashed",
+                (true, false) => "is cut off",
+                (true, true) => "is connected",
+            };
+            let (term, applied) = (terms[server], applied[server]);
+            let term =
+                if term == 0 { "sent no message".into() } else { format!("showed term {term}") };
+            broken
+                .fact(server, format!("server {server} {place}, {term}, applied {applied} entries"))
+        })
     }
 
     /// Has the cluster agree on a command, whoever leads; returns its index.
@@ -391,6 +554,11 @@ impl<R: Raft> Cluster<R> {
     /// If there is no agreement.
     #[track_caller]
     pub fn one(&self, command: Bytes, servers: usize, retry: bool) -> u64 {
+        let span = Span::begin(
+            SpanOf::Tester,
+            &format_args!("one({}) on {servers} servers", show(&command)),
+        );
+        let mut accepted = Vec::new();
         let began = Instant::now();
         let mut candidate = 0;
         while began.elapsed() < Duration::from_secs(10) {
@@ -399,14 +567,16 @@ impl<R: Raft> Cluster<R> {
                 let offer = self.is_connected(candidate);
                 offer.then(|| self.start(candidate, command.clone())).flatten()
             });
-            let Some(Started { index, .. }) = started else {
+            let Some(Started { index, term }) = started else {
                 thread::sleep(Duration::from_millis(50));
                 continue;
             };
+            accepted.push((labtrace::now_us(), candidate, index, term));
             let offered = Instant::now();
             while offered.elapsed() < Duration::from_secs(2) {
                 let (count, applied) = self.committed(index);
                 if count >= servers && applied.as_ref() == Some(&command) {
+                    span.end(format_args!("index {index}"));
                     return index;
                 }
                 thread::sleep(Duration::from_millis(20));
@@ -415,7 +585,17 @@ impl<R: Raft> Cluster<R> {
                 break;
             }
         }
-        panic!("one({}) failed to reach agreement", show(&command));
+        let words = format!("one({}) failed to reach agreement", show(&command));
+        let mut broken = verdict("agreement", words);
+        for (us, server, index, term) in &accepted {
+            let text = format!("server {server} accepted it at index {index} in term {term}");
+            broken = broken.fact_at(*us, *server, text).index(*index);
+        }
+        let hint = match accepted.is_empty() {
+            true => NO_LEADER_FOR_LONG,
+            false => NOT_COMMITTED,
+        };
+        self.situation(broken).hint(hint).fail();
     }
 
     /// Ends all servers and the network.
@@ -436,38 +616,71 @@ fn place(index: u64) -> usize {
     usize::try_from(index.saturating_sub(1)).expect("an index in memory")
 }
 
+/// What usually leads to two leaders in a term.
+const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \
+     another term, or of less than a majority";
+
+/// What usually leads to a command that nobody accepts.
+const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: elections do not \
+     succeed, or a server waits (for a lock, for a reply) instead of answering";
+
+/// What usually leads to a command that is accepted and not applied.
+const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied: AppendEntries that \
+     are refused without end (nextIndex does not go back, or goes back to the wrong place), a \
+     commit index that does not advance or is not passed on, or an applier that has stopped";
+
 impl Applied {
     /// Adds what an instance has applied, or says what is wrong with it.
-    fn add(
-        &mut self,
-        server: usize,
-        instance: u64,
-        index: u64,
-        command: Bytes,
-    ) -> Result<(), String> {
+    fn add(&mut self, message: Message) -> Result<(), Box<Verdict>> {
+        let Message { server, instance, index, command, us } = message;
         // Whatever an instance has applied must agree with the others, also if it has crashed since.
-        match self.history.get(&index) {
-            Some((first, known)) if *known != command => {
-                return Err(format!(
-                    "commit index={index} server={server} {} != server={first} {}",
-                    show(&command),
-                    show(known)
-                ));
-            }
-            _ => {}
+        if let Some((first, known, then)) = self.history.get(&index)
+            && *known != command
+        {
+            let (this, other) = (show(&command), show(known));
+            let words = format!(
+                "apply error: commit index={index} server={server} {this} != server={first} {other}"
+            );
+            let applied = |who, what| format!("server {who} applied {what} at index {index}");
+            return Err(Box::new(
+                verdict("State Machine Safety", words)
+                    .index(index)
+                    .fact_at(us, server, applied(server, this))
+                    .fact_at(*then, *first, applied(*first, other))
+                    .hint(
+                        "an entry was committed that a later leader did not have: votes for \
+                         candidates with an older log, entries of earlier terms committed by \
+                         counting, matchIndex too high, or committed entries lost or cut off",
+                    )
+                    .build(),
+            ));
         }
         if self.instances[server] != instance {
             return Ok(());
         }
         let log = &mut self.logs[server];
-        if index != log.len() as u64 + 1 {
-            return Err(format!(
-                "server {server} apply out of order {index}: expected index {}",
-                log.len() + 1
+        let expected = log.len() as u64 + 1;
+        if index != expected {
+            let words = format!(
+                "apply error: server {server} apply out of order {index}: expected index {expected}"
+            );
+            return Err(Box::new(
+                verdict("apply order", words)
+                    .index(index)
+                    .fact(
+                        server,
+                        format!("since its start, server {server} applied 1 to {}", log.len()),
+                    )
+                    .fact_at(us, server, format!("then it applied index {index}"))
+                    .hint(
+                        "two tasks apply at once, lastApplied is changed outside of the lock, or \
+                         the lock is released between taking entries and sending them",
+                    )
+                    .build(),
             ));
         }
         log.push(command.clone());
-        self.history.entry(index).or_insert((server, command));
+        self.history.entry(index).or_insert((server, command, us));
         Ok(())
     }
 }

@@ -18,13 +18,3 @@ pub fn text(rng: &mut Stream, length: usize) -> Bytes {
     const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     (0..length).map(|_| CHARACTERS[rng.random_range(0..CHARACTERS.len())]).collect()
 }
-
-/// A command for people to read.
-pub(crate) fn show(command: &Bytes) -> String {
-    const LONGEST: usize = 40;
-    let text = String::from_utf8_lossy(&command[..command.len().min(LONGEST)]);
-    match command.len() {
-        0..=LONGEST => text.into_owned(),
-        length => format!("{text}... ({length} bytes)"),
-    }
-}

@@ -48,5 +48,9 @@ mod report;
 pub mod run;
 mod seeds;
 mod suite;
+pub mod trace_files;
+mod verdict;
+pub mod watch;
 
 pub use cluster::Cluster;
+pub use watch::Watch;

@@ -51,7 +51,7 @@ pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Context
 pub fn multiple_elections<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     cluster.check_one_leader();
-    for _ in 0..9 {
+    for _ in cluster.rounds(9) {
         let cut: [usize; 3] = cluster.draw(|rng| [(); 3].map(|()| rng.random_range(0..servers)));
         cut.iter().for_each(|server| cluster.disconnect(*server));
         // Either the leader is still there, or the other four elect one.

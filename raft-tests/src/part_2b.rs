@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use labrt::thread;
+use labtrace::show;
 use raft_api::{Raft, Started};
 
 use crate::cluster::{Cluster, sleep_elections};
-use crate::commands::{number, random, show, text};
+use crate::commands::{number, random, text};
 use crate::run::Context;
 
 /// Commands are committed in the order they are given, and not before.
@@ -163,7 +164,7 @@ fn start_concurrently<R: Raft>(cluster: &Cluster<R>) -> bool {
     }
     for i in 0..COMMANDS {
         let wanted = number(100 + i);
-        let shown: Vec<String> = committed.iter().map(show).collect();
+        let shown: Vec<String> = committed.iter().map(|command| show(command)).collect();
         assert!(committed.contains(&wanted), "cmd {} missing in {shown:?}", show(&wanted));
     }
     true
@@ -194,12 +195,12 @@ pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     let command = || cluster.draw(random);
     let offer_many = |leader| {
-        for _ in 0..ENTRIES {
+        for _ in cluster.rounds(ENTRIES) {
             cluster.start(leader, command());
         }
     };
     let agree_on_many = || {
-        for _ in 0..ENTRIES {
+        for _ in cluster.rounds(ENTRIES) {
             cluster.one(command(), 3, true);
         }
     };

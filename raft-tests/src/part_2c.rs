@@ -8,10 +8,11 @@ use labrt::rng::{self, RngExt};
 use labrt::sync::Arc;
 use labrt::sync::atomic::{AtomicBool, Ordering};
 use labrt::thread;
+use labtrace::show;
 use raft_api::{Raft, Started};
 
 use crate::cluster::{Cluster, ELECTION_TIMEOUT, sleep_elections};
-use crate::commands::{number, random, show};
+use crate::commands::{number, random};
 use crate::run::Context;
 
 fn start_and_connect<R: Raft>(cluster: &Cluster<R>, server: usize) {
@@ -61,7 +62,7 @@ pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
         cluster.one(number(10 + next), count, true);
         next += 1;
     };
-    for _ in 0..5 {
+    for _ in cluster.rounds(5) {
         agree(servers);
         let leader1 = cluster.check_one_leader();
         let other = |step: usize| (leader1 + step) % servers;
@@ -106,7 +107,7 @@ pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let mut up = servers;
-    for _ in 0..1000 {
+    for _ in cluster.rounds(1000) {
         let mut leader = None;
         for server in 0..servers {
             if cluster.start(server, cluster.draw(random)).is_some() {
@@ -147,14 +148,14 @@ fn sleep_as_figure_8<R: Raft>(cluster: &Cluster<R>) {
 /// Many agreements at once on a network that loses and delays.
 pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let mut helpers = Vec::new();
-    for i in 1..50 {
+    for i in cluster.rounds(49).map(|round| round as u64 + 1) {
         for j in 0..4 {
             let cluster = cluster.clone();
             helpers.push(thread::spawn(move || cluster.one(number(100 * i + j), 1, true)));
         }
         cluster.one(number(i), 1, true);
     }
-    cluster.network().set_reliable(true);
+    cluster.set_reliable(true);
     for helper in helpers {
         helper.join().expect("it did not panic");
     }
@@ -167,9 +168,9 @@ pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let mut connected = servers;
-    for iteration in 0..1000 {
+    for iteration in cluster.rounds(1000) {
         if iteration == 200 {
-            cluster.network().set_long_reordering(true);
+            cluster.set_long_reordering(true);
         }
         let mut leader = None;
         for server in 0..servers {
@@ -211,13 +212,13 @@ pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Context) {
             thread::Builder::new().name(name).spawn(move || write(&cluster, client, &stop))
         })
         .collect();
-    for _ in 0..20 {
+    for _ in cluster.rounds(20) {
         disturb(cluster);
         // Less than an election timeout, so that not every disturbance is mended before the next.
         sleep_elections(0.7);
     }
     sleep_elections(1.0);
-    cluster.network().set_reliable(true);
+    cluster.set_reliable(true);
     for server in 0..servers {
         if !cluster.is_running(server) {
             cluster.start_server(server);

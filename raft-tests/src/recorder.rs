@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use labrt::Failure;
 use labrt::time::Instant;
-use labrt::world::Outcome;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::cluster::Totals;
+use crate::run::{Failed, Ran};
 
 /// Appends to the file that the environment names.
 pub(crate) struct Recorder {
@@ -38,19 +36,14 @@ impl Recorder {
     }
 
     /// Records how a run went; `text` is the whole report of a failure.
-    pub(crate) fn end(
-        &self,
-        running: Running,
-        result: &Result<Outcome<Totals>, Box<Failure>>,
-        text: impl FnOnce(&Failure) -> String,
-    ) {
+    pub(crate) fn end(&self, running: Running, ran: &Ran, text: impl FnOnce(&Failed) -> String) {
         let Running { begin, wall, cpu } = running;
-        let outcome = result.as_ref().ok();
+        let outcome = ran.result.as_ref().ok();
         let totals = outcome.map(|outcome| outcome.value);
-        let failure = result.as_ref().err();
-        let lab = totals.map(|totals| totals.time).or(failure.map(|failure| failure.time));
+        let failed = ran.result.as_ref().err();
+        let lab = totals.map(|totals| totals.time).or(failed.map(|failed| failed.failure.time));
         let trace = outcome.and_then(|outcome| outcome.trace.as_ref());
-        self.append(&Record::End(End {
+        self.append(&Record::End(Box::new(End {
             run: begin,
             lab_us: micros(lab.unwrap_or_default()),
             wall_us: micros(wall.elapsed()),
@@ -60,15 +53,15 @@ impl Recorder {
             bytes: totals.map_or(0, |totals| totals.bytes),
             committed: totals.map_or(0, |totals| totals.committed),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
-            troubles: run_record::setting::Counts::default(),
-            failure: failure.map(|failure| FailureRecord {
-                kind: failure.kind.to_string(),
-                message: failure.message.clone(),
-                location: failure.location.clone(),
-                text: text(failure),
-                check: String::new(),
+            troubles: ran.troubles,
+            failure: failed.map(|failed| FailureRecord {
+                kind: failed.failure.kind.to_string(),
+                message: failed.failure.message.clone(),
+                location: failed.failure.location.clone(),
+                text: text(failed),
+                check: failed.verdict.check.clone(),
             }),
-        }));
+        })));
     }
 
     fn append(&self, record: &Record) {

@@ -83,6 +83,7 @@ macro_rules! tests {
                 krate: env!("CARGO_CRATE_NAME"),
                 module: module_path!(),
                 name: stringify!($name),
+                scratch: option_env!("CARGO_TARGET_TMPDIR"),
             };
             $crate::run::$clock(&test, origin);
         }

@@ -68,7 +68,13 @@ fn verdict<R: Raft>(body: fn(&Cluster<R>, &Context)) -> String {
         unreliable: false,
         body,
     };
-    let origin = Origin { package: "p", krate: "sim", module: "sim", name: "t" };
+    let origin = Origin {
+        package: "p",
+        krate: "sim",
+        module: "sim",
+        name: "t",
+        scratch: option_env!("CARGO_TARGET_TMPDIR"),
+    };
     let run = catch_unwind(AssertUnwindSafe(|| raft_tests::run::simulated(&test, origin)));
     let words = run.err().map(|payload| payload.downcast_ref::<String>().cloned());
     words.map_or_else(String::new, |words| words.expect("a message"))

@@ -37,7 +37,7 @@ pub enum Record {
     /// A run starts.
     Begin(Begin),
     /// A run has ended.
-    End(End),
+    End(Box<End>),
 }
 
 /// Which run it is.

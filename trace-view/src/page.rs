@@ -1,1 +1,6 @@
 //! A page.
+
+/// To come.
+pub fn render(trace: &run_record::trace::Trace) -> String {
+    trace.header.test.clone()
+}

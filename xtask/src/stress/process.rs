@@ -191,7 +191,7 @@ fn understand(
     for record in recorded {
         if let Record::End(end) = record {
             let Some(item) = items.next() else { break };
-            finished.runs.push(run_of(test, item, end, output));
+            finished.runs.push(run_of(test, item, *end, output));
         }
     }
     finished.left = items.collect();

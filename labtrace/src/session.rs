@@ -1,0 +1,253 @@
+//! What a run is recorded into.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use labgob::View;
+use labrt::observe::{self, Cause};
+use labrt::sync::{Leaf, OnceLock};
+use labrt::{Node, thread, world};
+use run_record::trace::{Event, Verdict, What};
+use serde_json::Value;
+
+use crate::now_us;
+
+/// How many sessions of this process keep events. While there are none, nobody looks further.
+static RECORDING: AtomicUsize = AtomicUsize::new(0);
+
+/// How much of a run is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Its verdict only.
+    Nothing,
+    /// Every event.
+    All,
+    /// The last so many events.
+    Last(usize),
+}
+
+/// What one run is recorded into. Clones are the same session.
+///
+/// Made outside of the world, it is there after its end: [`enter`](Session::enter) it in the world's
+/// main task, and ask for what it has when the world has ended.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keep: Keep,
+    lanes: Vec<String>,
+    kept: Leaf<Kept>,
+    verdict: Leaf<Option<Verdict>>,
+    next_span: AtomicU64,
+}
+
+/// What a session has recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The events, or the last of them.
+    pub events: Vec<Event>,
+    /// How many there were.
+    pub total: u64,
+}
+
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<(Event, Option<Encoded>)>,
+    total: u64,
+    /// The lanes that have said what they are.
+    stated: BTreeSet<u32>,
+}
+
+/// A message that is shown field by field only if its event is ever looked at.
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    viewer: fn(&[u8]) -> View,
+}
+
+/// The session of a world, as a value of the world.
+#[derive(Default)]
+struct Slot(OnceLock<Session>);
+
+/// The session of the caller's world, if it keeps events.
+pub(crate) fn current_recording() -> Option<Session> {
+    if RECORDING.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    current().filter(|session| session.inner.keep != Keep::Nothing)
+}
+
+fn current() -> Option<Session> {
+    world::local::<Slot>()?.0.get().cloned()
+}
+
+/// Takes a verdict down, if the caller's world has a session and no earlier verdict.
+#[track_caller]
+pub(crate) fn deliver(mut verdict: Verdict) {
+    let Some(session) = current() else { return };
+    verdict.us = now_us();
+    verdict.task = thread::name().map(|name| match Node::current() {
+        Some(node) => format!("task `{name}` of {}", node.name()),
+        None => format!("task `{name}`"),
+    });
+    verdict.location = Some(std::panic::Location::caller().to_string());
+    let first = session.inner.verdict.with(|slot| {
+        let first = slot.is_none();
+        slot.get_or_insert_with(|| verdict.clone());
+        first
+    });
+    if first && session.inner.keep != Keep::Nothing {
+        session.add(verdict.servers.first().copied(), What::Violation { verdict }, None);
+    }
+}
+
+impl Session {
+    /// A session for a run whose servers and others have these names, by lane.
+    pub fn new(keep: Keep, lanes: Vec<String>) -> Session {
+        if keep != Keep::Nothing {
+            RECORDING.fetch_add(1, Ordering::Relaxed);
+        }
+        Session {
+            inner: Arc::new(Inner {
+                keep,
+                lanes,
+                kept: Leaf::default(),
+                verdict: Leaf::default(),
+                next_span: AtomicU64::new(1),
+            }),
+        }
+    }
+
+    /// Makes this the session of the caller's world. Does nothing outside a world.
+    ///
+    /// # Panics
+    /// If the world has one already.
+    pub fn enter(&self) {
+        if let Some(slot) = world::local::<Slot>() {
+            let fresh = slot.0.set(self.clone()).is_ok();
+            assert!(fresh, "a world is recorded into one session");
+        }
+    }
+
+    /// Why the run failed, if a verdict was given.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.inner.verdict.with(|verdict| verdict.clone())
+    }
+
+    /// Takes what was recorded out of the session.
+    pub fn take(&self) -> Recorded {
+        let kept = self.inner.kept.with(std::mem::take);
+        let show = |(event, message): (Event, Option<Encoded>)| match message {
+            Some(message) => with_message(event, &message),
+            None => event,
+        };
+        Recorded { events: kept.events.into_iter().map(show).collect(), total: kept.total }
+    }
+
+    /// Records something together with a message, which goes into the event's `args` or `reply`.
+    ///
+    /// The message is kept encoded and is made into fields when the session is read.
+    pub fn record_message(
+        &self,
+        lane: Option<u32>,
+        what: What,
+        bytes: &[u8],
+        viewer: fn(&[u8]) -> View,
+    ) -> Option<Cause> {
+        if self.inner.keep == Keep::Nothing {
+            return None;
+        }
+        self.add(lane, what, Some(Encoded { bytes: bytes.to_vec(), viewer }))
+    }
+
+    /// Changes an event that was recorded before, if it is still kept: its outcome is known now.
+    pub fn amend(&self, event: Option<Cause>, change: impl FnOnce(&mut What)) {
+        let Some(n) = event.map(Cause::get) else { return };
+        self.inner.kept.with(|kept| {
+            let first = kept.events.front().map_or(0, |(event, _)| event.n);
+            let place = n.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+            if let Some((event, _)) = place.and_then(|place| kept.events.get_mut(place)) {
+                change(&mut event.what);
+            }
+        });
+    }
+
+    /// True if the server of this lane has said what it is.
+    pub fn knows_state_of(&self, lane: u32) -> bool {
+        self.inner.kept.with(|kept| kept.stated.contains(&lane))
+    }
+
+    /// Records something that concerns the server of this lane, or none in particular.
+    pub fn record(&self, lane: Option<u32>, what: What) -> Option<Cause> {
+        if self.keeps_events() { self.add(lane, what, None) } else { None }
+    }
+
+    /// True if it keeps events.
+    pub fn keeps_events(&self) -> bool {
+        self.inner.keep != Keep::Nothing
+    }
+
+    /// The number of the lane that is called like the node.
+    pub(crate) fn lane_of(&self, node: &Node) -> Option<u32> {
+        let place = self.inner.lanes.iter().position(|lane| lane == node.name())?;
+        u32::try_from(place).ok()
+    }
+
+    pub(crate) fn next_span(&self) -> u64 {
+        self.inner.next_span.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(
+        &self,
+        lane: Option<u32>,
+        what: What,
+        message: Option<Encoded>,
+    ) -> Option<Cause> {
+        let us = now_us();
+        let task = thread::name().as_deref().unwrap_or("").to_string();
+        let cause = observe::cause().map(Cause::get);
+        let n = self.inner.kept.with(|kept| {
+            kept.total += 1;
+            if let (Some(lane), What::State(_)) = (lane, &what) {
+                kept.stated.insert(lane);
+            }
+            let event = Event { n: kept.total, us, lane, task, cause, what };
+            kept.events.push_back((event, message));
+            if let Keep::Last(most) = self.inner.keep
+                && kept.events.len() > most
+            {
+                kept.events.pop_front();
+            }
+            kept.total
+        });
+        Cause::new(n)
+    }
+}
+
+fn with_message(mut event: Event, message: &Encoded) -> Event {
+    let view = (message.viewer)(&message.bytes);
+    let value = serde_json::to_value(view).unwrap_or(Value::Null);
+    match &mut event.what {
+        What::Sent { args, .. } => *args = value,
+        What::Replied { reply, .. } => *reply = value,
+        _ => {}
+    }
+    event
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.keep != Keep::Nothing {
+            RECORDING.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("keep", &self.inner.keep).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The files that a traced run leaves behind: its trace, and a page to look at.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use labtrace::{Session, Verdict};
+use run_record::Clock;
+use run_record::setting::Setting;
+use run_record::trace::{Footer, Header, Trace, VERSION};
+
+use crate::watch::node_name;
+
+/// The environment variable that asks for the trace of each run and names the folder for it.
+pub const VARIABLE: &str = "LAB_TRACE";
+
+/// Where traces go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder that the environment names.
+    pub(crate) fn from_environment() -> Option<Folder> {
+        let folder = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty())?;
+        Some(Folder(folder.into()))
+    }
+
+    /// Where the traces of failed runs go by themselves: beside what cargo builds, if it has said
+    /// where that is.
+    pub(crate) fn usual(scratch: Option<&str>) -> Folder {
+        match scratch.and_then(|scratch| Path::new(scratch).parent()) {
+            Some(target) => Folder(target.join("traces")),
+            None => Folder(std::env::temp_dir().join("raft-lab-traces")),
+        }
+    }
+}
+
+/// What was written.
+pub(crate) struct Files {
+    pub(crate) trace: PathBuf,
+    pub(crate) page: PathBuf,
+}
+
+/// Which run it was.
+pub(crate) struct About<'a> {
+    pub(crate) test: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) part: &'a str,
+    pub(crate) package: &'a str,
+    pub(crate) servers: usize,
+    pub(crate) seed: Option<u64>,
+    pub(crate) setting: Setting,
+    pub(crate) replay: String,
+}
+
+/// Writes what a session has recorded, or says why that cannot be done.
+pub(crate) fn write(
+    folder: &Folder,
+    about: &About<'_>,
+    session: &Session,
+    verdict: Option<&Verdict>,
+) -> Result<Files, String> {
+    let recorded = session.take();
+    let header = Header {
+        trace: VERSION,
+        test: about.test.to_string(),
+        title: about.title.to_string(),
+        part: about.part.to_string(),
+        package: about.package.to_string(),
+        clock: if about.seed.is_some() { Clock::Sim } else { Clock::Real },
+        seed: about.seed,
+        setting: (!about.setting.is_whole()).then(|| about.setting.to_string()),
+        replay: about.replay.clone(),
+        lanes: (0..about.servers).map(node_name).collect(),
+        servers: u32::try_from(about.servers).unwrap_or(u32::MAX),
+    };
+    let end_us = verdict.map(|verdict| verdict.us);
+    let last_us = recorded.events.last().map_or(0, |event| event.us);
+    let footer = Footer {
+        end_us: end_us.unwrap_or(last_us),
+        events: recorded.total,
+        verdict: verdict.cloned(),
+    };
+    let trace = Trace { header, events: recorded.events, footer: Some(footer) };
+    let stem = match about.seed {
+        Some(seed) => format!("{}-{seed}", about.test),
+        None => format!("{}-real", about.test),
+    };
+    let files = Files {
+        trace: folder.0.join(format!("{stem}.ndjson")),
+        page: folder.0.join(format!("{stem}.html")),
+    };
+    let cannot =
+        |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
+    fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, error))?;
+    trace.write(&files.trace).map_err(|error| cannot(&files.trace, error))?;
+    let page = trace_view::page::render(&trace);
+    fs::write(&files.page, page).map_err(|error| cannot(&files.page, error))?;
+    Ok(files)
+}

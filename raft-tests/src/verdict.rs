@@ -1,0 +1,80 @@
+//! What is said about a run that has failed: the verdict first, then how to see it again.
+
+use std::fmt::Write as _;
+
+use labrt::{Failure, FailureKind};
+use labtrace::Verdict;
+
+/// The verdict of a failed run: the one that was given, or what the failure itself says.
+pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
+    // A second task may have failed for another reason while the first one was ending.
+    let given = given.filter(|verdict| verdict.words == failure.message);
+    let mut verdict = given.unwrap_or_else(|| Verdict {
+        check: failure.kind.to_string(),
+        words: failure.message.clone(),
+        us: u64::try_from(failure.time.as_micros()).unwrap_or(u64::MAX),
+        hint: hint(failure.kind).map(str::to_string),
+        ..Verdict::default()
+    });
+    verdict.task = verdict.task.or_else(|| failure.task.clone());
+    verdict.location = failure.location.clone().or(verdict.location);
+    verdict.details.extend(failure.details.iter().cloned());
+    if failure.kind == FailureKind::TimeLimit {
+        verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
+    }
+    verdict
+}
+
+fn hint(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::Panic => None,
+        FailureKind::Deadlock => Some(
+            "two paths take the same locks in opposite orders, or one takes a lock that it holds: \
+             agree on one order, or copy and release before you go on",
+        ),
+        FailureKind::Spinning => Some(
+            "a loop polls without letting time pass: wait on a condition variable or a channel, \
+             or sleep 10 ms in each round",
+        ),
+        FailureKind::Stuck => Some(
+            "a task computes for ever, or blocks in something that is not labrt's (a lock of std, \
+             a socket): use labrt's own",
+        ),
+        FailureKind::TimeLimit => {
+            Some("something waits that will not come: see who waits for what")
+        }
+        _ => None,
+    }
+}
+
+/// The verdict in lines; more about the run follows.
+pub(crate) fn text(verdict: &Verdict, kind: FailureKind) -> String {
+    let mut text = String::new();
+    let check = if verdict.check == kind.to_string() { "" } else { verdict.check.as_str() };
+    let colon = if check.is_empty() { "" } else { ": " };
+    let _ = write!(text, "{check}{colon}{}", verdict.words);
+    let _ = write!(text, "\n    {kind} at {}", seconds(verdict.us));
+    if let Some(task) = &verdict.task {
+        let _ = write!(text, " in {task}");
+    }
+    if let Some(location) = &verdict.location {
+        let _ = write!(text, ", {location}");
+    }
+    for fact in &verdict.facts {
+        let _ = write!(text, "\n    - {}", fact.text);
+        if let Some(us) = fact.us {
+            let _ = write!(text, " ({})", seconds(us));
+        }
+    }
+    for line in &verdict.details {
+        let _ = write!(text, "\n    {line}");
+    }
+    if let Some(hint) = &verdict.hint {
+        let _ = write!(text, "\n    usual cause: {hint}");
+    }
+    text
+}
+
+fn seconds(us: u64) -> String {
+    format!("{:.3} s", us as f64 / 1e6)
+}

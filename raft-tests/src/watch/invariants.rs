@@ -1,0 +1,424 @@
+//! What must hold for every Raft, checked at every message.
+//!
+//! The rules are those of the paper's Figures 2 and 3, as far as messages show them. Each speaks of
+//! messages that have left a live server, so that code which is merely slow to send is not accused:
+//! a request that was prepared in an earlier term may well leave later.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use labtrace::{Verdict, verdict};
+use raft_api::Persisted;
+
+use super::message::{AppendEntries, Entry, Reply, Request};
+
+/// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
+/// more, for timers that are late once and on time the next time.
+const MOST_HEARTBEATS: usize = 22;
+const WINDOW_US: u64 = 2_000_000;
+
+/// What is known of a cluster's past from its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    servers: Vec<Server>,
+    /// Who has led each term, and since when.
+    leaders: BTreeMap<u64, (usize, u64)>,
+    /// Whom each server has voted for in each term.
+    votes: BTreeMap<(usize, u64), Vote>,
+    /// The entry of each (index, term).
+    entries: BTreeMap<(u64, u64), Known>,
+    /// The calls whose reply may still come.
+    calls: BTreeMap<u64, Call>,
+    /// What was last sent from one server to another.
+    flows: BTreeMap<(usize, usize), Flow>,
+}
+
+/// One server's latest instance.
+#[derive(Clone, Debug, Default)]
+struct Server {
+    instance: u64,
+    alive: bool,
+    /// The highest term that it has shown in a message, and when.
+    shown: (u64, u64),
+    /// The highest term that its earlier instances had shown, and when.
+    before: (u64, u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Vote {
+    candidate: usize,
+    us: u64,
+    instance: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    entry: Entry,
+    server: usize,
+    us: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    from: usize,
+    to: usize,
+    request: Request,
+    /// The instance that got the request, and the highest term it had shown by then, and when.
+    delivered: Option<(u64, (u64, u64))>,
+}
+
+/// AppendEntries from a leader to a follower that tell nothing new.
+#[derive(Clone, Debug, Default)]
+struct Flow {
+    last: Option<(u64, Option<(u64, u64)>, Option<u64>)>,
+    /// When those were sent that were like the one before.
+    repeats: VecDeque<u64>,
+    /// The last one failed: sending it again is no heartbeat.
+    failed: bool,
+}
+
+/// A request on its way out.
+pub(crate) struct Sent {
+    pub(crate) call: u64,
+    pub(crate) from: usize,
+    pub(crate) instance: u64,
+    pub(crate) to: usize,
+    pub(crate) request: Request,
+}
+
+/// The verdict of a broken rule.
+pub(crate) type Checked = Result<(), Box<Verdict>>;
+
+impl Seen {
+    pub(crate) fn new(servers: usize) -> Seen {
+        Seen { servers: vec![Server::default(); servers], ..Seen::default() }
+    }
+
+    pub(crate) fn started(&mut self, server: usize, instance: u64) {
+        let server = &mut self.servers[server];
+        server.before = server.before.max(server.shown);
+        *server = Server { instance, alive: true, shown: server.before, before: server.before };
+    }
+
+    pub(crate) fn crashed(&mut self, server: usize) {
+        self.servers[server].alive = false;
+    }
+
+    /// The highest term that a server has shown.
+    pub(crate) fn term(&self, server: usize) -> u64 {
+        self.servers[server].shown.0
+    }
+
+    fn is_live(&self, server: usize, instance: u64) -> bool {
+        self.servers.get(server).is_some_and(|s| s.alive && s.instance == instance)
+    }
+
+    fn show(&mut self, server: usize, term: u64, us: u64) {
+        let shown = &mut self.servers[server].shown;
+        if term > shown.0 {
+            *shown = (term, us);
+        }
+    }
+
+    /// A live server has sent a request.
+    pub(crate) fn sent(&mut self, sent: Sent, us: u64) -> Checked {
+        let Sent { call, from, instance, to, request } = sent;
+        if !self.is_live(from, instance) {
+            return Ok(());
+        }
+        let checked = self.check_request(from, to, &request, us);
+        self.calls.insert(call, Call { from, to, request, delivered: None });
+        checked
+    }
+
+    fn check_request(&mut self, from: usize, to: usize, request: &Request, us: u64) -> Checked {
+        let term = match request {
+            Request::RequestVote { term } => *term,
+            Request::AppendEntries(append) => append.term,
+            Request::Other => return Ok(()),
+        };
+        self.check_term_after_restart(from, term)?;
+        self.show(from, term, us);
+        match request {
+            Request::RequestVote { .. } => self.vote(from, term, from, us),
+            Request::AppendEntries(append) => {
+                self.check_leader(from, term, us)?;
+                self.check_entries(from, append, us)?;
+                self.check_heartbeats(from, to, append, us)
+            }
+            Request::Other => Ok(()),
+        }
+    }
+
+    /// `currentTerm` is persistent: no instance is behind an earlier one (Figure 2, State).
+    fn check_term_after_restart(&self, server: usize, term: u64) -> Checked {
+        let (before, then) = self.servers[server].before;
+        if term >= before {
+            return Ok(());
+        }
+        let words =
+            format!("the term of server {server} went back from {before} to {term} in a restart");
+        Err(Box::new(
+            verdict("persistence: term", words)
+                .fact_at(then, server, format!("server {server} sent a message of term {before}"))
+                .fact(server, format!("since its restart it sends one of term {term}"))
+                .hint(
+                    "currentTerm is not saved each time it changes, or not read when the server \
+                     is made; another server's higher term counts too",
+                )
+                .build(),
+        ))
+    }
+
+    /// Election Safety: one leader in a term (Figure 3).
+    fn check_leader(&mut self, server: usize, term: u64, us: u64) -> Checked {
+        let (leader, since) = *self.leaders.entry(term).or_insert((server, us));
+        if leader == server {
+            return Ok(());
+        }
+        let sent = |server| format!("server {server} sent AppendEntries as leader of term {term}");
+        Err(Box::new(
+            verdict(
+                "Election Safety",
+                format!("term {term} has two leaders: {leader} and {server}"),
+            )
+            .fact_at(since, leader, sent(leader))
+            .fact_at(us, server, sent(server))
+            .hint(
+                "a server voted twice in this term (its vote was not saved, or not reset \
+                     with the term only), or a candidate counted votes of another term",
+            )
+            .build(),
+        ))
+    }
+
+    /// A server votes once in a term, across restarts too (Figure 2, RequestVote).
+    fn vote(&mut self, server: usize, term: u64, candidate: usize, us: u64) -> Checked {
+        let instance = self.servers[server].instance;
+        let vote = Vote { candidate, us, instance };
+        let former = *self.votes.entry((server, term)).or_insert(vote);
+        if former.candidate == candidate {
+            return Ok(());
+        }
+        let says = |vote: Vote| {
+            format!("server {server} gave its vote in term {term} to server {}", vote.candidate)
+        };
+        let hint = match former.instance == instance {
+            true => {
+                "votedFor must be set when a vote is given, also to oneself, and be reset only \
+                 together with a new term"
+            }
+            false => {
+                "the server restarted in between and had forgotten its vote: votedFor must be \
+                 saved before the vote is given, and read when the server is made"
+            }
+        };
+        let mut broken = verdict(
+            "one vote a term",
+            format!(
+                "server {server} voted for {} and for {candidate} in term {term}",
+                former.candidate
+            ),
+        )
+        .fact_at(former.us, server, says(former))
+        .fact_at(us, server, says(vote));
+        if former.instance != instance {
+            broken = broken.detail(format!("server {server} was restarted between the two"));
+        }
+        Err(Box::new(broken.hint(hint).build()))
+    }
+
+    /// Log Matching: one entry for each index and term (Figure 3).
+    fn check_entries(&mut self, server: usize, append: &AppendEntries, us: u64) -> Checked {
+        let Some((prev, _)) = append.prev else { return Ok(()) };
+        for (index, entry) in (prev.saturating_add(1)..).zip(&append.entries) {
+            let key = (index, entry.term);
+            let Some(known) = self.entries.get(&key) else {
+                self.entries.insert(key, Known { entry: entry.clone(), server, us });
+                continue;
+            };
+            if known.entry.hash == entry.hash {
+                continue;
+            }
+            let says = |server, entry: &Entry| {
+                let (term, command) = (entry.term, entry.command());
+                format!(
+                    "server {server} sent {command} as the entry of term {term} at index {index}"
+                )
+            };
+            let words = format!(
+                "two different entries of term {} at index {index}: {} and {}",
+                entry.term,
+                known.entry.command(),
+                entry.command()
+            );
+            return Err(Box::new(
+                verdict("Log Matching", words)
+                    .index(index)
+                    .fact_at(known.us, known.server, says(known.server, &known.entry))
+                    .fact_at(us, server, says(server, entry))
+                    .hint(
+                        "a leader changed its own log, two leaders appended in one term, an \
+                         entry's term or place is not where prevLogIndex says, or a log was not \
+                         saved before it was told of",
+                    )
+                    .build(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// At most ten heartbeats a second (the lab's handout). One that carries something new, or is
+    /// sent again because the last one failed, does not count.
+    fn check_heartbeats(
+        &mut self,
+        from: usize,
+        to: usize,
+        append: &AppendEntries,
+        us: u64,
+    ) -> Checked {
+        let flow = self.flows.entry((from, to)).or_default();
+        let this = (append.term, append.prev, append.commit);
+        let again = flow.last.replace(this) == Some(this) && append.entries.is_empty();
+        if !again || std::mem::take(&mut flow.failed) {
+            return Ok(());
+        }
+        flow.repeats.push_back(us);
+        while flow.repeats.front().is_some_and(|first| us - first >= WINDOW_US) {
+            flow.repeats.pop_front();
+        }
+        let count = flow.repeats.len();
+        if count <= MOST_HEARTBEATS {
+            return Ok(());
+        }
+        let first = flow.repeats.front().copied().unwrap_or(us);
+        let seconds = (us - first) as f64 / 1e6;
+        let words = format!(
+            "server {from} sent {count} heartbeats to server {to} within {seconds:.2} s; at most \
+             ten a second are allowed"
+        );
+        Err(Box::new(
+            verdict("heartbeats", words)
+                .fact_at(first, from, format!("the first of {count} heartbeats to server {to}"))
+                .fact_at(us, from, "the last of them")
+                .hint(
+                    "the interval is too short, two tasks send heartbeats in one term, or each \
+                     reply leads to the next one",
+                )
+                .build(),
+        ))
+    }
+
+    /// A request reaches its server.
+    pub(crate) fn delivered(&mut self, call: u64) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            let server = &self.servers[call.to];
+            call.delivered = server.alive.then_some((server.instance, server.shown));
+        }
+    }
+
+    /// A server has answered. `persisted` reads what it has saved, if it says so.
+    pub(crate) fn replied(
+        &mut self,
+        call: u64,
+        reply: Reply,
+        us: u64,
+        persisted: impl FnOnce() -> Option<Persisted>,
+    ) -> Checked {
+        let Some(Call { from, to, request, delivered }) = self.calls.get(&call).cloned() else {
+            return Ok(());
+        };
+        let Some((instance, shown)) = delivered else { return Ok(()) };
+        if !self.is_live(to, instance) {
+            return Ok(());
+        }
+        if let Some(term) = reply.term {
+            check_term_of_reply(to, shown, term)?;
+            self.show(to, term, us);
+        }
+        if let (Request::RequestVote { term }, Some(true)) = (&request, reply.yes) {
+            self.vote(to, *term, from, us)?;
+        }
+        match persisted() {
+            Some(saved) => check_saved(from, to, &request, reply, &saved),
+            None => Ok(()),
+        }
+    }
+
+    /// A call is over.
+    pub(crate) fn over(&mut self, call: u64, failed: bool) {
+        let Some(Call { from, to, .. }) = self.calls.remove(&call) else { return };
+        if let Some(flow) = self.flows.get_mut(&(from, to)) {
+            flow.failed = failed;
+        }
+    }
+}
+
+/// `currentTerm` never decreases: an answer to a request that came after the server had shown a term
+/// is of that term or a later one.
+fn check_term_of_reply(server: usize, shown: (u64, u64), term: u64) -> Checked {
+    let (before, then) = shown;
+    if term >= before {
+        return Ok(());
+    }
+    Err(Box::new(
+        verdict("term", format!("the term of server {server} went back from {before} to {term}"))
+            .fact_at(then, server, format!("server {server} sent a message of term {before}"))
+            .fact(server, format!("it answers a later request with term {term}"))
+            .hint(
+                "currentTerm is set from a message without looking whether that is higher, or \
+                 was not saved before a restart",
+            )
+            .build(),
+    ))
+}
+
+/// What a server has promised in a reply must be saved by then (Figure 2: "updated on stable storage
+/// before responding to RPCs").
+fn check_saved(
+    from: usize,
+    server: usize,
+    request: &Request,
+    reply: Reply,
+    saved: &Persisted,
+) -> Checked {
+    let behind = |promise: String, has: String| {
+        let words = format!("server {server} {promise}, but {has} is saved");
+        Err(Box::new(
+            verdict("saved before answered", words)
+                .fact(server, format!("server {server} {promise}"))
+                .fact(server, format!("its persister holds {has}"))
+                .hint("save term, vote and log before the handler returns, on every path")
+                .build(),
+        ))
+    };
+    if let Some(term) = reply.term.filter(|term| *term > saved.term) {
+        return behind(format!("answered with term {term}"), format!("term {}", saved.term));
+    }
+    match (request, reply.yes) {
+        (Request::RequestVote { term }, Some(true)) if saved.term == *term => {
+            match saved.voted_for {
+                Some(vote) if vote == from => Ok(()),
+                Some(vote) => {
+                    behind(format!("voted for {from} in term {term}"), format!("a vote for {vote}"))
+                }
+                None => behind(format!("voted for {from} in term {term}"), "no vote".to_string()),
+            }
+        }
+        // In a later term the entries may have been replaced since.
+        (Request::AppendEntries(append), Some(true)) if saved.term == append.term => {
+            let Some((prev, _)) = append.prev else { return Ok(()) };
+            for (index, entry) in (prev.saturating_add(1)..).zip(&append.entries) {
+                let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
+                let has = saved.log_terms.get(place);
+                if has != Some(&entry.term) {
+                    let has = has
+                        .map_or("no entry there".to_string(), |term| format!("one of term {term}"));
+                    let promise = format!("accepted entry {index} of term {}", entry.term);
+                    return behind(promise, has);
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
