@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use labgob::View;
+use labgob::{Peek, Shape, View};
 use labrt::observe::{self, Cause};
 
 use crate::name::Name;
@@ -124,15 +124,21 @@ impl<'a> Message<'a> {
         self.ty.name
     }
 
-    /// What it holds, field by field.
-    pub fn view(&self) -> View {
-        (self.ty.view)(self.bytes)
+    /// Its type's shape, for those who keep the encoding and look at it later.
+    pub fn shape(&self) -> &'static Shape {
+        self.ty.shape
     }
 
-    /// The function that makes the view of a message of this type from its encoding, for those who
-    /// keep bytes and may have to look at them later.
-    pub fn viewer(&self) -> fn(&[u8]) -> View {
-        self.ty.view
+    /// Looks into it where it lies.
+    pub fn peek(&self) -> Option<Peek<'a>> {
+        let (header, value) = self.bytes.split_first_chunk()?;
+        let is_whole = u32::from_le_bytes(*header) == self.ty.fingerprint;
+        is_whole.then(|| Peek::part(self.ty.shape, value))
+    }
+
+    /// What it holds, field by field.
+    pub fn view(&self) -> View {
+        self.peek().and_then(|peek| peek.view()).unwrap_or(View::Nothing)
     }
 }
 

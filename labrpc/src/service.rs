@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use labgob::{Gob, View};
+use labgob::{Gob, Shape};
 use labrt::Node;
 use labrt::thread::Pool;
 
@@ -142,11 +142,10 @@ pub(crate) struct MethodType {
 
 #[derive(Clone, Copy)]
 pub(crate) struct GobType {
-    fingerprint: u32,
+    pub(crate) fingerprint: u32,
     pub(crate) name: &'static str,
     describe: fn() -> String,
-    /// What an encoded value holds.
-    pub(crate) view: fn(&[u8]) -> View,
+    pub(crate) shape: &'static Shape,
 }
 
 impl MethodType {
@@ -169,7 +168,7 @@ impl GobType {
             fingerprint: T::FINGERPRINT,
             name: std::any::type_name::<T>(),
             describe: || T::describe().to_string(),
-            view: |bytes| View::of_encoded::<T>(bytes).unwrap_or(View::Nothing),
+            shape: T::SHAPE,
         }
     }
 }

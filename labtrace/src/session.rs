@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use labgob::View;
+use labgob::{Peek, Shape};
 use labrt::observe::{self, Cause};
 use labrt::sync::{Leaf, OnceLock};
 use labrt::{Node, thread, world};
@@ -65,7 +65,7 @@ struct Kept {
 /// A message that is shown field by field only if its event is ever looked at.
 pub(crate) struct Encoded {
     bytes: Vec<u8>,
-    viewer: fn(&[u8]) -> View,
+    shape: &'static Shape,
 }
 
 /// The session of a world, as a value of the world.
@@ -155,12 +155,12 @@ impl Session {
         lane: Option<u32>,
         what: What,
         bytes: &[u8],
-        viewer: fn(&[u8]) -> View,
+        shape: &'static Shape,
     ) -> Option<Cause> {
         if self.inner.keep == Keep::Nothing {
             return None;
         }
-        self.add(lane, what, Some(Encoded { bytes: bytes.to_vec(), viewer }))
+        self.add(lane, what, Some(Encoded { bytes: bytes.to_vec(), shape }))
     }
 
     /// Changes an event that was recorded before, if it is still kept: its outcome is known now.
@@ -228,7 +228,7 @@ impl Session {
 }
 
 fn with_message(mut event: Event, message: &Encoded) -> Event {
-    let view = (message.viewer)(&message.bytes);
+    let view = Peek::into_shape(message.shape, &message.bytes).and_then(|peek| peek.view());
     let value = serde_json::to_value(view).unwrap_or(Value::Null);
     match &mut event.what {
         What::Sent { args, .. } => *args = value,

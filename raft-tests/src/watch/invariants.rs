@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use labgob::{Peek, Shape};
 use labtrace::{Verdict, verdict};
 use raft_api::Persisted;
 
-use super::message::{AppendEntries, Entry, Reply, Request};
+use super::message::{AppendEntries, Reply, Request, command, term};
 
 /// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
 /// more, for timers that are late once and on time the next time.
@@ -24,8 +25,8 @@ pub(crate) struct Seen {
     leaders: BTreeMap<u64, (usize, u64)>,
     /// Whom each server has voted for in each term.
     votes: BTreeMap<(usize, u64), Vote>,
-    /// The entry of each (index, term).
-    entries: BTreeMap<(u64, u64), Known>,
+    /// By index: the entries that were sent, one of each term.
+    entries: Vec<Vec<Known>>,
     /// The calls whose reply may still come.
     calls: BTreeMap<u64, Call>,
     /// What was last sent from one server to another.
@@ -52,37 +53,62 @@ struct Vote {
 
 #[derive(Clone, Debug)]
 struct Known {
-    entry: Entry,
+    term: u64,
+    /// Its encoding.
+    bytes: Box<[u8]>,
+    shape: &'static Shape,
     server: usize,
     us: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Call {
     from: usize,
     to: usize,
-    request: Request,
+    asked: Asked,
     /// The instance that got the request, and the highest term it had shown by then, and when.
     delivered: Option<(u64, (u64, u64))>,
+}
+
+/// What a call asks its server for, as far as its reply promises it.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Vote {
+        term: u64,
+    },
+    Append {
+        term: u64,
+        /// The index and the term of the last entry, if there are any.
+        last: Option<(u64, u64)>,
+    },
+    Other,
 }
 
 /// AppendEntries from a leader to a follower that tell nothing new.
 #[derive(Clone, Debug, Default)]
 struct Flow {
-    last: Option<(u64, Option<(u64, u64)>, Option<u64>)>,
+    last: Option<News>,
     /// When those were sent that were like the one before.
     repeats: VecDeque<u64>,
     /// The last one failed: sending it again is no heartbeat.
     failed: bool,
 }
 
+/// What an AppendEntries without entries can have to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct News {
+    term: u64,
+    prev: Option<(u64, u64)>,
+    commit: Option<u64>,
+}
+
 /// A request on its way out.
-pub(crate) struct Sent {
+pub(crate) struct Sent<'a> {
     pub(crate) call: u64,
     pub(crate) from: usize,
     pub(crate) instance: u64,
     pub(crate) to: usize,
-    pub(crate) request: Request,
+    pub(crate) request: Request<'a>,
 }
 
 /// The verdict of a broken rule.
@@ -120,32 +146,42 @@ impl Seen {
     }
 
     /// A live server has sent a request.
-    pub(crate) fn sent(&mut self, sent: Sent, us: u64) -> Checked {
+    pub(crate) fn sent(&mut self, sent: Sent<'_>, us: u64) -> Checked {
         let Sent { call, from, instance, to, request } = sent;
         if !self.is_live(from, instance) {
             return Ok(());
         }
-        let checked = self.check_request(from, to, &request, us);
-        self.calls.insert(call, Call { from, to, request, delivered: None });
-        checked
+        let asked = self.check_request(from, to, &request, us)?;
+        self.calls.insert(call, Call { from, to, asked, delivered: None });
+        Ok(())
     }
 
-    fn check_request(&mut self, from: usize, to: usize, request: &Request, us: u64) -> Checked {
+    fn check_request(
+        &mut self,
+        from: usize,
+        to: usize,
+        request: &Request<'_>,
+        us: u64,
+    ) -> Result<Asked, Box<Verdict>> {
         let term = match request {
-            Request::RequestVote { term } => *term,
-            Request::AppendEntries(append) => append.term,
-            Request::Other => return Ok(()),
+            Request::Vote { term } => *term,
+            Request::Append(append) => append.term,
+            Request::Other => return Ok(Asked::Other),
         };
         self.check_term_after_restart(from, term)?;
         self.show(from, term, us);
         match request {
-            Request::RequestVote { .. } => self.vote(from, term, from, us),
-            Request::AppendEntries(append) => {
-                self.check_leader(from, term, us)?;
-                self.check_entries(from, append, us)?;
-                self.check_heartbeats(from, to, append, us)
+            Request::Vote { .. } => {
+                self.vote(from, term, from, us)?;
+                Ok(Asked::Vote { term })
             }
-            Request::Other => Ok(()),
+            Request::Append(append) => {
+                self.check_leader(from, term, us)?;
+                let last = self.check_entries(from, append, us)?;
+                self.check_heartbeats(from, to, append, us)?;
+                Ok(Asked::Append { term, last })
+            }
+            Request::Other => Ok(Asked::Other),
         }
     }
 
@@ -227,44 +263,41 @@ impl Seen {
         Err(Box::new(broken.hint(hint).build()))
     }
 
-    /// Log Matching: one entry for each index and term (Figure 3).
-    fn check_entries(&mut self, server: usize, append: &AppendEntries, us: u64) -> Checked {
-        let Some((prev, _)) = append.prev else { return Ok(()) };
-        for (index, entry) in (prev.saturating_add(1)..).zip(&append.entries) {
-            let key = (index, entry.term);
-            let Some(known) = self.entries.get(&key) else {
-                self.entries.insert(key, Known { entry: entry.clone(), server, us });
-                continue;
-            };
-            if known.entry.hash == entry.hash {
-                continue;
+    /// Log Matching: one entry for each index and term (Figure 3). Returns index and term of the
+    /// last entry.
+    fn check_entries(
+        &mut self,
+        server: usize,
+        append: &AppendEntries<'_>,
+        us: u64,
+    ) -> Result<Option<(u64, u64)>, Box<Verdict>> {
+        let mut last = None;
+        for (index, entry) in append.numbered() {
+            let Ok(place) = usize::try_from(index - 1) else { break };
+            if place > self.entries.len() {
+                // Nobody has sent the one before: an index out of this world, which others judge.
+                break;
             }
-            let says = |server, entry: &Entry| {
-                let (term, command) = (entry.term, entry.command());
-                format!(
-                    "server {server} sent {command} as the entry of term {term} at index {index}"
-                )
+            if place == self.entries.len() {
+                self.entries.push(Vec::new());
+            }
+            let of_index = &mut self.entries[place];
+            // Most entries have been seen before: they are sent to each follower, and again.
+            let term = match of_index.iter().find(|known| *known.bytes == *entry.bytes()) {
+                Some(known) => known.term,
+                None => {
+                    let Some(term) = term(entry) else { break };
+                    if let Some(known) = of_index.iter().find(|known| known.term == term) {
+                        return Err(Box::new(two_entries(index, known, server, entry, us)));
+                    }
+                    let (bytes, shape) = (entry.bytes().into(), entry.shape());
+                    of_index.push(Known { term, bytes, shape, server, us });
+                    term
+                }
             };
-            let words = format!(
-                "two different entries of term {} at index {index}: {} and {}",
-                entry.term,
-                known.entry.command(),
-                entry.command()
-            );
-            return Err(Box::new(
-                verdict("Log Matching", words)
-                    .index(index)
-                    .fact_at(known.us, known.server, says(known.server, &known.entry))
-                    .fact_at(us, server, says(server, entry))
-                    .hint(
-                        "a leader changed its own log, two leaders appended in one term, an \
-                         entry's term or place is not where prevLogIndex says, or a log was not \
-                         saved before it was told of",
-                    )
-                    .build(),
-            ));
+            last = Some((index, term));
         }
-        Ok(())
+        Ok(last)
     }
 
     /// At most ten heartbeats a second (the lab's handout). One that carries something new, or is
@@ -273,12 +306,13 @@ impl Seen {
         &mut self,
         from: usize,
         to: usize,
-        append: &AppendEntries,
+        append: &AppendEntries<'_>,
         us: u64,
     ) -> Checked {
         let flow = self.flows.entry((from, to)).or_default();
-        let this = (append.term, append.prev, append.commit);
-        let again = flow.last.replace(this) == Some(this) && append.entries.is_empty();
+        let AppendEntries { term, prev, commit, .. } = *append;
+        let this = News { term, prev, commit };
+        let again = flow.last.replace(this) == Some(this) && append.entries().next().is_none();
         if !again || std::mem::take(&mut flow.failed) {
             return Ok(());
         }
@@ -324,7 +358,7 @@ impl Seen {
         us: u64,
         persisted: impl FnOnce() -> Option<Persisted>,
     ) -> Checked {
-        let Some(Call { from, to, request, delivered }) = self.calls.get(&call).cloned() else {
+        let Some(&Call { from, to, asked, delivered }) = self.calls.get(&call) else {
             return Ok(());
         };
         let Some((instance, shown)) = delivered else { return Ok(()) };
@@ -335,11 +369,11 @@ impl Seen {
             check_term_of_reply(to, shown, term)?;
             self.show(to, term, us);
         }
-        if let (Request::RequestVote { term }, Some(true)) = (&request, reply.yes) {
-            self.vote(to, *term, from, us)?;
+        if let (Asked::Vote { term }, Some(true)) = (asked, reply.yes) {
+            self.vote(to, term, from, us)?;
         }
         match persisted() {
-            Some(saved) => check_saved(from, to, &request, reply, &saved),
+            Some(saved) => check_saved(from, to, asked, reply, &saved),
             None => Ok(()),
         }
     }
@@ -351,6 +385,26 @@ impl Seen {
             flow.failed = failed;
         }
     }
+}
+
+fn two_entries(index: u64, known: &Known, server: usize, content: Peek<'_>, us: u64) -> Verdict {
+    let Known { term, server: first, us: then, .. } = *known;
+    let (one, other) = (command(Peek::part(known.shape, &known.bytes)), command(content));
+    let sent = |server, command: &str| {
+        format!("server {server} sent {command} as the entry of term {term} at index {index}")
+    };
+    verdict(
+        "Log Matching",
+        format!("two different entries of term {term} at index {index}: {one} and {other}"),
+    )
+    .index(index)
+    .fact_at(then, first, sent(first, &one))
+    .fact_at(us, server, sent(server, &other))
+    .hint(
+        "a leader changed its own log, two leaders appended in one term, an entry's term or place \
+         is not where prevLogIndex says, or a log was not saved before it was told of",
+    )
+    .build()
 }
 
 /// `currentTerm` never decreases: an answer to a request that came after the server had shown a term
@@ -377,7 +431,7 @@ fn check_term_of_reply(server: usize, shown: (u64, u64), term: u64) -> Checked {
 fn check_saved(
     from: usize,
     server: usize,
-    request: &Request,
+    asked: Asked,
     reply: Reply,
     saved: &Persisted,
 ) -> Checked {
@@ -394,30 +448,24 @@ fn check_saved(
     if let Some(term) = reply.term.filter(|term| *term > saved.term) {
         return behind(format!("answered with term {term}"), format!("term {}", saved.term));
     }
-    match (request, reply.yes) {
-        (Request::RequestVote { term }, Some(true)) if saved.term == *term => {
-            match saved.voted_for {
-                Some(vote) if vote == from => Ok(()),
-                Some(vote) => {
-                    behind(format!("voted for {from} in term {term}"), format!("a vote for {vote}"))
-                }
-                None => behind(format!("voted for {from} in term {term}"), "no vote".to_string()),
-            }
-        }
+    match (asked, reply.yes) {
+        (Asked::Vote { term }, Some(true)) if saved.term == term => match saved.voted_for {
+            Some(vote) if vote == from => Ok(()),
+            vote => behind(
+                format!("voted for {from} in term {term}"),
+                vote.map_or("no vote".to_string(), |vote| format!("a vote for {vote}")),
+            ),
+        },
         // In a later term the entries may have been replaced since.
-        (Request::AppendEntries(append), Some(true)) if saved.term == append.term => {
-            let Some((prev, _)) = append.prev else { return Ok(()) };
-            for (index, entry) in (prev.saturating_add(1)..).zip(&append.entries) {
-                let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
-                let has = saved.log_terms.get(place);
-                if has != Some(&entry.term) {
-                    let has = has
-                        .map_or("no entry there".to_string(), |term| format!("one of term {term}"));
-                    let promise = format!("accepted entry {index} of term {}", entry.term);
-                    return behind(promise, has);
-                }
+        (Asked::Append { term, last: Some((index, last)) }, Some(true)) if saved.term == term => {
+            let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
+            match saved.log_terms.get(place) {
+                Some(term) if *term == last => Ok(()),
+                term => behind(
+                    format!("accepted entry {index} of term {last}"),
+                    term.map_or("none there".to_string(), |term| format!("one of term {term}")),
+                ),
             }
-            Ok(())
         }
         _ => Ok(()),
     }

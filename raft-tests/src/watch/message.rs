@@ -1,36 +1,26 @@
 //! What a message of a Raft says, whoever wrote it: fields are known by their names in Figure 2.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use labgob::View;
+use labgob::Peek;
 
 /// What a request says, as far as it is known.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Request {
-    RequestVote {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request<'a> {
+    Vote {
         term: u64,
     },
-    AppendEntries(AppendEntries),
+    Append(AppendEntries<'a>),
     /// It has another name, or lacks what Figure 2 gives it.
     Other,
 }
 
 /// What an AppendEntries says.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AppendEntries {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AppendEntries<'a> {
     pub(crate) term: u64,
     /// The index and the term before the entries, if it has them.
     pub(crate) prev: Option<(u64, u64)>,
-    pub(crate) entries: Vec<Entry>,
     pub(crate) commit: Option<u64>,
-}
-
-/// An entry of the log, as it travels.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) term: u64,
-    pub(crate) hash: u64,
-    pub(crate) content: View,
+    entries: Option<Peek<'a>>,
 }
 
 /// What a reply says, as far as it is known.
@@ -41,99 +31,97 @@ pub(crate) struct Reply {
     pub(crate) yes: Option<bool>,
 }
 
-impl Request {
-    pub(crate) fn read(method: &str, args: View) -> Request {
+impl<'a> Request<'a> {
+    pub(crate) fn read(method: &str, args: Peek<'a>) -> Request<'a> {
         let name = method.rsplit('.').next().unwrap_or(method);
-        let Some(term) = field(&args, &["term"]).and_then(View::number) else {
-            return Request::Other;
-        };
         if is(name, "requestvote") {
-            // An extension that asks first: it promises nothing.
-            let asks_only = field(&args, &["prevote"]).and_then(View::bool) == Some(true);
-            return if asks_only { Request::Other } else { Request::RequestVote { term } };
+            Request::read_vote(args)
+        } else if is(name, "appendentries") {
+            Request::read_append(args)
+        } else {
+            Request::Other
         }
-        if !is(name, "appendentries") {
-            return Request::Other;
+    }
+
+    fn read_vote(args: Peek<'a>) -> Request<'a> {
+        let mut term = None;
+        for (name, field) in args.fields() {
+            if is(name, "term") {
+                term = field.number();
+            } else if is(name, "prevote") && field.bool() == Some(true) {
+                // An extension that asks first: it promises nothing.
+                return Request::Other;
+            }
         }
-        let number = |names: &[&str]| field(&args, names).and_then(View::number);
-        let (prev_index, prev_term) = (number(&["prevlogindex"]), number(&["prevlogterm"]));
-        let commit = number(&["leadercommit"]);
-        let entries = field(&args, &["entries", "logentries", "log"]).and_then(View::list);
-        let entries = entries.unwrap_or_default().iter().map(Entry::read).collect::<Option<_>>();
-        Request::AppendEntries(AppendEntries {
-            term,
-            prev: prev_index.zip(prev_term),
-            entries: entries.unwrap_or_default(),
-            commit,
-        })
+        term.map_or(Request::Other, |term| Request::Vote { term })
+    }
+
+    fn read_append(args: Peek<'a>) -> Request<'a> {
+        let (mut term, mut index, mut prev_term, mut commit, mut entries) =
+            (None, None, None, None, None);
+        for (name, field) in args.fields() {
+            if is(name, "term") {
+                term = field.number();
+            } else if is(name, "prevlogindex") {
+                index = field.number();
+            } else if is(name, "prevlogterm") {
+                prev_term = field.number();
+            } else if is(name, "leadercommit") {
+                commit = field.number();
+            } else if is(name, "entries") || is(name, "logentries") {
+                entries = Some(field);
+            }
+        }
+        let Some(term) = term else { return Request::Other };
+        Request::Append(AppendEntries { term, prev: index.zip(prev_term), commit, entries })
     }
 }
 
-impl Entry {
-    fn read(view: &View) -> Option<Entry> {
-        let term = field(view, &["term"])?.number()?;
-        let mut hasher = DefaultHasher::new();
-        hash(view, &mut hasher);
-        Some(Entry { term, hash: hasher.finish(), content: view.clone() })
+impl<'a> AppendEntries<'a> {
+    /// The entries.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Peek<'a>> + use<'a> {
+        self.entries.and_then(|entries| entries.items()).into_iter().flatten()
     }
 
-    /// Its command, for people.
-    pub(crate) fn command(&self) -> String {
-        let command = field(&self.content, &["command", "cmd", "data"]);
-        match command.unwrap_or(&self.content) {
-            View::Bytes(bytes) => labtrace::show(bytes),
-            other => labtrace::show(other.to_string().as_bytes()),
-        }
+    /// The entries with their indexes; none if the message does not say where they belong.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, Peek<'a>)> + use<'a> {
+        let entries = self.prev.map(|(prev, _)| (prev.saturating_add(1)..).zip(self.entries()));
+        entries.into_iter().flatten()
     }
+}
+
+/// The term of an entry.
+pub(crate) fn term(entry: Peek<'_>) -> Option<u64> {
+    entry.fields().find(|(name, _)| is(name, "term"))?.1.number()
+}
+
+/// The command of an entry, for people.
+pub(crate) fn command(entry: Peek<'_>) -> String {
+    let is_command = |name| is(name, "command") || is(name, "cmd") || is(name, "data");
+    let command = entry.fields().find(|(name, _)| is_command(name)).map(|(_, command)| command);
+    let view = command.unwrap_or(entry).view();
+    view.map_or_else(String::new, |view| labtrace::show(view.to_string().as_bytes()))
 }
 
 impl Reply {
-    pub(crate) fn read(reply: &View) -> Reply {
-        Reply {
-            // A reply that leaves its term at nothing says nothing about it.
-            term: field(reply, &["term"]).and_then(View::number).filter(|term| *term > 0),
-            yes: field(reply, &["votegranted", "success"]).and_then(View::bool),
+    pub(crate) fn read(reply: Peek<'_>) -> Reply {
+        let mut read = Reply::default();
+        for (name, field) in reply.fields() {
+            if is(name, "term") {
+                // A reply that leaves its term at nothing says nothing about it.
+                read.term = field.number().filter(|term| *term > 0);
+            } else if is(name, "votegranted") || is(name, "success") {
+                read.yes = field.bool();
+            }
         }
+        read
     }
-}
-
-/// The field that goes by one of these names, given in small letters without underscores.
-fn field<'a>(view: &'a View, names: &[&str]) -> Option<&'a View> {
-    let wanted = |field: &str| names.iter().any(|name| is(field, name));
-    view.fields().iter().find(|(field, _)| wanted(field)).map(|(_, view)| view)
 }
 
 /// True if it is the same name but for case and underscores.
 fn is(name: &str, plain: &str) -> bool {
     let letters = name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase());
     letters.eq(plain.bytes())
-}
-
-fn hash(view: &View, hasher: &mut DefaultHasher) {
-    std::mem::discriminant(view).hash(hasher);
-    match view {
-        View::Nothing => {}
-        View::Bool(value) => value.hash(hasher),
-        View::Number(number) => number.hash(hasher),
-        View::Negative(number) => number.hash(hasher),
-        View::Float(number) => number.to_bits().hash(hasher),
-        View::Byte(byte) => byte.hash(hasher),
-        View::Text(text) => text.hash(hasher),
-        View::Bytes(bytes) => bytes.hash(hasher),
-        View::List(items) => items.iter().for_each(|item| hash(item, hasher)),
-        View::Fields(fields) => fields.iter().for_each(|(name, view)| {
-            name.hash(hasher);
-            hash(view, hasher);
-        }),
-        View::Variant(name, content) => {
-            name.hash(hasher);
-            hash(content, hasher);
-        }
-        View::Map(entries) => entries.iter().for_each(|(key, value)| {
-            hash(key, hasher);
-            hash(value, hasher);
-        }),
-    }
 }
 
 #[cfg(test)]
@@ -170,21 +158,24 @@ mod tests {
             Entries: vec![entry(3, "a"), entry(4, "b")],
             LeaderCommit: 6,
         };
-        let Request::AppendEntries(read) = Request::read("Raft.AppendEntries", View::of(&args))
-        else {
+        let bytes = labgob::encode(&args);
+        let peek = Peek::into::<GoStyle>(&bytes).expect("its own encoding");
+        let Request::Append(read) = Request::read("Raft.AppendEntries", peek) else {
             panic!("it is an AppendEntries");
         };
         assert_eq!((read.term, read.prev, read.commit), (4, Some((7, 3)), Some(6)));
-        assert_eq!(read.entries.iter().map(|entry| entry.term).collect::<Vec<_>>(), [3, 4]);
-        assert_eq!(read.entries[1].command(), "b");
-        assert_ne!(read.entries[0].hash, read.entries[1].hash);
+        let entries: Vec<_> = read.numbered().collect();
+        let terms: Vec<_> = entries.iter().map(|(index, entry)| (*index, term(*entry))).collect();
+        assert_eq!(terms, [(8, Some(3)), (9, Some(4))]);
+        assert_eq!(command(entries[1].1), "b");
     }
 
     #[test]
     fn what_is_not_known_is_left_alone() {
-        let args = View::of(&7u64);
-        assert_eq!(Request::read("Raft.AppendEntries", args.clone()), Request::Other);
-        assert_eq!(Request::read("Kv.Get", args.clone()), Request::Other);
-        assert_eq!(Reply::read(&args), Reply::default());
+        let bytes = labgob::encode(&7u64);
+        let args = Peek::into::<u64>(&bytes).expect("its own encoding");
+        assert!(matches!(Request::read("Raft.AppendEntries", args), Request::Other));
+        assert!(matches!(Request::read("Kv.Get", args), Request::Other));
+        assert_eq!(Reply::read(args), Reply::default());
     }
 }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::persister::Persister;
-use labgob::View;
 use labrpc::{CallEvent, CallStep, Leg, Loss, Message, Name, Observer};
 use labrt::Node;
 use labrt::observe::{self, Cause};
@@ -169,16 +168,18 @@ impl Watch {
         if blocking {
             check_locks(from, event.method);
         }
-        let request = Request::read(event.method, args.view());
-        let (role, term) = match &request {
-            Request::RequestVote { term } => (Some(Role::Candidate), *term),
-            Request::AppendEntries(append) => (Some(Role::Leader), append.term),
-            Request::Other => (None, 0),
+        let request = args.peek().map_or(Request::Other, |args| Request::read(event.method, args));
+        let inferred = match &request {
+            Request::Vote { term } => Some((Role::Candidate, *term)),
+            Request::Append(append) => Some((Role::Leader, append.term)),
+            Request::Other => None,
         };
         let us = labtrace::now_us();
         let sent = Sent { call, from, instance, to, request };
         self.check(|state| state.seen.sent(sent, us));
-        self.infer(from, role, term);
+        if let Some((role, term)) = inferred {
+            self.infer(from, Some(role), term);
+        }
         cause
     }
 
@@ -194,7 +195,7 @@ impl Watch {
         if std::thread::panicking() {
             return cause;
         }
-        let reply = Reply::read(&reply.view());
+        let reply = reply.peek().map_or(Reply::default(), Reply::read);
         let us = labtrace::now_us();
         let read = self.inner.read_persisted;
         self.check(|state| {
@@ -216,8 +217,8 @@ impl Watch {
         if !self.session().keeps_events() {
             return None;
         }
-        let viewer: fn(&[u8]) -> View = message.viewer();
-        self.session().record_message(Some(lane(server)), what(), message.bytes(), viewer)
+        let (bytes, shape) = (message.bytes(), message.shape());
+        self.session().record_message(Some(lane(server)), what(), bytes, shape)
     }
 
     /// Fails the run if a rule is broken.

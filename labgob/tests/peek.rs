@@ -1,0 +1,158 @@
+//! Looking into values without their types: `Peek` and `View`.
+
+use std::collections::BTreeMap;
+
+use labgob::{Deserialize, Gob, Peek, Serialize, View};
+
+#[derive(Serialize, Deserialize, Gob)]
+struct Entry {
+    term: u64,
+    command: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(transparent)]
+struct Index(u64);
+
+#[derive(Serialize, Deserialize, Gob)]
+struct Args {
+    kind: Result<u8, String>,
+    prev: Option<Index>,
+    entries: Vec<Entry>,
+    done: bool,
+}
+
+fn args() -> Args {
+    let entry = |term, command: &str| Entry { term, command: command.into() };
+    let entries = vec![entry(1, "a"), entry(300, ""), entry(1, "a")];
+    Args { kind: Err("no".into()), prev: Some(Index(9)), entries, done: true }
+}
+
+fn field<'a>(of: &Peek<'a>, name: &str) -> Option<Peek<'a>> {
+    of.fields().find(|(field, _)| *field == name).map(|(_, peek)| peek)
+}
+
+#[test]
+fn parts_are_found_where_they_lie() {
+    let bytes = labgob::encode(&args());
+    let args = Peek::into::<Args>(&bytes).unwrap();
+    assert_eq!(field(&args, "done").unwrap().bool(), Some(true));
+    let entries: Vec<Peek<'_>> = field(&args, "entries").unwrap().items().unwrap().collect();
+    let terms: Vec<_> = entries.iter().map(|e| field(e, "term").unwrap().number()).collect();
+    assert_eq!(terms, [Some(1), Some(300), Some(1)]);
+    assert_eq!(entries[0].bytes(), entries[2].bytes());
+    assert_ne!(entries[0].bytes(), entries[1].bytes());
+    assert_eq!(field(&args, "nothing").map(|_| ()), None);
+}
+
+#[test]
+fn a_view_shows_it_all() {
+    let bytes = labgob::encode(&args());
+    let view = Peek::into::<Args>(&bytes).unwrap().view().unwrap();
+    let expected = "{kind: Err no, prev: 9, entries: [{term: 1, command: a}, \
+                    {term: 300, command: }, {term: 1, command: a}], done: true}";
+    assert_eq!(view.to_string(), expected);
+}
+
+#[test]
+fn numbers_of_every_width_are_read() {
+    fn number<T: Gob>(value: T) -> Option<u64> {
+        Peek::into::<T>(&labgob::encode(&value))?.number()
+    }
+    assert_eq!(number(200u8), Some(200));
+    assert_eq!(number(60_000u16), Some(60_000));
+    assert_eq!(number(70_000u32), Some(70_000));
+    assert_eq!(number(u64::MAX), Some(u64::MAX));
+    assert_eq!(number(u128::MAX), None);
+    assert_eq!((number(-1i8), number(5i8)), (None, Some(5)));
+    assert_eq!((number(-1i64), number(1_000_000i64)), (None, Some(1_000_000)));
+    assert_eq!(number(7usize), Some(7));
+    assert_eq!(number(true), None);
+}
+
+#[test]
+fn broken_bytes_have_no_parts_and_cost_nothing() {
+    let bytes = labgob::encode(&args());
+    for end in 0..bytes.len() {
+        if let Some(part) = Peek::into::<Args>(&bytes[..end]) {
+            assert!(part.view().is_none());
+            assert!(part.fields().count() < 4);
+        }
+    }
+    for at in 4..bytes.len() {
+        for byte in [0, 1, 250, 251, 252, 253, 255] {
+            let mut broken = bytes.clone();
+            broken[at] = byte;
+            let peek = Peek::into::<Args>(&broken).unwrap();
+            let _ = (peek.view(), peek.fields().count());
+            let _ = field(&peek, "entries").and_then(|e| Some(e.items()?.count()));
+        }
+    }
+    assert!(Peek::into::<Entry>(&bytes).is_none(), "another type");
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+enum Kind {
+    Plain,
+    One(u16),
+    Two(u8, u8),
+    Named { a: i32 },
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+struct All {
+    kinds: Vec<Kind>,
+    text: String,
+    raw: Vec<u8>,
+    numbers: Vec<u64>,
+    nobody: Option<u8>,
+    somebody: Option<u8>,
+    map: BTreeMap<u8, bool>,
+    large: u128,
+    unit: (),
+    pair: (char, f32),
+    array: [i8; 2],
+}
+
+fn all() -> All {
+    All {
+        kinds: vec![Kind::Plain, Kind::One(700), Kind::Two(104, 105), Kind::Named { a: -1 }],
+        text: "x".into(),
+        raw: vec![0, 255],
+        numbers: vec![1, 2],
+        nobody: None,
+        somebody: Some(3),
+        map: BTreeMap::from([(1, true)]),
+        large: u128::MAX,
+        unit: (),
+        pair: ('y', 0.5),
+        array: [-2, 2],
+    }
+}
+
+#[test]
+fn every_kind_of_value_shows() {
+    assert_eq!(
+        View::of(&all()).to_string(),
+        "{kinds: [Plain, One 700, Two [104, 105], Named {a: -1}], text: x, raw: 0x00ff, \
+         numbers: [1, 2], nobody: none, somebody: 3, map: {1: true}, \
+         large: 340282366920938463463374607431768211455, unit: none, pair: [y, 0.5], \
+         array: [-2, 2]}"
+    );
+}
+
+#[test]
+fn fields_are_found_by_name() {
+    let view = View::of(&all());
+    assert_eq!(view.field("somebody").and_then(View::number), Some(3));
+    assert_eq!(view.field("large").and_then(View::number), None);
+    assert_eq!(view.field("other"), None);
+}
+
+#[test]
+fn only_bytes_are_bytes_and_only_text_is_text() {
+    assert_eq!(View::of(&b"hi".to_vec()), View::Bytes(b"hi".to_vec()));
+    assert_eq!(View::of(&vec![104u16, 105]).to_string(), "[104, 105]");
+    assert_eq!(View::of(&Vec::<u8>::new()), View::Bytes(Vec::new()));
+    assert_eq!(View::of(&b"a\nb".to_vec()).to_string(), "0x610a62");
+}
