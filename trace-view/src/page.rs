@@ -1,6 +1,232 @@
-//! A page.
+//! A trace as one HTML page that needs nothing else: no network, no other file.
+//!
+//! The page holds the whole trace as JSON and draws it itself. What a reader needs first, the verdict
+//! and the command that repeats the run, stands in it as plain text, so that it can be read without
+//! scripts too.
 
-/// To come.
-pub fn render(trace: &run_record::trace::Trace) -> String {
-    trace.header.test.clone()
+use std::fmt::Write;
+
+use run_record::Clock;
+use run_record::trace::{Fact, Trace, Verdict, What};
+use serde_json::{Number, Value, to_value};
+
+/// The page, with a name in double braces where each part of it goes.
+const PAGE: &str = include_str!("page/page.html");
+/// How it looks.
+const STYLE: &str = include_str!("page/page.css");
+/// What it does, in the order in which it is read.
+const SCRIPTS: [&str; 11] = [
+    include_str!("page/model.js"),
+    include_str!("page/axis.js"),
+    include_str!("page/words.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/lanes.js"),
+    include_str!("page/arrows.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/panel.js"),
+    include_str!("page/search.js"),
+    include_str!("page/interact.js"),
+    include_str!("page/main.js"),
+];
+/// The greatest whole number up to which JavaScript knows all.
+const MOST_EXACT: u64 = (1 << 53) - 1;
+
+/// The whole page of a trace.
+pub fn render(trace: &Trace) -> String {
+    let header = &trace.header;
+    let outcome = match (verdict(trace), &trace.footer) {
+        (Some(verdict), _) => format!("failed: {}", verdict.check),
+        (None, Some(_)) => "passed".into(),
+        (None, None) => "breaks off".into(),
+    };
+    fill(&[
+        ("name", escape(&format!("{}: {outcome}", header.test))),
+        ("heading", escape(&format!("{} ({})", header.title, header.part))),
+        ("verdict", claim(trace)),
+        ("facts", facts(trace)),
+        ("replay", escape(&header.replay)),
+        ("style", STYLE.into()),
+        ("data", data(trace)),
+        ("script", SCRIPTS.concat()),
+    ])
+}
+
+/// Puts the parts into the page, in one pass: what a part says is never taken for a name.
+fn fill(parts: &[(&str, String)]) -> String {
+    let mut pieces = PAGE.split("{{");
+    let mut out = String::with_capacity(parts.iter().map(|(_, part)| part.len()).sum::<usize>());
+    out += pieces.next().unwrap_or_default();
+    for piece in pieces {
+        let (name, rest) = piece.split_once("}}").expect("each name in the page is closed");
+        let part = parts.iter().find(|(of, _)| *of == name);
+        out += &part.unwrap_or_else(|| panic!("the page has no part `{name}`")).1;
+        out += rest;
+    }
+    out
+}
+
+/// Why the run failed. If the trace breaks off, its last words count.
+fn verdict(trace: &Trace) -> Option<&Verdict> {
+    let violation = || {
+        trace.events.iter().find_map(|event| match &event.what {
+            What::Violation { verdict } => Some(verdict),
+            _ => None,
+        })
+    };
+    trace.verdict().or_else(violation)
+}
+
+/// What came of the run, as the first thing on the page.
+fn claim(trace: &Trace) -> String {
+    let verdict = verdict(trace);
+    let (class, inside) = match (verdict, &trace.footer) {
+        (Some(verdict), _) => (" bad", failure(verdict)),
+        (None, Some(footer)) => {
+            let after = format!("No rule was broken in {}.", seconds(footer.end_us));
+            ("", format!("<h2>Passed</h2>\n<p class=\"words\">{after}</p>\n"))
+        }
+        (None, None) => (
+            " unsure",
+            "<h2>No verdict</h2>\n<p class=\"words\">The trace ends before the run did, and up to \
+             there no rule was broken.</p>\n"
+                .into(),
+        ),
+    };
+    let gaps: String = gaps(trace).map(|gap| format!("<p class=\"warn\">{gap}</p>\n")).collect();
+    format!("<section class=\"claim{class}\" aria-label=\"Verdict\">\n{inside}{gaps}</section>\n")
+}
+
+/// What the trace does not have.
+fn gaps(trace: &Trace) -> impl Iterator<Item = String> {
+    let before = trace.events.first().map_or(0, |first| first.n.saturating_sub(1));
+    let beginning = (before > 0).then(|| {
+        format!(
+            "The trace has lost its beginning: {before} events before the first one. What servers \
+             were before it says so is not known."
+        )
+    });
+    let end = trace.footer.is_none().then(|| {
+        "The trace breaks off: the process was killed, or still runs. What came later is not here."
+            .to_string()
+    });
+    beginning.into_iter().chain(end)
+}
+
+/// A verdict in full.
+fn failure(verdict: &Verdict) -> String {
+    let mut out = format!("<h2>{}</h2>\n", escape(&verdict.check));
+    let _ = writeln!(out, "<p class=\"words\">{}</p>", escape(&verdict.words));
+    let servers: Vec<_> = verdict.servers.iter().map(u32::to_string).collect();
+    let who = match servers.len() {
+        0 => String::new(),
+        1 => format!(", server {}", servers[0]),
+        _ => format!(", servers {}", servers.join(", ")),
+    };
+    let at = verdict.task.iter().map(|task| format!(", noticed in {task}"));
+    let at = at.chain(verdict.location.iter().map(|place| format!(", at {place}")));
+    let when = time(verdict.us, None);
+    let rest = escape(&(who + &at.collect::<String>()));
+    let _ = writeln!(out, "<p class=\"dim\">At {when}{rest}</p>");
+    if !verdict.facts.is_empty() {
+        let facts = verdict.facts.iter().map(fact).collect::<String>();
+        let _ = writeln!(out, "<ol class=\"conflict-facts\">\n{facts}</ol>");
+    }
+    if let Some(hint) = &verdict.hint {
+        let _ = writeln!(out, "<p><strong>Usual cause:</strong> {}</p>", escape(hint));
+    }
+    if !verdict.details.is_empty() {
+        let _ = writeln!(out, "<pre>{}</pre>", escape(&verdict.details.join("\n")));
+    }
+    out
+}
+
+fn fact(fact: &Fact) -> String {
+    let when = fact.us.map(|us| format!("{}: ", time(us, fact.server)));
+    format!("<li>{}{}</li>\n", when.unwrap_or_default(), escape(&fact.text))
+}
+
+/// A time that leads to its place in the diagram once the script runs.
+fn time(us: u64, server: Option<u32>) -> String {
+    let server = server.map(|server| format!(" data-server=\"{server}\"")).unwrap_or_default();
+    format!("<span class=\"time\" data-us=\"{us}\"{server}>{}</span>", seconds(us))
+}
+
+fn seconds(us: u64) -> String {
+    format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
+}
+
+/// Which run it was.
+fn facts(trace: &Trace) -> String {
+    let header = &trace.header;
+    let clock = match header.clock {
+        Clock::Sim => "simulated",
+        Clock::Real => "real",
+    };
+    let whole = trace.footer.as_ref().map(|footer| seconds(footer.end_us));
+    let facts = [
+        ("test", Some(header.test.clone())),
+        ("package", Some(header.package.clone())),
+        ("clock", Some(clock.into())),
+        ("seed", header.seed.map(|seed| seed.to_string())),
+        ("setting", header.setting.clone()),
+        ("servers", Some(header.servers.to_string())),
+        ("lab time", whole),
+        ("events", Some(trace.events.len().to_string())),
+    ];
+    let rows = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    rows.map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escape(&value)))
+        .collect()
+}
+
+/// The trace as JSON within an element.
+fn data(trace: &Trace) -> String {
+    let mut out = format!("{{\"header\":{},\"events\":[", json(to_value(&trace.header)));
+    for (place, event) in trace.events.iter().enumerate() {
+        // A line for each, so that the source of a page can be read.
+        out += if place == 0 { "\n" } else { ",\n" };
+        out += &json(to_value(event));
+    }
+    out += "\n],\"footer\":";
+    out += &json(to_value(&trace.footer));
+    out + "}"
+}
+
+/// JSON that JavaScript reads exactly and that no element ends at.
+fn json(value: serde_json::Result<Value>) -> String {
+    let mut value = value.expect("a trace has text keys only");
+    make_exact(&mut value);
+    let text = value.to_string();
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // In JSON these stand in strings only, so they can be written like this.
+            '<' | '>' | '&' | '\u{7f}' | '\u{2028}' | '\u{2029}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Makes text of whole numbers that JavaScript would round, such as seeds.
+fn make_exact(value: &mut Value) {
+    match value {
+        Value::Number(number) if is_rounded(number) => *value = number.to_string().into(),
+        Value::Array(values) => values.iter_mut().for_each(make_exact),
+        Value::Object(fields) => fields.values_mut().for_each(make_exact),
+        _ => {}
+    }
+}
+
+fn is_rounded(number: &Number) -> bool {
+    let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+    size.is_some_and(|size| size > MOST_EXACT)
+}
+
+/// Text for an element or an attribute.
+fn escape(text: &str) -> String {
+    let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

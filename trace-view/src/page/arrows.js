@@ -1,0 +1,374 @@
+// ---- Messages ----------------------------------------------------------------------------------
+
+/** So many arrows can be told apart and drawn in a few milliseconds. */
+const MOST_ARROWS = 1100;
+const COLUMN = 3;
+
+/** Classes of messages; the first ones say most about a run, so they are drawn one by one longest. */
+const CLASSES = 7;
+
+function classOf(one) {
+  if (one.purpose === VOTE) return 0;
+  if (one.fate !== FINE) return 1;
+  if (one.purpose === APPEND) return one.leg === REQUEST ? 2 : 4;
+  if (one.purpose === OTHER) return 3;
+  return one.leg === REQUEST ? 5 : 6;
+}
+
+function isShown(app, one) {
+  if (app.hidden.has(one.from) || app.hidden.has(one.to)) return false;
+  const { filter } = app;
+  if (one.leg === REPLY && !filter.replies) return false;
+  if ([DROPPED, CUT, GONE].includes(one.fate) && !filter.lost) return false;
+  return [filter.votes, filter.appends, filter.heartbeats, filter.others][one.purpose];
+}
+
+function drawMessages(frame, faded) {
+  const { app, model } = frame;
+  frame.segments = [];
+  frame.density = null;
+  const counts = new Int32Array(CLASSES);
+  eachMessage(model, frame.first, frame.last, (one) => {
+    if (isShown(app, one)) counts[classOf(one)]++;
+  });
+  const single = [];
+  let left = MOST_ARROWS;
+  let dense = false;
+  for (let c = 0; c < CLASSES; c++) {
+    single.push(counts[c] <= left);
+    if (single[c]) left -= counts[c];
+    dense = dense || counts[c] > 0 && !single[c];
+  }
+  if (dense) drawDensity(frame, single, faded);
+  const groups = new Map();
+  eachMessage(model, frame.first, frame.last, (one, m) => {
+    if (!isShown(app, one) || !single[classOf(one)]) return;
+    const segment = segmentOf(frame, one, m);
+    if (segment === null) return;
+    frame.segments.push(segment);
+    const past = faded && isPast(app, one);
+    const key = `${one.purpose} ${one.leg} ${one.fate} ${past}`;
+    if (!groups.has(key)) groups.set(key, { one, past, list: [] });
+    groups.get(key).list.push(segment);
+  });
+  for (const { one, past, list } of groups.values()) {
+    drawGroup(frame, one, list, !faded ? 1 : past ? 0.8 : 0.13);
+  }
+  frame.context.globalAlpha = 1;
+  app.drawn = frame.segments.length;
+  if (frame.segments.length <= 110) drawLabels(frame, faded);
+}
+
+/** Whether a message had arrived, or was lost, in the past of what is looked at. */
+function isPast(app, one) {
+  const { past, model } = app;
+  if ([FINE, LATE, REFUSED].includes(one.fate)) return past[one.to] >= one.end;
+  return past[one.from] >= one.start && model.place[one.start] >= 0;
+}
+
+/** Where a message is drawn: from the edge of one band to that of the other, or as far as it got. */
+function segmentOf(frame, one, m) {
+  const { layout, xe } = frame;
+  const down = layout.y[one.to] > layout.y[one.from] ? 1 : -1;
+  const y1 = layout.y[one.from] + down * (BAND / 2 + 1);
+  const yEnd = layout.y[one.to] - down * (BAND / 2 + 1);
+  const x1 = xe(one.start);
+  let [x2, y2] = [one.end < 0 ? x1 : xe(one.end), yEnd];
+  if (one.from === one.to) y2 = y1 - down * BAND;
+  if (one.fate === DROPPED) {
+    y2 = (y1 + yEnd) / 2;
+    x2 = Math.max(x2, x1 + 5);
+  } else if (one.fate === CUT || one.fate === OPEN || one.fate === GONE && one.start === one.end) {
+    y2 = y1 + down * 13;
+    x2 = x1 + 3;
+  }
+  return { x1, y1, x2, y2, m, one };
+}
+
+const WIDTHS = [1.9, 1.6, 1, 1.3];
+
+function drawGroup(frame, one, list, alpha) {
+  const { context, colors, left, right } = frame;
+  const color = one.fate === LATE ? colors.late : one.fate === REFUSED ? colors.refused
+    : colors.purpose[one.purpose];
+  const light = one.leg === REPLY ? 0.7 : 1;
+  context.globalAlpha = alpha * light;
+  context.strokeStyle = color;
+  context.lineWidth = WIDTHS[one.purpose] * (one.leg === REPLY ? 0.65 : 1);
+  context.setLineDash(one.fate === LATE ? [7, 3] : [DROPPED, GONE, OPEN].includes(one.fate) ? [3, 2] : []);
+  context.beginPath();
+  for (const s of list) {
+    const [from, to] = clip(s, left - 40, right + 40);
+    if (from > to) continue;
+    context.moveTo(s.x1 + (s.x2 - s.x1) * from, s.y1 + (s.y2 - s.y1) * from);
+    context.lineTo(s.x1 + (s.x2 - s.x1) * to, s.y1 + (s.y2 - s.y1) * to);
+  }
+  context.stroke();
+  context.setLineDash([]);
+  context.globalAlpha = alpha;
+  drawEnds(frame, one, list, color);
+}
+
+/** The part of a line between two verticals: far beyond them a canvas is slow and inexact. */
+function clip(s, left, right) {
+  if (Math.abs(s.x2 - s.x1) < 1e-6) return s.x1 < left || s.x1 > right ? [1, 0] : [0, 1];
+  const a = (left - s.x1) / (s.x2 - s.x1), b = (right - s.x1) / (s.x2 - s.x1);
+  return [Math.max(0, Math.min(a, b)), Math.min(1, Math.max(a, b))];
+}
+
+/** The end tells what became of it: head, open head, diamond, cross or bar. */
+function drawEnds(frame, one, list, color) {
+  const { context, colors, left, right } = frame;
+  const small = list.length > 400 ? 4 : 6;
+  for (const s of list) {
+    if (s.x2 < left - 10 || s.x2 > right + 10) continue;
+    const angle = Math.atan2(s.y2 - s.y1, s.x2 - s.x1);
+    if (one.fate === DROPPED || one.fate === GONE) {
+      cross(context, s.x2, s.y2, small * 0.7, colors.lost, 1.8);
+    } else if (one.fate === CUT) {
+      context.strokeStyle = colors.lost;
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(s.x2 - 4, s.y2); context.lineTo(s.x2 + 4, s.y2);
+      context.stroke();
+    } else if (one.fate === REFUSED) {
+      diamond(context, s.x2, s.y2 - Math.sign(s.y2 - s.y1) * 4, small * 0.75, color, colors.back);
+    } else if (one.fate !== OPEN && one.leg === REQUEST) {
+      const back = small * 0.5;
+      triangle(context, s.x2 - Math.cos(angle) * back, s.y2 - Math.sin(angle) * back, angle, small, color);
+    } else if (one.fate !== OPEN) {
+      openHead(context, s.x2, s.y2, angle, small, color);
+    }
+  }
+}
+
+function diamond(context, x, y, size, color, inside) {
+  context.strokeStyle = color;
+  context.fillStyle = inside;
+  context.lineWidth = 1.6;
+  context.beginPath();
+  context.moveTo(x, y - size); context.lineTo(x + size, y);
+  context.lineTo(x, y + size); context.lineTo(x - size, y);
+  context.closePath();
+  context.fill();
+  context.stroke();
+}
+
+function openHead(context, x, y, angle, size, color) {
+  context.strokeStyle = color;
+  context.lineWidth = 1.1;
+  context.beginPath();
+  for (const side of [-0.45, 0.45]) {
+    context.moveTo(x - Math.cos(angle + side) * size, y - Math.sin(angle + side) * size);
+    context.lineTo(x, y);
+  }
+  context.stroke();
+}
+
+/** Labels where they do not cover each other. */
+function drawLabels(frame, faded) {
+  const { app, context, colors, model, left, right } = frame;
+  const taken = [];
+  context.font = "10px system-ui, sans-serif";
+  const sorted = [...frame.segments].sort((a, b) => classOf(a.one) - classOf(b.one));
+  for (const s of sorted) {
+    if (faded && !isPast(app, s.one)) continue;
+    const text = messageLabel(model, s.one);
+    const share = s.one.fate === CUT ? 1 : s.one.fate === DROPPED ? 0.5 : 0.3;
+    const x = s.x1 + (s.x2 - s.x1) * share + 4, y = s.y1 + (s.y2 - s.y1) * share;
+    const width = context.measureText(text).width + 3;
+    if (x < left || x + width > right) continue;
+    if (taken.some((t) => x < t.x + t.width && t.x < x + width && Math.abs(t.y - y) < 11)) continue;
+    taken.push({ x, y, width });
+    const color = s.one.fate === LATE ? colors.late : s.one.fate === REFUSED ? colors.refused
+      : colors.purpose[s.one.purpose];
+    halo(frame, text, x, y, color, "10px");
+  }
+}
+
+// ---- Too many to be drawn one by one -----------------------------------------------------------
+
+/** Bars on each lane: how many messages it sent, by purpose, in each few pixels. */
+function drawDensity(frame, single, faded) {
+  const { app, context, colors, layout, model, left, xe } = frame;
+  const columns = Math.ceil(layout.plot / COLUMN);
+  const counts = new Uint16Array(model.lanes.length * columns * 5);
+  const heights = new Uint16Array(model.lanes.length * columns);
+  let most = 1;
+  eachMessage(model, frame.first, frame.last, (one) => {
+    if (!isShown(app, one) || single[classOf(one)]) return;
+    const column = Math.floor((xe(one.start) - left) / COLUMN);
+    if (column < 0 || column >= columns) return;
+    const cell = one.from * columns + column;
+    const lost = [DROPPED, CUT, GONE].includes(one.fate);
+    counts[cell * 5 + (lost ? 4 : one.purpose)]++;
+    most = Math.max(most, ++heights[cell]);
+  });
+  frame.density = { columns, counts, heights };
+  const room = Math.min(34, layout.pitch / 2 - BAND / 2 - 2);
+  const tints = [...colors.purpose, colors.lost];
+  context.globalAlpha = faded ? 0.3 : 0.75;
+  for (let part = 0; part < 5; part++) {
+    context.fillStyle = tints[part];
+    for (const lane of layout.shown) {
+      const base = layout.y[lane] - BAND / 2 - 1;
+      for (let column = 0; column < columns; column++) {
+        const cell = lane * columns + column;
+        if (counts[cell * 5 + part] === 0) continue;
+        const scale = barHeight(heights[cell], most, room) / heights[cell];
+        let below = 0;
+        for (let p = 0; p < part; p++) below += counts[cell * 5 + p];
+        const height = counts[cell * 5 + part] * scale;
+        context.fillRect(left + column * COLUMN, base - below * scale - height, COLUMN - 0.5, height);
+      }
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** By the root, since a single message beside a burst of hundreds must be seen too. */
+function barHeight(count, most, room) {
+  return Math.max(2, Math.sqrt(count / most) * room);
+}
+
+/** What the bar at a point of the diagram counts, or null. */
+function densityAt(frame, x, y) {
+  const { density, layout, left } = frame;
+  if (!density || x < left) return null;
+  const column = Math.floor((x - left) / COLUMN);
+  for (const lane of layout.shown) {
+    const base = layout.y[lane] - BAND / 2;
+    if (y > base || y < base - 36 || column >= density.columns) continue;
+    const cell = lane * density.columns + column;
+    if (density.heights[cell] === 0) return null;
+    const parts = Array.from(density.counts.subarray(cell * 5, cell * 5 + 5));
+    return { lane, total: density.heights[cell], parts };
+  }
+  return null;
+}
+
+// ---- What is looked at -------------------------------------------------------------------------
+
+function drawFocus(frame, i) {
+  const { app, context, colors, layout, model, xe, left, right } = frame;
+  const m = model.messageOf[i];
+  context.fillStyle = colors.back;
+  context.globalAlpha = 0.6;
+  // All of a lane up to here happened before; behind it nothing can have mattered.
+  for (const lane of layout.shown) {
+    const x = Math.max(left, app.past[lane] < 0 ? left : xe(app.past[lane]) + 1);
+    const half = BAND / 2 + 20;
+    context.fillRect(x, layout.y[lane] - half, right - x, half * 2);
+  }
+  context.globalAlpha = 1;
+  for (const lane of layout.shown) frontierMark(frame, lane);
+  if (m >= 0) drawLink(frame, model.messages[m]);
+  drawChain(frame, chainOf(model, i));
+  if (m >= 0) {
+    const one = model.messages[m];
+    if (layout.y[one.from] >= 0 && layout.y[one.to] >= 0) bold(frame, segmentOf(frame, one, m));
+  }
+  const [x, y] = spotOf(frame, i);
+  if (y < 0) return;
+  ring(context, x, y, 8, colors.text, 2.5);
+  ring(context, x, y, 11, colors.back, 1.5);
+}
+
+function frontierMark(frame, lane) {
+  const { app, context, colors, layout, xe, left, right } = frame;
+  const x = app.past[lane] < 0 ? -1 : xe(app.past[lane]);
+  if (x < left || x > right) return;
+  context.fillStyle = colors.text;
+  context.globalAlpha = 0.5;
+  context.fillRect(x, layout.y[lane] - BAND / 2 - 5, 1.5, BAND + 10);
+  context.globalAlpha = 1;
+}
+
+function ring(context, x, y, radius, color, width) {
+  context.strokeStyle = color;
+  context.lineWidth = width;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 7);
+  context.stroke();
+}
+
+/** The point of an event. */
+function spotOf(frame, i) {
+  const { layout, model, xe } = frame;
+  const lane = model.place[i];
+  if (lane < 0) return [xe(i), AXIS + 7];
+  const y = layout.y[lane];
+  const m = model.messageOf[i];
+  if (m < 0 || y < 0) return [xe(i), y];
+  const s = segmentOf(frame, model.messages[m], m);
+  if (i === s.one.start) return [s.x1, s.y1];
+  return i === s.one.end ? [s.x2, s.y2] : [xe(i), y];
+}
+
+/** The chain of causes: along lanes and along messages. */
+function drawChain(frame, chain) {
+  const { context, colors, model, left, right } = frame;
+  context.lineCap = "round";
+  for (let k = 0; k + 1 < chain.length; k++) {
+    const [to, from] = [chain[k], chain[k + 1]];
+    const [x2, y2] = spotOf(frame, to);
+    const [x1, y1] = spotOf(frame, from);
+    if (y1 < 0 || y2 < 0) continue;
+    const [a, b] = clip({ x1, x2 }, left - 20, right + 20);
+    if (a > b) continue;
+    context.strokeStyle = colors.text;
+    context.lineWidth = 3;
+    context.beginPath();
+    context.moveTo(x1 + (x2 - x1) * a, y1 + (y2 - y1) * a);
+    context.lineTo(x1 + (x2 - x1) * b, y1 + (y2 - y1) * b);
+    context.stroke();
+  }
+  context.lineCap = "butt";
+  for (const i of chain.slice(1)) {
+    const [x, y] = spotOf(frame, i);
+    if (y < 0 || x < left || x > right) continue;
+    context.fillStyle = colors.text;
+    context.beginPath();
+    context.arc(x, y, 3.5, 0, 7);
+    context.fill();
+  }
+}
+
+function bold(frame, s) {
+  const { context, colors, left, right } = frame;
+  const [a, b] = clip(s, left - 20, right + 20);
+  if (a > b) return;
+  context.strokeStyle = colors.purpose[s.one.purpose];
+  context.lineWidth = 3.5;
+  context.beginPath();
+  context.moveTo(s.x1 + (s.x2 - s.x1) * a, s.y1 + (s.y2 - s.y1) * a);
+  context.lineTo(s.x1 + (s.x2 - s.x1) * b, s.y1 + (s.y2 - s.y1) * b);
+  context.stroke();
+  drawEnds(frame, s.one, [s], colors.purpose[s.one.purpose]);
+}
+
+/** When the two ends of a message could reach each other: a strip along both of their lanes. */
+function drawLink(frame, one) {
+  const { context, colors, layout, model, xe, left, right, patterns } = frame;
+  const downs = linkDowns(model, one.from, one.to);
+  for (const [lane, other] of [[one.from, one.to], [one.to, one.from]]) {
+    if (layout.y[lane] < 0) continue;
+    const side = layout.y[other] > layout.y[lane] ? 1 : -1;
+    const y = layout.y[lane] + side * (BAND / 2 + 5) - 2.5;
+    context.fillStyle = colors.leader;
+    context.fillRect(left, y + 1.5, right - left, 2);
+    for (const [from, to] of downs) {
+      const [x1, x2] = [Math.max(left, xe(from)), Math.min(right, xe(to))];
+      if (x2 <= x1) continue;
+      context.fillStyle = colors.back;
+      context.fillRect(x1, y, x2 - x1, 5);
+      context.fillStyle = patterns.cut;
+      context.fillRect(x1, y, x2 - x1, 5);
+      context.strokeStyle = colors.cut;
+      context.lineWidth = 1;
+      context.strokeRect(x1, y, x2 - x1, 5);
+    }
+    halo(frame, `link ${laneShort(model, lane)}–${laneShort(model, other)}`, left + 4,
+      y + side * 9 + 2, colors.dim, "10px");
+  }
+}

@@ -1,0 +1,252 @@
+// ---- The diagram -------------------------------------------------------------------------------
+
+const BAND = 30, AXIS = 24, TESTER = 46;
+
+/** The colours as the style sheet has them now. */
+function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["back", "text", "dim", "line", "soft", "bad", "bar", "follower", "candidate",
+    "leader", "on-leader", "vote", "append", "beat", "other", "lost", "late", "refused", "cut",
+    "down", "hit", "check"];
+  const palette = {};
+  for (const name of names) palette[name] = style.getPropertyValue("--" + name).trim();
+  palette.purpose = [palette.vote, palette.append, palette.beat, palette.other];
+  palette.role = [palette.soft, palette.follower, palette.candidate, palette.leader, palette.down];
+  return palette;
+}
+
+/** Where the lanes lie. Hidden servers take no room. */
+function layOut(app, width) {
+  const shown = app.model.lanes.map((_, lane) => lane).filter((lane) => !app.hidden.has(lane));
+  const narrow = width < 560;
+  const gutter = narrow ? 34 : 78;
+  const room = Math.max(300, Math.min(640, window.innerHeight * 0.56));
+  const least = narrow ? 58 : 64;
+  const pitch = Math.max(least, Math.min(112, (room - AXIS - TESTER) / Math.max(1, shown.length)));
+  const top = AXIS + TESTER;
+  const y = new Float64Array(app.model.lanes.length).fill(-1);
+  shown.forEach((lane, row) => { y[lane] = top + pitch * (row + 0.5); });
+  return { width, gutter, narrow, pitch, shown, y, top, plot: width - gutter,
+    height: Math.round(top + pitch * shown.length + 4) };
+}
+
+function fitCanvas(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+    canvas.style.height = height + "px";
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
+}
+
+/** Stripes, so that a state can be told without its colour. */
+function stripes(context, color, gap, direction) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = gap;
+  const pen = tile.getContext("2d");
+  pen.strokeStyle = color;
+  pen.lineWidth = gap / 6;
+  pen.beginPath();
+  for (const shift of [-gap, 0, gap]) {
+    pen.moveTo(shift, direction > 0 ? gap : 0);
+    pen.lineTo(shift + gap, direction > 0 ? 0 : gap);
+  }
+  pen.stroke();
+  return context.createPattern(tile, "repeat");
+}
+
+/** What one frame needs to know. */
+function newFrame(app, context) {
+  const { model, axis, view, layout } = app;
+  const scale = layout.plot / (view.b - view.a);
+  const first = Math.max(0, lowerBound(axis.at, view.a));
+  const last = Math.min(model.count - 1, lowerBound(axis.at, view.b + 1e-9) - 1);
+  const x = (place) => layout.gutter + (place - view.a) * scale;
+  const xe = (i) => (i < 0 ? layout.gutter - 9 : i >= model.count ? x(axis.end) : x(axis.at[i]));
+  return { app, context, model, axis, view, layout, scale, first, last, x, xe,
+    colors: app.palette, left: layout.gutter, right: layout.width, patterns: {} };
+}
+
+function drawDiagram(app) {
+  const context = fitCanvas(app.canvas, app.layout.width, app.layout.height);
+  const frame = newFrame(app, context);
+  app.frame = frame;
+  const { layout, colors } = frame;
+  context.fillStyle = colors.back;
+  context.fillRect(0, 0, layout.width, layout.height);
+  context.save();
+  context.beginPath();
+  context.rect(layout.gutter, 0, layout.plot, layout.height);
+  context.clip();
+  context.lineJoin = "round";
+  context.textBaseline = "middle";
+  frame.patterns.cut = stripes(context, colors.cut, 8, 1);
+  frame.patterns.candidate = stripes(context, colors.text, 6, -1);
+  frame.patterns.inferred = stripes(context, colors.back, 5, 1);
+  const focus = app.hovered >= 0 ? app.hovered : app.selected;
+  drawAxis(frame);
+  drawCuts(frame);
+  drawMessages(frame, focus >= 0 && app.past !== null);
+  for (const lane of layout.shown) drawLane(frame, lane);
+  drawTester(frame);
+  drawVerdict(frame);
+  if (focus >= 0) drawFocus(frame, focus);
+  drawHits(frame);
+  context.restore();
+  drawGutter(frame);
+}
+
+// ---- Axis --------------------------------------------------------------------------------------
+
+function drawAxis(frame) {
+  const { app, context, colors, layout, left, right, model, first, last } = frame;
+  if (last - first < 500 && app.axis.name !== "time") drawMoments(frame);
+  const { step, list } = ticks(model, app.axis, app.view, layout.plot, layout.narrow ? 64 : 84);
+  context.font = "11px system-ui, sans-serif";
+  context.textAlign = "left";
+  context.strokeStyle = colors.line;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (const [offset] of list) {
+    const x = Math.round(left + offset) + 0.5;
+    context.moveTo(x, 14);
+    context.lineTo(x, layout.height);
+  }
+  context.stroke();
+  context.fillStyle = colors.dim;
+  for (const [offset, us] of list) {
+    const text = timeText(us, step) + " s";
+    if (left + offset + 4 + context.measureText(text).width < right) {
+      context.fillText(text, left + offset + 4, 9);
+    }
+  }
+  // Within one moment there is no tick; which moment it is must be said all the same.
+  if (list.length === 0) {
+    context.fillText(timeText(timeOfPlace(model, app.axis, app.view.a)) + " s", left + 4, 9);
+  }
+}
+
+/** What happens in the same microsecond lies on one strip. */
+function drawMoments(frame) {
+  const { context, colors, layout, model, first, last, xe, scale, axis } = frame;
+  const half = axis.step * scale / 2;
+  if (half < 1.5) return;
+  context.fillStyle = colors.soft;
+  for (let i = Math.max(0, first); i <= last;) {
+    let begin = i;
+    while (begin > 0 && model.us[begin - 1] === model.us[i]) begin--;
+    let end = i;
+    while (end + 1 < model.count && model.us[end + 1] === model.us[i]) end++;
+    if (end > begin) {
+      context.fillRect(xe(begin) - half, AXIS, xe(end) - xe(begin) + 2 * half, layout.height);
+    }
+    i = end + 1;
+  }
+}
+
+// ---- Verdict and search hits -------------------------------------------------------------------
+
+/** Where the rule was broken, and the facts of the verdict by their numbers. */
+function drawVerdict(frame) {
+  const { context, colors, layout, model, xe, x, left, right, axis } = frame;
+  const { verdict } = model;
+  if (!verdict) return;
+  const first = model.violations[0];
+  const at = first === undefined ? x(placeOfTime(model, axis, verdict.us, true)) : xe(first);
+  if (at > left - 2 && at < right + 2) {
+    context.fillStyle = colors.bad;
+    context.fillRect(at - 1, 14, 2, layout.height);
+    context.font = "bold 11px system-ui, sans-serif";
+    const wide = Math.ceil(context.measureText("violation").width) + 10;
+    const to = at + wide > right ? at - wide : at;
+    context.fillRect(to, 0, wide, 16);
+    context.fillStyle = colors.back;
+    context.textAlign = "left";
+    context.fillText("violation", to + 5, 8.5);
+  }
+  verdict.facts.forEach((fact, number) => {
+    const place = factPlace(model, axis, fact);
+    if (place === null || !(layout.y[fact.server] > 0)) return;
+    badge(frame, x(place), layout.y[fact.server] - BAND / 2 - 10, number + 1);
+  });
+}
+
+/** A fact is at the event that it tells of, if there is one, else at the last of its moment. */
+function factPlace(model, axis, fact) {
+  if (typeof fact.us !== "number") return null;
+  const i = factEvent(model, fact);
+  return i >= 0 ? axis.at[i] : placeOfTime(model, axis, fact.us, true);
+}
+
+function factEvent(model, fact) {
+  if (typeof fact.us !== "number") return -1;
+  const { verdict } = model;
+  const list = model.laneEvents[fact.server] || model.testerEvents;
+  let best = -1;
+  for (let k = list.length - 1; k >= 0; k--) {
+    const i = list[k];
+    if (model.us[i] < fact.us) break;
+    if (model.us[i] > fact.us) continue;
+    const event = model.events[i];
+    if (model.kind[i] === K.applied && event.index === verdict.index) return i;
+    if (best < 0 || model.kind[i] === K.state && model.kind[best] !== K.state) best = i;
+  }
+  return best;
+}
+
+function badge(frame, x, y, number) {
+  const { context, colors } = frame;
+  context.fillStyle = colors.bad;
+  context.beginPath();
+  context.arc(x, y, 9, 0, 7);
+  context.fill();
+  context.fillRect(x - 1, y, 2, 12);
+  context.fillStyle = colors.back;
+  context.font = "bold 11px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.fillText(String(number), x, y + 0.5);
+  context.textAlign = "left";
+}
+
+function drawHits(frame) {
+  const { app, context, colors, layout, model, first, last, xe } = frame;
+  const { hits } = app;
+  context.strokeStyle = colors.hit;
+  context.lineWidth = 2.5;
+  let skip = -Infinity;
+  for (let k = lowerBound(hits, first); k < hits.length && hits[k] <= last; k++) {
+    const i = hits[k];
+    const x = xe(i);
+    const y = model.place[i] < 0 ? AXIS + 7 : layout.y[model.place[i]];
+    if (y < 0 || x - skip < 2) continue;
+    skip = x;
+    context.beginPath();
+    context.arc(x, y, i === hits[app.hitAt] ? 11 : 7, 0, 7);
+    context.stroke();
+  }
+}
+
+function drawGutter(frame) {
+  const { context, colors, layout, model } = frame;
+  context.fillStyle = colors.back;
+  context.fillRect(0, 0, layout.gutter, layout.height);
+  context.fillStyle = colors.line;
+  context.fillRect(layout.gutter - 1, 0, 1, layout.height);
+  context.textAlign = "left";
+  context.fillStyle = colors.dim;
+  context.font = "11px system-ui, sans-serif";
+  context.fillText(layout.narrow ? "test" : "tester", 4, AXIS + 14);
+  const involved = model.verdict ? model.verdict.servers : [];
+  for (const lane of layout.shown) {
+    const bad = involved.includes(lane);
+    context.fillStyle = bad ? colors.bad : colors.text;
+    context.font = `${bad ? "bold" : "600"} 12px system-ui, sans-serif`;
+    const name = layout.narrow ? laneShort(model, lane) : cut(laneName(model, lane), 11);
+    context.fillText(name, 4, layout.y[lane]);
+    if (bad) context.fillRect(layout.gutter - 4, layout.y[lane] - BAND / 2, 3, BAND);
+  }
+}

@@ -1,0 +1,265 @@
+// ---- Keys --------------------------------------------------------------------------------------
+
+/** What each key does. The same list is shown on `?`. */
+const KEYS = [
+  ["+", "=", (app) => zoom(app, 0.6), "zoom in"],
+  ["-", "_", (app) => zoom(app, 1 / 0.6), "zoom out"],
+  ["ArrowLeft", "", (app) => pan(app, -0.15), "earlier"],
+  ["ArrowRight", "", (app) => pan(app, 0.15), "later"],
+  ["0", "", fitAll, "the whole run"],
+  ["v", "", jumpToViolation, "the first violation"],
+  ["]", "", (app) => step(app, 1, false), "next event on the same lane"],
+  ["[", "", (app) => step(app, -1, false), "previous event on the same lane"],
+  [".", "", (app) => step(app, 1, true), "next event on any lane"],
+  [",", "", (app) => step(app, -1, true), "previous event on any lane"],
+  ["ArrowDown", "", (app) => stepLane(app, 1), "nearest event on the lane below"],
+  ["ArrowUp", "", (app) => stepLane(app, -1), "nearest event on the lane above"],
+  ["c", "", toCause, "the event that led to the selected one"],
+  ["/", "", () => document.getElementById("search").focus(), "search"],
+  ["n", "", (app) => nextHit(app, 1), "next hit"],
+  ["N", "", (app) => nextHit(app, -1), "previous hit"],
+  ["a", "", (app) => setAxis(app, AXES[(AXES.indexOf(app.axis.name) + 1) % 3]), "the next kind of axis"],
+  ["Escape", "", (app) => select(app, -1), "let the selection go"],
+  ["?", "", () => document.getElementById("help").showModal(), "this help"],
+];
+const KEY_NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
+
+function toCause(app) {
+  const before = app.selected >= 0 ? previousInChain(app.model, app.selected) : -1;
+  if (before >= 0) select(app, before, true);
+}
+
+function listenToKeys(app) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || document.getElementById("help").open) return;
+    const inField = event.target.closest("input, select, textarea");
+    if (inField) {
+      if (event.key === "Escape" || event.key === "Enter") app.canvas.focus();
+      if (event.key === "Enter") nextHit(app, event.shiftKey ? -1 : 1);
+      return;
+    }
+    // Elsewhere arrows scroll the page or a table, as always.
+    const arrow = event.key.startsWith("Arrow");
+    if (arrow && event.target !== app.canvas && event.target !== document.body) return;
+    if (event.target === document.body && (event.key === "ArrowUp" || event.key === "ArrowDown") &&
+      app.selected < 0) return;
+    const key = KEYS.find(([name, other]) => event.key === name || other !== "" && event.key === other);
+    if (!key) return;
+    event.preventDefault();
+    key[2](app);
+  });
+  const list = document.getElementById("keys");
+  for (const [name, , , words] of KEYS) {
+    list.append(el("div", {}, el("dt", {}, el("kbd", {}, KEY_NAMES[name] || name)), el("dd", {}, words)));
+  }
+}
+
+function listenToButtons(app) {
+  const actions = { "zoom-in": () => zoom(app, 0.6), "zoom-out": () => zoom(app, 1 / 0.6),
+    fit: () => fitAll(app), violation: () => jumpToViolation(app),
+    "help-open": () => document.getElementById("help").showModal() };
+  for (const [id, action] of Object.entries(actions)) {
+    document.getElementById(id).addEventListener("click", action);
+  }
+  document.getElementById("violation").hidden = !app.model.verdict;
+  for (const button of document.querySelectorAll("#axis button")) {
+    button.addEventListener("click", () => setAxis(app, button.dataset.axis));
+  }
+  let timer = 0;
+  document.getElementById("search").addEventListener("input", (event) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => search(app, event.target.value), 120);
+  });
+  document.getElementById("events").addEventListener("toggle", () => showTable(app));
+  for (const button of document.querySelectorAll("button.copy")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button));
+  }
+  // The verdict stands in the page without scripts; with them, its times lead to the diagram.
+  for (const time of document.querySelectorAll("span[data-us]")) {
+    const server = time.dataset.server === undefined ? undefined : Number(time.dataset.server);
+    time.replaceWith(el("button", { type: "button", class: "link time",
+      onclick: () => jumpToTime(app, Number(time.dataset.us), server) }, time.textContent));
+  }
+}
+
+async function copy(button) {
+  const command = button.previousElementSibling;
+  const range = document.createRange();
+  range.selectNodeContents(command);
+  const selection = getSelection();
+  selection.removeAllRanges();
+  selection.addRange(range);
+  let done = false;
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    done = true;
+  } catch (error) {
+    // A page from a file may have no clipboard of its own.
+    done = document.execCommand("copy");
+  }
+  button.textContent = done ? "Copied" : "Selected";
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+// ---- The address -------------------------------------------------------------------------------
+//
+// `#t=12.3..14.5&sel=123`: the view in seconds and the number of the selected event. Within one
+// moment seconds say nothing, so the page itself writes `n=` with numbers of events instead.
+
+function readAddress(app) {
+  const { model } = app;
+  const asked = new URLSearchParams(location.hash.slice(1));
+  if (AXES.includes(asked.get("axis")) && asked.get("axis") !== app.axis.name) setAxis(app, asked.get("axis"));
+  const range = (name) => {
+    const numbers = (asked.get(name) || "").split("..").map(Number);
+    return numbers.length === 2 && numbers.every(Number.isFinite) && asked.get(name) ? numbers : null;
+  };
+  const [times, orders] = [range("t"), range("n")];
+  if (orders && model.count > 0) {
+    const first = model.events[0].n;
+    setView(app, ...orders.map((order) => placeOfOrder(model, app.axis, order - first)));
+  } else if (times) {
+    const [a, b] = times.map((seconds) => Math.round(seconds * 1e6));
+    setView(app, placeOfTime(model, app.axis, a), placeOfTime(model, app.axis, b, true));
+  }
+  if (asked.has("sel")) select(app, eventByNumber(model, Number(asked.get("sel"))));
+}
+
+function writeAddress(app) {
+  const { model, axis, view } = app;
+  const parts = [];
+  if (axis.name !== AXES[0]) parts.push(`axis=${axis.name}`);
+  if (axis.name === "time") {
+    parts.push("t=" + [view.a, view.b].map((place) => timeText(timeOfPlace(model, axis, place))).join(".."));
+  } else if (model.count > 0) {
+    const first = model.events[0].n;
+    parts.push("n=" + [view.a, view.b].map((place) =>
+      +(orderOfPlace(model, axis, place) + first).toFixed(3)).join(".."));
+  }
+  if (app.selected >= 0) parts.push(`sel=${model.events[app.selected].n}`);
+  try {
+    history.replaceState(null, "", "#" + parts.join("&"));
+  } catch (error) {
+    // Some browsers allow no address to be changed in a page from a file. Nothing else needs it.
+  }
+}
+
+// ---- Frames ------------------------------------------------------------------------------------
+
+/** Asks for a frame. Whatever changed, there is one at most for each of the screen's. */
+function redraw(app) {
+  if (app.frameDue) return;
+  app.frameDue = true;
+  requestAnimationFrame(() => drawNow(app));
+}
+
+function drawNow(app) {
+  app.frameDue = false;
+  const start = performance.now();
+  if (app.layout === null || app.layout.width !== stageWidth()) app.layout = layOut(app, stageWidth());
+  const focus = app.hovered >= 0 ? app.hovered : app.selected;
+  if (app.pastFor !== focus) {
+    app.pastFor = focus;
+    app.past = focus >= 0 ? pastOf(app.model, focus) : null;
+  }
+  drawDiagram(app);
+  drawOverview(app);
+  drawRange(app);
+  if (app.panelDue) {
+    app.panelDue = false;
+    showPanel(app);
+    showLogs(app);
+  }
+  report(app, performance.now() - start);
+  if (app.tableDue) {
+    app.tableDue = false;
+    clearTimeout(app.tableTimer);
+    app.tableTimer = setTimeout(() => { showTable(app); writeAddress(app); }, 150);
+  }
+}
+
+function stageWidth() {
+  return Math.max(280, Math.floor(document.getElementById("stage").clientWidth));
+}
+
+function drawRange(app) {
+  if (!app.range) return;
+  const context = app.canvas.getContext("2d");
+  const [a, b] = [...app.range].sort((one, two) => one - two);
+  context.fillStyle = app.palette.bar;
+  context.globalAlpha = 0.2;
+  context.fillRect(a, 0, b - a, app.layout.height);
+  context.globalAlpha = 1;
+}
+
+/** What the page says about itself, for those who test it. */
+function report(app, took) {
+  const data = document.body.dataset;
+  app.frames++;
+  data.frames = app.frames;
+  data.frameMs = took.toFixed(1);
+  data.drawn = app.drawn;
+  data.dense = String(app.frame.density !== null);
+  data.inView = Math.max(0, app.frame.last - app.frame.first + 1);
+  if (data.ready) return;
+  data.events = app.model.count;
+  data.messages = app.model.messages.length;
+  data.firstDrawMs = performance.now().toFixed(0);
+  data.ready = "yes";
+}
+
+// ---- Start -------------------------------------------------------------------------------------
+
+function start() {
+  const begin = performance.now();
+  const trace = JSON.parse(document.getElementById("trace").textContent);
+  const parsed = performance.now();
+  const model = buildModel(trace);
+  document.body.dataset.parseMs = (parsed - begin).toFixed(0);
+  document.body.dataset.indexMs = (performance.now() - parsed).toFixed(0);
+  document.getElementById("main").hidden = false;
+  const filter = Object.fromEntries(FILTERS.map(([name]) => [name, true]));
+  const app = { model, filter, hidden: new Set(), axis: buildAxis(model, AXES[0]), view: { a: 0, b: 1 },
+    layout: null, palette: readPalette(), colorsAge: 0, selected: -1, hovered: -1, pastFor: -1,
+    past: null, hits: [], hitAt: -1, frames: 0, drawn: 0, range: null, panelDue: true,
+    canvas: document.getElementById("diagram"), overview: document.getElementById("overview") };
+  buildFilters(app);
+  setView(app, ...initialView(app));
+  listenToPointer(app);
+  listenToOverview(app);
+  listenToButtons(app);
+  listenToKeys(app);
+  listenToSurroundings(app);
+  if (location.hash.length > 1) readAddress(app);
+  drawNow(app);
+}
+
+function listenToSurroundings(app) {
+  const recolor = () => {
+    app.palette = readPalette();
+    app.colorsAge++;
+    app.layout = null;
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { recolor(); redraw(app); });
+  new ResizeObserver(() => { app.layout = null; redraw(app); }).observe(document.getElementById("stage"));
+  window.addEventListener("resize", () => { app.layout = null; redraw(app); });
+  window.addEventListener("hashchange", () => readAddress(app));
+  // Paper is white, whatever the screen is.
+  const paper = (on) => () => {
+    document.documentElement.classList.toggle("paper", on);
+    recolor();
+    drawNow(app);
+  };
+  window.addEventListener("beforeprint", paper(true));
+  window.addEventListener("afterprint", paper(false));
+}
+
+window.addEventListener("error", (event) => {
+  document.body.dataset.error = `${event.message} (line ${event.lineno})`;
+  const box = document.getElementById("broken");
+  box.hidden = false;
+  box.textContent = `The diagram cannot be shown: ${event.message}`;
+});
+
+start();

@@ -1,0 +1,475 @@
+// ---- The trace, indexed once: all that is asked for in each frame is in typed arrays -----------
+
+const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
+  "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
+  "saved", "state", "inferred", "begin", "end", "note", "violation"];
+const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
+
+const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
+const UNKNOWN = 0, FOLLOWER = 1, CANDIDATE = 2, LEADER = 3, DOWN = 4;
+
+// What a message is for.
+const VOTE = 0, APPEND = 1, BEAT = 2, OTHER = 3;
+const PURPOSES = ["vote", "append", "heartbeat", "call"];
+
+// What became of a message. LATE is any that others overtook or that was held back.
+const FINE = 0, LATE = 1, DROPPED = 2, CUT = 3, GONE = 4, OPEN = 5, REFUSED = 6;
+
+const REQUEST = 0, REPLY = 1;
+
+/** Messages are sorted by their beginning; of each block it is known how far its last one reaches. */
+const BLOCK = 64;
+
+/** Names of fields differ from student to student in case and underscores only. */
+function plain(name) {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+/** The first field whose plain name fits, here or in an object within. */
+function field(value, fits, depth = 2) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
+  for (const name of Object.keys(value)) if (fits(plain(name))) return value[name];
+  if (depth === 0) return undefined;
+  for (const name of Object.keys(value)) {
+    const found = field(value[name], fits, depth - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const termOf = (value) => field(value, (name) => name === "term" || name.endsWith("sterm"));
+const entriesOf = (args) => field(args, (name) => name === "entries" || name === "logentries");
+const prevIndexOf = (args) => field(args, (name) => name === "prevlogindex" || name === "previndex");
+
+function purposeOf(method, args) {
+  const name = plain(method);
+  if (name.includes("heartbeat")) return BEAT;
+  if (name.includes("vote")) return VOTE;
+  if (!name.includes("append")) return OTHER;
+  const entries = entriesOf(args);
+  if (entries === null) return BEAT;
+  return Array.isArray(entries) && entries.length === 0 ? BEAT : APPEND;
+}
+
+function isRefusal(reply) {
+  return field(reply, (name) => name === "votegranted" || name === "success") === false;
+}
+
+/** A list of numbers that grows, and becomes a typed array. */
+function asInts(list) {
+  return Int32Array.from(list);
+}
+
+function buildModel(trace) {
+  const { header, events, footer } = trace;
+  const count = events.length;
+  const model = { header, events, footer, count, lanes: header.lanes.map(String) };
+  model.servers = Math.min(header.servers, model.lanes.length);
+  model.us = new Float64Array(count);
+  model.kind = new Uint8Array(count);
+  model.lane = new Int16Array(count).fill(-1);
+  model.cause = new Int32Array(count).fill(-1);
+  events.forEach((event, i) => {
+    // Time never runs backwards on the page, whatever the file says.
+    model.us[i] = i > 0 ? Math.max(model.us[i - 1], event.us) : event.us;
+    model.kind[i] = K[event.event] || 0;
+    if (event.lane >= 0 && event.lane < model.lanes.length) model.lane[i] = event.lane;
+  });
+  for (let i = 0; i < count; i++) {
+    const cause = events[i].cause === undefined ? -1 : eventByNumber(model, events[i].cause);
+    if (cause < i) model.cause[i] = cause;
+  }
+  model.startUs = model.lostBeginning = 0;
+  if (count > 0 && events[0].n > 1) {
+    model.lostBeginning = events[0].n - 1;
+    model.startUs = events[0].us;
+  }
+  model.endUs = Math.max(footer ? footer.end_us : 0, count > 0 ? model.us[count - 1] : 0);
+  model.violations = [];
+  for (let i = 0; i < count; i++) if (model.kind[i] === K.violation) model.violations.push(i);
+  const first = model.violations[0];
+  model.verdict = (footer && footer.verdict) || (first === undefined ? null : events[first].verdict);
+  indexCalls(model);
+  placeEvents(model);
+  model.states = model.lanes.map((_, lane) => indexLane(model, lane));
+  indexSpans(model);
+  return model;
+}
+
+/** The index of the event with a number, or -1. */
+function eventByNumber(model, n) {
+  const { events, count } = model;
+  if (count === 0) return -1;
+  const guess = n - events[0].n;
+  if (guess >= 0 && guess < count && events[guess].n === n) return guess;
+  let low = 0, high = count - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (events[middle].n === n) return middle;
+    if (events[middle].n < n) low = middle + 1; else high = middle - 1;
+  }
+  return -1;
+}
+
+// ---- Calls and messages ------------------------------------------------------------------------
+
+/** A call's events by their kind, and who talks to whom. */
+function indexCalls(model) {
+  const { events, kind, count } = model;
+  const numbers = new Map();
+  const calls = [];
+  model.callOf = new Int32Array(count).fill(-1);
+  for (let i = 0; i < count; i++) {
+    if (kind[i] < K.sent || kind[i] > K.failed) continue;
+    const event = events[i];
+    let number = numbers.get(event.call);
+    if (number === undefined) {
+      number = calls.length;
+      numbers.set(event.call, number);
+      calls.push({ from: -1, to: -1, purpose: OTHER, method: "", sent: -1, delayed: -1,
+        delivered: -1, replied: -1, late: -1, returned: -1, failed: -1, lost: -1, leg: REQUEST });
+    }
+    model.callOf[i] = number;
+    const call = calls[number];
+    call[KINDS[kind[i]]] = i;
+    const lane = model.lane[i];
+    if (kind[i] === K.sent) {
+      call.from = lane;
+      call.to = event.to < model.lanes.length ? event.to : -1;
+      call.method = event.method;
+      call.purpose = purposeOf(event.method, event.args);
+    } else if (kind[i] === K.delivered || kind[i] === K.replied) {
+      call.to = lane;
+    } else if (kind[i] === K.returned || kind[i] === K.failed) {
+      if (lane >= 0) call.from = lane;
+    } else if (kind[i] === K.lost) {
+      call.leg = event.leg === "reply" ? REPLY : REQUEST;
+    }
+  }
+  model.calls = calls;
+  indexMessages(model);
+}
+
+/** The messages of all calls: a request, and a reply if there was one. */
+function indexMessages(model) {
+  const list = [];
+  model.calls.forEach((call, number) => {
+    const lostRequest = call.lost >= 0 && call.leg === REQUEST;
+    const lostReply = call.lost >= 0 && call.leg === REPLY;
+    if (call.sent >= 0 && call.from >= 0 && call.to >= 0) {
+      const end = call.delivered >= 0 ? call.delivered : lostRequest ? call.lost : -1;
+      list.push(message(model, call, number, REQUEST, call.sent, end));
+    }
+    // A handler that never answered has no reply to begin with: what is lost begins where it ends.
+    const start = call.replied >= 0 ? call.replied : lostReply ? call.lost : -1;
+    if (start >= 0 && call.from >= 0 && call.to >= 0) {
+      const end = call.returned >= 0 ? call.returned : lostReply ? call.lost : -1;
+      list.push(message(model, call, number, REPLY, start, end));
+    }
+  });
+  list.sort((a, b) => a.start - b.start);
+  findOvertaken(list);
+  model.messages = list;
+  model.reach = new Int32Array(Math.ceil(list.length / BLOCK)).fill(-1);
+  list.forEach((one, m) => {
+    const block = Math.floor(m / BLOCK);
+    model.reach[block] = Math.max(model.reach[block], one.end, one.start);
+  });
+  model.messageOf = new Int32Array(model.count).fill(-1);
+  list.forEach((one, m) => {
+    model.messageOf[one.start] = m;
+    if (one.end >= 0) model.messageOf[one.end] = m;
+    const call = model.calls[one.call];
+    const held = one.leg === REQUEST ? call.delayed : call.late;
+    if (held >= 0) model.messageOf[held] = m;
+    if (call.failed >= 0) model.messageOf[call.failed] = m;
+  });
+}
+
+function message(model, call, number, leg, start, end) {
+  const [from, to] = leg === REQUEST ? [call.from, call.to] : [call.to, call.from];
+  const event = model.events[start];
+  let fate = end < 0 ? OPEN : FINE;
+  if (end >= 0 && end === call.lost) {
+    const why = model.events[end].why;
+    fate = why === "dropped" ? DROPPED : why === "disconnected" || why === "no_server" ? CUT : GONE;
+  } else if (leg === REPLY && event.reply !== undefined && isRefusal(event.reply)) {
+    fate = REFUSED;
+  } else if (leg === REPLY && call.late >= 0 && end >= 0) {
+    fate = LATE;
+  }
+  return { call: number, leg, from, to, start, end, fate, purpose: call.purpose, overtaken: false };
+}
+
+/** A message is overtaken if one that was sent later, the same way, arrives before it. */
+function findOvertaken(list) {
+  const arrived = list.filter((one) => one.end >= 0 && one.fate !== DROPPED && one.fate !== CUT &&
+    one.fate !== GONE);
+  arrived.sort((a, b) => a.end - b.end);
+  const newest = new Map();
+  for (const one of arrived) {
+    const way = one.from * 65536 + one.to * 2 + one.leg;
+    const seen = newest.get(way);
+    if (seen !== undefined && seen > one.start) {
+      one.overtaken = true;
+      if (one.fate === FINE) one.fate = LATE;
+    } else {
+      newest.set(way, one.start);
+    }
+  }
+}
+
+/** Calls `visit` with each message that is on its way somewhere between two events. */
+function eachMessage(model, from, to, visit) {
+  const { messages, reach } = model;
+  for (let block = 0; block < reach.length; block++) {
+    if (reach[block] < from) continue;
+    const begin = block * BLOCK;
+    if (messages[begin].start > to) return;
+    const end = Math.min(messages.length, begin + BLOCK);
+    for (let m = begin; m < end; m++) {
+      const one = messages[m];
+      if (one.start > to) return;
+      if (one.end >= from || one.start >= from) visit(one, m);
+    }
+  }
+}
+
+// ---- Lanes -------------------------------------------------------------------------------------
+
+/** Where each event is shown: on its own lane, or, if the network did it, on that of the sender. */
+function placeEvents(model) {
+  model.place = Int16Array.from(model.lane);
+  const lists = model.lanes.map(() => []);
+  const tester = [];
+  for (let i = 0; i < model.count; i++) {
+    const m = model.messageOf[i];
+    if (model.place[i] < 0 && m >= 0) model.place[i] = model.messages[m].from;
+    (model.place[i] < 0 ? tester : lists[model.place[i]]).push(i);
+  }
+  model.laneEvents = lists.map(asInts);
+  model.testerEvents = asInts(tester);
+}
+
+/** What a lane was when: parallel arrays, each entry from its event on to the next one's. */
+function indexLane(model, lane) {
+  const roles = { at: [], role: [], term: [], vote: [], inferred: [] };
+  const state = { commitAt: [], commit: [], logAt: [], appliedAt: [], saved: [], downs: [], cuts: [],
+    marks: [], lives: [] };
+  const isServer = lane < model.servers;
+  // Of a trace without its beginning one cannot know; a server that ran before is likelier.
+  let down = isServer && model.lostBeginning === 0 ? -1 : null;
+  let cut = firstLink(model, lane) === K.connected ? -1 : null;
+  const push = (at, role, term, vote, inferred) => {
+    const last = roles.at.length - 1;
+    if (last >= 0 && roles.role[last] === role && roles.term[last] === term &&
+      roles.inferred[last] === inferred) return;
+    roles.at.push(at); roles.role.push(role); roles.term.push(term); roles.vote.push(vote);
+    roles.inferred.push(inferred);
+  };
+  for (const i of model.laneEvents[lane]) {
+    const event = model.events[i];
+    switch (model.kind[i]) {
+      case K.state:
+        push(i, Math.max(0, ROLES.indexOf(event.role)), event.term, event.vote, 0);
+        if (event.commit !== undefined && event.commit !== state.commit[state.commit.length - 1]) {
+          state.commitAt.push(i); state.commit.push(event.commit);
+        }
+        if (event.log) state.logAt.push(i);
+        break;
+      case K.inferred:
+        push(i, Math.max(0, ROLES.indexOf(event.role)), event.term, null, 1);
+        break;
+      case K.started:
+        if (down !== null && down >= 0) state.downs.push([down, i]);
+        else if (down === -1) state.downs.push([-1, i]);
+        down = null;
+        state.lives.push(i);
+        push(i, UNKNOWN, null, null, 0);
+        break;
+      case K.crashed:
+        if (down === null) down = i;
+        push(i, DOWN, null, null, 0);
+        state.commitAt.push(i); state.commit.push(null);
+        break;
+      case K.connected:
+        if (cut !== null) state.cuts.push([cut, i]);
+        cut = null;
+        break;
+      case K.disconnected:
+        if (cut === null) cut = i;
+        break;
+      case K.applied: state.appliedAt.push(i); break;
+      case K.saved: state.saved.push(i); break;
+      case K.note: case K.unknown: case K.failed: state.marks.push(i); break;
+    }
+  }
+  if (down !== null && down >= 0) state.downs.push([down, model.count]);
+  if (cut !== null && isServer) state.cuts.push([cut, model.count]);
+  state.cuts = without(state.cuts, state.downs);
+  for (const name of ["at", "role", "inferred"]) roles[name] = asInts(roles[name]);
+  for (const name of ["commitAt", "logAt", "appliedAt", "saved", "marks", "lives"]) {
+    state[name] = asInts(state[name]);
+  }
+  state.roles = roles;
+  return state;
+}
+
+/** Intervals less others: of a server that has crashed, nobody asks whether it is connected. */
+function without(intervals, others) {
+  for (const [from, to] of others) {
+    intervals = intervals.flatMap(([a, b]) => (to <= a || from >= b ? [[a, b]]
+      : [[a, from], [to, b]].filter(([begin, end]) => begin < end)));
+  }
+  return intervals;
+}
+
+function firstLink(model, lane) {
+  for (const i of model.laneEvents[lane]) {
+    const kind = model.kind[i];
+    if (kind === K.connected || kind === K.disconnected) return kind;
+  }
+  return 0;
+}
+
+/** When the two servers cannot reach each other: pairs of events, merged. */
+function linkDowns(model, a, b) {
+  const all = [];
+  for (const lane of [a, b]) {
+    if (lane >= 0 && lane < model.servers) {
+      all.push(...model.states[lane].cuts, ...model.states[lane].downs);
+    }
+  }
+  all.sort((one, two) => one[0] - two[0]);
+  const merged = [];
+  for (const [from, to] of all) {
+    const last = merged[merged.length - 1];
+    if (last && from <= last[1]) last[1] = Math.max(last[1], to); else merged.push([from, to]);
+  }
+  return merged;
+}
+
+/** Spans by their beginning, each with its end and, so that they do not overlap, a row. */
+function indexSpans(model) {
+  const open = new Map();
+  model.spans = [];
+  for (let i = 0; i < model.count; i++) {
+    const event = model.events[i];
+    if (model.kind[i] === K.begin) {
+      const span = { begin: i, end: -1, lane: model.lane[i], user: event.of === "user", row: 0 };
+      open.set(event.span, span);
+      model.spans.push(span);
+    } else if (model.kind[i] === K.end && open.has(event.span)) {
+      open.get(event.span).end = i;
+      open.delete(event.span);
+    }
+  }
+  model.spanOf = new Int32Array(model.count).fill(-1);
+  const rows = new Map();
+  model.spans.forEach((span, s) => {
+    model.spanOf[span.begin] = s;
+    if (span.end >= 0) model.spanOf[span.end] = s;
+    const busy = rows.get(span.lane) || [];
+    rows.set(span.lane, busy);
+    while (busy[span.row] > span.begin) span.row++;
+    busy[span.row] = span.end < 0 ? model.count : span.end;
+  });
+  model.offers = [];
+  model.testerMarks = [];
+  for (let i = 0; i < model.count; i++) {
+    if (model.kind[i] === K.offered) model.offers.push(i);
+    if (model.lane[i] < 0 && [K.note, K.network, K.unknown].includes(model.kind[i])) {
+      model.testerMarks.push(i);
+    }
+  }
+}
+
+// ---- Questions ---------------------------------------------------------------------------------
+
+/** The first place in a sorted list whose value is not less than `value`. */
+function lowerBound(list, value) {
+  let low = 0, high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle] < value) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+/** The last place in a sorted list whose value is not more than `value`, or -1. */
+function lastAtMost(list, value) {
+  return lowerBound(list, value + 1) - 1;
+}
+
+/** A server's log after an event: entries by index, some unknown if the trace lost its beginning. */
+function logAt(model, lane, event) {
+  const state = model.states[lane];
+  const log = [];
+  for (const i of state.logAt) {
+    if (i > event) break;
+    const { from, entries } = model.events[i].log;
+    log.length = Math.max(0, from);
+    entries.forEach((entry, offset) => { log[from + offset] = entry; });
+  }
+  return log;
+}
+
+/** What a server has applied since its last start, by index. */
+function appliedBy(model, lane, event) {
+  const state = model.states[lane];
+  const born = state.lives[lastAtMost(state.lives, event)] || 0;
+  const applied = new Map();
+  for (let k = lowerBound(state.appliedAt, born); k < state.appliedAt.length; k++) {
+    const i = state.appliedAt[k];
+    if (i > event) break;
+    applied.set(model.events[i].index, model.events[i].command);
+  }
+  return applied;
+}
+
+/** How far on each lane the past of an event reaches: all there up to it happened before. */
+function pastOf(model, event) {
+  const frontier = new Int32Array(model.lanes.length + 1).fill(-1);
+  const tester = model.lanes.length;
+  const spot = (i) => (model.place[i] < 0 ? tester : model.place[i]);
+  frontier[spot(event)] = event;
+  if (model.kind[event] === K.violation) {
+    // Whoever noticed it looked at these servers.
+    for (const lane of model.events[event].verdict.servers) {
+      if (lane < tester) frontier[lane] = event;
+    }
+  }
+  const reach = (i) => { if (i >= 0) frontier[spot(i)] = Math.max(frontier[spot(i)], i); };
+  for (let i = event; i >= 0; i--) {
+    if (frontier[spot(i)] < i) continue;
+    reach(model.cause[i]);
+    reach(sourceOf(model, i));
+  }
+  return frontier;
+}
+
+/** The event that sent what this one received, or -1. */
+function sourceOf(model, i) {
+  const m = model.messageOf[i];
+  if (m < 0) return -1;
+  const call = model.calls[model.callOf[i]];
+  if (model.kind[i] === K.delivered) return call.sent;
+  if (model.kind[i] === K.returned) return call.replied;
+  const one = model.messages[m];
+  return one.end === i && one.start < i ? one.start : -1;
+}
+
+/** What led to an event, one step after the other, from the event itself back. */
+function chainOf(model, event) {
+  const chain = [];
+  for (let i = event; i >= 0; i = previousInChain(model, i)) chain.push(i);
+  return chain;
+}
+
+function previousInChain(model, i) {
+  const source = sourceOf(model, i);
+  if (source >= 0) return source;
+  if (model.cause[i] >= 0) return model.cause[i];
+  const call = model.calls[model.callOf[i]];
+  return model.kind[i] === K.replied && call.delivered >= 0 ? call.delivered : -1;
+}

@@ -1,0 +1,322 @@
+// ---- What is beside and below the diagram ------------------------------------------------------
+
+const MOST_ROWS = 300, MOST_ENTRIES = 40, MOST_CHAIN = 25, LOG_AROUND = 3;
+
+/** An element with its text; whatever a trace says goes in as text, never as markup. */
+function el(name, attributes, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (key === "onclick") element.addEventListener("click", value);
+    else if (value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined) element.append(child);
+  }
+  return element;
+}
+
+/** A button that selects an event. */
+function eventLink(app, i, text) {
+  return el("button", { type: "button", class: "link", onclick: () => select(app, i, true) }, text);
+}
+
+/** A value field by field: objects as lists of terms, entries of a log one a line. */
+function valueNode(value, name = "", args = undefined) {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return el("span", { class: "dim" }, "none");
+    if (value.every((one) => one !== null && typeof one === "object")) return entryList(value, name, args);
+    return el("span", {}, cut(value.map(scalarText).join(", "), 400));
+  }
+  if (value !== null && typeof value === "object") {
+    const list = el("dl", { class: "fields" });
+    for (const key of Object.keys(value)) {
+      list.append(el("dt", {}, key), el("dd", {}, valueNode(value[key], key, value)));
+    }
+    return list;
+  }
+  return el("span", {}, cut(scalarText(value), 400));
+}
+
+function scalarText(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function entryList(entries, name, args) {
+  const prev = plain(name) === "entries" || plain(name) === "logentries" ? prevIndexOf(args) : undefined;
+  const first = Number.isFinite(Number(prev)) && prev !== undefined ? Number(prev) + 1 : null;
+  const list = el("ul", { class: "entries" });
+  entries.slice(0, MOST_ENTRIES).forEach((entry, offset) => {
+    const index = first === null ? "" : `[${first + offset}] `;
+    list.append(el("li", {}, index + entryText(entry)));
+  });
+  if (entries.length > MOST_ENTRIES) {
+    list.append(el("li", { class: "dim" }, `and ${entries.length - MOST_ENTRIES} more`));
+  }
+  return list;
+}
+
+function entryText(entry) {
+  const term = field(entry, (key) => key === "term", 0);
+  const command = field(entry, (key) => key === "command" || key === "cmd" || key === "data", 0);
+  if (term === undefined || command === undefined) return cut(JSON.stringify(entry), 120);
+  return `term ${term}: ${cut(scalarText(command), 100)}`;
+}
+
+/** Everything about an event. In a tip nothing can be clicked, so it has no links. */
+function details(app, i, links) {
+  const { model } = app;
+  const event = model.events[i];
+  const link = (to, text) => (links ? eventLink(app, to, text) : text);
+  const place = model.place[i];
+  const parts = [el("h3", {}, `${laneName(model, place)}: ${cut(describe(model, i), 300)}`)];
+  const facts = el("dl", { class: "fields" });
+  const row = (name, ...value) => facts.append(el("dt", {}, name), el("dd", {}, ...value));
+  row("time", `${timeText(model.us[i])} s`, el("span", { class: "dim" }, `  event ${event.n}`));
+  row("task", event.task);
+  const cause = model.cause[i];
+  if (cause >= 0) row("cause", link(cause, `${event.cause}: ${cut(lineWithLane(model, cause), 140)}`));
+  else if (event.cause !== undefined) row("cause", `${event.cause}: not in this trace`);
+  parts.push(facts);
+  if (model.callOf[i] >= 0) parts.push(...callDetails(app, model.calls[model.callOf[i]], i, link));
+  else parts.push(ownFields(model, i));
+  if (links) parts.push(chainList(app, i));
+  return parts;
+}
+
+function lineWithLane(model, i) {
+  return `${laneName(model, model.place[i])} ${describe(model, i)}`;
+}
+
+/** The way of a call: each of its events with its time, then what was asked and answered. */
+function callDetails(app, call, at, link) {
+  const { model } = app;
+  const way = el("dl", { class: "fields" });
+  const names = [["sent", "sent"], ["delayed", "delayed"], ["delivered", "delivered"],
+    ["replied", "replied"], ["late", "held back"], ["lost", "lost"], ["returned", "returned"],
+    ["failed", "failed"]];
+  for (const [name, words] of names) {
+    const i = call[name];
+    if (i < 0) continue;
+    const event = model.events[i];
+    const text = `${timeText(model.us[i])} s` + (call.sent >= 0 && i !== call.sent
+      ? ` (+${durationText(model.us[i] - model.us[call.sent])})` : "");
+    const more = name === "lost" ? `: ${event.leg}, ${LOSSES[event.why] || event.why}`
+      : name === "delayed" || name === "late" ? `: by ${durationText(event.by_us)}` : "";
+    way.append(el("dt", {}, i === at ? `▸ ${words}` : words), el("dd", {}, link(i, text), more));
+  }
+  for (const [leg, word] of [[REQUEST, "request"], [REPLY, "reply"]]) {
+    const m = leg === REQUEST ? call.sent : call.replied >= 0 ? call.replied : -1;
+    const one = m >= 0 && model.messageOf[m] >= 0 ? model.messages[model.messageOf[m]] : null;
+    if (one && one.fate !== FINE) {
+      const words = one.overtaken ? "overtaken by a later one" : FATES[one.fate];
+      way.append(el("dt", {}, word), el("dd", { class: "warn" }, words));
+    }
+  }
+  const parts = [way];
+  if (call.sent >= 0) {
+    const event = model.events[call.sent];
+    parts.push(el("h4", {}, event.method, el("span", { class: "dim" },
+      `  ${laneName(model, call.from)} → ${laneName(model, call.to)}, ${event.bytes} bytes`)));
+    parts.push(valueNode(event.args));
+  }
+  if (call.replied >= 0) {
+    const event = model.events[call.replied];
+    parts.push(el("h4", {}, "Reply", el("span", { class: "dim" }, `  ${event.bytes} bytes`)));
+    parts.push(valueNode(event.reply));
+  }
+  return parts;
+}
+
+/** The fields of an event that is no part of a call. */
+function ownFields(model, i) {
+  const own = {};
+  for (const [key, value] of Object.entries(model.events[i])) {
+    if (["n", "us", "lane", "task", "cause", "event", "verdict"].includes(key)) continue;
+    if (key === "log" && value) own[`log from ${value.from}`] = value.entries;
+    else own[key] = value;
+  }
+  if (model.kind[i] === K.violation) own.verdict = model.events[i].verdict.words;
+  return valueNode(own);
+}
+
+function chainList(app, i) {
+  const { model } = app;
+  const chain = chainOf(model, i).slice(1);
+  if (chain.length === 0) return el("p", { class: "dim" }, "No earlier event is known to have led to it.");
+  const list = el("ol", { class: "chain" });
+  for (const at of chain.slice(0, MOST_CHAIN)) {
+    list.append(el("li", {}, eventLink(app, at,
+      `${timeText(model.us[at])} s  ${cut(lineWithLane(model, at), 110)}`)));
+  }
+  if (chain.length > MOST_CHAIN) {
+    list.append(el("li", { class: "dim" }, `and ${chain.length - MOST_CHAIN} earlier`));
+  }
+  return el("div", {}, el("h4", {}, "What led to it"), list);
+}
+
+function showPanel(app) {
+  const panel = document.getElementById("panel");
+  const i = app.selected;
+  if (i < 0) {
+    const empty = "Point at a message or a mark to see what it is and what led to it. " +
+      "Click to keep it here; Escape lets it go.";
+    panel.replaceChildren(el("h2", {}, "Nothing selected"), el("p", { class: "dim" }, empty));
+    return;
+  }
+  const close = el("button", { type: "button", class: "close", "aria-label": "Let the selection go",
+    onclick: () => select(app, -1) }, "×");
+  panel.replaceChildren(close, el("h2", {}, "Selected"), ...details(app, i, true));
+  panel.scrollTop = 0;
+}
+
+// ---- The tip at the pointer --------------------------------------------------------------------
+
+function showTip(app, x, y, nodes) {
+  const tip = document.getElementById("tip");
+  if (nodes === null) {
+    tip.hidden = true;
+    return;
+  }
+  tip.replaceChildren(...nodes);
+  tip.hidden = false;
+  const stage = document.getElementById("stage").getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = tip;
+  const left = x + 18 + width < stage.width ? x + 18 : Math.max(0, x - 18 - width);
+  const lowest = window.innerHeight - stage.top - height - 6;
+  const top = Math.max(-stage.top + 4, Math.min(y + 14, lowest));
+  tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+}
+
+function densityTip(model, { lane, total, parts }) {
+  const words = parts.map((number, p) => [number, [...PURPOSES, "lost message"][p]])
+    .filter(([number]) => number > 0).map(([number, word]) => plural(number, word));
+  return [el("h3", {}, `${laneName(model, lane)} sent ${plural(total, "message")} here`),
+    el("p", {}, `${words.join(", ")}, requests and replies. Zoom in to see each of them.`)];
+}
+
+// ---- Logs around the conflict ------------------------------------------------------------------
+
+/** Which index to show, and after which event: that of the selection, else that of the violation. */
+function logQuestion(app) {
+  const { model } = app;
+  const verdict = model.verdict;
+  const chosen = app.selected >= 0 ? model.events[app.selected] : null;
+  const own = chosen && typeof chosen.index === "number" ? chosen.index : null;
+  const index = verdict && typeof verdict.index === "number" ? verdict.index : own;
+  if (index === null) return null;
+  if (chosen) return { index, event: app.selected, when: "at the selected event" };
+  const first = model.violations[0];
+  const event = first === undefined ? model.count - 1 : first;
+  return { index, event, when: "at the violation" };
+}
+
+function showLogs(app) {
+  const { model } = app;
+  const box = document.getElementById("logs");
+  const question = logQuestion(app);
+  box.hidden = question === null;
+  if (question === null) return;
+  const { index, event, when } = question;
+  const servers = model.lanes.slice(0, model.servers);
+  const byState = model.states.some((state) => state.logAt.length > 0);
+  const logs = servers.map((_, lane) => (byState ? logAt(model, lane, event) : []));
+  const applied = servers.map((_, lane) => appliedBy(model, lane, event));
+  const head = el("tr", {}, el("th", { scope: "col" }, "index"), servers.map((name, lane) =>
+    el("th", { scope: "col", class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane))));
+  const body = el("tbody", {});
+  const from = Math.max(1, index - LOG_AROUND);
+  for (let at = from; at <= index + LOG_AROUND; at++) {
+    body.append(logRow(at, index, logs, applied));
+  }
+  const source = byState ? "✓ applied since the server's last start"
+    : "no server tells its log: these are the applied commands";
+  box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
+    el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s; ${source}; ` +
+      "≠ differs from what most servers have"),
+    el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
+      el("table", { class: "logs" }, el("thead", {}, head), body)));
+}
+
+function isInvolved(model, lane) {
+  return model.verdict !== null && model.verdict.servers.includes(lane);
+}
+
+function logRow(at, index, logs, applied) {
+  const texts = logs.map((log, lane) => {
+    const done = applied[lane].get(at);
+    const entry = log[at];
+    if (entry === undefined) return done === undefined ? null : { text: cut(done, 10), full: done, done: true };
+    const full = `t${entry.term} ${entry.command}`;
+    if (done !== undefined && done !== entry.command) {
+      return { text: `t${entry.term} ${cut(entry.command, 10)}, applied ${cut(done, 10)}`, full: full + done, done: true, odd: true };
+    }
+    return { text: `t${entry.term} ${cut(entry.command, 10)}`, full, done: done !== undefined };
+  });
+  const usual = mostCommon(texts.filter(Boolean).map((cell) => cell.full));
+  const row = el("tr", { class: at === index ? "conflict" : null },
+    el("th", { scope: "row" }, String(at)));
+  for (const cell of texts) {
+    if (cell === null) {
+      row.append(el("td", { class: "dim" }, "–"));
+      continue;
+    }
+    const differs = cell.odd || cell.full !== usual;
+    row.append(el("td", { class: differs ? "differs" : null, title: cell.full },
+      (differs ? "≠ " : "") + cell.text + (cell.done ? " ✓" : "")));
+  }
+  return row;
+}
+
+function mostCommon(texts) {
+  const counts = new Map();
+  let best = null;
+  for (const text of texts) {
+    counts.set(text, (counts.get(text) || 0) + 1);
+    if (best === null || counts.get(text) > counts.get(best)) best = text;
+  }
+  return best;
+}
+
+// ---- The events in view, as a table ------------------------------------------------------------
+
+/** The plain text behind the picture. It is filled only while it is open. */
+function showTable(app) {
+  const { model, axis, view } = app;
+  const box = document.getElementById("events");
+  const first = Math.max(0, lowerBound(axis.at, view.a));
+  const last = Math.min(model.count, lowerBound(axis.at, view.b + 1e-9));
+  const list = [];
+  let all = 0;
+  for (let i = first; i < last; i++) {
+    if (!eventIsShown(app, i)) continue;
+    all++;
+    if (list.length < MOST_ROWS) list.push(i);
+  }
+  document.getElementById("events-count").textContent = String(all);
+  if (!box.open) return;
+  const rows = list.map((i) => el("tr", { class: i === app.selected ? "conflict" : null },
+    el("td", {}, eventLink(app, i, String(model.events[i].n))),
+    el("td", {}, timeText(model.us[i])), el("td", {}, laneName(model, model.place[i])),
+    el("td", {}, cut(describe(model, i), 300)), el("td", {}, model.events[i].task)));
+  document.getElementById("events-body").replaceChildren(...rows);
+  const more = document.getElementById("events-more");
+  more.hidden = all <= MOST_ROWS;
+  more.textContent = `These are the first ${MOST_ROWS} of ${all}. Zoom in to see the others.`;
+}
+
+/** Whether the filters let an event be listed and stepped to. */
+function eventIsShown(app, i) {
+  const { model, filter } = app;
+  if (model.place[i] >= 0 && app.hidden.has(model.place[i])) return false;
+  const kind = model.kind[i];
+  if (kind >= K.sent && kind <= K.failed) {
+    const m = model.messageOf[i];
+    return m < 0 || isShown(app, model.messages[m]);
+  }
+  if (kind === K.state || kind === K.inferred) return filter.state;
+  if (kind === K.applied) return filter.apply;
+  if (kind === K.saved) return filter.saved;
+  if (kind === K.note) return filter.notes;
+  if ([K.offered, K.begin, K.end, K.network].includes(kind)) return filter.tester;
+  return true;
+}

@@ -1,0 +1,142 @@
+// ---- Events in words ---------------------------------------------------------------------------
+
+const FATES = ["arrived", "held back or overtaken", "dropped by the unreliable network",
+  "no connection", "sender or receiver was gone meanwhile", "still on its way", "refused"];
+const LOSSES = {
+  dropped: "the unreliable network dropped it",
+  disconnected: "sender or receiver was disconnected",
+  no_server: "there was no such server: it had crashed",
+  gone: "meanwhile one of the two was disconnected or had crashed",
+  unanswered: "the handler gave no answer",
+  ended: "the network came to its end",
+};
+
+const laneName = (model, lane) => (lane >= 0 ? model.lanes[lane] : "tester");
+const shortMethod = (method) => String(method).split(".").pop();
+
+/** A name for narrow places: `S3` for a server. */
+function laneShort(model, lane) {
+  return lane < model.servers ? `S${lane}` : laneName(model, lane).slice(0, 4);
+}
+
+function plural(number, word) {
+  return `${number} ${number === 1 ? word : word.endsWith("y") ? word.slice(0, -1) + "ies" : word + "s"}`;
+}
+
+function cut(text, most) {
+  text = String(text);
+  return text.length > most ? text.slice(0, most - 1) + "…" : text;
+}
+
+/** What a request asks for: `append 8–9, term 4`. */
+function requestText(call, args) {
+  const term = termOf(args);
+  const inTerm = term === undefined ? "" : `, term ${term}`;
+  const name = shortMethod(call.method);
+  if (call.purpose === BEAT) return `${name} (heartbeat)${inTerm}`;
+  const entries = entriesOf(args);
+  if (call.purpose === APPEND && Array.isArray(entries)) {
+    return `${name} (${entryRange(args, entries)})${inTerm}`;
+  }
+  return name + inTerm;
+}
+
+/** Which entries a request carries: `entries 8 to 9`. */
+function entryRange(args, entries) {
+  const prev = Number(prevIndexOf(args));
+  if (!Number.isFinite(prev)) return plural(entries.length, "entry");
+  const [first, last] = [prev + 1, prev + entries.length];
+  return first === last ? `entry ${first}` : `entries ${first} to ${last}`;
+}
+
+function replyText(call, reply) {
+  if (reply === undefined) return "reply";
+  const answer = field(reply, (name) => name === "votegranted" || name === "success");
+  if (answer === true) return call.purpose === VOTE ? "vote granted" : "accepted";
+  if (answer === false) return call.purpose === VOTE ? "vote refused" : "refused";
+  return `reply to ${shortMethod(call.method)}`;
+}
+
+/** A label for a message in the diagram. */
+function messageLabel(model, one) {
+  const call = model.calls[one.call];
+  const event = model.events[one.start];
+  if (one.leg === REPLY) {
+    return { "vote granted": "granted", "vote refused": "refused", accepted: "ok",
+      refused: "refused" }[replyText(call, event.reply)] || "reply";
+  }
+  const term = termOf(event.args);
+  const inTerm = term === undefined ? "" : ` t${term}`;
+  if (call.purpose === VOTE) return "vote?" + inTerm;
+  if (call.purpose === BEAT) return "beat" + inTerm;
+  if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
+  const entries = entriesOf(event.args);
+  return Array.isArray(entries) ? `+${entries.length}${inTerm}` : "append" + inTerm;
+}
+
+/** An event in one line, without its time and lane. */
+function describe(model, i) {
+  const event = model.events[i];
+  const call = model.callOf[i] >= 0 ? model.calls[model.callOf[i]] : null;
+  const args = call && call.sent >= 0 ? model.events[call.sent].args : undefined;
+  const request = call ? requestText(call, args) : "";
+  const to = (lane) => laneName(model, lane);
+  switch (model.kind[i]) {
+    case K.sent: return `sends ${request} to ${to(call.to)}`;
+    case K.delayed: return `the network delays ${request} by ${durationText(event.by_us)}`;
+    case K.lost: {
+      const what = event.leg === "reply" ? `reply to ${request}` : `${request} to ${to(call.to)}`;
+      return `lost: ${what}; ${LOSSES[event.why] || event.why}`;
+    }
+    case K.delivered: return `receives ${request} from ${to(call.from)}`;
+    case K.replied: return `answers ${to(call.from)}: ${replyText(call, event.reply)}`;
+    case K.late: return `the network holds the reply back for ${durationText(event.by_us)}`;
+    case K.returned: {
+      const reply = call.replied >= 0 ? model.events[call.replied].reply : undefined;
+      return `hears from ${to(call.to)}: ${replyText(call, reply)}`;
+    }
+    case K.failed: return `learns that no reply to ${request} will come from ${to(call.to)}`;
+    case K.started: return "is started";
+    case K.crashed: return "crashes";
+    case K.connected: return "is connected";
+    case K.disconnected: return "is disconnected: it can reach nobody";
+    case K.network: return networkText(event);
+    case K.offered: return event.index === undefined ? `is offered ${event.command} and refuses`
+      : `is offered ${event.command}, takes it for index ${event.index} in term ${event.term}`;
+    case K.applied: return `applies ${event.command} at index ${event.index}`;
+    case K.saved: return `saves ${event.bytes} bytes`;
+    case K.state: return stateText(event);
+    case K.inferred: return `must be ${event.role} in term ${event.term}, by its messages`;
+    case K.begin: return `begins: ${event.name}`;
+    case K.end: {
+      const span = model.spanOf[i] >= 0 ? model.events[model.spans[model.spanOf[i]].begin] : null;
+      return `ends${span ? ": " + span.name : ""}${event.text ? " – " + event.text : ""}`;
+    }
+    case K.note: return `[${event.topic}] ${event.text}`;
+    case K.violation: return `VIOLATION of ${event.verdict.check}: ${event.verdict.words}`;
+    default: return `an event that this page does not know: ${event.event}`;
+  }
+}
+
+function networkText(event) {
+  return `the network is ${event.reliable ? "reliable" : "unreliable"}` +
+    (event.long_reordering ? ", many replies are late" : "") +
+    (event.long_delays ? ", unreachable servers take seconds to fail" : "");
+}
+
+function stateText(event) {
+  const vote = event.vote === null || event.vote === undefined ? "" : `, voted for ${event.vote}`;
+  const commit = event.commit === undefined ? "" : `, commit ${event.commit}`;
+  let log = "";
+  if (event.log) {
+    const { from, entries } = event.log;
+    log = entries.length === 0 ? `, log ends before ${from}`
+      : `, log ${from}${entries.length > 1 ? ` to ${from + entries.length - 1}` : ""} replaced`;
+  }
+  return `is ${event.role} in term ${event.term}${vote}${commit}${log}`;
+}
+
+/** The whole line of an event: when, who, what. */
+function fullLine(model, i) {
+  return `${timeText(model.us[i])} s, ${laneName(model, model.place[i])}: ${describe(model, i)}`;
+}
