@@ -33,13 +33,15 @@ function drawMessages(frame, faded) {
   });
   const single = [];
   let left = MOST_ARROWS;
-  let dense = false;
+  let [dense, bars] = [false, false];
   for (let c = 0; c < CLASSES; c++) {
-    single.push(counts[c] <= left);
+    // Arrows of heartbeats among bars of appends would only hide what matters.
+    single.push(counts[c] <= left && !(dense && c > 2));
     if (single[c]) left -= counts[c];
-    dense = dense || counts[c] > 0 && !single[c];
+    dense = dense || c > 1 && !single[c];
+    bars = bars || counts[c] > 0 && !single[c];
   }
-  if (dense) drawDensity(frame, single, faded);
+  if (bars) drawDensity(frame, single, faded);
   const groups = new Map();
   eachMessage(model, frame.first, frame.last, (one, m) => {
     if (!isShown(app, one) || !single[classOf(one)]) return;
@@ -56,7 +58,6 @@ function drawMessages(frame, faded) {
   }
   frame.context.globalAlpha = 1;
   app.drawn = frame.segments.length;
-  if (frame.segments.length <= 110) drawLabels(frame, faded);
 }
 
 /** Whether a message had arrived, or was lost, in the past of what is looked at. */
@@ -117,9 +118,8 @@ function clip(s, left, right) {
 }
 
 /** The end tells what became of it: head, open head, diamond, cross or bar. */
-function drawEnds(frame, one, list, color) {
+function drawEnds(frame, one, list, color, small = list.length > 400 ? 4 : 6) {
   const { context, colors, left, right } = frame;
-  const small = list.length > 400 ? 4 : 6;
   for (const s of list) {
     if (s.x2 < left - 10 || s.x2 > right + 10) continue;
     const angle = Math.atan2(s.y2 - s.y1, s.x2 - s.x1);
@@ -156,7 +156,7 @@ function diamond(context, x, y, size, color, inside) {
 
 function openHead(context, x, y, angle, size, color) {
   context.strokeStyle = color;
-  context.lineWidth = 1.1;
+  context.lineWidth = size / 6 + 0.2;
   context.beginPath();
   for (const side of [-0.45, 0.45]) {
     context.moveTo(x - Math.cos(angle + side) * size, y - Math.sin(angle + side) * size);
@@ -167,6 +167,7 @@ function openHead(context, x, y, angle, size, color) {
 
 /** Labels where they do not cover each other. */
 function drawLabels(frame, faded) {
+  if (frame.density || frame.segments.length > 110) return;
   const { app, context, colors, model, left, right } = frame;
   const taken = [];
   context.font = "10px system-ui, sans-serif";
@@ -174,16 +175,26 @@ function drawLabels(frame, faded) {
   for (const s of sorted) {
     if (faded && !isPast(app, s.one)) continue;
     const text = messageLabel(model, s.one);
-    const share = s.one.fate === CUT ? 1 : s.one.fate === DROPPED ? 0.5 : 0.3;
-    const x = s.x1 + (s.x2 - s.x1) * share + 4, y = s.y1 + (s.y2 - s.y1) * share;
     const width = context.measureText(text).width + 3;
-    if (x < left || x + width > right) continue;
-    if (taken.some((t) => x < t.x + t.width && t.x < x + width && Math.abs(t.y - y) < 11)) continue;
+    const spot = [0.3, 0.5, 0.15, 0.7].map((share) => labelSpot(frame, s, share))
+      .find(({ x, y, free }) => free && x >= left && x + width <= right &&
+        !taken.some((t) => x < t.x + t.width && t.x < x + width && Math.abs(t.y - y) < 11));
+    if (!spot) continue;
+    const { x, y } = spot;
     taken.push({ x, y, width });
     const color = s.one.fate === LATE ? colors.late : s.one.fate === REFUSED ? colors.refused
       : colors.purpose[s.one.purpose];
     halo(frame, text, x, y, color, "10px");
   }
+}
+
+/** A point beside a message, and whether it is clear of all bands. Stubs have one such point. */
+function labelSpot(frame, s, share) {
+  const { layout } = frame;
+  const part = s.one.fate === CUT ? 1 : share;
+  const x = s.x1 + (s.x2 - s.x1) * part + 4, y = s.y1 + (s.y2 - s.y1) * part;
+  const free = layout.shown.every((lane) => Math.abs(layout.y[lane] - y) > BAND / 2 + 4);
+  return { x, y, free };
 }
 
 // ---- Too many to be drawn one by one -----------------------------------------------------------
@@ -344,7 +355,7 @@ function bold(frame, s) {
   context.moveTo(s.x1 + (s.x2 - s.x1) * a, s.y1 + (s.y2 - s.y1) * a);
   context.lineTo(s.x1 + (s.x2 - s.x1) * b, s.y1 + (s.y2 - s.y1) * b);
   context.stroke();
-  drawEnds(frame, s.one, [s], colors.purpose[s.one.purpose]);
+  drawEnds(frame, s.one, [s], colors.purpose[s.one.purpose], 10);
 }
 
 /** When the two ends of a message could reach each other: a strip along both of their lanes. */

@@ -7,7 +7,7 @@ function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const names = ["back", "text", "dim", "line", "soft", "bad", "bar", "follower", "candidate",
     "leader", "on-leader", "vote", "append", "beat", "other", "lost", "late", "refused", "cut",
-    "down", "hit", "check"];
+    "down", "on-down", "hit", "check"];
   const palette = {};
   for (const name of names) palette[name] = style.getPropertyValue("--" + name).trim();
   palette.purpose = [palette.vote, palette.append, palette.beat, palette.other];
@@ -20,14 +20,17 @@ function layOut(app, width) {
   const shown = app.model.lanes.map((_, lane) => lane).filter((lane) => !app.hidden.has(lane));
   const narrow = width < 560;
   const gutter = narrow ? 34 : 78;
-  const room = Math.max(300, Math.min(640, window.innerHeight * 0.56));
+  // What is left of the first screen below the verdict, so that all lanes are seen at once.
+  const above = document.getElementById("stage").getBoundingClientRect().top + window.scrollY;
+  const strip = STRIP_TOP + shown.length * STRIP_ROW + 6;
+  const room = Math.max(300, Math.min(680, window.innerHeight - above - strip - 16));
   const least = narrow ? 58 : 64;
   const pitch = Math.max(least, Math.min(112, (room - AXIS - TESTER) / Math.max(1, shown.length)));
   const top = AXIS + TESTER;
   const y = new Float64Array(app.model.lanes.length).fill(-1);
   shown.forEach((lane, row) => { y[lane] = top + pitch * (row + 0.5); });
   return { width, gutter, narrow, pitch, shown, y, top, plot: width - gutter,
-    height: Math.round(top + pitch * shown.length + 4) };
+    height: Math.round(top + pitch * shown.length + 8) };
 }
 
 function fitCanvas(canvas, width, height) {
@@ -90,11 +93,12 @@ function drawDiagram(app) {
   const focus = app.hovered >= 0 ? app.hovered : app.selected;
   drawAxis(frame);
   drawCuts(frame);
-  drawMessages(frame, focus >= 0 && app.past !== null);
+  drawMessages(frame, focus >= 0);
   for (const lane of layout.shown) drawLane(frame, lane);
+  drawLabels(frame, focus >= 0);
   drawTester(frame);
-  drawVerdict(frame);
   if (focus >= 0) drawFocus(frame, focus);
+  drawVerdict(frame);
   drawHits(frame);
   context.restore();
   drawGutter(frame);

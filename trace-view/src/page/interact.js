@@ -90,10 +90,8 @@ function select(app, i, show = false) {
   app.selected = i;
   app.hovered = -1;
   app.panelDue = app.tableDue = true;
-  if (i >= 0) {
-    document.getElementById("status").textContent = fullLine(app.model, i);
-    if (show) bringIntoView(app, i);
-  }
+  document.getElementById("status").textContent = i >= 0 ? fullLine(app.model, i) : "";
+  if (i >= 0 && show) bringIntoView(app, i);
   showTip(app, 0, 0, null);
   redraw(app);
 }

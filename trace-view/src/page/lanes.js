@@ -85,7 +85,7 @@ function drawRoles(frame, lane) {
     const wide = context.measureText(label).width;
     if (x < room || end - x < wide + 2 && end < right) continue;
     context.fillStyle = kind === LEADER ? colors["on-leader"] : colors.text;
-    context.fillText(label, x, bottom - (kind === LEADER ? 21 : 8));
+    context.fillText(label, x, bottom - (kind === LEADER ? 21 : 9));
     room = x + wide;
   }
 }
@@ -108,7 +108,7 @@ function drawDowns(frame, lane) {
     if (from >= 0 && x1 >= left) cross(context, x1, y, 6, colors.bad, 3);
     if (to < model.count && x2 <= right) triangle(context, x2, y, 0, 7, colors.leader);
     if (from >= 0 && x2 - Math.max(x1, left) > 80) {
-      context.fillStyle = colors.back;
+      context.fillStyle = colors["on-down"];
       context.font = "11px system-ui, sans-serif";
       context.textAlign = "left";
       context.fillText("crashed", Math.max(x1, left) + 12, y);
@@ -141,6 +141,7 @@ function drawCommit(frame, lane) {
   const { commitAt, commit } = model.states[lane];
   const y = layout.y[lane] + BAND / 2 + 7;
   let [skip, room] = [-Infinity, -Infinity];
+  const dense = lastAtMost(commitAt, frame.last) - lowerBound(commitAt, first) > layout.plot / 8;
   for (let s = Math.max(0, lastAtMost(commitAt, first - 1)); s < commitAt.length; s++) {
     const at = xe(commitAt[s]);
     if (at > right) break;
@@ -148,7 +149,7 @@ function drawCommit(frame, lane) {
     if (x - skip < 2 && s + 1 < commitAt.length) continue;
     skip = x;
     if (commit[s] === null) continue;
-    if (at > left) {
+    if (at > left && !dense) {
       context.fillStyle = colors.append;
       context.fillRect(x - 0.5, y - 6, 1.5, 5);
     }
@@ -156,41 +157,55 @@ function drawCommit(frame, lane) {
     context.font = "10px system-ui, sans-serif";
     if (x < room || commit[s] === 0) continue;
     halo(frame, text, x + 3, y, colors.append, "10px");
-    room = x + context.measureText(text).width + 10;
+    room = x + context.measureText(text).width + (dense ? 60 : 10);
   }
 }
 
+/** Applied commands as ticks; those too close to be named one by one share a label. */
 function drawApplied(frame, lane) {
-  const { app, context, colors, layout, model, first, last, xe, left, right } = frame;
+  const { app, context, colors, layout, model, first, last, xe } = frame;
   const { appliedAt } = model.states[lane];
   const y = layout.y[lane] + BAND / 2;
-  const from = lowerBound(appliedAt, first), to = lastAtMost(appliedAt, last);
   const conflict = model.verdict ? model.verdict.index : undefined;
-  const named = to - from < 40;
-  let [skip, room] = [-Infinity, -Infinity];
-  context.fillStyle = colors.text;
-  for (let k = from; k <= to; k++) {
+  let skip = -Infinity;
+  let label = null;
+  const from = lowerBound(appliedAt, first);
+  const dense = lastAtMost(appliedAt, last) - from > layout.plot / 4;
+  context.font = "10px system-ui, sans-serif";
+  for (let k = from; k < appliedAt.length && appliedAt[k] <= last; k++) {
     const x = xe(appliedAt[k]);
-    if (x - skip >= 1.5) {
-      context.fillStyle = colors.text;
-      context.fillRect(x - 1, y - 9, 2, 9);
-      skip = x;
-    }
     const event = model.events[appliedAt[k]];
     const matters = event.index === conflict;
-    if (matters) {
-      context.strokeStyle = colors.bad;
-      context.lineWidth = 2;
-      context.strokeRect(x - 3, y - 12, 6, 13);
+    if (x - skip >= 1.5) {
+      context.globalAlpha = dense ? 0.4 : 1;
+      context.fillStyle = colors.text;
+      context.fillRect(x - 1, y - 4, 2, dense ? 4 : 8);
+      context.globalAlpha = 1;
+      skip = x;
     }
+    if (dense && !matters) continue;
+    if (label !== null && !matters && !label.matters && x < label.x + label.room) {
+      label.to = event.index;
+      continue;
+    }
+    if (label !== null) appliedLabel(frame, label, y);
     const text = `${event.index}: ${cut(event.command, 10)}`;
-    if ((named || matters) && x > room && x < right - 20) {
-      const color = matters ? colors.bad : colors.text;
-      halo(frame, text, x + 3, y + 18, color, "10px", matters ? "bold" : "");
-      room = x + context.measureText(text).width + 8;
-    }
+    label = { x, text, from: event.index, to: event.index, matters, room: context.measureText(text).width + 8 };
   }
+  if (label !== null) appliedLabel(frame, label, y);
   if (app.filter.saved) drawSaved(frame, lane);
+}
+
+function appliedLabel(frame, { x, text, from, to, matters }, y) {
+  const { context, colors } = frame;
+  if (matters) {
+    context.strokeStyle = colors.bad;
+    context.lineWidth = 2;
+    context.strokeRect(x - 3, y - 6, 6, 12);
+  }
+  const color = matters ? colors.bad : colors.text;
+  halo(frame, from === to ? text : `${from}–${to}`, x + 3, y + (matters ? 29 : 18), color, "10px", matters ? "bold" : "");
+  context.font = "10px system-ui, sans-serif";
 }
 
 function drawSaved(frame, lane) {
@@ -219,10 +234,10 @@ function drawMarks(frame, lane) {
     if (model.kind[i] === K.failed) {
       if (!app.filter.lost || x - skip < 3) continue;
       skip = x;
-      context.strokeStyle = colors.lost;
-      context.lineWidth = 1.2;
+      context.strokeStyle = colors.dim;
+      context.lineWidth = 1;
       context.beginPath();
-      context.arc(x, y + BAND / 2, 2.5, 0, 7);
+      context.arc(x, y + BAND / 2, 2, 0, 7);
       context.stroke();
     } else if (app.filter.notes && x - skip >= 2) {
       flag(context, x, y - BAND / 2, colors.check);
@@ -312,7 +327,7 @@ function drawOffers(frame) {
     skip = x;
     const event = model.events[i];
     const taken = event.index !== undefined;
-    context.globalAlpha = dense ? 0.25 : 0.8;
+    context.globalAlpha = dense ? 0.25 : 0.5;
     context.strokeStyle = taken ? colors.check : colors.dim;
     context.lineWidth = 1;
     context.setLineDash(taken ? [] : [2, 3]);

@@ -79,7 +79,8 @@ function details(app, i, links) {
   parts.push(facts);
   if (model.callOf[i] >= 0) parts.push(...callDetails(app, model.calls[model.callOf[i]], i, link));
   else parts.push(ownFields(model, i));
-  if (links) parts.push(chainList(app, i));
+  if (model.kind[i] === K.violation && links) parts.push(factList(app, event.verdict));
+  else if (links) parts.push(chainList(app, i));
   return parts;
 }
 
@@ -135,8 +136,19 @@ function ownFields(model, i) {
     if (key === "log" && value) own[`log from ${value.from}`] = value.entries;
     else own[key] = value;
   }
-  if (model.kind[i] === K.violation) own.verdict = model.events[i].verdict.words;
   return valueNode(own);
+}
+
+/** What a violation contradicts: each fact leads to its event. */
+function factList(app, verdict) {
+  const { model } = app;
+  const list = el("ol", { class: "chain" });
+  for (const fact of verdict.facts) {
+    const at = factEvent(model, fact);
+    const text = (typeof fact.us === "number" ? `${timeText(fact.us)} s  ` : "") + fact.text;
+    list.append(el("li", {}, at >= 0 ? eventLink(app, at, text) : text));
+  }
+  return el("div", {}, el("h4", {}, "What does not fit together"), list);
 }
 
 function chainList(app, i) {
@@ -221,18 +233,20 @@ function showLogs(app) {
   const byState = model.states.some((state) => state.logAt.length > 0);
   const logs = servers.map((_, lane) => (byState ? logAt(model, lane, event) : []));
   const applied = servers.map((_, lane) => appliedBy(model, lane, event));
-  const head = el("tr", {}, el("th", { scope: "col" }, "index"), servers.map((name, lane) =>
-    el("th", { scope: "col", class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane))));
-  const body = el("tbody", {});
-  const from = Math.max(1, index - LOG_AROUND);
-  for (let at = from; at <= index + LOG_AROUND; at++) {
-    body.append(logRow(at, index, logs, applied));
-  }
-  const source = byState ? "✓ applied since the server's last start"
-    : "no server tells its log: these are the applied commands";
+  const indices = [];
+  for (let at = Math.max(1, index - LOG_AROUND); at < index + LOG_AROUND; at++) indices.push(at);
+  // As in the paper: a row for each server, the log from left to right.
+  const head = el("tr", {}, el("th", { scope: "col" }, ""), indices.map((at) =>
+    el("th", { scope: "col", class: at === index ? "conflict" : null }, String(at))));
+  const columns = indices.map((at) => logColumn(at, logs, applied));
+  const body = el("tbody", {}, servers.map((name, lane) => el("tr", {},
+    el("th", { scope: "row", title: name, class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
+    indices.map((at, k) => logCell(columns[k][lane], at === index)))));
+  const source = byState ? "✓ applied since its last start"
+    : "No server tells its log, so these are the applied commands";
   box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
-    el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s; ${source}; ` +
-      "≠ differs from what most servers have"),
+    el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
+      "≠ not what most have"),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
       el("table", { class: "logs" }, el("thead", {}, head), body)));
 }
@@ -241,40 +255,40 @@ function isInvolved(model, lane) {
   return model.verdict !== null && model.verdict.servers.includes(lane);
 }
 
-function logRow(at, index, logs, applied) {
-  const texts = logs.map((log, lane) => {
+/** What each server has at an index, and whether it differs from what most have. */
+function logColumn(at, logs, applied) {
+  const cells = logs.map((log, lane) => {
     const done = applied[lane].get(at);
     const entry = log[at];
-    if (entry === undefined) return done === undefined ? null : { text: cut(done, 10), full: done, done: true };
-    const full = `t${entry.term} ${entry.command}`;
-    if (done !== undefined && done !== entry.command) {
-      return { text: `t${entry.term} ${cut(entry.command, 10)}, applied ${cut(done, 10)}`, full: full + done, done: true, odd: true };
-    }
-    return { text: `t${entry.term} ${cut(entry.command, 10)}`, full, done: done !== undefined };
+    if (entry === undefined && done === undefined) return null;
+    const term = entry === undefined ? "" : `t${entry.term}`;
+    const command = entry === undefined ? done : entry.command;
+    return { term, command, done, key: `${term} ${command}`, odd: done !== undefined && done !== command };
   });
-  const usual = mostCommon(texts.filter(Boolean).map((cell) => cell.full));
-  const row = el("tr", { class: at === index ? "conflict" : null },
-    el("th", { scope: "row" }, String(at)));
-  for (const cell of texts) {
-    if (cell === null) {
-      row.append(el("td", { class: "dim" }, "–"));
-      continue;
-    }
-    const differs = cell.odd || cell.full !== usual;
-    row.append(el("td", { class: differs ? "differs" : null, title: cell.full },
-      (differs ? "≠ " : "") + cell.text + (cell.done ? " ✓" : "")));
-  }
-  return row;
+  const usual = mostCommon(cells.filter(Boolean).map((cell) => cell.key));
+  for (const cell of cells) if (cell) cell.differs = cell.odd || cell.key !== usual;
+  return cells;
 }
 
+function logCell(cell, here) {
+  const mark = here ? " conflict" : "";
+  if (cell === null) return el("td", { class: "dim" + mark }, "–");
+  const { term, command, done, odd, differs } = cell;
+  const title = `${term} ${command}${done === undefined ? "" : ", applied: " + done}`;
+  return el("td", { class: (differs ? "differs" : "") + mark, title },
+    el("span", { class: differs ? null : "dim" }, (differs ? "≠ " : "") + term),
+    el("span", {}, cut(command, 9) + (done !== undefined && !odd ? " ✓" : "")),
+    odd ? el("span", {}, `✓ ${cut(done, 9)}!`) : null);
+}
+
+/** The text that most have; null if there is none. */
 function mostCommon(texts) {
   const counts = new Map();
-  let best = null;
-  for (const text of texts) {
-    counts.set(text, (counts.get(text) || 0) + 1);
-    if (best === null || counts.get(text) > counts.get(best)) best = text;
-  }
-  return best;
+  for (const text of texts) counts.set(text, (counts.get(text) || 0) + 1);
+  const most = Math.max(0, ...counts.values());
+  const best = [...counts.keys()].filter((text) => counts.get(text) === most);
+  // Of two that are equally common neither is usual.
+  return best.length === 1 ? best[0] : null;
 }
 
 // ---- The events in view, as a table ------------------------------------------------------------

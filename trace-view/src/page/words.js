@@ -131,7 +131,8 @@ function stateText(event) {
   if (event.log) {
     const { from, entries } = event.log;
     log = entries.length === 0 ? `, log ends before ${from}`
-      : `, log ${from}${entries.length > 1 ? ` to ${from + entries.length - 1}` : ""} replaced`;
+      : entries.length === 1 ? `, log from ${from}: ${cut(entries[0].command, 40)}`
+      : `, log from ${from} to ${from + entries.length - 1} is new`;
   }
   return `is ${event.role} in term ${event.term}${vote}${commit}${log}`;
 }
