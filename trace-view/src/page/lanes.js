@@ -332,17 +332,19 @@ function drawOffers(frame) {
     context.lineWidth = 1;
     context.setLineDash(taken ? [] : [2, 3]);
     context.beginPath();
-    context.moveTo(x, top);
-    context.lineTo(x, dense ? top + 8 : layout.y[lane] - BAND / 2 - 2);
+    // What was refused led to nothing: a short mark at the server is enough.
+    const edge = layout.y[lane] - BAND / 2 - 2;
+    context.moveTo(x, taken || dense ? top : edge - 9);
+    context.lineTo(x, dense ? top + 8 : edge);
     context.stroke();
     context.setLineDash([]);
     if (!dense && taken) {
       triangle(context, x, layout.y[lane] - BAND / 2 - 5, Math.PI / 2, 4, colors.check);
     }
     context.globalAlpha = 1;
-    if (x > room && to - from < 60) {
+    if (taken && x > room && to - from < 60) {
       const text = cut(event.command, 10);
-      halo(frame, text, x + 3, top - 3, taken ? colors.check : colors.dim, "10px");
+      halo(frame, text, x + 3, top - 3, colors.check, "10px");
       room = x + context.measureText(text).width + 8;
     }
   }
