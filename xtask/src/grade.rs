@@ -125,7 +125,7 @@ fn execute(grade: &Grade, tests: &[TestCase], scratch: &Path) -> Result<Results>
     let stop = AtomicBool::new(false);
     let settings = engine::Settings {
         jobs,
-        limits: Limits { hang_after: Duration::from_secs(60), memory_mib: 2048 },
+        limits: Limits { hang_after: Duration::from_secs(60), memory_mib: 2048, trace: None },
         fail_fast: false,
         pin: true,
         scratch,

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 mod grade;
 mod readme;
+mod shrink;
 mod skeleton;
 mod stress;
 
@@ -31,6 +32,7 @@ enum Task {
         dir: PathBuf,
     },
     Stress(Box<stress::Stress>),
+    Shrink(Box<shrink::Shrink>),
     Grade(grade::Grade),
     /// Run each command that the README shows.
     Readme,
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     let done = match args.task {
         Task::Skeleton { dir } => skeleton::write(&dir).map(|()| 0),
         Task::Stress(stress) => stress::run(&stress),
+        Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
     };

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
+use run_record::setting::Setting;
 use serde::Deserialize;
 
 /// A test program: the suite on one clock.
@@ -23,6 +24,8 @@ pub(crate) struct Program {
 pub(crate) struct TestCase {
     pub(crate) name: String,
     pub(crate) program: Program,
+    /// What is taken away from it.
+    pub(crate) setting: Setting,
 }
 
 impl TestCase {
@@ -33,8 +36,12 @@ impl TestCase {
 
     /// The command that repeats a run.
     pub(crate) fn replay(&self, seed: Option<u64>) -> String {
-        let variable = seed.map(|seed| format!("LAB_SEED={seed} ")).unwrap_or_default();
-        format!("{variable}{} -- --exact {}", self.program.replay, self.name)
+        let setting = match self.setting.is_whole() {
+            true => String::new(),
+            false => format!("{}='{}' ", run_record::setting::VARIABLE, self.setting),
+        };
+        let seed = seed.map(|seed| format!("LAB_SEED={seed} ")).unwrap_or_default();
+        format!("{setting}{seed}{} -- --exact {}", self.program.replay, self.name)
     }
 }
 
@@ -128,6 +135,10 @@ pub(crate) fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase
     let text = String::from_utf8_lossy(&output.stdout);
     let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
     let wanted = |name: &&str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
-    let case = |name: &str| TestCase { name: name.to_string(), program: program.clone() };
+    let case = |name: &str| TestCase {
+        name: name.to_string(),
+        program: program.clone(),
+        setting: Setting::default(),
+    };
     Ok(names.filter(wanted).map(case).collect())
 }

@@ -82,7 +82,8 @@ fn run_tests(args: &RunArgs) -> Result<u8> {
 
     let jobs = jobs(args);
     header(args, &tests, jobs);
-    let limits = process::Limits { hang_after: args.hang_after, memory_mib: args.memory };
+    let limits =
+        process::Limits { hang_after: args.hang_after, memory_mib: args.memory, trace: None };
     let settings = engine::Settings {
         jobs,
         limits: limits.clone(),

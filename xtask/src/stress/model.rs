@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use run_record::Clock;
+use run_record::setting::Counts;
 use serde::{Deserialize, Serialize};
 
 /// The version of `report.json`.
@@ -60,6 +61,9 @@ pub(crate) struct Run {
     pub(crate) bytes: u64,
     pub(crate) committed: u64,
     pub(crate) hash: Option<String>,
+    /// How many troubles there were; none if the process died before it could say so.
+    #[serde(default)]
+    pub(crate) troubles: Option<Counts>,
     pub(crate) failure: Option<RunFailure>,
 }
 
@@ -71,6 +75,9 @@ pub(crate) struct RunFailure {
     pub(crate) kind: String,
     pub(crate) message: String,
     pub(crate) location: Option<String>,
+    /// The rule or check that the run failed by; empty if the test does not say.
+    #[serde(default)]
+    pub(crate) check: String,
     /// Its log, relative to the report's folder.
     pub(crate) log: Option<String>,
     /// The command that repeats it.
@@ -150,7 +157,7 @@ impl Report {
 }
 
 /// A message with each number replaced, so that alike failures are recognized.
-fn without_numbers(message: &str) -> String {
+pub(crate) fn without_numbers(message: &str) -> String {
     let mut out = String::new();
     for c in message.chars() {
         let c = if c.is_ascii_digit() { '#' } else { c };
@@ -177,10 +184,12 @@ pub(crate) mod tests {
             bytes: 500,
             committed: 3,
             hash: Some(format!("{index:016x}")),
+            troubles: None,
             failure: failure.map(|message| RunFailure {
                 kind: "panic".into(),
                 message: message.into(),
                 location: Some("a.rs:1:1".into()),
+                check: String::new(),
                 log: Some(format!("logs/{index}.txt")),
                 replay: format!("LAB_SEED={} cargo test", index * 10),
             }),

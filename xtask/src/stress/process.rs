@@ -19,11 +19,20 @@ use super::model::{Run, RunFailure};
 const KEPT_OUTPUT: u64 = 64 << 10;
 const MOST_OUTPUT: u64 = 64 << 20;
 
+/// The environment variable that names the folder for traces.
+const TRACE_VARIABLE: &str = "LAB_TRACE";
+
+/// The end of the message of a run that took its process down among others, but not alone.
+pub(crate) const NOT_ALONE: &str =
+    "; it did not when it was run alone, so an earlier run may have caused it";
+
 /// What a process may do.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) hang_after: Duration,
     pub(crate) memory_mib: u64,
+    /// The folder to which it writes a trace of each run; none are written without one.
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// A run to make: its number in the plan, and its seed.
@@ -88,6 +97,13 @@ fn execute(
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
     command.stdin(Stdio::null()).stdout(out).stderr(err);
     command.env_remove("LAB_SEEDS").env_remove("LAB_SEED").env(run_record::VARIABLE, records);
+    command.env_remove(run_record::setting::VARIABLE).env_remove(TRACE_VARIABLE);
+    if !test.setting.is_whole() {
+        command.env(run_record::setting::VARIABLE, test.setting.to_string());
+    }
+    if let Some(folder) = &limits.trace {
+        command.env(TRACE_VARIABLE, folder);
+    }
     let seeds: Vec<String> = items.iter().filter_map(|i| i.seed).map(|s| s.to_string()).collect();
     if !seeds.is_empty() {
         command.env("LAB_SEED", seeds.join(","));
@@ -217,6 +233,7 @@ fn understand(
         kind: kind.to_string(),
         message: message.clone(),
         location: None,
+        check: String::new(),
         log: None,
         replay: test.replay(victim.seed),
     };
@@ -230,6 +247,7 @@ fn understand(
         bytes: 0,
         committed: 0,
         hash: None,
+        troubles: None,
         failure: Some(failure),
     };
     let log = format!("{message}\n\n{}\n\n---- output ----\n{output}", test.replay(victim.seed));
@@ -255,6 +273,7 @@ fn run_of(test: &TestCase, item: Item, end: End, output: &str) -> (Run, Option<S
         kind: failure.kind,
         message: failure.message,
         location: failure.location,
+        check: failure.check,
         log: None,
         replay: test.replay(item.seed),
     });
@@ -268,6 +287,7 @@ fn run_of(test: &TestCase, item: Item, end: End, output: &str) -> (Run, Option<S
         bytes: end.bytes,
         committed: end.committed,
         hash: end.hash,
+        troubles: Some(end.troubles),
         failure,
     };
     (run, log)
@@ -292,7 +312,7 @@ fn confirm(
     let repeated = again.runs.first().is_some_and(|(run, _)| run.failure.is_some());
     let words = match repeated {
         true => "; it did so again when it was run alone",
-        false => "; it did not when it was run alone, so an earlier run may have caused it",
+        false => NOT_ALONE,
     };
     failure.message.push_str(words);
     if let Some(log) = log {

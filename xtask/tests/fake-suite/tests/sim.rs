@@ -5,9 +5,10 @@ use std::hash::BuildHasher;
 use std::io::Write;
 use std::time::Duration;
 
+use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
 
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 14] = [
     "passes_2A",
     "fails_1_in_10_2A",
     "hangs_2B",
@@ -18,6 +19,10 @@ const TESTS: [&str; 10] = [
     "allocates_2B",
     "unpredictable_2C",
     "slow_2C",
+    "reducible_2C",
+    "dying_2C",
+    "waiting_2C",
+    "moody_2C",
 ];
 
 fn main() {
@@ -58,6 +63,7 @@ fn run(test: &str, seed: u64) -> bool {
         bytes: 1000,
         committed: 4,
         hash: Some(format!("{seed:016x}")),
+        troubles: Counts::default(),
         failure: None,
     };
     match test {
@@ -67,6 +73,7 @@ fn run(test: &str, seed: u64) -> bool {
                 message: format!("one({seed}) failed to reach agreement"),
                 location: Some("src/lib.rs:1:1".into()),
                 text: format!("the whole report of seed {seed}"),
+                check: String::new(),
             });
         }
         "hangs_2B" if seed % 4 == 0 => std::thread::sleep(Duration::from_secs(3600)),
@@ -86,9 +93,76 @@ fn run(test: &str, seed: u64) -> bool {
             end.hash = Some(format!("{:016x}", RandomState::new().hash_one(1)));
         }
         "slow_2C" => end.lab_us = 130_000_000,
+        "reducible_2C" => {
+            end.troubles = troubles(seed);
+            end.lab_us = 100_000 * end.troubles.get(Trouble::Rounds) + seed % 1000;
+            let check = match chaos(seed) % 12 {
+                0..4 if has(&end.troubles, 1, 4) => Some("agreement"),
+                4 => Some("Log Matching"),
+                _ => None,
+            };
+            end.failure = check.map(|check| failure(check, seed));
+            trace(test, seed);
+        }
+        "dying_2C" if has(&troubles(seed), 2, 0) && seed % 3 > 0 => std::process::abort(),
+        "waiting_2C" if has(&troubles(seed), 1, 0) && seed % 2 == 0 => {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        // Fails but when somebody looks.
+        "moody_2C" if std::env::var_os("LAB_TRACE").is_none() => {
+            end.failure = Some(failure("agreement", seed));
+        }
         _ => {}
     }
     let passed = end.failure.is_none();
     record(Record::End(end));
     passed
+}
+
+/// What a run has of each kind of trouble, within the limits of its setting.
+fn troubles(seed: u64) -> Counts {
+    let setting = setting();
+    let mut counts = Counts::default();
+    for trouble in Trouble::ALL {
+        let natural = 20 + mix(seed ^ trouble as u64) % 30;
+        counts.set(trouble, natural.min(setting.limit(trouble).unwrap_or(natural)));
+    }
+    counts
+}
+
+fn setting() -> Setting {
+    let text = std::env::var(setting::VARIABLE).unwrap_or_default();
+    text.parse().expect("a setting")
+}
+
+fn has(troubles: &Counts, crashes: u64, rounds: u64) -> bool {
+    troubles.get(Trouble::Crashes) >= crashes && troubles.get(Trouble::Rounds) >= rounds
+}
+
+fn failure(check: &str, seed: u64) -> FailureRecord {
+    FailureRecord {
+        kind: "panic".into(),
+        message: format!("server {} does not agree", seed % 5),
+        location: None,
+        text: format!("the whole report of seed {seed}"),
+        check: check.into(),
+    }
+}
+
+/// Writes what stands for a trace, if somebody asks for it.
+fn trace(test: &str, seed: u64) {
+    let Some(folder) = std::env::var_os("LAB_TRACE") else { return };
+    let file = std::path::Path::new(&folder).join(format!("{test}-{seed}.ndjson"));
+    std::fs::write(file, setting().to_string()).expect("the trace can be written");
+}
+
+/// A number that changes with whatever changes in a run.
+fn chaos(seed: u64) -> u64 {
+    setting().to_string().bytes().fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^ (x >> 27)
 }

@@ -1,0 +1,223 @@
+//! `cargo xtask shrink`: the smallest case in which a run still fails as it does.
+//!
+//! ```text
+//! args -> build (once) -> confirm -> search -> trials -> World: processes, some seeds each
+//!                                       |
+//!                                       v
+//!                        smallest case -> neighbours, trace -> report
+//! ```
+//!
+//! The search is a pure function of what a [`trials::World`] says.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use run_record::Clock;
+use run_record::setting::Setting;
+
+mod args;
+mod case;
+mod neighbours;
+mod processes;
+mod progress;
+mod report;
+mod search;
+mod trials;
+
+pub(crate) use args::Shrink;
+use case::Case;
+use processes::Processes;
+use progress::Display;
+use report::Report;
+use search::{End, Found, Options};
+use trials::Halt;
+
+use crate::stress::build::{self, Messages, TestCase};
+use crate::stress::{process, workspace};
+
+/// The exit code if the seed does not fail.
+const PASSES: u8 = 1;
+
+/// The first and the last run may make no progress for so many times longer than all others: by
+/// default longer than the simulation itself waits before it reports a task that blocks outside of
+/// it, since its report says more than ours.
+const PATIENCE: u32 = 6;
+
+/// The part of the budget that the search may use; the rest is for the neighbours.
+const SEARCH: f64 = 0.75;
+
+/// Does what the command line asks for; returns the exit code.
+pub(crate) fn run(args: &Shrink) -> Result<u8> {
+    let test = find_test(args)?;
+    let scratch = tempfile::tempdir().context("cannot make a folder for temporary files")?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_interrupt = stop.clone();
+    ctrlc::set_handler(move || on_interrupt.store(true, Ordering::Relaxed))
+        .context("cannot take care of Ctrl-C")?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut world = Processes {
+        test,
+        limits: process::Limits {
+            hang_after: args.hang_after,
+            memory_mib: args.memory,
+            trace: None,
+        },
+        jobs: args.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores)),
+        scratch: scratch.path().to_owned(),
+        stop,
+        deadline: None,
+    };
+    let display = Display::new(std::io::stderr().is_terminal());
+    let result = shrink(args, &mut world, &display);
+    display.finish();
+    let Some(report) = result? else { return Ok(PASSES) };
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&report).context("cannot encode the result")? + "\n",
+        false => report.text(),
+    };
+    // A reader that has gone away is no reason to fail.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(if report.repeated == Some(false) { crate::BROKEN } else { 0 })
+}
+
+/// `None` if the seed does not fail.
+fn shrink(args: &Shrink, world: &mut Processes, display: &Display) -> Result<Option<Report>> {
+    display.say(&format!("shrink: {} with seed {}", world.test.name, args.seed));
+    let confirmed = world.once(&args.setting, args.seed, PATIENCE * args.hang_after, None);
+    let failed = match confirmed {
+        Ok(Some(failed)) => failed,
+        Ok(None) => {
+            display.finish();
+            let test = TestCase { setting: args.setting, ..world.test.clone() };
+            eprintln!("it passes, so there is nothing to shrink: {}", test.replay(Some(args.seed)));
+            return Ok(None);
+        }
+        Err(Halt::Broken(error)) => return Err(error),
+        Err(_) => bail!("it was interrupted before it was known whether the run fails"),
+    };
+    let first = Case { setting: args.setting, seed: args.seed, failed };
+    display.say(&format!("it fails: {}", first.failed.verdict.name()));
+    let began = Instant::now();
+    world.deadline = Some(began + args.budget.mul_f64(SEARCH));
+    let options =
+        Options { seeds: usize::try_from(args.seeds).unwrap_or(usize::MAX), most_runs: args.tries };
+    let name = world.test.name.clone();
+    let found =
+        search::search(world, &name, first.clone(), options, &mut |step| display.step(step))?;
+
+    let mut report = Report::new(&first, &found, args.seeds);
+    report.package.clone_from(&args.package);
+    report.test.clone_from(&name);
+    report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let setting = found.case.setting;
+    report.replay = TestCase { setting, ..world.test.clone() }.replay(Some(found.case.seed));
+    report.go_on = go_on(args, &found.case);
+    if found.end != End::Interrupted {
+        look_around(args, world, &found, began + args.budget, &mut report, display)?;
+        show(args, world, &found, &mut report)?;
+    }
+    Ok(Some(report))
+}
+
+/// The one simulated test that is meant.
+fn find_test(args: &Shrink) -> Result<TestCase> {
+    let dir = args.dir.clone().unwrap_or_else(workspace);
+    let programs = build::build(&dir, &args.package, args.release, Messages::Shown)?;
+    let mut tests = Vec::new();
+    for program in programs.iter().filter(|program| program.clock == Clock::Sim) {
+        tests.extend(build::list(program, &[])?);
+    }
+    if let Some(place) = tests.iter().position(|test| test.name == args.test) {
+        return Ok(tests.swap_remove(place));
+    }
+    let alike = |test: &&TestCase| test.name.contains(&args.test);
+    let names: Vec<&str> = tests.iter().filter(alike).map(|test| test.name.as_str()).collect();
+    bail!(
+        "{} has no simulated test `{}`; {}",
+        args.package,
+        args.test,
+        match names.is_empty() {
+            true => format!("`cargo test -p {} --test sim -- --list` shows all", args.package),
+            false => format!("did you mean {}?", names.join(", ")),
+        }
+    );
+}
+
+/// The command that goes on where a search has ended.
+fn go_on(args: &Shrink, case: &Case) -> String {
+    let mut command = format!("cargo xtask shrink --test {} --seed {}", args.test, case.seed);
+    if !case.setting.is_whole() {
+        command += &format!(" --setting '{}'", case.setting);
+    }
+    if args.package != "raft-tests" {
+        command += &format!(" --package {}", args.package);
+    }
+    if let Some(dir) = &args.dir {
+        command += &format!(" --dir '{}'", dir.display());
+    }
+    if args.release {
+        command += " --release";
+    }
+    command
+}
+
+/// Counts how often other seeds fail, with the smallest setting and with the whole test.
+fn look_around(
+    args: &Shrink,
+    world: &mut Processes,
+    found: &Found,
+    deadline: Instant,
+    report: &mut Report,
+    display: &Display,
+) -> Result<()> {
+    world.deadline = Some(deadline);
+    let wanted = found.case.failed.verdict.name();
+    let name = world.test.name.clone();
+    let mut count = |setting: &Setting, words: &str| {
+        display.say(&format!("other seeds of {words}"));
+        let seeds = (name.as_str(), args.seed);
+        let rate = neighbours::count(world, setting, seeds, &wanted, args.neighbours)?;
+        Ok::<_, anyhow::Error>((rate.runs > 0).then(|| rate.into()))
+    };
+    report.neighbours = count(&found.case.setting, "the smallest setting")?;
+    report.whole = count(&Setting::default(), "the whole test")?;
+    Ok(())
+}
+
+/// Makes the smallest run once more: does it fail again, and what happens in it?
+fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
+    let folder = args.out.clone().unwrap_or_else(|| workspace().join("target/traces"));
+    // The test program runs elsewhere.
+    let folder = std::path::absolute(&folder).context("cannot tell where traces are to go")?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let Case { setting, seed, failed } = &found.case;
+    let name = world.test.name.rsplit("::").next().unwrap_or_default();
+    let file = |ending: &str| folder.join(format!("{name}-{seed}.{ending}"));
+    let before = ["ndjson", "html"].map(|ending| written(&file(ending)));
+    let patience = PATIENCE * args.hang_after;
+    let again = match world.once(setting, *seed, patience, Some(folder.clone())) {
+        Ok(outcome) => outcome,
+        Err(Halt::Broken(error)) => return Err(error),
+        Err(_) => return Ok(()),
+    };
+    let alike = again.is_some_and(|again| {
+        again.verdict.name() == failed.verdict.name() && again.lab_us == failed.lab_us
+    });
+    report.repeated = Some(alike);
+    // What an earlier run has left there is of another case.
+    let new = |ending, before: Option<SystemTime>| -> Option<PathBuf> {
+        written(&file(ending)).filter(|now| before != Some(*now)).map(|_| file(ending))
+    };
+    report.trace = new("ndjson", before[0]);
+    report.page = new("html", before[1]);
+    Ok(())
+}
+
+fn written(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|data| data.modified()).ok()
+}

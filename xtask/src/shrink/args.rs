@@ -1,0 +1,67 @@
+//! The command line of `cargo xtask shrink`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use run_record::setting::Setting;
+
+/// Find the smallest case in which a simulated run still fails as it does.
+///
+/// Exit codes: 0 found, 1 the seed does not fail, 64 wrong command line, 70 it could not be done.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Shrink {
+    /// The test that fails, by its whole name: figure_8_2C, ...
+    #[arg(long)]
+    pub(crate) test: String,
+    /// The seed it fails with.
+    #[arg(long)]
+    pub(crate) seed: u64,
+    /// What has been taken away from the test already, as LAB_SETTING says it.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) setting: Setting,
+    /// How long to search and count; what has been found by then is the result.
+    #[arg(long, value_parser = parse_budget, default_value = "60s")]
+    pub(crate) budget: Duration,
+    /// Make at most so many runs for the search, so that the result does not depend on the machine.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tries: Option<u64>,
+    /// With how many seeds to try a setting before it counts as one that does not fail.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) seeds: u64,
+    /// With how many other seeds to count how often the smallest setting and the whole test fail.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    pub(crate) neighbours: u64,
+    /// The package with the test.
+    #[arg(long, default_value = "raft-tests")]
+    pub(crate) package: String,
+    /// The directory of that package's workspace, if it is not this one.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Build and run with optimisations and without debug assertions.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// How many processes to run at once [default: the cores].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) jobs: Option<u64>,
+    /// The folder for the trace of the smallest case [default: target/traces].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Kill a run that makes no progress for so long; the first and the last have six times as long.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "5s")]
+    pub(crate) hang_after: Duration,
+    /// How much memory a test process may take, in MiB.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
+    pub(crate) memory: u64,
+}
+
+fn parse_budget(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be found in no time".to_string()),
+        Ok(budget) => Ok(budget),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,248 @@
+//! What a search looks at: how runs end, which ends are alike, and which case is the smaller one.
+
+use run_record::setting::{Counts, Setting, Trouble};
+use serde::Serialize;
+
+use crate::stress::model::{Run, without_numbers};
+use crate::stress::process::NOT_ALONE;
+
+/// Why a run failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Verdict {
+    /// Such as `panic` or `deadlock`.
+    pub(crate) kind: String,
+    /// The rule or check; empty if the test does not say.
+    pub(crate) check: String,
+    /// What happened, in one sentence.
+    pub(crate) message: String,
+}
+
+impl Verdict {
+    /// A name for the way a run failed: runs with the same name failed in the same way.
+    pub(crate) fn name(&self) -> String {
+        let Verdict { kind, check, message } = self;
+        match kind.as_str() {
+            // Who notices that a run makes no progress is a question of who has less patience, and
+            // what its threads do meanwhile one of chance.
+            "hang" | "stuck" => "hang".to_string(),
+            "exit" | "output" => kind.clone(),
+            // The number of the signal matters; what is said behind it about repeating it does not.
+            "crash" if !message.ends_with(NOT_ALONE) => {
+                format!("crash: {}", message.split(';').next().unwrap_or_default())
+            }
+            "crash" => "crash, but not alone".to_string(),
+            _ if !check.is_empty() => check.clone(),
+            _ => format!("{kind}: {}", without_numbers(message)),
+        }
+    }
+}
+
+/// A run that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) verdict: Verdict,
+    /// What happened until then; unknown if the process died.
+    pub(crate) troubles: Option<Counts>,
+    /// When it failed; unknown if the process died.
+    pub(crate) lab_us: Option<u64>,
+}
+
+/// How a run ended: `None` if it passed.
+pub(crate) type Outcome = Option<Failed>;
+
+/// How a run ended, from its record.
+pub(crate) fn outcome(run: &Run) -> Outcome {
+    let failure = run.failure.as_ref()?;
+    let verdict = Verdict {
+        kind: failure.kind.clone(),
+        check: failure.check.clone(),
+        message: failure.message.clone(),
+    };
+    let lab_us = run.troubles.map(|_| run.lab_us);
+    Some(Failed { verdict, troubles: run.troubles, lab_us })
+}
+
+/// A run that fails: its setting, its seed, and how it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub(crate) setting: Setting,
+    pub(crate) seed: u64,
+    pub(crate) failed: Failed,
+}
+
+/// What makes a case small, the most important first. Smaller is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Size {
+    /// How many kinds of trouble there are.
+    kinds: usize,
+    /// How many troubles there are in all, but for forced switches: those come in thousands, and
+    /// nobody follows them one by one.
+    troubles: u64,
+    switches: u64,
+    lab_us: u64,
+}
+
+impl Case {
+    /// How many troubles of a kind there are at most; none if nothing is known.
+    pub(crate) fn bound(&self, trouble: Trouble) -> Option<u64> {
+        let seen = self.failed.troubles.map(|counts| counts.get(trouble));
+        match (self.setting.limit(trouble), seen) {
+            (Some(limit), Some(seen)) => Some(limit.min(seen)),
+            (limit, seen) => limit.or(seen),
+        }
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        let bound = |trouble| self.bound(trouble).unwrap_or(u64::MAX);
+        let others = Trouble::ALL.into_iter().filter(|trouble| *trouble != Trouble::Switches);
+        Size {
+            kinds: Trouble::ALL.into_iter().filter(|trouble| bound(*trouble) > 0).count(),
+            troubles: others.map(bound).fold(0, u64::saturating_add),
+            switches: bound(Trouble::Switches),
+            lab_us: self.failed.lab_us.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The setting that allows what happened until the failure, and no more.
+    pub(crate) fn tightened(&self) -> Setting {
+        let limit = |setting: Setting, trouble| setting.with(trouble, self.bound(trouble));
+        Trouble::ALL.into_iter().fold(self.setting, limit)
+    }
+}
+
+/// How much there is of something: `1 crash`, `7 rounds`.
+pub(crate) fn amount(trouble: Trouble, count: u64) -> String {
+    let (one, many) = match trouble {
+        Trouble::Losses => ("message is lost", "messages are lost"),
+        Trouble::Delays => ("request is late", "requests are late"),
+        Trouble::Reorders => ("reply is overtaken", "replies are overtaken"),
+        Trouble::Crashes => ("crash", "crashes"),
+        Trouble::Cuts => ("server is cut off", "servers are cut off"),
+        Trouble::Rounds => ("round", "rounds"),
+        Trouble::Switches => ("forced switch", "forced switches"),
+    };
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+fn absence(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Losses => "no message is lost",
+        Trouble::Delays => "no request is late",
+        Trouble::Reorders => "no reply is overtaken",
+        Trouble::Crashes => "no server crashes",
+        Trouble::Cuts => "no server is cut off",
+        Trouble::Rounds => "no rounds",
+        Trouble::Switches => "no switch is forced",
+    }
+}
+
+/// A setting in words: what there is of everything first, then what there is nothing of.
+pub(crate) fn words(setting: &Setting) -> String {
+    if setting.is_whole() {
+        return "the whole test".to_string();
+    }
+    let mut some = Vec::new();
+    let mut none = Vec::new();
+    let mut free = Vec::new();
+    for trouble in Trouble::ALL {
+        match setting.limit(trouble) {
+            Some(0) => none.push(absence(trouble)),
+            Some(limit) => some.push(amount(trouble, limit)),
+            None => free.push(trouble.name()),
+        }
+    }
+    if !free.is_empty() {
+        some.push(format!("{} as the test has them", free.join(", ")));
+    }
+    let none = (!none.is_empty()).then(|| none.join(", "));
+    some.into_iter().chain(none).collect::<Vec<_>>().join("; ")
+}
+
+/// A number with a comma for each thousand.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(kind: &str, check: &str, message: &str) -> String {
+        Verdict { kind: kind.into(), check: check.into(), message: message.into() }.name()
+    }
+
+    #[test]
+    fn runs_that_failed_alike_have_the_same_name() {
+        assert_eq!(name("panic", "agreement", "a 1"), name("panic", "agreement", "b 2"));
+        assert_ne!(name("panic", "agreement", "a"), name("panic", "Log Matching", "a"));
+        assert_eq!(name("panic", "", "one(104) failed"), name("panic", "", "one(7) failed"));
+        assert_ne!(name("panic", "", "one failed"), name("panic", "", "two failed"));
+        assert_eq!(name("hang", "", "threads: a"), name("stuck", "stuck", "task 3"));
+        assert_eq!(name("exit", "", "a"), name("exit", "", "b"));
+        let abort = "the process died of signal 6";
+        assert_eq!(
+            name("crash", "", abort),
+            name("crash", "", &format!("{abort}; it did so again"))
+        );
+        assert_ne!(name("crash", "", abort), name("crash", "", "the process died of signal 11"));
+        let by_others = format!("{abort}{NOT_ALONE}");
+        assert_ne!(name("crash", "", abort), name("crash", "", &by_others));
+    }
+
+    fn case(setting: &str, counts: &[(Trouble, u64)], lab_us: u64) -> Case {
+        let mut troubles = Counts::default();
+        counts.iter().for_each(|(trouble, count)| troubles.set(*trouble, *count));
+        let failed =
+            Failed { verdict: Verdict::default(), troubles: Some(troubles), lab_us: Some(lab_us) };
+        Case { setting: setting.parse().expect("a setting"), seed: 1, failed }
+    }
+
+    #[test]
+    fn kinds_count_more_than_troubles_and_troubles_more_than_switches_and_time() {
+        use Trouble::{Crashes, Losses, Switches};
+        let ascending = [
+            case("", &[], 9),
+            case("", &[(Crashes, 2), (Switches, 0)], 9),
+            case("crashes=2", &[(Crashes, 9), (Switches, 0)], 10),
+            case("", &[(Crashes, 9)], 1),
+            case("", &[(Crashes, 1), (Switches, 70)], 5),
+            case("", &[(Crashes, 1), (Switches, 80)], 3),
+            case("", &[(Crashes, 2), (Losses, 1)], 1),
+        ];
+        assert!(ascending.is_sorted_by_key(Case::size));
+        assert!(ascending.windows(2).all(|two| two[0].size() != two[1].size()));
+        let mut unknown = case("losses=3", &[], 1);
+        unknown.failed.troubles = None;
+        assert!(unknown.size() > ascending[6].size());
+    }
+
+    #[test]
+    fn a_case_is_tightened_to_what_happened_in_it() {
+        let seen = case("losses=5,crashes=1", &[(Trouble::Losses, 2), (Trouble::Crashes, 1)], 1);
+        let tight = "losses=2,delays=0,reorders=0,crashes=1,cuts=0,rounds=0,switches=0";
+        assert_eq!(seen.tightened().to_string(), tight);
+        let mut unknown = seen;
+        unknown.failed.troubles = None;
+        assert_eq!(unknown.tightened(), unknown.setting);
+    }
+
+    #[test]
+    fn settings_are_said_in_words() {
+        let say = |setting: &str| words(&setting.parse().expect("a setting"));
+        let all = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,rounds=7,switches=1200";
+        let expected = "1 crash; 7 rounds; 1,200 forced switches; no message is lost, \
+                        no request is late, no reply is overtaken, no server is cut off";
+        assert_eq!(say(all), expected);
+        assert_eq!(say(""), "the whole test");
+        let rest = "delays, reorders, crashes, cuts, switches as the test has them";
+        assert_eq!(say("losses=1,rounds=0"), format!("1 message is lost; {rest}; no rounds"));
+    }
+}

@@ -1,0 +1,346 @@
+//! The result, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use run_record::setting::{Setting, Trouble};
+use serde::Serialize;
+
+use super::case::{Case, Verdict, amount, grouped, words};
+use super::neighbours::Rate;
+use super::search::{End, Found};
+
+const NO_TROUBLE: &str = "no trouble of any kind that can be taken away, or none that was counted";
+
+/// All that came of a search; `--json` writes this. Fields may be added.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    version: u32,
+    pub(crate) package: String,
+    pub(crate) test: String,
+    verdict: Verdict,
+    original: CaseReport,
+    smallest: CaseReport,
+    /// `minimal`, `budget`, `tries` or `interrupted`.
+    end: &'static str,
+    /// The kinds of trouble of which one less was not seen to fail.
+    checked: Vec<Trouble>,
+    /// With how many seeds a setting was tried at most.
+    seeds: u64,
+    trials: Vec<TrialReport>,
+    runs: u64,
+    pub(crate) wall_us: u64,
+    others: Vec<OtherReport>,
+    /// Other seeds of the smallest setting.
+    pub(crate) neighbours: Option<Share>,
+    /// The same seeds with nothing taken away.
+    pub(crate) whole: Option<Share>,
+    /// The command that repeats the smallest case.
+    pub(crate) replay: String,
+    /// The command that goes on with the search.
+    pub(crate) go_on: String,
+    /// Whether the smallest case failed in the same way when it was run once more at the end.
+    pub(crate) repeated: Option<bool>,
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) page: Option<PathBuf>,
+    /// Why the test seems not to heed settings.
+    warning: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaseReport {
+    setting: String,
+    words: String,
+    seed: u64,
+    lab_us: Option<u64>,
+    troubles: Option<BTreeMap<&'static str, u64>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TrialReport {
+    setting: String,
+    seeds: usize,
+    failing: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherReport {
+    verdict: Verdict,
+    runs: u64,
+    setting: String,
+    seed: u64,
+}
+
+/// A rate with its interval.
+#[derive(Debug, Serialize)]
+pub(crate) struct Share {
+    #[serde(flatten)]
+    rate: Rate,
+    share: f64,
+    interval: (f64, f64),
+}
+
+impl From<Rate> for Share {
+    fn from(rate: Rate) -> Share {
+        let (share, interval) = rate.share();
+        Share { rate, share, interval }
+    }
+}
+
+impl CaseReport {
+    fn new(case: &Case) -> CaseReport {
+        let numbers = case.failed.troubles.map(|counts| {
+            Trouble::ALL.into_iter().map(|trouble| (trouble.name(), counts.get(trouble))).collect()
+        });
+        CaseReport {
+            setting: case.setting.to_string(),
+            words: words(&case.setting),
+            seed: case.seed,
+            lab_us: case.failed.lab_us,
+            troubles: numbers,
+        }
+    }
+
+    /// Which run it is, and when it fails.
+    fn when(&self) -> String {
+        match self.lab_us {
+            Some(us) => format!("seed {} at {:.3} s of lab time", self.seed, us as f64 / 1e6),
+            None => format!("seed {}, when is not known (the process died)", self.seed),
+        }
+    }
+
+    /// What had happened until it failed.
+    fn had(&self) -> String {
+        let Some(numbers) = &self.troubles else { return "what happened is unknown".to_string() };
+        let some = Trouble::ALL.into_iter().filter_map(|trouble| {
+            let count = *numbers.get(trouble.name())?;
+            (count > 0).then(|| amount(trouble, count))
+        });
+        let some: Vec<String> = some.collect();
+        if some.is_empty() { NO_TROUBLE.to_string() } else { some.join("; ") }
+    }
+
+    /// The kinds of trouble that have no limit.
+    fn free(&self) -> Vec<&'static str> {
+        let setting: Setting = self.setting.parse().unwrap_or_default();
+        let free = Trouble::ALL.into_iter().filter(|trouble| setting.limit(*trouble).is_none());
+        free.map(Trouble::name).collect()
+    }
+}
+
+impl Report {
+    /// What the search has found; the rest is filled in by whoever does the rest.
+    pub(crate) fn new(first: &Case, found: &Found, seeds: u64) -> Report {
+        let other = |other: &super::trials::Other| OtherReport {
+            verdict: other.verdict.clone(),
+            runs: other.runs,
+            setting: other.setting.to_string(),
+            seed: other.seed,
+        };
+        let trial = |trial: &super::search::Trial| TrialReport {
+            setting: trial.setting.to_string(),
+            seeds: trial.seeds,
+            failing: trial.failing,
+        };
+        Report {
+            version: 1,
+            package: String::new(),
+            test: String::new(),
+            verdict: found.case.failed.verdict.clone(),
+            original: CaseReport::new(first),
+            smallest: CaseReport::new(&found.case),
+            end: match found.end {
+                End::Minimal => "minimal",
+                End::Budget => "budget",
+                End::Tries => "tries",
+                End::Interrupted => "interrupted",
+            },
+            checked: found.checked.clone(),
+            seeds,
+            trials: found.trials.iter().map(trial).collect(),
+            runs: found.runs,
+            wall_us: 0,
+            others: found.others.iter().map(other).collect(),
+            neighbours: None,
+            whole: None,
+            replay: String::new(),
+            go_on: String::new(),
+            repeated: None,
+            trace: None,
+            page: None,
+            warning: found.disobedient.map(disobedience),
+        }
+    }
+
+    /// The report for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let Report { original, smallest, verdict, .. } = self;
+        let check = if verdict.check.is_empty() { &verdict.kind } else { &verdict.check };
+        // What the threads of a hanging process did is for the JSON.
+        let message = verdict.message.lines().next().unwrap_or_default();
+        let message = message.trim_end_matches("; its threads:");
+        let _ = writeln!(text, "{}: {check}: {message}\n", self.test);
+        let mut line = |label: &str, words: &str| {
+            let _ = writeln!(text, "  {label:<12}{words}");
+        };
+        line("smallest", &smallest.words);
+        line("fails", &smallest.when());
+        line("before", &format!("{}: {}", original.when(), original.had()));
+        let failing = self.trials.iter().filter(|trial| trial.failing.is_some()).count();
+        line(
+            "tried",
+            &format!(
+                "{} settings, {failing} of which still failed; {} runs, {:.1} s",
+                self.trials.len(),
+                grouped(self.runs),
+                self.wall_us as f64 / 1e6
+            ),
+        );
+        line("minimal?", &self.minimality());
+        if let Some(share) = &self.neighbours {
+            line("neighbours", &share.words());
+        }
+        if let Some(share) = &self.whole {
+            line("whole test", &share.words());
+        }
+        for other in &self.others {
+            line("also seen", &other.words());
+        }
+        if let Some(warning) = &self.warning {
+            line("warning", warning);
+        }
+        if self.repeated == Some(false) {
+            line(
+                "warning",
+                "run once more, the smallest case ended otherwise: the test depends on something \
+                 that the seed does not decide; `cargo xtask stress` shows what",
+            );
+        }
+        let _ = writeln!(text, "\nreplay: {}", self.replay);
+        for (label, file) in [("trace:  ", &self.trace), ("page:   ", &self.page)] {
+            if let Some(file) = file {
+                let _ = writeln!(text, "{label}{}", file.display());
+            }
+        }
+        text
+    }
+
+    fn minimality(&self) -> String {
+        let ended = match self.end {
+            "minimal" => return self.what_is_minimal(),
+            "budget" => "the time was used up",
+            "tries" => "all runs that were allowed were made",
+            _ => "it was interrupted",
+        };
+        format!("unknown, since {ended}; go on with\n              {}", self.go_on)
+    }
+
+    fn what_is_minimal(&self) -> String {
+        let mut words = Vec::new();
+        if !self.checked.is_empty() {
+            let kinds: Vec<&str> = self.checked.iter().map(|kind| kind.name()).collect();
+            words.push(format!(
+                "with one less of {} it was not seen to fail with {} seeds",
+                kinds.join(", or of "),
+                self.seeds
+            ));
+        }
+        let free = self.smallest.free();
+        if !free.is_empty() {
+            words.push(format!(
+                "with no limit that was tried for {} was it seen to fail",
+                free.join(", or for ")
+            ));
+        }
+        match words.is_empty() {
+            true => "nothing is left to take away".to_string(),
+            false => words.join("; "),
+        }
+    }
+}
+
+impl OtherReport {
+    fn words(&self) -> String {
+        let name = self.verdict.name();
+        format!(
+            "{} runs that failed otherwise: {name} (seed {}, {})",
+            grouped(self.runs),
+            self.seed,
+            if self.setting.is_empty() { "the whole test" } else { &self.setting }
+        )
+    }
+}
+
+impl Share {
+    fn words(&self) -> String {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let Share { rate, share, interval: (low, high) } = self;
+        let other = match rate.other {
+            0 => String::new(),
+            other => format!(", {other} fail otherwise"),
+        };
+        format!(
+            "of {} other seeds {} fail so ({}, 95 % interval {} to {}){other}",
+            rate.runs,
+            rate.same,
+            percent(*share),
+            percent(*low),
+            percent(*high)
+        )
+    }
+}
+
+fn disobedience((setting, seed, trouble): (Setting, u64, Trouble)) -> String {
+    format!(
+        "the run of `{setting}` with seed {seed} had more {} than that: the test does not heed \
+         LAB_SETTING as it should, and the result may not hold",
+        trouble.name()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::Failed;
+    use super::*;
+
+    /// The text for a search that went from the whole test to this setting.
+    fn text(setting: &str, end: End, checked: &[Trouble]) -> String {
+        let failed = Failed { verdict: Verdict::default(), troubles: None, lab_us: None };
+        let case = Case { setting: setting.parse().expect("a setting"), seed: 7, failed };
+        let first = Case { setting: Setting::default(), ..case.clone() };
+        let found = Found {
+            case,
+            end,
+            checked: checked.to_vec(),
+            trials: Vec::new(),
+            runs: 1,
+            others: Vec::new(),
+            disobedient: None,
+        };
+        Report::new(&first, &found, 64).text()
+    }
+
+    #[track_caller]
+    fn assert_says(text: &str, expected: &str) {
+        assert!(text.contains(expected), "no `{expected}` in\n{text}");
+    }
+
+    #[test]
+    fn what_is_claimed_is_what_was_checked() {
+        let rest = "delays=0,reorders=0,crashes=0,cuts=0,rounds=0,switches=0";
+        let none = text(&format!("losses=0,{rest}"), End::Minimal, &[]);
+        assert_says(&none, "nothing is left to take away");
+        let some = text(&format!("losses=2,{rest}"), End::Minimal, &[Trouble::Losses]);
+        assert_says(&some, "with one less of losses it was not seen to fail with 64 seeds\n");
+        let free = text(rest, End::Minimal, &[]);
+        assert_says(
+            &free,
+            "minimal?    with no limit that was tried for losses was it seen to fail\n",
+        );
+        let ended = text(rest, End::Interrupted, &[]);
+        assert_says(&ended, "unknown, since it was interrupted; go on with");
+        assert_says(&ended, "seed 7, when is not known (the process died): what happened");
+    }
+}
