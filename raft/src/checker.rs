@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use labrt::sync::Leaf;
+use labtrace::{Verdict, verdict};
 
 use crate::log::Entry;
 use crate::rules::{Core, Output};
@@ -27,29 +28,39 @@ pub struct ClusterChecker {
 #[derive(Debug, Default)]
 struct Seen {
     /// Who led each term.
-    leaders: BTreeMap<u64, usize>,
+    leaders: BTreeMap<u64, By<()>>,
     /// Whom each server voted for in each term.
-    votes: BTreeMap<(usize, u64), usize>,
+    votes: BTreeMap<(usize, u64), By<usize>>,
     /// For each (index, term) some log has had: the term before, and the command's hash.
-    entries: BTreeMap<(u64, u64), (u64, u64)>,
+    entries: BTreeMap<(u64, u64), By<(u64, u64)>>,
     /// Term and command's hash of each committed entry.
-    committed: Vec<(u64, u64)>,
+    committed: Vec<By<(u64, u64)>>,
     saves: u64,
 }
+
+/// A fact, with the server and the moment that it comes from.
+#[derive(Clone, Copy, Debug)]
+struct By<T> {
+    what: T,
+    server: usize,
+    us: u64,
+}
+
+type Checked = Result<(), Box<Verdict>>;
 
 impl ClusterChecker {
     /// A server is about to perform this output.
     pub fn observe(&self, core: &Core, output: &Output) {
-        self.seen.with(|seen| {
-            let broken = seen
-                .check_vote(core, output)
-                .and_then(|()| seen.check_log(core, output))
-                .and_then(|()| seen.check_leader(core, output))
-                .and_then(|()| seen.check_committed(core, output));
-            if let Err(words) = broken {
-                panic!("{words}");
-            }
+        let us = labtrace::now_us();
+        let checked = self.seen.with(|seen| {
+            seen.check_vote(core, output, us)?;
+            seen.check_log(core, output, us)?;
+            seen.check_leader(core, output, us)?;
+            seen.check_committed(core, output, us)
         });
+        if let Err(broken) = checked {
+            labtrace::fail(*broken);
+        }
     }
 
     /// A server has saved its state and is about to let others know what it did: everything must be
@@ -73,32 +84,56 @@ impl ClusterChecker {
 
 impl Seen {
     /// A server votes once in a term, across restarts too (section 5.2).
-    fn check_vote(&mut self, core: &Core, output: &Output) -> Result<(), String> {
+    fn check_vote(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let (me, hard) = (core.me(), core.hard_state());
         let Some(vote) = hard.voted_for.filter(|_| output.save.hard_state) else { return Ok(()) };
-        match self.votes.insert((me, hard.term), vote) {
-            Some(former) if former != vote => Err(format!(
-                "one vote a term: server {me} votes for {vote} in term {}, after it voted for \
-                 {former}",
-                hard.term
-            )),
-            _ => Ok(()),
+        let this = By { what: vote, server: me, us };
+        let former = *self.votes.entry((me, hard.term)).or_insert(this);
+        if former.what == vote {
+            return Ok(());
         }
+        let term = hard.term;
+        let words = format!(
+            "one vote a term: server {me} votes for {vote} in term {term}, after it voted for {}",
+            former.what
+        );
+        let voted = |vote| format!("server {me} voted for {vote} in term {term}");
+        Err(Box::new(
+            verdict("one vote a term", words)
+                .fact_at(former.us, me, voted(former.what))
+                .fact_at(us, me, voted(vote))
+                .build(),
+        ))
     }
 
     /// Log Matching: entries with the same index and term hold the same command and follow the same
     /// entry.
-    fn check_log(&mut self, core: &Core, output: &Output) -> Result<(), String> {
+    fn check_log(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let Some(from) = output.save.log_from else { return Ok(()) };
+        let me = core.me();
         let mut before = core.log().term_at(from - 1).unwrap_or(0);
         for (index, entry) in (from..).zip(core.log().from(from)) {
-            let this = (before, hash(&entry.command));
+            let this = By { what: (before, hash(&entry.command)), server: me, us };
             let known = *self.entries.entry((index, entry.term)).or_insert(this);
-            if known != this {
-                return Err(format!(
-                    "Log Matching: server {} has {entry:?} at index {index}, which differs from an \
-                     entry with the same index and term elsewhere, or follows another one",
-                    core.me()
+            if known.what != this.what {
+                let words = format!(
+                    "Log Matching: server {me} has {entry:?} at index {index}, which differs from \
+                     an entry with the same index and term elsewhere, or follows another one"
+                );
+                let has = |by: By<(u64, u64)>| {
+                    let (before, server) = (by.what.0, by.server);
+                    format!(
+                        "server {server} had an entry of term {} at index {index}, behind one of \
+                         term {before}",
+                        entry.term
+                    )
+                };
+                return Err(Box::new(
+                    verdict("Log Matching", words)
+                        .index(index)
+                        .fact_at(known.us, known.server, has(known))
+                        .fact_at(us, me, has(this))
+                        .build(),
                 ));
             }
             before = entry.term;
@@ -108,17 +143,34 @@ impl Seen {
 
     /// Election Safety: at most one leader in a term. Leader Completeness: its log has everything
     /// that was committed before.
-    fn check_leader(&mut self, core: &Core, output: &Output) -> Result<(), String> {
+    fn check_leader(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let Some(term) = output.elected else { return Ok(()) };
         let me = core.me();
-        if let Some(other) = self.leaders.insert(term, me).filter(|other| *other != me) {
-            return Err(format!("Election Safety: servers {other} and {me} both lead term {term}"));
+        let elected = |server| format!("server {server} was elected leader of term {term}");
+        let first = *self.leaders.entry(term).or_insert(By { what: (), server: me, us });
+        if first.server != me {
+            let words =
+                format!("Election Safety: servers {} and {me} both lead term {term}", first.server);
+            return Err(Box::new(
+                verdict("Election Safety", words)
+                    .fact_at(first.us, first.server, elected(first.server))
+                    .fact_at(us, me, elected(me))
+                    .build(),
+            ));
         }
-        for (index, &(committed, _)) in (1..).zip(&self.committed) {
+        for (index, by) in (1..).zip(&self.committed) {
+            let committed = by.what.0;
             if core.log().term_at(index) != Some(committed) {
-                return Err(format!(
+                let words = format!(
                     "Leader Completeness: server {me} leads term {term} without entry {index} of \
                      term {committed}, which was committed before"
+                );
+                return Err(Box::new(
+                    verdict("Leader Completeness", words)
+                        .index(index)
+                        .fact_at(by.us, by.server, format!("server {} committed it", by.server))
+                        .fact_at(us, me, elected(me))
+                        .build(),
                 ));
             }
         }
@@ -126,28 +178,38 @@ impl Seen {
     }
 
     /// State Machine Safety: an index is committed with one entry only.
-    fn check_committed(&mut self, core: &Core, output: &Output) -> Result<(), String> {
+    fn check_committed(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
+        let me = core.me();
         for index in output.committed.clone().into_iter().flatten() {
             let entry = core.log().get(index).expect("what is committed is in the log");
             let place = usize::try_from(index - 1).expect("an index in memory");
-            let this = term_and_hash(entry);
+            let this = By { what: term_and_hash(entry), server: me, us };
             match self.committed.get(place) {
-                Some(known) if *known != this => {
-                    return Err(format!(
-                        "State Machine Safety: server {} commits {entry:?} at index {index}, where \
-                         an entry of term {} was committed before",
-                        core.me(),
-                        known.0
+                Some(known) if known.what != this.what => {
+                    let words = format!(
+                        "State Machine Safety: server {me} commits {entry:?} at index {index}, \
+                         where an entry of term {} was committed before",
+                        known.what.0
+                    );
+                    let committed = |by: By<(u64, u64)>| {
+                        format!("server {} committed an entry of term {}", by.server, by.what.0)
+                    };
+                    return Err(Box::new(
+                        verdict("State Machine Safety", words)
+                            .index(index)
+                            .fact_at(known.us, known.server, committed(*known))
+                            .fact_at(us, me, committed(this))
+                            .build(),
                     ));
                 }
                 Some(_) => {}
                 None if place == self.committed.len() => self.committed.push(this),
                 None => {
-                    return Err(format!(
-                        "server {} commits index {index}, but nothing was committed at {}",
-                        core.me(),
+                    let words = format!(
+                        "server {me} commits index {index}, but nothing was committed at {}",
                         index - 1
-                    ));
+                    );
+                    return Err(Box::new(verdict("State Machine Safety", words).build()));
                 }
             }
         }

@@ -42,6 +42,7 @@ pub mod checker;
 mod hard_state;
 mod log;
 mod message;
+mod reporter;
 pub mod rules;
 pub mod server;
 pub mod storage;

@@ -28,6 +28,7 @@ use crate::message::{
     AppendEntriesArgs, AppendEntriesReply, RaftRpc, RaftRpcClient, RaftRpcService, RequestVoteArgs,
     RequestVoteReply,
 };
+use crate::reporter::Reporter;
 use crate::rules::{Core, Output, Request, Ticket};
 use crate::storage::{RestoreError, Storage};
 
@@ -170,6 +171,7 @@ impl Raft {
             election_at: now,
             heartbeat_at: now,
             answers: Vec::new(),
+            reporter: Reporter::default(),
         };
         thread::Builder::new().name("raft").spawn(move || event_loop.run(&queue));
         thread::Builder::new().name("applier").spawn(move || feed(&to_apply, &apply));
@@ -256,6 +258,7 @@ struct EventLoop {
     /// When to send heartbeats, if this server leads.
     heartbeat_at: Instant,
     answers: Vec<Answer>,
+    reporter: Reporter,
 }
 
 impl EventLoop {
@@ -322,6 +325,7 @@ impl EventLoop {
                 self.heartbeat_at = now + self.options.heartbeat;
             }
         } else if now >= self.election_at {
+            labtrace::note!("timer", "no leader heard of: an election begins");
             self.core.election_timeout();
         }
     }
@@ -339,6 +343,7 @@ impl EventLoop {
         if let Some(checker) = &self.options.checker {
             checker.check_saved(&self.core, &self.storage);
         }
+        self.reporter.report(&self.core, &output.save);
         let state = RaftState { term: self.core.term(), is_leader: self.core.is_leader() };
         self.state.with(|shown| *shown = state);
         for answer in self.answers.drain(..) {

@@ -1,0 +1,57 @@
+//! What a server tells the trace of its run about itself.
+
+use labtrace::{Role, State};
+
+use crate::rules::{self, Core, Save};
+
+/// Tells the trace what a server is, each time that changes. Costs nothing while nothing is traced.
+#[derive(Debug, Default)]
+pub(crate) struct Reporter {
+    /// What the trace knows already.
+    known: Option<Known>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Known {
+    role: Role,
+    term: u64,
+    vote: Option<u32>,
+    commit: u64,
+}
+
+impl Known {
+    fn of(core: &Core) -> Known {
+        let number = |server: usize| u32::try_from(server).unwrap_or(u32::MAX);
+        Known {
+            role: match core.role() {
+                rules::Role::Follower => Role::Follower,
+                rules::Role::Candidate { .. } => Role::Candidate,
+                rules::Role::Leader { .. } => Role::Leader,
+            },
+            term: core.term(),
+            vote: core.hard_state().voted_for.map(number),
+            commit: core.commit(),
+        }
+    }
+}
+
+impl Reporter {
+    /// The server's state after some events; `save` says what of its log has changed.
+    pub(crate) fn report(&mut self, core: &Core, save: &Save) {
+        if !labtrace::is_on() {
+            return;
+        }
+        let now = Known::of(core);
+        let log_from = if self.known.is_none() { Some(1) } else { save.log_from };
+        if log_from.is_none() && self.known.as_ref() == Some(&now) {
+            return;
+        }
+        let log = log_from.map(|from| {
+            let entries = core.log().from(from).iter();
+            labtrace::log_change(from, entries.map(|entry| (entry.term, &*entry.command)))
+        });
+        let Known { role, term, vote, commit } = now;
+        labtrace::state(|| State { role, term, vote, commit: Some(commit), log });
+        self.known = Some(Known { role, term, vote, commit });
+    }
+}
