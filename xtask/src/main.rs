@@ -15,6 +15,7 @@ mod readme;
 mod shrink;
 mod skeleton;
 mod stress;
+mod trace;
 
 /// Tasks of the Raft lab's workspace.
 #[derive(Parser)]
@@ -34,6 +35,7 @@ enum Task {
     Stress(Box<stress::Stress>),
     Shrink(Box<shrink::Shrink>),
     Grade(grade::Grade),
+    Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Task::Stress(stress) => stress::run(&stress),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade).map(|()| 0),
+        Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
     };
     match done {

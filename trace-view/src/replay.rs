@@ -1,0 +1,326 @@
+//! Walks through a trace and knows at each moment what each server is.
+//!
+//! ```
+//! use run_record::trace::Trace;
+//! use trace_view::replay::Replay;
+//!
+//! fn terms_at(trace: &Trace, us: u64) -> Vec<Option<u64>> {
+//!     let mut replay = Replay::new(trace);
+//!     replay.run_to(us);
+//!     replay.servers().iter().map(|server| server.term).collect()
+//! }
+//! ```
+//!
+//! Nothing here trusts the trace: what makes no sense changes nothing.
+
+use std::collections::BTreeMap;
+
+use run_record::trace::{Event, LogChange, Role, SpanOf, Trace, What};
+use serde_json::Value;
+
+/// As many servers as are followed; a trace that claims more is not of a Raft cluster.
+pub const MOST_SERVERS: u32 = 64;
+
+/// A walk through a trace, standing between two of its events.
+#[derive(Clone, Debug)]
+pub struct Replay<'t> {
+    trace: &'t Trace,
+    position: usize,
+    us: u64,
+    servers: Vec<Server<'t>>,
+    calls: BTreeMap<u64, Call<'t>>,
+    spans: BTreeMap<u64, Span<'t>>,
+    network: Option<Conditions>,
+}
+
+/// What is known of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server<'t> {
+    /// True from its start to its crash.
+    pub up: bool,
+    /// True if it can reach others.
+    pub connected: bool,
+    /// Its role, if it or its messages told; none after a crash.
+    pub role: Option<Role>,
+    /// Its term.
+    pub term: Option<u64>,
+    /// Whom it voted for in this term.
+    pub vote: Option<u32>,
+    /// Its commit index, if it reports one.
+    pub commit: Option<u64>,
+    /// Its log.
+    pub log: Log<'t>,
+    /// The last index it has applied since its last start; 0 for none.
+    pub applied: u64,
+    /// True if it reports its state itself. If not, role and term are inferred from its messages,
+    /// and the log holds what it has applied.
+    pub reports: bool,
+}
+
+/// What is known of a log. It may have gaps if the trace has lost its beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log<'t> {
+    entries: BTreeMap<u64, Entry<'t>>,
+    last: u64,
+}
+
+/// An entry of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'t> {
+    /// Its term; none if only its being applied is known.
+    pub term: Option<u64>,
+    /// Its command, for people to read.
+    pub command: &'t str,
+}
+
+/// What is known of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call<'t> {
+    /// Who sent the request; none if the trace does not say.
+    pub from: Option<u32>,
+    /// Whom it goes to.
+    pub to: u32,
+    /// Its name on the wire.
+    pub method: &'t str,
+    /// The arguments.
+    pub args: &'t Value,
+    /// When it was sent, in microseconds.
+    pub sent_us: u64,
+    /// The reply, once there is one.
+    pub reply: Option<&'t Value>,
+}
+
+/// Something that takes time and is not over yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span<'t> {
+    /// Whose it is.
+    pub of: SpanOf,
+    /// What is done.
+    pub name: &'t str,
+    /// When it began, in microseconds.
+    pub began_us: u64,
+}
+
+/// The network's conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// Nothing is lost and requests arrive at once.
+    pub reliable: bool,
+    /// Many replies are late.
+    pub long_reordering: bool,
+    /// Calls that reach no server take seconds to fail.
+    pub long_delays: bool,
+}
+
+impl<'t> Log<'t> {
+    /// The index of the last entry; 0 for an empty log.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The entry with this index, if it is known.
+    pub fn get(&self, index: u64) -> Option<Entry<'t>> {
+        self.entries.get(&index).copied()
+    }
+
+    /// All that is known, by index.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, Entry<'t>)> + '_ {
+        self.entries.iter().map(|(index, entry)| (*index, *entry))
+    }
+
+    fn change(&mut self, change: &'t LogChange) {
+        let from = change.from.max(1);
+        self.entries.split_off(&from);
+        self.last = from - 1;
+        for entry in &change.entries {
+            self.last = self.last.saturating_add(1);
+            let (term, command) = (Some(entry.term), entry.command.as_str());
+            self.entries.insert(self.last, Entry { term, command });
+        }
+    }
+
+    fn apply(&mut self, index: u64, command: &'t str) {
+        self.entries.insert(index, Entry { term: None, command });
+        self.last = self.last.max(index);
+    }
+}
+
+impl<'t> Server<'t> {
+    /// True if it runs and others can hear it.
+    pub fn reachable(&self) -> bool {
+        self.up && self.connected
+    }
+
+    /// True if it runs and leads, whether or not anybody can hear it.
+    pub fn leads(&self) -> bool {
+        self.up && self.role == Some(Role::Leader)
+    }
+
+    fn applied(&mut self, index: u64, command: &'t str) {
+        self.applied = index;
+        if !self.reports {
+            self.log.apply(index, command);
+        }
+    }
+
+    fn started(&mut self) {
+        self.up = true;
+        self.forget();
+    }
+
+    /// What is not saved does not survive.
+    fn forget(&mut self) {
+        self.role = None;
+        self.commit = None;
+        self.applied = 0;
+        if !self.reports {
+            self.log = Log::default();
+        }
+    }
+}
+
+impl<'t> Replay<'t> {
+    /// Stands before the first event.
+    pub fn new(trace: &'t Trace) -> Replay<'t> {
+        let count = trace.header.servers.min(MOST_SERVERS) as usize;
+        // Of a trace that has lost its beginning it is likelier that a server runs than that not.
+        let began = trace.events.first().is_some_and(|event| event.n > 1);
+        let server = Server { up: began, connected: began, ..Server::default() };
+        Replay {
+            trace,
+            position: 0,
+            us: 0,
+            servers: vec![server; count],
+            calls: BTreeMap::new(),
+            spans: BTreeMap::new(),
+            network: None,
+        }
+    }
+
+    /// How many events have been walked over.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The time of the last event that was walked over, in microseconds.
+    pub fn us(&self) -> u64 {
+        self.us
+    }
+
+    /// The servers, by number.
+    pub fn servers(&self) -> &[Server<'t>] {
+        &self.servers
+    }
+
+    /// The server in a lane; none for lanes that are not of a server.
+    pub fn server(&self, lane: u32) -> Option<&Server<'t>> {
+        self.servers.get(lane as usize)
+    }
+
+    /// A call whose request has been sent.
+    pub fn call(&self, number: u64) -> Option<&Call<'t>> {
+        self.calls.get(&number)
+    }
+
+    /// A span that has begun and not ended.
+    pub fn span(&self, number: u64) -> Option<&Span<'t>> {
+        self.spans.get(&number)
+    }
+
+    /// All spans that have begun and not ended, by number.
+    pub fn spans(&self) -> impl Iterator<Item = &Span<'t>> {
+        self.spans.values()
+    }
+
+    /// The network's conditions, if the trace has told them.
+    pub fn network(&self) -> Option<Conditions> {
+        self.network
+    }
+
+    /// The next event.
+    pub fn peek(&self) -> Option<&'t Event> {
+        self.trace.events.get(self.position)
+    }
+
+    /// Walks over the next event and returns it.
+    pub fn step(&mut self) -> Option<&'t Event> {
+        let event = self.peek()?;
+        self.position += 1;
+        self.us = event.us;
+        self.learn(event);
+        Some(event)
+    }
+
+    /// Walks over all events up to and at this time.
+    pub fn run_to(&mut self, us: u64) {
+        while self.peek().is_some_and(|event| event.us <= us) {
+            self.step();
+        }
+    }
+
+    fn learn(&mut self, event: &'t Event) {
+        match &event.what {
+            What::Sent { call, to, method, args, .. } => {
+                let (from, sent_us) = (event.lane, event.us);
+                let sent = Call { from, to: *to, method, args, sent_us, reply: None };
+                self.calls.insert(*call, sent);
+            }
+            What::Replied { call, reply, .. } => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.reply = Some(reply);
+                }
+            }
+            What::Network { reliable, long_reordering, long_delays } => {
+                self.network = Some(Conditions {
+                    reliable: *reliable,
+                    long_reordering: *long_reordering,
+                    long_delays: *long_delays,
+                });
+            }
+            What::Begin { span, of, name } => {
+                self.spans.insert(*span, Span { of: *of, name, began_us: event.us });
+            }
+            What::End { span, .. } => {
+                self.spans.remove(span);
+            }
+            what => {
+                let lane = event.lane.and_then(|lane| usize::try_from(lane).ok());
+                if let Some(server) = lane.and_then(|lane| self.servers.get_mut(lane)) {
+                    server.learn(what);
+                }
+            }
+        }
+    }
+}
+
+impl<'t> Server<'t> {
+    fn learn(&mut self, what: &'t What) {
+        match what {
+            What::Started => self.started(),
+            What::Crashed => {
+                self.up = false;
+                self.forget();
+            }
+            What::Connected => self.connected = true,
+            What::Disconnected => self.connected = false,
+            What::Applied { index, command } => self.applied(*index, command),
+            What::State(state) => {
+                if !self.reports {
+                    (self.reports, self.log) = (true, Log::default());
+                }
+                (self.role, self.term) = (Some(state.role), Some(state.term));
+                (self.vote, self.commit) = (state.vote, state.commit.or(self.commit));
+                if let Some(change) = &state.log {
+                    self.log.change(change);
+                }
+            }
+            What::Inferred { role, term } => {
+                if self.term != Some(*term) {
+                    self.vote = None;
+                }
+                (self.role, self.term) = (Some(*role), Some(*term));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What is said of an event, and where.
+
+use std::collections::BTreeSet;
+
+use run_record::trace::{Event, SpanOf, State, Trace, What};
+
+use super::parts::Parts;
+use super::story::{Stories, call_of};
+use super::text;
+use super::topic::Topic;
+use crate::replay::Replay;
+
+/// A line of the view: an event, with those that are shown along with it.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// The server in whose column it stands; none for a line across all columns.
+    pub(super) column: Option<usize>,
+    /// What it is about, the main thing first.
+    pub(super) topics: Vec<Topic>,
+    /// The topic that a note gives itself.
+    pub(super) own: Option<String>,
+    pub(super) parts: Parts,
+    /// True if the other columns show what their servers are.
+    pub(super) states: bool,
+    /// The lanes that it concerns.
+    pub(super) lanes: Vec<u32>,
+    /// The call whose message it is.
+    pub(super) call: Option<u64>,
+    /// How many events it stands for.
+    pub(super) events: usize,
+    /// True if it tells nothing new, and so is folded away.
+    pub(super) quiet: bool,
+}
+
+/// Makes the lines of a trace, one event after the other.
+pub(super) struct Teller<'t> {
+    pub(super) trace: &'t Trace,
+    pub(super) stories: Stories<'t>,
+    /// True if each event is a line of its own.
+    pub(super) one_by_one: bool,
+    /// The requests that are shown along with an earlier one to another server.
+    pub(super) along: BTreeSet<usize>,
+}
+
+impl<'t> Teller<'t> {
+    pub(super) fn new(trace: &'t Trace, one_by_one: bool) -> Teller<'t> {
+        Teller { trace, stories: Stories::new(trace), one_by_one, along: BTreeSet::new() }
+    }
+
+    /// The line of the event that the replay stands before; none if another line shows it.
+    pub(super) fn line(&mut self, replay: &Replay<'t>) -> Option<Line> {
+        let at = replay.position();
+        let event = replay.peek()?;
+        if !self.one_by_one && (self.stories.shown_by(at).is_some() || self.along.remove(&at)) {
+            return None;
+        }
+        let line = match call_of(&event.what) {
+            Some(call) => self.message(replay, event, at, call),
+            None => self.other(replay, event),
+        };
+        Some(self.placed(line, event.lane, replay))
+    }
+
+    /// Puts a line into its server's column; what is of no server says whose it is.
+    fn placed(&self, mut line: Line, lane: Option<u32>, replay: &Replay<'t>) -> Line {
+        line.column = line.column.filter(|column| *column < replay.servers().len());
+        if let (None, Some(lane)) = (line.column, lane)
+            && replay.server(lane).is_none()
+        {
+            let name = self.trace.header.lanes.get(lane as usize);
+            let name = name.cloned().unwrap_or_else(|| format!("lane {lane}"));
+            line.parts = Parts::new(format!("{name}:")).and(line.parts);
+        }
+        line
+    }
+
+    fn other(&self, replay: &Replay<'t>, event: &'t Event) -> Line {
+        let (topic, parts) = match &event.what {
+            What::State(state) => return self.state(replay, event, state),
+            What::Inferred { role, term } => {
+                let vote = None;
+                let state = State { role: *role, term: *term, vote, commit: None, log: None };
+                return self.state(replay, event, &state);
+            }
+            What::Started => (Topic::Cluster, Parts::new("started")),
+            What::Crashed => (Topic::Cluster, Parts::new("✗ crashed")),
+            What::Connected => (Topic::Cluster, Parts::new("connected")),
+            What::Disconnected => (Topic::Cluster, Parts::new("╌ cut off")),
+            What::Network { reliable, long_reordering, long_delays } => {
+                let words = [
+                    (!reliable, "messages are delayed and lost"),
+                    (*long_reordering, "many replies are late"),
+                    (*long_delays, "calls to nobody take seconds to fail"),
+                ];
+                let words: Vec<&str> =
+                    words.into_iter().filter(|(on, _)| *on).map(|w| w.1).collect();
+                let words = if words.is_empty() { "reliable".into() } else { words.join(", ") };
+                (Topic::Net, Parts::new(format!("network: {words}")))
+            }
+            What::Offered { command, index, term } => {
+                let place = match (index, term) {
+                    (Some(index), Some(term)) => format!("→ {index}:{term}"),
+                    (Some(index), None) => format!("→ {index}"),
+                    (None, _) => "refused".into(),
+                };
+                (Topic::Test, Parts::new(format!("offer {command}")).with(1, place))
+            }
+            What::Applied { index, command } => {
+                (Topic::Apply, Parts::new(format!("apply {index}")).with(0, format!("= {command}")))
+            }
+            What::Saved { bytes } => (Topic::Save, Parts::new(format!("save {bytes} B"))),
+            What::Begin { of, name, .. } => (of_span(*of), Parts::new(format!("▶ {name}"))),
+            What::End { span, text: came } => match replay.span(*span) {
+                Some(span) => {
+                    let took = text::span(event.us.saturating_sub(span.began_us));
+                    let parts = Parts::new(format!("◀ {}", span.name));
+                    let parts = parts.with(0, format!("→ {came}"));
+                    (of_span(span.of), parts.with(1, format!("(took {took})")))
+                }
+                None => (Topic::Note, Parts::new(format!("◀ {came}"))),
+            },
+            What::Note { topic, text } => (Topic::Note, Parts::new(format!("{topic}: {text}"))),
+            What::Violation { verdict } => {
+                let words = format!("✗ {}: {}", verdict.check, verdict.words);
+                (Topic::Verdict, Parts::new(words))
+            }
+            _ => (Topic::Note, Parts::new("something that this program does not know")),
+        };
+        let own = match &event.what {
+            What::Note { topic, .. } => Some(topic.clone()),
+            _ => None,
+        };
+        let lanes = match &event.what {
+            What::Violation { verdict } => verdict.servers.clone(),
+            _ => event.lane.into_iter().collect(),
+        };
+        let across = topic == Topic::Verdict;
+        Line {
+            column: event.lane.filter(|_| !across).map(|lane| lane as usize),
+            topics: vec![topic],
+            own,
+            parts,
+            states: false,
+            lanes,
+            call: None,
+            events: 1,
+            // Whom a command is offered to that does not lead refuses it, over and over.
+            quiet: matches!(event.what, What::Offered { index: None, .. }),
+        }
+    }
+}
+
+fn of_span(of: SpanOf) -> Topic {
+    match of {
+        SpanOf::Tester => Topic::Test,
+        SpanOf::User => Topic::Note,
+    }
+}

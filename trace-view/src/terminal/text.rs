@@ -1,0 +1,178 @@
+//! Texts for a terminal: made harmless, measured, cut, and in ASCII.
+
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// A text with nothing in it that moves the cursor, changes colours or turns the writing round.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(' '),
+            // They take no room of their own, but terminals differ in what they do to a neighbour.
+            '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => {}
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => escape(&mut out, c),
+            '\u{2066}'..='\u{2069}' => escape(&mut out, c),
+            c if c.is_control() => escape(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn escape(out: &mut String, c: char) {
+    let _ = write!(out, "{}", c.escape_default());
+}
+
+/// How many columns a clean text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+/// At most so many columns of a clean text; one that is longer ends in `…`.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_string();
+    }
+    let mut out = String::new();
+    let mut left = most.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(char_width(c)) else { break };
+        left = rest;
+        out.push(c);
+    }
+    if most > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// Lines of at most so many columns, broken between words; a word that is longer stays whole, so that
+/// it can be copied.
+pub(super) fn wrap(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= most {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_string());
+        }
+    }
+    lines
+}
+
+/// A text in ASCII that takes as many columns.
+pub(super) fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii() => out.push(c),
+            '→' | '▶' => out.push('>'),
+            '←' | '◀' => out.push('<'),
+            '✗' => out.push('x'),
+            '✓' => out.push('v'),
+            '●' => out.push('L'),
+            '◌' => out.push('C'),
+            '○' => out.push('F'),
+            '╌' => out.push('~'),
+            '·' => out.push('.'),
+            '…' => out.push('~'),
+            '│' => out.push('|'),
+            '┃' => out.push('#'),
+            '┊' | '┋' => out.push(':'),
+            '─' => out.push('-'),
+            '≠' => out.push('!'),
+            'µ' => out.push('u'),
+            c => out.extend(std::iter::repeat_n('?', char_width(c))),
+        }
+    }
+    out
+}
+
+/// A number with a comma after each three digits.
+pub(super) fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 event`, `1,204 events`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// A moment: `4.612345`.
+pub(super) fn moment(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+/// A length of time in three digits: `12 µs`, `3.2 ms`, `1.20 s`.
+pub(super) fn span(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..10_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
+        10_000..1_000_000 => format!("{} ms", us / 1000),
+        1_000_000..10_000_000 => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
+        _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_can_steer_the_terminal() {
+        assert_eq!(clean("a\x1b[31mb\r\nc\td"), "a\\u{1b}[31mb\\r\\nc d");
+        assert_eq!(clean("x\u{202e}y\u{9b}z\u{200b}!"), "x\\u{202e}y\\u{9b}z!");
+        assert_eq!(clean("für 漢字"), "für 漢字");
+    }
+
+    #[test]
+    fn texts_are_cut_by_columns_not_by_characters() {
+        assert_eq!((width("漢字"), width("ab")), (4, 2));
+        assert_eq!(cut("漢字漢字", 6), "漢字…");
+        assert_eq!(cut("漢字漢字", 8), "漢字漢字");
+        assert_eq!((cut("abc", 1), cut("abc", 0)), ("…".into(), String::new()));
+        for columns in 0..12 {
+            assert!(width(&cut("a漢b字c漢", columns)) <= columns);
+        }
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a overlong b", 3), ["a", "overlong", "b"]);
+        assert_eq!(wrap("", 3), [""]);
+    }
+
+    #[test]
+    fn ascii_takes_as_many_columns() {
+        let text = "→2 ● t3 ┃ 漢 é µs …";
+        assert_eq!(ascii(text), ">2 L t3 # ?? ? us ~");
+        assert_eq!(width(&ascii(text)), width(text));
+    }
+
+    #[test]
+    fn numbers_and_times_are_easy_to_read() {
+        assert_eq!([0, 999, 1204, 1_000_000].map(count), ["0", "999", "1,204", "1,000,000"]);
+        assert_eq!(moment(4_612_345), "4.612345");
+        let spans = [12, 3_210, 104_000, 1_204_000, 12_340_000].map(span);
+        assert_eq!(spans, ["12 µs", "3.2 ms", "104 ms", "1.20 s", "12.3 s"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! What is known of the servers at each moment of a run.
+
+mod scripted;
+
+use run_record::trace::{Role, What};
+use scripted::Script;
+use trace_view::replay::Replay;
+
+#[test]
+fn roles_terms_votes_and_logs_are_known_at_each_moment() {
+    let trace = scripted::small();
+    let mut replay = Replay::new(&trace);
+    assert!(!replay.servers()[1].up && replay.network().is_none());
+    replay.run_to(0);
+    assert!(replay.servers().iter().all(|server| server.reachable()));
+    assert!(replay.network().is_some_and(|network| network.reliable && network.long_delays));
+    replay.run_to(400_000);
+    let terms: Vec<_> = replay.servers().iter().map(|s| (s.role, s.term, s.vote)).collect();
+    assert_eq!(terms[1], (Some(Role::Leader), Some(1), Some(1)));
+    assert_eq!(terms[2], (Some(Role::Follower), Some(1), Some(1)));
+    assert_eq!(replay.servers()[1].log.last(), 0);
+    replay.run_to(800_000);
+    let cut = &replay.servers()[1];
+    assert!(cut.leads() && !cut.reachable());
+    let entries: Vec<_> =
+        cut.log.entries().map(|(index, entry)| (index, entry.term, entry.command)).collect();
+    assert_eq!(entries, [(1, Some(1), "101"), (2, Some(1), "102")]);
+    assert_eq!((cut.commit, cut.applied), (Some(1), 1));
+    replay.run_to(u64::MAX);
+    assert_eq!(replay.servers()[1].log.get(2).map(|entry| entry.command), Some("103"));
+    assert_eq!(replay.position(), trace.events.len());
+    assert_eq!((replay.peek(), replay.step()), (None, None));
+}
+
+#[test]
+fn calls_are_known_from_their_sending_on() {
+    let trace = scripted::small();
+    let mut replay = Replay::new(&trace);
+    while let Some(event) = replay.step() {
+        if let What::Returned { call } = &event.what {
+            let call = replay.call(*call).expect("it was sent");
+            assert_eq!(call.from, event.lane);
+            assert!(call.sent_us <= event.us && call.method.starts_with("Raft."));
+            assert!(call.args.is_object() && call.reply.is_some_and(|reply| reply.is_object()));
+        }
+    }
+    assert!(replay.call(0).is_none());
+}
+
+#[test]
+fn a_crash_takes_what_is_not_saved() {
+    let mut script = Script::new(3).begin();
+    script.campaign(0);
+    script.offer(0, "x");
+    script.lead(0, 110);
+    script.crash(0);
+    script.wait(100);
+    script.start(0);
+    script.connect(0);
+    let trace = script.passed();
+    let mut replay = Replay::new(&trace);
+    replay.run_to(150_000);
+    let crashed = &replay.servers()[0];
+    assert!(!crashed.up && !crashed.connected && !crashed.leads());
+    assert_eq!((crashed.role, crashed.term, crashed.log.last()), (None, Some(1), 1));
+    replay.run_to(u64::MAX);
+    let back = &replay.servers()[0];
+    assert!(back.reachable());
+    assert_eq!((back.role, back.term, back.applied), (Some(Role::Follower), Some(1), 0));
+}
+
+#[test]
+fn what_is_not_reported_is_inferred() {
+    let mut script = Script::new(3);
+    script.reports = false;
+    script = script.begin();
+    script.campaign(0);
+    script.offer(0, "x");
+    script.lead(0, 220);
+    let trace = script.passed();
+    let mut replay = Replay::new(&trace);
+    replay.run_to(u64::MAX);
+    let server = &replay.servers()[2];
+    assert!(!server.reports && server.commit.is_none());
+    assert_eq!((server.role, server.term, server.applied), (Some(Role::Follower), Some(1), 1));
+    let entry = server.log.get(1).expect("it is applied");
+    assert_eq!((entry.term, entry.command), (None, "x"));
+}
+
+#[test]
+fn spans_are_known_while_they_last() {
+    let mut script = Script::new(1).begin();
+    let outer = script.span("round 1");
+    script.wait(5);
+    let inner = script.span("one(1)");
+    script.end(inner, "index 1");
+    script.wait(5);
+    script.end(outer, "done");
+    let trace = script.passed();
+    let mut replay = Replay::new(&trace);
+    let mut most = 0;
+    while replay.step().is_some() {
+        most = most.max(replay.spans().count());
+    }
+    assert_eq!((most, replay.spans().count()), (2, 0));
+    assert!(replay.span(outer).is_none());
+}
+
+#[test]
+fn of_a_trace_that_lost_its_beginning_servers_are_taken_to_run() {
+    let mut trace = scripted::small();
+    trace.events.drain(..100);
+    let replay = Replay::new(&trace);
+    assert!(replay.servers().iter().all(|server| server.reachable() && server.term.is_none()));
+    let entire = scripted::small();
+    assert!(Replay::new(&entire).servers().iter().all(|server| !server.up));
+}

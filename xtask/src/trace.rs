@@ -1,0 +1,289 @@
+//! `cargo xtask trace`: a trace on the terminal, from a file or from a run made for it.
+
+use std::fs;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use run_record::setting::{self, Setting};
+use run_record::trace::{Trace as Recorded, TraceError};
+use run_record::{Clock, trace};
+use trace_view::terminal::{self, Options, parse_time};
+
+use crate::stress::build::{self, Messages, TestCase};
+use crate::stress::workspace;
+
+/// The environment variable that names the folder where a test leaves its traces.
+const VARIABLE: &str = "LAB_TRACE";
+/// How much of what a test printed is shown if it left no trace.
+const SHOWN_OUTPUT: usize = 30;
+/// How wide the view is if nobody knows.
+const USUAL_WIDTH: usize = 120;
+
+/// Show what happened in a run: one column per server, time downwards.
+///
+/// Without a filter, heartbeats that change nothing are folded away, and of a long run only what led
+/// to the verdict is shown. Topics are term, vote, leader, append, heartbeat, reply, message, log,
+/// commit, apply, save, net, cluster, test, note and verdict, and those of notes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Trace {
+    /// The trace, a file that ends in .ndjson.
+    #[arg(required_unless_present = "test", conflicts_with = "test")]
+    file: Option<PathBuf>,
+    /// Run this test and show that run.
+    #[arg(long, requires = "seed", value_name = "NAME")]
+    test: Option<String>,
+    /// The seed to run it with.
+    #[arg(long, requires = "test", value_name = "N")]
+    seed: Option<u64>,
+    /// The package with the test.
+    #[arg(long, default_value = "raft-tests", requires = "test")]
+    package: String,
+    /// The directory of that package's workspace, if it is not this one.
+    #[arg(long, requires = "test")]
+    dir: Option<PathBuf>,
+    /// What to take away from the test, such as losses=0,crashes=2.
+    #[arg(long, requires = "test")]
+    setting: Option<Setting>,
+
+    /// Only events with one of these topics: vote,leader
+    #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
+    only: Vec<String>,
+    /// No events with one of these topics.
+    #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
+    hide: Vec<String>,
+    /// Only events that concern one of these servers: 0,2
+    #[arg(long, value_delimiter = ',', value_name = "SERVERS")]
+    server: Vec<u32>,
+    /// Only events from this time on: 3.2s, 3200ms, or 3.2
+    #[arg(long, value_parser = parse_time, value_name = "TIME")]
+    from: Option<u64>,
+    /// Only events up to this time.
+    #[arg(long, value_parser = parse_time, value_name = "TIME")]
+    to: Option<u64>,
+    /// One call's whole story; --wide shows the numbers of calls.
+    #[arg(long, value_name = "CALL")]
+    call: Option<u64>,
+    /// An event and all that led to it; a width of 100 and more shows the numbers of events.
+    #[arg(long, value_name = "EVENT")]
+    causes_of: Option<u64>,
+    /// Only events whose text or message contains this.
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
+    /// Only the last so many of the events that are left.
+    #[arg(long, value_name = "N")]
+    max_lines: Option<usize>,
+    /// Everything that no filter excludes.
+    #[arg(long)]
+    all: bool,
+    /// Whole texts, running over their columns and past the end of the line.
+    #[arg(long)]
+    wide: bool,
+    /// Nothing but ASCII.
+    #[arg(long)]
+    ascii: bool,
+    /// How many columns to use [default: as many as the terminal has, 120 for a pipe].
+    #[arg(long, value_name = "COLUMNS")]
+    width: Option<u16>,
+    /// Only the servers' logs around this index; with --to, as they were then.
+    #[arg(long, value_name = "INDEX")]
+    logs: Option<u64>,
+    /// Only the verdict and the sums.
+    #[arg(long)]
+    summary: bool,
+    /// Say where the trace's page is, for a browser.
+    #[arg(long)]
+    page: bool,
+}
+
+/// Shows a trace.
+pub(crate) fn run(args: &Trace) -> Result<()> {
+    let file = match (&args.file, &args.test) {
+        (Some(file), _) => file.clone(),
+        (None, Some(test)) => make(args, test)?,
+        (None, None) => bail!("which trace? give a file, or --test NAME --seed N"),
+    };
+    let trace = read(&file)?;
+    let options = args.options();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let shown = match args.logs {
+        Some(index) => {
+            out.write_all(terminal::logs(&trace, index, 5, args.to, &options).as_bytes())
+        }
+        None => write!(out, "{}", terminal::view(&trace, &options)?),
+    };
+    let shown = shown.and_then(|()| match args.page {
+        true => writeln!(out, "\n{}", page(&file)),
+        false => Ok(()),
+    });
+    match shown.and_then(|()| out.flush()) {
+        // Who reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}
+
+impl Trace {
+    fn options(&self) -> Options {
+        let terminal = io::stdout().is_terminal();
+        Options {
+            width: self.width.map_or_else(|| width(terminal), usize::from),
+            colour: terminal && std::env::var_os("NO_COLOR").is_none(),
+            ascii: self.ascii,
+            wide: self.wide,
+            all: self.all,
+            events: !self.summary,
+            only: self.only.clone(),
+            hide: self.hide.clone(),
+            server: self.server.clone(),
+            from: self.from,
+            to: self.to,
+            call: self.call,
+            causes_of: self.causes_of,
+            grep: self.grep.clone(),
+            max_lines: self.max_lines,
+        }
+    }
+}
+
+/// As many columns as the terminal has.
+fn width(terminal: bool) -> usize {
+    let size = terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+    size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
+}
+
+fn read(file: &Path) -> Result<Recorded> {
+    let name = file.display();
+    match Recorded::read(file) {
+        Ok(trace) => Ok(trace),
+        Err(TraceError::Io(error)) if error.kind() == io::ErrorKind::NotFound => bail!(
+            "there is no file {name}; `cargo xtask trace --test NAME --seed N` makes a trace, and so \
+             does a test that is run with {VARIABLE}=FOLDER"
+        ),
+        Err(TraceError::Io(error)) => Err(error).with_context(|| format!("cannot read {name}")),
+        Err(error) => bail!("{name} is not a trace (version {}): {error}", trace::VERSION),
+    }
+}
+
+/// In words, where the page of a trace is.
+fn page(file: &Path) -> String {
+    let page = file.with_extension("html");
+    match page.exists() {
+        true => format!("page: {}", page.display()),
+        false => format!("there is no page at {}", page.display()),
+    }
+}
+
+/// Runs a test so that it leaves a trace; returns the trace's file.
+fn make(args: &Trace, test: &str) -> Result<PathBuf> {
+    let dir = args.dir.clone().unwrap_or_else(workspace);
+    let case = find(&dir, &args.package, test)?;
+    let folder = workspace().join("target/trace");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let seed = args.seed.context("with which seed? give --seed N")?;
+    let name = case.name.rsplit("::").next().unwrap_or(&case.name);
+    let file = folder.join(format!("{name}-{seed}.ndjson"));
+    // An earlier run's trace must not pass for this one's.
+    for old in [file.clone(), file.with_extension("html")] {
+        if let Err(error) = fs::remove_file(&old)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error).with_context(|| format!("cannot remove {}", old.display()));
+        }
+    }
+    let mut command = Command::new(&case.program.path);
+    command.args(["--exact", &case.name, "--test-threads", "1"]).current_dir(&case.program.dir);
+    command.env_remove("LAB_SEEDS").env_remove(run_record::VARIABLE).stdin(Stdio::null());
+    command.env("LAB_SEED", seed.to_string()).env(VARIABLE, &folder);
+    match &args.setting {
+        Some(setting) => command.env(setting::VARIABLE, setting.to_string()),
+        None => command.env_remove(setting::VARIABLE),
+    };
+    let output = command.output();
+    let output = output.with_context(|| format!("cannot run {}", case.program.path.display()))?;
+    if !file.exists() {
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = text.lines().collect();
+        let end = lines[lines.len().saturating_sub(SHOWN_OUTPUT)..].join("\n");
+        bail!(
+            "{} ended ({}) without a trace at {}; its raft-tests may be too old to make one. It \
+             printed:\n{end}",
+            case.name,
+            output.status,
+            file.display()
+        );
+    }
+    Ok(file)
+}
+
+/// The test of this name, on the simulated clock.
+fn find(dir: &Path, package: &str, test: &str) -> Result<TestCase> {
+    let programs = build::build(dir, package, false, Messages::Shown)?;
+    let program = programs.iter().find(|program| program.clock == Clock::Sim);
+    let program = program.with_context(|| format!("{package} has no test target named `sim`"))?;
+    let all = build::list(program, &[])?;
+    choose(&all, test).with_context(|| format!("package {package}"))
+}
+
+/// The test with this name or, if it is the only one, with this in its name.
+fn choose(all: &[TestCase], test: &str) -> Result<TestCase> {
+    if let Some(exact) = all.iter().find(|case| case.name == test) {
+        return Ok(exact.clone());
+    }
+    let like: Vec<&TestCase> = all.iter().filter(|case| case.name.contains(test)).collect();
+    let names = |cases: &mut dyn Iterator<Item = &TestCase>| {
+        cases.map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match like.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!("there is no test `{test}`; there are {}", names(&mut all.iter())),
+        several => bail!(
+            "`{test}` may be any of several tests: {}; give the whole name of one",
+            names(&mut several.iter().copied())
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cases() -> Vec<TestCase> {
+        let program = build::Program {
+            clock: Clock::Sim,
+            path: PathBuf::new(),
+            dir: PathBuf::new(),
+            replay: String::new(),
+        };
+        let case = |name: &str| TestCase { name: name.into(), program: program.clone() };
+        ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
+    }
+
+    #[test]
+    fn a_test_is_found_by_its_name_or_a_part_that_only_it_has() {
+        let chosen = |name| choose(&cases(), name).map(|case| case.name).map_err(|e| e.to_string());
+        assert_eq!(chosen("figure_8_2C"), Ok("figure_8_2C".into()));
+        assert_eq!(chosen("backup"), Ok("backup_2B".into()));
+        let several = chosen("figure_8").expect_err("there are two");
+        assert!(several.contains("figure_8_2C, figure_8_unreliable_2C; give"), "{several}");
+        let none = chosen("figure_9").expect_err("there is none");
+        assert!(none.contains("`figure_9`; there are figure_8_2C,"), "{none}");
+    }
+
+    #[test]
+    fn what_is_no_trace_is_refused_with_the_file_s_name() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let missing = read(&dir.path().join("no.ndjson")).expect_err("there is none").to_string();
+        assert!(missing.contains("no.ndjson; `cargo xtask trace --test"), "{missing}");
+        let file = dir.path().join("x.ndjson");
+        fs::write(&file, "hello\n").expect("it can be written");
+        let words = read(&file).expect_err("it is none").to_string();
+        assert!(words.contains("x.ndjson is not a trace"), "{words}");
+        assert!(page(&file).contains("no page at"));
+        fs::write(file.with_extension("html"), "").expect("it can be written");
+        assert!(page(&file).starts_with("page: ") && page(&file).ends_with("x.html"));
+    }
+}
