@@ -31,6 +31,15 @@ pub fn elapsed() -> Option<Duration> {
     })
 }
 
+/// True once the caller's world is ending: its main task has returned, or the run has failed. What
+/// still happens are destructors.
+pub fn is_ending() -> bool {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.is_ending(),
+        Clock::Real => context::member().world.is_some_and(|world| world.is_ending()),
+    })
+}
+
 /// The calling task's cause.
 pub fn cause() -> Option<Cause> {
     context::with(|clock| match clock {

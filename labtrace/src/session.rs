@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use labgob::{Peek, Shape};
 use labrt::observe::{self, Cause};
@@ -43,6 +43,8 @@ struct Inner {
     kept: Leaf<Kept>,
     verdict: Leaf<Option<Verdict>>,
     next_span: AtomicU64,
+    /// The run is over, whatever else happens in its world.
+    closed: AtomicBool,
 }
 
 /// What a session has recorded.
@@ -101,6 +103,7 @@ pub(crate) fn deliver(mut verdict: Verdict) {
     });
     if first && session.inner.keep != Keep::Nothing {
         session.add(verdict.servers.first().copied(), What::Violation { verdict }, None);
+        session.close();
     }
 }
 
@@ -117,6 +120,7 @@ impl Session {
                 kept: Leaf::default(),
                 verdict: Leaf::default(),
                 next_span: AtomicU64::new(1),
+                closed: AtomicBool::new(false),
             }),
         }
     }
@@ -185,6 +189,11 @@ impl Session {
         if self.keeps_events() { self.add(lane, what, None) } else { None }
     }
 
+    /// The run is over: nothing that happens from here on is recorded.
+    pub fn close(&self) {
+        self.inner.closed.store(true, Ordering::Relaxed);
+    }
+
     /// True if it keeps events.
     pub fn keeps_events(&self) -> bool {
         self.inner.keep != Keep::Nothing
@@ -206,6 +215,10 @@ impl Session {
         what: What,
         message: Option<Encoded>,
     ) -> Option<Cause> {
+        // What destructors still do is not part of the run.
+        if self.inner.closed.load(Ordering::Relaxed) || observe::is_ending() {
+            return None;
+        }
         let us = now_us();
         let task = thread::name().as_deref().unwrap_or("").to_string();
         let cause = observe::cause().map(Cause::get);

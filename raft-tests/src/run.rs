@@ -238,11 +238,13 @@ impl<'a, R: Raft> Runner<'a, R> {
     ) -> Result<Outcome<Totals>, Box<Failure>> {
         let Test { servers, unreliable, body, .. } = *self.test;
         let (context, watch) = (Context { lines: lines.clone() }, watch.clone());
+        let session = watch.session().clone();
         let switches = self.setting.limit(Trouble::Switches).unwrap_or(u64::MAX);
         world.time_limit(TIME_LIMIT).forced_switches(switches).run(move || {
             let cluster = Cluster::watched(servers, unreliable, watch);
             body(&cluster, &context);
             let totals = cluster.totals();
+            session.close();
             cluster.cleanup();
             totals
         })

@@ -258,7 +258,11 @@ mod tests {
             dir: PathBuf::new(),
             replay: String::new(),
         };
-        let case = |name: &str| TestCase { name: name.into(), program: program.clone() };
+        let case = |name: &str| TestCase {
+            name: name.into(),
+            program: program.clone(),
+            setting: run_record::setting::Setting::default(),
+        };
         ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
     }
 

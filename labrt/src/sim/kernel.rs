@@ -187,6 +187,10 @@ impl Kernel {
         self.now() - EPOCH
     }
 
+    pub(crate) fn is_ending(&self) -> bool {
+        self.state.lock().ending
+    }
+
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.state.lock().running().cause
     }
