@@ -10,6 +10,9 @@ use crate::cluster::Totals;
 static LAST: AtomicU64 = AtomicU64::new(0);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Nobody's number.
+const SILENT: u64 = u64::MAX;
+
 /// The lines of one run.
 pub(crate) struct Lines {
     title: String,
@@ -26,8 +29,16 @@ impl Lines {
         lines
     }
 
+    /// Lines that are not written.
+    pub(crate) fn silent() -> Lines {
+        Lines { title: String::new(), id: SILENT }
+    }
+
     /// Writes a line of this test.
     pub(crate) fn line(&self, text: &str) {
+        if self.id == SILENT {
+            return;
+        }
         let follows = LAST.swap(self.id, Ordering::Relaxed) == self.id;
         match follows {
             true => write(&format!("  ... {text}\n")),

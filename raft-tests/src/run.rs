@@ -85,6 +85,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// For a body that is run outside of a test: what it says is only in its trace.
+    pub fn silent() -> Context {
+        Context { lines: Arc::new(Lines::silent()) }
+    }
+
     /// Tells the user of something that is odd but no failure.
     pub fn warn(&self, text: &str) {
         labtrace::note("warning", text);
