@@ -142,7 +142,8 @@ impl Drop for Span {
 
 /// Ends the run: a rule was broken.
 ///
-/// The first verdict of a run counts. Time and task are filled in.
+/// The first verdict of a run counts. Time and task are filled in, and the caller's place in the
+/// source, unless the verdict names another one.
 ///
 /// # Panics
 /// Always, with the verdict's words: that is what fails the world.
@@ -217,6 +218,13 @@ impl VerdictBuilder {
             self.verdict.servers.push(server);
         }
         self.verdict.facts.push(Fact { text, us, server });
+        self
+    }
+
+    /// Where it was noticed, in words, if the place in the checker's own source says nothing.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> VerdictBuilder {
+        self.verdict.location = Some(place.into());
         self
     }
 

@@ -95,7 +95,7 @@ pub(crate) fn deliver(mut verdict: Verdict) {
         Some(node) => format!("task `{name}` of {}", node.name()),
         None => format!("task `{name}`"),
     });
-    verdict.location = Some(std::panic::Location::caller().to_string());
+    verdict.location.get_or_insert_with(|| std::panic::Location::caller().to_string());
     let first = session.inner.verdict.with(|slot| {
         let first = slot.is_none();
         slot.get_or_insert_with(|| verdict.clone());

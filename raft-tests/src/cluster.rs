@@ -348,7 +348,10 @@ impl<R: Raft> Cluster<R> {
                 }
                 let us = labtrace::now_us();
                 let message = Message { server, instance, index, command, us };
-                if let Err(broken) = applied.with(|all| all.add(message)) {
+                if let Err(mut broken) = applied.with(|all| all.add(message)) {
+                    // Where the entries come from that do not agree.
+                    broken.facts.extend(watch.entries_sent(index));
+                    broken.location = Some(format!("what server {server} applies"));
                     labtrace::fail(*broken);
                 }
             }

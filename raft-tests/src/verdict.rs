@@ -17,7 +17,7 @@ pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
         ..Verdict::default()
     });
     verdict.task = verdict.task.or_else(|| failure.task.clone());
-    verdict.location = failure.location.clone().or(verdict.location);
+    verdict.location = verdict.location.or_else(|| failure.location.clone());
     verdict.details.extend(failure.details.iter().cloned());
     if failure.kind == FailureKind::TimeLimit {
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
@@ -50,10 +50,14 @@ fn hint(kind: FailureKind) -> Option<&'static str> {
 /// The verdict in lines; more about the run follows.
 pub(crate) fn text(verdict: &Verdict, kind: FailureKind) -> String {
     let mut text = String::new();
-    let check = if verdict.check == kind.to_string() { "" } else { verdict.check.as_str() };
-    let colon = if check.is_empty() { "" } else { ": " };
-    let _ = write!(text, "{check}{colon}{}", verdict.words);
-    let _ = write!(text, "\n    {kind} at {}", seconds(verdict.us));
+    // Without a check of its own, the kind of failure says what it was.
+    let kind = kind.to_string();
+    let (check, kind) = match verdict.check == kind {
+        true => (String::new(), format!("{kind} ")),
+        false => (format!("{}: ", verdict.check), String::new()),
+    };
+    let _ = write!(text, "{check}{}", verdict.words);
+    let _ = write!(text, "\n    {kind}at {}", seconds(verdict.us));
     if let Some(task) = &verdict.task {
         let _ = write!(text, " in {task}");
     }

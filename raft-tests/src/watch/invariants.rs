@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use labgob::{Peek, Shape};
-use labtrace::{Verdict, verdict};
+use labtrace::{Fact, Verdict, verdict};
 use raft_api::Persisted;
 
 use super::message::{AppendEntries, Reply, Request, command, term};
@@ -59,6 +59,12 @@ struct Known {
     shape: &'static Shape,
     server: usize,
     us: u64,
+}
+
+impl Known {
+    fn command(&self) -> String {
+        command(Peek::part(self.shape, &self.bytes))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +133,17 @@ impl Seen {
 
     pub(crate) fn crashed(&mut self, server: usize) {
         self.servers[server].alive = false;
+    }
+
+    /// The entries that have been sent as those of an index, as facts of a verdict.
+    pub(crate) fn entries_sent(&self, index: u64) -> Vec<Fact> {
+        let place = usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX);
+        let fact = |known: &Known| Fact {
+            text: sent_entry(known.server, &known.command(), known.term, index),
+            us: Some(known.us),
+            server: u32::try_from(known.server).ok(),
+        };
+        self.entries.get(place).into_iter().flatten().map(fact).collect()
     }
 
     /// The highest term that a server has shown.
@@ -387,12 +404,14 @@ impl Seen {
     }
 }
 
+fn sent_entry(server: usize, command: &str, term: u64, index: u64) -> String {
+    format!("server {server} sent {command} as the entry of term {term} at index {index}")
+}
+
 fn two_entries(index: u64, known: &Known, server: usize, content: Peek<'_>, us: u64) -> Verdict {
     let Known { term, server: first, us: then, .. } = *known;
-    let (one, other) = (command(Peek::part(known.shape, &known.bytes)), command(content));
-    let sent = |server, command: &str| {
-        format!("server {server} sent {command} as the entry of term {term} at index {index}")
-    };
+    let (one, other) = (known.command(), command(content));
+    let sent = |server, command: &str| sent_entry(server, command, term, index);
     verdict(
         "Log Matching",
         format!("two different entries of term {term} at index {index}: {one} and {other}"),

@@ -176,7 +176,7 @@ impl Watch {
         };
         let us = labtrace::now_us();
         let sent = Sent { call, from, instance, to, request };
-        self.check(|state| state.seen.sent(sent, us));
+        self.check("", event, |state| state.seen.sent(sent, us));
         if let Some((role, term)) = inferred {
             self.infer(from, Some(role), term);
         }
@@ -198,7 +198,7 @@ impl Watch {
         let reply = reply.peek().map_or(Reply::default(), Reply::read);
         let us = labtrace::now_us();
         let read = self.inner.read_persisted;
-        self.check(|state| {
+        self.check("the reply to ", event, |state| {
             let State { seen, saves, .. } = state;
             seen.replied(call, reply, us, || saves[to].look(read))
         });
@@ -221,11 +221,20 @@ impl Watch {
         self.session().record_message(Some(lane(server)), what(), bytes, shape)
     }
 
-    /// Fails the run if a rule is broken.
-    fn check(&self, rule: impl FnOnce(&mut State) -> Checked) {
-        if let Err(broken) = self.inner.state.with(rule) {
-            labtrace::fail(*broken);
+    /// Fails the run if a rule is broken by a message.
+    fn check(&self, which: &str, event: &CallEvent<'_>, rule: impl FnOnce(&mut State) -> Checked) {
+        let Err(mut broken) = self.inner.state.with(rule) else { return };
+        let from = self.inner.state.with(|state| state.ends.get(event.end).copied());
+        if let (Some((from, _)), Some(to)) = (from, number(event.server)) {
+            let method = event.method;
+            broken.location = Some(format!("{which}{method} from server {from} to server {to}"));
         }
+        labtrace::fail(*broken);
+    }
+
+    /// The entries that have been sent as those of an index, as facts of a verdict.
+    pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
+        self.inner.state.with(|state| state.seen.entries_sent(index))
     }
 
     /// Records what a server must be by its messages, if it does not say so itself. Without a role,
