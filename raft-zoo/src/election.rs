@@ -1,0 +1,95 @@
+//! Leader election (paper, sections 5.2 and 5.4.1).
+
+use std::sync::Arc;
+
+use labrt::thread;
+use labrt::time::Instant;
+
+use crate::message::{RequestVoteArgs, RequestVoteReply};
+use crate::server::{Role, State, StudentRaft};
+use crate::{Bug, Kind};
+
+impl<B: Bug> StudentRaft<B> {
+    /// Rules for candidates: "Increment currentTerm, vote for self, reset election timer, send
+    /// RequestVote RPCs to all other servers."
+    pub(crate) fn start_election(self: &Arc<Self>, state: &mut State) {
+        state.role = Role::Candidate;
+        state.current_term += 1;
+        state.voted_for = Some(self.me);
+        state.votes = 1;
+        self.persist_vote(state);
+        Self::reset_election_timer(state);
+        let args = RequestVoteArgs {
+            term: state.current_term,
+            candidate_id: self.me,
+            last_log_index: state.log.last_index(),
+            last_log_term: state.log.last_term(),
+        };
+        for peer in self.others() {
+            let (raft, args) = (self.clone(), args.clone());
+            thread::spawn(move || raft.ask_for_vote(peer, &args));
+        }
+        self.lead_if_elected(state);
+    }
+
+    fn ask_for_vote(self: &Arc<Self>, peer: usize, args: &RequestVoteArgs) {
+        let Some((mut state, reply)) = self.call(|| self.peers[peer].request_vote(args)) else {
+            return;
+        };
+        self.see_term(&mut state, reply.term);
+        // Students' Guide, "Term confusion": the world may have moved on during the call.
+        let current = state.current_term == args.term || Self::has(Kind::StaleVoteCounted);
+        if state.role == Role::Candidate && current && reply.vote_granted {
+            state.votes += 1;
+            self.lead_if_elected(&mut state);
+        }
+    }
+
+    /// Rules for candidates: "If votes received from majority of servers: become leader."
+    fn lead_if_elected(&self, state: &mut State) {
+        if !self.is_majority(state.votes) {
+            return;
+        }
+        let last = state.log.last_index();
+        state.role = Role::Leader;
+        state.next_index = vec![last + 1; self.peers.len()];
+        state.match_index = vec![0; self.peers.len()];
+        state.match_index[self.me] = last;
+        // "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
+        state.heartbeat_at = Instant::now();
+        self.due.notify_one();
+    }
+
+    /// RequestVote RPC, receiver implementation.
+    pub(crate) fn handle_request_vote(&self, args: &RequestVoteArgs) -> RequestVoteReply {
+        let mut state = self.state.lock();
+        self.see_term(&mut state, args.term);
+        // 1. "Reply false if term < currentTerm." 2. "If votedFor is null or candidateId, and
+        // candidate's log is at least as up-to-date as receiver's log, grant vote."
+        let free = state.voted_for.is_none_or(|vote| vote == args.candidate_id);
+        let vote_granted =
+            args.term == state.current_term && free && Self::is_up_to_date(&state, args);
+        if vote_granted {
+            state.voted_for = Some(args.candidate_id);
+            if !Self::has(Kind::VoteNotPersisted) {
+                self.persist_vote(&state);
+            }
+        }
+        // Rules for followers: the timer starts anew on "granting vote to candidate".
+        if vote_granted || Self::has(Kind::TimerResetByAnyRpc) {
+            Self::reset_election_timer(&mut state);
+        }
+        RequestVoteReply { term: state.current_term, vote_granted }
+    }
+
+    /// Section 5.4.1: "If the logs have last entries with different terms, then the log with the
+    /// later term is more up-to-date. If the logs end with the same term, then whichever log is
+    /// longer is more up-to-date."
+    fn is_up_to_date(state: &State, args: &RequestVoteArgs) -> bool {
+        if Self::has(Kind::LongerLogWins) {
+            return args.last_log_index >= state.log.last_index();
+        }
+        let ours = (state.log.last_term(), state.log.last_index());
+        (args.last_log_term, args.last_log_index) >= ours
+    }
+}

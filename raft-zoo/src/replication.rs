@@ -1,0 +1,188 @@
+//! Log replication and commitment (paper, sections 5.3 and 5.4.2).
+
+use std::sync::Arc;
+
+use labrt::thread;
+use labrt::time::Instant;
+
+use crate::message::{AppendEntriesArgs, AppendEntriesReply};
+use crate::server::{HEARTBEAT, Role, State, StudentRaft};
+use crate::{Bug, Kind};
+
+impl<B: Bug> StudentRaft<B> {
+    /// Rules for leaders: heartbeats, and "If last log index ≥ nextIndex for a follower: send
+    /// AppendEntries RPC with log entries starting at nextIndex."
+    pub(crate) fn send_to_all(self: &Arc<Self>, state: &mut State) {
+        state.heartbeat_at = Instant::now() + HEARTBEAT;
+        for peer in self.others() {
+            self.send_append_entries(state, peer);
+        }
+        // A cluster of one server gets no replies.
+        self.advance_commit_index(state);
+    }
+
+    fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
+        let prev_log_index = state.next_index[peer] - 1;
+        let prev_log_term = state.log.term_at(prev_log_index);
+        let args = AppendEntriesArgs {
+            term: state.current_term,
+            leader_id: self.me,
+            prev_log_index,
+            prev_log_term: prev_log_term.expect("nextIndex is at most one past the log"),
+            entries: state.log.between(prev_log_index, state.log.last_index()),
+            leader_commit: state.commit_index,
+        };
+        let raft = self.clone();
+        thread::spawn(move || {
+            let reply = raft.call(|| raft.peers[peer].append_entries(&args));
+            if let Some((mut state, reply)) = reply {
+                raft.handle_append_reply(&mut state, peer, &args, &reply);
+            }
+        });
+    }
+
+    fn handle_append_reply(
+        self: &Arc<Self>,
+        state: &mut State,
+        peer: usize,
+        args: &AppendEntriesArgs,
+        reply: &AppendEntriesReply,
+    ) {
+        self.see_term(state, reply.term);
+        // Students' Guide, "Term confusion": the world may have moved on during the call.
+        let current = state.current_term == args.term || Self::has(Kind::StaleAppendReply);
+        if state.role != Role::Leader || !current {
+            return;
+        }
+        if reply.success {
+            // "If successful: update nextIndex and matchIndex for follower." Replies may come in
+            // any order, and an old one takes nothing back.
+            let matched = match Self::has(Kind::MatchIndexFromLog) {
+                true => state.log.last_index(),
+                false => args.prev_log_index + args.entries.len() as u64,
+            };
+            state.match_index[peer] = state.match_index[peer].max(matched);
+            state.next_index[peer] = state.match_index[peer] + 1;
+            self.advance_commit_index(state);
+        } else {
+            // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
+            let next = Self::next_after_conflict(state, reply).max(state.match_index[peer] + 1);
+            if next < state.next_index[peer] {
+                state.next_index[peer] = next;
+                self.send_append_entries(state, peer);
+            }
+        }
+    }
+
+    /// Students' Guide: "Upon receiving a conflict response, the leader should first search its log
+    /// for conflictTerm. If it finds an entry in its log with that term, it should set nextIndex to
+    /// be the one beyond the index of the last entry in that term in its log. If it does not find an
+    /// entry with that term, it should set nextIndex = conflictIndex."
+    fn next_after_conflict(state: &State, reply: &AppendEntriesReply) -> u64 {
+        let Some(term) = reply.conflict_term else { return reply.conflict_index };
+        match state.log.last_index_of(term) {
+            Some(last) => last + 1,
+            None if Self::has(Kind::NextIndexOffByOne) => reply.conflict_index + 1,
+            None => reply.conflict_index,
+        }
+    }
+
+    /// Rules for leaders: "If there exists an N such that N > commitIndex, a majority of
+    /// matchIndex[i] ≥ N, and log[N].term == currentTerm: set commitIndex = N."
+    fn advance_commit_index(self: &Arc<Self>, state: &mut State) {
+        let mut matched = state.match_index.clone();
+        matched.sort_unstable();
+        let majority_has = matched[(matched.len() - 1) / 2];
+        let own_term = state.log.term_at(majority_has) == Some(state.current_term);
+        if own_term || Self::has(Kind::OldTermCommitted) {
+            self.commit_up_to(state, majority_has);
+        }
+    }
+
+    fn commit_up_to(self: &Arc<Self>, state: &mut State, index: u64) {
+        if index <= state.commit_index {
+            return;
+        }
+        let _applying = Self::has(Kind::LockOrder).then(|| self.applying.lock());
+        state.commit_index = index;
+        if Self::has(Kind::ManyAppliers) {
+            let raft = self.clone();
+            thread::spawn(move || raft.apply_committed(raft.state.lock()));
+        } else {
+            self.committed.notify_one();
+        }
+    }
+
+    /// AppendEntries RPC, receiver implementation.
+    pub(crate) fn handle_append_entries(
+        self: &Arc<Self>,
+        args: &AppendEntriesArgs,
+    ) -> AppendEntriesReply {
+        let mut state = self.state.lock();
+        self.see_term(&mut state, args.term);
+        // 1. "Reply false if term < currentTerm."
+        if args.term < state.current_term {
+            if Self::has(Kind::TimerResetByAnyRpc) {
+                Self::reset_election_timer(&mut state);
+            }
+            return Self::refusal(&state, None, 0);
+        }
+        // Rules for candidates: "If AppendEntries RPC received from new leader: convert to
+        // follower." Rules for followers: the timer starts anew on "receiving AppendEntries RPC
+        // from current leader".
+        state.role = Role::Follower;
+        Self::reset_election_timer(&mut state);
+        if let Some(refusal) = Self::refuse_conflict(&state, args) {
+            return refusal;
+        }
+        self.store(&mut state, args);
+        // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
+        //    entry)."
+        let last_new = args.prev_log_index + args.entries.len() as u64;
+        self.commit_up_to(&mut state, args.leader_commit.min(last_new));
+        let term = state.current_term;
+        AppendEntriesReply { term, success: true, conflict_term: None, conflict_index: 0 }
+    }
+
+    /// 2. "Reply false if log doesn't contain an entry at prevLogIndex whose term matches
+    ///    prevLogTerm."
+    fn refuse_conflict(state: &State, args: &AppendEntriesArgs) -> Option<AppendEntriesReply> {
+        if Self::has(Kind::HeartbeatUnchecked) && args.entries.is_empty() {
+            return None;
+        }
+        match state.log.term_at(args.prev_log_index) {
+            None => Some(Self::refusal(state, None, state.log.last_index() + 1)),
+            Some(term) if term != args.prev_log_term => {
+                Some(Self::refusal(state, Some(term), state.log.first_index_of(term)))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn refusal(
+        state: &State,
+        conflict_term: Option<u64>,
+        conflict_index: u64,
+    ) -> AppendEntriesReply {
+        let term = state.current_term;
+        AppendEntriesReply { term, success: false, conflict_term, conflict_index }
+    }
+
+    /// 3. "If an existing entry conflicts with a new one (same index but different terms), delete
+    ///    the existing entry and all that follow it." 4. "Append any new entries not already in the
+    ///    log."
+    fn store(&self, state: &mut State, args: &AppendEntriesArgs) {
+        // If there is no such entry, what follows in the log is of a later request, and stays.
+        let mut new = (args.prev_log_index + 1..).zip(&args.entries);
+        let first_new = match Self::has(Kind::TruncateAlways) {
+            true => Some(0),
+            false => new.position(|(index, entry)| state.log.term_at(index) != Some(entry.term)),
+        };
+        if let Some(known) = first_new {
+            state.log.replace_after(args.prev_log_index + known as u64, &args.entries[known..]);
+            if !Self::has(Kind::FollowerLogNotPersisted) {
+                self.persist(state);
+            }
+        }
+    }
+}

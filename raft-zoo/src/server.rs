@@ -1,0 +1,289 @@
+//! A server: its state, its threads, and what the service above it may ask of it.
+//!
+//! One mutex guards everything that changes. The *ticker* waits on a condition variable until an
+//! election or a heartbeat is due; the *applier* waits on another one until an entry is committed.
+//! Each RPC that is sent has a thread of its own, which blocks in the call.
+
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labgob::{DecodeError, Decoder, Encoder};
+use labrpc::{ClientEnd, NoReply, Service};
+use labrt::channel::Sender;
+use labrt::rng::{self, RngExt, Stream};
+use labrt::sync::{Condvar, Mutex, MutexGuard};
+use labrt::thread;
+use labrt::time::Instant;
+use persister::Persister;
+use raft_api::{ApplyMsg, Bytes, RaftState, Started};
+
+use crate::log::Log;
+use crate::message::{Entry, RpcClient, RpcService};
+use crate::{Bug, Kind};
+
+/// At most ten heartbeats a second.
+pub(crate) const HEARTBEAT: Duration = Duration::from_millis(120);
+
+/// How long a command waits for others that can be sent with it.
+const BATCH: Duration = Duration::from_millis(10);
+
+/// Election timeouts, in ms: several heartbeats, and well within the 5 s of the lab.
+const ELECTION: std::ops::RangeInclusive<u64> = 350..=650;
+
+/// A Raft as a student of the course would write it, with the bug `B`.
+pub struct StudentRaft<B: Bug> {
+    pub(crate) me: usize,
+    pub(crate) peers: Vec<RpcClient>,
+    pub(crate) state: Mutex<State>,
+    /// Signals the ticker that something is due earlier than it was.
+    pub(crate) due: Condvar,
+    /// Signals the applier that `commit_index` has moved.
+    pub(crate) committed: Condvar,
+    /// Taken with [`Kind::LockOrder`] only.
+    pub(crate) applying: Mutex<()>,
+    pub(crate) apply: Sender<ApplyMsg>,
+    persister: Arc<dyn Persister>,
+    bug: PhantomData<B>,
+}
+
+/// Everything that changes, under the one lock.
+pub(crate) struct State {
+    // Persistent state on all servers (Figure 2).
+    pub(crate) current_term: u64,
+    pub(crate) voted_for: Option<usize>,
+    pub(crate) log: Log,
+    // Volatile state on all servers.
+    pub(crate) commit_index: u64,
+    pub(crate) last_applied: u64,
+    // Volatile state on leaders, a place for each server.
+    pub(crate) next_index: Vec<u64>,
+    pub(crate) match_index: Vec<u64>,
+    // What Figure 2 leaves to us.
+    pub(crate) role: Role,
+    pub(crate) votes: usize,
+    pub(crate) election_at: Instant,
+    pub(crate) heartbeat_at: Instant,
+    killed: bool,
+    rng: Stream,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Follower,
+    Candidate,
+    Leader,
+}
+
+impl<B: Bug> StudentRaft<B> {
+    /// True if this is the bug that this Raft has.
+    pub(crate) fn has(kind: Kind) -> bool {
+        B::KIND == Some(kind)
+    }
+
+    pub(crate) fn reset_election_timer(state: &mut State) {
+        let timeout = match Self::has(Kind::SameTimeout) {
+            true => *ELECTION.start(),
+            false => state.rng.random_range(ELECTION),
+        };
+        state.election_at = Instant::now() + Duration::from_millis(timeout);
+    }
+
+    fn ticker(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        while !state.killed {
+            let leads = state.role == Role::Leader;
+            let wake_at = if leads { state.heartbeat_at } else { state.election_at };
+            if Instant::now() < wake_at {
+                self.due.wait_until(&mut state, wake_at);
+            } else if leads {
+                self.send_to_all(&mut state);
+            } else {
+                self.start_election(&mut state);
+            }
+        }
+    }
+
+    fn applier(&self) {
+        loop {
+            let mut state = self.state.lock();
+            self.committed.wait_while(&mut state, |state| {
+                state.commit_index <= state.last_applied && !state.killed
+            });
+            if state.killed {
+                return;
+            }
+            self.apply_committed(state);
+        }
+    }
+
+    /// Rules for all servers: "If commitIndex > lastApplied: increment lastApplied, apply
+    /// log[lastApplied] to state machine."
+    pub(crate) fn apply_committed<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        let mut _applying = None;
+        if Self::has(Kind::LockOrder) {
+            drop(state);
+            _applying = Some(self.applying.lock());
+            state = self.state.lock();
+        }
+        let first = state.last_applied + 1;
+        let entries = state.log.between(state.last_applied, state.commit_index);
+        state.last_applied = state.commit_index;
+        // The service may take its time, and may call `start` meanwhile.
+        drop(state);
+        for (index, Entry { command, .. }) in (first..).zip(entries) {
+            // A service that no longer listens needs no commands.
+            let _ = self.apply.send(ApplyMsg::Command { index, command });
+        }
+    }
+
+    /// Rules for all servers: "If RPC request or response contains term T > currentTerm: set
+    /// currentTerm = T, convert to follower."
+    pub(crate) fn see_term(&self, state: &mut State, term: u64) {
+        if term > state.current_term {
+            state.current_term = term;
+            state.voted_for = None;
+            self.persist_vote(state);
+            if state.role == Role::Leader {
+                // A leader does not keep this timer.
+                Self::reset_election_timer(state);
+            }
+            state.role = Role::Follower;
+        }
+    }
+
+    /// Makes a call and waits for its reply, without the lock; then takes the lock.
+    pub(crate) fn call<R>(
+        &self,
+        call: impl FnOnce() -> Result<R, NoReply>,
+    ) -> Option<(MutexGuard<'_, State>, R)> {
+        let held = Self::has(Kind::RpcUnderLock).then(|| self.state.lock());
+        let reply = call().ok()?;
+        Some((held.unwrap_or_else(|| self.state.lock()), reply))
+    }
+
+    /// Saves what must survive a crash: "Updated on stable storage before responding to RPCs."
+    pub(crate) fn persist(&self, state: &State) {
+        let mut encoder = Encoder::new();
+        encoder.encode(&state.current_term);
+        encoder.encode(&state.voted_for);
+        encoder.encode(state.log.entries());
+        if let Err(error) = self.persister.save_raft_state(&encoder.into_bytes()) {
+            panic!("server {} stops, because its state cannot be saved: {error}", self.me);
+        }
+    }
+
+    /// Saves the term and the vote, when the log is as it was.
+    pub(crate) fn persist_vote(&self, state: &State) {
+        if !Self::has(Kind::OnlyLogPersisted) {
+            self.persist(state);
+        }
+    }
+
+    pub(crate) fn is_majority(&self, servers: usize) -> bool {
+        servers > self.peers.len() / 2
+    }
+
+    pub(crate) fn others(&self) -> impl Iterator<Item = usize> + use<B> {
+        let me = self.me;
+        (0..self.peers.len()).filter(move |peer| *peer != me)
+    }
+}
+
+/// Reads what [`StudentRaft::persist`] has saved.
+fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Vec<Entry>), DecodeError> {
+    if saved.is_empty() {
+        return Ok((0, None, Vec::new()));
+    }
+    let mut decoder = Decoder::new(saved);
+    let restored = (decoder.decode()?, decoder.decode()?, decoder.decode()?);
+    decoder.finish()?;
+    Ok(restored)
+}
+
+impl<B: Bug> raft_api::Raft for StudentRaft<B> {
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let (current_term, voted_for, entries) = restore(&persister.read_raft_state()?)?;
+        let now = Instant::now();
+        let mut state = State {
+            current_term,
+            voted_for,
+            log: Log::new(entries),
+            commit_index: 0,
+            last_applied: 0,
+            next_index: Vec::new(),
+            match_index: Vec::new(),
+            role: Role::Follower,
+            votes: 0,
+            election_at: now,
+            heartbeat_at: now,
+            killed: false,
+            rng: rng::node_stream(),
+        };
+        Self::reset_election_timer(&mut state);
+        let raft = Arc::new(StudentRaft {
+            me,
+            peers: peers.into_iter().map(RpcClient::new).collect(),
+            state: Mutex::new(state),
+            due: Condvar::new(),
+            committed: Condvar::new(),
+            applying: Mutex::new(()),
+            apply,
+            persister,
+            bug: PhantomData,
+        });
+        let ticker = raft.clone();
+        thread::Builder::new().name("ticker").spawn(move || ticker.ticker());
+        let applier = raft.clone();
+        thread::Builder::new().name("applier").spawn(move || applier.applier());
+        Ok(raft)
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        vec![RpcService::of(Arc::new(Handlers(self)))]
+    }
+
+    fn start(&self, command: Bytes) -> Option<Started> {
+        let mut state = self.state.lock();
+        if state.role != Role::Leader {
+            return None;
+        }
+        // Rules for leaders: "If command received from client: append entry to local log."
+        let term = state.current_term;
+        state.log.push(Entry { term, command });
+        self.persist(&state);
+        let index = state.log.last_index();
+        state.match_index[self.me] = index;
+        // The ticker sends it, together with others that come within this time.
+        state.heartbeat_at = state.heartbeat_at.min(Instant::now() + BATCH);
+        self.due.notify_one();
+        Some(Started { index, term })
+    }
+
+    fn state(&self) -> RaftState {
+        let state = self.state.lock();
+        RaftState { term: state.current_term, is_leader: state.role == Role::Leader }
+    }
+
+    fn kill(&self) {
+        self.state.lock().killed = true;
+        self.due.notify_all();
+        self.committed.notify_all();
+    }
+}
+
+/// The server as the others see it. (A handler may have to start a thread, which needs the `Arc`.)
+pub(crate) struct Handlers<B: Bug>(pub(crate) Arc<StudentRaft<B>>);
+
+impl<B: Bug> fmt::Debug for StudentRaft<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StudentRaft({}, {:?})", self.me, B::KIND)
+    }
+}

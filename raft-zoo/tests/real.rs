@@ -1,0 +1,3 @@
+//! All tests on the real clock, with the Raft that has no bug.
+
+raft_tests::suite!(real, raft_zoo::Correct);
