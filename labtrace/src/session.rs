@@ -90,12 +90,13 @@ fn current() -> Option<Session> {
 #[track_caller]
 pub(crate) fn deliver(mut verdict: Verdict) {
     let Some(session) = current() else { return };
+    let place = std::panic::Location::caller();
     verdict.us = now_us();
     verdict.task = thread::name().map(|name| match Node::current() {
         Some(node) => format!("task `{name}` of {}", node.name()),
         None => format!("task `{name}`"),
     });
-    verdict.location.get_or_insert_with(|| std::panic::Location::caller().to_string());
+    verdict.location.get_or_insert_with(|| place.to_string());
     let first = session.inner.verdict.with(|slot| {
         let first = slot.is_none();
         slot.get_or_insert_with(|| verdict.clone());

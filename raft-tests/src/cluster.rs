@@ -442,8 +442,10 @@ impl<R: Raft> Cluster<R> {
         (0..self.servers()).filter_map(|server| Some((server, self.state(server)?)))
     }
 
+    /// Asks only those that are connected: another one may be stuck, which is not the question.
     fn connected_states(&self) -> impl Iterator<Item = (usize, RaftState)> {
-        self.states().filter(|(server, _)| self.is_connected(*server))
+        let connected = (0..self.servers()).filter(|server| self.is_connected(*server));
+        connected.filter_map(|server| Some((server, self.state(server)?)))
     }
 
     /// Waits until the connected servers have a leader and returns it.

@@ -52,6 +52,7 @@ impl<B: Bug> StudentRaft<B> {
         }
         let last = state.log.last_index();
         state.role = Role::Leader;
+        self.tell(state);
         state.next_index = vec![last + 1; self.peers.len()];
         state.match_index = vec![0; self.peers.len()];
         state.match_index[self.me] = last;

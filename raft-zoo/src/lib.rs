@@ -42,6 +42,8 @@
 //!
 //! `tests/found.rs` has seeds for all but the first two.
 
+use std::sync::OnceLock;
+
 mod election;
 mod log;
 mod message;
@@ -64,7 +66,7 @@ impl<B: Bug> Rpc for server::Handlers<B> {
 /// Which bug a [`StudentRaft`] has.
 pub trait Bug: Send + Sync + 'static {
     /// The bug; none in the correct one.
-    const KIND: Option<Kind>;
+    fn kind() -> Option<Kind>;
 }
 
 /// No bug.
@@ -72,11 +74,34 @@ pub trait Bug: Send + Sync + 'static {
 pub enum NoBug {}
 
 impl Bug for NoBug {
-    const KIND: Option<Kind> = None;
+    fn kind() -> Option<Kind> {
+        None
+    }
 }
 
 /// The Raft without a bug.
 pub type Correct = StudentRaft<NoBug>;
+
+/// The bug that the environment variable `RAFT_ZOO` names; none if it is not set.
+#[derive(Debug)]
+pub enum FromEnvironment {}
+
+impl Bug for FromEnvironment {
+    fn kind() -> Option<Kind> {
+        static KIND: OnceLock<Option<Kind>> = OnceLock::new();
+        *KIND.get_or_init(|| {
+            let name = std::env::var("RAFT_ZOO").ok()?;
+            let known = Kind::ALL.iter().find(|kind| format!("{kind:?}") == name);
+            let Some(kind) = known else {
+                panic!("RAFT_ZOO={name} names no bug; there are {:?}", Kind::ALL);
+            };
+            Some(*kind)
+        })
+    }
+}
+
+/// The Raft with the bug that the environment variable `RAFT_ZOO` names.
+pub type Chosen = StudentRaft<FromEnvironment>;
 
 macro_rules! zoo {
     ($($(#[$doc:meta])* $kind:ident,)*) => {
@@ -84,6 +109,11 @@ macro_rules! zoo {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &'static [Kind] = &[$(Kind::$kind,)*];
         }
 
         /// The bugs as type parameters.
@@ -94,7 +124,9 @@ macro_rules! zoo {
                 #[derive(Debug)]
                 pub enum $kind {}
                 impl Bug for $kind {
-                    const KIND: Option<Kind> = Some(Kind::$kind);
+                    fn kind() -> Option<Kind> {
+                        Some(Kind::$kind)
+                    }
                 }
             )*
         }

@@ -105,6 +105,7 @@ impl<B: Bug> StudentRaft<B> {
         }
         let _applying = Self::has(Kind::LockOrder).then(|| self.applying.lock());
         state.commit_index = index;
+        self.tell(state);
         if Self::has(Kind::ManyAppliers) {
             let raft = self.clone();
             thread::spawn(move || raft.apply_committed(raft.state.lock()));

@@ -18,7 +18,7 @@ use labrt::sync::{Condvar, Mutex, MutexGuard};
 use labrt::thread;
 use labrt::time::Instant;
 use persister::Persister;
-use raft_api::{ApplyMsg, Bytes, RaftState, Started};
+use raft_api::{ApplyMsg, Bytes, Persisted, RaftState, Started};
 
 use crate::log::Log;
 use crate::message::{Entry, RpcClient, RpcService};
@@ -80,7 +80,7 @@ pub(crate) enum Role {
 impl<B: Bug> StudentRaft<B> {
     /// True if this is the bug that this Raft has.
     pub(crate) fn has(kind: Kind) -> bool {
-        B::KIND == Some(kind)
+        B::kind() == Some(kind)
     }
 
     pub(crate) fn reset_election_timer(state: &mut State) {
@@ -151,6 +151,7 @@ impl<B: Bug> StudentRaft<B> {
                 Self::reset_election_timer(state);
             }
             state.role = Role::Follower;
+            self.tell(state);
         }
     }
 
@@ -173,6 +174,24 @@ impl<B: Bug> StudentRaft<B> {
         if let Err(error) = self.persister.save_raft_state(&encoder.into_bytes()) {
             panic!("server {} stops, because its state cannot be saved: {error}", self.me);
         }
+        self.tell(state);
+    }
+
+    /// Tells the trace of the run what this server is.
+    pub(crate) fn tell(&self, state: &State) {
+        let role = match state.role {
+            Role::Follower => labtrace::Role::Follower,
+            Role::Candidate => labtrace::Role::Candidate,
+            Role::Leader => labtrace::Role::Leader,
+        };
+        let number = |server| u32::try_from(server).expect("a cluster has few servers");
+        labtrace::state(|| labtrace::State {
+            role,
+            term: state.current_term,
+            vote: state.voted_for.map(number),
+            commit: Some(state.commit_index),
+            log: None,
+        });
     }
 
     /// Saves the term and the vote, when the log is as it was.
@@ -246,6 +265,12 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         Ok(raft)
     }
 
+    fn read_persisted(saved: &[u8]) -> Option<Persisted> {
+        let (term, voted_for, entries) = restore(saved).ok()?;
+        let log_terms = entries.iter().map(|entry| entry.term).collect();
+        Some(Persisted { term, voted_for, log_terms })
+    }
+
     fn services(self: Arc<Self>) -> Vec<Service> {
         vec![RpcService::of(Arc::new(Handlers(self)))]
     }
@@ -284,6 +309,6 @@ pub(crate) struct Handlers<B: Bug>(pub(crate) Arc<StudentRaft<B>>);
 
 impl<B: Bug> fmt::Debug for StudentRaft<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StudentRaft({}, {:?})", self.me, B::KIND)
+        write!(f, "StudentRaft({}, {:?})", self.me, B::kind())
     }
 }

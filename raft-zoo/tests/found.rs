@@ -31,7 +31,8 @@ macro_rules! found {
             };
             let krate = env!("CARGO_CRATE_NAME");
             let module = module_path!();
-            simulated(&test, Origin { package: env!("CARGO_PKG_NAME"), krate, module, name });
+            let scratch = option_env!("CARGO_TARGET_TMPDIR");
+            simulated(&test, Origin { package: env!("CARGO_PKG_NAME"), krate, module, name, scratch });
         }
     )*};
 }
