@@ -4,6 +4,7 @@
 //! - [`terminal`] prints it, one column per server.
 //! - [`replay`] walks through it and knows what each server is at each moment.
 
+mod fields;
 pub mod page;
 pub mod replay;
 pub mod terminal;

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 use run_record::trace::{Event, LogChange, Role, SpanOf, Trace, What};
 use serde_json::Value;
 
+use crate::fields;
+
 /// As many servers as are followed; a trace that claims more is not of a Raft cluster.
 pub const MOST_SERVERS: u32 = 64;
 
@@ -52,9 +54,11 @@ pub struct Server<'t> {
     pub log: Log<'t>,
     /// The last index it has applied since its last start; 0 for none.
     pub applied: u64,
-    /// True if it reports its state itself. If not, role and term are inferred from its messages,
-    /// and the log holds what it has applied.
+    /// True if it reports its state itself. If not, role and term are inferred from its messages.
     pub reports: bool,
+    /// True if it reports its log. If not, the log holds the entries that it has sent, accepted or
+    /// applied.
+    pub reports_log: bool,
 }
 
 /// What is known of a log. It may have gaps if the trace has lost its beginning.
@@ -139,8 +143,18 @@ impl<'t> Log<'t> {
         }
     }
 
-    fn apply(&mut self, index: u64, command: &'t str) {
-        self.entries.insert(index, Entry { term: None, command });
+    /// The log holds this entry; if it held one of another term there, what followed it is gone.
+    fn store(&mut self, index: u64, entry: Entry<'t>) {
+        let known = self.entries.get(&index).copied();
+        let conflicts = known.is_some_and(|known| known.term.is_some() && known.term != entry.term);
+        if conflicts && entry.term.is_some() {
+            self.entries.split_off(&index);
+            self.last = index;
+        }
+        // What was applied is what was stored: it tells nothing new but its command.
+        if entry.term.is_some() || known.is_none_or(|known| known.command != entry.command) {
+            self.entries.insert(index, entry);
+        }
         self.last = self.last.max(index);
     }
 }
@@ -158,8 +172,18 @@ impl<'t> Server<'t> {
 
     fn applied(&mut self, index: u64, command: &'t str) {
         self.applied = index;
-        if !self.reports {
-            self.log.apply(index, command);
+        if !self.reports_log {
+            self.log.store(index, Entry { term: None, command });
+        }
+    }
+
+    /// The server has these entries, since it sent or accepted them.
+    fn has_entries(&mut self, args: &'t Value) {
+        if self.reports_log {
+            return;
+        }
+        for (index, term, command) in fields::numbered_entries(args) {
+            self.log.store(index, Entry { term, command });
         }
     }
 
@@ -173,9 +197,6 @@ impl<'t> Server<'t> {
         self.role = None;
         self.commit = None;
         self.applied = 0;
-        if !self.reports {
-            self.log = Log::default();
-        }
     }
 }
 
@@ -264,10 +285,18 @@ impl<'t> Replay<'t> {
                 let (from, sent_us) = (event.lane, event.us);
                 let sent = Call { from, to: *to, method, args, sent_us, reply: None };
                 self.calls.insert(*call, sent);
+                if let Some(server) = self.server_mut(from) {
+                    server.has_entries(args);
+                }
             }
             What::Replied { call, reply, .. } => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.reply = Some(reply);
+                let Some(call) = self.calls.get_mut(call) else { return };
+                call.reply = Some(reply);
+                let (to, args) = (call.to, call.args);
+                if fields::accepts(reply)
+                    && let Some(server) = self.server_mut(Some(to))
+                {
+                    server.has_entries(args);
                 }
             }
             What::Network { reliable, long_reordering, long_delays } => {
@@ -284,12 +313,15 @@ impl<'t> Replay<'t> {
                 self.spans.remove(span);
             }
             what => {
-                let lane = event.lane.and_then(|lane| usize::try_from(lane).ok());
-                if let Some(server) = lane.and_then(|lane| self.servers.get_mut(lane)) {
+                if let Some(server) = self.server_mut(event.lane) {
                     server.learn(what);
                 }
             }
         }
+    }
+
+    fn server_mut(&mut self, lane: Option<u32>) -> Option<&mut Server<'t>> {
+        self.servers.get_mut(usize::try_from(lane?).ok()?)
     }
 }
 
@@ -305,12 +337,13 @@ impl<'t> Server<'t> {
             What::Disconnected => self.connected = false,
             What::Applied { index, command } => self.applied(*index, command),
             What::State(state) => {
-                if !self.reports {
-                    (self.reports, self.log) = (true, Log::default());
-                }
+                self.reports = true;
                 (self.role, self.term) = (Some(state.role), Some(state.term));
                 (self.vote, self.commit) = (state.vote, state.commit.or(self.commit));
                 if let Some(change) = &state.log {
+                    if !self.reports_log {
+                        (self.reports_log, self.log) = (true, Log::default());
+                    }
                     self.log.change(change);
                 }
             }

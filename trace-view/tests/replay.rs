@@ -84,7 +84,7 @@ fn what_is_not_reported_is_inferred() {
     assert!(!server.reports && server.commit.is_none());
     assert_eq!((server.role, server.term, server.applied), (Some(Role::Follower), Some(1), 1));
     let entry = server.log.get(1).expect("it is applied");
-    assert_eq!((entry.term, entry.command), (None, "x"));
+    assert_eq!((entry.term, entry.command), (Some(1), "x"));
 }
 
 #[test]

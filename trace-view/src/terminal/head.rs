@@ -142,7 +142,7 @@ impl Head {
             let inner = detail.len() - detail.trim_start_matches(' ').len();
             self.add(PLAIN, &" ".repeat(4 + inner.min(20)), detail);
         }
-        let task = verdict.task.as_ref().map(|task| format!("in task {task}"));
+        let task = verdict.task.as_ref().map(|task| format!("in {task}"));
         let place = verdict.location.as_ref().map(|location| format!("at {location}"));
         if task.is_some() || place.is_some() {
             let words: Vec<String> = task.into_iter().chain(place).collect();

@@ -4,10 +4,14 @@ use serde_json::Value;
 
 use super::parts::{ASIDE, Parts};
 use super::text;
+use crate::fields::{
+    COMMIT, CONFLICT, CONFLICT_INDEX, CONFLICT_TERM, ENTRIES, GRANTED, LAST_INDEX, LAST_TERM,
+    PREV_INDEX, PREV_TERM, SENDER, SUCCESS, TERM, entries, field, flag, number, object, same,
+};
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It asks for a vote.
     Vote,
     /// It brings entries.
@@ -18,23 +22,8 @@ pub(super) enum Kind {
     Other,
 }
 
-const TERM: &[&str] = &["term", "currentterm"];
-const LAST_INDEX: &[&str] = &["lastlogindex", "lastindex"];
-const LAST_TERM: &[&str] = &["lastlogterm", "lastterm"];
-const PREV_INDEX: &[&str] = &["prevlogindex", "previndex", "previouslogindex"];
-const PREV_TERM: &[&str] = &["prevlogterm", "prevterm", "previouslogterm"];
-const ENTRIES: &[&str] = &["entries", "logentries", "log", "logs"];
-const COMMIT: &[&str] = &["leadercommit", "leadercommitindex", "commitindex", "commit"];
-const GRANTED: &[&str] = &["votegranted", "granted", "vote"];
-const SUCCESS: &[&str] = &["success", "succeeded", "ok"];
-const CONFLICT: &[&str] = &["conflict"];
-const CONFLICT_TERM: &[&str] = &["conflictterm", "xterm"];
-const CONFLICT_INDEX: &[&str] = &["conflictindex", "xindex", "nextindex"];
-/// The sender of a request says who it is, which the column or the arrow shows already.
-const SENDER: &[&str] = &["candidate", "candidateid", "leader", "leaderid"];
-
 impl Kind {
-    pub(super) fn of(method: &str, args: &Value) -> Kind {
+    pub(crate) fn of(method: &str, args: &Value) -> Kind {
         let name = short(method);
         match () {
             () if same(name, "requestvote") => Kind::Vote,
@@ -48,7 +37,7 @@ impl Kind {
     }
 
     /// The letters that stand for it.
-    pub(super) fn letters(self, method: &str) -> &str {
+    pub(crate) fn letters(self, method: &str) -> &str {
         match self {
             Kind::Vote => "RV",
             Kind::Append => "AE",
@@ -59,7 +48,7 @@ impl Kind {
 }
 
 /// A request: `AE t3 prev 4:2 +3 [5..7] c4`.
-pub(super) fn request(method: &str, args: &Value) -> Parts {
+pub(crate) fn request(method: &str, args: &Value) -> Parts {
     let kind = Kind::of(method, args);
     let args = object(args);
     let term = number(args, TERM);
@@ -92,7 +81,7 @@ pub(super) fn request(method: &str, args: &Value) -> Parts {
 }
 
 /// A reply: `RV yes t3`, `AE ok t3 up to 7`, `AE no t3 conflict 5:2`.
-pub(super) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts {
+pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts {
     let kind = args.map_or(Kind::Other, |args| Kind::of(method, args));
     let reply = object(reply);
     let term = number(reply, TERM).map(|term| format!("t{term}"));
@@ -122,18 +111,18 @@ pub(super) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
 }
 
 /// The term in a message.
-pub(super) fn term(message: &Value) -> Option<u64> {
+pub(crate) fn term(message: &Value) -> Option<u64> {
     number(object(message), TERM)
 }
 
 /// True if a reply refuses what its request asked for.
-pub(super) fn refuses(reply: &Value) -> bool {
+pub(crate) fn refuses(reply: &Value) -> bool {
     let reply = object(reply);
     flag(reply, GRANTED).or_else(|| flag(reply, SUCCESS)) == Some(false)
 }
 
 /// A part for the numbers of the calls that a line is about.
-pub(super) fn aside(calls: &[u64]) -> Parts {
+pub(crate) fn aside(calls: &[u64]) -> Parts {
     let numbers: Vec<String> = calls.iter().map(u64::to_string).collect();
     let word = if calls.len() == 1 { "call" } else { "calls" };
     Parts::default().with(ASIDE, format!("({word} {})", numbers.join(", ")))
@@ -145,40 +134,6 @@ fn short(method: &str) -> &str {
         None | Some("") => method,
         Some(name) => name,
     }
-}
-
-/// True if a name is this one, in whatever case, with or without underscores.
-fn same(name: &str, known: &str) -> bool {
-    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
-    letters.map(|c| c.to_ascii_lowercase()).eq(known.chars())
-}
-
-/// The fields of a message, also of one that is wrapped in a list as arguments sometimes are.
-fn object(message: &Value) -> &Value {
-    match message {
-        Value::Array(list) => match list.as_slice() {
-            [inner @ Value::Object(_)] => inner,
-            _ => message,
-        },
-        _ => message,
-    }
-}
-
-fn field<'v>(message: &'v Value, names: &[&str]) -> Option<&'v Value> {
-    let fields = message.as_object()?;
-    names.iter().find_map(|known| Some(fields.iter().find(|(name, _)| same(name, known))?.1))
-}
-
-fn number(message: &Value, names: &[&str]) -> Option<u64> {
-    field(message, names)?.as_u64()
-}
-
-fn flag(message: &Value, names: &[&str]) -> Option<bool> {
-    field(message, names)?.as_bool()
-}
-
-fn entries(args: &Value) -> Option<&[Value]> {
-    Some(field(object(args), ENTRIES)?.as_array()?.as_slice())
 }
 
 /// An index with the term of what is there: `5:2`.

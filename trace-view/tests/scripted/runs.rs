@@ -96,7 +96,7 @@ fn two_commands(mut script: Script, leader: usize) -> Trace {
         facts: vec![first, second],
         hint: Some(hint.into()),
         index: Some(index),
-        task: Some(format!("apply reader {two}")),
+        task: Some(format!("task `apply reader {two}`")),
         location: Some("raft-tests/src/cluster.rs:238:21".into()),
         ..Verdict::default()
     })
