@@ -106,7 +106,7 @@ pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, 
 pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
-    let mut up = servers;
+    let up = || (0..servers).filter(|server| cluster.is_running(*server)).count();
     for _ in cluster.rounds(1000) {
         let mut leader = None;
         for server in 0..servers {
@@ -117,13 +117,11 @@ pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Context) {
         sleep_as_figure_8(cluster);
         if let Some(leader) = leader {
             cluster.crash(leader);
-            up -= 1;
         }
-        if up < 3 {
+        if up() < 3 {
             let server = cluster.draw(|rng| rng.random_range(0..servers));
             if !cluster.is_running(server) {
                 start_and_connect(cluster, server);
-                up += 1;
             }
         }
     }
@@ -167,7 +165,7 @@ pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Context) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
-    let mut connected = servers;
+    let connected = || (0..servers).filter(|server| cluster.is_connected(*server)).count();
     for iteration in cluster.rounds(1000) {
         if iteration == 200 {
             cluster.set_long_reordering(true);
@@ -184,13 +182,11 @@ pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Context) {
             && cluster.draw(|rng| rng.random_bool(0.5))
         {
             cluster.disconnect(leader);
-            connected -= 1;
         }
-        if connected < 3 {
+        if connected() < 3 {
             let server = cluster.draw(|rng| rng.random_range(0..servers));
             if !cluster.is_connected(server) {
                 cluster.connect(server);
-                connected += 1;
             }
         }
     }

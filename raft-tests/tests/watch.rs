@@ -17,6 +17,10 @@ fn figure_8_unreliable(cluster: &Cluster<CheckedRaft>) {
     part_2c::figure_8_unreliable(cluster, &raft_tests::run::Context::silent());
 }
 
+fn figure_8(cluster: &Cluster<CheckedRaft>) {
+    part_2c::figure_8(cluster, &raft_tests::run::Context::silent());
+}
+
 fn unreliable_churn(cluster: &Cluster<CheckedRaft>) {
     part_2c::churn(cluster, &raft_tests::run::Context::silent());
 }
@@ -167,6 +171,7 @@ fn a_setting_takes_troubles_away() {
     };
     for (body, kinds) in [
         (figure_8_unreliable as Body, &[Trouble::Reorders, Trouble::Cuts, Trouble::Rounds][..]),
+        (figure_8 as Body, &[Trouble::Crashes, Trouble::Rounds][..]),
         (unreliable_churn as Body, &[Trouble::Crashes, Trouble::Losses, Trouble::Delays][..]),
     ] {
         let whole = troubles(Setting::default(), body);
@@ -177,6 +182,10 @@ fn a_setting_takes_troubles_away() {
             );
         }
         assert!(troubles(limits(0), body).iter().all(|(_, count)| *count == 0));
+        for kind in Trouble::ALL {
+            let without = troubles(Setting::default().with(kind, Some(0)), body);
+            assert!(without.iter().all(|(trouble, count)| *trouble != kind || *count == 0));
+        }
         assert!(troubles(limits(2), body).iter().all(|(_, count)| *count <= 2));
         // A limit that is not reached changes nothing.
         assert_eq!(troubles(limits(u64::MAX), body), whole);
