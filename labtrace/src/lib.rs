@@ -212,6 +212,13 @@ impl VerdictBuilder {
         self.add_fact(Some(server), Some(us), text.into())
     }
 
+    /// A fact that is known already.
+    #[must_use]
+    pub fn with_fact(mut self, fact: Fact) -> VerdictBuilder {
+        self.verdict.facts.push(fact);
+        self
+    }
+
     fn add_fact(mut self, server: Option<usize>, us: Option<u64>, text: String) -> VerdictBuilder {
         let server = server.and_then(|server| u32::try_from(server).ok());
         if let Some(server) = server.filter(|server| !self.verdict.servers.contains(server)) {

@@ -213,11 +213,12 @@ impl<R: Raft> Cluster<R> {
         if running && !self.inner.watch.may(Trouble::Crashes) {
             return;
         }
-        if running {
-            self.inner.watch.crashing(server);
-        }
         self.cut_off(server);
         self.network().delete_server(server);
+        // Now nobody hears it any more, and all that somebody has heard can still be saved.
+        if running {
+            self.inner.watch.crashed(server);
+        }
         let mut slot = self.inner.slots[server].lock();
         // From here on the dead server's writes go to a store that nobody reads.
         let saved = slot.persister.copy();
@@ -536,7 +537,7 @@ impl<R: Raft> Cluster<R> {
         let terms = self.inner.watch.terms();
         let applied =
             self.inner.applied.with(|all| all.logs.iter().map(Vec::len).collect::<Vec<_>>());
-        (0..self.servers()).fold(broken, |broken, server| {
+        let broken = (0..self.servers()).fold(broken, |broken, server| {
             let place = match (self.is_running(server), self.is_connected(server)) {
                 (false, _) => "has crashed",
                 (true, false) => "is cut off",
@@ -547,7 +548,8 @@ impl<R: Raft> Cluster<R> {
                 if term == 0 { "sent no message".into() } else { format!("showed term {term}") };
             broken
                 .fact(server, format!("server {server} {place}, {term}, applied {applied} entries"))
-        })
+        });
+        self.inner.watch.obstacles().into_iter().fold(broken, VerdictBuilder::with_fact)
     }
 
     /// Has the cluster agree on a command, whoever leads; returns its index.

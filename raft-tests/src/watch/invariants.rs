@@ -4,13 +4,14 @@
 //! messages that have left a live server, so that code which is merely slow to send is not accused:
 //! a request that was prepared in an earlier term may well leave later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use labgob::{Peek, Shape};
 use labtrace::{Fact, Verdict, verdict};
 use raft_api::Persisted;
 
 use super::message::{AppendEntries, Reply, Request, command, term};
+use super::replication::Replication;
 
 /// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
 /// more, for timers that are late once and on time the next time.
@@ -29,6 +30,7 @@ pub(crate) struct Seen {
     entries: Vec<Vec<Known>>,
     /// The calls whose reply may still come.
     calls: BTreeMap<u64, Call>,
+    replication: Replication,
     /// What was last sent from one server to another.
     flows: BTreeMap<(usize, usize), Flow>,
 }
@@ -122,7 +124,11 @@ pub(crate) type Checked = Result<(), Box<Verdict>>;
 
 impl Seen {
     pub(crate) fn new(servers: usize) -> Seen {
-        Seen { servers: vec![Server::default(); servers], ..Seen::default() }
+        Seen {
+            servers: vec![Server::default(); servers],
+            replication: Replication::new(servers),
+            ..Seen::default()
+        }
     }
 
     pub(crate) fn started(&mut self, server: usize, instance: u64) {
@@ -133,6 +139,33 @@ impl Seen {
 
     pub(crate) fn crashed(&mut self, server: usize) {
         self.servers[server].alive = false;
+    }
+
+    /// What keeps the cluster from agreement, as facts of a verdict.
+    pub(crate) fn obstacles(&self) -> Vec<Fact> {
+        let last_leader = self.leaders.last_key_value();
+        let since = last_leader.map_or(0, |(term, _)| *term);
+        let elections = self
+            .votes
+            .iter()
+            .filter(|((server, term), vote)| *term > since && vote.candidate == *server);
+        let candidates: BTreeSet<usize> =
+            elections.clone().map(|((server, _), _)| *server).collect();
+        let count = elections.count();
+        let mut facts = Vec::new();
+        if count > 0 {
+            let who = candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let text = match last_leader {
+                Some((term, (leader, _))) => format!(
+                    "server {leader} was the last leader, of term {term}; {count} elections since \
+                     then, of servers {who}, and none was won"
+                ),
+                None => format!("{count} elections, of servers {who}, and none was won"),
+            };
+            facts.push(Fact { text, us: last_leader.map(|(_, (_, us))| *us), server: None });
+        }
+        facts.extend(self.replication.obstacles());
+        facts
     }
 
     /// The entries that have been sent as those of an index, as facts of a verdict.
@@ -169,6 +202,8 @@ impl Seen {
             return Ok(());
         }
         let asked = self.check_request(from, to, &request, us)?;
+        let last = if let Asked::Append { last, .. } = asked { last } else { None };
+        self.replication.sent(call, (from, to), &request, last)?;
         self.calls.insert(call, Call { from, to, asked, delivered: None });
         Ok(())
     }
@@ -181,7 +216,7 @@ impl Seen {
         us: u64,
     ) -> Result<Asked, Box<Verdict>> {
         let term = match request {
-            Request::Vote { term } => *term,
+            Request::Vote { term, .. } => *term,
             Request::Append(append) => append.term,
             Request::Other => return Ok(Asked::Other),
         };
@@ -361,10 +396,11 @@ impl Seen {
 
     /// A request reaches its server.
     pub(crate) fn delivered(&mut self, call: u64) {
-        if let Some(call) = self.calls.get_mut(&call) {
-            let server = &self.servers[call.to];
-            call.delivered = server.alive.then_some((server.instance, server.shown));
+        if let Some(known) = self.calls.get_mut(&call) {
+            let server = &self.servers[known.to];
+            known.delivered = server.alive.then_some((server.instance, server.shown));
         }
+        self.replication.delivered(call);
     }
 
     /// A server has answered. `persisted` reads what it has saved, if it says so.
@@ -389,6 +425,7 @@ impl Seen {
         if let (Asked::Vote { term }, Some(true)) = (asked, reply.yes) {
             self.vote(to, term, from, us)?;
         }
+        self.replication.replied(call, reply, us)?;
         match persisted() {
             Some(saved) => check_saved(from, to, asked, reply, &saved),
             None => Ok(()),
@@ -397,6 +434,7 @@ impl Seen {
 
     /// A call is over.
     pub(crate) fn over(&mut self, call: u64, failed: bool) {
+        self.replication.over(call);
         let Some(Call { from, to, .. }) = self.calls.remove(&call) else { return };
         if let Some(flow) = self.flows.get_mut(&(from, to)) {
             flow.failed = failed;

@@ -7,6 +7,8 @@ use labgob::Peek;
 pub(crate) enum Request<'a> {
     Vote {
         term: u64,
+        /// Index and term of the candidate's last entry, if it says so.
+        last: Option<(u64, u64)>,
     },
     Append(AppendEntries<'a>),
     /// It has another name, or lacks what Figure 2 gives it.
@@ -44,16 +46,21 @@ impl<'a> Request<'a> {
     }
 
     fn read_vote(args: Peek<'a>) -> Request<'a> {
-        let mut term = None;
+        let (mut term, mut last_index, mut last_term) = (None, None, None);
         for (name, field) in args.fields() {
             if is(name, "term") {
                 term = field.number();
+            } else if is(name, "lastlogindex") {
+                last_index = field.number();
+            } else if is(name, "lastlogterm") {
+                last_term = field.number();
             } else if is(name, "prevote") && field.bool() == Some(true) {
                 // An extension that asks first: it promises nothing.
                 return Request::Other;
             }
         }
-        term.map_or(Request::Other, |term| Request::Vote { term })
+        let last = last_index.zip(last_term);
+        term.map_or(Request::Other, |term| Request::Vote { term, last })
     }
 
     fn read_append(args: Peek<'a>) -> Request<'a> {

@@ -8,6 +8,7 @@
 pub(crate) mod invariants;
 pub(crate) mod message;
 mod persister;
+mod replication;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,8 +126,8 @@ impl Watch {
         Arc::new(WatchedPersister::new(persister, self.session().clone(), lane(server)))
     }
 
-    /// A server is about to crash: what it does from here on does not count.
-    pub(crate) fn crashing(&self, server: usize) {
+    /// A server has crashed: what it does from here on does not count.
+    pub(crate) fn crashed(&self, server: usize) {
         self.inner.state.with(|state| state.seen.crashed(server));
         self.record(server, What::Crashed);
     }
@@ -170,7 +171,7 @@ impl Watch {
         }
         let request = args.peek().map_or(Request::Other, |args| Request::read(event.method, args));
         let inferred = match &request {
-            Request::Vote { term } => Some((Role::Candidate, *term)),
+            Request::Vote { term, .. } => Some((Role::Candidate, *term)),
             Request::Append(append) => Some((Role::Leader, append.term)),
             Request::Other => None,
         };
@@ -230,6 +231,11 @@ impl Watch {
             broken.location = Some(format!("{which}{method} from server {from} to server {to}"));
         }
         labtrace::fail(*broken);
+    }
+
+    /// What keeps the cluster from agreement, as far as messages show it.
+    pub(crate) fn obstacles(&self) -> Vec<labtrace::Fact> {
+        self.inner.state.with(|state| state.seen.obstacles())
     }
 
     /// The entries that have been sent as those of an index, as facts of a verdict.
