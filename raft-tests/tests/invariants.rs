@@ -21,6 +21,8 @@ use run_record::setting::Setting;
 struct RequestVoteArgs {
     term: u64,
     candidate_id: usize,
+    last_log_index: u64,
+    last_log_term: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, Gob)]
@@ -104,7 +106,10 @@ impl Raft for Puppet {
         vec![RpcService::of(self)]
     }
 
-    fn start(&self, _: Bytes) -> Option<Started> {
+    fn start(&self, command: Bytes) -> Option<Started> {
+        if &command[..] != b"call" {
+            return None;
+        }
         // A task of the server's own that calls with a lock held.
         let _guard = self.lock.lock();
         let args = AppendEntriesArgs { term: 1, ..AppendEntriesArgs::default() };
@@ -143,8 +148,27 @@ impl Puppet {
     }
 
     fn asks_for_vote(&self, me: usize, to: usize, term: u64) {
-        let args = RequestVoteArgs { term, candidate_id: me };
+        self.asks_with_log(me, to, term, (100, 100));
+    }
+
+    /// Asks for a vote with a log that ends with this index and term.
+    fn asks_with_log(&self, me: usize, to: usize, term: u64, last: (u64, u64)) {
+        let (last_log_index, last_log_term) = last;
+        let args = RequestVoteArgs { term, candidate_id: me, last_log_index, last_log_term };
         let _ = self.peers[to].request_vote(&args);
+    }
+
+    /// Sends entries behind this place, and says that so much is committed.
+    fn commits(&self, to: usize, term: u64, prev: (u64, u64), entries: u64, commit: u64) {
+        let entry = |n| Entry { term, command: format!("c{n}") };
+        let args = AppendEntriesArgs {
+            term,
+            prev_log_index: prev.0,
+            prev_log_term: prev.1,
+            entries: (0..entries).map(entry).collect(),
+            leader_commit: commit,
+        };
+        let _ = self.peers[to].append_entries(&args);
     }
 
     fn leads(&self, to: usize, term: u64, prev: u64, entries: &[(u64, &str)]) {
@@ -378,6 +402,127 @@ fn what_is_promised_is_saved() {
 }
 
 #[test]
+fn what_a_majority_has_is_committed() {
+    let check = "committed by a majority";
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 1, 0);
+            puppet(1).answers(0, false);
+            puppet(0).commits(2, 4, (0, 0), 2, 2);
+        },
+        check,
+        &[0, 1, 2],
+        &["server 1 accepted up to entry 1", "server 2 accepted nothing"],
+    );
+}
+
+#[test]
+fn old_entries_are_not_committed_by_counting() {
+    // With an entry of its own term on a majority, the older ones are committed too.
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (2, 3), 0, 0);
+        puppet(0).commits(1, 4, (2, 3), 1, 0);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (2, 3), 0, 0);
+            puppet(0).commits(1, 4, (2, 3), 0, 2);
+        },
+        "old entries are not committed by counting",
+        &[0],
+        &["server 0 says that entry 2 is committed", "its log has term 3 at index 2"],
+    );
+}
+
+#[test]
+fn what_a_follower_has_accepted_stays() {
+    let check = "accepted entries stay";
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).answers(4, false);
+        puppet(0).commits(1, 4, (9, 4), 0, 0);
+        // In a later term it may have lost them.
+        puppet(1).answers(5, false);
+        puppet(0).commits(1, 4, (3, 4), 0, 0);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(1).answers(4, false);
+            puppet(0).commits(1, 4, (2, 4), 0, 0);
+        },
+        check,
+        &[1],
+        &["server 1 accepted entries up to 3", "it refuses entries that follow entry 2"],
+    );
+}
+
+#[test]
+fn votes_go_to_logs_that_are_up_to_date() {
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(2).asks_with_log(2, 1, 5, (3, 4));
+        puppet(2).asks_with_log(2, 1, 6, (1, 5));
+        puppet(1).answers(7, false);
+        puppet(2).asks_with_log(2, 1, 7, (9, 3));
+    });
+    let check = "election restriction";
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(2).asks_with_log(2, 1, 5, (9, 3));
+        },
+        check,
+        &[1, 2],
+        &[
+            "server 1 accepted entry 3 of term 4 from server 0",
+            "the log of server 2 ends with entry 9 of term 3",
+        ],
+    );
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(2).asks_with_log(2, 1, 5, (2, 4));
+        },
+        check,
+        &[1, 2],
+        &["the log of server 2 ends with entry 2 of term 4"],
+    );
+}
+
+#[test]
+fn what_stands_in_the_way_of_agreement_is_told() {
+    let words = |play: fn(&Cluster<Puppet>)| {
+        let verdict = verdict(play).expect("nobody leads");
+        verdict.facts.into_iter().map(|fact| fact.text).collect::<Vec<_>>().join("; ")
+    };
+    let refused = words(|cluster| {
+        puppet(1).answers(4, false);
+        for _ in 0..5 {
+            puppet(0).commits(1, 4, (7, 3), 1, 0);
+        }
+        cluster.one(Bytes::from_static(b"x"), 3, false);
+    });
+    let expected = "server 1 refused the last 5 AppendEntries of server 0 in term 4, all with \
+                    prevLogIndex 7";
+    assert!(refused.contains(expected), "{refused}");
+    let elections = words(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 0, 0);
+        puppet(1).asks_for_vote(1, 0, 5);
+        puppet(2).asks_for_vote(2, 1, 6);
+        cluster.check_one_leader();
+    });
+    let expected = "server 0 was the last leader, of term 4; 2 elections since then, of servers 1, \
+                    2, and none was won";
+    assert!(elections.contains(expected), "{elections}");
+}
+
+#[test]
 fn ten_heartbeats_a_second() {
     fn beat(millis: u64, count: u64, to: usize) {
         for _ in 0..count {
@@ -411,7 +556,7 @@ fn ten_heartbeats_a_second() {
 fn no_call_with_a_lock_held() {
     assert_broken(
         |cluster| {
-            cluster.start(0, Bytes::from_static(b"x"));
+            cluster.start(0, Bytes::from_static(b"call"));
         },
         "RPC while holding a lock",
         &[0],

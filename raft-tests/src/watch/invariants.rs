@@ -18,6 +18,9 @@ use super::replication::Replication;
 const MOST_HEARTBEATS: usize = 22;
 const WINDOW_US: u64 = 2_000_000;
 
+/// How many entries may lie between two that have been sent, without having been sent themselves.
+const LARGEST_GAP: usize = 100_000;
+
 /// What is known of a cluster's past from its messages.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -326,12 +329,12 @@ impl Seen {
         let mut last = None;
         for (index, entry) in append.numbered() {
             let Ok(place) = usize::try_from(index - 1) else { break };
-            if place > self.entries.len() {
-                // Nobody has sent the one before: an index out of this world, which others judge.
+            if place > self.entries.len() + LARGEST_GAP {
+                // An index out of this world, which others judge.
                 break;
             }
-            if place == self.entries.len() {
-                self.entries.push(Vec::new());
+            if place >= self.entries.len() {
+                self.entries.resize(place + 1, Vec::new());
             }
             let of_index = &mut self.entries[place];
             // Most entries have been seen before: they are sent to each follower, and again.
