@@ -251,6 +251,27 @@ fn one_leader_a_term() {
 }
 
 #[test]
+fn a_leader_has_the_votes_of_a_majority() {
+    assert_fine(|_| {
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(0).leads(1, 4, 0, &[]);
+        // Whose votes nobody has seen may have been elected in ways that nobody knows.
+        puppet(2).leads(1, 5, 0, &[]);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).asks_for_vote(0, 1, 4);
+            puppet(1).answers(0, false);
+            puppet(0).asks_for_vote(0, 1, 5);
+            puppet(0).leads(1, 5, 0, &[]);
+        },
+        "elected by a majority",
+        &[0],
+        &["in term 5 it has the votes of servers [0]", "in term 4 it had those of servers [0, 1]"],
+    );
+}
+
+#[test]
 fn one_vote_a_term() {
     assert_fine(|_| {
         puppet(0).asks_for_vote(0, 1, 4);

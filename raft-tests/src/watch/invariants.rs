@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     leaders: BTreeMap<u64, (usize, u64)>,
     /// Whom each server has voted for in each term.
     votes: BTreeMap<(usize, u64), Vote>,
+    /// Replies to RequestVote say whether the vote was given.
+    votes_understood: bool,
     /// By index: the entries that were sent, one of each term.
     entries: Vec<Vec<Known>>,
     /// The calls whose reply may still come.
@@ -262,7 +264,11 @@ impl Seen {
 
     /// Election Safety: one leader in a term (Figure 3).
     fn check_leader(&mut self, server: usize, term: u64, us: u64) -> Checked {
-        let (leader, since) = *self.leaders.entry(term).or_insert((server, us));
+        let known = self.leaders.get(&term).copied();
+        let Some((leader, since)) = known else {
+            self.leaders.insert(term, (server, us));
+            return self.check_majority(server, term, us);
+        };
         if leader == server {
             return Ok(());
         }
@@ -279,6 +285,47 @@ impl Seen {
                      with the term only), or a candidate counted votes of another term",
             )
             .build(),
+        ))
+    }
+
+    /// A leader has the votes of a majority, given in its term (Figure 2, Rules for candidates).
+    fn check_majority(&self, server: usize, term: u64, us: u64) -> Checked {
+        let voted_in = |term: u64| -> Vec<usize> {
+            let of_term = |voter: &usize| {
+                self.votes.get(&(*voter, term)).is_some_and(|vote| vote.candidate == server)
+            };
+            (0..self.servers.len()).filter(of_term).collect()
+        };
+        let voters = voted_in(term);
+        // Of a Raft whose votes have names that nobody knows, nothing can be said.
+        let understood = self.votes_understood && voters.contains(&server);
+        if !understood || voters.len() > self.servers.len() / 2 {
+            return Ok(());
+        }
+        let words = format!(
+            "server {server} leads term {term}, but only {} of {} servers voted for it in that term",
+            voters.len(),
+            self.servers.len()
+        );
+        let mut broken = verdict("elected by a majority", words)
+            .fact_at(
+                us,
+                server,
+                format!("server {server} sends AppendEntries as leader of term {term}"),
+            )
+            .fact(server, format!("in term {term} it has the votes of servers {voters:?}"));
+        if let Some(before) = (1..term).rev().find(|before| !voted_in(*before).is_empty()) {
+            let voters = voted_in(before);
+            let text = format!("in term {before} it had those of servers {voters:?}");
+            broken = broken.fact(server, text);
+        }
+        Err(Box::new(
+            broken
+                .hint(
+                    "a vote that was given in an earlier term was counted: a reply counts only \
+                     while currentTerm is still the term of its request",
+                )
+                .build(),
         ))
     }
 
@@ -425,8 +472,11 @@ impl Seen {
             check_term_of_reply(to, shown, term)?;
             self.show(to, term, us);
         }
-        if let (Asked::Vote { term }, Some(true)) = (asked, reply.yes) {
-            self.vote(to, term, from, us)?;
+        if let (Asked::Vote { term }, Some(granted)) = (asked, reply.yes) {
+            self.votes_understood = true;
+            if granted {
+                self.vote(to, term, from, us)?;
+            }
         }
         self.replication.replied(call, reply, us)?;
         match persisted() {
