@@ -38,34 +38,36 @@ macro_rules! found {
 }
 
 found! {
-    follower_log_not_persisted: FollowerLogNotPersisted, part_2c::basic_persistence, 3, false, 0..3,
-        "apply error: commit index=";
+    vote_not_persisted: VoteNotPersisted, part_2a::initial_election, 3, false, 0..1,
+        "saved before answered: server";
+    only_log_persisted: OnlyLogPersisted, part_2a::initial_election, 3, false, 0..1,
+        "saved before answered: server";
+    follower_log_not_persisted: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false, 0..1,
+        "saved before answered: server";
     timer_reset_by_any_rpc: TimerResetByAnyRpc, part_2c::more_persistence, 5, false, 1628..1629,
         "failed to reach agreement";
     same_timeout: SameTimeout, part_2a::multiple_elections, 7, false, 0..3,
-        "expected one leader, got none";
-    stale_vote_counted: StaleVoteCounted, part_2c::figure_8_unreliable, 5, true, 32..33,
-        "apply error: commit index=";
-    stale_append_reply: StaleAppendReply, part_2c::figure_8_unreliable, 5, true, 2863..2864,
-        "nextIndex is at most one past the log";
-    old_term_committed: OldTermCommitted, part_2c::figure_8, 5, false, 0..9,
-        "apply error: commit index=";
+        "and none was won";
+    stale_vote_counted: StaleVoteCounted, part_2c::figure_8_unreliable, 5, true, 0..9,
+        "elected by a majority: server";
+    old_term_committed: OldTermCommitted, part_2c::figure_8, 5, false, 0..1,
+        "old entries are not committed by counting: server";
     next_index_off_by_one: NextIndexOffByOne, part_2c::figure_8, 5, false, 0..1,
-        "failed to reach agreement";
-    truncate_always: TruncateAlways, part_2c::unreliable_agreement, 5, true, 0..9,
-        "failed to reach agreement";
+        "AppendEntries of server";
+    truncate_always: TruncateAlways, part_2c::churn, 5, true, 0..3,
+        "accepted entries stay: server";
     match_index_from_log: MatchIndexFromLog, part_2c::unreliable_agreement, 5, true, 0..3,
-        "failed to reach agreement";
-    many_appliers: ManyAppliers, part_2c::unreliable_agreement, 5, true, 60..69,
-        "apply out of order";
-    lock_order: LockOrder, part_2c::unreliable_agreement, 5, true, 0..9,
-        "time limit";
-    rpc_under_lock: RpcUnderLock, part_2b::no_agreement_if_too_many_followers_disconnect, 5, false,
-        0..1, "deadlock";
+        "committed by a majority: server";
+    many_appliers: ManyAppliers, part_2c::unreliable_agreement, 5, true, 0..400,
+        "apply order: apply error: server";
+    lock_order: LockOrder, part_2c::churn, 5, true, 0..99,
+        "tasks wait for each other in a circle";
+    rpc_under_lock: RpcUnderLock, part_2a::initial_election, 3, false, 0..1,
+        "RPC while holding a lock: server";
     heartbeat_unchecked: HeartbeatUnchecked, part_2b::rejoin_of_partitioned_leader, 3, false, 0..1,
         "apply error: commit index=";
     longer_log_wins: LongerLogWins, part_2b::leader_backs_up_quickly, 5, false, 0..1,
-        "apply error: commit index=";
+        "election restriction: server";
 }
 
 /// Runs one of the tests above with these seeds and looks for these words.
