@@ -40,6 +40,18 @@ pub fn is_ending() -> bool {
     })
 }
 
+/// True if the calling task is being unwound by a panic or a kill, so that a panic would be its
+/// second one.
+///
+/// [`std::thread::panicking`] does not tell: the tasks of a simulated world share a thread, and one
+/// that is unwound may wait while others run.
+pub fn is_unwinding() -> bool {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.is_unwinding(),
+        Clock::Real => std::thread::panicking(),
+    })
+}
+
 /// The calling task's cause.
 pub fn cause() -> Option<Cause> {
     context::with(|clock| match clock {

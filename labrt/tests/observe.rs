@@ -211,3 +211,32 @@ fn on_the_real_clock_causes_travel_to_started_tasks() {
     assert_eq!(outcome.expect("nothing fails").value, cause(7));
     assert_eq!(observe::elapsed(), None);
 }
+
+#[test]
+fn a_task_that_is_unwound_does_not_make_others_look_so() {
+    struct Waits(Arc<Mutex<Vec<bool>>>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.lock().push(observe::is_unwinding());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let seen = simulate(1, || {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let node = Node::new("server 1");
+        let in_task = seen.clone();
+        node.spawn(move || {
+            let _waits = Waits(in_task);
+            thread::sleep(Duration::from_secs(60));
+        });
+        thread::sleep(Duration::from_millis(1));
+        node.kill();
+        thread::sleep(Duration::from_millis(1));
+        // The other task is in the middle of its destructor.
+        let others = observe::is_unwinding();
+        let mut seen = seen.lock().clone();
+        seen.push(others);
+        seen
+    });
+    assert_eq!(seen.expect("nothing fails").value, [true, false]);
+}

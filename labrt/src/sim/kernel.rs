@@ -187,6 +187,10 @@ impl Kernel {
         self.now() - EPOCH
     }
 
+    pub(crate) fn is_unwinding(&self) -> bool {
+        self.state.lock().running().unwinding
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         self.state.lock().ending
     }

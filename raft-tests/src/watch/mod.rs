@@ -163,9 +163,6 @@ impl Watch {
             bytes: args.bytes().len() as u64,
         };
         let cause = self.record_message(from, what, args);
-        if std::thread::panicking() {
-            return cause;
-        }
         if blocking {
             check_locks(from, event.method);
         }
@@ -193,9 +190,6 @@ impl Watch {
             bytes: reply.bytes().len() as u64,
         };
         let cause = self.record_message(to, what, reply);
-        if std::thread::panicking() {
-            return cause;
-        }
         let reply = reply.peek().map_or(Reply::default(), Reply::read);
         let us = labtrace::now_us();
         let read = self.inner.read_persisted;
@@ -225,6 +219,9 @@ impl Watch {
     /// Fails the run if a rule is broken by a message.
     fn check(&self, which: &str, event: &CallEvent<'_>, rule: impl FnOnce(&mut State) -> Checked) {
         let Err(mut broken) = self.inner.state.with(rule) else { return };
+        if observe::is_unwinding() {
+            return; // this task has failed already, or its server has
+        }
         let from = self.inner.state.with(|state| state.ends.get(event.end).copied());
         if let (Some((from, _)), Some(to)) = (from, number(event.server)) {
             let method = event.method;
@@ -338,7 +335,7 @@ fn check_locks(server: usize, method: &str) {
     let held = observe::held_locks();
     let Some(first) = held.first() else { return };
     let in_a_server = Node::current().is_some_and(|node| node.name() == node_name(server));
-    if !in_a_server {
+    if !in_a_server || observe::is_unwinding() {
         return;
     }
     verdict(
