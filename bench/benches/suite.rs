@@ -14,12 +14,18 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use labrt::SwitchBy::{self, Coroutines, Threads};
 use labrt::thread;
 use labrt::world::Builder;
+use labtrace::Keep;
 use raft::CheckedRaft;
 use raft_api::Raft;
 
 /// One seed of each test; returns how much simulated time and how many steps they had.
 fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
-    let results = suite::tests::<R>().map(|test| suite::run(&test, seed, by));
+    recorded::<R>(seed, by, Keep::Nothing)
+}
+
+/// The same, with so much of each run recorded.
+fn recorded<R: Raft>(seed: u64, by: SwitchBy, keep: Keep) -> (Duration, u64) {
+    let results = suite::tests::<R>().map(|test| suite::run(&test, seed, by, keep));
     let time = results.iter().map(|(totals, _)| totals.time).sum();
     (time, results.iter().map(|(_, trace)| trace.steps).sum())
 }
@@ -54,7 +60,9 @@ fn each_test() {
     for test in suite::tests::<raft::Raft>() {
         let began = cpu::used();
         let rounds = 5;
-        let steps: u64 = (0..rounds).map(|seed| suite::run(&test, seed, Coroutines).1.steps).sum();
+        let steps: u64 = (0..rounds)
+            .map(|seed| suite::run(&test, seed, Coroutines, Keep::Nothing).1.steps)
+            .sum();
         let cpu = each(cpu::used() - began, rounds);
         fact(&format!("suite: {}", test.0), &format!("{cpu:.1?}, {} steps", steps / rounds));
     }
@@ -89,6 +97,19 @@ fn switching(_: &mut Criterion<ProcessCpu>) {
     ratio(name, "none", || run(Coroutines), || run(Threads));
 }
 
+/// What it costs to record everything, and to keep the end of it only.
+fn recording(_: &mut Criterion<ProcessCpu>) {
+    let run = |keep| {
+        let began = cpu::used();
+        recorded::<raft::Raft>(0, Coroutines, keep);
+        cpu::used() - began
+    };
+    let name = "recording: all events / none, CPU time of the suite";
+    ratio(name, "none", || run(Keep::All), || run(Keep::Nothing));
+    let name = "recording: the last 32,768 events / none, CPU time of the suite";
+    ratio(name, "none", || run(Keep::Last(1 << 15)), || run(Keep::Nothing));
+}
+
 fn slow() -> Criterion<ProcessCpu> {
     Criterion::default()
         .with_measurement(ProcessCpu)
@@ -97,5 +118,5 @@ fn slow() -> Criterion<ProcessCpu> {
         .sample_size(10)
 }
 
-criterion_group! { name = benches; config = slow(); targets = whole, switching }
+criterion_group! { name = benches; config = slow(); targets = whole, switching, recording }
 criterion_main!(benches);

@@ -1,12 +1,12 @@
 //! The simulated Lab 2 suite, one seed of each test, on the calling thread.
 
-use std::sync::OnceLock;
-
 use labrt::SwitchBy;
 use labrt::world::{Builder, Trace};
+use labtrace::Keep;
 use raft_tests::cluster::{Cluster, Totals};
-use raft_tests::run::{self, Context, Origin, TIME_LIMIT, Test};
-use raft_tests::{part_2a, part_2b, part_2c};
+use raft_tests::run::{Context, TIME_LIMIT};
+use raft_tests::{Watch, part_2a, part_2b, part_2c};
+use run_record::setting::Setting;
 
 type Body<R> = fn(&Cluster<R>, &Context);
 
@@ -60,7 +60,7 @@ pub fn tests<R: raft_api::Raft>() -> [Row<R>; 21] {
     ]
 }
 
-/// Runs one test with one seed.
+/// Runs one test with one seed, and records so much of it.
 ///
 /// # Panics
 /// If it fails.
@@ -68,32 +68,17 @@ pub fn run<R: raft_api::Raft>(
     &(name, body, servers, unreliable): &Row<R>,
     seed: u64,
     switch_by: SwitchBy,
+    keep: Keep,
 ) -> (Totals, Trace) {
-    let context = context();
     let world = Builder::simulated(seed).switch_by(switch_by).time_limit(TIME_LIMIT);
+    let watch = Watch::new(servers, keep, Setting::default(), R::read_persisted);
     let outcome = world.run(move || {
-        let cluster = Cluster::new(servers, unreliable);
-        body(&cluster, &context);
+        let cluster = Cluster::watched(servers, unreliable, watch);
+        body(&cluster, &Context::silent());
         let totals = cluster.totals();
         cluster.cleanup();
         totals
     });
     let outcome = outcome.unwrap_or_else(|failure| panic!("{name}, seed {seed}: {failure}"));
     (outcome.value, outcome.trace.expect("a simulated run has a trace"))
-}
-
-/// What a test's body wants beside its cluster. Only the runner makes one, so a test that does
-/// nothing else keeps it for us.
-fn context() -> Context {
-    static KEPT: OnceLock<Context> = OnceLock::new();
-    fn keep(_: &Cluster<raft::Raft>, context: &Context) {
-        KEPT.get_or_init(|| context.clone());
-    }
-    if KEPT.get().is_none() {
-        let title = "nothing: the benches need what its body gets";
-        let test = Test { part: "bench", title, servers: 1, unreliable: false, body: keep };
-        let origin = Origin { package: "bench", krate: "bench", module: "suite", name: "context" };
-        run::simulated(&test, origin);
-    }
-    KEPT.get().expect("the test has run").clone()
 }

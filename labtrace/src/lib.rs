@@ -68,7 +68,8 @@ pub fn record(lane: Option<u32>, what: impl FnOnce() -> What) -> Option<Cause> {
 /// Says what the calling server is now. Does nothing unless the caller's world is traced.
 ///
 /// Call it whenever role, term, vote, commit index or log have changed, where the change becomes
-/// visible to others: after it was saved, before a message tells of it.
+/// visible to others: after it was saved, before a message tells of it. What is as before is not
+/// recorded again.
 pub fn state(state: impl FnOnce() -> State) {
     record(None, || What::State(state()));
 }

@@ -1,6 +1,6 @@
 //! What a run is recorded into.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use labgob::{Peek, Shape};
 use labrt::observe::{self, Cause};
 use labrt::sync::{Leaf, OnceLock};
 use labrt::{Node, thread, world};
-use run_record::trace::{Event, Verdict, What};
+use run_record::trace::{Event, State, Verdict, What};
 use serde_json::Value;
 
 use crate::now_us;
@@ -60,8 +60,8 @@ pub struct Recorded {
 struct Kept {
     events: VecDeque<(Event, Option<Encoded>)>,
     total: u64,
-    /// The lanes that have said what they are.
-    stated: BTreeSet<u32>,
+    /// What servers have said they are, but for their logs, by lane.
+    stated: BTreeMap<u32, State>,
 }
 
 /// A message that is shown field by field only if its event is ever looked at.
@@ -182,7 +182,7 @@ impl Session {
 
     /// True if the server of this lane has said what it is.
     pub fn knows_state_of(&self, lane: u32) -> bool {
-        self.inner.kept.with(|kept| kept.stated.contains(&lane))
+        self.inner.kept.with(|kept| kept.stated.contains_key(&lane))
     }
 
     /// Records something that concerns the server of this lane, or none in particular.
@@ -224,10 +224,14 @@ impl Session {
         let task = thread::name().as_deref().unwrap_or("").to_string();
         let cause = observe::cause().map(Cause::get);
         let n = self.inner.kept.with(|kept| {
-            kept.total += 1;
-            if let (Some(lane), What::State(_)) = (lane, &what) {
-                kept.stated.insert(lane);
+            if let (Some(lane), What::State(state)) = (lane, &what) {
+                let now = State { log: None, ..state.clone() };
+                let before = kept.stated.insert(lane, now);
+                if before.is_some_and(|before| before == *state) {
+                    return None; // nothing new
+                }
             }
+            kept.total += 1;
             let event = Event { n: kept.total, us, lane, task, cause, what };
             kept.events.push_back((event, message));
             if let Keep::Last(most) = self.inner.keep
@@ -235,9 +239,9 @@ impl Session {
             {
                 kept.events.pop_front();
             }
-            kept.total
+            Some(kept.total)
         });
-        Cause::new(n)
+        Cause::new(n?)
     }
 }
 
