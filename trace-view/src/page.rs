@@ -15,9 +15,11 @@ const PAGE: &str = include_str!("page/page.html");
 /// How it looks.
 const STYLE: &str = include_str!("page/page.css");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 13] = [
     include_str!("page/model.js"),
     include_str!("page/axis.js"),
+    include_str!("page/story.js"),
+    include_str!("page/elections.js"),
     include_str!("page/words.js"),
     include_str!("page/draw.js"),
     include_str!("page/lanes.js"),

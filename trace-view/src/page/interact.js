@@ -2,6 +2,8 @@
 
 /** Room beside the ends of the run, as a share of the view. */
 const MARGIN = 0.03;
+/** With more events no label can be read. */
+const MOST_IN_VIEW = 700;
 
 function setView(app, a, b) {
   const { axis } = app;
@@ -58,15 +60,14 @@ function initialView(app) {
   if (!verdict && model.footer) return [-axis.end * MARGIN / 2, axis.end * (1 + MARGIN / 2)];
   const end = verdict ? verdict.us : model.endUs;
   let begin = end - 1_500_000;
+  const last = lowerBound(model.us, end + 0.5);
   for (const fact of verdict ? verdict.facts : []) {
-    // A fact a little earlier is worth a wider view; one long ago can be jumped to.
-    if (typeof fact.us === "number" && fact.us < begin + 100_000 && fact.us > end - 2_500_000) {
-      begin = Math.max(0, fact.us - 100_000);
-    }
+    if (typeof fact.us !== "number" || fact.us >= begin + 100_000) continue;
+    // Earlier facts are worth a wider view as long as arrows can be told apart; others are jumped to.
+    if (last - lowerBound(model.us, fact.us) < MOST_IN_VIEW) begin = Math.max(0, fact.us - 100_000);
   }
   // So many that no arrow could be told from the next: closer.
-  const last = lowerBound(model.us, end + 0.5);
-  const first = Math.max(lowerBound(model.us, begin), last - 1500);
+  const first = Math.max(lowerBound(model.us, begin), last - MOST_IN_VIEW);
   if (first < last && model.us[first] > begin) begin = Math.min(model.us[first], end - 300_000);
   const a = placeOfTime(model, axis, Math.max(begin, model.startUs));
   const b = placeOfTime(model, axis, end, true);

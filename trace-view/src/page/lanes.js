@@ -189,7 +189,7 @@ function drawApplied(frame, lane) {
       continue;
     }
     if (label !== null) appliedLabel(frame, label, y);
-    const text = `${event.index}: ${cut(event.command, 10)}`;
+    const text = `${event.index}: ${shortCommand(event.command)}`;
     label = { x, text, from: event.index, to: event.index, matters, room: context.measureText(text).width + 8 };
   }
   if (label !== null) appliedLabel(frame, label, y);
@@ -323,10 +323,11 @@ function drawOffers(frame) {
     const i = offers[k];
     const lane = model.lane[i];
     const x = xe(i);
-    if (lane < 0 || app.hidden.has(lane) || x - skip < 1) continue;
-    skip = x;
     const event = model.events[i];
     const taken = event.index !== undefined;
+    if (!taken && !app.filter.refusals) continue;
+    if (lane < 0 || app.hidden.has(lane) || x - skip < 1) continue;
+    skip = x;
     context.globalAlpha = dense ? 0.25 : 0.5;
     context.strokeStyle = taken ? colors.check : colors.dim;
     context.lineWidth = 1;
@@ -343,7 +344,7 @@ function drawOffers(frame) {
     }
     context.globalAlpha = 1;
     if (taken && x > room && to - from < 60) {
-      const text = cut(event.command, 10);
+      const text = shortCommand(event.command);
       halo(frame, text, x + 3, top - 3, colors.check, "10px");
       room = x + context.measureText(text).width + 8;
     }

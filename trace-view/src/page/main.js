@@ -175,7 +175,7 @@ function drawNow(app) {
   if (app.tableDue) {
     app.tableDue = false;
     clearTimeout(app.tableTimer);
-    app.tableTimer = setTimeout(() => { showTable(app); writeAddress(app); }, 150);
+    app.tableTimer = setTimeout(() => { showTable(app); showElections(app); writeAddress(app); }, 150);
   }
 }
 
@@ -219,7 +219,7 @@ function start() {
   document.body.dataset.parseMs = (parsed - begin).toFixed(0);
   document.body.dataset.indexMs = (performance.now() - parsed).toFixed(0);
   document.getElementById("main").hidden = false;
-  const filter = Object.fromEntries(FILTERS.map(([name]) => [name, true]));
+  const filter = Object.fromEntries(FILTERS.map(([name]) => [name, name !== "refusals"]));
   const app = { model, filter, hidden: new Set(), axis: buildAxis(model, AXES[0]), view: { a: 0, b: 1 },
     layout: null, palette: readPalette(), colorsAge: 0, selected: -1, hovered: -1, pastFor: -1,
     past: null, hits: [], hitAt: -1, frames: 0, drawn: 0, range: null, panelDue: true,

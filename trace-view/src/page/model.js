@@ -126,7 +126,7 @@ function indexCalls(model) {
     if (number === undefined) {
       number = calls.length;
       numbers.set(event.call, number);
-      calls.push({ from: -1, to: -1, purpose: OTHER, method: "", sent: -1, delayed: -1,
+      calls.push({ from: -1, to: -1, purpose: OTHER, method: "", args: undefined, sent: -1, delayed: -1,
         delivered: -1, replied: -1, late: -1, returned: -1, failed: -1, lost: -1, leg: REQUEST });
     }
     model.callOf[i] = number;
@@ -138,6 +138,7 @@ function indexCalls(model) {
       call.to = event.to < model.lanes.length ? event.to : -1;
       call.method = event.method;
       call.purpose = purposeOf(event.method, event.args);
+      call.args = event.args;
     } else if (kind[i] === K.delivered || kind[i] === K.replied) {
       call.to = lane;
     } else if (kind[i] === K.returned || kind[i] === K.failed) {

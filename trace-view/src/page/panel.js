@@ -231,7 +231,7 @@ function showLogs(app) {
   const { index, event, when } = question;
   const servers = model.lanes.slice(0, model.servers);
   const byState = model.states.some((state) => state.logAt.length > 0);
-  const logs = servers.map((_, lane) => (byState ? logAt(model, lane, event) : []));
+  const logs = servers.map((_, lane) => knownLog(model, lane, event));
   const applied = servers.map((_, lane) => appliedBy(model, lane, event));
   const indices = [];
   for (let at = Math.max(1, index - LOG_AROUND); at < index + LOG_AROUND; at++) indices.push(at);
@@ -243,12 +243,12 @@ function showLogs(app) {
     el("th", { scope: "row", title: name, class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
     indices.map((at, k) => logCell(columns[k][lane], at === index)))));
   const source = byState ? "✓ applied since its last start"
-    : "No server tells its log, so these are the applied commands";
+    : "By the messages: what a server sent or accepted; ✓ applied since its last start";
   box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
     el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
       "≠ not what most have"),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
-      el("table", { class: "logs" }, el("thead", {}, head), body)));
+      el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event) || "");
 }
 
 function isInvolved(model, lane) {
@@ -262,9 +262,13 @@ function logColumn(at, logs, applied) {
     const entry = log[at];
     if (entry === undefined && done === undefined) return null;
     const term = entry === undefined ? "" : `t${entry.term}`;
-    const command = entry === undefined ? done : entry.command;
-    return { term, command, done, key: `${term} ${command}`, odd: done !== undefined && done !== command };
+    const command = entry === undefined || entry.command === undefined ? done : entry.command;
+    return { term, command, done, odd: done !== undefined && done !== command };
   });
+  // A column is compared by what is known of all of its cells.
+  const known = cells.filter(Boolean);
+  const [terms, commands] = [known.every(({ term }) => term), known.every(({ command }) => command !== undefined)];
+  for (const cell of known) cell.key = `${terms ? cell.term : ""} ${commands ? cell.command : ""}`;
   const usual = mostCommon(cells.filter(Boolean).map((cell) => cell.key));
   for (const cell of cells) if (cell) cell.differs = cell.odd || cell.key !== usual;
   return cells;
@@ -274,11 +278,11 @@ function logCell(cell, here) {
   const mark = here ? " conflict" : "";
   if (cell === null) return el("td", { class: "dim" + mark }, "–");
   const { term, command, done, odd, differs } = cell;
-  const title = `${term} ${command}${done === undefined ? "" : ", applied: " + done}`;
+  const title = `${term} ${command === undefined ? "command not known" : command}${done === undefined ? "" : ", applied: " + done}`;
   return el("td", { class: (differs ? "differs" : "") + mark, title },
     el("span", { class: differs ? null : "dim" }, (differs ? "≠ " : "") + term),
-    el("span", {}, cut(command, 9) + (done !== undefined && !odd ? " ✓" : "")),
-    odd ? el("span", {}, `✓ ${cut(done, 9)}!`) : null);
+    el("span", {}, (command === undefined ? "?" : shortCommand(command)) + (done !== undefined && !odd ? " ✓" : "")),
+    odd ? el("span", {}, `✓ ${shortCommand(done)}!`) : null);
 }
 
 /** The text that most have; null if there is none. */
@@ -331,6 +335,7 @@ function eventIsShown(app, i) {
   if (kind === K.applied) return filter.apply;
   if (kind === K.saved) return filter.saved;
   if (kind === K.note) return filter.notes;
+  if (kind === K.offered && model.events[i].index === undefined && !filter.refusals) return false;
   if ([K.offered, K.begin, K.end, K.network].includes(kind)) return filter.tester;
   return true;
 }

@@ -2,7 +2,7 @@
 
 const FILTERS = [["votes", "votes"], ["appends", "appends"], ["heartbeats", "heartbeats"],
   ["others", "other calls"], ["replies", "replies"], ["lost", "lost"], ["state", "state"],
-  ["apply", "applied"], ["saved", "saved"], ["tester", "tester"], ["notes", "notes"]];
+  ["apply", "applied"], ["saved", "saved"], ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
 
 /** The text of an event that a search looks through. Made at the first search, then kept. */
 function haystack(app) {

@@ -28,6 +28,29 @@ function cut(text, most) {
   return text.length > most ? text.slice(0, most - 1) + "…" : text;
 }
 
+/** A command for narrow places. Long ones differ at their ends too: `1831…5825`. */
+function shortCommand(command) {
+  const text = String(command);
+  return text.length <= 10 ? text : `${text.slice(0, 4)}…${text.slice(-4)}`;
+}
+
+/** Where an AppendEntries joins on: `prev 3 of term 2`. */
+function prevText(args) {
+  const term = prevTermOf(args);
+  return `prev ${prevIndexOf(args)}${term === undefined ? "" : ` of term ${term}`}`;
+}
+
+/** What a refusal says besides its term, whatever its fields are called. */
+function conflictText(reply) {
+  return conflictFields(reply).map(([name, value]) => `${name} ${value === null ? "none" : value}`).join(", ");
+}
+
+function conflictFields(reply) {
+  if (reply === null || typeof reply !== "object") return [];
+  return Object.entries(reply).filter(([name, value]) => !["term", "success"].includes(plain(name)) &&
+    (value === null || typeof value === "number"));
+}
+
 /** What a request asks for: `append 8–9, term 4`. */
 function requestText(call, args) {
   const term = termOf(args);
@@ -53,25 +76,54 @@ function replyText(call, reply) {
   if (reply === undefined) return "reply";
   const answer = field(reply, (name) => name === "votegranted" || name === "success");
   if (answer === true) return call.purpose === VOTE ? "vote granted" : "accepted";
-  if (answer === false) return call.purpose === VOTE ? "vote refused" : "refused";
+  if (answer === false && call.purpose === VOTE) return "vote refused";
+  if (answer === false) return refusalText(call, reply);
   return `reply to ${shortMethod(call.method)}`;
+}
+
+function refusalText(call, reply) {
+  const conflict = conflictText(reply);
+  const at = call.args === undefined || prevIndexOf(call.args) === undefined ? "" : ` at ${prevText(call.args)}`;
+  return `refused${at}${conflict === "" ? "" : `; ${conflict}`}`;
+}
+
+/** A label for a reply. An old one says so: it answers what was asked in an earlier term. */
+function replyLabel(model, one, call, reply) {
+  const term = termOf(call.args);
+  const old = isStale(model, one) ? ` OLD t${term}` : "";
+  if (call.purpose === VOTE) {
+    return ({ "vote granted": "granted", "vote refused": "no vote" }[replyText(call, reply)] || "reply") +
+      (old || (term === undefined ? "" : ` t${term}`));
+  }
+  if (!isRefusal(reply)) return (isAccepted(reply) ? "ok" : "reply") + old;
+  const values = conflictFields(reply).map(([, value]) => (value === null ? "–" : value)).join("/");
+  const prev = prevIndexOf(call.args);
+  const prevTerm = prevTermOf(call.args);
+  const at = prev === undefined ? "" : ` prev ${prev}${prevTerm === undefined ? "" : `:t${prevTerm}`}`;
+  return `no${at}${values === "" ? "" : ` (${values})`}${old}`;
+}
+
+/** Which entries an append carries, and their term if it is not that of the request. */
+function appendLabel(args, entries, term, inTerm) {
+  const prev = Number(prevIndexOf(args));
+  if (!Number.isFinite(prev)) return `+${entries.length}${inTerm}`;
+  const range = entries.length === 1 ? `${prev + 1}` : `${prev + 1}–${prev + entries.length}`;
+  const own = termOf(entries[entries.length - 1]);
+  return `+[${range}]${own !== undefined && own !== term ? ` of t${own} in` : ""}${inTerm}`;
 }
 
 /** A label for a message in the diagram. */
 function messageLabel(model, one) {
   const call = model.calls[one.call];
   const event = model.events[one.start];
-  if (one.leg === REPLY) {
-    return { "vote granted": "granted", "vote refused": "refused", accepted: "ok",
-      refused: "refused" }[replyText(call, event.reply)] || "reply";
-  }
+  if (one.leg === REPLY) return replyLabel(model, one, call, event.reply);
   const term = termOf(event.args);
   const inTerm = term === undefined ? "" : ` t${term}`;
   if (call.purpose === VOTE) return "vote?" + inTerm;
   if (call.purpose === BEAT) return "beat" + inTerm;
   if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
   const entries = entriesOf(event.args);
-  return Array.isArray(entries) ? `+${entries.length}${inTerm}` : "append" + inTerm;
+  return Array.isArray(entries) ? appendLabel(event.args, entries, term, inTerm) : "append" + inTerm;
 }
 
 /** An event in one line, without its time and lane. */
