@@ -244,9 +244,8 @@ function drawGutter(frame) {
   context.fillStyle = colors.dim;
   context.font = "11px system-ui, sans-serif";
   context.fillText(layout.narrow ? "test" : "tester", 4, AXIS + 14);
-  const involved = model.verdict ? model.verdict.servers : [];
   for (const lane of layout.shown) {
-    const bad = involved.includes(lane);
+    const bad = model.involved.includes(lane);
     context.fillStyle = bad ? colors.bad : colors.text;
     context.font = `${bad ? "bold" : "600"} 12px system-ui, sans-serif`;
     const name = layout.narrow ? laneShort(model, lane) : cut(laneName(model, lane), 11);

@@ -45,7 +45,7 @@ function electionsOf(model) {
 function noteVote(row, call) {
   const known = row.granted.get(call.to);
   if (known && known.at >= 0) return;
-  row.granted.set(call.to, { at: call.returned, given: call.replied });
+  row.granted.set(call.to, { at: call.returned, given: call.replied, lost: call.lost >= 0 || call.failed >= 0 });
   if (call.returned >= 0) row.last = Math.max(row.last, call.returned);
 }
 
@@ -55,7 +55,9 @@ function findWinners(model) {
     roles.at.forEach((i, s) => {
       if (roles.role[s] !== LEADER) return;
       const row = model.elections.find((one) => one.term === roles.term[s] && one.candidate === lane);
-      if (row && row.won < 0) row.won = i;
+      // Some say a new term a moment before they step down: only who stood for election can lead.
+      if (!row) return;
+      if (row.won < 0) row.won = i;
       leaders.set(roles.term[s], (leaders.get(roles.term[s]) || new Set()).add(lane));
     });
   });
@@ -111,6 +113,8 @@ function showElections(app) {
   const stuck = stuckAppends(app);
   box.hidden = rows.length === 0 && stuck.length === 0;
   const key = rows.map((row) => row.first).join() + stuck.map((run) => run.last).join();
+  // What cannot be right is read first.
+  box.classList.toggle("first", rows.some(isOdd) || stuck.length > 0);
   if (box.hidden || key === app.electionsKey) return;
   app.electionsKey = key;
   const head = ["s", "term", "who", "votes from", "outcome"].map((name) => el("th", { scope: "col" }, name));
@@ -126,9 +130,9 @@ function electionRow(app, row) {
   const { model } = app;
   const link = (i, text) => eventLink(app, i, text);
   const votes = [`self`];
-  for (const [voter, { at, given }] of row.granted) {
+  for (const [voter, { at, given, lost }] of row.granted) {
     const name = laneShort(model, voter);
-    votes.push(", ", at < 0 ? link(given, `${name} (lost)`) : row.won >= 0 && at > row.won
+    votes.push(", ", at < 0 ? link(given, `${name} (${lost ? "lost" : "on its way"})`) : row.won >= 0 && at > row.won
       ? link(at, `${name} (later)`) : link(at, name));
   }
   const more = [];

@@ -89,11 +89,19 @@ function buildModel(trace) {
   for (let i = 0; i < count; i++) if (model.kind[i] === K.violation) model.violations.push(i);
   const first = model.violations[0];
   model.verdict = (footer && footer.verdict) || (first === undefined ? null : events[first].verdict);
+  model.involved = involvedIn(model.verdict);
   indexCalls(model);
   placeEvents(model);
   model.states = model.lanes.map((_, lane) => indexLane(model, lane));
   indexSpans(model);
   return model;
+}
+
+/** The servers of a verdict. One about tasks names them in its details only. */
+function involvedIn(verdict) {
+  if (!verdict || verdict.servers.length > 0) return verdict ? verdict.servers : [];
+  const text = (verdict.details || []).join(" ");
+  return [...text.matchAll(/of server (\d+)/g)].map((match) => Number(match[1]));
 }
 
 /** The index of the event with a number, or -1. */

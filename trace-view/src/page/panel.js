@@ -1,6 +1,6 @@
 // ---- What is beside and below the diagram ------------------------------------------------------
 
-const MOST_ROWS = 300, MOST_ENTRIES = 40, MOST_CHAIN = 25, LOG_AROUND = 3;
+const MOST_ROWS = 300, MOST_ENTRIES = 40, MOST_CHAIN = 25, LOG_BEFORE = 2, LOG_AFTER = 2;
 
 /** An element with its text; whatever a trace says goes in as text, never as markup. */
 function el(name, attributes, ...children) {
@@ -234,7 +234,7 @@ function showLogs(app) {
   const logs = servers.map((_, lane) => knownLog(model, lane, event));
   const applied = servers.map((_, lane) => appliedBy(model, lane, event));
   const indices = [];
-  for (let at = Math.max(1, index - LOG_AROUND); at < index + LOG_AROUND; at++) indices.push(at);
+  for (let at = Math.max(1, index - LOG_BEFORE); at <= index + LOG_AFTER; at++) indices.push(at);
   // As in the paper: a row for each server, the log from left to right.
   const head = el("tr", {}, el("th", { scope: "col" }, ""), indices.map((at) =>
     el("th", { scope: "col", class: at === index ? "conflict" : null }, String(at))));
@@ -252,7 +252,7 @@ function showLogs(app) {
 }
 
 function isInvolved(model, lane) {
-  return model.verdict !== null && model.verdict.servers.includes(lane);
+  return model.involved.includes(lane);
 }
 
 /** What each server has at an index, and whether it differs from what most have. */

@@ -57,11 +57,19 @@ function requestText(call, args) {
   const inTerm = term === undefined ? "" : `, term ${term}`;
   const name = shortMethod(call.method);
   if (call.purpose === BEAT) return `${name} (heartbeat)${inTerm}`;
+  if (call.purpose === VOTE) return `${name}${inTerm}${lastText(args, ", its log ends at ", " of term ")}`;
   const entries = entriesOf(args);
   if (call.purpose === APPEND && Array.isArray(entries)) {
     return `${name} (${entryRange(args, entries)})${inTerm}`;
   }
   return name + inTerm;
+}
+
+/** Where a candidate's log ends, which decides who may vote for it. */
+function lastText(args, before, between) {
+  const index = field(args, (name) => name === "lastlogindex" || name === "lastindex");
+  const term = field(args, (name) => name === "lastlogterm" || name === "lastterm");
+  return index === undefined ? "" : before + index + (term === undefined ? "" : between + term);
 }
 
 /** Which entries a request carries: `entries 8 to 9`. */
@@ -119,7 +127,7 @@ function messageLabel(model, one) {
   if (one.leg === REPLY) return replyLabel(model, one, call, event.reply);
   const term = termOf(event.args);
   const inTerm = term === undefined ? "" : ` t${term}`;
-  if (call.purpose === VOTE) return "vote?" + inTerm;
+  if (call.purpose === VOTE) return `vote?${inTerm}${lastText(event.args, " (", ":t")}${lastText(event.args, "", "") === "" ? "" : ")"}`;
   if (call.purpose === BEAT) return "beat" + inTerm;
   if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
   const entries = entriesOf(event.args);
