@@ -52,7 +52,7 @@ const DRIVER: &str = r##"<script>
     await pause(700);
     const { inView, drawn, dense, frameMs } = document.body.dataset;
     said[name] = { inView: +inView, drawn: +drawn, dense, frameMs: +frameMs, status: text("status"),
-      panel: text("panel"), logs: text("logs"), hits: text("hits"), hash: location.hash };
+      panel: text("panel"), logs: text("logs"), elections: text("elections"), hits: text("hits"), hash: location.hash };
   };
   await say("start");
   key("0"); await say("all");
@@ -402,6 +402,13 @@ fn a_failed_run_is_shown_and_can_be_explored() {
     assert!(page.count_after("start", "drawn") > 0);
     assert!(page.after("start", "logs").contains("Logs around index 1"));
     assert!(page.after("start", "logs").contains("≠ t2needle"), "{}", page.after("start", "logs"));
+    let story = page.after("start", "logs");
+    assert!(story.contains("How index 1 came about"), "{story}");
+    assert!(story.contains("S0 takes t1 104 from the tester"), "{story}");
+    let elections = page.after("all", "elections");
+    assert!(elections.contains("S0self, S1leads, 2 of 31 refused"), "{elections}");
+    // Nobody asked for the votes of the second leader: it is none of an election.
+    assert!(!elections.contains("too few"), "{elections}");
     assert_eq!(page.count_after("all", "inView"), trace.events.len());
     assert!(page.count_after("wheel", "inView") < trace.events.len());
     assert!(page.after("violation", "panel").contains("VIOLATION of State Machine Safety"));
