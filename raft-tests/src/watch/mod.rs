@@ -3,7 +3,7 @@
 //! A [`Watch`] is made for each run, outside of its world, so that it is there when the world has
 //! failed. The cluster tells it of starts, crashes and the like, and the network of every step of
 //! every call. It does two things with that: it records events into the run's [`Session`], and it
-//! checks the invariants of [`invariants`]. Nothing here is a step of a simulated run.
+//! checks what must hold at every message. Nothing here is a step of a simulated run.
 
 pub(crate) mod invariants;
 pub(crate) mod message;
@@ -342,6 +342,7 @@ fn check_locks(server: usize, method: &str) {
         "RPC while holding a lock",
         format!("server {server} waits for {method} with a lock held"),
     )
+    .at(format!("a call of {method}"))
     .fact(server, format!("the lock was taken at {first}"))
     .hint(
         "a call may take 7 s; until then nobody gets the lock, and two servers that call each \
