@@ -12,11 +12,12 @@ use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::{Leaf, Mutex};
 use labrt::time::Instant;
 use labrt::{Node, observe, thread};
-use labtrace::{Keep, Span, SpanOf, Verdict, VerdictBuilder, What, show, verdict};
+use labtrace::{Keep, Span, SpanOf, VerdictBuilder, What, show, verdict};
 use persister::{MemoryPersister, Persister};
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
 use run_record::setting::{Setting, Trouble};
 
+use crate::applied::{Applied, Message, place};
 use crate::watch::{Watch, node_name};
 
 /// The longest time a new leader may take to appear; tests wait in multiples of it.
@@ -57,26 +58,6 @@ impl<R> Clone for Instance<R> {
     fn clone(&self) -> Self {
         Instance { raft: self.raft.clone(), node: self.node.clone() }
     }
-}
-
-/// What each server has applied since its last start.
-#[derive(Default)]
-struct Applied {
-    logs: Vec<Vec<Bytes>>,
-    /// The instance whose messages count, for each server.
-    instances: Vec<u64>,
-    /// Every command ever applied, by index, which server was first, and when.
-    history: BTreeMap<u64, (usize, Bytes, u64)>,
-}
-
-/// A command that an instance of a server has applied.
-struct Message {
-    server: usize,
-    instance: u64,
-    index: u64,
-    command: Bytes,
-    /// When, in microseconds since the run began.
-    us: u64,
 }
 
 /// The sums that the last line of a test shows.
@@ -618,11 +599,6 @@ impl<R: Raft> Cluster<R> {
     }
 }
 
-/// Where an index stands in a list that begins with index 1.
-fn place(index: u64) -> usize {
-    usize::try_from(index.saturating_sub(1)).expect("an index in memory")
-}
-
 /// What usually leads to two leaders in a term.
 const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \
      another term, or of less than a majority";
@@ -635,62 +611,6 @@ const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: 
 const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied: AppendEntries that \
      are refused without end (nextIndex does not go back, or goes back to the wrong place), a \
      commit index that does not advance or is not passed on, or an applier that has stopped";
-
-impl Applied {
-    /// Adds what an instance has applied, or says what is wrong with it.
-    fn add(&mut self, message: Message) -> Result<(), Box<Verdict>> {
-        let Message { server, instance, index, command, us } = message;
-        // Whatever an instance has applied must agree with the others, also if it has crashed since.
-        if let Some((first, known, then)) = self.history.get(&index)
-            && *known != command
-        {
-            let (this, other) = (show(&command), show(known));
-            let words = format!(
-                "apply error: commit index={index} server={server} {this} != server={first} {other}"
-            );
-            let applied = |who, what| format!("server {who} applied {what} at index {index}");
-            return Err(Box::new(
-                verdict("State Machine Safety", words)
-                    .index(index)
-                    .fact_at(us, server, applied(server, this))
-                    .fact_at(*then, *first, applied(*first, other))
-                    .hint(
-                        "an entry was committed that a later leader did not have: votes for \
-                         candidates with an older log, entries of earlier terms committed by \
-                         counting, matchIndex too high, or committed entries lost or cut off",
-                    )
-                    .build(),
-            ));
-        }
-        if self.instances[server] != instance {
-            return Ok(());
-        }
-        let log = &mut self.logs[server];
-        let expected = log.len() as u64 + 1;
-        if index != expected {
-            let words = format!(
-                "apply error: server {server} apply out of order {index}: expected index {expected}"
-            );
-            return Err(Box::new(
-                verdict("apply order", words)
-                    .index(index)
-                    .fact(
-                        server,
-                        format!("since its start, server {server} applied 1 to {}", log.len()),
-                    )
-                    .fact_at(us, server, format!("then it applied index {index}"))
-                    .hint(
-                        "two tasks apply at once, lastApplied is changed outside of the lock, or \
-                         the lock is released between taking entries and sending them",
-                    )
-                    .build(),
-            ));
-        }
-        log.push(command.clone());
-        self.history.entry(index).or_insert((server, command, us));
-        Ok(())
-    }
-}
 
 impl<R: Raft> Clone for Cluster<R> {
     fn clone(&self) -> Self {

@@ -38,6 +38,7 @@
 //!
 //! The tests of part 2D (snapshots).
 
+mod applied;
 pub mod cluster;
 pub mod commands;
 pub mod part_2a;

@@ -7,7 +7,7 @@ use labrt::time::Instant;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::run::{Failed, Ran};
+use crate::verdict::{Failed, Ran};
 
 /// Appends to the file that the environment names.
 pub(crate) struct Recorder {

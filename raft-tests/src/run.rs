@@ -8,14 +8,14 @@ use labrt::world::{Builder, Event, Outcome};
 use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
 use raft_api::Raft;
-use run_record::setting::{Counts, Setting, Trouble};
+use run_record::setting::{Setting, Trouble};
 
 use crate::cluster::{Cluster, Totals};
 use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::seeds::Seeds;
 use crate::trace_files::{self, Folder};
-use crate::verdict;
+use crate::verdict::{self, Failed, Ran};
 use crate::watch::Watch;
 
 /// How much lab time a test may take.
@@ -101,20 +101,6 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Context")
     }
-}
-
-/// A run that has failed.
-pub(crate) struct Failed {
-    pub(crate) failure: Box<Failure>,
-    pub(crate) verdict: Verdict,
-}
-
-/// What a run was like.
-pub(crate) struct Ran {
-    pub(crate) result: Result<Outcome<Totals>, Failed>,
-    pub(crate) troubles: Counts,
-    /// Where its trace lies, if one was asked for; or why there is none.
-    files: Option<Result<trace_files::Files, String>>,
 }
 
 /// A test with all that its runs have in common.

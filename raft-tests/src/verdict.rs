@@ -1,9 +1,28 @@
-//! What is said about a run that has failed: the verdict first, then how to see it again.
+//! How a run ended, and what is said about one that has failed.
 
 use std::fmt::Write as _;
 
+use labrt::world::Outcome;
 use labrt::{Failure, FailureKind};
 use labtrace::Verdict;
+use run_record::setting::Counts;
+
+use crate::cluster::Totals;
+use crate::trace_files::Files;
+
+/// A run that has failed.
+pub(crate) struct Failed {
+    pub(crate) failure: Box<Failure>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a run was like.
+pub(crate) struct Ran {
+    pub(crate) result: Result<Outcome<Totals>, Failed>,
+    pub(crate) troubles: Counts,
+    /// Where its trace lies, if one was asked for; or why there is none.
+    pub(crate) files: Option<Result<Files, String>>,
+}
 
 /// The verdict of a failed run: the one that was given, or what the failure itself says.
 pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {

@@ -11,7 +11,7 @@ use labtrace::{Fact, Verdict, verdict};
 use raft_api::Persisted;
 
 use super::message::{AppendEntries, Reply, Request, command, term};
-use super::replication::Replication;
+use super::replication::{Checked, Replication};
 
 /// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
 /// more, for timers that are late once and on time the next time.
@@ -123,9 +123,6 @@ pub(crate) struct Sent<'a> {
     pub(crate) to: usize,
     pub(crate) request: Request<'a>,
 }
-
-/// The verdict of a broken rule.
-pub(crate) type Checked = Result<(), Box<Verdict>>;
 
 impl Seen {
     pub(crate) fn new(servers: usize) -> Seen {

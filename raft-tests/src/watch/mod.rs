@@ -26,8 +26,9 @@ use raft_api::Persisted;
 use run_record::setting::{Counts, Setting, Trouble};
 use run_record::trace;
 
-use invariants::{Checked, Seen, Sent};
+use invariants::{Seen, Sent};
 use message::{Reply, Request};
+use replication::Checked;
 
 /// What watches one run of a cluster. Clones are the same watch.
 #[derive(Clone)]

@@ -10,10 +10,12 @@
 
 use std::collections::BTreeMap;
 
-use labtrace::{Fact, verdict};
+use labtrace::{Fact, Verdict, verdict};
 
-use super::invariants::Checked;
 use super::message::{AppendEntries, Reply, Request};
+
+/// Fine, or the verdict of a broken rule.
+pub(crate) type Checked = Result<(), Box<Verdict>>;
 
 /// What is known of replication in a cluster.
 #[derive(Debug, Default)]
