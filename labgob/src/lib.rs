@@ -122,6 +122,11 @@
 //! bytes hold. Bytes from another process may hold a type it has never seen. For data that
 //! outlives the program use [`encode_described`]: the description travels along.
 //!
+//! # Looking at values without their types
+//!
+//! [`View`] shows any value by the names of its parts, and [`Peek`] finds a part by its name in an
+//! encoded value, where it lies, without decoding it. They are for traces and checkers.
+//!
 //! # Limits
 //!
 //! - Lengths are never trusted. A list can claim at most as many elements as bytes are left;

@@ -45,12 +45,17 @@
 //!
 //! - **Races**: each lock, send, notification and atomic operation may hand the turn to another
 //!   task, as the seed decides.
-//! - **Deadlocks**: no task can run and no timer is set. The failure lists each task, what it waits
-//!   for, where, and who holds it; a cycle of locks comes first.
+//! - **Deadlocks**: a circle of tasks of which each waits for a lock that the next one holds, or for
+//!   its end, is reported at the moment it closes, also if other tasks could go on for ever; and a
+//!   world in which no task can run and no timer is set. The failure says what each task waits for,
+//!   where, and who holds it.
 //! - **Spinning**: a task that makes calls for ever without letting time pass.
 //! - **Stuck worlds**: a task that blocks in something that is not labrt's (a std mutex, a socket)
 //!   or computes for ever; noticed on the wall clock.
-//! - **Panics**, in any task: the run fails, naming task, simulated time, place and seed.
+//! - **Panics**, in any task: the run fails, naming task, simulated time, place and seed, and tasks
+//!   that have waited for a lock for more than a second.
+//!
+//! [`observe`] lets checkers and traces look at a world without taking part in it.
 //!
 //! # What a simulated run asks of the code in it
 //!

@@ -25,6 +25,19 @@
 //! is made twice and the traces compared, so that code which does not behave the same twice (it
 //! looks at a `HashMap`'s order, or asks std for the time) is found out.
 //!
+//! # When a test fails
+//!
+//! The first thing that is said is the verdict: which rule or check, when, which servers, the facts that
+//! do not fit together, the usual cause. A simulated run is then made again with everything recorded; its
+//! trace and a page lie in `target/traces` (in the folder that `LAB_TRACE` names, which asks for the
+//! trace of every run). `LAB_SETTING=crashes=3,losses=0` takes troubles away from a simulated test;
+//! `cargo xtask shrink` finds the least that still fails. On the real clock the last events of each run
+//! are kept in memory and written when it fails.
+//!
+//! Rules that hold for every Raft are checked at every message ([`watch`]): the fields of RequestVote and
+//! AppendEntries are known by their names in Figure 2, whatever their spelling. Messages with other names
+//! are not judged.
+//!
 //! # What a test does to a Raft
 //!
 //! The [`Cluster`] makes each server within a [`labrt::Node`] of its own. A crash needs no

@@ -3,7 +3,7 @@
 //! A [`Watch`] is made for each run, outside of its world, so that it is there when the world has
 //! failed. The cluster tells it of starts, crashes and the like, and the network of every step of
 //! every call. It does two things with that: it records events into the run's [`Session`], and it
-//! checks what must hold at every message. Nothing here is a step of a simulated run.
+//! checks at every message what must hold for any Raft. Nothing here is a step of a simulated run.
 
 pub(crate) mod invariants;
 pub(crate) mod message;
