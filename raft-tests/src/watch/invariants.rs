@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     leaders: BTreeMap<u64, (usize, u64)>,
     /// Whom each server has voted for in each term.
     votes: BTreeMap<(usize, u64), Vote>,
+    /// Whose votes have reached each candidate in each term.
+    received: BTreeMap<(usize, u64), BTreeSet<usize>>,
     /// Replies to RequestVote say whether the vote was given.
     votes_understood: bool,
     /// By index: the entries that were sent, one of each term.
@@ -81,6 +83,8 @@ struct Call {
     asked: Asked,
     /// The instance that got the request, and the highest term it had shown by then, and when.
     delivered: Option<(u64, (u64, u64))>,
+    /// A vote was given.
+    granted: bool,
 }
 
 /// What a call asks its server for, as far as its reply promises it.
@@ -206,7 +210,7 @@ impl Seen {
         let asked = self.check_request(from, to, &request, us)?;
         let last = if let Asked::Append { last, .. } = asked { last } else { None };
         self.replication.sent(call, (from, to), &request, last)?;
-        self.calls.insert(call, Call { from, to, asked, delivered: None });
+        self.calls.insert(call, Call { from, to, asked, delivered: None, granted: false });
         Ok(())
     }
 
@@ -227,6 +231,7 @@ impl Seen {
         match request {
             Request::Vote { .. } => {
                 self.vote(from, term, from, us)?;
+                self.received.entry((from, term)).or_default().insert(from);
                 Ok(Asked::Vote { term })
             }
             Request::Append(append) => {
@@ -288,10 +293,7 @@ impl Seen {
     /// A leader has the votes of a majority, given in its term (Figure 2, Rules for candidates).
     fn check_majority(&self, server: usize, term: u64, us: u64) -> Checked {
         let voted_in = |term: u64| -> Vec<usize> {
-            let of_term = |voter: &usize| {
-                self.votes.get(&(*voter, term)).is_some_and(|vote| vote.candidate == server)
-            };
-            (0..self.servers.len()).filter(of_term).collect()
+            self.received.get(&(server, term)).into_iter().flatten().copied().collect()
         };
         let voters = voted_in(term);
         // Of a Raft whose votes have names that nobody knows, nothing can be said.
@@ -300,7 +302,8 @@ impl Seen {
             return Ok(());
         }
         let words = format!(
-            "server {server} leads term {term}, but only {} of {} servers voted for it in that term",
+            "server {server} leads term {term}, but only the votes of {} of {} servers had reached it \
+             in that term",
             voters.len(),
             self.servers.len()
         );
@@ -458,7 +461,7 @@ impl Seen {
         us: u64,
         persisted: impl FnOnce() -> Option<Persisted>,
     ) -> Checked {
-        let Some(&Call { from, to, asked, delivered }) = self.calls.get(&call) else {
+        let Some(&Call { from, to, asked, delivered, .. }) = self.calls.get(&call) else {
             return Ok(());
         };
         let Some((instance, shown)) = delivered else { return Ok(()) };
@@ -474,6 +477,9 @@ impl Seen {
             if granted {
                 self.vote(to, term, from, us)?;
             }
+            if let Some(call) = self.calls.get_mut(&call) {
+                call.granted = granted;
+            }
         }
         self.replication.replied(call, reply, us)?;
         match persisted() {
@@ -485,7 +491,10 @@ impl Seen {
     /// A call is over.
     pub(crate) fn over(&mut self, call: u64, failed: bool) {
         self.replication.over(call);
-        let Some(Call { from, to, .. }) = self.calls.remove(&call) else { return };
+        let Some(Call { from, to, asked, granted, .. }) = self.calls.remove(&call) else { return };
+        if let (Asked::Vote { term }, true, false) = (asked, granted, failed) {
+            self.received.entry((from, term)).or_default().insert(to);
+        }
         if let Some(flow) = self.flows.get_mut(&(from, to)) {
             flow.failed = failed;
         }
