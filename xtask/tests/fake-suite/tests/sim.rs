@@ -115,7 +115,7 @@ fn run(test: &str, seed: u64) -> bool {
         _ => {}
     }
     let passed = end.failure.is_none();
-    record(Record::End(end));
+    record(Record::End(Box::new(end)));
     passed
 }
 
