@@ -8,3 +8,16 @@ mod fields;
 pub mod page;
 pub mod replay;
 pub mod terminal;
+
+/// A number with a comma for each thousand: `1,204`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

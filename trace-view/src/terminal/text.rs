@@ -100,15 +100,7 @@ pub(super) fn ascii(text: &str) -> String {
 
 /// A number with a comma after each three digits.
 pub(super) fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    crate::grouped(number as u64)
 }
 
 /// `1 event`, `1,204 events`.

@@ -2,6 +2,7 @@
 
 use run_record::setting::{Counts, Setting, Trouble};
 use serde::Serialize;
+pub(crate) use trace_view::grouped;
 
 use crate::stress::model::{Run, without_numbers};
 use crate::stress::process::NOT_ALONE;
@@ -156,19 +157,6 @@ pub(crate) fn words(setting: &Setting) -> String {
     }
     let none = (!none.is_empty()).then(|| none.join(", "));
     some.into_iter().chain(none).collect::<Vec<_>>().join("; ")
-}
-
-/// A number with a comma for each thousand.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
