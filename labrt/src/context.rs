@@ -10,12 +10,20 @@ use crate::sim::kernel::Kernel;
 use crate::world::WorldShared;
 
 thread_local! {
-    /// The kernel of the simulated world this thread belongs to; set once, when the thread starts.
-    static KERNEL: OnceCell<Arc<Kernel>> = const { OnceCell::new() };
+    /// The simulated world this thread belongs to.
+    static INSIDE: Inside = const { Inside { kernel: OnceCell::new(), left: Cell::new(false) } };
     /// What a thread on the real clock belongs to.
     static MEMBER: RefCell<Member> = const { RefCell::new(Member { world: None, node: None }) };
     /// What led to what a thread on the real clock does.
     static CAUSE: Cell<Option<Cause>> = const { Cell::new(None) };
+}
+
+/// The simulated world a thread belongs to: one in its whole life, from when it starts until the
+/// world ends. What the thread still runs after that, such as the destructors of its thread-local
+/// variables, is on the real clock.
+struct Inside {
+    kernel: OnceCell<Arc<Kernel>>,
+    left: Cell<bool>,
 }
 
 /// What a thread on the real clock belongs to.
@@ -44,20 +52,25 @@ pub(crate) fn with<R>(f: impl FnOnce(Clock<'_>) -> R) -> R {
     let mut f = Some(f);
     let mut call = |clock: Clock<'_>| (f.take().expect("called once"))(clock);
     // A thread that is being torn down has lost its variables: it is on the real clock.
-    KERNEL
-        .try_with(|kernel| match kernel.get() {
-            Some(kernel) => call(Clock::Simulated(kernel)),
-            None => call(Clock::Real),
+    INSIDE
+        .try_with(|inside| match inside.kernel.get() {
+            Some(kernel) if !inside.left.get() => call(Clock::Simulated(kernel)),
+            _ => call(Clock::Real),
         })
         .unwrap_or_else(|_| call(Clock::Real))
 }
 
-/// Makes the calling thread part of a simulated world, for good.
-pub(crate) fn set_kernel(kernel: &Arc<Kernel>) {
-    KERNEL.with(|cell| {
-        let fresh = cell.set(kernel.clone()).is_ok();
+/// Makes the calling thread part of a simulated world.
+pub(crate) fn enter_kernel(kernel: &Arc<Kernel>) {
+    INSIDE.with(|inside| {
+        let fresh = inside.kernel.set(kernel.clone()).is_ok();
         assert!(fresh, "a thread belongs to one simulated world for its whole life");
     });
+}
+
+/// The calling thread's simulated world has ended.
+pub(crate) fn leave_kernel() {
+    INSIDE.with(|inside| inside.left.set(true));
 }
 
 /// The world the caller belongs to.
@@ -94,7 +107,7 @@ pub(crate) fn set_cause(cause: Option<Cause>) -> Option<Cause> {
 #[inline]
 pub(crate) fn checkpoint() {
     if must_end() && !std::thread::panicking() {
-        killed::raise();
+        killed::raise(None);
     }
 }
 

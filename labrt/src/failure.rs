@@ -1,6 +1,8 @@
 //! Why a run failed, in words somebody can act on.
 
 use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a run of a world failed.
@@ -28,6 +30,10 @@ pub struct Failure {
     pub forced_switches: u64,
 }
 
+/// Said where a panic cannot be a failure of the run only.
+pub(crate) const ENDS_PROCESS: &str =
+    "a panic in a destructor while another panic, or a kill, unwinds its task ends the process";
+
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -44,6 +50,8 @@ pub enum FailureKind {
     TimeLimit,
     /// The main function has returned, but the destructors of the tasks left do not come to an end.
     Teardown,
+    /// There is no memory for the stack of another task: mostly, something starts tasks without end.
+    NoMemory,
 }
 
 impl fmt::Display for FailureKind {
@@ -55,6 +63,7 @@ impl fmt::Display for FailureKind {
             FailureKind::Stuck => "stuck",
             FailureKind::TimeLimit => "time limit",
             FailureKind::Teardown => "stuck at the end",
+            FailureKind::NoMemory => "no memory",
         })
     }
 }
@@ -80,3 +89,33 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// What is called just before a panic in a destructor ends the process; see
+/// [`Builder::last_words`](crate::world::Builder::last_words).
+#[derive(Clone)]
+pub(crate) struct LastWords(Arc<dyn Fn(&Failure) + Send + Sync>);
+
+impl LastWords {
+    pub(crate) fn new(say: impl Fn(&Failure) + Send + Sync + 'static) -> LastWords {
+        LastWords(Arc::new(say))
+    }
+
+    pub(crate) fn say(&self, failure: &Failure) {
+        (self.0)(failure);
+    }
+}
+
+impl Default for LastWords {
+    fn default() -> LastWords {
+        LastWords::new(|failure| {
+            // Not by a macro: a test runner would keep the text to itself and die with it.
+            let _ = writeln!(std::io::stderr(), "\n{failure}");
+        })
+    }
+}
+
+impl fmt::Debug for LastWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastWords")
+    }
+}

@@ -3,13 +3,52 @@
 use std::any::Any;
 use std::fmt;
 
+use crate::context::{self, Clock};
+
 /// The end of a task whose [`Node`](crate::Node) was killed or whose world has ended.
 ///
 /// It travels as a panic's payload, so destructors run, but no panic hook is called and the run
 /// does not fail. Whoever joins such a task gets it as the error of
 /// [`JoinHandle::join`](crate::thread::JoinHandle::join).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Killed;
+#[derive(Debug)]
+pub struct Killed {
+    /// The simulated task that this payload unwinds.
+    unwinds: Option<u64>,
+}
+
+impl Killed {
+    /// One that unwinds nothing.
+    pub(crate) fn already() -> Killed {
+        Killed { unwinds: None }
+    }
+}
+
+// A task that catches its own end and goes on is not being unwound any more; it will be ended again
+// at its next step. Who has caught it drops it.
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let Some(serial) = self.unwinds else { return };
+        context::with(|clock| {
+            if let Clock::Simulated(kernel) = clock {
+                kernel.caught_kill(serial);
+            }
+        });
+    }
+}
+
+impl Clone for Killed {
+    fn clone(&self) -> Killed {
+        Killed::already()
+    }
+}
+
+impl PartialEq for Killed {
+    fn eq(&self, _other: &Killed) -> bool {
+        true
+    }
+}
+
+impl Eq for Killed {}
 
 impl fmt::Display for Killed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,20 +58,23 @@ impl fmt::Display for Killed {
 
 impl std::error::Error for Killed {}
 
-/// Ends the running task by unwinding it.
-pub(crate) fn raise() -> ! {
-    std::panic::resume_unwind(Box::new(Killed))
+/// Ends the running task by unwinding it; `task` is its number in a simulated world.
+pub(crate) fn raise(task: Option<u64>) -> ! {
+    std::panic::resume_unwind(Box::new(Killed { unwinds: task }))
 }
 
 /// What a panic said; `None` if it is the end of a killed task.
 pub(crate) fn words_of_panic(payload: &(dyn Any + Send)) -> Option<String> {
-    if payload.is::<Killed>() {
-        None
-    } else if let Some(words) = payload.downcast_ref::<&'static str>() {
-        Some((*words).to_string())
+    (!payload.is::<Killed>()).then(|| words_of_payload(payload))
+}
+
+/// The text that a panic's payload is, if it is one.
+pub(crate) fn words_of_payload(payload: &(dyn Any + Send)) -> String {
+    if let Some(words) = payload.downcast_ref::<&'static str>() {
+        (*words).to_string()
     } else if let Some(words) = payload.downcast_ref::<String>() {
-        Some(words.clone())
+        words.clone()
     } else {
-        Some("a panic with a payload that is not text".to_string())
+        "a panic with a payload that is not text".to_string()
     }
 }

@@ -44,7 +44,11 @@
 //! # What a simulated run finds
 //!
 //! - **Races**: each lock, send, notification and atomic operation may hand the turn to another
-//!   task, as the seed decides.
+//!   task, as the seed decides. The seed also decides how often that happens, from nearly every step
+//!   to one in 64. A timer that is due within a moment (up to 1 ms) may fire into running code, as if
+//!   that code had taken so long.
+//! - **Missing loops**: a wait on a condition variable rarely ends for no reason, and a weak exchange
+//!   rarely fails for none, as every standard allows.
 //! - **Deadlocks**: a circle of tasks of which each waits for a lock that the next one holds, or for
 //!   its end, is reported at the moment it closes, also if other tasks could go on for ever; and a
 //!   world in which no task can run and no timer is set. The failure says what each task waits for,
@@ -52,8 +56,15 @@
 //! - **Spinning**: a task that makes calls for ever without letting time pass.
 //! - **Stuck worlds**: a task that blocks in something that is not labrt's (a std mutex, a socket)
 //!   or computes for ever; noticed on the wall clock.
+//! - **Too many tasks**: when there is no memory for another stack the run fails, and says how many
+//!   tasks there are and where most of them were started.
 //! - **Panics**, in any task: the run fails, naming task, simulated time, place and seed, and tasks
 //!   that have waited for a lock for more than a second.
+//!
+//! Two mistakes end the process, as they do without labrt, but not in silence: a stack overflow (on
+//! Unix it names task, seed and [`stack_size`](world::Builder::stack_size)) and a panic in a
+//! destructor while another panic unwinds its task
+//! ([`last_words`](world::Builder::last_words) has both panics).
 //!
 //! [`observe`] lets checkers and traces look at a world without taking part in it.
 //!

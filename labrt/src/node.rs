@@ -85,21 +85,15 @@ impl Node {
     /// [`Killed`] if the node is dead already or is killed before `f` returns.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> Result<R, Killed> {
         if self.is_killed() {
-            return Err(Killed);
+            return Err(Killed::already());
         }
         let before = set_current(Some(self.clone()));
         let result = catch_unwind(AssertUnwindSafe(f));
         set_current(before);
         match result {
             Ok(value) => Ok(value),
-            Err(payload) if payload.is::<Killed>() => {
-                context::with(|clock| {
-                    if let Clock::Simulated(kernel) = clock {
-                        kernel.caught_kill();
-                    }
-                });
-                Err(Killed)
-            }
+            // Dropping the payload is what tells the kernel that it was caught.
+            Err(payload) if payload.is::<Killed>() => Err(Killed::already()),
             Err(payload) => resume_unwind(payload),
         }
     }

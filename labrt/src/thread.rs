@@ -1,15 +1,19 @@
 //! Tasks: OS threads on the real clock, turns of a seeded scheduler on the simulated one.
 
+use std::any::Any;
+use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam::channel::RecvTimeoutError;
 use parking_lot::Mutex;
 
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
 use crate::node::Node;
+use crate::observe;
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
@@ -128,7 +132,82 @@ impl Builder {
         let mut member = context::member();
         member.node = self.node.or(member.node);
         let name = self.name.unwrap_or_else(|| name_of_place(at));
-        JoinHandle(Handle::Real(spawn_member(&name, member, f)))
+        let (running, ended) = crossbeam::channel::bounded(0);
+        let thread = spawn_member(&name, member, move || {
+            let _running: crossbeam::channel::Sender<Infallible> = running;
+            f()
+        });
+        JoinHandle(Handle::Real { thread, ended })
+    }
+
+    /// Runs `f` on the calling task, as if it were a task of its own: under this name, as part of
+    /// this node (else of the calling task's), and so that it alone ends when it panics. In a world
+    /// such a panic fails the run, and is reported as that of a task of this name.
+    ///
+    /// For code of somebody else that is too short for a task: a network's call of a handler that
+    /// only passes its request on, say.
+    ///
+    /// # Errors
+    /// The payload of the panic that ended `f`: [`Killed`] if the node is dead or dies before `f`
+    /// returns.
+    pub fn run_here<T>(self, f: impl FnOnce() -> T) -> Result<T> {
+        let host_unwinds = observe::is_unwinding();
+        let named = Renamed::to(self.name);
+        let result = match self.node {
+            Some(node) => {
+                let killed = |killed| Err(Box::new(killed) as Box<dyn Any + Send>);
+                node.enter(|| catch(f)).unwrap_or_else(killed)
+            }
+            None => catch(f),
+        };
+        if let Err(payload) = &result
+            && let Some(words) = words_of_panic(&**payload)
+        {
+            context::with(|clock| match clock {
+                Clock::Simulated(kernel) => kernel.guest_panicked(words, host_unwinds),
+                Clock::Real => {
+                    if let Some(world) = context::member().world {
+                        world.fail_by_panic(named.name.as_deref(), words);
+                    }
+                }
+            });
+        }
+        result
+    }
+}
+
+/// Catches panics, and the end of a killed task so that it is not unwound any further.
+fn catch<T>(f: impl FnOnce() -> T) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Err(payload) if payload.is::<Killed>() => Err(Box::new(Killed::already())),
+        result => result,
+    }
+}
+
+/// While it lives, the calling task has another name (simulated clock; the real clock's threads keep
+/// theirs).
+struct Renamed {
+    name: Option<Arc<str>>,
+    former: Option<Arc<str>>,
+}
+
+impl Renamed {
+    fn to(name: Option<Arc<str>>) -> Renamed {
+        let former = name.clone().and_then(|name| {
+            context::with(|clock| match clock {
+                Clock::Simulated(kernel) => Some(kernel.rename(name)),
+                Clock::Real => None,
+            })
+        });
+        Renamed { name, former }
+    }
+}
+
+impl Drop for Renamed {
+    fn drop(&mut self) {
+        if let Some(former) = self.former.take() {
+            Renamed::to(Some(former)).former = None;
+        }
     }
 }
 
@@ -163,7 +242,7 @@ fn run_as<T>(member: Member, f: impl FnOnce() -> T) -> Result<T> {
     if let (Err(payload), Some(world)) = (&result, world)
         && let Some(words) = words_of_panic(&**payload)
     {
-        world.fail_by_panic(words);
+        world.fail_by_panic(std::thread::current().name(), words);
     }
     result
 }
@@ -179,8 +258,15 @@ type Packet<T> = Arc<Mutex<Option<Result<T>>>>;
 pub struct JoinHandle<T>(Handle<T>);
 
 enum Handle<T> {
-    Real(std::thread::JoinHandle<T>),
-    Simulated { serial: u64, packet: Packet<T> },
+    Real {
+        thread: std::thread::JoinHandle<T>,
+        /// Disconnected when the task has ended.
+        ended: crossbeam::channel::Receiver<Infallible>,
+    },
+    Simulated {
+        serial: u64,
+        packet: Packet<T>,
+    },
 }
 
 impl<T> JoinHandle<T> {
@@ -195,17 +281,16 @@ impl<T> JoinHandle<T> {
     pub fn join(self) -> Result<T> {
         let at = Location::caller();
         match self.0 {
-            Handle::Real(handle) => {
+            Handle::Real { thread, ended } => {
                 if context::can_be_killed() {
-                    // std has no join with a timeout; the end is looked for ever less often.
-                    let mut pause = Duration::from_micros(20);
-                    while !handle.is_finished() {
-                        context::checkpoint();
-                        std::thread::sleep(pause);
-                        pause = (pause * 3 / 2).min(Duration::from_millis(20));
-                    }
+                    // std has no join that looks up in between.
+                    context::in_slices(None, |slice| match ended.recv_deadline(slice) {
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Err(RecvTimeoutError::Disconnected) => Some(()),
+                        Ok(never) => match never {},
+                    });
                 }
-                handle.join()
+                thread.join()
             }
             Handle::Simulated { serial, packet } => {
                 context::with(|clock| match clock {
@@ -214,7 +299,7 @@ impl<T> JoinHandle<T> {
                 });
                 // A task that was killed before it began leaves nothing.
                 let result = packet.lock().take();
-                result.unwrap_or_else(|| Err(Box::new(Killed)))
+                result.unwrap_or_else(|| Err(Box::new(Killed::already())))
             }
         }
     }
@@ -222,7 +307,7 @@ impl<T> JoinHandle<T> {
     /// True if the task has ended.
     pub fn is_finished(&self) -> bool {
         match &self.0 {
-            Handle::Real(handle) => handle.is_finished(),
+            Handle::Real { thread, .. } => thread.is_finished(),
             Handle::Simulated { serial, packet } => {
                 packet.lock().is_some()
                     || context::with(|clock| match clock {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::context::{self, Clock};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, LastWords};
 use crate::sim::kernel::Op;
 use crate::sim::switch::SwitchBy;
 use crate::sim::{self, panics};
@@ -79,26 +79,28 @@ pub struct Builder {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) switch_by: SwitchBy,
-    pub(crate) switch_every: u32,
+    pub(crate) switch_every: Option<u32>,
     pub(crate) forced_switches: u64,
     pub(crate) stack_size: usize,
     pub(crate) steps_per_instant: u64,
     pub(crate) time_limit: Duration,
     pub(crate) stuck_after: Duration,
     pub(crate) record_events: bool,
+    pub(crate) last_words: LastWords,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
             switch_by: SwitchBy::default(),
-            switch_every: 16,
+            switch_every: None,
             forced_switches: u64::MAX,
             stack_size: 1 << 20,
             steps_per_instant: 10_000_000,
             time_limit: Duration::MAX,
             stuck_after: Duration::from_secs(20),
             record_events: false,
+            last_words: LastWords::default(),
         }
     }
 }
@@ -127,17 +129,31 @@ impl Builder {
     }
 
     /// How many steps lie on average between two forced switches of task; 0 for none, so that tasks
-    /// run until they block. Default: 16. Simulated clock only.
+    /// run until they block. By default the seed decides: from 1 to 64, each doubling equally likely,
+    /// since some mistakes need many switches close together and others a long undisturbed stretch.
+    /// Simulated clock only.
+    ///
+    /// A task that makes 10,000 steps in a row has to let others go first in any case: it may rightly
+    /// loop until one of them has done something.
     pub fn switch_every(mut self, steps: u32) -> Builder {
-        self.settings.switch_every = steps;
+        self.settings.switch_every = Some(steps);
         self
     }
 
     /// How many forced switches there may be in the whole run. After that tasks run until they
     /// block, whatever [`switch_every`](Builder::switch_every) says: a calmer run, to see which
-    /// interleaving matters. Default: no limit. Simulated clock only.
+    /// interleaving matters. Waits on condition variables that end for no reason and weak exchanges
+    /// that fail for none count as well. Default: no limit. Simulated clock only.
     pub fn forced_switches(mut self, most: u64) -> Builder {
         self.settings.forced_switches = most;
+        self
+    }
+
+    /// What to do just before the process ends since a destructor panicked while its task was being
+    /// unwound: the failure of such a run cannot be returned. It holds the first panic and the second
+    /// one. By default it is written to standard error.
+    pub fn last_words(mut self, say: impl Fn(&Failure) + Send + Sync + 'static) -> Builder {
+        self.settings.last_words = LastWords::new(say);
         self
     }
 
@@ -177,7 +193,7 @@ impl Builder {
         main: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Outcome<T>, Box<Failure>> {
         panics::install_hook();
-        let shared = Arc::new(WorldShared::new(self.seed));
+        let shared = Arc::new(WorldShared::new(self.seed, self.settings.last_words.clone()));
         if self.simulated {
             sim::run_world(self.settings, shared, main, Location::caller())
         } else {
@@ -224,10 +240,11 @@ pub(crate) struct WorldShared {
     began: std::time::Instant,
     /// Threads that are alive (real clock).
     alive: AtomicU64,
+    last_words: LastWords,
 }
 
 impl WorldShared {
-    fn new(seed: u64) -> WorldShared {
+    fn new(seed: u64, last_words: LastWords) -> WorldShared {
         WorldShared {
             seed,
             streams: Mutex::default(),
@@ -236,7 +253,15 @@ impl WorldShared {
             failure: Mutex::default(),
             began: std::time::Instant::now(),
             alive: AtomicU64::new(0),
+            last_words,
         }
+    }
+
+    /// A panic that cannot unwind is about to end the process (real clock). If the run had failed
+    /// before, that failure is the one to show.
+    pub(crate) fn say_last_words(&self, failure: &Failure) {
+        let earlier = self.failure.try_lock().and_then(|mut earlier| earlier.take());
+        self.last_words.say(earlier.as_ref().unwrap_or(failure));
     }
 
     /// The seed of the `n`th stream with this label.
@@ -264,9 +289,16 @@ impl WorldShared {
     }
 
     fn local<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let typed = |value: Arc<dyn Any + Send + Sync>| {
+            value.downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
+        };
+        if let Some(value) = self.locals.lock().get(&TypeId::of::<T>()) {
+            return typed(value.clone());
+        }
+        // Outside of the lock: it is the caller's code, and may ask for other values.
+        let fresh = Arc::new(T::default());
         let mut locals = self.locals.lock();
-        let value = locals.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
-        value.clone().downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
+        typed(locals.entry(TypeId::of::<T>()).or_insert(fresh).clone())
     }
 
     /// How long ago the world began (real clock).
@@ -282,9 +314,9 @@ impl WorldShared {
         self.ending.store(true, Ordering::Relaxed);
     }
 
-    /// A thread of the world has panicked: the world has failed (real clock).
-    pub(crate) fn fail_by_panic(&self, message: String) {
-        let task = std::thread::current().name().map(|name| format!("task `{name}`"));
+    /// A task of the world has panicked: the world has failed (real clock).
+    pub(crate) fn fail_by_panic(&self, task: Option<&str>, message: String) {
+        let task = task.map(|name| format!("task `{name}`"));
         self.fail(Failure {
             kind: FailureKind::Panic,
             seed: None,

@@ -185,7 +185,7 @@ fn entering_a_node_ends_with_the_node_and_the_task_goes_on() {
             killer.kill();
         });
         let start = Instant::now();
-        assert_eq!(node.enter(|| thread::sleep(Duration::from_secs(60))), Err(Killed));
+        assert!(node.enter(|| thread::sleep(Duration::from_secs(60))).is_err());
         assert!(start.elapsed() < Duration::from_secs(10));
         thread::sleep(millis(1));
     });

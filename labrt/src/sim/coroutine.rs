@@ -1,6 +1,6 @@
 //! Switching by stackful coroutines, all on the thread that runs the world.
 //!
-//! # The one place with `unsafe`
+//! # A place with `unsafe`
 //!
 //! A task suspends itself deep inside library calls, where the coroutine's `Yielder`, which
 //! corosensei lends to the coroutine's body only, is out of reach. A thread-local variable holds a
@@ -9,23 +9,39 @@
 //! safe alternative in `threads.rs`, whose schedule is the same.
 //!
 //! Why it is sound: the pointer is set to a coroutine's own yielder when its body begins and again
-//! each time it is resumed, always before any of its code runs, and the world's thread runs exactly
-//! one coroutine at a time. So while code of a coroutine runs, the pointer is that coroutine's, and
-//! its yielder lives, since it outlives the body. Coroutines never move to another thread.
+//! each time it is resumed, always before any of its code runs, and to nothing whenever the
+//! coroutine gives up its turn or ends. The world's thread runs exactly one coroutine at a time. So
+//! while code of a coroutine runs, the pointer is that coroutine's, and its yielder lives, since it
+//! outlives the body; and while no coroutine runs it is nothing, and [`suspend`] refuses. Coroutines
+//! never move to another thread.
+//!
+//! Nobody but the kernel ends a coroutine: one that is left when the world is over, or when the
+//! kernel itself panics, is leaked, never dropped. (Dropping it would unwind its stack from outside,
+//! where its destructors could not suspend themselves.)
 #![expect(unsafe_code, reason = "explained and justified in the module's documentation")]
 
 use std::cell::Cell;
+use std::io;
+use std::mem::ManuallyDrop;
 use std::ptr;
+use std::sync::Arc;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::kernel::Kernel;
+use super::overflow::{self, Guard};
 use super::switch::run_task;
 
 /// A task yields who is next, and is resumed with nothing.
 type TaskYielder = Yielder<(), Option<usize>>;
-type Fiber = Coroutine<(), Option<usize>, Option<usize>>;
+type Routine = Coroutine<(), Option<usize>, Option<usize>>;
+
+/// A task's coroutine, with the end of its stack.
+struct Fiber {
+    routine: Routine,
+    guard: Guard,
+}
 
 thread_local! {
     static YIELDER: Cell<*const TaskYielder> = const { Cell::new(ptr::null()) };
@@ -42,38 +58,52 @@ pub(super) fn suspend(next: Option<usize>) {
 }
 
 /// Resumes whoever is next until nobody is.
-pub(super) fn run(kernel: &std::sync::Arc<Kernel>, first: usize) {
-    let mut fibers: Vec<Option<Fiber>> = Vec::new();
-    let mut stacks: Vec<DefaultStack> = Vec::new();
+pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
+    overflow::install();
+    let mut fibers = ManuallyDrop::new(Vec::<Option<Fiber>>::new());
+    let mut stacks = Vec::new();
     let mut next = Some(first);
     while let Some(slot) = next {
         if slot >= fibers.len() {
             fibers.resize_with(slot + 1, || None);
         }
-        let fiber = fibers[slot].get_or_insert_with(|| fiber(kernel, slot, stacks.pop()));
-        next = match fiber.resume(()) {
+        let fiber = match &mut fibers[slot] {
+            Some(fiber) => fiber,
+            empty => match stacks.pop().map_or_else(|| new_stack(kernel), Ok) {
+                Ok(stack) => empty.insert(fiber(kernel, slot, stack)),
+                Err(error) => {
+                    next = kernel.no_stack(slot, &error);
+                    continue;
+                }
+            },
+        };
+        let watched = overflow::watch(fiber.guard);
+        let result = fiber.routine.resume(());
+        drop(watched);
+        YIELDER.set(ptr::null());
+        next = match result {
             CoroutineResult::Yield(next) => next,
             CoroutineResult::Return(next) => {
-                stacks.extend(fibers[slot].take().map(Fiber::into_stack));
+                stacks.extend(fibers[slot].take().map(|fiber| fiber.routine.into_stack()));
                 next
             }
         };
     }
-    if kernel.was_abandoned() {
-        // Their stacks cannot be unwound: the destructors on them are what got stuck.
-        std::mem::forget(fibers);
+    if fibers.iter().all(Option::is_none) {
+        drop(ManuallyDrop::into_inner(fibers));
     }
 }
 
-fn fiber(kernel: &std::sync::Arc<Kernel>, slot: usize, stack: Option<DefaultStack>) -> Fiber {
-    let size = kernel.settings.stack_size;
-    let stack = stack.unwrap_or_else(|| match DefaultStack::new(size) {
-        Ok(stack) => stack,
-        Err(error) => panic!("no memory for a task's stack of {size} bytes: {error}"),
-    });
+fn new_stack(kernel: &Kernel) -> io::Result<DefaultStack> {
+    DefaultStack::new(kernel.settings.stack_size)
+}
+
+fn fiber(kernel: &Arc<Kernel>, slot: usize, stack: DefaultStack) -> Fiber {
+    let guard = Guard::of(&stack);
     let kernel = kernel.clone();
-    Coroutine::with_stack(stack, move |yielder: &TaskYielder, ()| {
+    let routine = Coroutine::with_stack(stack, move |yielder: &TaskYielder, ()| {
         YIELDER.set(ptr::from_ref(yielder));
         run_task(&kernel, slot)
-    })
+    });
+    Fiber { routine, guard }
 }

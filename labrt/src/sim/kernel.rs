@@ -5,6 +5,13 @@
 //! mixed into the trace hash, and may hand the turn to another runnable task. When no task is
 //! runnable, time jumps to the next timer. Every choice comes from the seed.
 //!
+//! A *forced switch* takes the turn from a task that could go on. Running code takes no time of
+//! its own; instead a forced switch sometimes lets a timer fire that is due within a moment, so that
+//! what wakes up then meets code in the middle of its work.
+//!
+//! Nothing of the user's runs while the kernel's state is locked: neither a task's body nor a
+//! destructor. What a removed task leaves is dropped after unlocking.
+//!
 //! The kernel knows waiting only in one form: a task waits on a [`Key`], with or without a
 //! deadline, and is made runnable by a notification of that key, by the deadline or by being
 //! killed. Locks, channels, condition variables and joins are all built from that.
@@ -18,16 +25,18 @@ use parking_lot::Mutex;
 pub use super::op::Op;
 use super::report;
 pub(crate) use super::state::{At, Body, EPOCH, Held, Key, State, Status, Task, Waiting, Woken};
-use super::state::{PanicBegun, draw_below, draw_gap};
 use super::switch::Switch;
-use crate::failure::{Failure, FailureKind};
-use crate::killed;
+use crate::failure::FailureKind;
 use crate::node::Node;
 use crate::observe::Cause;
 use crate::sync::leaf;
 use crate::world::{Settings, WorldShared};
 
-type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
+pub(super) type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
+
+/// After so many steps in a row of one task others have their turn, also where no switches are
+/// forced (any more): a task may rightly loop until another one has done something.
+const MOST_STEPS_IN_A_ROW: u64 = 10_000;
 
 /// One simulated world's scheduler and clock. See the module.
 pub(crate) struct Kernel {
@@ -63,6 +72,15 @@ impl Kernel {
     /// The running task calls into this crate: count it, end the task if it has been killed, and
     /// perhaps let another one go first.
     pub(crate) fn step(&self, op: Op, at: At) {
+        let mut state = self.begin_step(op, at);
+        if state.until_switch > 0 {
+            state.until_switch -= 1;
+        } else {
+            self.force_switch(state);
+        }
+    }
+
+    fn begin_step(&self, op: Op, at: At) -> StateGuard<'_> {
         assert!(
             !leaf::is_held() || std::thread::panicking(),
             "a call into labrt at {at} while a Leaf is locked: another task that needs it would \
@@ -71,31 +89,47 @@ impl Kernel {
         let mut state = self.state.lock();
         state.running().last = at;
         self.count(&mut state, op);
-        let mut state = self.end_if_killed(state);
-        if state.until_switch > 0 {
-            state.until_switch -= 1;
+        self.end_if_killed(state)
+    }
+
+    /// Takes the turn from the running task, if another one can have it.
+    fn force_switch(&self, mut state: StateGuard<'_>) {
+        state.until_switch = state.chance.gap();
+        if !state.may_force() {
+            let in_a_row = state.steps - state.turn_began;
+            if in_a_row >= MOST_STEPS_IN_A_ROW {
+                return self.give_way(state);
+            }
+            state.until_switch = (MOST_STEPS_IN_A_ROW - in_a_row) as u32;
             return;
         }
-        state.until_switch = draw_gap(&mut state.scheduler, self.settings.switch_every);
-        if !state.runnable.is_empty() && state.forced_switches < state.most_forced_switches {
+        if state.runnable.is_empty() || state.chance.pauses() {
+            let soon = state.now + state.chance.pause();
+            if state.next_timer_at().is_some_and(|at| at <= soon) {
+                state.fire_next_timers();
+            }
+        }
+        if !state.runnable.is_empty() {
             state.forced_switches += 1;
             self.give_way(state);
         }
     }
 
-    /// Lets the other runnable tasks go first.
+    /// Lets another runnable task go first.
     pub(crate) fn yield_now(&self, at: At) {
-        self.step(Op::Yield, at);
-        let state = self.state.lock();
-        if !state.runnable.is_empty() {
-            self.give_way(state);
-        }
+        let state = self.begin_step(Op::Yield, at);
+        self.give_way(state);
     }
 
+    /// Hands the turn to another runnable task, if there is one; the running one stays runnable.
     fn give_way(&self, mut state: StateGuard<'_>) {
-        let current = state.current;
-        state.runnable.push(current);
-        self.pass_turn(state);
+        let me = state.current;
+        let Some(next) = state.take_runnable() else { return };
+        state.runnable.push(me);
+        state.give_turn(next);
+        state.switches += 1;
+        drop(state);
+        self.switch.to(self, me, Some(next));
         drop(self.end_if_killed(self.state.lock()));
     }
 
@@ -178,6 +212,30 @@ impl Kernel {
         }
     }
 
+    /// The deadline of a wait on a condition variable, which may rarely end for no reason.
+    pub(crate) fn perhaps_sooner(&self, deadline: Option<Duration>) -> Option<Duration> {
+        let mut state = self.state.lock();
+        if !state.may_force() {
+            return deadline;
+        }
+        let sooner = state.chance.spurious_wait().map(|wait| state.now + wait);
+        match sooner.filter(|sooner| deadline.is_none_or(|deadline| *sooner < deadline)) {
+            Some(sooner) => {
+                state.forced_switches += 1;
+                Some(sooner)
+            }
+            None => deadline,
+        }
+    }
+
+    /// True if a weak exchange is to fail for no reason, which is rare.
+    pub(crate) fn spurious_failure(&self) -> bool {
+        let mut state = self.state.lock();
+        let fails = state.may_force() && state.chance.spurious_failure();
+        state.forced_switches += u64::from(fails);
+        fails
+    }
+
     pub(crate) fn now(&self) -> Duration {
         self.state.lock().now
     }
@@ -242,7 +300,6 @@ impl Kernel {
     fn add(&self, name: Arc<str>, node: Option<Node>, body: Body, at: At) -> u64 {
         let mut state = self.state.lock();
         let slot = state.add_task(name, node, body, at);
-        self.switch.prepare(self, slot);
         state.tasks[slot].as_ref().expect("just added").serial
     }
 
@@ -261,61 +318,16 @@ impl Kernel {
         std::mem::replace(&mut task.node, node)
     }
 
-    /// A `Killed` has been caught at the border of its node: the task goes on outside of it.
-    pub(crate) fn caught_kill(&self) {
-        self.state.lock().running().unwinding = false;
-    }
-
-    /// Wakes every task of `node`, whose flag has just been set, so that it ends.
-    pub(crate) fn kill_node(&self, node: &Node, at: At) {
-        let mut state = self.state.lock();
-        for slot in 0..state.tasks.len() {
-            let of_node = |task: &Task| task.node.as_ref().is_some_and(|n| n.same(node));
-            if state.tasks[slot].as_ref().is_some_and(of_node) {
-                state.interrupt(slot);
-            }
-        }
-        drop(state);
-        self.step(Op::Kill, at);
+    /// Gives the running task another name; returns what it was called.
+    pub(crate) fn rename(&self, name: Arc<str>) -> Arc<str> {
+        std::mem::replace(&mut self.state.lock().running().name, name)
     }
 
     pub(crate) fn has_ended(&self, serial: u64) -> bool {
         self.state.lock().tasks.iter().flatten().all(|task| task.serial != serial)
     }
 
-    /// A panic begins in the running task (called from the panic hook). False if the kernel's own
-    /// lock is held, that is, if the kernel itself panicked.
-    pub(crate) fn panic_begins(&self, at: Option<String>) -> bool {
-        let Some(mut state) = self.state.try_lock() else { return false };
-        let current = state.current;
-        if state.tasks.get(current).is_none_or(Option::is_none) {
-            return false;
-        }
-        // Now, since unwinding releases the task's own locks.
-        let waits = report::long_waits(&state);
-        let task = state.running();
-        task.unwinding = true;
-        task.panic = Some(PanicBegun { at, waits });
-        true
-    }
-
-    /// Ends the running task if it has been killed, by unwinding it.
-    fn end_if_killed<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
-        if state.abandoned {
-            let me = state.current;
-            drop(state);
-            self.switch.to(me, None);
-            unreachable!("an abandoned world's task never gets the turn again");
-        }
-        if state.must_end() {
-            state.running().unwinding = true;
-            drop(state);
-            killed::raise();
-        }
-        state
-    }
-
-    fn count(&self, state: &mut State, op: Op) {
+    pub(super) fn count(&self, state: &mut State, op: Op) {
         state.steps += 1;
         state.steps_here += 1;
         self.progress.store(state.steps, Relaxed);
@@ -335,8 +347,7 @@ impl Kernel {
     /// Adds the first task and gives it the turn.
     pub(crate) fn start(&self, name: Arc<str>, body: Body, at: At) -> usize {
         let mut state = self.state.lock();
-        let slot = state.add_task(name, None, body, at);
-        self.switch.prepare(self, slot);
+        state.add_task(name, None, body, at);
         self.choose(&mut state).expect("the first task is runnable")
     }
 
@@ -347,9 +358,13 @@ impl Kernel {
         task.body.take().expect("a task starts once")
     }
 
-    /// True if the running task is to end before it has begun.
-    pub(crate) fn ended_before_start(&self) -> bool {
-        self.state.lock().must_end()
+    /// The running task's number, if it is to end before it has begun.
+    pub(crate) fn ended_before_start(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let ends = state.must_end();
+        let task = state.running();
+        task.unwinding |= ends;
+        ends.then_some(task.serial)
     }
 
     /// The running task has ended, with the words of its panic if it panicked. Returns the slot of
@@ -369,56 +384,34 @@ impl Kernel {
         if task.serial == 0 {
             state.begin_ending();
         }
-        self.choose(&mut state)
-    }
-
-    /// Ends the run as failed from outside the world (the watchdog). The tasks stay where they are.
-    pub(crate) fn fail_stuck(&self) -> Failure {
-        let mut state = self.state.lock();
-        let report = report::stuck(&state, self.settings.stuck_after);
-        let failure = self.failure(&state, FailureKind::Stuck, report);
-        state.failure.get_or_insert_with(|| failure.clone());
-        failure
-    }
-
-    fn fail_in(&self, state: &mut State, kind: FailureKind, report: report::Report) {
-        if state.failure.is_none() {
-            state.failure = Some(self.failure(state, kind, report));
-        }
-        state.begin_ending();
-    }
-
-    fn failure(&self, state: &State, kind: FailureKind, report: report::Report) -> Failure {
-        Failure {
-            kind,
-            seed: Some(self.shared.seed),
-            time: state.now - EPOCH,
-            task: report.task,
-            message: report.message,
-            location: report.location,
-            details: report.details,
-            forced_switches: state.forced_switches,
-        }
+        // Its stack can serve another task.
+        let waiting = state.without_stack.pop();
+        state.runnable.extend(waiting);
+        let next = self.choose(&mut state);
+        drop(state);
+        next
     }
 
     /// Hands the turn to the next task; returns when the caller has it again.
-    fn pass_turn(&self, mut state: StateGuard<'_>) {
+    pub(super) fn pass_turn(&self, mut state: StateGuard<'_>) {
         let me = state.current;
         let next = self.choose(&mut state);
         state.switches += 1;
         drop(state);
         if next != Some(me) {
-            self.switch.to(me, next);
+            self.switch.to(self, me, next);
         }
     }
 
     /// Chooses the next task to run and makes it current; `None` when the world is over.
-    fn choose(&self, state: &mut State) -> Option<usize> {
+    pub(super) fn choose(&self, state: &mut State) -> Option<usize> {
         loop {
-            if !state.runnable.is_empty() {
-                let place = draw_below(&mut state.scheduler, state.runnable.len());
-                state.current = state.runnable.swap_remove(place);
-                return Some(state.current);
+            if state.abandoned {
+                return None;
+            }
+            if let Some(slot) = state.take_runnable() {
+                state.give_turn(slot);
+                return Some(slot);
             }
             if state.live == 0 {
                 return None;
@@ -440,18 +433,5 @@ impl Kernel {
                 self.fail_in(state, FailureKind::Deadlock, report);
             }
         }
-    }
-
-    /// The destructors of an ending world do not come to an end: what is left is leaked.
-    fn abandon(&self, state: &mut State) {
-        if state.failure.is_none() {
-            let report = report::teardown(state);
-            state.failure = Some(self.failure(state, FailureKind::Teardown, report));
-        }
-        state.abandoned = true;
-    }
-
-    pub(crate) fn was_abandoned(&self) -> bool {
-        self.state.lock().abandoned
     }
 }

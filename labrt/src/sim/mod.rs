@@ -14,9 +14,12 @@ use crate::killed::words_of_panic;
 use crate::world::{Outcome, Settings, Trace, WorldShared};
 use kernel::{At, EPOCH, Kernel};
 
+mod chance;
 mod coroutine;
+mod ending;
 pub(crate) mod kernel;
 mod op;
+mod overflow;
 pub(crate) mod panics;
 mod report;
 mod state;
@@ -45,13 +48,15 @@ pub(crate) fn run_world<T: Send + 'static>(
     let (done, ended) = bounded::<()>(1);
     let world = kernel.clone();
     let thread = std::thread::Builder::new().name("labrt-world".to_string()).spawn(move || {
-        context::set_kernel(&world);
+        context::enter_kernel(&world);
         let first = world.start(Arc::from("main"), body, at);
         switch::run(&world, first);
+        world.leak_tasks();
+        context::leave_kernel();
         drop(done);
     });
     if let Err(error) = thread {
-        panic!("cannot start a thread for a simulated world: {error}");
+        return Err(Box::new(kernel.fail_to_begin(&error)));
     }
     if let Some(failure) = watch(&kernel, &ended) {
         return Err(Box::new(failure));

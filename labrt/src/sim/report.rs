@@ -1,9 +1,12 @@
 //! What failure reports say.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::kernel::{Key, State, Status, Task};
+use super::state::PanicBegun;
+use crate::failure::ENDS_PROCESS;
 
 /// The parts of a [`Failure`](crate::Failure) that the kernel's state decides.
 pub(super) struct Report {
@@ -26,8 +29,96 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// A task has panicked. Why may lie elsewhere: tasks that have long waited for a lock are shown.
 pub(super) fn panicked(task: &mut Task, words: String) -> Report {
-    let (location, details) = task.panic.take().map_or((None, Vec::new()), |p| (p.at, p.waits));
-    Report { task: Some(title(task)), message: words, location, details }
+    // The last one of these words: it may have caught others before.
+    let panics = std::mem::take(&mut task.panics);
+    match panics.into_iter().rfind(|begun| begun.words == words) {
+        Some(begun) => begun.report(),
+        None => {
+            Report { task: Some(title(task)), message: words, location: None, details: Vec::new() }
+        }
+    }
+}
+
+impl PanicBegun {
+    fn report(self) -> Report {
+        let PanicBegun { words, at, title, waits } = self;
+        Report { task: Some(title), message: words, location: at, details: waits }
+    }
+}
+
+/// What is known when a panic in a destructor ends the process.
+pub(super) struct PanicInDestructor {
+    /// The panic, or the kill, that ran the destructor.
+    pub(super) first: Report,
+    /// What happened then.
+    pub(super) then: Vec<String>,
+}
+
+/// A destructor has panicked while the task was being unwound.
+pub(super) fn panic_in_destructor(task: &mut Task) -> PanicInDestructor {
+    // The last one is std's own, which says that the process ends.
+    task.panics.pop();
+    let mut panics = std::mem::take(&mut task.panics).into_iter();
+    let last = panics.next_back().map(PanicBegun::report);
+    let (first, last) = match (panics.next().map(PanicBegun::report), last) {
+        (Some(first), last) => (first, last),
+        (None, last) => (being_ended(task), last),
+    };
+    let title = title(task);
+    let then = match last {
+        Some(Report { message, location, .. }) => format!(
+            "then a destructor of {title} panicked at {}: {message}",
+            location.as_deref().unwrap_or("an unknown place")
+        ),
+        None => format!("then a destructor of {title} panicked"),
+    };
+    PanicInDestructor { first, then: vec![then, ENDS_PROCESS.to_string()] }
+}
+
+fn being_ended(task: &Task) -> Report {
+    Report {
+        task: Some(title(task)),
+        message: "it was being ended, since its node was killed or the run was over".to_string(),
+        location: Some(task.last.to_string()),
+        details: Vec::new(),
+    }
+}
+
+/// There is no memory for another stack.
+pub(super) fn no_stack(state: &State, size: usize, error: &std::io::Error) -> Report {
+    let places = count_by(state.tasks.iter().flatten(), |task| task.started.to_string());
+    let most = places
+        .first()
+        .map_or_else(String::new, |(place, count)| format!(", {count} of them started at {place}"));
+    Report {
+        task: None,
+        message: format!(
+            "there is no memory for another task's stack of {size} bytes: {} tasks at once{most} \
+             ({error})",
+            state.live
+        ),
+        location: places.first().map(|(place, _)| place.clone()),
+        details: task_lines(state),
+    }
+}
+
+pub(super) fn no_thread(error: &std::io::Error) -> Report {
+    let message = format!("the operating system refuses a thread for a simulated world: {error}");
+    Report { task: None, message, location: None, details: Vec::new() }
+}
+
+/// How many tasks have each value, the most frequent first.
+fn count_by<'a>(
+    tasks: impl Iterator<Item = &'a Task>,
+    value: impl Fn(&Task) -> String,
+) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::new();
+    for task in tasks {
+        *counts.entry(value(task)).or_insert(0) += 1;
+    }
+    let mut counts = counts.into_iter().collect::<Vec<_>>();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 /// Tasks that have waited for a lock for a long time.
@@ -115,9 +206,29 @@ pub(super) fn waits_for_locks(state: &State, at_least: Duration) -> Vec<String> 
     state.tasks.iter().flatten().filter(long).map(|task| task_line(state, task)).collect()
 }
 
-/// One line for each task: what it waits for, where, and who holds it.
+/// So many tasks that were started at one place and wait at one place are counted, not listed.
+const CROWD: usize = 10;
+
+/// One line for each task: what it waits for, where, and who holds it; those that hold a lock come
+/// first. Crowds of like tasks are one line each, at the end.
 fn task_lines(state: &State) -> Vec<String> {
-    state.tasks.iter().flatten().map(|task| task_line(state, task)).collect()
+    let doing = |task: &Task| match &task.status {
+        Status::Ready => "can run".to_string(),
+        Status::Blocked { waiting, .. } => format!("wait for {waiting} at {}", waiting.at),
+    };
+    let alike = |task: &Task| format!("tasks started at {} {}", task.started, doing(task));
+    let single = |task: &&Task| !task.held.is_empty();
+    let (holders, others): (Vec<_>, Vec<_>) = state.tasks.iter().flatten().partition(single);
+    let mut crowds = count_by(others.iter().copied(), alike);
+    crowds.retain(|(_, count)| *count >= CROWD);
+    let in_crowd = |task: &Task| {
+        let what = alike(task);
+        crowds.iter().any(|(crowd, _)| *crowd == what)
+    };
+    let alone = holders.into_iter().chain(others.into_iter().filter(|task| !in_crowd(task)));
+    let mut lines: Vec<_> = alone.map(|task| task_line(state, task)).collect();
+    lines.extend(crowds.iter().map(|(crowd, count)| format!("{count} {crowd}")));
+    lines
 }
 
 fn task_line(state: &State, task: &Task) -> String {

@@ -7,10 +7,9 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rustc_hash::FxHashMap;
 
+use super::chance::Chance;
 use super::op::Op;
 use crate::failure::Failure;
 use crate::node::Node;
@@ -97,6 +96,8 @@ pub(crate) struct Task {
     pub(crate) node: Option<Node>,
     pub(crate) status: Status,
     pub(crate) held: Vec<Held>,
+    /// Where it was started.
+    pub(crate) started: At,
     /// Where it last called into this crate.
     pub(crate) last: At,
     pub(super) body: Option<Body>,
@@ -106,8 +107,9 @@ pub(crate) struct Task {
     /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
     /// lock, wait and sleep like any other code.
     pub(super) unwinding: bool,
-    /// Its panic, noted by the panic hook.
-    pub(super) panic: Option<PanicBegun>,
+    /// Its panics since it was last seen not to be unwinding, noted by the panic hook. All but the
+    /// first began in a destructor that the first one runs.
+    pub(super) panics: Vec<PanicBegun>,
     /// What led to what it is doing; see [`crate::observe`].
     pub(crate) cause: Option<Cause>,
     /// The cause of the task that woke it last.
@@ -116,13 +118,22 @@ pub(crate) struct Task {
 
 /// What is known when a panic begins.
 pub(super) struct PanicBegun {
+    pub(super) words: String,
     /// Where.
     pub(super) at: Option<String>,
+    /// The task's title at that moment: it may panic as the guest of another node.
+    pub(super) title: String,
     /// Tasks that had long waited for a lock.
     pub(super) waits: Vec<String>,
 }
 
 impl Task {
+    /// It is not being unwound any more.
+    pub(super) fn unwound(&mut self) {
+        self.unwinding = false;
+        self.panics.clear();
+    }
+
     /// True if nothing but a notification can end its wait.
     pub(super) fn waits_without_limit(&self) -> bool {
         self.timer == 0 && matches!(self.status, Status::Blocked { .. })
@@ -150,12 +161,16 @@ pub(crate) struct State {
     pub(super) runnable: Vec<usize>,
     timers: BinaryHeap<Reverse<Timer>>,
     pub(super) waiters: FxHashMap<Key, VecDeque<usize>>,
-    pub(super) scheduler: Xoshiro256PlusPlus,
+    /// Ready tasks that there was no memory for a stack for; each waits for the end of another one.
+    pub(super) without_stack: Vec<usize>,
+    pub(super) chance: Chance,
     /// Steps until the next forced switch point.
     pub(super) until_switch: u32,
     /// How many forced switches there were, and how many there may be.
     pub(crate) forced_switches: u64,
     pub(super) most_forced_switches: u64,
+    /// The number of steps when the running task got its turn.
+    pub(super) turn_began: u64,
     /// Steps since time last advanced.
     pub(super) steps_here: u64,
     pub(super) next_serial: u64,
@@ -171,8 +186,8 @@ pub(crate) struct State {
 
 impl State {
     pub(super) fn new(seed: u64, scheduler_seed: u64, settings: &Settings) -> State {
-        let mut scheduler = Xoshiro256PlusPlus::seed_from_u64(scheduler_seed);
-        let until_switch = draw_gap(&mut scheduler, settings.switch_every);
+        let mut chance = Chance::new(scheduler_seed, settings.switch_every);
+        let until_switch = chance.gap();
         State {
             now: EPOCH,
             steps: 0,
@@ -186,10 +201,12 @@ impl State {
             runnable: Vec::new(),
             timers: BinaryHeap::new(),
             waiters: FxHashMap::default(),
-            scheduler,
+            without_stack: Vec::new(),
+            chance,
             until_switch,
             forced_switches: 0,
             most_forced_switches: settings.forced_switches,
+            turn_began: 0,
             steps_here: 0,
             next_serial: 0,
             next_timer: 0,
@@ -210,12 +227,29 @@ impl State {
 
     /// True if the running task has been killed and is not on its way out already.
     pub(super) fn must_end(&mut self) -> bool {
-        let ending = self.ending;
         let task = self.running();
         if task.unwinding && !std::thread::panicking() {
-            task.unwinding = false; // the user's own catch_unwind stopped it
+            task.unwound(); // the user's own catch_unwind stopped it
         }
-        !task.unwinding && (ending || task.node.as_ref().is_some_and(Node::is_killed))
+        !self.running().unwinding && self.is_killed()
+    }
+
+    /// True if the running task is to end.
+    fn is_killed(&mut self) -> bool {
+        self.ending || self.running().node.as_ref().is_some_and(Node::is_killed)
+    }
+
+    /// True if it cannot be told whether the running task, which has been killed, is still being
+    /// unwound by its panic or has caught it: std's flag belongs to the thread, and another task's
+    /// unwinding keeps it set.
+    pub(super) fn may_have_caught_its_panic(&mut self) -> bool {
+        let current = self.current;
+        let task = self.running();
+        if !task.unwinding || task.panics.is_empty() || !self.is_killed() {
+            return false;
+        }
+        let others = self.tasks.iter().enumerate().filter(|(slot, _)| *slot != current);
+        others.filter_map(|(_, task)| task.as_ref()).any(|task| task.unwinding)
     }
 
     /// True if other tasks can depend on the one in `slot`: it holds a lock or is being joined.
@@ -242,12 +276,13 @@ impl State {
             node,
             status: Status::Ready,
             held: Vec::new(),
+            started: at,
             last: at,
             body: Some(body),
             woken: Woken::Notified,
             timer: 0,
             unwinding: false,
-            panic: None,
+            panics: Vec::new(),
             cause,
             woken_by: None,
         };
@@ -266,6 +301,17 @@ impl State {
         let id = self.next_timer;
         self.tasks[slot].as_mut().expect("a waiting task exists").timer = id;
         self.timers.push(Reverse(Timer { at, id, slot }));
+    }
+
+    /// When the next timer that still counts is due.
+    pub(super) fn next_timer_at(&mut self) -> Option<Duration> {
+        while let Some(Reverse(timer)) = self.timers.peek() {
+            if self.tasks[timer.slot].as_ref().is_some_and(|task| task.timer == timer.id) {
+                return Some(timer.at);
+            }
+            self.timers.pop();
+        }
+        None
     }
 
     /// Advances time to the next timer that still counts and wakes every task due at that moment.
@@ -320,7 +366,7 @@ impl State {
 
     pub(super) fn notify_one(&mut self, key: Key) -> bool {
         let Some(queue) = self.waiters.get_mut(&key) else { return false };
-        let place = draw_below(&mut self.scheduler, queue.len());
+        let place = self.chance.below(queue.len());
         let slot = queue.swap_remove_back(place).expect("a queue in the table has a waiter");
         if queue.is_empty() {
             self.waiters.remove(&key);
@@ -366,22 +412,24 @@ impl State {
             events.push(Event { time: self.now - EPOCH, task: serial, op });
         }
     }
-}
 
-/// How many steps pass before the next forced switch point: geometric with mean `every`.
-pub(super) fn draw_gap(rng: &mut Xoshiro256PlusPlus, every: u32) -> u32 {
-    if every == 0 {
-        return u32::MAX;
+    /// True if another forced switch, or what counts as one, is allowed.
+    pub(super) fn may_force(&self) -> bool {
+        self.forced_switches < self.most_forced_switches && self.chance.forces()
     }
-    let uniform = ((rng.next_u64() >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
-    let keep = 1.0 - 1.0 / f64::from(every);
-    (uniform.ln() / keep.ln()) as u32
-}
 
-pub(super) fn draw_below(rng: &mut Xoshiro256PlusPlus, bound: usize) -> usize {
-    if bound == 1 {
-        return 0;
+    /// A random task of those that can run, removed from their list.
+    pub(super) fn take_runnable(&mut self) -> Option<usize> {
+        if self.runnable.is_empty() {
+            return None;
+        }
+        let place = self.chance.below(self.runnable.len());
+        Some(self.runnable.swap_remove(place))
     }
-    // A multiply-shift draw: its bias is below 2^-40 for any number of tasks that fits in memory.
-    ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
+
+    /// The task in `slot` has the turn.
+    pub(super) fn give_turn(&mut self, slot: usize) {
+        self.current = slot;
+        self.turn_began = self.steps;
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::kernel::Kernel;
 use super::{coroutine, threads};
+use crate::killed;
 
 /// How a simulated world switches between its tasks. The schedule does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,19 +38,12 @@ impl Switch {
         }
     }
 
-    /// The task in `slot` may get the turn from now on.
-    pub(crate) fn prepare(&self, kernel: &Kernel, slot: usize) {
-        if let Switch::Threads(baton) = self {
-            baton.prepare(kernel, slot);
-        }
-    }
-
     /// Hands the turn from task `me` to task `next` (or back to [`run`] if the world is over) and
     /// returns when `me` has it again.
-    pub(crate) fn to(&self, me: usize, next: Option<usize>) {
+    pub(crate) fn to(&self, kernel: &Kernel, me: usize, next: Option<usize>) {
         match self {
             Switch::Coroutines => coroutine::suspend(next),
-            Switch::Threads(baton) => baton.pass(me, next),
+            Switch::Threads(baton) => baton.pass(kernel, me, next),
         }
     }
 }
@@ -58,19 +52,24 @@ impl Switch {
 pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
     match &kernel.switch {
         Switch::Coroutines => coroutine::run(kernel, first),
-        Switch::Threads(baton) => baton.run(first),
+        Switch::Threads(baton) => baton.run(kernel, first),
     }
 }
 
 /// Runs the task in `slot`, which has the turn, and returns who has it next.
 pub(crate) fn run_task(kernel: &Kernel, slot: usize) -> Option<usize> {
     let body = kernel.take_body(slot);
-    let panic = if kernel.ended_before_start() {
-        // Its captured values are destroyed as in any killed task: they may be ended in turn.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        None
-    } else {
-        body()
+    let panic = match kernel.ended_before_start() {
+        Some(serial) => {
+            // Unwound like any killed task, so that the destructors of what it was given run to their
+            // ends.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                let _given = body;
+                killed::raise(Some(serial))
+            }));
+            None
+        }
+        None => body(),
     };
     kernel.exit(panic)
 }

@@ -1,5 +1,6 @@
 //! Switching by OS threads: each task has one, and a baton says whose turn it is.
 
+use std::io;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
@@ -11,8 +12,9 @@ use crate::context;
 /// Passes the turn between the threads of a world.
 #[derive(Default)]
 pub(crate) struct Baton {
-    /// One worker per slot of the kernel; a later task in the same slot reuses the thread.
-    workers: Mutex<Vec<Arc<Seat>>>,
+    /// One worker per slot of the kernel, from the first turn of a task in it on; a later task in the
+    /// same slot reuses the thread.
+    workers: Mutex<Vec<Option<Arc<Seat>>>>,
     /// Where the thread that called [`Baton::run`] waits for the end.
     root: Seat,
 }
@@ -47,58 +49,61 @@ impl Seat {
 }
 
 impl Baton {
-    /// Makes sure that `slot` has a thread.
-    pub(crate) fn prepare(&self, kernel: &Kernel, slot: usize) {
-        let mut workers = self.workers.lock();
-        if slot < workers.len() {
-            return;
-        }
-        assert_eq!(slot, workers.len(), "the kernel's slots grow one by one");
-        let seat = Arc::new(Seat::default());
-        workers.push(seat.clone());
-        let kernel = kernel.itself();
-        let spawned = std::thread::Builder::new()
-            .name(format!("sim-{slot}"))
-            .stack_size(kernel.settings.stack_size)
-            .spawn(move || {
-                context::set_kernel(&kernel);
-                while let Order::Run = seat.await_order() {
-                    let next = run_task(&kernel, slot);
-                    if let Switch::Threads(baton) = &kernel.switch {
-                        baton.give(next);
-                    }
-                }
-            });
-        if let Err(error) = spawned {
-            panic!("cannot start a thread for a simulated task: {error}");
-        }
-    }
-
     /// Hands the turn to `next` and waits until `me` has it again.
-    pub(crate) fn pass(&self, me: usize, next: Option<usize>) {
-        let seat = self.workers.lock()[me].clone();
-        self.give(next);
-        seat.await_order();
+    pub(crate) fn pass(&self, kernel: &Kernel, me: usize, next: Option<usize>) {
+        let seat = self.workers.lock()[me].clone().expect("a task that has the turn has a thread");
+        self.give(kernel, next);
+        // A thread in the middle of a task of an abandoned world must not go on: it waits for ever.
+        while let Order::Stop = seat.await_order() {}
     }
 
     /// Gives the first task the turn and waits for the end of the world.
-    pub(crate) fn run(&self, first: usize) {
-        self.give(Some(first));
+    pub(crate) fn run(&self, kernel: &Kernel, first: usize) {
+        self.give(kernel, Some(first));
         self.root.await_order();
-        // A thread in the middle of a task of an abandoned world takes no order, and is leaked:
-        // it waits in `pass`, which must not return.
-        for seat in self.workers.lock().iter() {
+        for seat in self.workers.lock().iter().flatten() {
             seat.give(Order::Stop);
         }
     }
 
-    fn give(&self, next: Option<usize>) {
-        match next {
-            Some(slot) => {
-                let seat = self.workers.lock()[slot].clone();
-                seat.give(Order::Run);
+    fn give(&self, kernel: &Kernel, mut next: Option<usize>) {
+        while let Some(slot) = next {
+            match self.seat(kernel, slot) {
+                Ok(seat) => return seat.give(Order::Run),
+                Err(error) => next = kernel.no_stack(slot, &error),
             }
-            None => self.root.give(Order::Run),
+        }
+        self.root.give(Order::Run);
+    }
+
+    /// Where the thread of `slot` waits; the thread is started if there is none yet.
+    fn seat(&self, kernel: &Kernel, slot: usize) -> io::Result<Arc<Seat>> {
+        let mut workers = self.workers.lock();
+        if slot >= workers.len() {
+            workers.resize_with(slot + 1, || None);
+        }
+        if let Some(seat) = &workers[slot] {
+            return Ok(seat.clone());
+        }
+        let seat = Arc::new(Seat::default());
+        let (kernel, mine) = (kernel.itself(), seat.clone());
+        std::thread::Builder::new()
+            .name(format!("sim-{slot}"))
+            .stack_size(kernel.settings.stack_size)
+            .spawn(move || work(&kernel, slot, &mine))?;
+        workers[slot] = Some(seat.clone());
+        Ok(seat)
+    }
+}
+
+/// A worker runs each task of its slot.
+fn work(kernel: &Arc<Kernel>, slot: usize, seat: &Seat) {
+    context::enter_kernel(kernel);
+    while let Order::Run = seat.await_order() {
+        let next = run_task(kernel, slot);
+        if let Switch::Threads(baton) = &kernel.switch {
+            baton.give(kernel, next);
         }
     }
+    context::leave_kernel();
 }

@@ -14,6 +14,13 @@ fn step() {
     });
 }
 
+fn fails_for_no_reason() -> bool {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.spurious_failure(),
+        Clock::Real => false,
+    })
+}
+
 /// The operations that flags and integers have in common.
 macro_rules! atomic {
     ($name:ident, $value:ty) => {
@@ -55,6 +62,23 @@ macro_rules! atomic {
             ) -> Result<$value, $value> {
                 step();
                 self.0.compare_exchange(current, new, success, failure)
+            }
+
+            /// As std's. On the simulated clock it rarely fails although it could succeed, as it
+            /// may on any clock.
+            #[track_caller]
+            pub fn compare_exchange_weak(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                step();
+                if fails_for_no_reason() {
+                    return Err(self.0.load(failure));
+                }
+                self.0.compare_exchange_weak(current, new, success, failure)
             }
 
             #[track_caller]

@@ -9,9 +9,9 @@ use crate::time::{Instant, Until};
 
 /// A condition variable, as [`parking_lot::Condvar`].
 ///
-/// A wait may end without a notification, so loop around it or use
-/// [`wait_while`](Condvar::wait_while). On the simulated clock [`notify_one`](Condvar::notify_one)
-/// wakes a waiter of the seed's choice.
+/// A wait may end without a notification, and on the simulated clock rarely does: loop around it or
+/// use [`wait_while`](Condvar::wait_while). There [`notify_one`](Condvar::notify_one) wakes a waiter
+/// of the seed's choice.
 #[derive(Default)]
 pub struct Condvar {
     inner: parking_lot::Condvar,
@@ -134,17 +134,18 @@ impl Condvar {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Wait, at);
                 let deadline = until.simulated(kernel.now());
+                let sooner = kernel.perhaps_sooner(deadline);
                 // No other task runs between the release and the wait: a notification cannot be
                 // missed in between.
                 guard.release();
                 let waiting = Waiting { what: "a notification of a Condvar", type_name: "", at };
-                let woken = kernel.wait(self.key(), waiting, deadline);
+                let woken = kernel.wait(self.key(), waiting, sooner);
                 if woken == Woken::Notified {
                     kernel.take_over_cause();
                 }
                 let again = guard.mutex.lock_until(Until::Never, at).expect("no deadline");
                 *guard = again;
-                WaitTimeoutResult(woken == Woken::TimedOut)
+                WaitTimeoutResult(woken == Woken::TimedOut && sooner == deadline)
             }
             Clock::Real => {
                 context::checkpoint();

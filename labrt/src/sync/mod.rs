@@ -9,6 +9,7 @@ mod atomics;
 mod condvar;
 pub(crate) mod leaf;
 mod mutex;
+mod once_lock;
 mod rwlock;
 
 /// Atomic integers and flags, as in [`std::sync::atomic`], each operation a possible switch point.
@@ -20,8 +21,9 @@ pub mod atomic {
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use leaf::Leaf;
 pub use mutex::{Mutex, MutexGuard};
+pub use once_lock::OnceLock;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use std::sync::{Arc, OnceLock, Weak};
+pub use std::sync::{Arc, Weak};
 
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
