@@ -169,6 +169,10 @@ fn reply_type(ty: &Type) -> Option<&Type> {
 
 /// `append_entries` becomes `AppendEntries`.
 fn camel_case(name: &str) -> String {
-    let words = name.split('_').filter(|word| !word.is_empty());
-    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters).collect::<String>()
+    };
+    name.trim_start_matches("r#").split('_').map(capitalised).collect()
 }

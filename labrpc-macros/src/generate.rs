@@ -79,8 +79,12 @@ fn call(service: &str, method: &Method) -> TokenStream {
     let then = format_ident!("{name}_then");
     let call_doc = format!("Calls `{wire_name}` and waits for the reply.");
     let then_doc = format!(
-        "Calls `{wire_name}` and returns at once. `then` gets the result on a task of the network \
-         and must not block."
+        "Calls `{wire_name}` and returns at once. `then` gets the result, on a task of its own."
+    );
+    let to = format_ident!("{name}_to");
+    let to_doc = format!(
+        "Calls `{wire_name}` and returns at once. The result goes to an unbounded channel, with the \
+         tag; see `labrpc::ClientEnd::call_to`."
     );
     quote! {
         #(#docs)*
@@ -105,6 +109,25 @@ fn call(service: &str, method: &Method) -> TokenStream {
                 + 'static,
         ) {
             self.end.call_then(#wire_name, args, then);
+        }
+
+        #(#docs)*
+        ///
+        #[doc = #to_doc]
+        #[track_caller]
+        pub fn #to<Tag, Message>(
+            &self,
+            args: &#args,
+            tag: Tag,
+            to: &::labrpc::labrt::channel::Sender<Message>,
+        )
+        where
+            Tag: ::core::marker::Send + 'static,
+            Message: ::core::convert::From<::labrpc::Returned<Tag, #reply>>
+                + ::core::marker::Send
+                + 'static,
+        {
+            self.end.call_to(#wire_name, args, tag, to);
         }
     }
 }

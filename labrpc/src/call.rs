@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use labrt::Node;
 use labrt::time::Instant;
 
 use crate::faults::Conditions;
@@ -18,8 +19,13 @@ pub(crate) enum Answer {
     Misuse(String),
 }
 
-/// What to do when a call is over. Runs on a task of the network, outside of every lock.
-pub(crate) type Done = Box<dyn FnOnce(Answer) + Send>;
+/// How the caller hears of the end of its call.
+pub(crate) enum Done {
+    /// By a message. It may be sent on any task, since no code of the caller's runs.
+    Message(Box<dyn FnOnce(Answer) + Send>),
+    /// By a function of the caller's, which gets a task of its own in the caller's node.
+    Function(Box<dyn FnOnce(Answer) + Send>, Option<Node>),
+}
 
 /// What the caller wants.
 pub(crate) struct Request {

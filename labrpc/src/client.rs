@@ -1,10 +1,13 @@
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Weak};
 
 use labgob::Gob;
-use labrt::channel;
+use labrt::Node;
+use labrt::channel::{self, Sender};
+use labrt::sync::uninterrupted;
 
-use crate::call::{Answer, Request};
+use crate::call::{Answer, Done, Request};
 use crate::network::Inner;
 use crate::service::MethodType;
 
@@ -53,18 +56,55 @@ impl ClientEnd {
             let _ = sender.send(answer);
         };
         let request = Request { blocking: true, ..request::<A, R>(method, args) };
-        self.network.call(self.place, request, Box::new(done));
-        match answer.recv() {
-            Ok(Answer::Reply(bytes)) => Ok(decode(method, &bytes)),
-            Ok(Answer::NoReply) | Err(_) => Err(NoReply),
-            Ok(Answer::Misuse(words)) => panic!("{words}"),
-        }
+        self.network.call(self.place, request, Done::Message(Box::new(done)));
+        result(method, answer.recv().unwrap_or(Answer::NoReply))
+    }
+
+    /// As [`call`](ClientEnd::call), but returns at once; the result goes to a channel, together with
+    /// a tag that tells which call it is of.
+    ///
+    /// This is the cheapest form, since no code of the caller's waits for the reply: an event loop
+    /// has the results of all its calls come into its own queue, as one kind of message among others.
+    /// `From` puts result and tag into such a message. It runs wherever the reply happens to be, so
+    /// it must only move values: a call into labrt panics there (simulated clock).
+    ///
+    /// A programming error as above panics on a task of its own, and no message comes.
+    ///
+    /// # Panics
+    /// If the channel has a limit: the network must not wait for room in it.
+    #[track_caller]
+    pub fn call_to<A: Gob, R: Gob, T, M>(&self, method: &str, args: &A, tag: T, to: &Sender<M>)
+    where
+        T: Send + 'static,
+        M: From<Returned<T, R>> + Send + 'static,
+    {
+        assert!(
+            to.capacity().is_none(),
+            "the channel for the result of {method} is bounded; the network must not wait for room \
+             in it: make it with `labrt::channel::unbounded`"
+        );
+        let request = request::<A, R>(method, args);
+        let (method, network, to) = (request.method.clone(), self.weak(), to.clone());
+        let done = move |answer| {
+            let make = || M::from(Returned { tag, result: result(&method, answer) });
+            match catch_unwind(AssertUnwindSafe(|| uninterrupted(make))) {
+                // If nobody listens any more, its destructor is not the business of this task.
+                Ok(message) => {
+                    if let Err(unheard) = to.send(message) {
+                        run(&network, move || drop(unheard));
+                    }
+                }
+                Err(panic) => run(&network, move || resume_unwind(panic)),
+            }
+        };
+        self.network.call(self.place, request, Done::Message(Box::new(done)));
     }
 
     /// As [`call`](ClientEnd::call), but returns at once; `then` gets the result.
     ///
-    /// `then` runs on a task of the network, which does nothing else meanwhile: it must not block.
-    /// A programming error as above panics on that task, and `then` is not called.
+    /// `then` runs on a task of its own, which may block. It belongs to the node of the task that
+    /// made the call: if that is killed, `then` is dropped or ends. A programming error as above
+    /// panics on that task, and `then` is not called.
     pub fn call_then<A: Gob, R: Gob>(
         &self,
         method: &str,
@@ -73,18 +113,42 @@ impl ClientEnd {
     ) {
         let request = request::<A, R>(method, args);
         let method = request.method.clone();
-        let network = Arc::downgrade(&self.network);
-        let done = move |answer| match answer {
-            Answer::Reply(bytes) => then(Ok(decode(&method, &bytes))),
-            Answer::NoReply => then(Err(NoReply)),
-            // On a task of its own, so that the network goes on for those who did nothing wrong.
-            Answer::Misuse(words) => {
-                if let Some(network) = network.upgrade() {
-                    network.run(move || panic!("{words}"));
-                }
-            }
-        };
-        self.network.call(self.place, request, Box::new(done));
+        let done = move |answer| then(result(&method, answer));
+        let done = Done::Function(Box::new(done), Node::current());
+        self.network.call(self.place, request, done);
+    }
+
+    /// For what is kept in the network itself.
+    fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.network)
+    }
+}
+
+/// The end of a call, as a message: see [`ClientEnd::call_to`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned<T, R> {
+    /// What the caller gave along.
+    pub tag: T,
+    /// The reply.
+    pub result: Result<R, NoReply>,
+}
+
+/// Runs something on a task of its own, if the network still exists.
+fn run(network: &Weak<Inner>, job: impl FnOnce() + Send + 'static) {
+    if let Some(network) = network.upgrade() {
+        network.run(job);
+    }
+}
+
+/// What the caller gets.
+///
+/// # Panics
+/// If the call was a programming error.
+fn result<R: Gob>(method: &str, answer: Answer) -> Result<R, NoReply> {
+    match answer {
+        Answer::Reply(bytes) => Ok(decode(method, &bytes)),
+        Answer::NoReply => Err(NoReply),
+        Answer::Misuse(words) => panic!("{words}"),
     }
 }
 

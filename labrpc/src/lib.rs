@@ -55,13 +55,30 @@
 //! Every probability and delay is in [`Faults`]. A call fails in one way only, [`NoReply`], and the
 //! caller cannot know whether the handler ran. No call waits for another one.
 //!
-//! # Three forms
+//! # Forms of a call
 //!
-//! - **Blocking calls**: what a typed client's methods and [`ClientEnd::call`] do.
-//! - **Calls that do not block**: `greet_then(&args, |result| ...)` and [`ClientEnd::call_then`].
-//!   The function runs on a task of the network when the call is over and must not block.
-//! - **Handlers that answer later**: a method that takes a [`Reply`] may return before it has
-//!   answered, and some other task answers.
+//! - **Blocking**: what a typed client's methods and [`ClientEnd::call`] do.
+//! - **With a function**: `greet_then(&args, |result| ...)` and [`ClientEnd::call_then`] return at
+//!   once, and the function gets the result.
+//! - **With a channel**: `greet_to(&args, tag, &channel)` and [`ClientEnd::call_to`] return at once,
+//!   and the result comes as a message. The form for an event loop, and the cheapest one.
+//!
+//! A handler may answer later: a method that takes a [`Reply`] may return before it has answered, and
+//! some other task answers.
+//!
+//! # What runs on which task
+//!
+//! | what | where | may it block? |
+//! |---|---|---|
+//! | a handler | a task of its own, in the server's node | yes, for ever |
+//! | a handler marked `#[rpc(inline)]` | whichever task brings the request: the caller's, or the network's own; in the server's node | no |
+//! | the function of `call_then` | a task of its own, in the node of the task that made the call | yes |
+//! | `From` of a message of `call_to`, `Deserialize` of its reply | whichever task has the reply | no; a call into labrt panics |
+//! | an [`Observer`] | whichever task makes the step | no |
+//!
+//! Nothing of these runs while a lock of the network is held. A panic ends only what it happens in:
+//! in a world it fails the run, under the name of the method or of the network, and elsewhere the
+//! call fails and the network goes on.
 //!
 //! # Watching
 //!
@@ -89,10 +106,11 @@ mod server;
 mod service;
 mod timers;
 
-pub use client::{ClientEnd, NoReply};
+pub use client::{ClientEnd, NoReply, Returned};
 pub use faults::{Conditions, FaultCounts, Faults};
 pub use labgob;
 pub use labrpc_macros::service;
+pub use labrt;
 pub use name::Name;
 pub use network::Network;
 pub use observer::{CallEvent, CallStep, Leg, Loss, Message, Observer};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use labrt::rng::{self, Stream};
 use labrt::sync::Leaf;
-use labrt::thread::Pool;
+use labrt::thread::{self, Pool};
 use labrt::time::Instant;
 
 use crate::call::{Answer, Call, CallId, Calls, Done, Request, Stage, Target};
@@ -75,7 +75,9 @@ impl State {
 
 /// What is to be done about a call, outside of the lock.
 enum Next {
-    Run(CallId, Request, Server, Option<Arc<Label>>),
+    /// Starts the handler. If the call cannot be answered any more, though the handler runs all the
+    /// same: when that is to be noticed.
+    Run(CallId, Request, Server, Option<Arc<Label>>, Option<Instant>),
     Wait(Duration, Due, Pause, Option<Arc<Label>>),
     /// The whole call, so that what it holds is dropped outside of the lock: the last reference to a
     /// server may be among it, and with it goes code of the server's own. If it was just lost: why.
@@ -337,7 +339,7 @@ impl Inner {
             if conditions.reliable {
                 let server = target.server.clone();
                 call.stage = Stage::Running { target, since: now };
-                return Next::Run(state.calls.insert(call), request, server, label);
+                return Next::Run(state.calls.insert(call), request, server, label, None);
             }
             call.stage = Stage::Requested(request, target);
             let due = Due::Dispatch(state.calls.insert(call));
@@ -365,11 +367,15 @@ impl Inner {
 
     fn go_on(self: &Arc<Self>, next: Next) {
         match next {
-            Next::Run(id, request, server, label) => {
+            Next::Run(id, request, server, label, check_at) => {
+                if let Some(at) = check_at {
+                    let start = self.timers.schedule(at, Due::Check(id));
+                    self.start_timers(start);
+                }
                 let reply = RawReply::new(self.clone(), id);
                 let run = || server.dispatch(&self.pool, request, reply);
                 match self.watched(&label) {
-                    Some((watch, label)) => watch.tell_then(label, CallStep::Delivered, run),
+                    Some((watch, label)) => watch.tell_and_run(label, CallStep::Delivered, run),
                     None => run(),
                 }
             }
@@ -388,7 +394,7 @@ impl Inner {
     /// Tells the caller how the call ended; if the reply was lost just now: why.
     fn finish(&self, call: Call, answer: Answer, lost: Option<Loss>) {
         let Call { done, label, .. } = call;
-        let Some((watch, label)) = self.watched(&label) else { return done(answer) };
+        let Some((watch, label)) = self.watched(&label) else { return self.tell(done, answer) };
         if let Some(why) = lost {
             let step = CallStep::Lost { leg: Leg::Reply, why, fails_after: Duration::ZERO };
             watch.tell(label, step);
@@ -397,7 +403,20 @@ impl Inner {
             Answer::Reply(_) => CallStep::Returned,
             Answer::NoReply | Answer::Misuse(_) => CallStep::Failed,
         };
-        watch.tell_then(label, last, || done(answer));
+        watch.tell_and_run(label, last, || self.tell(done, answer));
+    }
+
+    /// Tells the caller how its call ended. Whose task this is does not matter: code of the caller's
+    /// gets one of its own.
+    fn tell(&self, done: Done, answer: Answer) {
+        match done {
+            Done::Message(send) => send(answer),
+            Done::Function(function, None) => self.pool.run(move || function(answer)),
+            Done::Function(function, Some(node)) => self.pool.run(move || {
+                // A dead node's functions are dropped.
+                let _ = node.enter(|| function(answer));
+            }),
+        }
     }
 
     /// Starts the task that performs what is due, when the first timer is set.
@@ -409,7 +428,8 @@ impl Inner {
         self.pool.run(move || {
             while let Some(due) = timers.next() {
                 let Some(network) = network.upgrade() else { return };
-                network.perform(due);
+                // An observer's panic fails the run, but must not hold up other calls for ever.
+                let _ = thread::Builder::new().run_here(|| network.perform(due));
             }
         });
     }
@@ -455,9 +475,12 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
     let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
     match std::mem::replace(&mut call.stage, Stage::Lost) {
         Stage::Requested(request, target) => {
-            let server = target.server.clone();
-            call.stage = Stage::Running { target, since: now };
-            Next::Run(id, request, server, call.label.clone())
+            let (server, end, label) = (target.server.clone(), call.end, call.label.clone());
+            call.stage = Stage::Running { target: target.clone(), since: now };
+            // What cut it off while the request was under way could not be noticed then.
+            let cut_off = !state.can_answer(end, &target);
+            let check_at = cut_off.then(|| now + state.faults.liveness_check);
+            Next::Run(id, request, server, label, check_at)
         }
         _ => unreachable!("a request is dispatched once"),
     }

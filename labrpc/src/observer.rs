@@ -196,7 +196,7 @@ impl Watch {
     }
 
     /// Tells the observer and runs `f`, which the step leads to.
-    pub(crate) fn tell_then<R>(
+    pub(crate) fn tell_and_run<R>(
         &self,
         label: &Label,
         step: CallStep<'_>,

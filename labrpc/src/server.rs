@@ -8,7 +8,7 @@ use labrt::thread::Pool;
 
 use crate::call::Request;
 use crate::reply::RawReply;
-use crate::service::Service;
+use crate::service::{Host, Service};
 
 /// A set of services under one name on the network. Clones are the same server.
 ///
@@ -75,7 +75,11 @@ impl Server {
     pub(crate) fn dispatch(&self, pool: &Pool, request: Request, reply: RawReply) {
         self.inner.count.fetch_add(1, Ordering::Relaxed);
         match self.find(&request) {
-            Ok(handler) => handler.start(pool, self.inner.parts.node.clone(), request.args, reply),
+            Ok(handler) => {
+                let host =
+                    Host { pool, method: request.method, node: self.inner.parts.node.clone() };
+                handler.start(host, request.args, reply);
+            }
             Err(words) => reply.misuse(words),
         }
     }

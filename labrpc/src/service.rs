@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use labgob::{Gob, Shape};
 use labrt::Node;
-use labrt::thread::Pool;
+use labrt::thread::{self, Pool};
 
 use crate::reply::{RawReply, Reply};
 use crate::server::list;
@@ -187,14 +187,24 @@ enum How {
     Inline(Arc<dyn Fn(Vec<u8>, RawReply) + Send + Sync>),
 }
 
+/// Where a handler runs.
+pub(crate) struct Host<'a> {
+    pub(crate) pool: &'a Pool,
+    /// The task's name while it runs.
+    pub(crate) method: Arc<str>,
+    pub(crate) node: Option<Node>,
+}
+
 impl Handler {
-    /// Starts the handler in the server's node. If that is dead, or dies, the call fails.
-    pub(crate) fn start(&self, pool: &Pool, node: Option<Node>, args: Vec<u8>, reply: RawReply) {
+    /// Starts the handler in the server's node. If that is dead, or dies, or the handler panics, the
+    /// call fails.
+    pub(crate) fn start(&self, host: Host<'_>, args: Vec<u8>, reply: RawReply) {
+        let Host { pool, method, node } = host;
         match &self.how {
             How::Returns(handler) => {
                 let handler = handler.clone();
-                let work = move || within(node.as_ref(), || handler(args));
-                pool.run_then(work, move |result| {
+                let work = move || run_as(method, node, || handler(args));
+                pool.run_with_end(work, move |result| {
                     if let Ok(bytes) = result {
                         reply.send(bytes);
                     }
@@ -203,20 +213,27 @@ impl Handler {
             How::Later(handler) => {
                 let handler = handler.clone();
                 pool.run(move || {
-                    let _ = within(node.as_ref(), || handler(args, reply));
+                    let _ = run_as(method, node, || handler(args, reply));
                 });
             }
             How::Inline(handler) => {
-                let _ = within(node.as_ref(), || handler(args, reply));
+                let _ = run_as(method, node, || handler(args, reply));
             }
         }
     }
 }
 
-fn within<R>(node: Option<&Node>, f: impl FnOnce() -> R) -> Result<R, labrt::Killed> {
+/// Runs a handler on the calling task as if it were one of its own, so that what goes wrong in it is
+/// not blamed on a caller or on the network.
+fn run_as<R>(
+    method: Arc<str>,
+    node: Option<Node>,
+    handler: impl FnOnce() -> R,
+) -> thread::Result<R> {
+    let task = thread::Builder::new().name(method);
     match node {
-        Some(node) => node.enter(f),
-        None => Ok(labrt::node::outside(f)),
+        Some(node) => task.node(node).run_here(handler),
+        None => labrt::node::outside(|| task.run_here(handler)),
     }
 }
 

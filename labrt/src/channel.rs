@@ -111,6 +111,14 @@ impl<T> Sender<T> {
         }
     }
 
+    /// How many messages the channel holds at most; `None` if there is no limit.
+    pub fn capacity(&self) -> Option<usize> {
+        match &self.0 {
+            Flavour::Real(sender) => sender.capacity(),
+            Flavour::Simulated(sender) => sender.capacity(),
+        }
+    }
+
     /// How many messages wait in the channel.
     pub fn len(&self) -> usize {
         match &self.0 {

@@ -168,6 +168,10 @@ impl<T> Sender<T> {
         }
     }
 
+    pub(super) fn capacity(&self) -> Option<usize> {
+        self.0.capacity
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.queue.lock().messages.len()
     }

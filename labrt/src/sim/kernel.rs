@@ -83,8 +83,8 @@ impl Kernel {
     fn begin_step(&self, op: Op, at: At) -> StateGuard<'_> {
         assert!(
             !leaf::is_held() || std::thread::panicking(),
-            "a call into labrt at {at} while a Leaf is locked: another task that needs it would \
-             block the whole world"
+            "a call into labrt at {at} while a Leaf is locked, or in code that must not be \
+             interrupted: another task that needs it would block the whole world"
         );
         let mut state = self.state.lock();
         state.running().last = at;

@@ -22,9 +22,19 @@ impl Drop for Counted {
     }
 }
 
-/// True inside a closure of [`Leaf::with`].
+/// True inside a closure of [`Leaf::with`] or [`uninterrupted`].
 pub(crate) fn is_held() -> bool {
     HELD.get() > 0
+}
+
+/// Runs code that must make no call into this crate, as a closure of [`Leaf::with`] must not. On the
+/// simulated clock such a call panics and names its place.
+///
+/// For code of somebody else that runs where it must neither wait nor be ended: the making of a
+/// message on a network's way, say.
+pub fn uninterrupted<R>(f: impl FnOnce() -> R) -> R {
+    let _counted = Counted::new();
+    f()
 }
 
 /// A value behind a lock that is held only while a short closure runs.
@@ -46,8 +56,7 @@ impl<T> Leaf<T> {
 
     /// Calls `f` with the value.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        let _counted = Counted::new();
-        f(&mut self.inner.lock())
+        uninterrupted(|| f(&mut self.inner.lock()))
     }
 }
 

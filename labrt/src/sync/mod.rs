@@ -19,7 +19,7 @@ pub mod atomic {
 }
 
 pub use condvar::{Condvar, WaitTimeoutResult};
-pub use leaf::Leaf;
+pub use leaf::{Leaf, uninterrupted};
 pub use mutex::{Mutex, MutexGuard};
 pub use once_lock::OnceLock;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};

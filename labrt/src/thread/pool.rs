@@ -46,7 +46,7 @@ impl Pool {
     /// If the operating system refuses another thread.
     #[track_caller]
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
-        self.run_then(job, |()| ());
+        self.run_with_end(job, |()| ());
     }
 
     /// Starts a task that ends with something short, which must not block: by then its thread can
@@ -58,7 +58,7 @@ impl Pool {
     /// # Panics
     /// If the operating system refuses another thread.
     #[track_caller]
-    pub fn run_then<T>(
+    pub fn run_with_end<T>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
         end: impl FnOnce(T) + Send + 'static,

@@ -1,0 +1,276 @@
+//! How callers hear of the end of a call: always, within the time the facts give, and on a task where
+//! they can do what they like.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{JunkClient, Setup, millis, on_both, on_simulated};
+use labrpc::{Faults, Network, NoReply, Reply, Server, Service};
+use labrt::sync::{Condvar, Mutex};
+use labrt::time::Instant;
+use labrt::world::Builder;
+use labrt::{FailureKind, Node, channel, simulate, thread};
+
+/// Ways to cut a call off.
+const CUTS: [(&str, fn(&Network)); 3] = [
+    ("disabled", |network| network.enable(1, false)),
+    ("deleted", |network| network.delete_server(0)),
+    ("replaced", |network| network.add_server(0, Server::new())),
+];
+
+#[test]
+fn a_call_that_is_cut_off_while_its_request_is_delayed_fails_in_time() {
+    for (cut_name, cut) in CUTS {
+        for blocks_for_ever in [false, true] {
+            let what = format!("{cut_name}, blocks for ever: {blocks_for_ever}");
+            let limit = Duration::from_secs(30);
+            let outcome = Builder::simulated(1).time_limit(limit).run(move || {
+                let network = Network::new();
+                let (keep, held) = channel::unbounded();
+                let slow = Service::new("Slow").method_later("Work", move |x: u64, reply| {
+                    if blocks_for_ever {
+                        keep.send(reply).unwrap();
+                    } else {
+                        thread::sleep(Duration::from_secs(20));
+                        Reply::send(reply, x);
+                    }
+                });
+                network.add_server(0, Server::new().service(slow));
+                let end = network.make_end(1);
+                network.connect(1, 0);
+                network.enable(1, true);
+                network.set_reliable(false);
+                let mut faults = Faults::default();
+                (faults.request_delay, faults.request_loss) = ((20, 20), 0.0);
+                network.set_faults(faults);
+                let start = Instant::now();
+                let caller = thread::spawn(move || end.call::<u64, u64>("Slow.Work", &1));
+                thread::sleep(millis(10));
+                cut(&network);
+                assert_eq!(caller.join().unwrap(), Err(NoReply));
+                drop(held);
+                start.elapsed()
+            });
+            match outcome {
+                Ok(outcome) => assert_eq!(outcome.value, millis(120), "{what}"),
+                Err(failure) => panic!("{what}: {failure}"),
+            }
+        }
+    }
+}
+
+/// A lock that a caller holds while it makes a call, and that the function it gave takes.
+fn call_with_a_lock(call: impl Fn(Box<dyn FnOnce() + Send>)) {
+    let lock = Arc::new(Mutex::new(0));
+    let (done, called) = channel::unbounded();
+    let held = lock.lock();
+    let inner = lock.clone();
+    call(Box::new(move || {
+        *inner.lock() += 1;
+        let _ = done.send(());
+    }));
+    thread::sleep(millis(1));
+    drop(held);
+    called.recv().unwrap();
+    assert_eq!(*lock.lock(), 1);
+}
+
+#[test]
+fn a_lock_may_be_held_while_a_call_is_made() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let inline = client.clone();
+        call_with_a_lock(move |then| inline.inline_then(&1, |_| then()));
+        setup.network.cleanup();
+        call_with_a_lock(move |then| client.inline_then(&1, |_| then()));
+    });
+}
+
+fn retry(client: JunkClient, left: u32, done: channel::Sender<()>) {
+    let again = client.clone();
+    client.inline_then(&1, move |_| match left {
+        0 => done.send(()).unwrap(),
+        _ => retry(again, left - 1, done),
+    });
+}
+
+#[test]
+fn a_call_may_be_made_again_from_the_function_that_hears_of_its_end() {
+    on_simulated(1, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (done, called) = channel::unbounded();
+        retry(client.clone(), 20_000, done.clone());
+        called.recv().unwrap();
+        setup.network.cleanup();
+        retry(client, 20_000, done);
+        called.recv().unwrap();
+    });
+}
+
+/// The two parties of a deadlock that cannot be in Go: B answers from an event loop, and the function
+/// with which A hears of it takes a lock that A holds in a blocking call to B.
+#[test]
+fn an_event_loop_that_answers_runs_no_code_of_the_callers() {
+    for seed in 0..200 {
+        let outcome = simulate(seed, || {
+            let network = Network::new();
+            let (inbox, requests) = channel::unbounded::<Reply<u64>>();
+            let echo = Service::new("B")
+                .method_inline("Ask", move |_: u64, reply| inbox.send(reply).unwrap());
+            network.add_server(0, Server::new().service(echo));
+            thread::spawn(move || {
+                for reply in requests {
+                    thread::sleep(millis(1));
+                    reply.send(1);
+                }
+            });
+            let end = network.make_end(1);
+            network.connect(1, 0);
+            network.enable(1, true);
+            let sum = Arc::new(Mutex::new(0));
+            let total = sum.clone();
+            end.call_then::<u64, u64>("B.Ask", &1, move |reply| *total.lock() += reply.unwrap());
+            {
+                let mut sum = sum.lock();
+                *sum += end.call::<u64, u64>("B.Ask", &2).unwrap();
+            }
+            thread::sleep(millis(100));
+            let value = *sum.lock();
+            network.cleanup();
+            value
+        });
+        match outcome {
+            Ok(outcome) => assert_eq!(outcome.value, 2, "seed {seed}"),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+}
+
+#[test]
+fn a_function_that_panics_fails_the_run_though_its_server_was_killed() {
+    for seed in 0..50 {
+        let failure = simulate(seed, || {
+            let network = Network::new();
+            let node = Node::new("server");
+            let sleepy = Service::new("S").method_later("M", |(): (), _reply: Reply<u8>| {
+                thread::sleep(Duration::from_secs(60));
+            });
+            network.add_server(0, Server::new().service(sleepy).node(node.clone()));
+            let end = network.make_end(1);
+            network.connect(1, 0);
+            network.enable(1, true);
+            end.call_then::<(), u8>("S.M", &(), |reply| panic!("no reply: {}", reply.is_err()));
+            thread::sleep(millis(1));
+            node.kill();
+            thread::sleep(millis(1));
+            unreachable!("the run has failed");
+        })
+        .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Panic);
+        assert_eq!(failure.message, "no reply: true", "{failure}");
+    }
+}
+
+#[test]
+fn later_calls_end_though_a_function_has_panicked() {
+    // Not in a world: nothing ends the network's tasks.
+    let network = Network::new();
+    let end = network.make_end(1);
+    end.call_then::<(), u8>("S.M", &(), |_| panic!("on purpose"));
+    let (sender, results) = channel::unbounded();
+    for _ in 0..3 {
+        thread::sleep(millis(120));
+        let sender = sender.clone();
+        end.call_then::<(), u8>("S.M", &(), move |result| sender.send(result).unwrap());
+        assert_eq!(results.recv_timeout(Duration::from_secs(20)), Ok(Err(NoReply)));
+    }
+    network.cleanup();
+}
+
+#[test]
+fn an_inline_handlers_panic_is_its_own_and_ends_its_call_only() {
+    for builder in [Builder::simulated(1), Builder::real()] {
+        let failure = builder
+            .run(|| {
+                let network = Network::new();
+                let bad = Service::new("Bad").method_inline("M", |(): (), _reply: Reply<u8>| {
+                    panic!("a mistake of the server's")
+                });
+                network.add_server(0, Server::new().service(bad).node(Node::new("server 0")));
+                let end = network.make_end(1);
+                network.connect(1, 0);
+                network.enable(1, true);
+                let node = Node::new("server 1");
+                let caller = thread::Builder::new().name("caller").node(node);
+                let _ = caller.spawn(move || end.call::<(), u8>("Bad.M", &())).join();
+                thread::sleep(Duration::from_secs(60));
+            })
+            .unwrap_err();
+        assert_eq!(failure.message, "a mistake of the server's");
+        let task = failure.task.unwrap();
+        assert!(task.starts_with("task `Bad.M`"), "{task}");
+        assert!(failure.seed.is_none() || task.ends_with("of server 0"), "{task}");
+    }
+}
+
+#[test]
+fn a_handlers_panic_outside_a_world_ends_its_call_only() {
+    let network = Network::new();
+    let bad = Service::new("Bad")
+        .method_inline("Inline", |fails: bool, reply| {
+            assert!(!fails, "on purpose");
+            Reply::send(reply, 1u8);
+        })
+        .method("Task", |fails: bool| {
+            assert!(!fails, "on purpose");
+            1u8
+        });
+    network.add_server(0, Server::new().service(bad));
+    let end = network.make_end(1);
+    network.connect(1, 0);
+    network.enable(1, true);
+    for method in ["Bad.Inline", "Bad.Task"] {
+        assert_eq!(end.call::<bool, u8>(method, &true), Err(NoReply));
+        assert_eq!(end.call::<bool, u8>(method, &false), Ok(1));
+    }
+    // Requests that are late come to a handler on the network's own task.
+    network.set_reliable(false);
+    let mut faults = Faults::default();
+    (faults.request_delay, faults.request_loss, faults.reply_loss) = ((1, 1), 0.0, 0.0);
+    network.set_faults(faults);
+    assert_eq!(end.call::<bool, u8>("Bad.Inline", &true), Err(NoReply));
+    assert_eq!(end.call::<bool, u8>("Bad.Inline", &false), Ok(1));
+    network.cleanup();
+}
+
+#[test]
+fn a_function_belongs_to_the_callers_node() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let (dead, alive) = (Node::new("dead"), Node::new("alive"));
+        let call = |node: &Node| {
+            let (client, log) = (client.clone(), log.clone());
+            let task = node.spawn(move || {
+                client.later_then(&4, move |_| {
+                    log.0.lock().push(Node::current().unwrap().name().to_string());
+                    log.1.notify_all();
+                });
+            });
+            task.join().unwrap();
+        };
+        call(&dead);
+        dead.kill();
+        call(&alive);
+        let mut names = log.0.lock();
+        while names.is_empty() {
+            log.1.wait(&mut names);
+        }
+        assert_eq!(*names, ["alive"]);
+    });
+}
