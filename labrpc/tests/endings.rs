@@ -13,8 +13,10 @@ use labrt::time::Instant;
 use labrt::world::Builder;
 use labrt::{FailureKind, Node, channel, simulate, thread};
 
+type Cut = fn(&Network);
+
 /// Ways to cut a call off.
-const CUTS: [(&str, fn(&Network)); 3] = [
+const CUTS: [(&str, Cut); 3] = [
     ("disabled", |network| network.enable(1, false)),
     ("deleted", |network| network.delete_server(0)),
     ("replaced", |network| network.add_server(0, Server::new())),
