@@ -43,7 +43,7 @@ fn results_of_all_calls_come_into_one_queue() {
             client.later_to(&(which * 10), which, &inputs);
         }
         client.handler2_to(&7, (), &inputs);
-        let mut seen = vec![false; 20];
+        let mut seen = [false; 20];
         let mut others = Vec::new();
         for _ in 0..22 {
             match queue.recv().unwrap() {
