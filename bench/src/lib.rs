@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub mod cluster;
 pub mod cpu;
+pub mod schedules;
 pub mod suite;
 pub mod tikv;
 

@@ -1,0 +1,100 @@
+//! The programs on labrt's simulated clock: a world for each seed.
+
+use labrt::sync::atomic::{AtomicBool, AtomicUsize};
+use labrt::sync::{Condvar, Mutex, MutexGuard};
+use labrt::thread::{self, JoinHandle};
+use labrt::world::Builder;
+use labrt::{Failure, FailureKind};
+
+use super::runtime::{self, Guard, Handle, Runtime, atomic, number};
+use super::{Caught, Sign};
+
+/// labrt as a program's runtime.
+#[derive(Debug)]
+pub enum OnLabrt {}
+
+impl Runtime for OnLabrt {
+    type Mutex<T: Send + 'static> = Mutex<T>;
+    type Condvar = Condvar;
+    type Flag = AtomicBool;
+    type Number = AtomicUsize;
+    type Handle = JoinHandle<()>;
+
+    fn spawn(task: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+        thread::spawn(task)
+    }
+
+    fn yield_now() {
+        thread::yield_now();
+    }
+}
+
+impl<T: Send + 'static> runtime::Mutex<T> for Mutex<T> {
+    type Guard<'a> = MutexGuard<'a, T>;
+
+    fn new(value: T) -> Self {
+        Mutex::new(value)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock()
+    }
+}
+
+impl runtime::Condvar<OnLabrt> for Condvar {
+    fn new() -> Self {
+        Condvar::new()
+    }
+
+    fn wait<'a, T: Send + 'static>(
+        &self,
+        mut guard: Guard<'a, OnLabrt, T>,
+    ) -> Guard<'a, OnLabrt, T> {
+        self.wait(&mut guard);
+        guard
+    }
+
+    fn notify_one(&self) {
+        self.notify_one();
+    }
+
+    fn notify_all(&self) {
+        self.notify_all();
+    }
+}
+
+atomic!(AtomicBool, bool);
+atomic!(AtomicUsize, usize);
+number!(AtomicUsize);
+
+impl Handle for JoinHandle<()> {
+    fn join(self) {
+        // A task that panicked has failed the whole run already.
+        let _ = self.join();
+    }
+}
+
+/// Runs `program` with the seeds 0, 1, 2 ..., and returns what failed.
+pub(super) fn failures(
+    program: impl Fn() + Copy + Send + 'static,
+    switch_every: Option<u32>,
+    seeds: u32,
+) -> Vec<Caught> {
+    let run = |seed: u32| {
+        let mut world = Builder::simulated(seed.into());
+        if let Some(steps) = switch_every {
+            world = world.switch_every(steps);
+        }
+        world.run(program).err()
+    };
+    (0..seeds).filter_map(run).map(|failure| caught(&failure)).collect()
+}
+
+fn caught(failure: &Failure) -> Caught {
+    let sign = match failure.kind {
+        FailureKind::Panic => Some(Sign::Panic),
+        FailureKind::Deadlock => Some(Sign::Deadlock),
+        _ => None,
+    };
+    Caught { sign, words: failure.to_string() }
+}

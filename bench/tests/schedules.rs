@@ -1,0 +1,60 @@
+//! The programs that schedules are searched for bugs with: each bug can be found, and what is found
+//! is the bug.
+
+use bench::schedules::{Code, Sampler, programs};
+
+/// What each scheduler may make with a program.
+const SCHEDULES: u32 = 2_000;
+
+const SAMPLERS: [Sampler; 3] =
+    [Sampler::Labrt { switch_every: None }, Sampler::ShuttleRandom, Sampler::ShuttlePct];
+
+/// Bugs that no scheduler here can show.
+const NOT_FOUND: [&str; 3] =
+    ["spurious wake-up", "lost update, 1 ns apart", "lost update, 1 µs apart"];
+
+#[test]
+fn each_bug_is_found() {
+    for program in programs::all() {
+        let found = SAMPLERS
+            .into_iter()
+            .any(|sampler| program.search(sampler, SCHEDULES).is_some_and(|found| found > 0));
+        let name = program.name;
+        if NOT_FOUND.contains(&name) {
+            assert!(!found, "`{name}` is found now: take it out of NOT_FOUND");
+        } else {
+            assert!(found, "`{name}` is not found in {SCHEDULES} schedules of any scheduler");
+        }
+    }
+}
+
+#[test]
+fn without_its_bug_no_program_fails() {
+    for program in programs::all() {
+        for sampler in SAMPLERS {
+            let failures = program.failures(Code::Mended, sampler, SCHEDULES);
+            if let Some(failure) = failures.iter().flatten().next() {
+                panic!("{} on {sampler}, mended: {}", program.name, failure.words);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_search_can_be_repeated() {
+    for program in programs::all() {
+        for sampler in SAMPLERS {
+            let [once, again] = [(); 2].map(|()| program.search(sampler, 100));
+            assert_eq!(once, again, "{} on {sampler}", program.name);
+        }
+    }
+}
+
+#[test]
+fn names_are_distinct() {
+    let mut names: Vec<&str> = programs::all().iter().map(|program| program.name).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name occurs twice among {names:?}");
+}
