@@ -4,6 +4,8 @@
 //! be busy with something else a minute later. So beside criterion's numbers each bench prints
 //! ratios, measured by [`ratio`] in many short rounds in which the two sides take turns.
 //!
+//! [`schedules`] is no bench: it counts how many schedules it takes to find a bug.
+//!
 //! `docs/performance.md` says how to run the benches and what came out.
 
 #![allow(

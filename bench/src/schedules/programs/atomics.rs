@@ -69,7 +69,7 @@ impl<R: Runtime> Pair<R> {
 /// A task publishes two numbers that belong together, and another one reads both.
 ///
 /// Bug: there is no lock around either.
-/// Seen if: the one is between its two steps while the other makes one of its own.
+/// Seen if: one of them makes a step while the other is between its two.
 pub(super) fn half_published<R: Runtime>(code: Code) {
     race::<R, _>(
         Pair::<R>::new(code),
@@ -89,8 +89,8 @@ pub(super) fn half_published<R: Runtime>(code: Code) {
 /// Six tasks publish the same pair.
 ///
 /// Bug: as before; but only a pair whose second half is missing counts.
-/// Seen if: the reader makes both its steps after a first half and before any second half. That the
-/// window is open becomes rarer with every writer that runs first.
+/// Seen if: the reader makes both its steps after a first half and before any second half. The more
+/// writers there are, the sooner one of them closes that window.
 pub(super) fn six_writers<R: Runtime>(code: Code) {
     let mut tasks: Vec<fn(&Pair<R>)> = vec![|pair| pair.write(1); 6];
     tasks.push(|pair| assert_ne!(pair.read(), (1, 0), "the pair is half published"));

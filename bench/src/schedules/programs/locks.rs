@@ -25,7 +25,7 @@ impl<R: Runtime> Count<R> {
 /// Two tasks add one to a count.
 ///
 /// Bug: the count is read and written under the lock, but the lock is free in between.
-/// Seen if: one task reads while the other is in between.
+/// Seen if: both tasks are in between at one time.
 pub(super) fn lost_update<R: Runtime>(code: Code) {
     let count =
         race::<R, _>(Count::<R> { code, total: Mutex::new(0) }, &[Count::add_one, Count::add_one]);
@@ -57,8 +57,7 @@ impl<R: Runtime> Sums<R> {
 /// Two tasks add one of two numbers to the other, each in its direction, four times.
 ///
 /// Bug: the greatest sum is taken for one that cannot be.
-/// Seen if: the tasks take turns at every single addition. Any two of one task in a row make all later
-/// sums smaller.
+/// Seen if: the tasks take turns at every single addition.
 pub(super) fn alternation<R: Runtime>(code: Code) {
     let sums = race::<R, _>(
         Sums::<R> { values: Mutex::new((1, 1)) },
@@ -79,7 +78,7 @@ struct Office<R: Runtime> {
 
 impl<R: Runtime> Office<R> {
     const LINES: u32 = 18;
-    /// The line that announces the only delivery, which follows the line after it.
+    /// The line that announces the only delivery, which comes one line later.
     const ANNOUNCED: u32 = 9;
 
     fn deliver(&self) {
@@ -200,7 +199,7 @@ pub(super) fn check_then_act<R: Runtime>(code: Code) {
 struct Bank<R: Runtime> {
     code: Code,
     savings: R::Mutex<u32>,
-    giro: R::Mutex<u32>,
+    spending: R::Mutex<u32>,
 }
 
 impl<R: Runtime> Bank<R> {
@@ -209,13 +208,13 @@ impl<R: Runtime> Bank<R> {
             match self.code {
                 Code::Mended => {
                     let mut savings = self.savings.lock();
-                    let mut giro = self.giro.lock();
+                    let mut spending = self.spending.lock();
                     *savings -= 10;
-                    *giro += 10;
+                    *spending += 10;
                 }
                 Code::Buggy => {
                     *self.savings.lock() -= 10;
-                    *self.giro.lock() += 10;
+                    *self.spending.lock() += 10;
                 }
             }
         }
@@ -223,8 +222,8 @@ impl<R: Runtime> Bank<R> {
 
     fn audit(&self) {
         let savings = self.savings.lock();
-        let giro = self.giro.lock();
-        assert_eq!(*savings + *giro, 200, "money is made or lost");
+        let spending = self.spending.lock();
+        assert_eq!(*savings + *spending, 200, "money is made or lost");
     }
 }
 
@@ -234,7 +233,7 @@ impl<R: Runtime> Bank<R> {
 /// Seen if: the sum is made between the two halves of a transfer.
 pub(super) fn transfer<R: Runtime>(code: Code) {
     race::<R, _>(
-        Bank::<R> { code, savings: Mutex::new(100), giro: Mutex::new(100) },
+        Bank::<R> { code, savings: Mutex::new(100), spending: Mutex::new(100) },
         &[Bank::transfer, Bank::audit],
     );
 }
@@ -267,7 +266,7 @@ impl<R: Runtime> Guarded<R> {
 /// Four tasks add one to a count that a lock guards.
 ///
 /// Bug: the fourth takes another lock.
-/// Seen if: its addition, or another's, falls between the read and the write of the other side.
+/// Seen if: it and one of the others are between their read and their write at one time.
 pub(super) fn wrong_lock<R: Runtime>(code: Code) {
     let count = race::<R, _>(
         Guarded::<R> { code, right: Mutex::new(()), wrong: Mutex::new(()), total: Atomic::new(0) },

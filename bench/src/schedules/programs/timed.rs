@@ -11,8 +11,8 @@ use super::Code;
 /// Two tasks sleep and then add one to a count; the second sleeps longer by `apart`.
 ///
 /// Bug: the count is read and written under the lock, but the lock is free in between.
-/// Seen if: the second timer fires while the first task is in between. A real clock is never so exact
-/// that the first is done before the second wakes up.
+/// Seen if: the second task wakes up while the first is in between. If they sleep apart, a simulated
+/// clock must for that let a timer fire while a task could go on, as a real clock does.
 fn lost_update(code: Code, apart: Duration) {
     let total = Arc::new(Mutex::new(0));
     let deadline = Instant::now() + Duration::from_millis(10);
