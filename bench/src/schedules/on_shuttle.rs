@@ -2,7 +2,7 @@
 //!
 //! shuttle is made to stop at the first failure and to print what led to it. Here failures are
 //! counted, so it must not see them: a failing schedule is ended by a scheduler that offers no next
-//! task, which shuttle takes for a schedule that is not worth going on with. [`Counting`] is that
+//! task, which shuttle takes for a schedule that is not worth going on with. `Counting` is that
 //! scheduler; it leaves every choice to the one inside it, and notices both kinds of failure.
 //!
 //! - A panic is noted by a hook as it begins. Its task then runs to its end undisturbed.
