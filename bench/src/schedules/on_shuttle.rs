@@ -10,7 +10,7 @@
 //!   never hears of, which exists so that shuttle does not find the deadlock itself.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Once;
 
@@ -174,10 +174,11 @@ pub(super) fn failures(
         }
     };
     let done = catch_unwind(AssertUnwindSafe(|| Runner::new(counting, config()).run(body)));
-    if done.is_err()
-        && let Progress::Failed(caught) = PROGRESS.replace(Progress::None)
-    {
-        panic!("shuttle failed: {}", caught.words);
+    if let Err(payload) = done {
+        match PROGRESS.replace(Progress::None) {
+            Progress::Failed(caught) => panic!("shuttle failed: {}", caught.words),
+            _ => resume_unwind(payload),
+        }
     }
     failures.take()
 }
