@@ -9,10 +9,6 @@ const SCHEDULES: u32 = 2_000;
 const SAMPLERS: [Sampler; 3] =
     [Sampler::Labrt { switch_every: None }, Sampler::ShuttleRandom, Sampler::ShuttlePct];
 
-/// Bugs that no scheduler here can show.
-const NOT_FOUND: [&str; 3] =
-    ["spurious wake-up", "lost update, 1 ns apart", "lost update, 1 µs apart"];
-
 #[test]
 fn each_bug_is_found() {
     for program in programs::all() {
@@ -20,11 +16,7 @@ fn each_bug_is_found() {
             .into_iter()
             .any(|sampler| program.search(sampler, SCHEDULES).is_some_and(|found| found > 0));
         let name = program.name;
-        if NOT_FOUND.contains(&name) {
-            assert!(!found, "`{name}` is found now: take it out of NOT_FOUND");
-        } else {
-            assert!(found, "`{name}` is not found in {SCHEDULES} schedules of any scheduler");
-        }
+        assert!(found, "`{name}` is not found in {SCHEDULES} schedules of any scheduler");
     }
 }
 

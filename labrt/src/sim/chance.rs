@@ -81,9 +81,13 @@ impl Chance {
         self.log_uniform(LONGEST_PAUSE_LOG2)
     }
 
-    /// After how long a wait ends for no reason, if it does.
+    /// After how long a wait ends for no reason, if it does; zero if it does not even begin.
     pub(super) fn spurious_wait(&mut self) -> Option<Duration> {
-        (self.below(SPURIOUS_WAITS) == 0).then(|| self.log_uniform(LONGEST_SPURIOUS_WAIT_LOG2))
+        if self.below(SPURIOUS_WAITS) > 0 {
+            return None;
+        }
+        let begins = self.below(2) == 0;
+        Some(if begins { self.log_uniform(LONGEST_SPURIOUS_WAIT_LOG2) } else { Duration::ZERO })
     }
 
     /// True if a weak exchange fails for no reason.

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
+use parking_lot::Mutex;
 
 use super::kernel::Kernel;
 use super::overflow::{self, Guard};
@@ -61,7 +62,7 @@ pub(super) fn suspend(next: Option<usize>) {
 pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
     overflow::install();
     let mut fibers = ManuallyDrop::new(Vec::<Option<Fiber>>::new());
-    let mut stacks = Vec::new();
+    let mut stacks = Stacks::of(kernel.settings.stack_size);
     let mut next = Some(first);
     while let Some(slot) = next {
         if slot >= fibers.len() {
@@ -69,7 +70,7 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
         }
         let fiber = match &mut fibers[slot] {
             Some(fiber) => fiber,
-            empty => match stacks.pop().map_or_else(|| new_stack(kernel), Ok) {
+            empty => match stacks.take() {
                 Ok(stack) => empty.insert(fiber(kernel, slot, stack)),
                 Err(error) => {
                     next = kernel.no_stack(slot, &error);
@@ -84,7 +85,9 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
         next = match result {
             CoroutineResult::Yield(next) => next,
             CoroutineResult::Return(next) => {
-                stacks.extend(fibers[slot].take().map(|fiber| fiber.routine.into_stack()));
+                if let Some(fiber) = fibers[slot].take() {
+                    stacks.free.push(fiber.routine.into_stack());
+                }
                 next
             }
         };
@@ -94,8 +97,42 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
     }
 }
 
-fn new_stack(kernel: &Kernel) -> io::Result<DefaultStack> {
-    DefaultStack::new(kernel.settings.stack_size)
+/// How many free stacks the process keeps for its next worlds.
+const KEPT_STACKS: usize = 64;
+
+/// Free stacks that worlds have left, with their size. Most worlds are small and short: they would
+/// spend a third of their time on asking the system for stacks and giving them back.
+static KEPT: Mutex<Vec<(usize, DefaultStack)>> = Mutex::new(Vec::new());
+
+/// The free stacks of one world.
+struct Stacks {
+    size: usize,
+    free: Vec<DefaultStack>,
+}
+
+impl Stacks {
+    fn of(size: usize) -> Stacks {
+        Stacks { size, free: Vec::new() }
+    }
+
+    fn take(&mut self) -> io::Result<DefaultStack> {
+        if let Some(stack) = self.free.pop() {
+            return Ok(stack);
+        }
+        let mut kept = KEPT.lock();
+        match kept.iter().rposition(|(size, _)| *size == self.size) {
+            Some(place) => Ok(kept.swap_remove(place).1),
+            None => DefaultStack::new(self.size),
+        }
+    }
+}
+
+impl Drop for Stacks {
+    fn drop(&mut self) {
+        let mut kept = KEPT.lock();
+        let room = KEPT_STACKS.saturating_sub(kept.len());
+        kept.extend(self.free.drain(..).take(room).map(|stack| (self.size, stack)));
+    }
 }
 
 fn fiber(kernel: &Arc<Kernel>, slot: usize, stack: DefaultStack) -> Fiber {

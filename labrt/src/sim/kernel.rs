@@ -212,7 +212,8 @@ impl Kernel {
         }
     }
 
-    /// The deadline of a wait on a condition variable, which may rarely end for no reason.
+    /// The deadline of a wait on a condition variable, which may rarely end for no reason. The present
+    /// moment: it has ended already, though others may go first.
     pub(crate) fn perhaps_sooner(&self, deadline: Option<Duration>) -> Option<Duration> {
         let mut state = self.state.lock();
         if !state.may_force() {

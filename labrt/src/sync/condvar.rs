@@ -139,7 +139,12 @@ impl Condvar {
                 // missed in between.
                 guard.release();
                 let waiting = Waiting { what: "a notification of a Condvar", type_name: "", at };
-                let woken = kernel.wait(self.key(), waiting, sooner);
+                let woken = if sooner == Some(kernel.now()) && sooner != deadline {
+                    kernel.yield_now(at);
+                    Woken::TimedOut
+                } else {
+                    kernel.wait(self.key(), waiting, sooner)
+                };
                 if woken == Woken::Notified {
                     kernel.take_over_cause();
                 }
