@@ -18,7 +18,7 @@ const LONGEST_PAUSE_LOG2: usize = 20;
 const LONGEST_SPURIOUS_WAIT_LOG2: usize = 29;
 
 /// One in so many waits on a condition variable ends for no reason.
-const SPURIOUS_WAITS: usize = 64;
+const SPURIOUS_WAITS: usize = 16;
 
 /// One in so many weak exchanges fails for no reason.
 const SPURIOUS_FAILURES: usize = 32;
