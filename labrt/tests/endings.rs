@@ -298,6 +298,26 @@ fn a_stuck_world_goes_no_further_than_to_its_next_step() {
     assert!(!went_on.load(Ordering::SeqCst) && !flag.load(Ordering::SeqCst));
 }
 
+#[test]
+fn a_sleep_on_the_wrong_clock_is_reported() {
+    for by in [SwitchBy::Coroutines, SwitchBy::Threads] {
+        let builder = Builder::simulated(1).switch_by(by).stuck_after(millis(300));
+        let failure = builder
+            .run(|| {
+                let lock = Mutex::new(0);
+                loop {
+                    std::thread::sleep(millis(10));
+                    *lock.lock() += 1;
+                }
+            })
+            .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Stuck);
+        assert!(failure.message.contains("a clock that is not labrt's"), "{failure}");
+        assert!(failure.message.contains("`cargo clippy` names the lines"), "{failure}");
+        assert!(failure.location.unwrap().contains("endings.rs"));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_stack_overflow_names_the_task() {

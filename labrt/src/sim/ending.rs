@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::kernel::{At, EPOCH, Kernel, Op, StateGuard};
-use super::report;
+use super::report::{self, Stuck};
 use super::state::{PanicBegun, State, Status, Task, Waiting};
 use crate::failure::{Failure, FailureKind};
 use crate::killed;
@@ -184,7 +184,7 @@ impl Kernel {
 
     /// Ends the run as failed from outside the world (the watchdog). The running task goes no further
     /// than to its next step, and the others stay where they are.
-    pub(crate) fn fail_stuck(&self) -> Failure {
+    pub(super) fn fail_stuck(&self, how: Stuck) -> Failure {
         let after = self.settings.stuck_after;
         let Some(mut state) = self.state.try_lock_for(WATCHDOG_PATIENCE) else {
             return Failure {
@@ -198,7 +198,7 @@ impl Kernel {
                 forced_switches: 0,
             };
         };
-        let report = report::stuck(&state, after);
+        let report = report::stuck(&state, how, after);
         let failure = self.failure(&state, FailureKind::Stuck, report);
         state.failure.get_or_insert_with(|| failure.clone());
         state.abandoned = true;

@@ -45,8 +45,9 @@ pub(crate) struct Kernel {
     pub(crate) settings: Settings,
     pub(super) switch: Switch,
     itself: Weak<Kernel>,
-    /// Counts steps for the watchdog, which must not take the lock.
+    /// Steps, and simulated time in ns, for the watchdog, which must not take the lock.
     pub(crate) progress: AtomicU64,
+    pub(crate) time: AtomicU64,
 }
 
 impl Kernel {
@@ -60,6 +61,7 @@ impl Kernel {
             switch,
             itself: itself.clone(),
             progress: AtomicU64::new(0),
+            time: AtomicU64::new(0),
         })
     }
 
@@ -332,6 +334,7 @@ impl Kernel {
         state.steps += 1;
         state.steps_here += 1;
         self.progress.store(state.steps, Relaxed);
+        self.time.store(state.now.as_nanos() as u64, Relaxed);
         let serial = state.running().serial;
         state.mix(serial, op);
         if state.steps_here > self.settings.steps_per_instant {

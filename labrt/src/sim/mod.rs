@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::killed::words_of_panic;
 use crate::world::{Outcome, Settings, Trace, WorldShared};
 use kernel::{At, EPOCH, Kernel};
+use report::Stuck;
 
 mod chance;
 mod coroutine;
@@ -78,18 +79,32 @@ pub(crate) fn run_world<T: Send + 'static>(
     Ok(Outcome { value, elapsed, trace: Some(trace) })
 }
 
-/// Waits for the end of the world; gives up on one that makes no step.
+/// A world that makes fewer steps in a second of wall time waits for something outside of it. Even
+/// one that switches between threads makes more.
+const SLOW: u64 = 10_000;
+
+/// Waits for the end of the world; gives up on one that makes no step, or that makes few although its
+/// time stands still.
 fn watch(kernel: &Kernel, ended: &Receiver<()>) -> Option<Failure> {
     let limit = kernel.settings.stuck_after;
     let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
-    let mut seen = 0;
-    let mut since = Instant::now();
+    let now = || (kernel.progress.load(Ordering::Relaxed), Instant::now());
+    let ((mut step, mut step_at), mut time) = (now(), 0);
+    let (mut steps_before, mut time_at) = now();
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
-        let steps = kernel.progress.load(Ordering::Relaxed);
-        if steps != seen {
-            (seen, since) = (steps, Instant::now());
-        } else if since.elapsed() >= limit {
-            return Some(kernel.fail_stuck());
+        let (steps, at) = now();
+        if kernel.time.load(Ordering::Relaxed) != time {
+            time = kernel.time.load(Ordering::Relaxed);
+            (steps_before, time_at) = (steps, at);
+        }
+        if steps != step {
+            (step, step_at) = (steps, at);
+        } else if at - step_at >= limit {
+            return Some(kernel.fail_stuck(Stuck::NoStep));
+        }
+        let (made, stood) = (steps - steps_before, at - time_at);
+        if stood >= limit && made as f64 / stood.as_secs_f64() < SLOW as f64 {
+            return Some(kernel.fail_stuck(Stuck::TimeStands { steps: made }));
         }
     }
     None

@@ -138,16 +138,34 @@ pub(super) fn spinning(task: &Task, limit: u64) -> Report {
     }
 }
 
-pub(super) fn stuck(state: &State, after: Duration) -> Report {
+/// How a world got stuck.
+#[derive(Clone, Copy)]
+pub(super) enum Stuck {
+    /// It makes no step.
+    NoStep,
+    /// It makes few steps, and its time stands still.
+    TimeStands { steps: u64 },
+}
+
+pub(super) fn stuck(state: &State, how: Stuck, after: Duration) -> Report {
     let running = state.tasks.get(state.current).and_then(Option::as_ref);
+    let seconds = after.as_secs_f64();
+    let message = match how {
+        Stuck::NoStep => format!(
+            "no step for {seconds} s of wall time: the task blocks in something that is not \
+             labrt's (a std or parking_lot lock, a socket, a foreign channel) or computes without \
+             end; its last call into labrt was at the place given"
+        ),
+        Stuck::TimeStands { steps } => format!(
+            "simulated time stands still, and in {seconds} s of wall time only {steps} steps were \
+             made: something sleeps or waits by a clock that is not labrt's (std::thread::sleep, \
+             std::time, tokio); `cargo clippy` names the lines; the last call into labrt was at the \
+             place given"
+        ),
+    };
     Report {
         task: running.map(title),
-        message: format!(
-            "no step for {} s of wall time: the task blocks in something that is not labrt's (a \
-             std or parking_lot lock, a socket, a foreign channel) or computes without end; its \
-             last call into labrt was at the place given",
-            after.as_secs_f64()
-        ),
+        message,
         location: running.map(|task| task.last.to_string()),
         details: task_lines(state),
     }
