@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bench::{each, fact, only_tests, ratio};
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam::channel;
-use labrpc::{Network, Reply, Server};
+use labrpc::{Network, Reply, Returned, Server};
 use labrt::world::{Builder, Outcome};
 
 #[labrpc::service]
@@ -42,16 +42,28 @@ impl Echo for Parrot {
 #[derive(Clone, Copy, Debug)]
 struct Form {
     name: &'static str,
-    /// The caller waits for each call; else it waits for 64 at once.
-    blocking: bool,
+    caller: Caller,
     inline: bool,
 }
 
-const FORMS: [Form; 4] = [
-    Form { name: "blocking call", blocking: true, inline: false },
-    Form { name: "blocking call, inline handler", blocking: true, inline: true },
-    Form { name: "call_then", blocking: false, inline: false },
-    Form { name: "call_then, inline handler", blocking: false, inline: true },
+/// How the caller hears of the replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// It waits for each call.
+    Waits,
+    /// A function hears of each of 64 calls made at once.
+    Function,
+    /// Messages from 64 calls made at once come into its queue.
+    Channel,
+}
+
+const FORMS: [Form; 6] = [
+    Form { name: "blocking call", caller: Caller::Waits, inline: false },
+    Form { name: "blocking call, inline handler", caller: Caller::Waits, inline: true },
+    Form { name: "call_then", caller: Caller::Function, inline: false },
+    Form { name: "call_then, inline handler", caller: Caller::Function, inline: true },
+    Form { name: "call_to", caller: Caller::Channel, inline: false },
+    Form { name: "call_to, inline handler", caller: Caller::Channel, inline: true },
 ];
 
 const WINDOW: u64 = 64;
@@ -74,33 +86,55 @@ fn echo(form: Form, calls: u64) -> Duration {
 }
 
 fn call(client: &EchoClient, form: Form, calls: u64) {
-    if form.blocking {
-        for word in 0..calls {
-            let reply = if form.inline { client.inline(&word) } else { client.task(&word) };
-            assert_eq!(reply, Ok(word));
-        }
-        return;
-    }
     let mut left = calls;
     while left > 0 {
         let count = left.min(WINDOW);
         left -= count;
-        let (sender, all) = labrt::channel::bounded(1);
-        let answered = Arc::new(AtomicU64::new(0));
-        for word in 0..count {
-            let (sender, answered) = (sender.clone(), answered.clone());
-            let then = move |reply| {
-                assert_eq!(reply, Ok(word));
-                if answered.fetch_add(1, Ordering::Relaxed) + 1 == count {
-                    sender.send(()).expect("the caller waits");
-                }
-            };
-            match form.inline {
-                true => client.inline_then(&word, then),
-                false => client.task_then(&word, then),
-            }
+        match form.caller {
+            Caller::Waits => call_one_by_one(client, form.inline, count),
+            Caller::Function => call_with_functions(client, form.inline, count),
+            Caller::Channel => call_with_a_channel(client, form.inline, count),
         }
-        all.recv().expect("the last reply is the signal");
+    }
+}
+
+fn call_one_by_one(client: &EchoClient, inline: bool, calls: u64) {
+    for word in 0..calls {
+        let reply = if inline { client.inline(&word) } else { client.task(&word) };
+        assert_eq!(reply, Ok(word));
+    }
+}
+
+fn call_with_functions(client: &EchoClient, inline: bool, calls: u64) {
+    let (sender, all) = labrt::channel::bounded(1);
+    let answered = Arc::new(AtomicU64::new(0));
+    for word in 0..calls {
+        let (sender, answered) = (sender.clone(), answered.clone());
+        let then = move |reply| {
+            assert_eq!(reply, Ok(word));
+            if answered.fetch_add(1, Ordering::Relaxed) + 1 == calls {
+                sender.send(()).expect("the caller waits");
+            }
+        };
+        match inline {
+            true => client.inline_then(&word, then),
+            false => client.task_then(&word, then),
+        }
+    }
+    all.recv().expect("the last reply is the signal");
+}
+
+fn call_with_a_channel(client: &EchoClient, inline: bool, calls: u64) {
+    let (inputs, queue) = labrt::channel::unbounded::<Returned<u64, u64>>();
+    for word in 0..calls {
+        match inline {
+            true => client.inline_to(&word, word, &inputs),
+            false => client.task_to(&word, word, &inputs),
+        }
+    }
+    for _ in 0..calls {
+        let Returned { tag, result } = queue.recv().expect("each call is answered");
+        assert_eq!(result, Ok(tag));
     }
 }
 
@@ -129,7 +163,8 @@ fn in_world(world: Builder, form: Form, calls: u64) -> Outcome<Duration> {
 }
 
 fn simulated(form: Form, calls: u64) -> Outcome<Duration> {
-    in_world(Builder::simulated(1), form, calls)
+    // The seed would draw how often a switch is forced; one in 16 steps is a common value.
+    in_world(Builder::simulated(1).switch_every(16), form, calls)
 }
 
 /// Steps of the simulation's kernel per call.
@@ -152,7 +187,7 @@ fn real(c: &mut Criterion) {
     let calls = if only_tests() { 100 } else { 4_000 };
     let base = || each(ping_pong(calls), calls);
     for form in FORMS {
-        let goal = if form.blocking { "1.5" } else { "none" };
+        let goal = if form.caller == Caller::Waits { "1.5" } else { "none" };
         let name = format!("rpc real: {} / ping-pong", form.name);
         ratio(&name, goal, || each(echo(form, calls), calls), base);
     }

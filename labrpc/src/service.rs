@@ -232,9 +232,10 @@ fn run_as<R>(
 ) -> thread::Result<R> {
     let task = thread::Builder::new().name(method);
     match node {
-        Some(node) => task.node(node).run_here(handler),
-        None => labrt::node::outside(|| task.run_here(handler)),
+        Some(node) => task.node(node),
+        None => task.outside_nodes(),
     }
+    .run_here(handler)
 }
 
 impl fmt::Debug for Service {

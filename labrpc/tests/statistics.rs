@@ -11,14 +11,20 @@ use std::time::Duration;
 use common::{Setup, millis};
 use labrpc::{Network, Server, Service};
 use labrt::sync::Mutex;
+use labrt::thread;
 use labrt::time::Instant;
-use labrt::{simulate, thread};
+use labrt::world::Builder;
 
 const CALLS: usize = 10_000;
 
+/// A world whose code takes no time at all, so that what is measured is the network.
+fn calm(seed: u64) -> Builder {
+    Builder::simulated(seed).switch_every(0)
+}
+
 /// How long each of many calls took, and whether it got a reply.
 fn calls(prepare: fn(&Network)) -> Vec<(u64, bool)> {
-    let outcome = simulate(1, move || {
+    let outcome = calm(1).run(move || {
         let setup = Setup::new();
         let client = setup.client(1);
         prepare(&setup.network);
@@ -73,7 +79,7 @@ fn unreliable_requests_wait_0_to_26_ms_and_a_tenth_of_each_way_is_lost() {
 
 #[test]
 fn a_tenth_of_the_requests_and_a_tenth_of_the_replies_is_lost() {
-    let outcome = simulate(2, || {
+    let outcome = calm(2).run(|| {
         let setup = Setup::new();
         let client = setup.client(1);
         setup.network.set_reliable(false);
@@ -141,7 +147,7 @@ fn long_reordering_delays_two_thirds_of_the_replies_by_a_nested_draw() {
 
 #[test]
 fn reordering_delays_the_reply_and_not_the_request() {
-    let outcome = simulate(3, || {
+    let outcome = calm(3).run(|| {
         let network = Network::new();
         network.set_long_reordering(true);
         let (start, handled) = (Instant::now(), Arc::new(Mutex::new(Vec::new())));

@@ -1,6 +1,5 @@
 //! Tasks: OS threads on the real clock, turns of a seeded scheduler on the simulated one.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -13,7 +12,6 @@ use parking_lot::Mutex;
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
 use crate::node::Node;
-use crate::observe;
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
@@ -69,7 +67,29 @@ pub fn name() -> Option<Arc<str>> {
 #[derive(Debug, Default)]
 pub struct Builder {
     name: Option<Arc<str>>,
-    node: Option<Node>,
+    node: Membership,
+}
+
+/// Which node a task belongs to.
+#[derive(Debug, Default)]
+enum Membership {
+    /// That of the task that starts it.
+    #[default]
+    Inherited,
+    Of(Node),
+    /// None.
+    Outside,
+}
+
+impl Membership {
+    /// The node, for a task started by one of node `starter`.
+    fn resolve(self, starter: impl FnOnce() -> Option<Node>) -> Option<Node> {
+        match self {
+            Membership::Inherited => starter(),
+            Membership::Of(node) => Some(node),
+            Membership::Outside => None,
+        }
+    }
 }
 
 impl Builder {
@@ -86,7 +106,13 @@ impl Builder {
 
     /// Makes the task part of `node`, instead of the calling task's.
     pub fn node(mut self, node: Node) -> Builder {
-        self.node = Some(node);
+        self.node = Membership::Of(node);
+        self
+    }
+
+    /// Makes the task part of no node.
+    pub fn outside_nodes(mut self) -> Builder {
+        self.node = Membership::Outside;
         self
     }
 
@@ -119,7 +145,8 @@ impl Builder {
             words
         });
         let name = self.name.unwrap_or_else(|| name_of_place(at));
-        let serial = kernel.spawn(name, self.node, body, at);
+        let node = self.node.resolve(|| kernel.running_node());
+        let serial = kernel.spawn(name, node, body, at);
         JoinHandle(Handle::Simulated { serial, packet })
     }
 
@@ -130,7 +157,7 @@ impl Builder {
     ) -> JoinHandle<T> {
         context::checkpoint();
         let mut member = context::member();
-        member.node = self.node.or(member.node);
+        member.node = self.node.resolve(|| member.node);
         let name = self.name.unwrap_or_else(|| name_of_place(at));
         let (running, ended) = crossbeam::channel::bounded(0);
         let thread = spawn_member(&name, member, move || {
@@ -151,23 +178,22 @@ impl Builder {
     /// The payload of the panic that ended `f`: [`Killed`] if the node is dead or dies before `f`
     /// returns.
     pub fn run_here<T>(self, f: impl FnOnce() -> T) -> Result<T> {
-        let host_unwinds = observe::is_unwinding();
-        let named = Renamed::to(self.name);
-        let result = match self.node {
-            Some(node) => {
-                let killed = |killed| Err(Box::new(killed) as Box<dyn Any + Send>);
-                node.enter(|| catch(f)).unwrap_or_else(killed)
-            }
-            None => catch(f),
-        };
+        if let Membership::Of(node) = &self.node
+            && node.is_killed()
+        {
+            return Err(Box::new(Killed::already()));
+        }
+        let name = self.name.clone();
+        let host = Host::of(self.name, self.node);
+        let result = catch(f);
         if let Err(payload) = &result
             && let Some(words) = words_of_panic(&**payload)
         {
             context::with(|clock| match clock {
-                Clock::Simulated(kernel) => kernel.guest_panicked(words, host_unwinds),
+                Clock::Simulated(kernel) => kernel.guest_panicked(words, host.unwinding),
                 Clock::Real => {
                     if let Some(world) = context::member().world {
-                        world.fail_by_panic(named.name.as_deref(), words);
+                        world.fail_by_panic(name.as_deref(), words);
                     }
                 }
             });
@@ -176,38 +202,61 @@ impl Builder {
     }
 }
 
+/// What a task is called and belongs to, as far as that changes.
+///
+/// On the real clock a thread keeps its name.
+#[derive(Default)]
+pub(crate) struct Identity {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) node: Option<Option<Node>>,
+}
+
+impl Identity {
+    /// Makes the calling task this; returns what it was, and whether it is being unwound.
+    fn take_on(self) -> (Identity, bool) {
+        context::with(|clock| match clock {
+            Clock::Simulated(kernel) => kernel.take_on(self),
+            Clock::Real => {
+                let swap = |node| {
+                    let world = context::member().world;
+                    context::set_member(Member { world, node }).node
+                };
+                let former = Identity { name: None, node: self.node.map(swap) };
+                (former, std::thread::panicking())
+            }
+        })
+    }
+}
+
+/// A task that lets a guest run; it is itself again when this is dropped.
+struct Host {
+    identity: Identity,
+    unwinding: bool,
+}
+
+impl Host {
+    fn of(name: Option<Arc<str>>, node: Membership) -> Host {
+        let node = match node {
+            Membership::Inherited => None,
+            Membership::Of(node) => Some(Some(node)),
+            Membership::Outside => Some(None),
+        };
+        let (identity, unwinding) = Identity { name, node }.take_on();
+        Host { identity, unwinding }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.identity).take_on();
+    }
+}
+
 /// Catches panics, and the end of a killed task so that it is not unwound any further.
 fn catch<T>(f: impl FnOnce() -> T) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Err(payload) if payload.is::<Killed>() => Err(Box::new(Killed::already())),
         result => result,
-    }
-}
-
-/// While it lives, the calling task has another name (simulated clock; the real clock's threads keep
-/// theirs).
-struct Renamed {
-    name: Option<Arc<str>>,
-    former: Option<Arc<str>>,
-}
-
-impl Renamed {
-    fn to(name: Option<Arc<str>>) -> Renamed {
-        let former = name.clone().and_then(|name| {
-            context::with(|clock| match clock {
-                Clock::Simulated(kernel) => Some(kernel.rename(name)),
-                Clock::Real => None,
-            })
-        });
-        Renamed { name, former }
-    }
-}
-
-impl Drop for Renamed {
-    fn drop(&mut self) {
-        if let Some(former) = self.former.take() {
-            Renamed::to(Some(former)).former = None;
-        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::failure::FailureKind;
 use crate::node::Node;
 use crate::observe::Cause;
 use crate::sync::leaf;
+use crate::thread::Identity;
 use crate::world::{Settings, WorldShared};
 
 pub(super) type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
@@ -289,18 +290,8 @@ impl Kernel {
         state.mix(serial, op);
     }
 
-    /// Starts a task; it inherits the running task's node unless one is given.
+    /// Starts a task; returns its number.
     pub(crate) fn spawn(&self, name: Arc<str>, node: Option<Node>, body: Body, at: At) -> u64 {
-        let node = node.or_else(|| self.running_node());
-        self.add(name, node, body, at)
-    }
-
-    /// Starts a task that belongs to no node.
-    pub(crate) fn spawn_outside_nodes(&self, name: Arc<str>, body: Body, at: At) {
-        self.add(name, None, body, at);
-    }
-
-    fn add(&self, name: Arc<str>, node: Option<Node>, body: Body, at: At) -> u64 {
         let mut state = self.state.lock();
         let slot = state.add_task(name, node, body, at);
         state.tasks[slot].as_ref().expect("just added").serial
@@ -321,9 +312,16 @@ impl Kernel {
         std::mem::replace(&mut task.node, node)
     }
 
-    /// Gives the running task another name; returns what it was called.
-    pub(crate) fn rename(&self, name: Arc<str>) -> Arc<str> {
-        std::mem::replace(&mut self.state.lock().running().name, name)
+    /// Gives the running task another name and node; returns what it had, and whether it is being
+    /// unwound.
+    pub(crate) fn take_on(&self, identity: Identity) -> (Identity, bool) {
+        let mut state = self.state.lock();
+        let task = state.running();
+        let former = Identity {
+            name: identity.name.map(|name| std::mem::replace(&mut task.name, name)),
+            node: identity.node.map(|node| std::mem::replace(&mut task.node, node)),
+        };
+        (former, task.unwinding)
     }
 
     pub(crate) fn has_ended(&self, serial: u64) -> bool {

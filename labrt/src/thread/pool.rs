@@ -71,7 +71,7 @@ impl Pool {
                     let outcome = catch_unwind(AssertUnwindSafe(|| end(job())));
                     outcome.err().and_then(|payload| words_of_panic(&*payload))
                 });
-                kernel.spawn_outside_nodes(self.name.clone(), body, at);
+                kernel.spawn(self.name.clone(), None, body, at);
             }
             Clock::Real => {
                 let cause = context::cause();
