@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::sim_disk::{Fault, SimDisk};
+use crate::sim_disk::{DIR, Fault, SimDisk};
 use crate::{FilePersister, PersistError, Persister};
 
 /// State and snapshot.
@@ -77,7 +77,13 @@ pub(crate) fn history(script: &[Write]) -> Vec<Pair> {
 }
 
 pub(crate) fn open(disk: &SimDisk) -> Result<FilePersister, PersistError> {
-    FilePersister::on(Box::new(disk.clone()), Path::new("sim"))
+    let dir = Path::new(DIR);
+    disk.make_dirs().map_err(|source| PersistError::Io {
+        action: "create",
+        path: dir.to_owned(),
+        source,
+    })?;
+    FilePersister::on(Box::new(disk.clone()), dir)
 }
 
 pub(crate) fn content(of: &FilePersister) -> Pair {
@@ -98,8 +104,13 @@ pub(crate) fn check_restart(disk: &SimDisk, allowed: &[Pair], context: &str) -> 
     persister.append_raft_state(b"+").unwrap();
     persister.save_state_and_snapshot(b"new", b"pair").unwrap();
     drop(persister);
+    let written = (b"new".to_vec(), b"pair".to_vec());
     let again = open(&disk.restarted(None)).unwrap();
-    assert_eq!(content(&again), (b"new".to_vec(), b"pair".to_vec()), "{context}");
+    assert_eq!(content(&again), written, "{context}");
+    for cut in disk.power_cuts() {
+        let again = open(&cut).unwrap_or_else(|error| panic!("{context}, cut at last: {error}"));
+        assert_eq!(content(&again), written, "{context}, cut at last");
+    }
 
     // What was read stays, whatever a power cut right after the open does.
     for cut in survivor.power_cuts() {
@@ -145,6 +156,22 @@ fn a_power_cut_leaves_the_content_before_or_after_the_write_in_flight() {
         }
     }
     assert!(checked > 1_000, "only {checked} outcomes");
+}
+
+/// The first process is killed before it has synced the way to its new directory; the second finds
+/// the directory there, and cannot know.
+#[test]
+fn a_directory_that_was_there_lasts_as_surely_as_a_new_one() {
+    for killed_at in 0..6 {
+        let first = SimDisk::default().restarted(Some(Fault::Cut(killed_at)));
+        let _ = open(&first);
+        let disk = first.restarted(None);
+        open(&disk).unwrap().append_raft_state(b"acknowledged").unwrap();
+        for cut in disk.power_cuts() {
+            let found = content(&open(&cut).unwrap()).0;
+            assert_eq!(found, b"acknowledged", "killed before operation {killed_at}");
+        }
+    }
 }
 
 #[test]

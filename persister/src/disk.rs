@@ -6,9 +6,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::PersistError;
+use crate::{PersistError, platform};
 
-/// One directory. A change of names lasts through a power cut only after [`Disk::sync`].
+/// One directory, and the way to it. A change of names lasts through a power cut only after a sync
+/// of the directory that they are in.
 pub(crate) trait Disk: Send {
     /// The names in the directory, in no particular order.
     fn list(&self) -> io::Result<Vec<String>>;
@@ -22,6 +23,12 @@ pub(crate) trait Disk: Send {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Waits until all changes of names are on the disk.
     fn sync(&self) -> io::Result<()>;
+    /// The directories above this one that can hold a name which does not last yet, from the parent
+    /// upwards.
+    fn above(&self) -> io::Result<Vec<PathBuf>>;
+    /// Waits until all changes of names in one of the directories [above](Disk::above) are on the
+    /// disk.
+    fn sync_above(&self, dir: &Path) -> io::Result<()>;
 }
 
 /// One open file. Its bytes last through a power cut only after [`DiskFile::sync`].
@@ -39,8 +46,7 @@ pub(crate) trait DiskFile: Send {
 /// A directory of the operating system, locked for as long as this value lives.
 pub(crate) struct RealDisk {
     dir: PathBuf,
-    // Locked, and also what a sync of the names goes through. The directory itself is locked, not
-    // a file in it, so that a refused open leaves nothing behind.
+    // Locked, and where names can be synced, also what a sync of them goes through.
     handle: File,
     synced: bool,
 }
@@ -49,11 +55,13 @@ impl RealDisk {
     /// Opens and locks a directory, creating it if only its last part is missing. With `synced`
     /// off, nothing ever waits for the disk.
     pub(crate) fn open(dir: &Path, synced: bool) -> Result<RealDisk, PersistError> {
+        if synced && !platform::CAN_SYNC_NAMES {
+            return Err(PersistError::CannotSync { path: dir.to_owned() });
+        }
         let failed = |action: &'static str| {
             move |source| PersistError::Io { action, path: dir.to_owned(), source }
         };
         match fs::create_dir(dir) {
-            Ok(()) if synced => sync_parent(dir).map_err(failed("sync the parent of"))?,
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed("create")(error)),
@@ -62,21 +70,12 @@ impl RealDisk {
         if !fs::metadata(dir).map_err(failed("open"))?.is_dir() {
             return Err(failed("open")(ErrorKind::NotADirectory.into()));
         }
-        let handle = File::open(dir).map_err(failed("open"))?;
+        let handle = platform::open_lock(dir).map_err(failed("open"))?;
         match handle.try_lock() {
             Ok(()) => Ok(RealDisk { dir: dir.to_owned(), handle, synced }),
             Err(TryLockError::WouldBlock) => Err(PersistError::Locked { path: dir.to_owned() }),
             Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
         }
-    }
-}
-
-/// Makes the name of a new directory last.
-fn sync_parent(dir: &Path) -> io::Result<()> {
-    match dir.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
     }
 }
 
@@ -115,6 +114,14 @@ impl Disk for RealDisk {
 
     fn sync(&self) -> io::Result<()> {
         if self.synced { self.handle.sync_all() } else { Ok(()) }
+    }
+
+    fn above(&self) -> io::Result<Vec<PathBuf>> {
+        if self.synced { platform::above(&self.dir) } else { Ok(Vec::new()) }
+    }
+
+    fn sync_above(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
     }
 }
 

@@ -36,6 +36,37 @@ pub enum PersistError {
         source: io::Error,
     },
 
+    /// A directory on the way to the persister's own could not be synced. A power cut might take the
+    /// persister's directory away with everything in it, so it was not opened.
+    #[error(
+        "cannot sync {}, without which a power cut may take {} away with all that is in it: \
+         {source}; {}",
+        path.display(),
+        dir.display(),
+        remedy_above(source)
+    )]
+    Above {
+        /// The directory that could not be synced: the parent of `dir`, or farther up.
+        path: PathBuf,
+        /// The persister's directory.
+        dir: PathBuf,
+        /// The operating system's own words.
+        source: io::Error,
+    },
+
+    /// Nothing on this platform makes the name of a new file last through a power cut, so a
+    /// persister that promises this cannot be opened. Nothing was changed.
+    #[error(
+        "cannot keep {} safe from power cuts: this platform has no way to sync a directory. Use \
+         `FilePersister::open_unsynced`, which outlives a crash of the process, or run the server \
+         on Linux or macOS",
+        path.display()
+    )]
+    CannotSync {
+        /// The directory that was to be opened.
+        path: PathBuf,
+    },
+
     /// A file holds bytes that no crash can leave behind. Nothing on the disk was changed.
     #[error(
         "{} is damaged at byte {offset}: expected {expected}, found {found}. Nothing was changed. \
@@ -103,6 +134,8 @@ impl PersistError {
         match self {
             PersistError::Locked { path }
             | PersistError::Io { path, .. }
+            | PersistError::Above { path, .. }
+            | PersistError::CannotSync { path }
             | PersistError::Damaged { path, .. }
             | PersistError::UnknownVersion { path, .. }
             | PersistError::Refused { path, .. } => Some(path),
@@ -124,6 +157,20 @@ fn remedy(source: &io::Error) -> &'static str {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
             "the path must lead to a directory that only a persister uses"
         }
+        ErrorKind::InvalidInput | ErrorKind::Unsupported => {
+            "its file system seems unable to do this: choose a directory on another one"
+        }
         _ => "look for disk errors in the system's log, then open the directory again",
+    }
+}
+
+/// The same, if a directory above the persister's could not be synced.
+fn remedy_above(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::PermissionDenied => {
+            "this user must be able to read it, or the persister needs a directory whose parent this \
+             user can read"
+        }
+        _ => remedy(source),
     }
 }

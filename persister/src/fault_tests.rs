@@ -1,11 +1,12 @@
 //! Single operations of the disk that fail while the process lives on.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::crash_tests::{
     allowed, check_restart, content, history, open, ops_of_script, run, script,
 };
-use crate::sim_disk::{Fault, SimDisk};
+use crate::sim_disk::{DIR, Fault, SimDisk};
 use crate::{PersistError, Persister};
 
 /// Fails each operation of the script in turn. The write in flight must fail, reads must give the
@@ -86,12 +87,48 @@ fn a_failed_open_does_no_harm() {
     }
 }
 
+/// When an open of this disk does that.
+fn operation_of_open(disk: &SimDisk, what: &str) -> usize {
+    let disk = disk.restarted(None);
+    open(&disk).unwrap();
+    let found = disk.ops().iter().position(|op| op == what);
+    found.unwrap_or_else(|| panic!("no `{what}` in {:?}", disk.ops()))
+}
+
+#[test]
+fn a_parent_that_cannot_be_synced_is_found_out_by_the_open() {
+    let disk = SimDisk::default();
+    let parent = operation_of_open(&disk, "sync /data");
+    for (kind, remedy) in [
+        (ErrorKind::PermissionDenied, "must be able to read it"),
+        (ErrorKind::Other, "look for disk errors"),
+    ] {
+        let error = open(&disk.restarted(Some(Fault::Fail(parent, kind)))).unwrap_err();
+        assert_eq!(error.path(), Some(Path::new("/data")));
+        let words = error.to_string();
+        assert!(words.contains("cannot sync /data, ") && words.contains(DIR), "{words}");
+        assert!(words.contains(remedy), "{words}");
+    }
+}
+
+/// Servers often live in directories that only an administrator may read, and that he made.
+#[test]
+fn a_directory_far_up_need_not_be_readable_but_must_not_fail_otherwise() {
+    let disk = SimDisk::default();
+    let root = operation_of_open(&disk, "sync /");
+    let unreadable = disk.restarted(Some(Fault::Fail(root, ErrorKind::PermissionDenied)));
+    open(&unreadable).unwrap().append_raft_state(b"+").unwrap();
+    let broken = disk.restarted(Some(Fault::Fail(root, ErrorKind::Other)));
+    assert!(matches!(open(&broken), Err(PersistError::Above { .. })));
+}
+
 #[test]
 fn a_disk_that_forbids_writing_is_found_out_by_the_open() {
     let disk = SimDisk::default();
     open(&disk).unwrap().append_raft_state(b"kept").unwrap();
+    let first_write = operation_of_open(&disk, "create raft-state.tmp");
     for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
-        let disk = disk.restarted(Some(Fault::Fail(0, kind)));
+        let disk = disk.restarted(Some(Fault::Fail(first_write, kind)));
         let error = open(&disk).unwrap_err();
         assert!(error.to_string().contains("must be able to write"), "{error}");
         assert_eq!(content(&open(&disk.restarted(None)).unwrap()).0, b"kept");

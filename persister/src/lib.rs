@@ -30,7 +30,8 @@
 //! # What is guaranteed
 //!
 //! 1. **Acknowledged means saved.** After a write has returned `Ok`, every later read gives its
-//!    content, until the next write. For a [`FilePersister`] this holds across a power cut.
+//!    content, until the next write. For a [`FilePersister`] this holds across a power cut (see
+//!    [the way to the directory](crate#the-way-to-the-directory)).
 //! 2. **All or nothing.** A crash during a write leaves the content before it or the content after
 //!    it. For [`save_state_and_snapshot`](Persister::save_state_and_snapshot) that is the *pair*:
 //!    no reader ever finds the state of one call with the snapshot of another.
@@ -60,7 +61,8 @@
 //! | `raft-state.tmp` | the next `raft-state` while it is being written |
 //!
 //! The generation is 16 hexadecimal digits. Other files in the directory are left alone. There is
-//! no lock file: the directory itself is locked, so that a refused open leaves no trace.
+//! no lock file: the directory itself is locked, so that a refused open leaves no trace. (Only where
+//! [directories cannot be locked](crate#platforms) there is an empty file `lock`.)
 //!
 //! The header of `raft-state`, 44 bytes, integers little-endian, checksums CRC-32:
 //!
@@ -91,10 +93,35 @@
 //! the directory; remove the old snapshot. The rename is the one step that changes both strings,
 //! because the header in `raft-state` says which snapshot is meant.
 //!
-//! **Open**: read and check everything; then replace `raft-state` by a copy of the good records,
-//! and remove what an unfinished replacement left. The copy is needed because a file can be read
-//! from the operating system's memory although an earlier sync of it failed. It also makes all
-//! records part of the base.
+//! **Open**: read and check everything; sync the directories above; then replace `raft-state` by a
+//! copy of the good records, and remove what an unfinished replacement left. The copy is needed
+//! because a file can be read from the operating system's memory although an earlier sync of it
+//! failed. It also makes all records part of the base.
+//!
+//! # The way to the directory
+//!
+//! A directory whose name in its parent was never synced can vanish in a power cut, with all that is
+//! in it, however well that was synced. The same holds for the parent's name, and so on. An open
+//! cannot know whether somebody has synced them: it may find a directory because an earlier open made
+//! it and was killed just then. So each open syncs every directory from the parent up to the root of
+//! the file system. That costs some 0.05 ms for each where nothing is new (measured on ext4), once in
+//! the life of a server.
+//!
+//! Three things are left to whoever made them: directories above the parent that this user may not
+//! read (they are skipped; that the parent cannot be read is [an error](PersistError::Above)),
+//! symbolic links on the way (the names that they lead to are synced, their own are not), and mount
+//! points (what lies above them is on another file system).
+//!
+//! # Platforms
+//!
+//! | | Linux, macOS and other Unix | Windows |
+//! |---|---|---|
+//! | [`MemoryPersister`] | yes | yes |
+//! | [`FilePersister::open_unsynced`] | yes | yes; what is locked is a file `lock` in the directory |
+//! | [`FilePersister::open`] | yes | no: [`CannotSync`](PersistError::CannotSync) |
+//!
+//! On Windows nothing in the standard library is documented to make the name of a new file outlive a
+//! power cut. So `open` refuses at once there, rather than promise what it cannot keep.
 //!
 //! # A torn write or damage?
 //!
@@ -126,14 +153,15 @@
 //!   and writes the state once.
 //! - The tests simulate the disk. That the real one obeys a sync is not tested, and cannot be from
 //!   within a process.
-//! - Windows: directories can be neither locked nor synced there, so [`FilePersister::open`] fails
-//!   with an error. The same holds for network file systems that cannot lock a directory.
+//! - Network file systems that cannot lock or sync a directory: [`FilePersister::open`] fails with an
+//!   error.
 
 mod disk;
 mod error;
 mod file;
 mod format;
 mod memory;
+mod platform;
 mod store;
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //!
 //! It keeps what a running process sees apart from what the platter holds, and lists every content
 //! that a power cut may leave: any part of the unsynced bytes, and any of the unsynced changes of
-//! names, in spite of their order.
+//! names, in spite of their order. It also knows the way to its directory: a directory whose name was
+//! not synced may vanish, with everything in it.
 
 #![allow(clippy::disallowed_types, reason = "held for moments only, and below labrt")]
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -15,6 +17,11 @@ use parking_lot::Mutex;
 use crate::disk::{Disk, DiskFile};
 
 const SECTOR: usize = 512;
+
+/// Where the persister's directory is.
+pub(crate) const DIR: &str = "/data/server";
+/// The directories above it, from the root downwards. Only the root is there from the start.
+const ABOVE: [&str; 2] = ["/", "/data"];
 
 /// What goes wrong, and at which operation, counted from 0. Reads are not counted.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +43,8 @@ struct World {
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     pending_names: Vec<NameOp>,
+    /// The directory below each of those in [`ABOVE`].
+    dirs: [Dir; ABOVE.len()],
     fault: Option<Fault>,
     ops: Vec<String>,
 }
@@ -48,6 +57,13 @@ struct Content {
     /// From here on, up to the given end, `cached` holds bytes that a failed sync gave up: no later
     /// sync writes them.
     given_up: Option<(usize, usize)>,
+}
+
+/// The name of a directory in the one above.
+#[derive(Clone, Copy, Default)]
+struct Dir {
+    made: bool,
+    durable: bool,
 }
 
 #[derive(Clone)]
@@ -75,6 +91,18 @@ impl NameOp {
 }
 
 impl SimDisk {
+    /// Makes what is missing of the way to the directory: the user's part and that of an open.
+    pub(crate) fn make_dirs(&self) -> io::Result<()> {
+        for (i, name) in [ABOVE[1], DIR].into_iter().enumerate() {
+            if !self.0.lock().dirs[i].made {
+                let (mut world, result) = self.step(format!("make {name}"));
+                result?;
+                world.dirs[i].made = true;
+            }
+        }
+        Ok(())
+    }
+
     /// The operations so far, in words.
     pub(crate) fn ops(&self) -> Vec<String> {
         self.0.lock().ops.clone()
@@ -106,13 +134,12 @@ impl SimDisk {
             }
             outcomes.extend(partial);
         }
-        outcomes
-            .into_iter()
-            .map(|mut world| {
-                world.durable_names = world.names.clone();
-                SimDisk(Arc::new(Mutex::new(world)))
-            })
-            .collect()
+        for outcome in &mut outcomes {
+            outcome.durable_names = outcome.names.clone();
+            outcome.dirs = world.dirs.map(|dir| Dir { durable: dir.made, ..dir });
+        }
+        outcomes.extend(world.vanished_dirs());
+        outcomes.into_iter().map(|world| SimDisk(Arc::new(Mutex::new(world)))).collect()
     }
 
     /// Counts an operation, and says whether it is to fail.
@@ -139,6 +166,19 @@ impl World {
 
     fn power_is_cut(&self) -> bool {
         matches!(self.fault, Some(Fault::Cut(from)) if self.ops.len() > from)
+    }
+
+    /// What is left if a directory whose name was not synced is gone.
+    fn vanished_dirs(&self) -> Vec<World> {
+        let unsynced = |i: &usize| self.dirs[*i].made && !self.dirs[*i].durable;
+        let without = |gone: usize| {
+            let mut world = World::default();
+            for dir in &mut world.dirs[..gone] {
+                *dir = Dir { made: true, durable: true };
+            }
+            world
+        };
+        (0..self.dirs.len()).filter(unsynced).map(without).collect()
     }
 
     /// The names after each subset of the pending changes.
@@ -256,6 +296,19 @@ impl Disk for SimDisk {
         result?;
         world.durable_names = world.names.clone();
         world.pending_names.clear();
+        Ok(())
+    }
+
+    fn above(&self) -> io::Result<Vec<PathBuf>> {
+        Ok(ABOVE.iter().rev().map(PathBuf::from).collect())
+    }
+
+    fn sync_above(&self, dir: &Path) -> io::Result<()> {
+        let (mut world, result) = self.step(format!("sync {}", dir.display()));
+        result?;
+        let place = ABOVE.iter().position(|above| dir == Path::new(above));
+        let below = &mut world.dirs[place.expect("a directory above this one")];
+        below.durable = below.made;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! The order of the disk operations is the whole point of this file. `crash_tests.rs` cuts the
 //! power between any two of them.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::PersistError;
@@ -51,6 +51,7 @@ impl Store {
             }
             None => (Header::default(), &[][..], 0, 0),
         };
+        sync_above(&*disk, dir)?;
         // What was read may be in the operating system's memory only: the last process may have
         // been killed before its sync, or its sync may have failed. Only writing it again makes it
         // last. This also drops a torn tail, and finds out now that a directory cannot be written.
@@ -193,6 +194,27 @@ fn find_state(
     let bytes = file.len().and_then(|len| file.read(len)).map_err(|e| failed("read", &path, e))?;
     let log = format::read_log(&bytes).map_err(|e| e.of_file(path))?;
     Ok(Some((bytes, log)))
+}
+
+/// Makes the directory itself last: its name in its parent, the parent's own name, and so on.
+///
+/// Nobody knows who made them, and whether they were synced then: an earlier open, or the program
+/// around it, may have been killed just before. So every open syncs them all.
+fn sync_above(disk: &dyn Disk, dir: &Path) -> Result<(), PersistError> {
+    let above = disk.above().map_err(|e| failed("find the parents of", dir, e))?;
+    for (distance, parent) in above.iter().enumerate() {
+        match disk.sync_above(parent) {
+            // Not the parent: it may be we who made a name in it. What lies farther up and may not
+            // even be read was made by the system's owner, and is hoped to last.
+            Err(error) if distance > 0 && error.kind() == ErrorKind::PermissionDenied => {}
+            Err(source) => {
+                let (path, dir) = (parent.clone(), dir.to_owned());
+                return Err(PersistError::Above { path, dir, source });
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Puts a new state file in the place of the old one. Once this returns, it lasts.

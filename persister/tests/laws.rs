@@ -15,6 +15,7 @@ fn memory() -> Made {
     (Arc::new(MemoryPersister::new()), None)
 }
 
+#[cfg(unix)]
 fn file() -> Made {
     let dir = TempDir::new().unwrap();
     (Arc::new(FilePersister::open(dir.path()).unwrap()), Some(dir))
@@ -28,6 +29,7 @@ fn file_unsynced() -> Made {
 macro_rules! laws {
     ($($law:ident),* $(,)?) => {
         mod in_memory { $(#[test] fn $law() { super::$law(&*super::memory().0); })* }
+        #[cfg(unix)] // directories cannot be synced elsewhere
         mod on_disk { $(#[test] fn $law() { let made = super::file(); super::$law(&*made.0); })* }
         mod on_disk_unsynced {
             $(#[test] fn $law() { let made = super::file_unsynced(); super::$law(&*made.0); })*
