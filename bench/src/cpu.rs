@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
-use rustix::time::{ClockId, clock_gettime};
 
 /// How much CPU time all threads of this process have used up to now.
 pub fn used() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.try_into().expect("no process has used a negative time")
+    ProcessTime::now().as_duration()
 }
 
 /// Measures the CPU time of the process.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use labrt::time::Instant;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::verdict::{Failed, Ran};
 
@@ -18,7 +18,7 @@ pub(crate) struct Recorder {
 pub(crate) struct Running {
     begin: Begin,
     wall: Instant,
-    cpu: Duration,
+    cpu: ProcessTime,
 }
 
 impl Recorder {
@@ -32,7 +32,7 @@ impl Recorder {
         let clock = if seed.is_some() { Clock::Sim } else { Clock::Real };
         let begin = Begin { test: name.to_string(), part: part.to_string(), clock, seed };
         self.append(&Record::Begin(begin.clone()));
-        Running { begin, wall: Instant::now(), cpu: cpu_time() }
+        Running { begin, wall: Instant::now(), cpu: ProcessTime::now() }
     }
 
     /// Records how a run went; `text` is the whole report of a failure.
@@ -47,7 +47,7 @@ impl Recorder {
             run: begin,
             lab_us: micros(lab.unwrap_or_default()),
             wall_us: micros(wall.elapsed()),
-            cpu_us: micros(cpu_time().saturating_sub(cpu)),
+            cpu_us: micros(cpu.elapsed()),
             servers: totals.map_or(0, |totals| totals.servers as u64),
             rpcs: totals.map_or(0, |totals| totals.rpcs),
             bytes: totals.map_or(0, |totals| totals.bytes),
@@ -73,10 +73,4 @@ impl Recorder {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The CPU time of this process.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -17,6 +17,8 @@ use clap::Args;
 use run_record::Clock;
 use serde::{Deserialize, Serialize};
 
+use crate::platform;
+use crate::skeleton::in_quotes;
 use crate::stress::build::{self, Messages, TestCase};
 use crate::stress::engine::{self, Results};
 use crate::stress::plan::{Goal, Plan};
@@ -88,7 +90,7 @@ struct Package {
 /// Grades a crate.
 pub(crate) fn run(grade: &Grade) -> Result<()> {
     let weights = read_weights(grade.weights.as_deref())?;
-    let dir = grade.dir.canonicalize();
+    let dir = platform::canonical(&grade.dir);
     let dir = dir.with_context(|| format!("there is no crate at {}", grade.dir.display()))?;
     let package = package_of(&dir)?;
     let folder =
@@ -121,6 +123,9 @@ pub(crate) fn run(grade: &Grade) -> Result<()> {
 }
 
 fn execute(grade: &Grade, tests: &[TestCase], scratch: &Path) -> Result<Results> {
+    if let Some(absent) = platform::ABSENT {
+        eprintln!("grade: note: {absent}");
+    }
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let stop = AtomicBool::new(false);
     let settings = engine::Settings {
@@ -177,10 +182,11 @@ fn stamp(at: &Path, dir: &Path, package: &str, raft: &str) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"graded\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n\
-         {package} = {{ path = {dir:?} }}\n\
-         raft-tests = {{ path = {tests:?} }}\n\n\
+         {package} = {{ path = \"{}\" }}\n\
+         raft-tests = {{ path = \"{}\" }}\n\n\
          [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n\n[workspace]\n",
-        tests = root.join("raft-tests")
+        in_quotes(dir),
+        in_quotes(&root.join("raft-tests"))
     );
     let krate = package.replace('-', "_");
     let suite = format!("raft_tests::suite!(simulated, {krate}::{raft});\n");

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod grade;
+mod platform;
 mod readme;
 mod shrink;
 mod skeleton;

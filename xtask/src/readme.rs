@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
         println!("\n$ {command}");
         let command = command.replace(SKELETON, &skeleton.display().to_string());
         let status = Command::new("sh").arg("-c").arg(&command).current_dir(root).status();
-        let status = status.with_context(|| format!("cannot run `{command}`"))?;
+        let status = status.with_context(|| format!("cannot run `{command}` with `sh`"))?;
         if !status.success() {
             bail!("the README's command `{command}` failed: {status}");
         }

@@ -36,6 +36,7 @@ use report::Report;
 use search::{End, Found, Options};
 use trials::Halt;
 
+use crate::platform;
 use crate::stress::build::{self, Messages, TestCase};
 use crate::stress::{process, workspace};
 
@@ -87,6 +88,9 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
 /// `None` if the seed does not fail.
 fn shrink(args: &Shrink, world: &mut Processes, display: &Display) -> Result<Option<Report>> {
     display.say(&format!("shrink: {} with seed {}", world.test.name, args.seed));
+    if let Some(absent) = platform::ABSENT {
+        display.say(&format!("note: {absent}"));
+    }
     let confirmed = world.once(&args.setting, args.seed, PATIENCE * args.hang_after, None);
     let failed = match confirmed {
         Ok(Some(failed)) => failed,

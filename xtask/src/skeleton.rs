@@ -1,10 +1,12 @@
 //! `cargo xtask skeleton DIR`: a crate to begin one's own Raft in.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+use crate::platform;
 
 /// The files of the skeleton; `{name}`, `{crate}` and `{workspace}` are filled in.
 const FILES: [(&str, &str); 7] = [
@@ -20,7 +22,7 @@ const FILES: [(&str, &str); 7] = [
 /// Writes the skeleton.
 pub(crate) fn write(dir: &Path) -> Result<()> {
     refuse_to_overwrite(dir)?;
-    let dir = std::path::absolute(dir).with_context(|| format!("cannot use {}", dir.display()))?;
+    let dir = resolved(dir).with_context(|| format!("cannot use {}", dir.display()))?;
     let name = package_name(&dir)?;
     let workspace = workspace()?;
     if dir.starts_with(&workspace) {
@@ -33,7 +35,7 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
     }
     for (path, template) in FILES {
         let text = template
-            .replace("{workspace}", &workspace.display().to_string())
+            .replace("{workspace}", &in_quotes(&workspace))
             .replace("{name}", &name)
             .replace("{crate}", &name.replace('-', "_"));
         let path = dir.join(path);
@@ -45,6 +47,19 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
     println!("    cd {}\n    cargo test -- 2A\n", dir.display());
     println!("The tests fail until src/lib.rs has a Raft in it. README.md says where to begin.");
     Ok(())
+}
+
+/// The one way to write the path of something that need not exist yet.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let there = path.ancestors().find(|above| above.exists()).unwrap_or(&path);
+    let missing = path.strip_prefix(there).unwrap_or(Path::new(""));
+    Ok(platform::canonical(there)?.join(missing))
+}
+
+/// A path as it stands between the quotes of a string in a manifest.
+pub(crate) fn in_quotes(path: &Path) -> String {
+    path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn refuse_to_overwrite(dir: &Path) -> Result<()> {
@@ -81,5 +96,27 @@ fn package_name(dir: &Path) -> Result<String> {
 fn workspace() -> Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = xtask.parent().context("the xtask crate has no parent directory")?;
-    root.canonicalize().with_context(|| format!("cannot find the workspace at {}", root.display()))
+    platform::canonical(root)
+        .with_context(|| format!("cannot find the workspace at {}", root.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_out_and_does_not_exist_yet_is_seen_to_lie_outside() {
+        let top = tempfile::tempdir().expect("a directory");
+        let top = platform::canonical(top.path()).expect("it exists");
+        fs::create_dir(top.join("in")).expect("a directory");
+        let resolve = |path: &str| resolved(&top.join(path)).expect("a path");
+        assert_eq!(resolve("in/../my-raft"), top.join("my-raft"));
+        assert_eq!(resolve("in/my/raft"), top.join("in/my/raft"));
+        assert_eq!(resolve("in"), top.join("in"));
+    }
+
+    #[test]
+    fn quotes_and_backslashes_of_a_path_are_escaped() {
+        assert_eq!(in_quotes(Path::new("C:\\my \"raft\"")), "C:\\\\my \\\"raft\\\"");
+    }
 }

@@ -150,8 +150,8 @@ impl Trace {
 
 /// As many columns as the terminal has.
 fn width(terminal: bool) -> usize {
-    let size = terminal.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
-    size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
+    let size = terminal.then(|| console::Term::stdout().size_checked()).flatten();
+    size.map(|(_, columns)| usize::from(columns)).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
 
 fn read(file: &Path) -> Result<Recorded> {

@@ -81,3 +81,19 @@ fn a_wrong_command_line_is_a_usage_error() {
     }
     assert_eq!(xtask(&["--help"]).status.code(), Some(0));
 }
+
+/// As the README shows it, from within the workspace. (On Windows the two may be on different drives.)
+#[test]
+#[cfg(unix)]
+fn a_skeleton_may_be_named_by_a_path_that_leads_out_of_the_workspace() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let outside = tempfile::tempdir().expect("a directory");
+    let up: std::path::PathBuf = workspace.ancestors().skip(1).map(|_| "..").collect();
+    let top = workspace.ancestors().last().expect("a root");
+    let dir = up.join(outside.path().strip_prefix(top).expect("one root")).join("my-raft");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let written = command.arg("skeleton").arg(&dir).current_dir(workspace).output();
+    let written = written.expect("xtask runs");
+    assert!(written.status.success(), "{}", words(&written));
+    assert!(outside.path().join("my-raft/Cargo.toml").exists());
+}

@@ -53,7 +53,7 @@ pub(crate) struct Shrink {
     /// Kill a run that makes no progress for so long; the first and the last have six times as long.
     #[arg(long, value_parser = humantime::parse_duration, default_value = "5s")]
     pub(crate) hang_after: Duration,
-    /// How much memory a test process may take, in MiB.
+    /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
     pub(crate) memory: u64,
 }

@@ -86,7 +86,7 @@ pub(crate) struct RunArgs {
     /// Kill a run that makes no progress for so long. The simulation itself reports earlier.
     #[arg(long, value_parser = humantime::parse_duration, default_value = "150s")]
     pub(crate) hang_after: Duration,
-    /// How much memory a test process may take, in MiB.
+    /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
     pub(crate) memory: u64,
 }

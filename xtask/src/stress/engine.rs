@@ -6,13 +6,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::build::TestCase;
 use super::model::Run;
 use super::plan::Plan;
 use super::process::{self, Finished, Limits};
 use super::progress::Display;
+use crate::platform;
 
 /// What all workers share.
 struct Shared<'a> {
@@ -38,7 +38,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) jobs: usize,
     pub(crate) limits: Limits,
     pub(crate) fail_fast: bool,
-    /// Each worker is kept on one core.
+    /// Each worker is kept on one core, where that is possible.
     pub(crate) pin: bool,
     /// A folder for files that are not kept.
     pub(crate) scratch: &'a Path,
@@ -65,18 +65,14 @@ pub(crate) fn execute(
         state: Mutex::new(State { plan, runs: vec![Vec::new(); tests.len()], error: None }),
         changed: Condvar::new(),
     };
-    let cores = cores();
+    let cores = platform::cores();
     std::thread::scope(|scope| {
         for worker in 0..settings.jobs {
             let core = settings.pin.then(|| cores.get(worker % cores.len().max(1))).flatten();
             let shared = &shared;
             scope.spawn(move || {
                 if let Some(&core) = core {
-                    // Processes started from here stay on this core too. If that cannot be had, the
-                    // runs are slower and nothing else.
-                    let mut set = CpuSet::new();
-                    set.set(core);
-                    let _ = sched_setaffinity(None, &set);
+                    platform::stay_on(core);
                 }
                 shared.work();
             });
@@ -88,12 +84,6 @@ pub(crate) fn execute(
         Some(error) => Err(error),
         None => Ok(state.runs),
     }
-}
-
-/// The cores that this process may use.
-fn cores() -> Vec<usize> {
-    let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
-    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
 }
 
 impl Shared<'_> {

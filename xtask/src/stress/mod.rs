@@ -41,6 +41,8 @@ use build::TestCase;
 use engine::Results;
 use model::{Report, TestReport, VERSION};
 
+use crate::platform;
+
 /// The exit codes beside 0.
 pub(crate) const FAILURES: u8 = 1;
 pub(crate) const OVER_BUDGET: u8 = 2;
@@ -180,6 +182,9 @@ fn header(args: &RunArgs, tests: &[TestCase], jobs: usize) {
         clocks.join(" and the "),
         args.seed
     );
+    if let Some(absent) = platform::ABSENT {
+        eprintln!("stress: note: {absent}");
+    }
 }
 
 /// Writes the logs of failed runs and turns the results into a report's.

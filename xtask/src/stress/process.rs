@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use run_record::{Clock, End, Record};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 
 use super::build::TestCase;
 use super::model::{Run, RunFailure};
+use crate::platform;
 
 /// How much output of a process is kept, and how much ends it.
 const KEPT_OUTPUT: u64 = 64 << 10;
@@ -108,17 +107,13 @@ fn execute(
     if !seeds.is_empty() {
         command.env("LAB_SEED", seeds.join(","));
     }
-    // A group of its own: Ctrl-C is for us, who then end it, and killing it leaves nothing behind.
-    command.process_group(0);
+    platform::own_group(&mut command);
     let mut child =
         command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
-    let pid = Pid::from_child(&child);
-    let memory = Some(limits.memory_mib << 20);
-    // A process that has ended already needs no limit.
-    let _ = prlimit(Some(pid), Resource::As, Rlimit { current: memory, maximum: memory });
+    platform::limit_memory(&child, limits.memory_mib);
     let ending = watch(&mut child, limits, records, output, stop);
     if !matches!(ending, Ok(Ending::Exited(_))) {
-        let _ = kill_process_group(pid, Signal::KILL);
+        platform::kill_group(&mut child);
         let _ = child.wait();
     }
     ending
@@ -149,27 +144,11 @@ fn watch(
         if now != seen {
             (seen, since) = (now, Instant::now());
         } else if since.elapsed() > limits.hang_after {
-            return Ok(Ending::Hung { threads: threads_of(child.id()) });
+            return Ok(Ending::Hung { threads: platform::threads_of(child) });
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
     }
-}
-
-/// What the threads of a process are doing, as far as the system tells.
-fn threads_of(pid: u32) -> String {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return "its threads cannot be looked at on this system".to_string();
-    };
-    let line = |task: PathBuf| {
-        let read = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
-        let status = read("status");
-        let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or("?");
-        let (name, place) = (read("comm"), read("wchan"));
-        format!("  thread `{}`: {}, in {}", name.trim(), state.trim(), place.trim())
-    };
-    let lines: Vec<String> = tasks.flatten().map(|task| line(task.path())).collect();
-    lines.join("\n")
 }
 
 fn read_records(path: &Path) -> Result<Vec<Record>> {
@@ -256,8 +235,10 @@ fn understand(
 }
 
 fn died(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
+    match (platform::signal(status), status.code()) {
         (Some(signal), _) => format!("the process died of signal {signal}"),
+        // Windows has no signals: a crash is a negative code, known by its bits.
+        (None, Some(code @ ..0)) => format!("the process died of exception {code:#x}"),
         (None, Some(code)) => format!("the process ended in the middle with exit code {code}"),
         (None, None) => "the process died".to_string(),
     }

@@ -1,0 +1,151 @@
+//! Where operating systems differ, one function for each thing that a task asks of them.
+//!
+//! What a system does not have is left out, and [`ABSENT`] says so to the user.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+
+/// What tasks that run test processes must do without here, in words for the user.
+pub(crate) const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
+    None
+} else {
+    Some(
+        "this system has no limit for the memory of a test process and does not keep it on one core",
+    )
+};
+
+/// Has a process that is about to be started not be ended by our Ctrl-C: that is for us, who then
+/// end it. [`kill_group`] can end it together with all that it starts.
+#[cfg(unix)]
+pub(crate) fn own_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    command.process_group(0);
+}
+
+/// Has a process that is about to be started not be ended by our Ctrl-C: that is for us, who then
+/// end it.
+#[cfg(windows)]
+pub(crate) fn own_group(command: &mut Command) {
+    use std::os::windows::process::CommandExt as _;
+
+    /// What Windows calls `CREATE_NEW_PROCESS_GROUP`.
+    const NEW_GROUP: u32 = 0x200;
+    command.creation_flags(NEW_GROUP);
+}
+
+/// Ends a process that has a [group of its own](own_group), with all that it has started.
+#[cfg(unix)]
+pub(crate) fn kill_group(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+}
+
+/// Ends a process. What it has started goes on.
+#[cfg(not(unix))]
+pub(crate) fn kill_group(child: &mut Child) {
+    let _ = child.kill();
+}
+
+/// Limits how much memory a process may have, in MiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit_memory(child: &Child, mib: u64) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let limit = Some(mib << 20);
+    // A process that has ended already needs no limit.
+    let _ = prlimit(
+        Some(Pid::from_child(child)),
+        Resource::As,
+        Rlimit { current: limit, maximum: limit },
+    );
+}
+
+/// Nothing: a process can be limited only by itself here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn limit_memory(_: &Child, _: u64) {}
+
+/// The cores that this process may use; none if it does not matter.
+#[cfg(target_os = "linux")]
+pub(crate) fn cores() -> Vec<usize> {
+    use rustix::thread::{CpuSet, sched_getaffinity};
+
+    let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+/// None: a thread cannot be kept on one.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn cores() -> Vec<usize> {
+    Vec::new()
+}
+
+/// Keeps this thread, and what is started from it, on one core. If that cannot be had, the runs are
+/// slower and nothing else.
+#[cfg(target_os = "linux")]
+pub(crate) fn stay_on(core: usize) {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+
+    let mut set = CpuSet::new();
+    set.set(core);
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Nothing: there are no [`cores`] to stay on.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn stay_on(_: usize) {}
+
+/// What the threads of a process are doing.
+#[cfg(target_os = "linux")]
+pub(crate) fn threads_of(child: &Child) -> String {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else {
+        return "  they cannot be looked at".to_string();
+    };
+    let line = |task: PathBuf| {
+        let read = |name: &str| std::fs::read_to_string(task.join(name)).unwrap_or_default();
+        let status = read("status");
+        let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or("?");
+        let (name, place) = (read("comm"), read("wchan"));
+        format!("  thread `{}`: {}, in {}", name.trim(), state.trim(), place.trim())
+    };
+    let lines: Vec<String> = tasks.flatten().map(|task| line(task.path())).collect();
+    lines.join("\n")
+}
+
+/// What the threads of a process are doing: nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn threads_of(_: &Child) -> String {
+    "  they cannot be looked at on this system".to_string()
+}
+
+/// The number of the signal that ended a process, if one did.
+#[cfg(unix)]
+pub(crate) fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+/// None: there are no signals.
+#[cfg(not(unix))]
+pub(crate) fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+/// The one way to write the path of something that exists.
+#[cfg(not(windows))]
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+/// The one way to write the path of something that exists, in the form that cargo uses: `C:\x` and
+/// not `\\?\C:\x`.
+#[cfg(windows)]
+pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let path = path.canonicalize()?;
+    let plain = path.to_str().and_then(|path| path.strip_prefix(r"\\?\"));
+    Ok(match plain {
+        Some(plain) if !plain.starts_with("UNC") => plain.into(),
+        _ => path,
+    })
+}
