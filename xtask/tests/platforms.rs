@@ -1,0 +1,216 @@
+//! What exists on some systems only is behind a `cfg`, each with its reason.
+//!
+//! Whoever works on one system cannot see that another one's build is broken. So each use of such a
+//! thing in the workspace is found in the text of the sources, and must be in the list below with the
+//! `cfg` that it is behind. This assumes code in the form that rustfmt gives it, and sees neither what
+//! a macro hides nor what a library lacks elsewhere: `docs/platforms.md` says how to check a build.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Texts that give away what exists on some systems only.
+const MARKS: [&str; 13] = [
+    "std::os::",
+    "rustix::",
+    "libc::",
+    "nix::",
+    "winapi::",
+    "windows_sys::",
+    // Paths. A path for tests that is nowhere is `/does/not/exist`.
+    "\"/proc",
+    "\"/sys",
+    "\"/dev",
+    "\"/etc",
+    "\"/tmp",
+    "\"/usr",
+    // A program by a name that is written down.
+    "Command::new(\"",
+];
+
+/// Crates that are of use on some systems only.
+const CRATES: [&str; 5] = ["rustix", "libc", "nix", "winapi", "windows-sys"];
+
+const UNIX: &str = "unix";
+const LINUX: &str = "target_os = \"linux\"";
+const WINDOWS: &str = "windows";
+const ANY: &str = "";
+
+/// File, text of the line, the `cfg` it is behind, and why it must be there at all.
+const KNOWN: [(&str, &str, &str, &str); 17] = [
+    (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
+    (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "only Unix has named pipes in directories"),
+    (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "only Unix has such permissions"),
+    (DIRECTORY, "\"/proc/self/fdinfo\"", LINUX, "a directory where no user can write"),
+    (XTASK, "unix::process::CommandExt", UNIX, "a process group"),
+    (XTASK, "windows::process::CommandExt", WINDOWS, "a process group"),
+    (XTASK, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
+    (XTASK, "{Pid, Resource, Rlimit, prlimit}", LINUX, "a limit for another process"),
+    (XTASK, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
+    (XTASK, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
+    (XTASK, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
+    (XTASK, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
+    ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
+    ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
+    ("xtask/tests/stress.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
+    ("xtask/tests/stress.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
+    ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
+];
+const PERSISTER: &str = "persister/src/platform.rs";
+const DIRECTORY: &str = "persister/tests/directory.rs";
+const XTASK: &str = "xtask/src/platform.rs";
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace")
+}
+
+/// All files with this ending below a directory, but those that were built and this one.
+fn files(dir: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a directory of the workspace") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let built = name == "target" || name.starts_with('.');
+        if path.is_dir() && !built {
+            files(&path, ending, found);
+        } else if name.ends_with(ending) && !path.ends_with(file!()) {
+            found.push(path);
+        }
+    }
+}
+
+/// Name, from the workspace on and with slashes, and text of all such files.
+fn texts(ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    files(workspace(), ending, &mut found);
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(workspace()).expect("it is below").to_string_lossy();
+        (name.replace('\\', "/"), fs::read_to_string(&path).expect("a text"))
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// The condition of the innermost `#[cfg(...)]` around a line; empty if there is none.
+fn guard<'a>(lines: &[&'a str], line: usize) -> &'a str {
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let mut outermost = indent(lines[line]);
+    for text in lines[..line].iter().rev() {
+        let (here, code) = (indent(text), text.trim_start());
+        if code.is_empty() || code.starts_with("//") || here > outermost {
+            continue;
+        }
+        if let Some(cfg) = code.strip_prefix("#[cfg(") {
+            return cfg.split(")]").next().unwrap_or_default();
+        }
+        outermost = match code.ends_with([';', '}', ',']) {
+            // Another item beside ours, or beside what ours is in: its attributes are not ours.
+            true if here == 0 => return "",
+            true => here - 1,
+            false => here,
+        };
+    }
+    ""
+}
+
+/// What is wrong with the uses in a file; counts those of [`KNOWN`] that were met.
+fn wrong_in(name: &str, text: &str, met: &mut [usize]) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut wrong = Vec::new();
+    for (line, code) in lines.iter().enumerate() {
+        let marked = MARKS.iter().any(|mark| code.contains(mark));
+        if !marked || code.trim_start().starts_with("//") {
+            continue;
+        }
+        let known = KNOWN.iter().position(|(file, text, ..)| *file == name && code.contains(text));
+        let behind = guard(&lines, line);
+        let place = format!("{name}:{}: `{}`", line + 1, code.trim());
+        match known {
+            None => wrong.push(format!("{place} is not in the list")),
+            Some(known) if KNOWN[known].2 != behind => wrong.push(format!(
+                "{place} must be behind `#[cfg({})]`, and is behind `{behind}`",
+                KNOWN[known].2
+            )),
+            Some(known) => met[known] += 1,
+        }
+    }
+    wrong
+}
+
+#[test]
+fn what_exists_on_some_systems_only_is_behind_a_cfg_with_its_reason() {
+    let mut met = [0; KNOWN.len()];
+    let mut wrong = Vec::new();
+    for (name, text) in texts(".rs") {
+        wrong.extend(wrong_in(&name, &text, &mut met));
+    }
+    for ((file, text, ..), met) in KNOWN.iter().zip(met) {
+        if met == 0 {
+            wrong.push(format!("{file} has no `{text}` any more: take it off the list"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "put these behind a `#[cfg(...)]` with a fallback for other systems, and into the list in \
+         {} with the reason:\n{}",
+        file!(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn crates_for_some_systems_only_are_dependencies_on_these_only() {
+    let mut wrong = Vec::new();
+    for (name, text) in texts("Cargo.toml") {
+        let mut section = "";
+        for line in text.lines() {
+            let key = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            match line.starts_with('[') {
+                true => section = line,
+                false if !CRATES.contains(&key) => {}
+                // There a version is only named.
+                false if section == "[workspace.dependencies]" => {}
+                false if section.starts_with("[target.'cfg(") => {}
+                false => wrong.push(format!("{name}: {key}")),
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "these must be below a `[target.'cfg(...)'.dependencies]`: {wrong:?}"
+    );
+}
+
+#[test]
+fn a_use_without_its_cfg_is_found() {
+    let text = "\
+#[cfg(unix)]
+fn a() {
+    let x = 1;
+    use std::os::unix::process::CommandExt as _;
+}
+
+#[cfg(unix)]
+use x;
+fn b() {
+    use std::os::unix::process::CommandExt as _;
+}
+
+mod c {
+    #[cfg(windows)]
+    fn d() {}
+
+    // #[cfg(unix)]
+    #[test]
+    fn e(
+        x: u8,
+    ) {
+        use std::os::unix::process::CommandExt as _;
+        use std::os::linux::fs::MetadataExt as _;
+    }
+}";
+    let mut met = [0; KNOWN.len()];
+    let wrong = wrong_in(XTASK, text, &mut met);
+    assert_eq!(met.iter().sum::<usize>(), 1);
+    let line = |wrong: &String| wrong.split(':').nth(1).and_then(|line| line.parse().ok());
+    assert_eq!(wrong.iter().map(line).collect::<Vec<_>>(), [Some(10), Some(22), Some(23)]);
+    assert!(wrong[0].ends_with("must be behind `#[cfg(unix)]`, and is behind ``"), "{}", wrong[0]);
+    assert!(wrong[2].ends_with("is not in the list"), "{}", wrong[2]);
+}
