@@ -19,9 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(dir) => PathBuf::from(dir),
         None => std::env::temp_dir().join("persister-counter"),
     };
-    // Only Unix can promise that the counter survives a power cut too.
-    let open = if cfg!(unix) { FilePersister::open } else { FilePersister::open_unsynced };
-    let disk = open(&dir)?;
+    let disk = FilePersister::open(&dir)?;
     if disk.recovered() > 0 {
         println!("the last run ended in the middle of a step, which does not count");
     }

@@ -46,7 +46,8 @@ pub(crate) trait DiskFile: Send {
 /// A directory of the operating system, locked for as long as this value lives.
 pub(crate) struct RealDisk {
     dir: PathBuf,
-    // Locked, and where names can be synced, also what a sync of them goes through.
+    // Locked, and also what a sync of the names goes through. The directory itself is locked, not
+    // a file in it, so that a refused open leaves nothing behind.
     handle: File,
     synced: bool,
 }
@@ -55,8 +56,8 @@ impl RealDisk {
     /// Opens and locks a directory, creating it if only its last part is missing. With `synced`
     /// off, nothing ever waits for the disk.
     pub(crate) fn open(dir: &Path, synced: bool) -> Result<RealDisk, PersistError> {
-        if synced && !platform::CAN_SYNC_NAMES {
-            return Err(PersistError::CannotSync { path: dir.to_owned() });
+        if !platform::KEEPS_FILES {
+            return Err(PersistError::NoFiles { path: dir.to_owned() });
         }
         let failed = |action: &'static str| {
             move |source| PersistError::Io { action, path: dir.to_owned(), source }
@@ -70,7 +71,7 @@ impl RealDisk {
         if !fs::metadata(dir).map_err(failed("open"))?.is_dir() {
             return Err(failed("open")(ErrorKind::NotADirectory.into()));
         }
-        let handle = platform::open_lock(dir).map_err(failed("open"))?;
+        let handle = File::open(dir).map_err(failed("open"))?;
         match handle.try_lock() {
             Ok(()) => Ok(RealDisk { dir: dir.to_owned(), handle, synced }),
             Err(TryLockError::WouldBlock) => Err(PersistError::Locked { path: dir.to_owned() }),

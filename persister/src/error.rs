@@ -54,15 +54,15 @@ pub enum PersistError {
         source: io::Error,
     },
 
-    /// Nothing on this platform makes the name of a new file last through a power cut, so a
-    /// persister that promises this cannot be opened. Nothing was changed.
+    /// On this platform, such as Windows, files cannot be kept as a persister must. Nothing was
+    /// changed.
     #[error(
-        "cannot keep {} safe from power cuts: this platform has no way to sync a directory. Use \
-         `FilePersister::open_unsynced`, which outlives a crash of the process, or run the server \
-         on Linux or macOS",
+        "cannot keep a server's state in {}: on this platform a program has no sure way to make the \
+         name of a file last through a power cut, or to replace a file that is open. Use a \
+         `MemoryPersister`, or run the server on Linux or macOS",
         path.display()
     )]
-    CannotSync {
+    NoFiles {
         /// The directory that was to be opened.
         path: PathBuf,
     },
@@ -135,7 +135,7 @@ impl PersistError {
             PersistError::Locked { path }
             | PersistError::Io { path, .. }
             | PersistError::Above { path, .. }
-            | PersistError::CannotSync { path }
+            | PersistError::NoFiles { path }
             | PersistError::Damaged { path, .. }
             | PersistError::UnknownVersion { path, .. }
             | PersistError::Refused { path, .. } => Some(path),

@@ -31,7 +31,7 @@ use crate::{PersistError, Persister};
 /// ```
 /// use persister::{FilePersister, Persister};
 ///
-/// # if !cfg!(unix) { return Ok(()); } // directories cannot be synced there
+/// # if !cfg!(unix) { return Ok(()); } // there are no such files there
 /// # let parent = tempfile::tempdir().unwrap();
 /// # let dir = parent.path().join("server-1");
 /// let disk = FilePersister::open(&dir)?;
@@ -63,7 +63,7 @@ impl FilePersister {
     /// - [`Io`](PersistError::Io): for example, the parent is missing, the path leads to a file, or
     ///   the directory cannot be written.
     /// - [`Above`](PersistError::Above): the parent, or a directory farther up, cannot be synced.
-    /// - [`CannotSync`](PersistError::CannotSync): on Windows, always.
+    /// - [`NoFiles`](PersistError::NoFiles): on Windows, always.
     ///
     /// A failed open leaves the content of the directory as it was. If even the open cannot write,
     /// it fails: a server that could never save its vote must not start.
@@ -79,8 +79,7 @@ impl FilePersister {
     ///
     /// # Errors
     ///
-    /// As [`open`](FilePersister::open), but it needs nothing of the directories above, and works on
-    /// Windows too.
+    /// As [`open`](FilePersister::open), but it needs nothing of the directories above.
     pub fn open_unsynced(dir: impl AsRef<Path>) -> Result<FilePersister, PersistError> {
         let dir = dir.as_ref();
         FilePersister::on(Box::new(RealDisk::open(dir, false)?), dir)

@@ -61,8 +61,7 @@
 //! | `raft-state.tmp` | the next `raft-state` while it is being written |
 //!
 //! The generation is 16 hexadecimal digits. Other files in the directory are left alone. There is
-//! no lock file: the directory itself is locked, so that a refused open leaves no trace. (Only where
-//! [directories cannot be locked](crate#platforms) there is an empty file `lock`.)
+//! no lock file: the directory itself is locked, so that a refused open leaves no trace.
 //!
 //! The header of `raft-state`, 44 bytes, integers little-endian, checksums CRC-32:
 //!
@@ -114,14 +113,10 @@
 //!
 //! # Platforms
 //!
-//! | | Linux, macOS and other Unix | Windows |
-//! |---|---|---|
-//! | [`MemoryPersister`] | yes | yes |
-//! | [`FilePersister::open_unsynced`] | yes | yes; what is locked is a file `lock` in the directory |
-//! | [`FilePersister::open`] | yes | no: [`CannotSync`](PersistError::CannotSync) |
-//!
-//! On Windows nothing in the standard library is documented to make the name of a new file outlive a
-//! power cut. So `open` refuses at once there, rather than promise what it cannot keep.
+//! A [`MemoryPersister`] is the same everywhere. A [`FilePersister`] needs Unix: elsewhere each open
+//! is refused at once with [`NoFiles`](PersistError::NoFiles). On Windows nothing in the standard
+//! library is documented to make the name of a file last through a power cut; and whether a file that
+//! is open can be replaced depends on the file system. On macOS it compiles, and nobody has run it.
 //!
 //! # A torn write or damage?
 //!

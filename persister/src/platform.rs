@@ -1,26 +1,11 @@
-//! Where operating systems differ: what can be locked, and which names can be made to last.
+//! Where operating systems differ: whether files can be kept, and which directories lead to them.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Whether a program can wait until the names in a directory are on the disk.
-pub(crate) const CAN_SYNC_NAMES: bool = cfg!(unix);
-
-/// What is locked while a directory is in use: the directory itself, so that a refused open leaves
-/// nothing behind.
-#[cfg(unix)]
-pub(crate) fn open_lock(dir: &Path) -> io::Result<File> {
-    File::open(dir)
-}
-
-/// What is locked while a directory is in use. A directory cannot be locked, so it is an empty file
-/// in it.
-#[cfg(not(unix))]
-pub(crate) fn open_lock(dir: &Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false).open(dir.join("lock"))
-}
+/// Whether the standard library can do here what a persister in files needs: to lock a directory, to
+/// wait until the names in it are on the disk, and to replace a file that is open.
+pub(crate) const KEEPS_FILES: bool = cfg!(unix);
 
 /// The directories above this one, from its parent upwards, as far as they are on the same file
 /// system. What is above is the way to a mount point, and holds no name that leads to our bytes.
@@ -40,8 +25,8 @@ pub(crate) fn above(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(above)
 }
 
-/// No directory can be synced, so none is named.
+/// Never asked, since no directory is opened.
 #[cfg(not(unix))]
 pub(crate) fn above(_: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(Vec::new())
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,5 +1,6 @@
 //! Files that were cut off, flipped, swapped or removed. The answer is a clear error that changes
 //! nothing, or, if a crash could have done it, an earlier acknowledged content.
+#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::fs;

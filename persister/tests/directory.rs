@@ -1,4 +1,5 @@
 //! The directory of a `FilePersister`: who may open it, what is in it, what is left behind.
+#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,30 +19,24 @@ fn listing(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The names of all files but the one that is locked where a directory cannot be.
 fn names(dir: &Path) -> Vec<String> {
-    listing(dir).into_keys().filter(|name| cfg!(unix) || name != "lock").collect()
-}
-
-/// Opens a directory as safely as this platform can.
-fn open(dir: impl AsRef<Path>) -> Result<FilePersister, PersistError> {
-    if cfg!(unix) { FilePersister::open(dir) } else { FilePersister::open_unsynced(dir) }
+    listing(dir).into_keys().collect()
 }
 
 #[test]
 fn the_content_survives_a_restart() {
     let dir = TempDir::new().unwrap();
     for i in 0..4_u8 {
-        let disk = open(dir.path()).unwrap();
+        let disk = FilePersister::open(dir.path()).unwrap();
         assert_eq!(disk.recovered(), 0);
         assert_eq!(disk.read_raft_state().unwrap(), vec![b'+'; usize::from(i)]);
         assert_eq!(disk.raft_state_size(), usize::from(i));
         disk.append_raft_state(b"+").unwrap();
     }
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     disk.save_state_and_snapshot(b"state", b"snapshot").unwrap();
     drop(disk);
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     assert_eq!(disk.read_snapshot().unwrap(), b"snapshot");
     assert_eq!((disk.raft_state_size(), disk.snapshot_size()), (5, 8));
     assert_eq!(disk.dir(), dir.path());
@@ -50,16 +45,16 @@ fn the_content_survives_a_restart() {
 #[test]
 fn a_second_opener_is_refused_until_the_first_is_gone() {
     let dir = TempDir::new().unwrap();
-    let first = open(dir.path()).unwrap();
-    let error = open(dir.path()).unwrap_err();
+    let first = FilePersister::open(dir.path()).unwrap();
+    let error = FilePersister::open(dir.path()).unwrap_err();
     assert!(matches!(&error, PersistError::Locked { path } if path == dir.path()), "{error}");
     assert!(error.to_string().contains("in use by another persister"), "{error}");
     // Another way to write the same path.
-    let error = open(dir.path().join(".")).unwrap_err();
+    let error = FilePersister::open(dir.path().join(".")).unwrap_err();
     assert!(matches!(error, PersistError::Locked { .. }), "{error}");
     first.append_raft_state(b"still works").unwrap();
     drop(first);
-    let next = open(dir.path()).unwrap();
+    let next = FilePersister::open(dir.path()).unwrap();
     assert_eq!(next.read_raft_state().unwrap(), b"still works");
 }
 
@@ -68,12 +63,12 @@ fn a_second_opener_is_refused_until_the_first_is_gone() {
 fn another_process_is_refused() {
     const DIR: &str = "PERSISTER_TEST_DIR";
     if let Some(dir) = std::env::var_os(DIR) {
-        let error = open(dir).unwrap_err();
+        let error = FilePersister::open(dir).unwrap_err();
         assert!(matches!(error, PersistError::Locked { .. }), "{error}");
         return;
     }
     let dir = TempDir::new().unwrap();
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     let other = || {
         std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "another_process_is_refused"])
@@ -91,11 +86,11 @@ fn another_process_is_refused() {
 #[test]
 fn a_missing_directory_is_created_but_not_its_parent() {
     let dir = TempDir::new().unwrap();
-    drop(open(dir.path().join("new")).unwrap());
+    drop(FilePersister::open(dir.path().join("new")).unwrap());
     assert_eq!(names(&dir.path().join("new")), ["raft-state"]);
 
     let missing = dir.path().join("not/here");
-    let error = open(&missing).unwrap_err();
+    let error = FilePersister::open(&missing).unwrap_err();
     assert_eq!(error.path(), Some(&*missing));
     assert!(error.to_string().contains("create the missing parent directory"), "{error}");
     assert!(!dir.path().join("not").exists());
@@ -106,19 +101,18 @@ fn a_file_in_place_of_the_directory_is_refused() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("file");
     fs::write(&path, "mine").unwrap();
-    let error = open(&path).unwrap_err();
+    let error = FilePersister::open(&path).unwrap_err();
     assert!(error.to_string().contains("must lead to a directory"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
 }
 
 /// To open a named pipe would wait for ever.
 #[test]
-#[cfg(unix)]
 fn a_named_pipe_in_place_of_the_directory_is_refused() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let error = open(&path).unwrap_err();
+    let error = FilePersister::open(&path).unwrap_err();
     assert!(error.to_string().contains("must lead to a directory"), "{error}");
 }
 
@@ -126,17 +120,16 @@ fn a_named_pipe_in_place_of_the_directory_is_refused() {
 fn a_directory_in_place_of_the_state_file_is_refused() {
     let dir = TempDir::new().unwrap();
     fs::create_dir(dir.path().join("raft-state")).unwrap();
-    let error = open(dir.path()).unwrap_err();
+    let error = FilePersister::open(dir.path()).unwrap_err();
     assert!(matches!(&error, PersistError::Io { action: "open", .. }), "{error}");
     assert!(error.to_string().contains("raft-state"), "{error}");
 }
 
 #[test]
-#[cfg(unix)]
 fn a_directory_that_cannot_be_written_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new().unwrap();
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     disk.append_raft_state(b"kept").unwrap();
     drop(disk);
     let before = listing(dir.path());
@@ -146,7 +139,7 @@ fn a_directory_that_cannot_be_written_is_refused() {
     // Permissions do not bind the super-user; then only the last lines say something.
     let bound = fs::write(dir.path().join("probe"), "").is_err();
     let _ = fs::remove_file(dir.path().join("probe"));
-    let result = open(dir.path());
+    let result = FilePersister::open(dir.path());
     set_mode(0o755).unwrap();
     if bound {
         let error = result.unwrap_err();
@@ -155,12 +148,11 @@ fn a_directory_that_cannot_be_written_is_refused() {
     } else {
         drop(result.unwrap());
     }
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     assert_eq!(disk.read_raft_state().unwrap(), b"kept");
 }
 
 #[test]
-#[cfg(unix)]
 fn a_parent_that_cannot_be_read_is_refused_but_not_one_above_it() {
     use std::os::unix::fs::PermissionsExt;
     let top = TempDir::new().unwrap();
@@ -171,8 +163,8 @@ fn a_parent_that_cannot_be_read_is_refused_but_not_one_above_it() {
     set_mode(0o311).unwrap();
     // Permissions do not bind the super-user.
     let bound = fs::read_dir(&hidden).is_err();
-    let result = open(&dir);
-    let inside = open(dir.join("inside"));
+    let result = FilePersister::open(&dir);
+    let inside = FilePersister::open(dir.join("inside"));
     set_mode(0o755).unwrap();
     if bound {
         let error = result.unwrap_err();
@@ -183,21 +175,11 @@ fn a_parent_that_cannot_be_read_is_refused_but_not_one_above_it() {
     inside.unwrap().append_raft_state(b"+").unwrap();
 }
 
-/// Where directories cannot be synced, nothing is promised that cannot be kept.
-#[test]
-#[cfg(not(unix))]
-fn a_promise_that_cannot_be_kept_is_refused() {
-    let dir = TempDir::new().unwrap();
-    let error = FilePersister::open(dir.path().join("new")).unwrap_err();
-    assert!(error.to_string().contains("Use `FilePersister::open_unsynced`"), "{error}");
-    assert!(names(dir.path()).is_empty());
-}
-
 /// No user can create files there, not even the super-user.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_directory_that_nobody_can_write_is_refused() {
-    let error = open("/proc/self/fdinfo").unwrap_err();
+    let error = FilePersister::open("/proc/self/fdinfo").unwrap_err();
     assert!(matches!(&error, PersistError::Above { .. }), "{error}");
     assert!(error.to_string().contains("choose a directory on another one"), "{error}");
 }
@@ -205,7 +187,7 @@ fn a_directory_that_nobody_can_write_is_refused() {
 #[test]
 fn leftovers_of_a_crash_go_and_other_files_stay() {
     let dir = TempDir::new().unwrap();
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     disk.save_state_and_snapshot(b"1", b"one").unwrap();
     disk.save_state_and_snapshot(b"2", b"two").unwrap();
     drop(disk);
@@ -217,7 +199,7 @@ fn leftovers_of_a_crash_go_and_other_files_stay() {
     for name in leftovers.iter().chain(&foreign) {
         fs::write(dir.path().join(name), "whatever").unwrap();
     }
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     assert_eq!(disk.read_snapshot().unwrap(), b"two");
     let mut expected: Vec<&str> = kept.iter().chain(&foreign).copied().collect();
     expected.sort_unstable();
@@ -226,14 +208,14 @@ fn leftovers_of_a_crash_go_and_other_files_stay() {
     // The next generation writes over nothing that counts.
     disk.save_state_and_snapshot(b"3", b"three").unwrap();
     drop(disk);
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     assert_eq!(disk.read_snapshot().unwrap(), b"three");
 }
 
 #[test]
 fn an_empty_snapshot_has_no_file() {
     let dir = TempDir::new().unwrap();
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     disk.save_state_and_snapshot(b"1", b"one").unwrap();
     disk.save_state_and_snapshot(b"2", b"").unwrap();
     assert_eq!(names(dir.path()), ["raft-state"]);
@@ -242,7 +224,7 @@ fn an_empty_snapshot_has_no_file() {
 #[test]
 fn an_append_writes_its_record_and_nothing_else() {
     let dir = TempDir::new().unwrap();
-    let disk = open(dir.path()).unwrap();
+    let disk = FilePersister::open(dir.path()).unwrap();
     disk.save_raft_state(&[7; 5000]).unwrap();
     let before = listing(dir.path()).remove("raft-state").unwrap();
     disk.append_raft_state(b"ten bytes!").unwrap();
@@ -258,7 +240,7 @@ fn the_unsynced_form_reads_and_writes_the_same_files() {
     disk.save_state_and_snapshot(b"state", b"snapshot").unwrap();
     disk.append_raft_state(b"+").unwrap();
     drop(disk);
-    let disk = open(dir.path().join("new")).unwrap();
+    let disk = FilePersister::open(dir.path().join("new")).unwrap();
     assert_eq!(disk.read_raft_state().unwrap(), b"state+");
     assert_eq!(disk.read_snapshot().unwrap(), b"snapshot");
 }

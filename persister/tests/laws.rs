@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use persister::{FilePersister, MemoryPersister, Persister};
+#[cfg(unix)]
+use persister::FilePersister;
+use persister::{MemoryPersister, Persister};
 use tempfile::TempDir;
 
 /// An empty persister, with the directory it lives in, if any.
@@ -21,6 +23,7 @@ fn file() -> Made {
     (Arc::new(FilePersister::open(dir.path()).unwrap()), Some(dir))
 }
 
+#[cfg(unix)]
 fn file_unsynced() -> Made {
     let dir = TempDir::new().unwrap();
     (Arc::new(FilePersister::open_unsynced(dir.path()).unwrap()), Some(dir))
@@ -29,8 +32,9 @@ fn file_unsynced() -> Made {
 macro_rules! laws {
     ($($law:ident),* $(,)?) => {
         mod in_memory { $(#[test] fn $law() { super::$law(&*super::memory().0); })* }
-        #[cfg(unix)] // directories cannot be synced elsewhere
+        #[cfg(unix)]
         mod on_disk { $(#[test] fn $law() { let made = super::file(); super::$law(&*made.0); })* }
+        #[cfg(unix)]
         mod on_disk_unsynced {
             $(#[test] fn $law() { let made = super::file_unsynced(); super::$law(&*made.0); })*
         }
@@ -215,4 +219,16 @@ fn debug_output_shows_sizes_not_bytes() {
     let disk = MemoryPersister::new();
     disk.save_state_and_snapshot(b"secret", b"1234").unwrap();
     assert_eq!(format!("{disk:?}"), "MemoryPersister { raft_state_size: 6, snapshot_size: 4 }");
+}
+
+/// Where a promise cannot be kept, it is not given.
+#[test]
+#[cfg(not(unix))]
+fn there_are_no_files_where_they_cannot_be_kept() {
+    let dir = TempDir::new().unwrap();
+    for open in [persister::FilePersister::open, persister::FilePersister::open_unsynced] {
+        let error = open(dir.path().join("new")).unwrap_err();
+        assert!(error.to_string().contains("Use a `MemoryPersister`"), "{error}");
+        assert!(!dir.path().join("new").exists());
+    }
 }

@@ -38,8 +38,8 @@ const ANY: &str = "";
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
 const KNOWN: [(&str, &str, &str, &str); 17] = [
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
-    (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "only Unix has named pipes in directories"),
-    (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "only Unix has such permissions"),
+    (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "a named pipe"),
+    (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "a directory that may not be read"),
     (DIRECTORY, "\"/proc/self/fdinfo\"", LINUX, "a directory where no user can write"),
     (XTASK, "unix::process::CommandExt", UNIX, "a process group"),
     (XTASK, "windows::process::CommandExt", WINDOWS, "a process group"),
@@ -88,8 +88,15 @@ fn texts(ending: &str) -> Vec<(String, String)> {
     found.into_iter().map(read).collect()
 }
 
-/// The condition of the innermost `#[cfg(...)]` around a line; empty if there is none.
+/// What is between the brackets if this is such an attribute.
+fn condition<'a>(code: &'a str, attribute: &str) -> Option<&'a str> {
+    code.strip_prefix(attribute)?.split(")]").next()
+}
+
+/// The condition of the innermost `#[cfg(...)]` around a line, or of the file; empty if there is
+/// none.
 fn guard<'a>(lines: &[&'a str], line: usize) -> &'a str {
+    let of_file = || lines.iter().find_map(|code| condition(code, "#![cfg(")).unwrap_or_default();
     let indent = |text: &str| text.len() - text.trim_start().len();
     let mut outermost = indent(lines[line]);
     for text in lines[..line].iter().rev() {
@@ -97,17 +104,17 @@ fn guard<'a>(lines: &[&'a str], line: usize) -> &'a str {
         if code.is_empty() || code.starts_with("//") || here > outermost {
             continue;
         }
-        if let Some(cfg) = code.strip_prefix("#[cfg(") {
-            return cfg.split(")]").next().unwrap_or_default();
+        if let Some(cfg) = condition(code, "#[cfg(") {
+            return cfg;
         }
         outermost = match code.ends_with([';', '}', ',']) {
             // Another item beside ours, or beside what ours is in: its attributes are not ours.
-            true if here == 0 => return "",
+            true if here == 0 => break,
             true => here - 1,
             false => here,
         };
     }
-    ""
+    of_file()
 }
 
 /// What is wrong with the uses in a file; counts those of [`KNOWN`] that were met.
@@ -213,4 +220,8 @@ mod c {
     assert_eq!(wrong.iter().map(line).collect::<Vec<_>>(), [Some(10), Some(22), Some(23)]);
     assert!(wrong[0].ends_with("must be behind `#[cfg(unix)]`, and is behind ``"), "{}", wrong[0]);
     assert!(wrong[2].ends_with("is not in the list"), "{}", wrong[2]);
+
+    let whole = format!("//! A file.\n#![cfg(unix)]\n\n{text}");
+    let wrong = wrong_in(XTASK, &whole, &mut met);
+    assert_eq!(wrong.len(), 1, "only the one that is not in the list: {wrong:?}");
 }

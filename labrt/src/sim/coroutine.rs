@@ -34,6 +34,9 @@ use super::kernel::Kernel;
 use super::overflow::{self, Guard};
 use super::switch::run_task;
 
+/// Whether there are coroutines on this platform (`no_coroutine.rs` takes the place of this file).
+pub(super) const AVAILABLE: bool = true;
+
 /// A task yields who is next, and is resumed with nothing.
 type TaskYielder = Yielder<(), Option<usize>>;
 type Routine = Coroutine<(), Option<usize>, Option<usize>>;
@@ -78,9 +81,10 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
                 }
             },
         };
-        let watched = overflow::watch(fiber.guard);
-        let result = fiber.routine.resume(());
-        drop(watched);
+        let result = {
+            let _watched = overflow::watch(fiber.guard);
+            fiber.routine.resume(())
+        };
         YIELDER.set(ptr::null());
         next = match result {
             CoroutineResult::Yield(next) => next,

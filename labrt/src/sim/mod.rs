@@ -16,10 +16,12 @@ use kernel::{At, EPOCH, Kernel};
 use report::Stuck;
 
 mod chance;
+#[cfg_attr(all(windows, target_arch = "aarch64"), path = "no_coroutine.rs")]
 mod coroutine;
 mod ending;
 pub(crate) mod kernel;
 mod op;
+#[cfg_attr(not(unix), path = "no_overflow.rs")]
 mod overflow;
 pub(crate) mod panics;
 mod report;

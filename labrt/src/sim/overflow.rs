@@ -2,156 +2,132 @@
 //!
 //! std does that for the stacks of its threads; those of coroutines it does not know, and the process
 //! would end by a bare segmentation fault. The process ends here too, but not without a word.
+//!
+//! # The other place with `unsafe`
+//!
+//! Only a signal handler learns of an overflow, and setting one up is `unsafe`. The handler runs on
+//! the alternate stack that std gives each of its threads. It does what a handler may do: it reads a
+//! thread-local number without a destructor, *tries* the kernel's lock, formats into a buffer of
+//! its own and calls `write` and `sigaction`. It allocates nothing and waits for nothing. Then it
+//! puts back the handler there was before and returns, so that the fault happens again and ends
+//! the process as it would have.
+#![expect(unsafe_code, reason = "explained and justified in the module's documentation")]
 
-pub(super) use imp::{Guard, install, watch};
+use std::cell::Cell;
+use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
-#[cfg(unix)]
-mod imp {
-    //! # The other place with `unsafe`
-    //!
-    //! Only a signal handler learns of an overflow, and setting one up is `unsafe`. The handler runs on
-    //! the alternate stack that std gives each of its threads. It does what a handler may do: it reads a
-    //! thread-local number without a destructor, *tries* the kernel's lock, formats into a buffer of
-    //! its own and calls `write` and `sigaction`. It allocates nothing and waits for nothing. Then it
-    //! puts back the handler there was before and returns, so that the fault happens again and ends
-    //! the process as it would have.
-    #![expect(unsafe_code, reason = "explained and justified in the module's documentation")]
+use corosensei::stack::Stack;
 
-    use std::cell::Cell;
-    use std::fmt::{self, Write as _};
-    use std::sync::OnceLock;
+use crate::context::{self, Clock};
 
-    use corosensei::stack::Stack;
+/// A page is not larger than this anywhere. An address so little above the end of a stack that
+/// cannot be accessed lies in its guard page.
+const LARGEST_PAGE: usize = 1 << 16;
 
-    use crate::context::{self, Clock};
+thread_local! {
+    /// Where the guard page of the running coroutine's stack begins; 0 if none runs.
+    static GUARD: Cell<usize> = const { Cell::new(0) };
+}
 
-    /// A page is not larger than this anywhere. An address so little above the end of a stack that
-    /// cannot be accessed lies in its guard page.
-    const LARGEST_PAGE: usize = 1 << 16;
+/// The end of a stack.
+#[derive(Clone, Copy)]
+pub(super) struct Guard(usize);
 
-    thread_local! {
-        /// Where the guard page of the running coroutine's stack begins; 0 if none runs.
-        static GUARD: Cell<usize> = const { Cell::new(0) };
-    }
-
-    /// The end of a stack.
-    #[derive(Clone, Copy)]
-    pub(in crate::sim) struct Guard(usize);
-
-    impl Guard {
-        pub(in crate::sim) fn of(stack: &impl Stack) -> Guard {
-            Guard(stack.limit().get())
-        }
-    }
-
-    /// While the result lives, an overflow into `guard` is the running task's.
-    pub(in crate::sim) fn watch(guard: Guard) -> Watched {
-        GUARD.set(guard.0);
-        Watched
-    }
-
-    pub(in crate::sim) struct Watched;
-
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            GUARD.set(0);
-        }
-    }
-
-    /// The signals of an access to a page that may not be accessed.
-    const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
-
-    /// The handlers there were before.
-    static FORMER: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
-
-    /// Sets the handler up, once in a process.
-    pub(in crate::sim) fn install() {
-        FORMER.get_or_init(|| {
-            SIGNALS.map(|signal| {
-                // SAFETY: all bits zero are a valid `sigaction`; the handler has the signature that
-                // SA_SIGINFO asks for and does only what a handler may do (module docs).
-                unsafe {
-                    let mut action: libc::sigaction = std::mem::zeroed();
-                    let mut former: libc::sigaction = std::mem::zeroed();
-                    action.sa_sigaction = on_fault as *const () as usize;
-                    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                    libc::sigaction(signal, &action, &mut former);
-                    former
-                }
-            })
-        });
-    }
-
-    extern "C" fn on_fault(
-        signal: libc::c_int,
-        info: *mut libc::siginfo_t,
-        _context: *mut libc::c_void,
-    ) {
-        // SAFETY: the system gives a handler set up with SA_SIGINFO a valid pointer.
-        let address = unsafe { (*info).si_addr() } as usize;
-        let guard = GUARD.get();
-        if guard != 0 && (guard..guard + LARGEST_PAGE).contains(&address) {
-            let mut words = Words::default();
-            context::with(|clock| {
-                if let Clock::Simulated(kernel) = clock {
-                    let _ = kernel.say_overflow(&mut words);
-                }
-            });
-            words.print();
-        }
-        let former = SIGNALS.iter().zip(FORMER.get().into_iter().flatten());
-        for (_, former) in former.filter(|(of, _)| **of == signal) {
-            // SAFETY: `former` is what `sigaction` gave for this signal.
-            unsafe { libc::sigaction(signal, former, std::ptr::null_mut()) };
-        }
-    }
-
-    /// Text in a fixed buffer; what does not fit is left out.
-    struct Words {
-        bytes: [u8; 1024],
-        len: usize,
-    }
-
-    impl Default for Words {
-        fn default() -> Words {
-            Words { bytes: [0; 1024], len: 0 }
-        }
-    }
-
-    impl fmt::Write for Words {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = &mut self.bytes[self.len..];
-            let fits = text.len().min(room.len());
-            room[..fits].copy_from_slice(&text.as_bytes()[..fits]);
-            self.len += fits;
-            Ok(())
-        }
-    }
-
-    impl Words {
-        fn print(&mut self) {
-            let _ = self.write_str("\n");
-            // SAFETY: the buffer holds `len` bytes. A failure could not be reported anywhere.
-            unsafe { libc::write(libc::STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
-        }
+impl Guard {
+    pub(super) fn of(stack: &impl Stack) -> Guard {
+        Guard(stack.limit().get())
     }
 }
 
-#[cfg(not(unix))]
-mod imp {
-    //! Elsewhere the process ends without naming the task.
+/// While the result lives, an overflow into `guard` is the running task's.
+pub(super) fn watch(guard: Guard) -> Watched {
+    GUARD.set(guard.0);
+    Watched
+}
 
-    /// The end of a stack.
-    #[derive(Clone, Copy)]
-    pub(in crate::sim) struct Guard;
+pub(super) struct Watched;
 
-    impl Guard {
-        pub(in crate::sim) fn of<S>(_stack: &S) -> Guard {
-            Guard
-        }
+impl Drop for Watched {
+    fn drop(&mut self) {
+        GUARD.set(0);
     }
+}
 
-    pub(in crate::sim) fn watch(_guard: Guard) {}
+/// The signals of an access to a page that may not be accessed.
+const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
-    pub(in crate::sim) fn install() {}
+/// The handlers there were before.
+static FORMER: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+
+/// Sets the handler up, once in a process.
+pub(super) fn install() {
+    FORMER.get_or_init(|| {
+        SIGNALS.map(|signal| {
+            // SAFETY: all bits zero are a valid `sigaction`; the handler has the signature that
+            // SA_SIGINFO asks for and does only what a handler may do (module docs).
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let mut former: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = on_fault as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                libc::sigaction(signal, &action, &mut former);
+                former
+            }
+        })
+    });
+}
+
+extern "C" fn on_fault(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    _context: *mut libc::c_void,
+) {
+    // SAFETY: the system gives a handler set up with SA_SIGINFO a valid pointer.
+    let address = unsafe { (*info).si_addr() } as usize;
+    let guard = GUARD.get();
+    if guard != 0 && (guard..guard + LARGEST_PAGE).contains(&address) {
+        let mut words = Words::default();
+        context::with(|clock| {
+            if let Clock::Simulated(kernel) = clock {
+                let _ = kernel.say_overflow(&mut words);
+            }
+        });
+        words.print();
+    }
+    let former = SIGNALS.iter().zip(FORMER.get().into_iter().flatten());
+    for (_, former) in former.filter(|(of, _)| **of == signal) {
+        // SAFETY: `former` is what `sigaction` gave for this signal.
+        unsafe { libc::sigaction(signal, former, std::ptr::null_mut()) };
+    }
+}
+
+/// Text in a fixed buffer; what does not fit is left out.
+struct Words {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl Default for Words {
+    fn default() -> Words {
+        Words { bytes: [0; 1024], len: 0 }
+    }
+}
+
+impl fmt::Write for Words {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = &mut self.bytes[self.len..];
+        let fits = text.len().min(room.len());
+        room[..fits].copy_from_slice(&text.as_bytes()[..fits]);
+        self.len += fits;
+        Ok(())
+    }
+}
+
+impl Words {
+    fn print(&mut self) {
+        let _ = self.write_str("\n");
+        // SAFETY: the buffer holds `len` bytes. A failure could not be reported anywhere.
+        unsafe { libc::write(libc::STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
+    }
 }

@@ -16,7 +16,7 @@ use crate::killed;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SwitchBy {
     /// Stackful coroutines on one OS thread: a switch costs nanoseconds. Tasks share the thread's
-    /// thread-local variables.
+    /// thread-local variables. On Windows on arm64 there are none, and threads take their place.
     #[default]
     Coroutines,
     /// One OS thread per task, of which one at a time runs: a switch costs microseconds, and a
@@ -33,8 +33,8 @@ pub(crate) enum Switch {
 impl Switch {
     pub(crate) fn new(by: SwitchBy) -> Switch {
         match by {
-            SwitchBy::Coroutines => Switch::Coroutines,
-            SwitchBy::Threads => Switch::Threads(threads::Baton::default()),
+            SwitchBy::Coroutines if coroutine::AVAILABLE => Switch::Coroutines,
+            SwitchBy::Coroutines | SwitchBy::Threads => Switch::Threads(threads::Baton::default()),
         }
     }
 

@@ -1,0 +1,19 @@
+//! In place of `coroutine.rs` on Windows on arm64, where corosensei has no coroutines: worlds switch
+//! by threads there, whatever their settings say.
+
+use std::sync::Arc;
+
+use super::kernel::Kernel;
+
+/// Whether there are coroutines on this platform.
+pub(super) const AVAILABLE: bool = false;
+
+/// Never called.
+pub(super) fn suspend(_: Option<usize>) {
+    unreachable!("there are no coroutines on this platform");
+}
+
+/// Never called.
+pub(super) fn run(_: &Arc<Kernel>, _: usize) {
+    unreachable!("there are no coroutines on this platform");
+}
