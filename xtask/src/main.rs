@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 mod grade;
 mod platform;
+mod platforms;
 mod readme;
 mod shrink;
 mod skeleton;
@@ -39,6 +40,8 @@ enum Task {
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
+    /// Check that the workspace builds on other systems, as far as the toolchain has their targets.
+    Platforms,
 }
 
 /// What a wrong command line ends with (`EX_USAGE` of sysexits).
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Grade(grade) => grade::run(&grade).map(|()| 0),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
+        Task::Platforms => platforms::run().map(|()| 0),
     };
     match done {
         Ok(code) => ExitCode::from(code),
