@@ -103,8 +103,8 @@
 //! in it, however well that was synced. The same holds for the parent's name, and so on. An open
 //! cannot know whether somebody has synced them: it may find a directory because an earlier open made
 //! it and was killed just then. So each open syncs every directory from the parent up to the root of
-//! the file system. That costs some 0.05 ms for each where nothing is new (measured on ext4), once in
-//! the life of a server.
+//! the file system. That costs some 0.05 ms for each where nothing is new (measured on ext4), once at
+//! the start of a server.
 //!
 //! Three things are left to whoever made them: directories above the parent that this user may not
 //! read (they are skipped; that the parent cannot be read is [an error](PersistError::Above)),

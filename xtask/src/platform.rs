@@ -10,9 +10,7 @@ use std::process::{Child, Command, ExitStatus};
 pub(crate) const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
     None
 } else {
-    Some(
-        "this system has no limit for the memory of a test process and does not keep it on one core",
-    )
+    Some("this system can neither limit the memory of a test process nor keep it on one core")
 };
 
 /// Has a process that is about to be started not be ended by our Ctrl-C: that is for us, who then
