@@ -11,6 +11,7 @@
 //! its own and calls `write` and `sigaction`. It allocates nothing and waits for nothing. Then it
 //! puts back the handler there was before and returns, so that the fault happens again and ends
 //! the process as it would have.
+#![cfg(unix)]
 #![expect(unsafe_code, reason = "explained and justified in the module's documentation")]
 
 use std::cell::Cell;
@@ -18,6 +19,10 @@ use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
 
 use corosensei::stack::Stack;
+use libc::{
+    SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGSEGV, STDERR_FILENO, c_int, c_void, sigaction, siginfo_t,
+    write,
+};
 
 use crate::context::{self, Clock};
 
@@ -55,10 +60,10 @@ impl Drop for Watched {
 }
 
 /// The signals of an access to a page that may not be accessed.
-const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+const SIGNALS: [c_int; 2] = [SIGSEGV, SIGBUS];
 
 /// The handlers there were before.
-static FORMER: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+static FORMER: OnceLock<[sigaction; 2]> = OnceLock::new();
 
 /// Sets the handler up, once in a process.
 pub(super) fn install() {
@@ -67,22 +72,18 @@ pub(super) fn install() {
             // SAFETY: all bits zero are a valid `sigaction`; the handler has the signature that
             // SA_SIGINFO asks for and does only what a handler may do (module docs).
             unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                let mut former: libc::sigaction = std::mem::zeroed();
+                let mut action: sigaction = std::mem::zeroed();
+                let mut former: sigaction = std::mem::zeroed();
                 action.sa_sigaction = on_fault as *const () as usize;
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                libc::sigaction(signal, &action, &mut former);
+                action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+                sigaction(signal, &action, &mut former);
                 former
             }
         })
     });
 }
 
-extern "C" fn on_fault(
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    _context: *mut libc::c_void,
-) {
+extern "C" fn on_fault(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
     // SAFETY: the system gives a handler set up with SA_SIGINFO a valid pointer.
     let address = unsafe { (*info).si_addr() } as usize;
     let guard = GUARD.get();
@@ -98,7 +99,7 @@ extern "C" fn on_fault(
     let former = SIGNALS.iter().zip(FORMER.get().into_iter().flatten());
     for (_, former) in former.filter(|(of, _)| **of == signal) {
         // SAFETY: `former` is what `sigaction` gave for this signal.
-        unsafe { libc::sigaction(signal, former, std::ptr::null_mut()) };
+        unsafe { sigaction(signal, former, std::ptr::null_mut()) };
     }
 }
 
@@ -128,6 +129,6 @@ impl Words {
     fn print(&mut self) {
         let _ = self.write_str("\n");
         // SAFETY: the buffer holds `len` bytes. A failure could not be reported anywhere.
-        unsafe { libc::write(libc::STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
+        unsafe { write(STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
     }
 }
