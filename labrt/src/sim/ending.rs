@@ -1,6 +1,5 @@
 //! How tasks and runs end: by a kill, a panic, a failure, or from outside.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::kernel::{At, EPOCH, Kernel, Op, StateGuard};
@@ -119,7 +118,8 @@ impl Kernel {
 
     /// Says that the running task has overflowed its stack. Called from a signal handler: it neither
     /// allocates nor waits.
-    pub(super) fn say_overflow(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    #[cfg(unix)] // elsewhere no handler is set up
+    pub(super) fn say_overflow(&self, out: &mut impl std::fmt::Write) -> std::fmt::Result {
         write!(out, "stack overflow in a simulated run of seed {}: ", self.shared.seed)?;
         let state = self.state.try_lock();
         let task = state.as_ref().and_then(|state| state.tasks.get(state.current)?.as_ref());
