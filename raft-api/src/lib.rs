@@ -48,7 +48,9 @@ pub trait Raft: Send + Sync + Sized + 'static {
 
     /// Offers a command. If this server believes it is the leader it starts agreement on it and
     /// returns where the command will stand, *if* it is ever committed; else it returns `None`.
-    /// Never waits for agreement.
+    ///
+    /// Never waits for agreement, for another server or for the service. An implementation may wait
+    /// for what it is doing itself, such as a write to its own disk, and says so.
     fn start(&self, command: Bytes) -> Option<Started>;
 
     /// What the server believes about its term and its role.
@@ -62,7 +64,8 @@ pub trait Raft: Send + Sync + Sized + 'static {
     }
 
     /// Tells the server that it will not be used any more, so that it may stop its background work.
-    /// The tester does not rely on it.
+    /// The tester does not rely on it. A service may: an implementation says what a killed server
+    /// still does.
     fn kill(&self);
 }
 
@@ -91,8 +94,34 @@ pub struct Persisted {
     pub term: u64,
     /// `votedFor`.
     pub voted_for: Option<usize>,
-    /// The terms of the entries of `log[]`, from index 1 on.
+    /// The index of the entry before the first of [`log_terms`](Persisted::log_terms): 0, unless a
+    /// snapshot holds what the entries up to here led to.
+    pub log_base: u64,
+    /// The terms of the entries of `log[]`, from the one after [`log_base`](Persisted::log_base) on.
     pub log_terms: Vec<u64>,
+}
+
+/// What a saved Raft state says about the entry with some index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedEntry {
+    /// A snapshot has taken its place; it was committed.
+    InSnapshot,
+    /// It is saved, with this term.
+    OfTerm(u64),
+    /// There is none.
+    Missing,
+}
+
+impl Persisted {
+    /// What is saved about the entry with this index. Index 0 is before all entries, and counts as
+    /// part of the snapshot.
+    pub fn entry(&self, index: u64) -> SavedEntry {
+        let Some(behind) = index.checked_sub(self.log_base).filter(|behind| *behind > 0) else {
+            return SavedEntry::InSnapshot;
+        };
+        let place = usize::try_from(behind - 1).unwrap_or(usize::MAX);
+        self.log_terms.get(place).map_or(SavedEntry::Missing, |term| SavedEntry::OfTerm(*term))
+    }
 }
 
 /// What a server tells the service above it.
@@ -106,4 +135,21 @@ pub enum ApplyMsg {
         /// The command.
         command: Bytes,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saved_log_may_begin_anywhere() {
+        let whole = Persisted { log_terms: vec![1, 3], ..Persisted::default() };
+        let entries =
+            |saved: &Persisted, indexes: [u64; 4]| indexes.map(|index| saved.entry(index));
+        use SavedEntry::{InSnapshot, Missing, OfTerm};
+        assert_eq!(entries(&whole, [0, 1, 2, 3]), [InSnapshot, OfTerm(1), OfTerm(3), Missing]);
+        let cut = Persisted { log_base: 7, ..whole };
+        assert_eq!(entries(&cut, [6, 7, 8, 9]), [InSnapshot, InSnapshot, OfTerm(1), OfTerm(3)]);
+        assert_eq!(entries(&cut, [0, 1, 10, u64::MAX]), [InSnapshot, InSnapshot, Missing, Missing]);
+    }
 }

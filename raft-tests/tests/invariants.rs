@@ -123,8 +123,8 @@ impl Raft for Puppet {
 
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         // Empty for a test that does not care.
-        let (term, voted_for, log_terms) = labgob::decode(state).ok()?;
-        Some(Persisted { term, voted_for, log_terms })
+        let (term, voted_for, log_base, log_terms) = labgob::decode(state).ok()?;
+        Some(Persisted { term, voted_for, log_base, log_terms })
     }
 
     fn kill(&self) {}
@@ -184,7 +184,12 @@ impl Puppet {
     }
 
     fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
-        let bytes = labgob::encode(&(term, vote, log_terms));
+        self.saves_behind(0, term, vote, log_terms);
+    }
+
+    /// The entries up to `base` are in a snapshot.
+    fn saves_behind(&self, base: u64, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
+        let bytes = labgob::encode(&(term, vote, base, log_terms));
         self.persister.save_raft_state(&bytes).expect("memory can be written");
     }
 }
@@ -419,6 +424,28 @@ fn what_is_promised_is_saved() {
         check,
         &[1],
         &["server 1 accepted entry 2 of term 4", "its persister holds none there"],
+    );
+}
+
+#[test]
+fn what_a_snapshot_holds_is_saved() {
+    // Behind the snapshot each entry still has its own place: neither one further nor one less.
+    assert_fine(|_| {
+        puppet(1).answers(4, true);
+        puppet(1).saves_behind(2, 4, None, Vec::new());
+        puppet(0).leads(1, 4, 0, &[(3, "a"), (4, "b")]);
+        puppet(1).saves_behind(2, 4, None, vec![4, 3]);
+        puppet(0).leads(1, 4, 2, &[(4, "c")]);
+    });
+    assert_broken(
+        |_| {
+            puppet(1).answers(4, true);
+            puppet(1).saves_behind(2, 4, None, vec![3, 4]);
+            puppet(0).leads(1, 4, 2, &[(4, "c")]);
+        },
+        "saved before answered",
+        &[1],
+        &["server 1 accepted entry 3 of term 4", "its persister holds one of term 3"],
     );
 }
 

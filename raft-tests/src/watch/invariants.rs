@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use labgob::{Peek, Shape};
 use labtrace::{Fact, Verdict, verdict};
-use raft_api::Persisted;
+use raft_api::{Persisted, SavedEntry};
 
 use super::message::{AppendEntries, Reply, Request, command, term};
 use super::replication::{Checked, Replication};
@@ -574,13 +574,13 @@ fn check_saved(
         },
         // In a later term the entries may have been replaced since.
         (Asked::Append { term, last: Some((index, last)) }, Some(true)) if saved.term == term => {
-            let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
-            match saved.log_terms.get(place) {
-                Some(term) if *term == last => Ok(()),
-                term => behind(
-                    format!("accepted entry {index} of term {last}"),
-                    term.map_or("none there".to_string(), |term| format!("one of term {term}")),
-                ),
+            let accepted = format!("accepted entry {index} of term {last}");
+            match saved.entry(index) {
+                SavedEntry::OfTerm(term) if term != last => {
+                    behind(accepted, format!("one of term {term}"))
+                }
+                SavedEntry::Missing => behind(accepted, "none there".to_string()),
+                SavedEntry::OfTerm(_) | SavedEntry::InSnapshot => Ok(()),
             }
         }
         _ => Ok(()),
