@@ -15,8 +15,8 @@ use labrt::SwitchBy::{self, Coroutines, Threads};
 use labrt::thread;
 use labrt::world::Builder;
 use labtrace::Keep;
-use raft::CheckedRaft;
 use raft_api::Raft;
+use raft_checked::CheckedRaft;
 
 /// One seed of each test; returns how much simulated time and how many steps they had.
 fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
@@ -37,7 +37,7 @@ fn whole(c: &mut Criterion<ProcessCpu>) {
         b.iter(|| all::<raft::Raft>(seeds.next().expect("seeds do not end"), Coroutines));
     });
     let mut seeds = 0..;
-    group.bench_function("raft::CheckedRaft", |b| {
+    group.bench_function("raft_checked::CheckedRaft", |b| {
         b.iter(|| all::<CheckedRaft>(seeds.next().expect("seeds do not end"), Coroutines));
     });
     group.finish();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use persister::MemoryPersister;
-use raft::rules::{Core, Output, Request, Save, Ticket};
+use raft::rules::{Core, Output, Request, Ticket, Unsaved};
 use raft::storage::Storage;
 use raft::{
     AppendEntriesArgs, AppendEntriesReply, Entry, HardState, Log, RequestVoteArgs, RequestVoteReply,
@@ -16,7 +16,7 @@ pub trait Store {
     /// An empty one.
     fn empty() -> Self;
     /// Saves what has changed.
-    fn save(&mut self, core: &Core, save: &Save);
+    fn save(&mut self, core: &Core, unsaved: &Unsaved);
 }
 
 /// Keeps entries as they are, as tikv's `MemStorage` does.
@@ -31,11 +31,11 @@ impl Store for Plain {
         Plain::default()
     }
 
-    fn save(&mut self, core: &Core, save: &Save) {
-        if save.hard_state {
+    fn save(&mut self, core: &Core, unsaved: &Unsaved) {
+        if unsaved.hard_state {
             self.hard = core.hard_state();
         }
-        if let Some(from) = save.log_from {
+        if let Some(from) = unsaved.log_from {
             self.entries.truncate(from as usize - 1);
             self.entries.extend_from_slice(core.log().from(from));
         }
@@ -48,8 +48,8 @@ impl Store for Storage {
         Storage::open(Arc::new(MemoryPersister::new())).expect("memory can be read").0
     }
 
-    fn save(&mut self, core: &Core, save: &Save) {
-        Storage::save(self, core, save).expect("memory can be written");
+    fn save(&mut self, core: &Core, unsaved: &Unsaved) {
+        Storage::save(self, core, unsaved).expect("memory can be written");
     }
 }
 
@@ -125,8 +125,9 @@ impl<S: Store> Cluster<S> {
     /// Save, answer, send, apply.
     fn perform(&mut self, me: usize, answers: Vec<(usize, Message)>) {
         let server = &mut self.servers[me];
-        let Output { save, requests, committed, .. } = server.core.take_output();
-        server.store.save(&server.core, &save);
+        server.core.replicate();
+        let Output { unsaved, requests, committed, .. } = server.core.take_output();
+        server.store.save(&server.core, &unsaved);
         if let Some(indexes) = committed {
             let entries = indexes.map(|index| server.core.log().get(index).expect("it has it"));
             server.applied.extend(entries.map(|entry| entry.command.clone()));

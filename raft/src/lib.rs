@@ -22,36 +22,36 @@
 //!   there is no lock that could be held across a call.
 //! - [`storage`] turns changes into records that are appended to the persister, so that saving one
 //!   more entry costs the same in a long log as in a short one.
-//! - [`checker`] watches a whole cluster from outside and fails the run when two servers contradict
-//!   each other.
+//! - An [`Observer`] may look at a server each time that it has saved and before anybody is told.
+//!   The crate `raft-checked` has one that watches a whole cluster.
 //!
 //! # Deviations from the paper
 //!
 //! - A follower that refuses AppendEntries says which term conflicts and where it begins (the end
 //!   of the paper's section 5.3 suggests it).
-//! - While an AppendEntries with entries is unanswered, further entries wait for its reply or for
-//!   the next heartbeat, whichever comes first.
+//! - While an AppendEntries is unanswered, further entries wait for its reply or for the next
+//!   heartbeat, whichever comes first.
+//! - `nextIndex` moves on when entries are sent, not when they are accepted: each is sent once, unless
+//!   it got lost. To a follower that does not answer only empty heartbeats go ([`rules::Progress`]).
+//! - A term is believed only if it can have come about ([`rules::MAX_LEAP`]).
 //!
 //! # What is missing
 //!
 //! Snapshots (2D), membership changes, pre-vote and leader transfer. The lab's tests rule out the
 //! no-op entry at the beginning of a term.
 
-mod checked;
-pub mod checker;
 mod hard_state;
 mod log;
 mod message;
-mod reporter;
+mod options;
 pub mod rules;
 pub mod server;
 pub mod storage;
 
-pub use checked::CheckedRaft;
-pub use checker::ClusterChecker;
 pub use hard_state::HardState;
-pub use log::{Entry, Log};
+pub use log::{Entry, Log, Place};
 pub use message::{
     AppendEntriesArgs, AppendEntriesReply, Conflict, RequestVoteArgs, RequestVoteReply,
 };
-pub use server::{MakeError, Options, Raft};
+pub use options::{Observer, Options};
+pub use server::{MakeError, Raft};

@@ -19,49 +19,93 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A log: entries with the indexes 1, 2, and so on, whose terms never decrease.
+/// Where an entry stands, and its term: what tells it from every other one (Log Matching).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its index.
+    pub index: u64,
+    /// Its term.
+    pub term: u64,
+}
+
+/// A log: entries whose indexes follow each other and whose terms never decrease.
 ///
-/// Index 0 stands for the place before the first entry and has term 0.
+/// It begins behind its *base*: 0/0 for a log with all its entries, so that the first one has index
+/// 1; later, when snapshots come, the last entry that one includes. Of what is before the base
+/// nothing is known but that it is committed. An index is no position: only this type knows where
+/// in memory an entry lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
+    base: Place,
     entries: Vec<Entry>,
 }
 
 impl Log {
-    /// The index of the last entry; 0 for an empty log.
+    /// A log without entries, whose first one will follow `base`.
+    pub fn behind(base: Place) -> Log {
+        Log { base, entries: Vec::new() }
+    }
+
+    /// The place before the first entry.
+    pub fn base(&self) -> Place {
+        self.base
+    }
+
+    /// The index of the first entry, also if there is none yet.
+    pub fn first_index(&self) -> u64 {
+        self.base.index + 1
+    }
+
+    /// The index of the last entry; that of the base if there is none.
     pub fn last_index(&self) -> u64 {
-        self.entries.len() as u64
+        self.base.index + self.entries.len() as u64
     }
 
-    /// The term of the last entry; 0 for an empty log.
+    /// The term of the last entry; that of the base if there is none.
     pub fn last_term(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.term)
+        self.entries.last().map_or(self.base.term, |entry| entry.term)
     }
 
-    /// The entry with this index.
+    /// The entry with this index; none if it is not there, or not there any more.
     pub fn get(&self, index: u64) -> Option<&Entry> {
-        self.entries.get(usize::try_from(index.checked_sub(1)?).ok()?)
+        self.entries.get(self.position(index)?)
     }
 
-    /// The term of the entry with this index; 0 for index 0.
+    /// The term of the entry with this index. It is known of the base too, and of nothing before it.
     pub fn term_at(&self, index: u64) -> Option<u64> {
-        if index == 0 { Some(0) } else { self.get(index).map(|entry| entry.term) }
+        match index == self.base.index {
+            true => Some(self.base.term),
+            false => self.get(index).map(|entry| entry.term),
+        }
     }
 
-    /// The entries from this index on.
+    /// All entries; the first one has the index [`first_index`](Log::first_index).
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries from this index on; none if it is behind the last one.
+    ///
+    /// # Panics
+    /// If the index is not behind the base: the entries would be taken for others.
     pub fn from(&self, index: u64) -> &[Entry] {
-        let skip = usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.entries.get(skip..).unwrap_or(&[])
+        let base = self.base.index;
+        let position = self.position(index);
+        let position = position.unwrap_or_else(|| {
+            panic!("entries from index {index} on of a log that begins behind {base}")
+        });
+        self.entries.get(position..).unwrap_or(&[])
     }
 
     /// The first index with this term or a later one, or the one after the last entry.
     pub fn first_of_term(&self, term: u64) -> u64 {
-        self.entries.partition_point(|entry| entry.term < term) as u64 + 1
+        self.first_index() + self.entries.partition_point(|entry| entry.term < term) as u64
     }
 
-    /// The last index with this term, if there is any.
+    /// The last index with this term, if there is any; it may be that of the base.
     pub fn last_of_term(&self, term: u64) -> Option<u64> {
-        let index = self.entries.partition_point(|entry| entry.term <= term) as u64;
+        let up_to_term = self.entries.partition_point(|entry| entry.term <= term) as u64;
+        let index = self.base.index + up_to_term;
         (index > 0 && self.term_at(index) == Some(term)).then_some(index)
     }
 
@@ -72,9 +116,22 @@ impl Log {
     }
 
     /// Removes the entry with this index and all that follow it.
+    ///
+    /// # Panics
+    /// If the index is not behind the base: what is before it is committed.
     pub(crate) fn truncate_from(&mut self, index: u64) {
-        let keep = usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX);
+        let base = self.base.index;
+        let keep = self.position(index);
+        let keep = keep.unwrap_or_else(|| {
+            panic!("a log that begins behind {base} cannot lose its entries from {index} on")
+        });
         self.entries.truncate(keep);
+    }
+
+    /// Where in memory the entry with this index lies, or would lie; none for the base and before.
+    fn position(&self, index: u64) -> Option<usize> {
+        let behind = index.checked_sub(self.first_index())?;
+        Some(usize::try_from(behind).unwrap_or(usize::MAX))
     }
 }
 
@@ -83,8 +140,15 @@ mod tests {
     use super::*;
 
     fn log(terms: &[u64]) -> Log {
-        let entry = |&term| Entry { term, command: Bytes::new() };
-        Log { entries: terms.iter().map(entry).collect() }
+        log_behind(Place::default(), terms)
+    }
+
+    fn log_behind(base: Place, terms: &[u64]) -> Log {
+        let mut log = Log::behind(base);
+        for &term in terms {
+            log.push(Entry { term, command: Bytes::new() });
+        }
+        log
     }
 
     #[test]
@@ -104,6 +168,7 @@ mod tests {
         assert_eq!((log.first_of_term(1), log.last_of_term(1)), (1, Some(2)));
         assert_eq!((log.first_of_term(2), log.last_of_term(2)), (3, None));
         assert_eq!((log.first_of_term(9), log.last_of_term(9)), (6, None));
+        assert_eq!((log.first_of_term(0), log.last_of_term(0)), (1, None));
     }
 
     #[test]
@@ -115,7 +180,63 @@ mod tests {
         assert_eq!(log.from(u64::MAX).len(), 0);
         log.truncate_from(2);
         assert_eq!(log.last_index(), 1);
-        log.truncate_from(0);
+        log.truncate_from(1);
         assert_eq!(log.last_index(), 0);
+        log.truncate_from(5);
+        assert_eq!(log.last_index(), 0);
+    }
+
+    const BASE: Place = Place { index: 10, term: 4 };
+
+    #[test]
+    fn a_log_without_entries_ends_with_its_base() {
+        let mut log = Log::behind(BASE);
+        assert_eq!((log.first_index(), log.last_index(), log.last_term()), (11, 10, 4));
+        assert_eq!((log.term_at(9), log.term_at(10), log.term_at(11)), (None, Some(4), None));
+        assert_eq!((log.get(10), log.get(0), log.term_at(0)), (None, None, None));
+        assert_eq!(log.push(Entry { term: 5, command: Bytes::new() }), 11);
+        assert_eq!((log.last_index(), log.last_term(), log.term_at(11)), (11, 5, Some(5)));
+    }
+
+    #[test]
+    fn entries_behind_a_base_are_found_by_their_indexes() {
+        let log = log_behind(BASE, &[4, 6, 6, 7]);
+        assert_eq!((log.first_index(), log.last_index()), (11, 14));
+        let terms = [10, 11, 12, 13, 14, 15].map(|index| log.term_at(index));
+        assert_eq!(terms, [Some(4), Some(4), Some(6), Some(6), Some(7), None]);
+        assert_eq!((log.from(11), log.from(13)), (log.entries(), &log.entries()[2..]));
+        assert_eq!((log.from(14).len(), log.from(15).len(), log.from(u64::MAX).len()), (1, 0, 0));
+    }
+
+    #[test]
+    fn terms_are_found_behind_a_base_and_at_it() {
+        let log = log_behind(BASE, &[4, 6, 6, 7]);
+        assert_eq!((log.first_of_term(6), log.last_of_term(6)), (12, Some(13)));
+        assert_eq!((log.first_of_term(5), log.last_of_term(5)), (12, None));
+        // The base's own term, with and without an entry behind it, and terms before it.
+        assert_eq!((log.first_of_term(4), log.last_of_term(4)), (11, Some(11)));
+        assert_eq!(log_behind(BASE, &[6]).last_of_term(4), Some(10));
+        assert_eq!((log.first_of_term(3), log.last_of_term(3)), (11, None));
+    }
+
+    #[test]
+    fn truncation_leaves_the_base() {
+        let mut log = log_behind(BASE, &[4, 6, 6, 7]);
+        log.truncate_from(13);
+        assert_eq!((log.last_index(), log.last_term()), (12, 6));
+        log.truncate_from(11);
+        assert_eq!(log, Log::behind(BASE));
+    }
+
+    #[test]
+    #[should_panic(expected = "entries from index 10 on of a log that begins behind 10")]
+    fn what_is_not_there_any_more_is_not_mistaken_for_what_is() {
+        log_behind(BASE, &[4, 6]).from(10);
+    }
+
+    #[test]
+    #[should_panic(expected = "a log that begins behind 10 cannot lose its entries from 3 on")]
+    fn what_is_before_the_base_cannot_be_removed() {
+        log_behind(BASE, &[4, 6]).truncate_from(3);
     }
 }

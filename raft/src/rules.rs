@@ -2,10 +2,11 @@
 //!
 //! [`Core`] is what Figure 2 of the paper calls the state of a server. It has a method for each
 //! event: a timeout, a request, a reply, a command. Calling one changes the state and adds to the
-//! [`Output`] what is to be done about it; nothing here does anything itself. The caller takes the
-//! output after as many events as it likes and performs it in this order:
+//! [`Output`] what is to be done about it; nothing here does anything itself. After as many events
+//! as it likes the caller has the core send what followers lack ([`Core::replicate`]), takes the
+//! output ([`Core::take_output`]) and performs it in this order:
 //!
-//! 1. save what changed ([`Output::save`]);
+//! 1. save what changed ([`Output::unsaved`]);
 //! 2. answer the requests handled since the last output;
 //! 3. send the new requests ([`Output::requests`]);
 //! 4. apply what was committed ([`Output::committed`]).
@@ -21,13 +22,14 @@
 //! | Rules, followers and candidates: timeouts | [`Core::election_timeout`] |
 //! | Rules, candidates: votes | [`Core::vote_reply`] |
 //! | Rules, leaders: heartbeats | [`Core::heartbeat_timeout`] |
-//! | Rules, leaders: commands | [`Core::propose`] |
+//! | Rules, leaders: commands | [`Core::propose`], [`Core::replicate`] |
 //! | Rules, leaders: replies | [`Core::append_reply`] |
 //! | Rules, leaders: commit | `Core::advance_commit` |
 //!
 //! A message from outside is checked before it is believed: one that names a server that is not of
-//! the cluster, or contradicts what no correct peer can contradict, is refused and changes nothing.
-//! After each event the core checks its own promises ([`invariants`]) and panics if it broke one.
+//! the cluster, contradicts what no correct peer can contradict, or claims a term that cannot have
+//! come about ([`MAX_LEAP`]), is refused and changes nothing. After each event the core checks its
+//! own promises ([`invariants`]) and panics if it broke one.
 //!
 //! This module never blocks, reads a clock, draws a random number or takes a lock.
 
@@ -40,13 +42,12 @@ use crate::message::{AppendEntriesArgs, RequestVoteArgs};
 
 mod election;
 pub mod invariants;
+mod progress;
 mod replication;
+mod warning;
 
-/// How many bytes of commands an AppendEntries carries at most, if it carries more than one.
-const MAX_BYTES: usize = 1 << 20;
-
-/// A later term cannot have come about: one election a nanosecond would take three centuries.
-pub(crate) const MAX_TERM: u64 = u64::MAX / 2;
+pub use progress::{Progress, Ticket};
+pub use warning::{MAX_LEAP, Warning};
 
 /// A server's state (Figure 2, State).
 #[derive(Clone, Debug)]
@@ -60,9 +61,9 @@ pub struct Core {
     /// Volatile state on all servers: `commitIndex`. (`lastApplied` is the business of who applies.)
     commit: u64,
     role: Role,
-    /// Numbers the AppendEntries that are sent.
-    next_serial: u64,
     output: Output,
+    /// What was warned of already: each thing once.
+    warned: BTreeSet<warning::About>,
 }
 
 /// What a server is, with what only such a server knows.
@@ -82,37 +83,11 @@ pub enum Role {
     },
 }
 
-/// Volatile state on leaders, for one follower.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// `nextIndex`: the next entry to send.
-    pub next: u64,
-    /// `matchIndex`: the last entry known to be replicated.
-    pub matched: u64,
-    /// The last AppendEntries, while neither its reply nor its failure has come.
-    pub awaiting: Option<Ticket>,
-    /// There is something to send.
-    pub due: bool,
-}
-
-/// What was sent with an AppendEntries, to make sense of its reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    /// The term it was sent in.
-    pub term: u64,
-    /// Its `prevLogIndex`.
-    pub prev: u64,
-    /// How many entries it carried.
-    pub count: u64,
-    /// Tells it from every other one of this leader to this follower.
-    serial: u64,
-}
-
 /// What is to be done after some events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// What must be on stable storage before anything else of this output leaves the server.
-    pub save: Save,
+    pub unsaved: Unsaved,
     /// What to send, and to whom.
     pub requests: Vec<(usize, Request)>,
     /// The indexes that have become committed.
@@ -122,24 +97,27 @@ pub struct Output {
     /// The term that the server was elected leader of, if it was: the heartbeat timer starts. It may
     /// have lost that role since.
     pub elected: Option<u64>,
+    /// What the operator of the service should hear of.
+    pub warnings: Vec<Warning>,
 }
 
-/// Which part of the persistent state has changed.
+/// Which part of the persistent state has changed and is not saved yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Save {
+pub struct Unsaved {
     /// The term or the vote.
     pub hard_state: bool,
     /// The log, from this index on; what was there before is replaced.
     pub log_from: Option<u64>,
 }
 
-impl Save {
+impl Unsaved {
     /// True if nothing has changed.
     pub fn is_empty(&self) -> bool {
-        *self == Save::default()
+        *self == Unsaved::default()
     }
 
-    fn log(&mut self, from: u64) {
+    /// The log has changed from this index on.
+    fn add_log_from(&mut self, from: u64) {
         self.log_from = Some(self.log_from.map_or(from, |earlier| earlier.min(from)));
     }
 }
@@ -155,14 +133,16 @@ pub enum Request {
 }
 
 impl Core {
-    /// Server `me` of a cluster of `servers`, as it begins or comes back (Figure 2, State).
+    /// Server `me` of a cluster of `servers`, as it begins or comes back (Figure 2, State). What is
+    /// before the log's base is committed, and all that it knows to be.
     ///
     /// # Panics
     /// If `me` is not one of the servers.
     pub fn new(me: usize, servers: usize, hard: HardState, log: Log) -> Core {
         assert!(me < servers, "server {me} is not one of {servers} servers");
         let output = Output { reset_election_timer: true, ..Output::default() };
-        Core { me, servers, hard, log, commit: 0, role: Role::Follower, next_serial: 0, output }
+        let (commit, role, warned) = (log.base().index, Role::Follower, BTreeSet::new());
+        Core { me, servers, hard, log, commit, role, output, warned }
     }
 
     /// The server's number.
@@ -200,19 +180,23 @@ impl Core {
         matches!(self.role, Role::Leader { .. })
     }
 
+    /// What there is to do, to look at: nothing of it is to be done yet.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// What is to be done since this was last called.
     pub fn take_output(&mut self) -> Output {
-        self.send_due_entries();
         std::mem::take(&mut self.output)
     }
 
     /// Rules for all servers: "If RPC request or response contains term T > currentTerm: set
     /// currentTerm = T, convert to follower."
     fn see_term(&mut self, term: u64) {
-        debug_assert!(term <= MAX_TERM, "a message with an impossible term was not refused");
+        debug_assert!(self.is_within_reach(term), "a message with an impossible term was believed");
         if term > self.hard.term {
             self.hard = HardState { term, voted_for: None };
-            self.output.save.hard_state = true;
+            self.output.unsaved.hard_state = true;
             self.become_follower();
         }
     }
@@ -236,10 +220,13 @@ impl Core {
         (0..self.servers).filter(move |&server| server != me)
     }
 
+    fn is_peer(&self, server: usize) -> bool {
+        server < self.servers && server != self.me
+    }
+
     /// A server number from a message, if it is that of a peer.
     fn peer(&self, number: u32) -> Option<usize> {
-        let number = usize::try_from(number).ok()?;
-        (number < self.servers && number != self.me).then_some(number)
+        usize::try_from(number).ok().filter(|number| self.is_peer(*number))
     }
 
     fn my_number(&self) -> u32 {

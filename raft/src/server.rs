@@ -8,56 +8,45 @@
 //!
 //! Nothing here waits for a peer: requests are sent with a function to call when the reply comes,
 //! and that function puts it into the queue. A second task feeds the apply channel, which may block.
+//!
+//! # What is bounded, and by what
+//!
+//! - *Calls under way* to one peer: 128, whatever becomes of them. Of those that a peer has not
+//!   answered three carry entries, of 1 MB each or a single entry that is larger (see
+//!   [`rules::Progress`](crate::rules::Progress)).
+//! - *The event queue*: it holds one input for each call that a peer has under way to this server
+//!   (and peers keep to the bounds above), one for each own call that has ended, and one for each
+//!   task that waits in [`start`](raft_api::Raft::start).
+//! - *The queue before the apply channel*: by the log. It shares the commands with the log, so what
+//!   a service does not take costs some fifty bytes an entry more.
+//!
+//! So a follower whose disk is stalled, or that is away, costs its leader and itself a few
+//! megabytes, however long it lasts.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::{ClientEnd, NoReply, Reply, Service};
-use labrt::channel::{self, Receiver, RecvTimeoutError, Sender};
-use labrt::rng::{self, RngExt, Stream};
-use labrt::sync::Leaf;
-use labrt::time::Instant;
-use labrt::{node, thread};
+use labrpc::{ClientEnd, Reply, Service};
+use labrt::channel::{self, Sender};
+use labrt::{node, rng, thread};
 use persister::Persister;
 use raft_api::{ApplyMsg, RaftState, Started};
 
-use crate::checker::ClusterChecker;
 use crate::message::{
     AppendEntriesArgs, AppendEntriesReply, RaftRpc, RaftRpcClient, RaftRpcService, RequestVoteArgs,
     RequestVoteReply,
 };
-use crate::reporter::Reporter;
-use crate::rules::{Core, Output, Request, Ticket};
+use crate::options::Options;
+use crate::rules::Core;
 use crate::storage::{RestoreError, Storage};
 
-/// How many inputs are handled before their output is performed.
-const MAX_BATCH: usize = 1024;
+mod applier;
+mod event_loop;
+mod status;
 
-/// A server's settings.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// How often a leader sends heartbeats. Default: every 110 ms, so that any second has at most
-    /// the ten that the lab allows.
-    pub heartbeat: Duration,
-    /// The range that election timeouts are drawn from, in ms. Default: 300 to 600; the paper's 150
-    /// to 300 is too short for ten heartbeats a second (see the lab's handout).
-    pub election_timeout_ms: (u64, u64),
-    /// What watches the whole cluster.
-    pub checker: Option<Arc<ClusterChecker>>,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            heartbeat: Duration::from_millis(110),
-            election_timeout_ms: (300, 600),
-            checker: None,
-        }
-    }
-}
+use event_loop::{EventLoop, Input, Surroundings};
+use status::Status;
 
 /// Why a server cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -97,40 +86,32 @@ pub enum MakeError {
 
 /// A Raft server. Go: the type `Raft`.
 ///
-/// It ends when it is killed, and when this handle and the services made from it are gone.
+/// It ends when it is killed, and when this handle and the services made from it are gone. From then
+/// on it does not lead, takes no command and applies nothing more; a command whose hand-over to the
+/// service had begun may still reach it. Its tasks end within a tenth of a second, unless the
+/// persister or the observer holds them up.
 pub struct Raft {
     owner: Arc<Owner>,
-    /// What the server last said about itself, after it was saved.
-    state: Arc<Leaf<RaftState>>,
 }
 
 /// What keeps a server going: when the last of these is dropped, it ends.
 struct Owner {
     inputs: Sender<Input>,
+    status: Arc<Status>,
+}
+
+impl Owner {
+    fn end(&self) {
+        self.status.end();
+        // If nobody receives it, the loop has ended already.
+        let _ = self.inputs.send(Input::End);
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // A server that has ended already is as dead as it can be.
-        node::outside(|| drop(self.inputs.send(Input::Kill)));
+        node::outside(|| self.end());
     }
-}
-
-/// All that can happen to a server, but for its timers.
-enum Input {
-    RequestVote(RequestVoteArgs, Reply<RequestVoteReply>),
-    AppendEntries(AppendEntriesArgs, Reply<AppendEntriesReply>),
-    Voted { from: usize, sent_in: u64, result: Result<RequestVoteReply, NoReply> },
-    Appended { from: usize, ticket: Ticket, result: Result<AppendEntriesReply, NoReply> },
-    Start(Bytes, Sender<Option<Started>>),
-    Kill,
-}
-
-/// An answer that waits until its reasons are saved.
-enum Answer {
-    Vote(Reply<RequestVoteReply>, RequestVoteReply),
-    Append(Reply<AppendEntriesReply>, AppendEntriesReply),
-    Start(Sender<Option<Started>>, Option<Started>),
 }
 
 impl Raft {
@@ -155,27 +136,23 @@ impl Raft {
             return Err(MakeError::ForeignVote { me, vote, servers });
         }
         let core = Core::new(me, servers, hard, log);
-        let state = Arc::new(Leaf::new(RaftState { term: core.term(), is_leader: false }));
+        let status = Arc::new(Status::new(core.term()));
         let (inputs, queue) = channel::unbounded();
         let (committed, to_apply) = channel::unbounded();
-        let now = Instant::now();
-        let mut event_loop = EventLoop {
-            core,
-            storage,
-            options,
+        let surroundings = Surroundings {
             peers: peers.into_iter().map(RaftRpcClient::new).collect(),
             inputs: inputs.clone(),
             committed,
-            state: state.clone(),
-            rng: rng::node_stream(),
-            election_at: now,
-            heartbeat_at: now,
-            answers: Vec::new(),
-            reporter: Reporter::default(),
+            status: status.clone(),
         };
+        let mut event_loop =
+            EventLoop::new(core, storage, options, rng::node_stream(), surroundings);
         thread::Builder::new().name("raft").spawn(move || event_loop.run(&queue));
-        thread::Builder::new().name("applier").spawn(move || feed(&to_apply, &apply));
-        Ok(Arc::new(Raft { owner: Arc::new(Owner { inputs }), state }))
+        let applies_for = status.clone();
+        thread::Builder::new()
+            .name("applier")
+            .spawn(move || applier::feed(&to_apply, &apply, &applies_for));
+        Ok(Arc::new(Raft { owner: Arc::new(Owner { inputs, status }) }))
     }
 }
 
@@ -193,6 +170,12 @@ impl raft_api::Raft for Raft {
         vec![RaftRpcService::of(Arc::new(Handlers { owner: self.owner.clone() }))]
     }
 
+    /// See [`raft_api::Raft::start`].
+    ///
+    /// On the leader it waits for the server's own disk: until the event loop has done what it is
+    /// doing, which may be a save, and has saved the command. So the answer is true however soon the
+    /// server crashes. It never waits for another server, for the network or for the service. On any
+    /// other server it returns at once.
     fn start(&self, command: Bytes) -> Option<Started> {
         if !self.state().is_leader {
             return None;
@@ -203,18 +186,18 @@ impl raft_api::Raft for Raft {
     }
 
     fn state(&self) -> RaftState {
-        self.state.with(|state| *state)
+        self.owner.status.state()
     }
 
+    /// Ends the server; see [`Raft`].
     fn kill(&self) {
-        // A server that has ended already is as dead as it can be.
-        let _ = self.owner.inputs.send(Input::Kill);
+        self.owner.end();
     }
 }
 
 impl fmt::Debug for Raft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Raft").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Raft").field("status", &self.owner.status).finish_non_exhaustive()
     }
 }
 
@@ -231,173 +214,5 @@ impl RaftRpc for Handlers {
 
     fn append_entries(&self, args: AppendEntriesArgs, reply: Reply<AppendEntriesReply>) {
         let _ = self.owner.inputs.send(Input::AppendEntries(args, reply));
-    }
-}
-
-/// Hands committed commands to the service, one after the other, at the service's pace.
-fn feed(to_apply: &Receiver<Vec<ApplyMsg>>, apply: &Sender<ApplyMsg>) {
-    for message in to_apply.iter().flatten() {
-        if apply.send(message).is_err() {
-            return; // the service is gone
-        }
-    }
-}
-
-struct EventLoop {
-    core: Core,
-    storage: Storage,
-    options: Options,
-    peers: Vec<RaftRpcClient>,
-    /// For the functions that wait for replies.
-    inputs: Sender<Input>,
-    committed: Sender<Vec<ApplyMsg>>,
-    state: Arc<Leaf<RaftState>>,
-    rng: Stream,
-    /// When to start an election, unless this server leads.
-    election_at: Instant,
-    /// When to send heartbeats, if this server leads.
-    heartbeat_at: Instant,
-    answers: Vec<Answer>,
-    reporter: Reporter,
-}
-
-impl EventLoop {
-    fn run(&mut self, queue: &Receiver<Input>) {
-        loop {
-            self.perform();
-            let timer = if self.core.is_leader() { self.heartbeat_at } else { self.election_at };
-            let mut next = match queue.recv_deadline(timer) {
-                Ok(input) => Some(input),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let mut handled = 0;
-            while let Some(input) = next {
-                if !self.handle(input) {
-                    return;
-                }
-                handled += 1;
-                next = if handled < MAX_BATCH { queue.try_recv().ok() } else { None };
-            }
-            // After the messages: a heartbeat that has come in time is no reason for an election,
-            // even if this task was slow to look.
-            self.look_at_timers();
-        }
-    }
-
-    /// False if the server is to end.
-    fn handle(&mut self, input: Input) -> bool {
-        match input {
-            Input::RequestVote(args, reply) => {
-                let answer = self.core.request_vote(&args);
-                self.answers.push(Answer::Vote(reply, answer));
-            }
-            Input::AppendEntries(args, reply) => {
-                let answer = self.core.append_entries(&args);
-                self.answers.push(Answer::Append(reply, answer));
-            }
-            Input::Voted { from, sent_in, result: Ok(reply) } => {
-                self.core.vote_reply(from, sent_in, &reply);
-            }
-            // The next election asks again.
-            Input::Voted { result: Err(NoReply), .. } => {}
-            Input::Appended { from, ticket, result: Ok(reply) } => {
-                self.core.append_reply(from, ticket, &reply);
-            }
-            Input::Appended { from, ticket, result: Err(NoReply) } => {
-                self.core.append_failed(from, ticket);
-            }
-            Input::Start(command, answer) => {
-                let term = self.core.term();
-                let started = self.core.propose(command).map(|index| Started { index, term });
-                self.answers.push(Answer::Start(answer, started));
-            }
-            Input::Kill => return false,
-        }
-        true
-    }
-
-    fn look_at_timers(&mut self) {
-        let now = Instant::now();
-        if self.core.is_leader() {
-            if now >= self.heartbeat_at {
-                self.core.heartbeat_timeout();
-                self.heartbeat_at = now + self.options.heartbeat;
-            }
-        } else if now >= self.election_at {
-            labtrace::note!("timer", "no leader heard of: an election begins");
-            self.core.election_timeout();
-        }
-    }
-
-    /// Performs what the core has decided: save, then answer, then send, then apply.
-    fn perform(&mut self) {
-        let output = self.core.take_output();
-        self.set_timers(&output);
-        if let Some(checker) = &self.options.checker {
-            checker.observe(&self.core, &output);
-        }
-        if let Err(error) = self.storage.save(&self.core, &output.save) {
-            self.stop(&error);
-        }
-        if let Some(checker) = &self.options.checker {
-            checker.check_saved(&self.core, &self.storage);
-        }
-        self.reporter.report(&self.core, &output.save);
-        let state = RaftState { term: self.core.term(), is_leader: self.core.is_leader() };
-        self.state.with(|shown| *shown = state);
-        for answer in self.answers.drain(..) {
-            match answer {
-                Answer::Vote(reply, answer) => reply.send(answer),
-                Answer::Append(reply, answer) => reply.send(answer),
-                // Whoever asked may have been killed.
-                Answer::Start(reply, started) => drop(reply.send(started)),
-            }
-        }
-        for (to, request) in output.requests {
-            self.send(to, request);
-        }
-        if let Some(indexes) = output.committed {
-            let command = |index| {
-                let entry = self.core.log().get(index).expect("what is committed is in the log");
-                ApplyMsg::Command { index, command: entry.command.clone() }
-            };
-            // Without an applier there is no service any more.
-            let _ = self.committed.send(indexes.map(command).collect());
-        }
-    }
-
-    fn set_timers(&mut self, output: &Output) {
-        if !output.reset_election_timer && output.elected.is_none() {
-            return;
-        }
-        let now = Instant::now();
-        let (least, most) = self.options.election_timeout_ms;
-        self.election_at = now + Duration::from_millis(self.rng.random_range(least..=most));
-        self.heartbeat_at = now + self.options.heartbeat;
-    }
-
-    fn send(&self, to: usize, request: Request) {
-        let inputs = self.inputs.clone();
-        match request {
-            Request::Vote(args) => {
-                let sent_in = args.term;
-                self.peers[to].request_vote_then(&args, move |result| {
-                    let _ = inputs.send(Input::Voted { from: to, sent_in, result });
-                });
-            }
-            Request::Append(args, ticket) => {
-                self.peers[to].append_entries_then(&args, move |result| {
-                    let _ = inputs.send(Input::Appended { from: to, ticket, result });
-                });
-            }
-        }
-    }
-
-    /// The state cannot be saved: the server must neither answer nor send anything any more.
-    fn stop(&self, error: &persister::PersistError) -> ! {
-        let term = self.core.term();
-        self.state.with(|shown| *shown = RaftState { term, is_leader: false });
-        panic!("server {} stops, because its state cannot be saved: {error}", self.core.me());
     }
 }

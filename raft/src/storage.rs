@@ -4,6 +4,9 @@
 //! plays them back. When the records that later ones have made void outweigh the rest, the sequence
 //! is replaced by one record with everything. So saving an entry costs the same however long the log
 //! is, and the state is at most about twice as large as what it means.
+//!
+//! What is missing: a record for the base of a log, which snapshots bring. Until then each log that
+//! is read begins with index 1.
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hard_state::HardState;
 use crate::log::{Entry, Log};
-use crate::rules::{Core, MAX_TERM, Save};
+use crate::rules::{Core, Unsaved};
 
 /// A change of the persistent state.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Gob)]
@@ -70,14 +73,21 @@ pub enum RestoreError {
 /// A server's part of the persister.
 pub struct Storage {
     persister: Arc<dyn Persister>,
-    /// For each entry, about how many bytes it takes together with all before it.
-    sizes: Vec<usize>,
+    sizes: Sizes,
+}
+
+/// About how many bytes the entries of the log take when they are saved.
+struct Sizes {
+    /// The index before the first of them.
+    base: u64,
+    /// For each entry, its size together with all before it.
+    totals: Vec<usize>,
 }
 
 /// How many bytes of records are never worth replacing.
 const SLACK: usize = 16 << 10;
 
-/// About how many bytes an entry takes beside its command.
+/// About how many bytes a saved entry takes beside its command.
 const ENTRY_OVERHEAD: usize = 6;
 
 impl Storage {
@@ -87,61 +97,69 @@ impl Storage {
     /// If it cannot be read or is not a state that this Raft has written. Nothing is changed then.
     pub fn open(persister: Arc<dyn Persister>) -> Result<(Storage, HardState, Log), RestoreError> {
         let bytes = persister.read_raft_state()?;
-        let (hard, log) = play_back(&bytes)?;
-        let mut storage = Storage { persister, sizes: Vec::new() };
-        storage.measure(1, log.from(1));
-        Ok((storage, hard, log))
+        let (hard, log) = restore(&bytes)?;
+        let sizes = Sizes::of(&log);
+        Ok((Storage { persister, sizes }, hard, log))
     }
 
     /// Saves what has changed. When this returns, it is on stable storage.
     ///
     /// # Errors
     /// If the persister fails. The server must not go on then.
-    pub fn save(&mut self, core: &Core, save: &Save) -> Result<(), PersistError> {
-        if save.is_empty() {
+    pub fn save(&mut self, core: &Core, unsaved: &Unsaved) -> Result<(), PersistError> {
+        if unsaved.is_empty() {
             return Ok(());
         }
-        let log =
-            save.log_from.map(|from| LogEnd { from, entries: core.log().from(from).to_vec() });
+        // What changes is not committed, so `from` is behind the log's base.
+        let end = |from| LogEnd { from, entries: core.log().from(from).to_vec() };
+        let log = unsaved.log_from.map(end);
         if let Some(end) = &log {
-            self.measure(end.from, &end.entries);
+            self.sizes.replace_from(end.from, &end.entries);
         }
-        let hard_state = save.hard_state.then(|| core.hard_state());
+        let hard_state = unsaved.hard_state.then(|| core.hard_state());
         let record = labgob::encode(&Record { hard_state, log });
-        let live = self.sizes.last().unwrap_or(&0);
-        if self.persister.raft_state_size() + record.len() > 2 * live + SLACK {
+        if self.persister.raft_state_size() + record.len() > 2 * self.sizes.total() + SLACK {
             return self.replace(core);
         }
         self.persister.append_raft_state(&record)
     }
 
-    /// Notes that the log now ends with these entries.
-    fn measure(&mut self, from: u64, entries: &[Entry]) {
-        self.sizes.truncate((from - 1) as usize);
-        let mut total = self.sizes.last().copied().unwrap_or(0);
-        for entry in entries {
-            total += entry.command.len() + ENTRY_OVERHEAD;
-            self.sizes.push(total);
-        }
-    }
-
-    /// True if the persister holds the core's persistent state.
-    pub fn holds(&self, core: &Core) -> bool {
-        let bytes = self.persister.read_raft_state();
-        let state = bytes.ok().and_then(|bytes| play_back(&bytes).ok());
-        state.is_some_and(|(hard, log)| hard == core.hard_state() && log == *core.log())
-    }
-
     /// Replaces all records by one.
     fn replace(&self, core: &Core) -> Result<(), PersistError> {
-        let entries = core.log().from(1).to_vec();
+        let (from, entries) = (core.log().first_index(), core.log().entries().to_vec());
         let hard_state = Some(core.hard_state());
-        let record = Record { hard_state, log: Some(LogEnd { from: 1, entries }) };
+        let record = Record { hard_state, log: Some(LogEnd { from, entries }) };
         self.persister.save_raft_state(&labgob::encode(&record))
     }
 }
 
-fn play_back(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
+impl Sizes {
+    fn of(log: &Log) -> Sizes {
+        let mut sizes = Sizes { base: log.base().index, totals: Vec::new() };
+        sizes.replace_from(log.first_index(), log.entries());
+        sizes
+    }
+
+    /// The log now has these entries from this index on, which is behind the base.
+    fn replace_from(&mut self, from: u64, entries: &[Entry]) {
+        self.totals.truncate((from - self.base - 1) as usize);
+        let mut total = self.total();
+        for entry in entries {
+            total += entry.command.len() + ENTRY_OVERHEAD;
+            self.totals.push(total);
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.totals.last().copied().unwrap_or(0)
+    }
+}
+
+/// Plays back a saved state. No bytes at all are the state of a new server.
+///
+/// # Errors
+/// If it is not a state that this Raft has written.
+pub fn restore(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
     let size = bytes.len();
     let (mut hard, mut log) = (HardState::default(), Log::default());
     let mut decoder = Decoder::new(bytes);
@@ -154,7 +172,7 @@ fn play_back(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
             let two_votes = next.term == hard.term
                 && hard.voted_for.is_some()
                 && next.voted_for != hard.voted_for;
-            if next.term < hard.term || two_votes || next.term > MAX_TERM {
+            if next.term < hard.term || two_votes {
                 return Err(impossible(format!("{next:?} follows {hard:?}")));
             }
             hard = next;
@@ -168,7 +186,7 @@ fn play_back(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
 
 fn append(log: &mut Log, end: LogEnd, term: u64) -> Result<(), String> {
     let LogEnd { from, entries } = end;
-    if from == 0 || from > log.last_index() + 1 {
+    if !(log.first_index()..=log.last_index() + 1).contains(&from) {
         return Err(format!("entries from index {from} follow entry {}", log.last_index()));
     }
     log.truncate_from(from);
@@ -183,4 +201,29 @@ fn append(log: &mut Log, end: LogEnd, term: u64) -> Result<(), String> {
         log.push(entry);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::log::Place;
+
+    #[test]
+    fn the_sizes_of_a_log_follow_its_indexes_behind_a_base_too() {
+        let entries = [3, 4, 5].map(|size| Entry { term: 1, command: vec![0; size].into() });
+        let mut log = Log::behind(Place { index: 70, term: 1 });
+        for entry in &entries {
+            log.push(entry.clone());
+        }
+        let mut sizes = Sizes::of(&log);
+        assert_eq!(sizes.total(), 12 + 3 * ENTRY_OVERHEAD);
+        sizes.replace_from(74, &entries[..1]);
+        assert_eq!(sizes.total(), 15 + 4 * ENTRY_OVERHEAD);
+        sizes.replace_from(72, &[Entry { term: 2, command: Bytes::new() }]);
+        assert_eq!(sizes.total(), 3 + 2 * ENTRY_OVERHEAD);
+        sizes.replace_from(71, &[]);
+        assert_eq!(sizes.total(), 0);
+    }
 }

@@ -5,15 +5,15 @@
 
 mod common;
 
-use raft::rules::{Core, Output, Progress, Request, Role, Ticket};
+use raft::rules::{Core, MAX_LEAP, Output, Progress, Request, Role, Ticket, Unsaved, Warning};
 use raft::storage::Storage;
 use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, Entry, RequestVoteReply};
 
 use common::{append, core, entries, entry, log_with, request_vote, terms};
 use labrt::rng::{RngExt, Stream};
 
-/// The latest term that may be claimed; the rules say why.
-const MAX_TERM: u64 = u64::MAX / 2;
+/// Terms that a cluster in term 6 cannot come to.
+const OUT_OF_REACH: [u64; 3] = [6 + MAX_LEAP + 1, u64::MAX / 2, u64::MAX];
 
 fn elect(core: &mut Core) {
     core.election_timeout();
@@ -34,10 +34,16 @@ fn cores() -> [Core; 3] {
     leader.append_entries(&append(5, 1, (4, 4), &[], 2));
     elect(&mut leader);
     let mut cores = [follower, candidate, leader];
-    cores.iter_mut().for_each(|core| drop(core.take_output()));
+    cores.iter_mut().for_each(|core| drop(end_round(core)));
     assert!(cores.iter().all(|core| core.term() == 6));
     assert!(cores[2].is_leader());
     cores
+}
+
+/// Sends what is due, and takes what is to be done.
+fn end_round(core: &mut Core) -> Output {
+    core.replicate();
+    core.take_output()
 }
 
 /// All that outlives an event, but for the timers.
@@ -73,12 +79,63 @@ fn a_request_of_who_is_no_peer_changes_nothing() {
     }
 }
 
-#[test]
-fn a_request_of_an_impossible_term_changes_nothing() {
-    for term in [MAX_TERM + 1, u64::MAX] {
-        refuses_entries(&append(term, 1, (4, 4), &[6], 4));
-        refuses_vote(term, 1, (9, 5));
+/// The core has done nothing but warn, once, of the term that server 1 claims.
+fn has_only_warned(core: &mut Core, term: u64) {
+    let warning = Warning::TermOutOfReach { from: 1, term, ours: 6 };
+    assert_eq!(end_round(core), Output { warnings: vec![warning], ..Output::default() });
+    let words = warning.to_string();
+    for part in ["server 1", &format!("term {term}"), "since term 6", "remove it"] {
+        assert!(words.contains(part), "`{part}` is not in: {words}");
     }
+}
+
+#[test]
+fn a_request_of_a_term_out_of_reach_changes_nothing_and_is_warned_of_once() {
+    for term in OUT_OF_REACH {
+        for mut core in cores() {
+            let before = state(&core);
+            for _ in 0..3 {
+                let reply = core.append_entries(&append(term, 1, (4, 4), &[6], 4));
+                assert_eq!(reply, AppendEntriesReply { term: 6, success: false, conflict: None });
+                let reply = core.request_vote(&request_vote(term, 1, (9, 5)));
+                assert_eq!(reply, RequestVoteReply { term: 6, vote_granted: false });
+            }
+            assert_eq!(state(&core), before);
+            has_only_warned(&mut core, term);
+        }
+    }
+}
+
+/// Whatever one message claims, a majority that has heard it elects a leader of a later term.
+#[test]
+fn no_single_message_ends_elections() {
+    for term in [6, 7, 6 + MAX_LEAP].into_iter().chain(OUT_OF_REACH) {
+        for mut core in cores() {
+            core.request_vote(&request_vote(term, 1, (9, 5)));
+            core.append_entries(&append(term, 1, (4, 4), &[], 4));
+            core.append_entries(&append(core.term() + 1, 2, (4, 4), &[], 4));
+            let before = core.term();
+            elect(&mut core);
+            assert!(core.is_leader() && core.term() == before + 1, "after term {term}");
+        }
+    }
+}
+
+#[test]
+fn a_server_in_the_last_term_says_that_it_cannot_stand_for_election() {
+    let mut core = core(0, 3, u64::MAX, &[1, 1]);
+    let before = state(&core);
+    let mut warnings = Vec::new();
+    for _ in 0..3 {
+        core.election_timeout();
+        let output = end_round(&mut core);
+        assert!(output.reset_election_timer && output.requests.is_empty());
+        warnings.extend(output.warnings);
+    }
+    assert_eq!((state(&core), warnings), (before, vec![Warning::NoLaterTerm]));
+    // It follows whom others have elected, and that is all that is left.
+    assert!(core.append_entries(&append(u64::MAX, 1, (2, 1), &[u64::MAX], 3)).success);
+    assert_eq!(core.commit(), 3);
 }
 
 #[test]
@@ -110,7 +167,7 @@ fn entries_in_an_impossible_order_of_terms_change_nothing() {
 #[test]
 fn a_vote_for_a_log_from_the_future_is_refused() {
     // A candidate's entries are of terms before its candidacy.
-    for last in [(9, 8), (9, u64::MAX), (u64::MAX, MAX_TERM)] {
+    for last in [(9, 8), (9, u64::MAX), (u64::MAX, u64::MAX - 1)] {
         refuses_vote(7, 1, last);
     }
 }
@@ -144,7 +201,7 @@ fn committed_entries_are_never_overwritten() {
         let before = state(&core);
         assert!(!core.append_entries(&args).success, "{args:?}");
         assert_eq!(state(&core), before);
-        assert!(core.take_output().save.is_empty());
+        assert!(core.take_output().unsaved.is_empty());
     }
     // Behind them is another matter.
     let [mut core, ..] = cores();
@@ -175,7 +232,7 @@ fn leader_at(next: u64) -> (Core, Ticket) {
     }
     let conflict = Some(Conflict { term: None, index: next });
     core.append_reply(1, ticket, &AppendEntriesReply { term: 6, success: false, conflict });
-    let output = core.take_output();
+    let output = end_round(&mut core);
     let (_, args, ticket) = appends(&output).next().expect("the leader retries");
     assert_eq!(args.prev_log_index + 1, next);
     (core, ticket)
@@ -184,7 +241,7 @@ fn leader_at(next: u64) -> (Core, Ticket) {
 /// What was last sent to server 1, sent once more.
 fn last_ticket(core: &mut Core) -> Ticket {
     core.heartbeat_timeout();
-    let output = core.take_output();
+    let output = end_round(core);
     appends(&output).find(|(to, ..)| *to == 1).expect("a heartbeat").2
 }
 
@@ -229,19 +286,21 @@ fn replies_of_who_is_no_peer_change_nothing() {
 }
 
 #[test]
-fn replies_of_an_impossible_term_change_nothing() {
-    for term in [MAX_TERM + 1, u64::MAX] {
+fn replies_of_a_term_out_of_reach_change_nothing_and_are_warned_of_once() {
+    for term in OUT_OF_REACH {
         let [_, mut candidate, _] = cores();
-        let before = format!("{candidate:?}");
+        let before = state(&candidate);
         candidate.vote_reply(1, 6, &RequestVoteReply { term, vote_granted: true });
         candidate.vote_reply(1, term, &RequestVoteReply { term, vote_granted: true });
-        assert_eq!(format!("{candidate:?}"), before);
+        assert_eq!(state(&candidate), before);
+        has_only_warned(&mut candidate, term);
         let (mut leader, ticket) = leader_at(5);
-        let before = format!("{leader:?}");
+        let before = state(&leader);
         for success in [true, false] {
             leader.append_reply(1, ticket, &AppendEntriesReply { term, success, conflict: None });
         }
-        assert_eq!(format!("{leader:?}"), before);
+        assert_eq!(state(&leader), before);
+        has_only_warned(&mut leader, term);
     }
 }
 
@@ -270,7 +329,7 @@ fn hostile_conflict_hints_keep_next_index_in_the_log() {
                 assert!((1..=next).contains(&now), "{now} after {hint}");
                 assert!(now < next || next == 1, "the search goes on: {hint}");
                 assert_eq!((progress(&core).matched, core.commit()), (0, 2), "{hint}");
-                core.take_output();
+                end_round(&mut core);
             }
         }
     }
@@ -288,7 +347,7 @@ fn a_refusal_of_what_every_log_holds_is_not_retried_at_once() {
     for (mut core, ticket) in [at_the_beginning, (at_the_match, ticket)] {
         let conflict = Some(Conflict { term: None, index: 1 });
         core.append_reply(1, ticket, &AppendEntriesReply { term: 6, success: false, conflict });
-        let again = appends(&core.take_output()).count();
+        let again = appends(&end_round(&mut core)).count();
         assert_eq!(again, 0, "AppendEntries behind {} goes out again at once", ticket.prev);
     }
 }
@@ -300,16 +359,16 @@ fn the_latest_term_that_is_believed_can_be_lived_with() {
     let (mut storage, ..) = Storage::open(persister.clone()).unwrap();
     let [mut core, ..] = cores();
     storage.save(&core, &everything()).unwrap();
-    core.request_vote(&request_vote(MAX_TERM, 1, (9, 5)));
+    core.request_vote(&request_vote(6 + MAX_LEAP, 1, (9, 5)));
     core.election_timeout();
     let output = core.take_output();
-    storage.save(&core, &output.save).unwrap();
+    storage.save(&core, &output.unsaved).unwrap();
     let (_, hard, _) = Storage::open(persister).expect("what it saved is a state of this Raft");
     assert_eq!(hard, core.hard_state());
 }
 
-fn everything() -> raft::rules::Save {
-    raft::rules::Save { hard_state: true, log_from: Some(1) }
+fn everything() -> Unsaved {
+    Unsaved { hard_state: true, log_from: Some(1) }
 }
 
 /// A random message or event, plausible enough to get past the first check now and then.
@@ -330,10 +389,10 @@ impl Fuzz {
         }
     }
 
-    /// Terms near the core's, or impossible: one in between would end the game.
+    /// Terms near the core's, or out of its reach.
     fn term(&mut self, core: &Core) -> u64 {
         match self.rng.random_range(0..50) {
-            0 => MAX_TERM + 1 + self.rng.random_range(0..=MAX_TERM),
+            0 => self.rng.random_range(core.term() + MAX_LEAP + 1..=u64::MAX),
             1..4 => core.term() + 1,
             _ => core.term().saturating_sub(self.rng.random_range(0..2)),
         }
@@ -418,7 +477,7 @@ impl Fuzz {
 /// What must hold between a core before an event and after it, whatever the event.
 fn check(before: &Core, after: &Core) {
     let (was, is) = (before.hard_state(), after.hard_state());
-    assert!(is.term >= was.term && is.term <= MAX_TERM);
+    assert!(is.term >= was.term && is.term <= was.term + MAX_LEAP);
     assert!(is.term > was.term || was.voted_for.is_none() || is.voted_for == was.voted_for);
     assert!(after.commit() >= before.commit() && after.commit() <= after.log().last_index());
     for index in 1..=before.commit() {
@@ -427,7 +486,7 @@ fn check(before: &Core, after: &Core) {
     let terms = terms(after.log());
     assert!(terms.is_sorted() && terms.iter().all(|term| (1..=is.term).contains(term)));
     if before.is_leader() && after.is_leader() && is.term == was.term {
-        assert!(after.log().from(1).starts_with(before.log().from(1)));
+        assert!(after.log().entries().starts_with(before.log().entries()));
     }
 }
 
@@ -443,7 +502,7 @@ fn a_hundred_thousand_random_messages_break_nothing() {
             fuzz.event(&mut core);
             check(&before, &core);
             if fuzz.rng.random_bool(0.7) {
-                let output = core.take_output();
+                let output = end_round(&mut core);
                 assert!(output.requests.iter().all(|(to, _)| (1..servers).contains(to)));
                 fuzz.tickets.extend(appends(&output).map(|(to, _, ticket)| (to, ticket)));
             }
@@ -458,5 +517,5 @@ fn a_hundred_thousand_random_messages_break_nothing() {
 /// The helpers' own promise, on which the tests of replies rest.
 #[test]
 fn a_log_is_made_of_the_entries_asked_for() {
-    assert_eq!(log_with(vec![entry(1, 1), entry(3, 2)]).from(1), [entry(1, 1), entry(3, 2)]);
+    assert_eq!(log_with(vec![entry(1, 1), entry(3, 2)]).entries(), [entry(1, 1), entry(3, 2)]);
 }

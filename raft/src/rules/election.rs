@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::invariants::Before;
-use super::{Core, MAX_TERM, Progress, Request, Role};
+use super::{Core, Progress, Request, Role, Warning};
 use crate::hard_state::HardState;
 use crate::message::{RequestVoteArgs, RequestVoteReply};
 
@@ -11,9 +11,12 @@ impl Core {
     /// A RequestVote has come (Figure 2, RequestVote RPC, receiver implementation).
     pub fn request_vote(&mut self, args: &RequestVoteArgs) -> RequestVoteReply {
         let before = Before::of(self);
-        let Some(candidate) = self.peer(args.candidate).filter(|_| is_possible(args)) else {
-            return RequestVoteReply { term: self.hard.term, vote_granted: false };
-        };
+        let refusal = RequestVoteReply { term: self.hard.term, vote_granted: false };
+        let candidate = self.peer(args.candidate).filter(|_| is_possible(args));
+        let Some(candidate) = candidate else { return refusal };
+        if !self.believes(candidate, args.term) {
+            return refusal;
+        }
         self.see_term(args.term);
         // 1. "Reply false if term < currentTerm."
         // 2. "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
@@ -25,7 +28,7 @@ impl Core {
         if vote_granted {
             if self.hard.voted_for.is_none() {
                 self.hard.voted_for = Some(candidate);
-                self.output.save.hard_state = true;
+                self.output.unsaved.hard_state = true;
             }
             self.output.reset_election_timer = true;
         }
@@ -46,20 +49,20 @@ impl Core {
         if self.is_leader() {
             return;
         }
-        if self.hard.term >= MAX_TERM {
-            // There is no later term: such a cluster lives on with the leader it has.
+        let Some(term) = self.hard.term.checked_add(1) else {
+            self.warn(Warning::NoLaterTerm);
             self.output.reset_election_timer = true;
             return;
-        }
+        };
         let before = Before::of(self);
         // "Increment currentTerm, vote for self, reset election timer, send RequestVote RPCs to all
         // other servers."
-        self.hard = HardState { term: self.hard.term + 1, voted_for: Some(self.me) };
-        self.output.save.hard_state = true;
+        self.hard = HardState { term, voted_for: Some(self.me) };
+        self.output.unsaved.hard_state = true;
         self.output.reset_election_timer = true;
         self.role = Role::Candidate { votes: BTreeSet::from([self.me]) };
         let args = RequestVoteArgs {
-            term: self.hard.term,
+            term,
             candidate: self.my_number(),
             last_log_index: self.log.last_index(),
             last_log_term: self.log.last_term(),
@@ -73,7 +76,7 @@ impl Core {
 
     /// The reply to a RequestVote that was sent in term `sent_in` has come (Rules for candidates).
     pub fn vote_reply(&mut self, from: usize, sent_in: u64, reply: &RequestVoteReply) {
-        if from >= self.servers || from == self.me || reply.term > MAX_TERM {
+        if !self.is_peer(from) || !self.believes(from, reply.term) {
             return;
         }
         let before = Before::of(self);
@@ -102,8 +105,7 @@ impl Core {
     /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
     fn become_leader(&mut self) {
         // Figure 2, volatile state on leaders, reinitialized after election.
-        let next = self.log.last_index() + 1;
-        let fresh = Progress { next, matched: 0, awaiting: None, due: true };
+        let fresh = Progress::new(self.log.last_index());
         self.role = Role::Leader { progress: vec![fresh; self.servers] };
         self.output.elected = Some(self.hard.term);
     }
@@ -112,7 +114,5 @@ impl Core {
 /// True if a candidate could have sent this: its log ends in an earlier term than the one it wants to
 /// lead, and an empty log ends in term 0.
 fn is_possible(args: &RequestVoteArgs) -> bool {
-    args.term <= MAX_TERM
-        && args.last_log_term < args.term
-        && (args.last_log_index == 0) == (args.last_log_term == 0)
+    args.last_log_term < args.term && (args.last_log_index == 0) == (args.last_log_term == 0)
 }

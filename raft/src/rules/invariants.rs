@@ -3,7 +3,7 @@
 //! These are promises of our own code: a broken one is a bug here, and going on would make it
 //! worse. So they panic, with a sentence that says what is wrong.
 
-use super::Core;
+use super::{Core, Role};
 use crate::hard_state::HardState;
 
 /// A server's state before an event, as far as promises are about it.
@@ -25,7 +25,7 @@ impl Before {
             last_index: core.log.last_index(),
             last_term: core.log.last_term(),
             led: core.is_leader(),
-            unsaved_from: core.output.save.log_from,
+            unsaved_from: core.output.unsaved.log_from,
         }
     }
 
@@ -44,7 +44,7 @@ impl Before {
             is.voted_for
         );
         assert!(
-            is == was || core.output.save.hard_state,
+            is == was || core.output.unsaved.hard_state,
             "server {me}: term or vote changed, and saving them was forgotten"
         );
         assert!(
@@ -73,12 +73,13 @@ impl Before {
             assert_eq!(is.voted_for, Some(me), "server {me}: leads term {term} without its vote");
         }
         self.check_log(core, last, last_term);
+        check_progress(core, last);
     }
 
     fn check_log(&self, core: &Core, last: u64, last_term: u64) {
         let me = core.me;
         let changed = (last, last_term) != (self.last_index, self.last_term);
-        let from = core.output.save.log_from;
+        let from = core.output.unsaved.log_from;
         assert!(
             !changed || from.is_some_and(|from| from <= last + 1),
             "server {me}: the log changed, and saving it was forgotten"
@@ -97,6 +98,20 @@ impl Before {
             rewritten.is_none_or(|from| from > self.commit),
             "server {me}: entry {rewritten:?} was overwritten, but up to {} all were committed",
             self.commit
+        );
+    }
+}
+
+/// What a leader takes followers to have lies within its own log.
+fn check_progress(core: &Core, last: u64) {
+    let Role::Leader { progress } = &core.role else { return };
+    let (me, first) = (core.me, core.log.first_index());
+    for (server, progress) in progress.iter().enumerate().filter(|(server, _)| *server != me) {
+        let (matched, next) = (progress.matched, progress.next);
+        assert!(
+            matched < next && (first..=last + 1).contains(&next),
+            "server {me}: nextIndex {next} and matchIndex {matched} for server {server}, but the \
+             log has the entries {first} to {last}"
         );
     }
 }

@@ -3,68 +3,99 @@
 use bytes::Bytes;
 
 use super::invariants::Before;
-use super::{Core, MAX_BYTES, MAX_TERM, Request, Role, Ticket};
+use super::{Core, Progress, Request, Role, Ticket};
 use crate::log::Entry;
 use crate::message::{AppendEntriesArgs, AppendEntriesReply, Conflict};
+
+/// What an AppendEntries is to its receiver (Figure 2, AppendEntries RPC, receiver implementation).
+enum Judgement {
+    /// No correct server sends it.
+    Impossible,
+    /// This server claims to lead a term that cannot have come about.
+    TermOutOfReach(usize),
+    /// 1. "term < currentTerm"
+    OldTerm,
+    /// 2. "log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm"
+    Inconsistent(Conflict),
+    /// It would replace what is committed, and that is in the log of every later leader (section
+    /// 5.4.3): its sender leads, but is not a Raft.
+    AgainstCommitted,
+    /// 3. to 5.: its entries can be taken.
+    Consistent,
+}
 
 impl Core {
     /// An AppendEntries has come (Figure 2, AppendEntries RPC, receiver implementation).
     pub fn append_entries(&mut self, args: &AppendEntriesArgs) -> AppendEntriesReply {
         let before = Before::of(self);
-        let reply = match self.refusal(args) {
-            Some(conflict) => AppendEntriesReply { term: self.hard.term, success: false, conflict },
-            None => {
-                self.accept(args);
-                AppendEntriesReply { term: self.hard.term, success: true, conflict: None }
+        let (mut success, mut conflict) = (false, None);
+        match self.judge(args) {
+            Judgement::Impossible | Judgement::OldTerm => {}
+            Judgement::TermOutOfReach(leader) => self.warn_of_term(leader, args.term),
+            Judgement::Inconsistent(how) => {
+                self.follow(args.term);
+                conflict = Some(how);
             }
-        };
+            Judgement::AgainstCommitted => self.follow(args.term),
+            Judgement::Consistent => {
+                self.follow(args.term);
+                self.accept(args);
+                success = true;
+            }
+        }
         before.check(self);
-        reply
+        AppendEntriesReply { term: self.hard.term, success, conflict }
     }
 
-    /// Why an AppendEntries cannot be accepted, if so: `Some(conflict)` is a refusal.
-    fn refusal(&mut self, args: &AppendEntriesArgs) -> Option<Option<Conflict>> {
-        if self.peer(args.leader).is_none() || !is_possible(args) {
-            return Some(None);
+    fn judge(&self, args: &AppendEntriesArgs) -> Judgement {
+        let leader = self.peer(args.leader).filter(|_| is_possible(args));
+        let Some(leader) = leader else { return Judgement::Impossible };
+        if !self.is_within_reach(args.term) {
+            return Judgement::TermOutOfReach(leader);
         }
-        self.see_term(args.term);
-        // 1. "Reply false if term < currentTerm."
         if args.term < self.hard.term {
-            return Some(None);
+            return Judgement::OldTerm;
         }
-        // Nobody else can lead the term that we lead: the message is not from a Raft.
-        if self.is_leader() {
-            return Some(None);
+        // Nobody else can lead the term that we lead.
+        if self.is_leader() && args.term == self.hard.term {
+            return Judgement::Impossible;
         }
-        // Rules for candidates: "If AppendEntries RPC received from new leader: convert to
-        // follower." Rules for followers: it keeps us from starting an election.
-        self.become_follower();
-        self.output.reset_election_timer = true;
-        // 2. "Reply false if log doesn't contain an entry at prevLogIndex whose term matches
-        //    prevLogTerm."
         match self.log.term_at(args.prev_log_index) {
+            // What is before the base is committed, and so it is the same in the leader's log.
+            None if args.prev_log_index < self.log.base().index => {}
             None => {
                 let index = self.log.last_index() + 1;
-                Some(Some(Conflict { term: None, index }))
+                return Judgement::Inconsistent(Conflict { term: None, index });
             }
             Some(term) if term != args.prev_log_term => {
                 let index = self.log.first_of_term(term);
-                Some(Some(Conflict { term: Some(term), index }))
+                return Judgement::Inconsistent(Conflict { term: Some(term), index });
             }
-            // What is committed here is in the log of every later leader (section 5.4.3).
-            Some(_) if self.first_difference(args).is_some_and(|index| index <= self.commit) => {
-                Some(None)
-            }
-            Some(_) => None,
+            Some(_) => {}
         }
+        match self.first_difference(args) {
+            Some(index) if index <= self.commit => Judgement::AgainstCommitted,
+            _ => Judgement::Consistent,
+        }
+    }
+
+    /// The leader of this term, ours or a later one, has spoken. Rules for candidates: "If
+    /// AppendEntries RPC received from new leader: convert to follower." Rules for followers: it
+    /// keeps us from starting an election.
+    fn follow(&mut self, term: u64) {
+        self.see_term(term);
+        self.become_follower();
+        self.output.reset_election_timer = true;
     }
 
     /// The index of the first entry that we have otherwise.
     fn first_difference(&self, args: &AppendEntriesArgs) -> Option<u64> {
-        let theirs = (args.prev_log_index + 1..).zip(&args.entries);
-        let ours = self.log.from(args.prev_log_index + 1);
-        let mut pairs = theirs.zip(ours);
-        pairs.find(|((_, theirs), ours)| theirs.term != ours.term).map(|((index, _), _)| index)
+        let mut both = (args.prev_log_index + 1..=self.log.last_index()).zip(&args.entries);
+        let differs = |index, theirs: &Entry| {
+            // Of what is before the base only this is known: it does not differ.
+            self.log.term_at(index).is_some_and(|ours| ours != theirs.term)
+        };
+        both.find(|(index, theirs)| differs(*index, theirs)).map(|(index, _)| index)
     }
 
     fn accept(&mut self, args: &AppendEntriesArgs) {
@@ -73,7 +104,7 @@ impl Core {
         //    an old, delayed request stays.
         if let Some(index) = self.first_difference(args) {
             self.log.truncate_from(index);
-            self.output.save.log(index);
+            self.output.unsaved.add_log_from(index);
         }
         // 4. "Append any new entries not already in the log."
         let last_new = args.prev_log_index + args.entries.len() as u64;
@@ -83,7 +114,7 @@ impl Core {
             for entry in &args.entries[known..] {
                 self.log.push(entry.clone());
             }
-            self.output.save.log(first);
+            self.output.unsaved.add_log_from(first);
         }
         // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
         //    entry)."
@@ -95,46 +126,42 @@ impl Core {
     pub fn propose(&mut self, command: Bytes) -> Option<u64> {
         let before = Before::of(self);
         let Role::Leader { progress } = &mut self.role else { return None };
-        progress.iter_mut().for_each(|progress| progress.due = true);
+        progress.iter_mut().for_each(Progress::want_entries);
         let index = self.log.push(Entry { term: self.hard.term, command });
-        self.output.save.log(index);
+        self.output.unsaved.add_log_from(index);
         self.advance_commit();
         before.check(self);
         Some(index)
     }
 
     /// The heartbeat timer has run out (Rules for leaders: "repeat during idle periods to prevent
-    /// election timeouts"). What a follower has not acknowledged is sent again.
+    /// election timeouts").
     pub fn heartbeat_timeout(&mut self) {
         if let Role::Leader { progress } = &mut self.role {
-            for progress in progress {
-                progress.awaiting = None;
-                progress.due = true;
-            }
+            progress.iter_mut().for_each(Progress::want_heartbeat);
         }
     }
 
-    /// Rules for leaders: "If last log index >= nextIndex for a follower: send AppendEntries RPC
-    /// with log entries starting at nextIndex."
-    pub(super) fn send_due_entries(&mut self) {
-        let (term, commit, leader) = (self.hard.term, self.commit, self.my_number());
+    /// Sends each follower what is due. To be called after some events, so that commands which came
+    /// together are sent together. Rules for leaders: "If last log index >= nextIndex for a
+    /// follower: send AppendEntries RPC with log entries starting at nextIndex"; see [`Progress`]
+    /// for when.
+    pub fn replicate(&mut self) {
+        let (me, term, commit, leader) = (self.me, self.hard.term, self.commit, self.my_number());
         let Role::Leader { progress } = &mut self.role else { return };
-        for (peer, progress) in progress.iter_mut().enumerate() {
-            if peer == self.me || !progress.due || progress.awaiting.is_some() {
-                continue;
-            }
-            let prev = progress.next - 1;
-            let prev_log_term = self.log.term_at(prev).expect("nextIndex is within the log");
-            let entries = first_bytes(self.log.from(progress.next)).to_vec();
-            let ticket =
-                Ticket { term, prev, count: entries.len() as u64, serial: self.next_serial };
-            self.next_serial += 1;
-            progress.awaiting = Some(ticket);
-            progress.due = false;
+        let followers = progress.iter_mut().enumerate().filter(|(server, _)| *server != me);
+        for (peer, progress) in followers {
+            let Some(entries) = progress.due(&self.log) else { continue };
+            let prev_log_index = progress.next - 1;
+            // `next` is never before the log's first entry, nor further than one behind its last
+            // (`invariants`), so what is before `next` is an entry or the base.
+            let prev_log_term = self.log.term_at(prev_log_index).expect("it is in the log");
+            let ticket = progress.note_sent(term, entries);
+            let entries = entries.to_vec();
             let args = AppendEntriesArgs {
                 term,
                 leader,
-                prev_log_index: prev,
+                prev_log_index,
                 prev_log_term,
                 entries,
                 leader_commit: commit,
@@ -145,7 +172,7 @@ impl Core {
 
     /// The reply to an AppendEntries has come (Rules for leaders).
     pub fn append_reply(&mut self, from: usize, ticket: Ticket, reply: &AppendEntriesReply) {
-        if from >= self.servers || from == self.me || reply.term > MAX_TERM {
+        if !self.is_peer(from) || !self.believes(from, reply.term) {
             return;
         }
         let before = Before::of(self);
@@ -160,27 +187,14 @@ impl Core {
 
     fn follow_up(&mut self, from: usize, ticket: Ticket, reply: &AppendEntriesReply) {
         let conflict_end = reply.conflict.as_ref().map(|conflict| self.log_end_for(conflict));
-        let last = self.log.last_index();
+        let (first, last) = (self.log.first_index(), self.log.last_index());
         let Role::Leader { progress } = &mut self.role else { return };
         let progress = &mut progress[from];
-        if progress.awaiting == Some(ticket) {
-            progress.awaiting = None;
-        }
-        if reply.success {
-            // "If successful: update nextIndex and matchIndex for follower." Replies may overtake
-            // each other, so neither goes back.
-            progress.matched = progress.matched.max(ticket.prev + ticket.count);
-            progress.next = progress.next.max(progress.matched + 1);
-            progress.due |= progress.next <= last;
-        } else if let Some(end) = conflict_end
-            && ticket.prev + 1 == progress.next
-            && ticket.prev > progress.matched
-        {
-            // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
-            // An old refusal, of another nextIndex, is no reason to; nor is one of what the follower
-            // is known to have, which no correct follower sends.
-            progress.next = end.min(ticket.prev).max(progress.matched + 1);
-            progress.due = true;
+        progress.note_answered(ticket);
+        match conflict_end {
+            _ if reply.success => progress.note_success(ticket, last),
+            Some(end) => progress.note_conflict(ticket, end, first),
+            None => progress.note_lost(ticket),
         }
     }
 
@@ -191,14 +205,17 @@ impl Core {
         ours.map_or(conflict.index, |index| index + 1)
     }
 
-    /// No reply has come to an AppendEntries: it is not waited for any longer.
+    /// No reply has come to an AppendEntries, or it could not even be sent: its entries go out again
+    /// with the next one.
     pub fn append_failed(&mut self, from: usize, ticket: Ticket) {
+        let before = Before::of(self);
+        let current = ticket.term == self.hard.term;
         if let Role::Leader { progress } = &mut self.role
-            && let Some(progress) = progress.get_mut(from)
-            && progress.awaiting == Some(ticket)
+            && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
         {
-            progress.awaiting = None;
+            progress.note_lost(ticket);
         }
+        before.check(self);
     }
 
     /// Rules for leaders: "If there exists an N such that N > commitIndex, a majority of
@@ -227,19 +244,8 @@ impl Core {
 /// leader's, and no number is out of range.
 fn is_possible(args: &AppendEntriesArgs) -> bool {
     let terms = args.entries.iter().map(|entry| entry.term);
-    let all = std::iter::once(args.prev_log_term).chain(terms).chain([args.term, MAX_TERM]);
+    let all = std::iter::once(args.prev_log_term).chain(terms).chain([args.term]);
     let in_range = args.prev_log_index.checked_add(args.entries.len() as u64 + 1).is_some();
     let at_zero = args.prev_log_index > 0 || args.prev_log_term == 0;
     in_range && at_zero && args.entries.first().is_none_or(|e| e.term > 0) && all.is_sorted()
-}
-
-/// As many of the entries as fit into one message, at least one if there is one.
-fn first_bytes(entries: &[Entry]) -> &[Entry] {
-    let mut bytes = 0;
-    let fits = |entry: &&Entry| {
-        bytes += entry.command.len();
-        bytes <= MAX_BYTES
-    };
-    let count = entries.iter().take_while(fits).count();
-    &entries[..count.max(1).min(entries.len())]
 }

@@ -1,18 +1,16 @@
 //! Whole servers on a network in simulated worlds. All of them report to a checker, which fails the
 //! run when two contradict each other.
 
+mod alone;
+mod disk;
+mod slow_followers;
 mod world;
 
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::{Network, Server};
-use labrt::channel::{self, RecvError};
 use labrt::thread;
 use labrt::time::Instant;
-use persister::MemoryPersister;
-use raft::{Options, Raft};
 use raft_api::Raft as _;
 
 use world::{Cluster, eventually};
@@ -206,37 +204,6 @@ fn a_service_that_takes_commands_slowly_slows_nothing_else() {
     });
 }
 
-/// A server on its own, what is left of its persister when all let go of it, and its commands.
-fn alone() -> (Network, Arc<Raft>, Weak<MemoryPersister>, channel::Receiver<raft_api::ApplyMsg>) {
-    let network = Network::new();
-    let peers = vec![network.make_end("0 to 0")];
-    let persister = Arc::new(MemoryPersister::new());
-    let held = Arc::downgrade(&persister);
-    let (apply, commands) = channel::unbounded();
-    let raft = Raft::open(peers, 0, persister, apply, Options::default()).unwrap();
-    let services = raft.clone().services().into_iter();
-    network.add_server("0", services.fold(Server::new(), Server::service));
-    eventually("it leads", || raft.state().is_leader.then_some(()));
-    assert!(held.upgrade().is_some());
-    (network, raft, held, commands)
-}
-
-#[test]
-fn kill_ends_a_server() {
-    worlds(|| {
-        let (network, raft, held, commands) = alone();
-        let calls = network.total_count();
-        raft.kill();
-        seconds(5);
-        assert!(raft.start("too late".into()).is_none());
-        assert!(held.upgrade().is_none(), "the event loop is gone, and its hold on the disk");
-        assert_eq!(commands.recv(), Err(RecvError), "the applier is gone");
-        assert_eq!(network.total_count(), calls);
-        // Once more does no harm.
-        raft.kill();
-    });
-}
-
 #[test]
 fn a_killed_leader_is_replaced() {
     worlds(|| {
@@ -252,31 +219,6 @@ fn a_killed_leader_is_replaced() {
             others.iter().all(|s| cluster.applied(*s).len() == 1).then_some(())
         });
     });
-}
-
-#[test]
-fn dropping_every_handle_ends_a_server() {
-    worlds(|| {
-        let (network, raft, held, commands) = alone();
-        network.cleanup();
-        drop((network, raft, commands));
-        seconds(5);
-        assert!(held.upgrade().is_none(), "a task goes on although nobody can reach it any more");
-    });
-}
-
-#[test]
-fn the_end_of_a_world_leaves_nothing() {
-    for seed in 0..8 {
-        let outcome = labrt::simulate(seed, || {
-            let (network, raft, held, commands) = alone();
-            // The server still runs, and somebody outside keeps a handle to it.
-            drop((network, commands));
-            (raft, held)
-        });
-        let (_raft, held) = outcome.expect("nothing fails").value;
-        assert!(held.upgrade().is_none(), "a task of the world has outlived it");
-    }
 }
 
 #[test]

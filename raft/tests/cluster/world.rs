@@ -9,9 +9,10 @@ use labrpc::{ClientEnd, Network, Server};
 use labrt::channel::{self, Receiver};
 use labrt::sync::Leaf;
 use labrt::{Node, thread};
-use persister::MemoryPersister;
-use raft::CheckedRaft;
 use raft_api::{ApplyMsg, Raft, Started};
+
+use crate::disk::Disk;
+use raft_checked::CheckedRaft;
 
 /// One life of a server.
 struct Life {
@@ -24,7 +25,7 @@ struct Life {
 pub(crate) struct Cluster {
     pub(crate) network: Network,
     lives: Vec<Option<Life>>,
-    persisters: Vec<Arc<MemoryPersister>>,
+    disks: Vec<Arc<Disk>>,
     /// Who is on the network.
     connected: BTreeSet<usize>,
     /// How many lives there have been; each has ends of its own.
@@ -44,7 +45,7 @@ impl Cluster {
         let mut cluster = Cluster {
             network: Network::new(),
             lives: (0..servers).map(|_| None).collect(),
-            persisters: (0..servers).map(|_| Arc::default()).collect(),
+            disks: (0..servers).map(|_| Arc::default()).collect(),
             connected: (0..servers).collect(),
             births: 0,
             ends: vec![Vec::new(); servers],
@@ -66,13 +67,18 @@ impl Cluster {
         &self.life(server).raft
     }
 
+    /// The disk of its present life.
+    pub(crate) fn disk(&self, server: usize) -> &Disk {
+        &self.disks[server]
+    }
+
     /// Ends everything that server does, at once and without its help. Its disk stays.
     pub(crate) fn crash(&mut self, server: usize) {
         let life = self.lives[server].take().expect("it is up");
         life.node.kill();
         self.network.delete_server(server.to_string());
         self.ends[server].clear();
-        self.persisters[server] = Arc::new(self.persisters[server].copy());
+        self.disks[server] = Arc::new(self.disks[server].copy());
     }
 
     /// A new life, from what is on the disk.
@@ -93,9 +99,9 @@ impl Cluster {
         let applied = Arc::new(Leaf::new(Vec::new()));
         // Nobody takes a command before the service is ready for it.
         let (apply, commands) = channel::bounded(0);
-        let persister = self.persisters[server].clone();
-        let raft = node.enter(|| CheckedRaft::make(peers, server, persister, apply));
-        let raft = raft.expect("the node is new").expect("the persister holds a state");
+        let disk = self.disks[server].clone();
+        let raft = node.enter(|| CheckedRaft::make(peers, server, disk, apply));
+        let raft = raft.expect("the node is new").expect("the disk holds a state");
         let (record, pace) = (applied.clone(), self.pace);
         node.spawn(move || take_commands(&commands, &record, pace));
         let services = raft.clone().services().into_iter();

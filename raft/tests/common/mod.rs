@@ -41,7 +41,7 @@ pub(crate) fn core(me: usize, servers: usize, term: u64, terms: &[u64]) -> Core 
 
 /// The terms of a log's entries.
 pub(crate) fn terms(log: &Log) -> Vec<u64> {
-    log.from(1).iter().map(|entry| entry.term).collect()
+    log.entries().iter().map(|entry| entry.term).collect()
 }
 
 /// A RequestVote of a candidate whose log ends with this (index, term).

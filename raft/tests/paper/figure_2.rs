@@ -25,7 +25,7 @@ fn state_of_a_new_server() {
 #[test]
 fn state_persistent_is_saved_when_it_changes() {
     let mut core = core(0, 3, 1, &[1, 1]);
-    let saved = |output: Output| (output.save.hard_state, output.save.log_from);
+    let saved = |output: Output| (output.unsaved.hard_state, output.unsaved.log_from);
     core.request_vote(&request_vote(2, 1, (0, 0)));
     assert_eq!(saved(core.take_output()), (true, None), "the term");
     core.request_vote(&request_vote(2, 1, (2, 1)));
@@ -210,7 +210,7 @@ fn candidates_start_another_election() {
 fn leaders_send_heartbeats() {
     let (mut core, first) = leader(3, 1, &[1]);
     core.heartbeat_timeout();
-    for sent in [first, appends(core.take_output())] {
+    for sent in [first, appends(&mut core)] {
         assert_eq!(sent.iter().map(|(to, ..)| *to).collect::<Vec<_>>(), [1, 2]);
         assert!(sent.iter().all(|(_, args, _)| args.entries.is_empty()));
     }
@@ -234,10 +234,10 @@ fn leaders_send_entries_from_next_index_on() {
     let (mut core, first) = leader(3, 1, &[1]);
     core.append_reply(1, first[0].2, &accepted(2));
     core.append_reply(2, first[1].2, &accepted(2));
-    assert!(appends(core.take_output()).is_empty(), "nothing to send");
+    assert!(appends(&mut core).is_empty(), "nothing to send");
     core.propose("x".into());
     core.propose("y".into());
-    let sent = appends(core.take_output());
+    let sent = appends(&mut core);
     assert_eq!(sent.len(), 2);
     for (_, args, _) in sent {
         assert_eq!((args.prev_log_index, args.prev_log_term), (1, 1));
@@ -251,7 +251,7 @@ fn leaders_note_success() {
     let (mut core, first) = leader(5, 1, &[1]);
     core.append_reply(1, first[0].2, &accepted(2));
     core.propose("x".into());
-    let sent = appends(core.take_output());
+    let sent = appends(&mut core);
     core.append_reply(1, sent[0].2, &accepted(2));
     assert_eq!((progress(&core, 1).next, progress(&core, 1).matched), (3, 2));
 }

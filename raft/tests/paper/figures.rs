@@ -83,11 +83,11 @@ impl Scene {
 
     /// The leader and one follower talk until the leader has nothing more to say.
     fn replicate(&mut self, leader: usize, follower: usize) {
-        self.cluster.take(from_to(leader, follower));
+        self.cluster.lose(from_to(leader, follower));
         let term = self.cluster.core(leader).term();
         self.cluster.heartbeat(leader);
         // A heartbeat goes to all, but this is about one.
-        self.cluster.take(|m| m.from == leader && m.to != follower);
+        self.cluster.lose(|m| m.from == leader && m.to != follower);
         let mut rounds = 0;
         while let Some(request) = self.cluster.take(from_to(leader, follower)).pop() {
             let what = request_in_words(&request);

@@ -1,14 +1,14 @@
 //! A cluster of cores, joined by messages that a test delivers, drops, repeats and reorders.
 //!
-//! Each server has a disk that holds what [`Output::save`] told it to keep and nothing else. No
-//! message leaves a server unless its disk agrees with its memory. The crate's own checker looks at
-//! every output.
+//! Each server has a disk that holds what [`Output::unsaved`] told it to keep and nothing else. No
+//! message leaves a server unless its disk agrees with its memory. A checker of the whole cluster
+//! looks at every output.
 
-use raft::checker::ClusterChecker;
-use raft::rules::{Core, Output, Progress, Request, Role, Save, Ticket};
+use raft::rules::{Core, Output, Progress, Request, Role, Ticket, Unsaved};
 use raft::{
     AppendEntriesArgs, AppendEntriesReply, Entry, HardState, RequestVoteArgs, RequestVoteReply,
 };
+use raft_checked::ClusterChecker;
 
 use crate::common::{entries, log_with, terms};
 
@@ -36,11 +36,11 @@ struct Disk {
 }
 
 impl Disk {
-    fn save(&mut self, core: &Core, save: &Save) {
-        if save.hard_state {
+    fn save(&mut self, core: &Core, unsaved: &Unsaved) {
+        if unsaved.hard_state {
             self.hard = core.hard_state();
         }
-        if let Some(from) = save.log_from {
+        if let Some(from) = unsaved.log_from {
             self.entries.truncate(usize::try_from(from - 1).unwrap());
             self.entries.extend_from_slice(core.log().from(from));
         }
@@ -115,12 +115,13 @@ impl Cluster {
     fn perform(&mut self, me: usize, answer: Option<Message>) {
         let server = &mut self.servers[me];
         let core = server.core.as_mut().expect("the server is up");
+        core.replicate();
         let output = core.take_output();
-        self.checker.observe(core, &output);
-        let Output { save, requests, committed, .. } = output;
-        server.disk.save(core, &save);
+        server.disk.save(core, &output.unsaved);
+        self.checker.saved(core, &output);
+        let Output { requests, committed, .. } = output;
         assert!(
-            server.disk.hard == core.hard_state() && server.disk.entries == core.log().from(1),
+            server.disk.hard == core.hard_state() && server.disk.entries == core.log().entries(),
             "server {me} is about to answer and send, but it did not ask to save all that changed"
         );
         self.network.extend(answer);
@@ -180,6 +181,17 @@ impl Cluster {
     /// Takes messages off the network: to drop them, to keep them for later, to repeat them.
     pub(crate) fn take(&mut self, which: impl Fn(&Message) -> bool) -> Vec<Message> {
         self.network.extract_if(.., |message| which(message)).collect()
+    }
+
+    /// Loses requests, and lets their senders know, as the network does.
+    pub(crate) fn lose(&mut self, which: impl Fn(&Message) -> bool) {
+        for Message { from, to, payload } in self.take(which) {
+            if let (Payload::Append(_, ticket), Some(core)) =
+                (payload, &mut self.servers[from].core)
+            {
+                core.append_failed(to, ticket);
+            }
+        }
     }
 
     /// Drops the newest messages, but for this many older ones.
@@ -255,13 +267,14 @@ pub(crate) fn between(a: usize, b: usize) -> impl Fn(&Message) -> bool {
     move |message| from_to(a, b)(message) || from_to(b, a)(message)
 }
 
-/// All requests of a core's output that are AppendEntries.
-pub(crate) fn appends(output: Output) -> Vec<(usize, AppendEntriesArgs, Ticket)> {
+/// All AppendEntries that a core sends at the end of a round.
+pub(crate) fn appends(core: &mut Core) -> Vec<(usize, AppendEntriesArgs, Ticket)> {
     let append = |(to, request)| match request {
         Request::Append(args, ticket) => Some((to, args, ticket)),
         Request::Vote(_) => None,
     };
-    output.requests.into_iter().filter_map(append).collect()
+    core.replicate();
+    core.take_output().requests.into_iter().filter_map(append).collect()
 }
 
 /// A leader of the term after `term`, elected by all others, and its first heartbeats.
@@ -275,7 +288,7 @@ pub(crate) fn leader(
     let reply = RequestVoteReply { term: term + 1, vote_granted: true };
     (1..servers).for_each(|peer| core.vote_reply(peer, term + 1, &reply));
     assert!(core.is_leader(), "{servers} votes elect nobody");
-    let first = appends(core.take_output());
+    let first = appends(&mut core);
     (core, first)
 }
 

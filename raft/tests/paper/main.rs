@@ -11,6 +11,7 @@ mod section_5_1;
 mod section_5_2;
 mod section_5_3;
 mod section_5_3_backup;
+mod section_5_3_flow;
 mod section_5_4_1;
 mod section_5_4_2;
 mod section_5_5;

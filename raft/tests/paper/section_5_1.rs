@@ -22,7 +22,7 @@ fn brings_into_term_9(name: &str, event: impl Fn(&mut Core)) {
         event(&mut core);
         assert_eq!((core.term(), core.role()), (9, &Role::Follower), "{name}, before: {was:?}");
         assert_eq!(core.hard_state().voted_for, None, "{name}, before: {was:?}");
-        assert!(core.take_output().save.hard_state, "{name}: the new term is not saved");
+        assert!(core.take_output().unsaved.hard_state, "{name}: the new term is not saved");
     }
 }
 
@@ -91,7 +91,7 @@ fn a_reply_to_an_append_entries_of_an_earlier_term_changes_nothing() {
     let (mut core, _) = leader(3, 4, &[1, 4]);
     core.propose("lost".into());
     core.heartbeat_timeout();
-    let old = crate::harness::appends(core.take_output())[0].2;
+    let old = crate::harness::appends(&mut core)[0].2;
     // Another leader takes over, replaces the entry, and loses the lead again.
     core.append_entries(&append(6, 2, (2, 4), &[6], 0));
     core.election_timeout();

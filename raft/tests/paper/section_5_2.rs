@@ -20,7 +20,7 @@ fn a_server_starts_as_a_follower_with_an_election_timer() {
     assert_eq!(core.role(), &Role::Follower);
     let output = core.take_output();
     assert!(output.reset_election_timer);
-    assert!(output.requests.is_empty() && output.save.is_empty());
+    assert!(output.requests.is_empty() && output.unsaved.is_empty());
 }
 
 /// Who hears from no leader increments its term, votes for itself and asks all others at once; a
@@ -33,7 +33,7 @@ fn a_timeout_begins_an_election_in_a_new_term() {
         let output = core.take_output();
         assert_eq!(core.hard_state(), HardState { term, voted_for: Some(1) });
         assert_eq!(core.role(), &Role::Candidate { votes: BTreeSet::from([1]) });
-        assert!(output.save.hard_state && output.reset_election_timer);
+        assert!(output.unsaved.hard_state && output.reset_election_timer);
         let args = request_vote(term, 1, (2, 5));
         let asked = [0, 2, 3].map(|peer| (peer, Request::Vote(args.clone())));
         assert_eq!(output.requests, asked);
@@ -208,7 +208,7 @@ fn a_leader_sends_heartbeats_to_all_others() {
     let heartbeat = append(3, 0, (2, 2), &[], 0);
     for _ in 0..2 {
         core.heartbeat_timeout();
-        let beats = appends(core.take_output());
+        let beats = appends(&mut core);
         for (number, (to, args, _)) in beats.iter().enumerate() {
             assert_eq!((*to, args), (number + 1, &heartbeat));
         }

@@ -83,7 +83,7 @@ fn a_refusal_without_a_conflict_leaves_next_index_alone() {
 fn a_refusal_of_an_older_next_index_is_ignored() {
     let (mut core, first) = leader(3, 6, &[1, 2, 3, 4, 5, 6]);
     core.heartbeat_timeout();
-    let again = appends(core.take_output());
+    let again = appends(&mut core);
     let refusal = |index| AppendEntriesReply {
         term: 7,
         success: false,
@@ -106,7 +106,7 @@ fn a_refusal_of_an_older_next_index_is_ignored() {
 fn a_delayed_refusal_does_not_take_back_what_is_known() {
     let (mut core, first) = leader(3, 6, &[1, 2, 3]);
     core.heartbeat_timeout();
-    let again = appends(core.take_output());
+    let again = appends(&mut core);
     core.append_reply(1, again[0].2, &accepted(7));
     assert_eq!((progress(&core, 1).next, progress(&core, 1).matched), (4, 3));
     let conflict = Some(Conflict { term: None, index: 1 });

@@ -30,12 +30,12 @@ fn one_copy_short_of_a_majority_commits_nothing() {
     let (mut core, first) = leader(5, 2, &[1, 2, 2]);
     core.propose("x".into());
     core.append_failed(1, first[0].2);
-    let to_1 = appends(core.take_output()).remove(0).2;
+    let to_1 = appends(&mut core).remove(0).2;
     core.append_reply(1, to_1, &accepted(3));
     core.append_reply(2, first[1].2, &accepted(3));
     assert_eq!([1, 2].map(|follower| progress(&core, follower).matched), [4, 3]);
     assert_eq!(core.commit(), 0);
-    let to_2 = appends(core.take_output()).remove(0).2;
+    let to_2 = appends(&mut core).remove(0).2;
     core.append_reply(2, to_2, &accepted(3));
     assert_eq!(core.commit(), 4);
 }

@@ -15,7 +15,7 @@ fn a_request_vote_that_comes_twice_is_answered_twice_alike() {
     core.take_output();
     assert_eq!(core.request_vote(&args), first);
     assert_eq!((core.hard_state(), core.role().clone()), after_first);
-    assert!(core.take_output().save.is_empty());
+    assert!(core.take_output().unsaved.is_empty());
 }
 
 /// The same for AppendEntries. (5.5: "if a follower receives an AppendEntries request that includes
@@ -30,7 +30,7 @@ fn an_append_entries_that_comes_twice_is_answered_twice_alike() {
     assert_eq!(core.append_entries(&args), first);
     assert_eq!((core.hard_state(), core.log().clone(), core.commit()), after_first);
     let output = core.take_output();
-    assert!(output.save.is_empty() && output.committed.is_none());
+    assert!(output.unsaved.is_empty() && output.committed.is_none());
 }
 
 /// Each message delivered twice, requests and replies: the outcome is that of once. (5.5)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use labrt::rng::{RngExt, Stream};
 use persister::{MemoryPersister, Persister};
-use raft::rules::{Core, Save};
+use raft::rules::{Core, Unsaved};
 use raft::storage::{RestoreError, Storage};
 use raft::{HardState, Log};
 
@@ -116,7 +116,7 @@ fn after_votes_of_two_servers(terms: [u64; 2]) -> Result<(HardState, Log), Resto
         let hard = HardState { term, voted_for: Some(vote) };
         let core = Core::new(0, 3, hard, Log::default());
         let (mut storage, ..) = Storage::open(persister.clone()).expect("what was saved so far");
-        storage.save(&core, &Save { hard_state: true, log_from: None }).unwrap();
+        storage.save(&core, &Unsaved { hard_state: true, log_from: None }).unwrap();
     }
     open(&persister.read_raft_state().unwrap())
 }

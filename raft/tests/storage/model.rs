@@ -135,7 +135,7 @@ impl Saved {
 
     pub(crate) fn save(&mut self) {
         let output = self.core.take_output();
-        self.storage.save(&self.core, &output.save).unwrap();
+        self.storage.save(&self.core, &output.unsaved).unwrap();
     }
 
     /// An election, which changes term and vote.
@@ -175,8 +175,8 @@ impl Saved {
     pub(crate) fn check(&self) {
         let (_, hard, log) = Storage::open(self.persister.clone()).unwrap();
         assert_eq!(hard, self.hard);
-        assert_eq!(log.from(1), self.entries);
-        assert!(self.storage.holds(&self.core));
+        assert_eq!(log.entries(), self.entries);
+        assert_eq!((hard, &log), (self.core.hard_state(), self.core.log()));
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {

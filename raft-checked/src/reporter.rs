@@ -2,7 +2,7 @@
 
 use labtrace::{Role, State};
 
-use crate::rules::{self, Core, Save};
+use raft::rules::{self, Core, Unsaved};
 
 /// Tells the trace what a server is, each time that changes. Costs nothing while nothing is traced.
 #[derive(Debug, Default)]
@@ -36,13 +36,21 @@ impl Known {
 }
 
 impl Reporter {
-    /// The server's state after some events; `save` says what of its log has changed.
-    pub(crate) fn report(&mut self, core: &Core, save: &Save) {
+    /// The server's state after some events; `saved` says what of it has changed.
+    pub(crate) fn report(&mut self, core: &Core, saved: &Unsaved) {
         if !labtrace::is_on() {
             return;
         }
+        // A server votes for itself when it hears of no leader, and never otherwise.
+        if saved.hard_state && core.hard_state().voted_for == Some(core.me()) {
+            let term = core.term();
+            labtrace::note!("timer", "no leader heard of: the election of term {term} begins");
+        }
         let now = Known::of(core);
-        let log_from = if self.known.is_none() { Some(1) } else { save.log_from };
+        let log_from = match self.known {
+            None => Some(core.log().first_index()),
+            Some(_) => saved.log_from,
+        };
         if log_from.is_none() && self.known.as_ref() == Some(&now) {
             return;
         }

@@ -1,0 +1,104 @@
+use std::error::Error;
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use labrt::sync::Leaf;
+use labrt::world;
+use persister::Persister;
+use raft::rules::{Core, Output, Warning};
+use raft::storage;
+use raft::{Observer, Options, Raft};
+use raft_api::{ApplyMsg, RaftState, Started};
+
+use crate::checker::ClusterChecker;
+use crate::reporter::Reporter;
+
+/// A [`Raft`] under the eyes of the world's [`ClusterChecker`].
+///
+/// For tests of one cluster: all servers of a world report to one checker. Outside of a world each
+/// server has one of its own.
+#[derive(Debug)]
+pub struct CheckedRaft(Arc<Raft>);
+
+/// What looks at one server.
+struct Eyes {
+    checker: Arc<ClusterChecker>,
+    persister: Arc<dyn Persister>,
+    reporter: Leaf<Reporter>,
+    /// How often the server has saved something.
+    saves: Leaf<u64>,
+}
+
+impl Eyes {
+    /// Everything must be on stable storage. Looks at every small state, and the less often the
+    /// larger it is, so that looking costs no more than the rest.
+    fn check_saved(&self, core: &Core) {
+        let saves = self.saves.with(|saves| {
+            *saves += 1;
+            *saves
+        });
+        let entries = core.log().entries().len() as u64;
+        if entries >= 8 && !saves.is_multiple_of(entries.max(64)) {
+            return;
+        }
+        let bytes = self.persister.read_raft_state();
+        let state = bytes.ok().and_then(|bytes| storage::restore(&bytes).ok());
+        assert!(
+            state.is_some_and(|(hard, log)| hard == core.hard_state() && log == *core.log()),
+            "server {}: it is about to answer and send, but its state is not saved",
+            core.me()
+        );
+    }
+}
+
+impl Observer for Eyes {
+    fn saved(&self, core: &Core, output: &Output) {
+        self.check_saved(core);
+        self.checker.saved(core, output);
+        // Only the event loop comes here, so nobody misses the reporter meanwhile.
+        let mut reporter = self.reporter.with(mem::take);
+        reporter.report(core, &output.unsaved);
+        self.reporter.with(|kept| *kept = reporter);
+    }
+
+    fn warning(&self, core: &Core, warning: Warning) {
+        labtrace::note!("warning", "server {}: {warning}", core.me());
+    }
+}
+
+impl raft_api::Raft for CheckedRaft {
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<CheckedRaft>, Box<dyn Error + Send + Sync>> {
+        let mut options = Options::default();
+        options.observer = Arc::new(Eyes {
+            checker: world::local().unwrap_or_default(),
+            persister: persister.clone(),
+            reporter: Leaf::default(),
+            saves: Leaf::default(),
+        });
+        Ok(Arc::new(CheckedRaft(Raft::open(peers, me, persister, apply, options)?)))
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        self.0.clone().services()
+    }
+
+    fn start(&self, command: Bytes) -> Option<Started> {
+        self.0.start(command)
+    }
+
+    fn state(&self) -> RaftState {
+        self.0.state()
+    }
+
+    fn kill(&self) {
+        self.0.kill();
+    }
+}

@@ -1,0 +1,76 @@
+//! What the trace of a run learns about a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrt::{Node, channel, simulate, thread};
+use labtrace::{Keep, Role, Session, What};
+use persister::{MemoryPersister, Persister};
+use raft::rules::{Core, Unsaved};
+use raft::storage::Storage;
+use raft::{HardState, Log};
+use raft_api::Raft;
+use raft_checked::CheckedRaft;
+
+/// What a server that begins in this term, alone, is said to do within 3 s.
+fn traced(term: u64) -> Vec<What> {
+    let session = Session::new(Keep::All, vec!["server 0".into()]);
+    let inside = session.clone();
+    let run = simulate(0, move || {
+        inside.enter();
+        let persister = Arc::new(MemoryPersister::new());
+        let (mut storage, ..) = Storage::open(persister.clone()).unwrap();
+        let core = Core::new(0, 1, HardState { term, voted_for: None }, Log::default());
+        storage.save(&core, &Unsaved { hard_state: true, log_from: None }).unwrap();
+        let peers = vec![labrpc::Network::new().make_end("0 to 0")];
+        let (apply, _commands) = channel::unbounded();
+        let server = Node::new("server 0");
+        let raft =
+            server.enter(|| CheckedRaft::make(peers, 0, persister as Arc<dyn Persister>, apply));
+        let raft = raft.unwrap().unwrap();
+        thread::sleep(Duration::from_secs(2));
+        raft.start("x".into());
+        thread::sleep(Duration::from_secs(1));
+    });
+    run.expect("nothing fails");
+    session.take().events.into_iter().map(|event| event.what).collect()
+}
+
+fn notes(events: &[What], about: &str) -> Vec<String> {
+    let note = |event: &What| match event {
+        What::Note { topic, text } if topic == about => Some(text.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(note).collect()
+}
+
+#[test]
+fn a_trace_tells_what_a_server_is_and_why_it_stands_for_election() {
+    let events = traced(6);
+    assert_eq!(notes(&events, "timer"), ["no leader heard of: the election of term 7 begins"]);
+    let states: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            What::State(state) => {
+                let log = state.log.as_ref().map(|log| (log.from, log.entries.len()));
+                Some((state.role, state.term, state.vote, state.commit, log))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (Role::Follower, 6, None, Some(0), Some((1, 0))),
+            (Role::Leader, 7, Some(0), Some(0), None),
+            (Role::Leader, 7, Some(0), Some(1), Some((1, 1))),
+        ]
+    );
+}
+
+#[test]
+fn what_the_operator_should_hear_of_is_in_the_trace() {
+    let warnings = notes(&traced(u64::MAX), "warning");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("server 0: this is the last term there is"), "{warnings:?}");
+}

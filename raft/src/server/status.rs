@@ -1,0 +1,47 @@
+use labrt::sync::Leaf;
+use raft_api::RaftState;
+
+/// What a server's event loop, its applier and its handles know together.
+#[derive(Debug)]
+pub(super) struct Status {
+    inner: Leaf<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// What the server last said about itself, after it was saved.
+    state: RaftState,
+    /// Somebody has ended it, or it has ended by itself.
+    over: bool,
+}
+
+impl Status {
+    /// A server that begins in this term.
+    pub(super) fn new(term: u64) -> Status {
+        let state = RaftState { term, is_leader: false };
+        Status { inner: Leaf::new(Inner { state, over: false }) }
+    }
+
+    pub(super) fn state(&self) -> RaftState {
+        self.inner.with(|inner| inner.state)
+    }
+
+    /// What the server is now. One that is over does not lead.
+    pub(super) fn show(&self, state: RaftState) {
+        self.inner.with(|inner| {
+            inner.state = RaftState { is_leader: state.is_leader && !inner.over, ..state };
+        });
+    }
+
+    /// The server is over, from this moment on.
+    pub(super) fn end(&self) {
+        self.inner.with(|inner| {
+            inner.over = true;
+            inner.state.is_leader = false;
+        });
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.inner.with(|inner| inner.over)
+    }
+}
