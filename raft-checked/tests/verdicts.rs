@@ -125,6 +125,17 @@ fn a_leader_without_what_was_committed() {
     saves(&checker, &mut other);
 }
 
+#[test]
+#[should_panic(expected = "server 0 commits index 2, but nothing was committed at 1")]
+fn an_entry_committed_before_the_one_it_follows() {
+    let checker = ClusterChecker::default();
+    let mut server = server(0);
+    follows(&mut server, 2, 1, &[(1, "x"), (1, "y")], 1);
+    server.take_output();
+    follows(&mut server, 2, 1, &[(1, "x"), (1, "y")], 2);
+    saves(&checker, &mut server);
+}
+
 /// A disk that says yes and keeps nothing.
 struct Liar(MemoryPersister);
 

@@ -9,7 +9,7 @@ use crate::message::{AppendEntriesArgs, AppendEntriesReply, Conflict};
 
 /// What an AppendEntries is to its receiver (Figure 2, AppendEntries RPC, receiver implementation).
 enum Judgement {
-    /// No correct server sends it.
+    /// No correct leader sends it.
     Impossible,
     /// This server claims to lead a term that cannot have come about.
     TermOutOfReach(usize),
@@ -17,9 +17,6 @@ enum Judgement {
     OldTerm,
     /// 2. "log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm"
     Inconsistent(Conflict),
-    /// It would replace what is committed, and that is in the log of every later leader (section
-    /// 5.4.3): its sender leads, but is not a Raft.
-    AgainstCommitted,
     /// 3. to 5.: its entries can be taken.
     Consistent,
 }
@@ -36,7 +33,6 @@ impl Core {
                 self.follow(args.term);
                 conflict = Some(how);
             }
-            Judgement::AgainstCommitted => self.follow(args.term),
             Judgement::Consistent => {
                 self.follow(args.term);
                 self.accept(args);
@@ -74,7 +70,8 @@ impl Core {
             Some(_) => {}
         }
         match self.first_difference(args) {
-            Some(index) if index <= self.commit => Judgement::AgainstCommitted,
+            // What is committed here is in the log of every later leader (section 5.4.3).
+            Some(index) if index <= self.commit => Judgement::Impossible,
             _ => Judgement::Consistent,
         }
     }
@@ -205,8 +202,9 @@ impl Core {
         ours.map_or(conflict.index, |index| index + 1)
     }
 
-    /// No reply has come to an AppendEntries, or it could not even be sent: its entries go out again
-    /// with the next one.
+    /// No reply has come to an AppendEntries: its entries go out again with the next one.
+    ///
+    /// Who sends need not say so of each one that is lost: the next heartbeat finds out too.
     pub fn append_failed(&mut self, from: usize, ticket: Ticket) {
         let before = Before::of(self);
         let current = ticket.term == self.hard.term;

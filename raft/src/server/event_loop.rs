@@ -114,7 +114,7 @@ impl EventLoop {
     /// Goes on until the server is over.
     pub(super) fn run(&mut self, queue: &Receiver<Input>) {
         self.start_timers();
-        while !self.status.is_over() && self.perform() {
+        while self.perform() {
             let timer = if self.core.is_leader() { self.heartbeat_at } else { self.election_at };
             let mut next = match queue.recv_deadline(timer) {
                 Ok(input) => Some(input),
@@ -185,7 +185,7 @@ impl EventLoop {
     }
 
     /// Performs what the core has decided: save, then answer, then send, then apply. False if the
-    /// server was ended while it saved: then nobody is told of anything.
+    /// server is over: then nobody is told of what was saved last.
     fn perform(&mut self) -> bool {
         let output = self.core.take_output();
         for warning in &output.warnings {
@@ -234,23 +234,22 @@ impl EventLoop {
         self.heartbeat_at = now + self.options.heartbeat;
     }
 
-    /// Sends a request, unless too many are under way: then it is as if it had failed.
+    /// Sends a request, unless too many are under way: then it is as if the network had lost it.
     fn send(&mut self, to: usize, request: Request) {
-        let inputs = self.inputs.clone();
         let peer = &mut self.peers[to];
-        let full = peer.calls == MAX_CALLS;
+        if peer.calls == MAX_CALLS {
+            return;
+        }
+        peer.calls += 1;
+        let inputs = self.inputs.clone();
         match request {
-            Request::Vote(_) if full => {}
-            Request::Append(_, ticket) if full => self.core.append_failed(to, ticket),
             Request::Vote(args) => {
-                peer.calls += 1;
                 let sent_in = args.term;
                 peer.client.request_vote_then(&args, move |result| {
                     let _ = inputs.send(Input::Voted { from: to, sent_in, result });
                 });
             }
             Request::Append(args, ticket) => {
-                peer.calls += 1;
                 peer.client.append_entries_then(&args, move |result| {
                     let _ = inputs.send(Input::Appended { from: to, ticket, result });
                 });

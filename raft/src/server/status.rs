@@ -45,3 +45,22 @@ impl Status {
         self.inner.with(|inner| inner.over)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_over_leads_no_more_whatever_it_shows() {
+        let status = Status::new(3);
+        let leads = RaftState { term: 4, is_leader: true };
+        status.show(leads);
+        assert_eq!((status.state(), status.is_over()), (leads, false));
+        status.end();
+        assert_eq!(status.state(), RaftState { term: 4, is_leader: false });
+        // Its event loop may have been about to say this.
+        status.show(RaftState { term: 5, is_leader: true });
+        assert_eq!(status.state(), RaftState { term: 5, is_leader: false });
+        assert!(status.is_over());
+    }
+}

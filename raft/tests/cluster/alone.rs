@@ -94,6 +94,25 @@ fn a_killed_server_does_not_lead_from_this_moment_on() {
     }
 }
 
+/// It was saved, and is there after a restart; but in this life nobody hears of it any more.
+#[test]
+fn a_server_that_is_killed_while_it_saves_tells_nobody() {
+    worlds(|| {
+        let disk = Arc::new(Disk::default());
+        let alone = Alone::on(disk.clone(), None, Options::default());
+        eventually("it leads", || alone.raft.state().is_leader.then_some(()));
+        disk.set_write_time(Duration::from_millis(400));
+        let raft = alone.raft.clone();
+        let client = thread::spawn(move || raft.start("x".into()));
+        thread::sleep(Duration::from_millis(100));
+        alone.raft.kill();
+        assert_eq!(client.join().unwrap(), None);
+        assert_eq!(alone.commands.recv(), Err(RecvError));
+        let (_, log) = raft::storage::restore(&disk.read_raft_state().unwrap()).unwrap();
+        assert_eq!(log.last_index(), 1);
+    });
+}
+
 /// What was being handed over may arrive, and nothing after it.
 #[test]
 fn a_killed_server_applies_nothing_more() {

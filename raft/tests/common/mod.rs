@@ -1,7 +1,7 @@
 //! Cores, logs and messages in short, for the tests of the rules.
 
 use raft::rules::Core;
-use raft::{AppendEntriesArgs, Entry, HardState, Log, RequestVoteArgs};
+use raft::{AppendEntriesArgs, Entry, HardState, Log, Place, RequestVoteArgs};
 
 /// The entry of this term at this index: the same command wherever a test asks for it, as Log
 /// Matching demands.
@@ -14,18 +14,24 @@ pub(crate) fn entries(first: u64, terms: &[u64]) -> Vec<Entry> {
     (0..).zip(terms).map(|(more, &term)| entry(term, first.wrapping_add(more))).collect()
 }
 
-/// A log of these entries. A log is filled by a leader, so one is played here.
+/// A log of these entries.
 pub(crate) fn log_with(entries: Vec<Entry>) -> Log {
-    let term = entries.last().map_or(1, |last| last.term);
+    log_behind(Place::default(), entries)
+}
+
+/// A log of these entries, the first of which follows `base`. A log is filled by a leader, so one is
+/// played here.
+pub(crate) fn log_behind(base: Place, entries: Vec<Entry>) -> Log {
+    let term = entries.last().map_or(base.term.max(1), |last| last.term);
     let args = AppendEntriesArgs {
         term,
         leader: 1,
-        prev_log_index: 0,
-        prev_log_term: 0,
+        prev_log_index: base.index,
+        prev_log_term: base.term,
         entries,
         leader_commit: 0,
     };
-    let mut core = Core::new(0, 2, HardState::default(), Log::default());
+    let mut core = Core::new(0, 2, HardState::default(), Log::behind(base));
     assert!(core.append_entries(&args).success, "no leader could send these entries: {args:?}");
     core.log().clone()
 }
@@ -33,8 +39,20 @@ pub(crate) fn log_with(entries: Vec<Entry>) -> Log {
 /// Server `me` of a cluster, just restarted in this term without a vote, with entries of these
 /// terms.
 pub(crate) fn core(me: usize, servers: usize, term: u64, terms: &[u64]) -> Core {
+    core_behind(Place::default(), me, servers, term, terms)
+}
+
+/// The same, with a log that begins behind `base`.
+pub(crate) fn core_behind(
+    base: Place,
+    me: usize,
+    servers: usize,
+    term: u64,
+    terms: &[u64],
+) -> Core {
     let hard = HardState { term, voted_for: None };
-    let mut core = Core::new(me, servers, hard, log_with(entries(1, terms)));
+    let log = log_behind(base, entries(base.index + 1, terms));
+    let mut core = Core::new(me, servers, hard, log);
     core.take_output();
     core
 }

@@ -2,6 +2,7 @@
 //!
 //! Each test's doc ends with the place in the paper it is about.
 
+mod behind_a_base;
 #[path = "../common/mod.rs"]
 mod common;
 mod figure_2;

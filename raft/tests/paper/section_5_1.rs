@@ -4,7 +4,7 @@ use raft::rules::{Core, Role};
 use raft::{AppendEntriesReply, RequestVoteReply};
 
 use crate::common::{append, core, request_vote};
-use crate::harness::{accepted, leader};
+use crate::harness::{accepted, appends, leader};
 
 /// A candidate of term 5.
 fn candidate() -> Core {
@@ -88,10 +88,11 @@ fn a_vote_for_an_earlier_candidacy_does_not_count() {
 /// now: the leader may have lost that term's entries since. (5.1, 5.3)
 #[test]
 fn a_reply_to_an_append_entries_of_an_earlier_term_changes_nothing() {
-    let (mut core, _) = leader(3, 4, &[1, 4]);
+    let (mut core, first) = leader(3, 4, &[1, 4]);
+    core.append_reply(1, first[0].2, &accepted(5));
     core.propose("lost".into());
-    core.heartbeat_timeout();
-    let old = crate::harness::appends(&mut core)[0].2;
+    let old = appends(&mut core)[0].2;
+    assert_eq!((old.prev, old.count), (2, 1));
     // Another leader takes over, replaces the entry, and loses the lead again.
     core.append_entries(&append(6, 2, (2, 4), &[6], 0));
     core.election_timeout();

@@ -71,10 +71,12 @@ fn the_answer_to_a_heartbeat_makes_up_for_a_late_one() {
     let beat = heartbeat(&mut core).1;
     core.append_reply(1, beat, &accepted(2));
     assert_eq!((progress(&core, 1).matched, core.commit()), (2, 2));
-    // The late answer is no news, nor is it that its call has failed.
+    // The late answer is no news, nor is it that its call has failed: what was sent since stays sent.
+    core.propose("b".into());
+    assert_eq!(place(&sent(&mut core).unwrap().0), (2, 1));
     core.append_reply(1, late, &accepted(2));
     core.append_failed(1, late);
-    assert_eq!((progress(&core, 1).matched, progress(&core, 1).next), (2, 3));
+    assert_eq!((progress(&core, 1).matched, place(&heartbeat(&mut core).0)), (2, (3, 0)));
 }
 
 /// Its no tells that what was sent before is missing: that goes out again at once. (5.3)
@@ -114,11 +116,14 @@ fn the_entries_of_a_failed_call_are_sent_again() {
 #[test]
 fn the_failure_of_an_empty_heartbeat_sends_nothing_again() {
     let mut core = known_follower();
-    let beat = heartbeat(&mut core).1;
     core.propose("a".into());
-    assert_eq!(place(&heartbeat(&mut core).0), (1, 1));
+    sent(&mut core).unwrap();
+    let (args, beat) = heartbeat(&mut core);
+    assert_eq!(place(&args), (2, 0));
+    core.propose("b".into());
+    assert_eq!(place(&heartbeat(&mut core).0), (2, 1));
     core.append_failed(1, beat);
-    assert_eq!(place(&heartbeat(&mut core).0), (2, 0));
+    assert_eq!(place(&heartbeat(&mut core).0), (3, 0));
 }
 
 /// To a follower that does not answer goes so much and no more, however much there is and however
@@ -212,4 +217,40 @@ fn the_place_that_a_search_has_come_to_is_not_lost() {
     core.append_reply(1, beat, &accepted(2));
     assert_eq!((progress(&core, 1).matched, place(&sent(&mut core).unwrap().0)), (2, (2, 8)));
     assert_eq!(place(&heartbeat(&mut core).0), (10, 0), "the place is found");
+}
+
+/// A search may begin again: what lies between matchIndex and the place that a follower names may be
+/// another leader's. (5.3)
+#[test]
+fn a_conflict_behind_what_is_known_begins_a_search() {
+    let mut core = known_follower();
+    for command in ["a", "b", "c", "d"] {
+        core.propose(command.into());
+        core.heartbeat_timeout();
+        sent(&mut core).unwrap();
+    }
+    let (args, beat) = heartbeat(&mut core);
+    assert_eq!(place(&args), (5, 0));
+    core.append_reply(1, beat, &refused(None, 4));
+    assert_eq!((progress(&core, 1).matched, progress(&core, 1).next), (1, 4));
+    assert_eq!(place(&sent(&mut core).unwrap().0), (3, 2));
+    let (args, beat) = heartbeat(&mut core);
+    assert_eq!(place(&args), (3, 0), "not sure yet that the follower has entry 3");
+    core.append_reply(1, beat, &accepted(2));
+    assert_eq!(place(&sent(&mut core).unwrap().0), (3, 2));
+    assert_eq!(place(&heartbeat(&mut core).0), (5, 0));
+}
+
+/// What a follower is known to have no correct one refuses. To send the same again at once would go
+/// on for ever, as fast as the network carries it. (5.3)
+#[test]
+fn a_refusal_of_what_is_known_to_be_there_is_not_answered_at_once() {
+    let mut core = known_follower();
+    core.propose("a".into());
+    let one = sent(&mut core).unwrap().1;
+    for reply in [refused(None, 1), refused(Some(1), 1)] {
+        core.append_reply(1, one, &reply);
+        assert!(sent(&mut core).is_none(), "after {reply:?}");
+    }
+    assert_eq!(place(&heartbeat(&mut core).0), (1, 1), "but with the next heartbeat");
 }
