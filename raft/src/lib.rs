@@ -32,7 +32,8 @@
 //! - While an AppendEntries is unanswered, further entries wait for its reply or for the next
 //!   heartbeat, whichever comes first.
 //! - `nextIndex` moves on when entries are sent, not when they are accepted: each is sent once, unless
-//!   it got lost. To a follower that does not answer only empty heartbeats go ([`rules::Progress`]).
+//!   it got lost. Of entries a follower has not answered there is at most a megabyte; then it only
+//!   gets heartbeats ([`rules::Progress`]).
 //! - A term is believed only if it can have come about ([`rules::MAX_LEAP`]).
 //!
 //! # What is missing

@@ -56,22 +56,17 @@ impl Core {
         if self.is_leader() && args.term == self.hard.term {
             return Judgement::Impossible;
         }
-        match self.log.term_at(args.prev_log_index) {
-            // What is before the base is committed, and so it is the same in the leader's log.
-            None if args.prev_log_index < self.log.base().index => {}
-            None => {
-                let index = self.log.last_index() + 1;
-                return Judgement::Inconsistent(Conflict { term: None, index });
-            }
-            Some(term) if term != args.prev_log_term => {
-                let index = self.log.first_of_term(term);
-                return Judgement::Inconsistent(Conflict { term: Some(term), index });
-            }
-            Some(_) => {}
-        }
+        let (prev, last) = (args.prev_log_index, self.log.last_index());
         match self.first_difference(args) {
             // What is committed here is in the log of every later leader (section 5.4.3).
-            Some(index) if index <= self.commit => Judgement::Impossible,
+            Some((index, _)) if index <= self.commit => Judgement::Impossible,
+            Some((index, term)) if index == prev => {
+                let index = self.log.first_of_term(term);
+                Judgement::Inconsistent(Conflict { term: Some(term), index })
+            }
+            None if prev > last => {
+                Judgement::Inconsistent(Conflict { term: None, index: last + 1 })
+            }
             _ => Judgement::Consistent,
         }
     }
@@ -85,21 +80,24 @@ impl Core {
         self.output.reset_election_timer = true;
     }
 
-    /// The index of the first entry that we have otherwise.
-    fn first_difference(&self, args: &AppendEntriesArgs) -> Option<u64> {
-        let mut both = (args.prev_log_index + 1..=self.log.last_index()).zip(&args.entries);
-        let differs = |index, theirs: &Entry| {
-            // Of what is before the base only this is known: it does not differ.
-            self.log.term_at(index).is_some_and(|ours| ours != theirs.term)
-        };
-        both.find(|(index, theirs)| differs(*index, theirs)).map(|(index, _)| index)
+    /// The first entry that we have otherwise, from `prevLogIndex` on: its index, and the term that
+    /// it has here.
+    fn first_difference(&self, args: &AppendEntriesArgs) -> Option<(u64, u64)> {
+        let new = args.entries.iter().map(|entry| entry.term);
+        let theirs = std::iter::once(args.prev_log_term).chain(new);
+        let mut both = (args.prev_log_index..=self.log.last_index()).zip(theirs);
+        both.find_map(|(index, theirs)| {
+            // Of what is before the base we only know that it is committed, and so does not differ.
+            let ours = self.log.term_at(index)?;
+            (ours != theirs).then_some((index, ours))
+        })
     }
 
     fn accept(&mut self, args: &AppendEntriesArgs) {
         // 3. "If an existing entry conflicts with a new one (same index but different terms), delete
         //    the existing entry and all that follow it." And only then: what follows the entries of
         //    an old, delayed request stays.
-        if let Some(index) = self.first_difference(args) {
+        if let Some((index, _)) = self.first_difference(args) {
             self.log.truncate_from(index);
             self.output.unsaved.add_log_from(index);
         }

@@ -36,19 +36,19 @@ fn a_server_begins_with_its_base_committed() {
 /// Entries that the base covers are there already. (Figure 2, AppendEntries, receiver 2 to 5)
 #[test]
 fn a_follower_takes_what_follows_its_base() {
-    let cases: [((u64, u64), &[u64], &[u64]); 6] = [
-        // Before the base, up to it, beyond it, from it on, with a conflict behind it.
-        ((2, 1), &[1, 2, 3], &[4, 5, 5]),
-        ((7, 2), &[2, 3, 4], &[4, 5, 5]),
-        ((8, 2), &[3, 4, 4, 5, 5, 6], &[4, 5, 5, 6]),
-        ((10, 4), &[4, 5], &[4, 5, 5]),
-        ((13, 5), &[6], &[4, 5, 5, 6]),
-        ((9, 3), &[4, 4, 6], &[4, 6]),
+    let cases = [
+        // Before the base, up to it, beyond it, from it on, behind it, with a conflict behind it.
+        ((2, 1), vec![1, 2, 3], vec![4, 5, 5]),
+        ((7, 2), vec![2, 3, 4], vec![4, 5, 5]),
+        ((8, 2), vec![3, 4, 4, 5, 5, 6], vec![4, 5, 5, 6]),
+        ((10, 4), vec![4, 5], vec![4, 5, 5]),
+        ((13, 5), vec![6], vec![4, 5, 5, 6]),
+        ((9, 3), vec![4, 4, 6], vec![4, 6]),
     ];
     for (prev, sent, has) in cases {
         let mut core = follower();
-        let reply = core.append_entries(&append(6, 1, prev, sent, 0));
-        assert_eq!((reply.success, &terms(core.log())[..]), (true, has), "{sent:?} after {prev:?}");
+        let reply = core.append_entries(&append(6, 1, prev, &sent, 0));
+        assert_eq!((reply.success, terms(core.log())), (true, has), "{sent:?} after {prev:?}");
         assert_eq!(core.commit(), 10);
     }
 }
