@@ -6,8 +6,8 @@
 //! **save, then answer, then send, then apply**. So many commands that come together share one save
 //! and one round of AppendEntries.
 //!
-//! Nothing here waits for a peer: requests are sent with a function to call when the reply comes,
-//! and that function puts it into the queue. A second task feeds the apply channel, which may block.
+//! Nothing here waits for a peer: the results of calls come into the queue too. A second task feeds
+//! the apply channel, which may block.
 //!
 //! # What is bounded, and by what
 //!

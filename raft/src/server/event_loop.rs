@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::{NoReply, Reply};
+use labrpc::{NoReply, Reply, Returned};
 use labrt::channel::{Receiver, RecvTimeoutError, Sender};
 use labrt::rng::{RngExt, Stream};
 use labrt::time::Instant;
@@ -31,19 +31,35 @@ pub(super) const MAX_CALLS: usize = 128;
 pub(super) enum Input {
     RequestVote(RequestVoteArgs, Reply<RequestVoteReply>),
     AppendEntries(AppendEntriesArgs, Reply<AppendEntriesReply>),
-    Voted {
-        from: usize,
-        sent_in: u64,
-        result: Result<RequestVoteReply, NoReply>,
-    },
-    Appended {
-        from: usize,
-        ticket: Ticket,
-        result: Result<AppendEntriesReply, NoReply>,
-    },
+    Voted(Returned<VoteCall, RequestVoteReply>),
+    Appended(Returned<AppendCall, AppendEntriesReply>),
     Start(Bytes, Sender<Option<Started>>),
     /// Wakes the loop: the server is over.
     End,
+}
+
+/// Tells a RequestVote from others when it returns.
+pub(super) struct VoteCall {
+    to: usize,
+    sent_in: u64,
+}
+
+impl From<Returned<VoteCall, RequestVoteReply>> for Input {
+    fn from(returned: Returned<VoteCall, RequestVoteReply>) -> Input {
+        Input::Voted(returned)
+    }
+}
+
+/// Tells an AppendEntries from others when it returns.
+pub(super) struct AppendCall {
+    to: usize,
+    ticket: Ticket,
+}
+
+impl From<Returned<AppendCall, AppendEntriesReply>> for Input {
+    fn from(returned: Returned<AppendCall, AppendEntriesReply>) -> Input {
+        Input::Appended(returned)
+    }
 }
 
 /// An answer that waits until its reasons are saved.
@@ -65,7 +81,7 @@ pub(super) struct EventLoop {
     storage: Storage,
     options: Options,
     peers: Vec<Peer>,
-    /// For the functions that wait for replies.
+    /// Where the results of calls go.
     inputs: Sender<Input>,
     committed: Sender<Vec<ApplyMsg>>,
     status: Arc<Status>,
@@ -148,18 +164,18 @@ impl EventLoop {
                 let answer = self.core.append_entries(&args);
                 self.answers.push(Answer::Append(reply, answer));
             }
-            Input::Voted { from, sent_in, result } => {
-                self.peers[from].calls -= 1;
+            Input::Voted(Returned { tag: VoteCall { to, sent_in }, result }) => {
+                self.peers[to].calls -= 1;
                 // Without a reply the next election asks again.
                 if let Ok(reply) = result {
-                    self.core.vote_reply(from, sent_in, &reply);
+                    self.core.vote_reply(to, sent_in, &reply);
                 }
             }
-            Input::Appended { from, ticket, result } => {
-                self.peers[from].calls -= 1;
+            Input::Appended(Returned { tag: AppendCall { to, ticket }, result }) => {
+                self.peers[to].calls -= 1;
                 match result {
-                    Ok(reply) => self.core.append_reply(from, ticket, &reply),
-                    Err(NoReply) => self.core.append_failed(from, ticket),
+                    Ok(reply) => self.core.append_reply(to, ticket, &reply),
+                    Err(NoReply) => self.core.append_failed(to, ticket),
                 }
             }
             Input::Start(command, answer) => {
@@ -241,18 +257,13 @@ impl EventLoop {
             return;
         }
         peer.calls += 1;
-        let inputs = self.inputs.clone();
         match request {
             Request::Vote(args) => {
-                let sent_in = args.term;
-                peer.client.request_vote_then(&args, move |result| {
-                    let _ = inputs.send(Input::Voted { from: to, sent_in, result });
-                });
+                let call = VoteCall { to, sent_in: args.term };
+                peer.client.request_vote_to(&args, call, &self.inputs);
             }
             Request::Append(args, ticket) => {
-                peer.client.append_entries_then(&args, move |result| {
-                    let _ = inputs.send(Input::Appended { from: to, ticket, result });
-                });
+                peer.client.append_entries_to(&args, AppendCall { to, ticket }, &self.inputs);
             }
         }
     }
