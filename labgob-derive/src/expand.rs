@@ -116,8 +116,7 @@ impl Writer<'_> {
             let name = attributes.rename.unwrap_or(own);
             let ty = &field.ty;
             let reference = if attributes.recursive {
-                let text = quote!(#ty).to_string();
-                quote_spanned!(ty.span()=> #labgob::Type::recursive::<#ty>(#text))
+                quote_spanned!(ty.span()=> #labgob::Type::recursive::<#ty>())
             } else {
                 if let Some(span) = mention(quote!(#ty), self.owner) {
                     let text = "labgob needs `#[gob(recursive)]` on a field that leads back to \

@@ -1,12 +1,11 @@
 //! The probe that compares what a type's serde code does with the type's shape, and that knows
 //! which field is being written or read.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::Description;
+use crate::depth::Guard;
 use crate::fault::Fault;
 use crate::probe::{Open, Probe};
-use crate::shape::{Field, Leaf, Shape, Type};
+use crate::shape::{Field, Primitive, Shape, Type};
 
 /// Follows a value along its shape.
 pub(crate) struct Checker {
@@ -16,7 +15,9 @@ pub(crate) struct Checker {
     next: &'static Shape,
     /// The values whose parts are being followed, outermost first.
     open: Vec<Frame>,
-    spots: Spots,
+    guard: Guard,
+    /// Reading stops when fewer bytes are left.
+    until: usize,
 }
 
 struct Frame {
@@ -32,12 +33,19 @@ struct Frame {
 impl Checker {
     /// A checker of `Serialize`.
     pub(crate) fn of_serialize(shape: &'static Shape) -> Checker {
-        Checker { who: "Serialize", next: shape, open: Vec::new(), spots: Spots::of(shape) }
+        let (open, guard) = (Vec::new(), Guard::new());
+        Checker { who: "Serialize", next: shape, open, guard, until: 0 }
     }
 
     /// A checker of `Deserialize`.
     pub(crate) fn of_deserialize(shape: &'static Shape) -> Checker {
         Checker { who: "Deserialize", ..Checker::of_serialize(shape) }
+    }
+
+    /// A checker that stops `Deserialize` as soon as fewer than `left` bytes are left, so that it
+    /// knows the field which the byte before them belongs to.
+    pub(crate) fn until(shape: &'static Shape, left: usize) -> Checker {
+        Checker { until: left, ..Checker::of_deserialize(shape) }
     }
 
     /// Where the walk is, such as `entries[2].command`. `None` at the outermost value.
@@ -50,9 +58,9 @@ impl Checker {
         (!path.is_empty()).then_some(path)
     }
 
-    /// The structs and variants met so far, and all that could be met, one bit each.
-    pub(crate) fn coverage(&self) -> (u64, u64) {
-        (self.spots.met, self.spots.all())
+    /// Whether the walk is in a struct of this name.
+    pub(crate) fn is_in(&self, name: &str) -> bool {
+        self.open.last().is_some_and(|frame| frame.shape.name() == Some(name))
     }
 
     fn unlike(&self, does: &str) -> Fault {
@@ -61,14 +69,12 @@ impl Checker {
     }
 
     fn begin(&mut self, shape: &'static Shape, variant: usize, wanted: Option<usize>) {
-        self.spots.meet(shape, variant);
         self.open.push(Frame { shape, variant, begun: 0, wanted });
     }
 
     /// Goes through `#[serde(transparent)]` structs, of which serde shows nothing.
     fn skip_transparent(&mut self) {
         while let Shape::Struct { fields: [only], transparent: true, .. } = self.next {
-            self.spots.meet(self.next, 0);
             self.next = only.ty.shape();
         }
     }
@@ -90,7 +96,7 @@ impl Frame {
             Shape::Array(item, len) => (at < *len).then_some(*item),
             Shape::Map(key, value) => Some(if at.is_multiple_of(2) { *key } else { *value }),
             Shape::Tuple(items) => items.get(at).copied(),
-            Shape::Leaf(_) => None,
+            Shape::Primitive(_) => None,
         }
     }
 
@@ -116,7 +122,7 @@ impl Frame {
                 format!("[{half} {}]", at / 2)
             }
             Shape::Tuple(_) => format!("{dot}{at}"),
-            Shape::Option(_) | Shape::Leaf(_) => String::new(),
+            Shape::Option(_) | Shape::Primitive(_) => String::new(),
         }
     }
 
@@ -148,15 +154,16 @@ impl Frame {
 impl Probe for Checker {
     const SEES: bool = true;
 
-    fn leaf(&mut self, leaf: Leaf) -> Result<(), Fault> {
+    fn primitive(&mut self, primitive: Primitive) -> Result<(), Fault> {
         self.skip_transparent();
         match self.next {
-            Shape::Leaf(declared) if *declared == leaf => Ok(()),
-            _ => Err(self.unlike(&format!("treats the value as {}", leaf.name()))),
+            Shape::Primitive(declared) if *declared == primitive => Ok(()),
+            _ => Err(self.unlike(&format!("treats the value as {}", primitive.name()))),
         }
     }
 
     fn open(&mut self, open: Open) -> Result<(), Fault> {
+        self.guard.check()?;
         self.skip_transparent();
         let shape = self.next;
         match (open, shape) {
@@ -227,6 +234,10 @@ impl Probe for Checker {
         self.open.pop();
         Ok(())
     }
+
+    fn left(&mut self, bytes: usize) -> Result<(), Fault> {
+        if bytes < self.until { Err(Fault::shape("the place looked for")) } else { Ok(()) }
+    }
 }
 
 /// Whether two names are the same but for what serde's `rename_all` changes.
@@ -234,56 +245,4 @@ fn alike(declared: &str, name: &str) -> bool {
     let plain = |c: &char| *c != '_' && *c != '-';
     let lower = |c: char| c.to_ascii_lowercase();
     declared.chars().filter(plain).map(lower).eq(name.chars().filter(plain).map(lower))
-}
-
-/// Which structs and variants of a type have been met.
-///
-/// Only those can have hand-written serde code; the code of std's types is known.
-struct Spots {
-    bits: BTreeMap<(u32, usize), u32>,
-    met: u64,
-}
-
-impl Spots {
-    fn of(shape: &'static Shape) -> Spots {
-        let mut spots = Spots { bits: BTreeMap::new(), met: 0 };
-        spots.add(shape, &mut BTreeSet::new());
-        spots
-    }
-
-    fn add(&mut self, shape: &'static Shape, seen: &mut BTreeSet<u32>) {
-        let fingerprint = shape.fingerprint();
-        if !seen.insert(fingerprint) {
-            return;
-        }
-        let spots = match shape {
-            Shape::Struct { .. } => 1,
-            Shape::Enum { variants, .. } => variants.len(),
-            _ => 0,
-        };
-        for variant in 0..spots {
-            let bit = self.bits.len() as u32;
-            self.bits.insert((fingerprint, variant), bit);
-        }
-        for child in shape.children() {
-            self.add(child, seen);
-        }
-    }
-
-    fn meet(&mut self, shape: &Shape, variant: usize) {
-        if shape.name().is_some()
-            && let Some(bit) = self.bits.get(&(shape.fingerprint(), variant))
-        {
-            self.met |= if *bit < 63 { 1 << bit } else { 0 };
-        }
-    }
-
-    /// With more than 63 spots the last bit stands for the rest and is never met, so that the
-    /// checks of such a type never end; they only become rare.
-    fn all(&self) -> u64 {
-        match self.bits.len() {
-            count @ 0..64 => (1 << count) - 1,
-            _ => u64::MAX,
-        }
-    }
 }

@@ -11,26 +11,45 @@ use serde::de::{
 };
 
 use crate::DecodeError;
-use crate::fault::{Fault, Why, deeper};
+use crate::depth::{deeper, too_deep};
+use crate::fault::{Fault, Why};
 use crate::probe::{Open, Probe};
-use crate::shape::Leaf;
-use crate::wire::{Input, take};
+use crate::shape::Primitive;
+use crate::wire::{Input, Take, take};
 
 type Names = &'static [&'static str];
 
-/// Reads one value from the start of `input`, and moves past it.
+/// Reads one value, which is at `depth`, from the start of `input`, and moves past it.
 #[inline(always)]
-pub(crate) fn read<'de, T, P>(input: &mut Input<'de>, probe: &mut P) -> Result<T, DecodeError>
+pub(crate) fn read<'de, T, P>(
+    input: &mut Input<'de>,
+    depth: u32,
+    probe: &mut P,
+) -> Result<T, DecodeError>
 where
     T: DeserializeOwned,
     P: Probe,
 {
-    T::deserialize(De { from: &mut Source { input, probe }, depth: 0 })
+    T::deserialize(De { from: &mut Source { input, depth, probe }, depth })
 }
 
 struct Source<'b, 'de, P> {
     input: &'b mut Input<'de>,
+    /// That of the whole value.
+    depth: u32,
     probe: &'b mut P,
+}
+
+impl<'de, P: Probe> Source<'_, 'de, P> {
+    /// Reads what has no parts.
+    #[inline(always)]
+    fn take<T: Take<'de>>(&mut self) -> Result<T, Fault> {
+        let value = take(self.input)?;
+        if P::SEES {
+            self.probe.left(self.input.left())?;
+        }
+        Ok(value)
+    }
 }
 
 // Two words, and the depth a value, as in the serializer.
@@ -47,7 +66,9 @@ impl<'a, 'b, 'de, P: Probe> De<'a, 'b, 'de, P> {
         count: usize,
         names: Names,
     ) -> Result<Parts<'a, 'b, 'de, P>, DecodeError> {
-        let depth = deeper(self.depth)?;
+        let Some(depth) = deeper(self.depth) else {
+            return Err(too_deep(self.from.depth).into());
+        };
         self.from.probe.open(open)?;
         Ok(Parts { from: self.from, depth, left: count, names: names.iter() })
     }
@@ -69,7 +90,7 @@ impl<'a, 'b, 'de, P: Probe> De<'a, 'b, 'de, P> {
     /// Reads how many elements follow.
     #[inline(always)]
     fn count(&mut self) -> Result<usize, DecodeError> {
-        let claimed: u64 = take(self.from.input)?;
+        let claimed: u64 = self.from.take()?;
         let left = self.from.input.left();
         if claimed > left as u64 {
             return Err(Fault::new(Why::Length { claimed, left }).into());
@@ -105,12 +126,12 @@ impl<'de, P: Probe> Parts<'_, '_, 'de, P> {
     }
 }
 
-macro_rules! leaves {
-    ($($method:ident: $ty:ty => $leaf:ident, $visit:ident;)*) => {$(
+macro_rules! primitives {
+    ($($method:ident: $ty:ty => $primitive:ident, $visit:ident;)*) => {$(
         #[inline(always)]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-            self.from.probe.leaf(Leaf::$leaf)?;
-            let value: $ty = take(self.from.input)?;
+            self.from.probe.primitive(Primitive::$primitive)?;
+            let value: $ty = self.from.take()?;
             visitor.$visit(value)
         }
     )*};
@@ -129,7 +150,7 @@ macro_rules! not_self_describing {
 impl<'de, P: Probe> Deserializer<'de> for De<'_, '_, 'de, P> {
     type Error = DecodeError;
 
-    leaves! {
+    primitives! {
         deserialize_bool: bool => Bool, visit_bool;
         deserialize_i8: i8 => I8, visit_i8;
         deserialize_i16: i16 => I16, visit_i16;
@@ -154,13 +175,13 @@ impl<'de, P: Probe> Deserializer<'de> for De<'_, '_, 'de, P> {
 
     #[inline(always)]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        self.from.probe.leaf(Leaf::Unit)?;
+        self.from.probe.primitive(Primitive::Unit)?;
         visitor.visit_unit()
     }
 
     #[inline(always)]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let some = match take::<u8>(self.from.input)? {
+        let some = match self.from.take::<u8>()? {
             0 => false,
             1 => true,
             byte => return Err(not_an_option(byte).into()),
@@ -251,7 +272,7 @@ impl<'de, P: Probe> Deserializer<'de> for De<'_, '_, 'de, P> {
         names: Names,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let index: u32 = take(self.from.input)?;
+        let index: u32 = self.from.take()?;
         let Some(name) = names.get(index as usize) else {
             return Err(no_such_variant(index, names).into());
         };

@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::graph::Graph;
 use crate::probe::Blind;
 use crate::shape::{Field, Shape, Type};
 use crate::wire::Input;
@@ -27,7 +28,7 @@ pub(crate) type Place = u32;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Node {
-    Leaf(String),
+    Primitive(String),
     Struct(String, Vec<Part>),
     Enum(String, Vec<(String, Vec<Part>)>),
     /// `Option<T>`, `Vec<T>`, ...
@@ -44,7 +45,8 @@ const LONGEST: usize = 400;
 
 impl Description {
     pub(crate) fn of(shape: &'static Shape) -> Description {
-        let mut builder = Builder { nodes: Vec::new(), known: BTreeMap::new() };
+        let (nodes, known) = (Vec::new(), BTreeMap::new());
+        let mut builder = Builder { graph: Graph::of(shape), nodes, known };
         builder.add(shape);
         Description { nodes: builder.nodes }
     }
@@ -52,13 +54,13 @@ impl Description {
     /// The bytes that [`Description::from_bytes`] reads.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        ser::write(self, &mut bytes, &mut Blind).expect("a description can always be written");
+        ser::write(self, &mut bytes, 0, &mut Blind).expect("a description can always be written");
         bytes
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Description, DecodeError> {
         let mut input = Input::new(bytes);
-        let found: Description = de::read(&mut input, &mut Blind)?;
+        let found: Description = de::read(&mut input, 0, &mut Blind)?;
         let known = |place: &Place| (*place as usize) < found.nodes.len();
         let sound = found.nodes.iter().all(|node| node.places().iter().all(known));
         if !sound || found.nodes.is_empty() || input.left() > 0 {
@@ -96,7 +98,7 @@ impl Node {
     fn places(&self) -> Vec<Place> {
         let of_parts = |parts: &[Part]| parts.iter().map(|part| part.1).collect::<Vec<_>>();
         match self {
-            Node::Leaf(_) => Vec::new(),
+            Node::Primitive(_) => Vec::new(),
             Node::Struct(_, fields) => of_parts(fields),
             Node::Enum(_, variants) => variants.iter().flat_map(|v| of_parts(&v.1)).collect(),
             Node::Generic(_, items) | Node::Tuple(items) => items.clone(),
@@ -107,22 +109,23 @@ impl Node {
 
 /// Turns shapes into nodes, each once.
 struct Builder {
+    graph: Graph,
     nodes: Vec<Node>,
+    /// The nodes of the kinds met so far.
     known: BTreeMap<u32, Place>,
 }
 
 impl Builder {
     fn add(&mut self, shape: &'static Shape) -> Place {
-        // By fingerprint, not by address: the compiler may keep one shape in several places.
-        let fingerprint = shape.fingerprint();
-        if let Some(place) = self.known.get(&fingerprint) {
+        let kind = self.graph.kind(shape);
+        if let Some(place) = self.known.get(&kind) {
             return *place;
         }
         let place = self.nodes.len() as Place;
-        self.known.insert(fingerprint, place);
+        self.known.insert(kind, place);
         self.nodes.push(Node::Tuple(Vec::new()));
         let node = match shape {
-            Shape::Leaf(leaf) => Node::Leaf(leaf.name().into()),
+            Shape::Primitive(primitive) => Node::Primitive(primitive.name().into()),
             Shape::Struct { name, fields, .. } => Node::Struct((*name).into(), self.parts(fields)),
             Shape::Enum { name, variants } => {
                 let variants = variants.iter().map(|v| (v.name.into(), self.parts(v.fields)));
@@ -213,7 +216,7 @@ impl Text<'_> {
             return self.out.push_str("...");
         }
         match self.description.node(place) {
-            Node::Leaf(name) | Node::Struct(name, _) | Node::Enum(name, _) => {
+            Node::Primitive(name) | Node::Struct(name, _) | Node::Enum(name, _) => {
                 self.out.push_str(name);
             }
             Node::Generic(name, items) => {

@@ -88,7 +88,7 @@ impl Diff<'_> {
                     self.types(&format!("{path}.{at}"), *old, *new);
                 }
             }
-            (old, new) if old == new && matches!(old, Node::Leaf(_)) => {}
+            (old, new) if old == new && matches!(old, Node::Primitive(_)) => {}
             _ if path.is_empty() => {}
             _ => {
                 let (a, b) = (self.found.name_at(found), self.wanted.name_at(wanted));

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt::{self, Display};
 
+use crate::Gob;
 use crate::fault::{Fault, Why};
+use crate::header::Which;
 
 /// Why a value could not be encoded: its type's `Serialize` does not do what its shape says.
 ///
@@ -49,6 +51,8 @@ pub(crate) struct DecodeDetails {
     pub(crate) wanted: Option<String>,
     /// Which of several values, counted from 1.
     pub(crate) nth: Option<usize>,
+    /// The name under which it is read.
+    pub(crate) name: Option<String>,
     pub(crate) field: Option<String>,
     pub(crate) position: usize,
     pub(crate) text: String,
@@ -60,6 +64,9 @@ pub(crate) struct DecodeDetails {
 pub enum DecodeErrorKind {
     /// The bytes hold a value of another type, or of another version of this one.
     WrongType,
+    /// The bytes hold a value of another name, or one without a name where one with it is read, or
+    /// the other way round.
+    WrongName,
     /// The input ends too early.
     Truncated,
     /// The input goes on after the value.
@@ -77,6 +84,35 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeError {
+    /// An error of which nothing else is known yet.
+    #[cold]
+    pub(crate) fn new(kind: DecodeErrorKind, text: String) -> DecodeError {
+        DecodeError(Box::new(DecodeDetails {
+            kind,
+            wanted: None,
+            nth: None,
+            name: None,
+            field: None,
+            position: 0,
+            text,
+        }))
+    }
+
+    /// This error, which concerns this field, at this byte of the payload.
+    pub(crate) fn at(mut self, field: Option<String>, position: usize) -> DecodeError {
+        (self.0.field, self.0.position) = (field, position);
+        self
+    }
+
+    /// This error, which concerns a `T` whose payload begins at this byte.
+    pub(crate) fn of<T: Gob>(mut self, payload: usize, which: Which<'_>) -> DecodeError {
+        self.0.wanted = Some(T::describe().to_string());
+        self.0.nth = which.nth;
+        self.0.name = which.name.map(String::from);
+        self.0.position += payload;
+        self
+    }
+
     /// What kind of error this is.
     pub fn kind(&self) -> DecodeErrorKind {
         self.0.kind
@@ -95,10 +131,13 @@ impl DecodeError {
 
 impl Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DecodeDetails { wanted, nth, field, position, text, .. } = &*self.0;
+        let DecodeDetails { wanted, nth, name, field, position, text, .. } = &*self.0;
         f.write_str("cannot decode")?;
         if let Some(nth) = nth {
             write!(f, " value {nth}")?;
+        }
+        if let Some(name) = name {
+            write!(f, ", `{name}`,")?;
         }
         if let Some(wanted) = wanted {
             write!(f, " as `{wanted}`")?;
@@ -121,13 +160,10 @@ impl From<Fault> for DecodeError {
             Why::Ended { .. } => DecodeErrorKind::Truncated,
             Why::Length { .. } => DecodeErrorKind::Length,
             Why::Invalid(_) | Why::Custom(_) => DecodeErrorKind::Invalid,
-            Why::TooDeep => DecodeErrorKind::TooDeep,
+            Why::TooDeep { .. } | Why::Stack => DecodeErrorKind::TooDeep,
             Why::Shape(_) => DecodeErrorKind::Shape,
         };
-        let text = fault.to_string();
-        let details =
-            DecodeDetails { kind, wanted: None, nth: None, field: None, position: 0, text };
-        DecodeError(Box::new(details))
+        DecodeError::new(kind, fault.to_string())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use crate::depth::{MAX_DEPTH, MAX_STACK};
+
 /// The error of each small step. Boxed, so that the result of a step stays small.
 #[derive(Debug)]
 pub(crate) struct Fault(pub(crate) Box<Why>);
@@ -14,16 +16,15 @@ pub(crate) enum Why {
     Length { claimed: u64, left: usize },
     /// Bytes that mean no value of the type.
     Invalid(String),
-    /// Values nested deeper than [`MAX_DEPTH`].
-    TooDeep,
+    /// Values nested deeper than so many levels.
+    TooDeep { levels: u32 },
+    /// Values whose nesting would take too much stack.
+    Stack,
     /// The type's `Serialize` or `Deserialize` does not do what its shape says.
     Shape(String),
     /// What the type's own `Serialize` or `Deserialize` says.
     Custom(String),
 }
-
-/// How deep values may be nested: far more than messages are, and little enough for any stack.
-pub const MAX_DEPTH: u32 = 128;
 
 impl Fault {
     #[cold]
@@ -37,12 +38,6 @@ impl Fault {
     }
 }
 
-/// The depth of a part of something at `depth`.
-#[inline(always)]
-pub(crate) fn deeper(depth: u32) -> Result<u32, Fault> {
-    if depth >= MAX_DEPTH { Err(Fault::new(Why::TooDeep)) } else { Ok(depth + 1) }
-}
-
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
@@ -53,7 +48,17 @@ impl Display for Fault {
             Why::Length { claimed, left } => {
                 write!(f, "the length {claimed} is more than the number of bytes left, {left}")
             }
-            Why::TooDeep => write!(f, "nested deeper than {MAX_DEPTH} levels"),
+            Why::TooDeep { levels: MAX_DEPTH } => {
+                write!(f, "nested deeper than {MAX_DEPTH} levels")
+            }
+            Why::TooDeep { levels } => write!(
+                f,
+                "nested deeper than {levels} levels, the most for a type so large: put its large \
+                 parts into a `Box` or a `Vec`"
+            ),
+            Why::Stack => {
+                write!(f, "nested so deep that it takes over {} KiB of stack", MAX_STACK >> 10)
+            }
             Why::Invalid(text) | Why::Shape(text) | Why::Custom(text) => f.write_str(text),
         }
     }

@@ -1,122 +1,158 @@
-//! What the process knows about the types it has used: whether their serde code has been checked,
-//! and their names, for the error texts of other types.
+//! What the process knows about the types it has used: what follows from their shapes, how far
+//! their serde code has been checked, and their names, for the error texts of other types.
 //!
-//! The table is filled without locks and read with one load. It changes error texts and finds
-//! mistakes; it never changes what is encoded or decoded.
+//! The table is filled without locks and read with one load. It never changes what is encoded or
+//! decoded: it saves time, finds mistakes and makes error texts.
 
 use std::any::TypeId;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::Gob;
-use crate::shape::Shape;
+use crate::depth::{MAX_DEPTH, levels};
+use crate::graph::Graph;
+use crate::shape::{Facts, Shape};
+use crate::watch::Watch;
+
+/// What follows from a type's shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) fingerprint: u32,
+    /// Only this crate limits how deep its values may be nested.
+    pub(crate) recursive: bool,
+    /// `Deserialize` takes only what `Serialize` writes.
+    pub(crate) one_form: bool,
+    /// Where a value begins on the way to the greatest depth.
+    pub(crate) depth: u32,
+}
+
+/// What follows from the shape of `T`: a constant to the compiler, unless the type is recursive.
+#[inline(always)]
+pub(crate) fn known<T: Gob>() -> Known {
+    let facts = const { T::SHAPE.facts() };
+    if facts.recursive {
+        return slot::<T>().map_or_else(|| Known::of(T::SHAPE), |slot| slot.known);
+    }
+    Known::at_once(facts)
+}
+
+impl Known {
+    #[inline(always)]
+    fn at_once(facts: Facts) -> Known {
+        let Facts { fingerprint, recursive, one_form } = facts;
+        Known { fingerprint, recursive, one_form, depth: 0 }
+    }
+
+    fn of(shape: &'static Shape) -> Known {
+        let facts = shape.facts();
+        if !facts.recursive {
+            return Known::at_once(facts);
+        }
+        let graph = Graph::of(shape);
+        Known {
+            fingerprint: graph.fingerprint(),
+            recursive: true,
+            one_form: graph.has_one_form(),
+            depth: MAX_DEPTH - levels(&graph),
+        }
+    }
+}
 
 /// What is known about one type.
-pub(crate) struct Slot {
-    who: OnceLock<Who>,
-    pub(crate) encoding: Checks,
-    pub(crate) decoding: Checks,
-}
-
-struct Who {
+struct Slot {
     id: TypeId,
-    fingerprint: u32,
     shape: &'static Shape,
-}
-
-/// The checks of one direction of a type.
-pub(crate) struct Checks {
+    known: Known,
     /// How often the type was used, or [`DONE`].
     uses: AtomicU32,
-    /// The parts that have been checked, one bit each.
-    covered: AtomicU64,
+    watch: OnceLock<Watch>,
 }
 
 const DONE: u32 = u32::MAX;
 
-/// The first so many uses are all checked, as long as some part of the type has not been met.
-const ALWAYS: u32 = 64;
-
-impl Slot {
-    const fn new() -> Slot {
-        Slot { who: OnceLock::new(), encoding: Checks::new(), decoding: Checks::new() }
-    }
-}
-
-impl Checks {
-    const fn new() -> Checks {
-        Checks { uses: AtomicU32::new(0), covered: AtomicU64::new(0) }
-    }
-
-    /// Counts one use. True if it is to be checked.
-    ///
-    /// An empty list shows nothing of its elements, so one check may not be enough. As long as
-    /// parts are missing, the first uses are all checked, then ever fewer, so that the checks
-    /// cost nothing in the long run.
-    #[inline(always)]
-    pub(crate) fn due(&self) -> bool {
-        let uses = self.uses.load(Relaxed);
-        if uses == DONE {
-            return false;
-        }
-        // Two threads may count one use for two; that is cheaper than counting exactly.
-        self.uses.store(if uses == DONE - 1 { uses } else { uses + 1 }, Relaxed);
-        uses < ALWAYS || uses.is_power_of_two()
-    }
-
-    /// A check has met these parts, of all that there are.
-    pub(crate) fn passed(&self, (met, all): (u64, u64)) {
-        let covered = self.covered.fetch_or(met, Relaxed) | met;
-        if covered == all {
-            self.uses.store(DONE, Relaxed);
-        }
-    }
-
-    /// The next use is to be checked again.
-    pub(crate) fn failed(&self) {
-        self.uses.store(0, Relaxed);
-    }
-}
-
 /// Types beyond so many are checked at each use, and have no names in other types' errors.
 const SLOTS: usize = 512;
 
-static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
-static OVERFLOW: Slot = Slot::new();
+static TABLE: [OnceLock<Slot>; SLOTS] = [const { OnceLock::new() }; SLOTS];
 
-/// The slot of a type, found by its fingerprint: usually the first one looked at.
+/// The slot of a type; none if too many others came first.
 #[inline(always)]
-pub(crate) fn slot<T: Gob>() -> &'static Slot {
-    let home = &TABLE[T::FINGERPRINT as usize % SLOTS];
-    match home.who.get() {
-        Some(who) if who.id == TypeId::of::<T>() => home,
+fn slot<T: Gob>() -> Option<&'static Slot> {
+    match TABLE[home::<T>()].get() {
+        Some(slot) if slot.id == TypeId::of::<T>() => Some(slot),
         _ => search::<T>(),
     }
 }
 
+/// Where a type usually has its slot.
+#[inline(always)]
+fn home<T: Gob>() -> usize {
+    const { T::SHAPE.facts().fingerprint as usize % SLOTS }
+}
+
 #[inline(never)]
-fn search<T: Gob>() -> &'static Slot {
+fn search<T: Gob>() -> Option<&'static Slot> {
     let id = TypeId::of::<T>();
-    for slot in around(T::FINGERPRINT) {
-        let who = || Who { id, fingerprint: T::FINGERPRINT, shape: T::SHAPE };
-        if slot.who.get_or_init(who).id == id {
-            return slot;
-        }
+    let new = || Slot {
+        id,
+        shape: T::SHAPE,
+        known: Known::of(T::SHAPE),
+        uses: AtomicU32::new(0),
+        watch: OnceLock::new(),
+    };
+    let (before, after) = TABLE.split_at(home::<T>());
+    after.iter().chain(before).map(|place| place.get_or_init(new)).find(|slot| slot.id == id)
+}
+
+/// Remembers a type, so that errors can name it.
+pub(crate) fn remember<T: Gob>() {
+    slot::<T>();
+}
+
+/// The shape of a type with this fingerprint, if one has been used.
+pub(crate) fn shape_of(fingerprint: u32) -> Option<&'static Shape> {
+    let slots = TABLE.iter().filter_map(OnceLock::get);
+    slots.filter(|slot| slot.known.fingerprint == fingerprint).map(|slot| slot.shape).next()
+}
+
+/// Counts a use of a type with a value that has these bytes. True if it is to be checked.
+///
+/// Each value that holds something where no checked one did is checked, so nothing can get lost
+/// there for long: an empty list, for instance, shows nothing of its elements. Ever fewer of the
+/// others are, in case a mistake shows now and then only. When everything has been met, the checks
+/// end.
+#[inline(always)]
+pub(crate) fn is_due<T: Gob>(bytes: &[u8]) -> bool {
+    match slot::<T>() {
+        Some(slot) if slot.uses.load(Relaxed) == DONE => false,
+        Some(slot) => slot.is_due(bytes),
+        None => true,
     }
-    OVERFLOW.encoding.failed();
-    OVERFLOW.decoding.failed();
-    &OVERFLOW
 }
 
-/// A type with this fingerprint, if one has been used.
-pub(crate) fn known(fingerprint: u32) -> Option<&'static Shape> {
-    around(fingerprint)
-        .map_while(|slot| slot.who.get())
-        .find(|who| who.fingerprint == fingerprint)
-        .map(|who| who.shape)
+/// The value with these bytes has been checked.
+pub(crate) fn passed<T: Gob>(bytes: &[u8]) {
+    let Some(slot) = slot::<T>() else { return };
+    let watch = slot.watch.get_or_init(|| Watch::of(slot.shape));
+    watch.meet(bytes);
+    if watch.is_complete() {
+        slot.uses.store(DONE, Relaxed);
+    }
 }
 
-fn around(fingerprint: u32) -> impl Iterator<Item = &'static Slot> {
-    let home = fingerprint as usize % SLOTS;
-    TABLE[home..].iter().chain(&TABLE[..home])
+/// The next use is to be checked again.
+pub(crate) fn failed<T: Gob>() {
+    if let Some(slot) = slot::<T>() {
+        slot.uses.store(0, Relaxed);
+    }
+}
+
+impl Slot {
+    #[inline(never)]
+    fn is_due(&self, bytes: &[u8]) -> bool {
+        // Two threads may count one use for two; that is cheaper than counting exactly.
+        let uses = self.uses.load(Relaxed).saturating_add(1).min(DONE - 1);
+        self.uses.store(uses, Relaxed);
+        uses.is_power_of_two() || self.watch.get().is_none_or(|watch| watch.has_news(bytes))
+    }
 }

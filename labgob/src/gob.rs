@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::shape::{Field, Leaf, Shape, Type, Variant};
+use crate::shape::{Field, Primitive, Shape, Type, Variant};
 use crate::{Description, first_use};
 
 /// A type that can be encoded, with a description that is checked when it is decoded.
@@ -32,28 +32,33 @@ pub trait Gob: Serialize + DeserializeOwned + 'static {
     /// would cost nothing to write and everything to read.
     const MIN_BYTES: usize;
 
-    /// The first four bytes of every encoding of this type.
-    const FINGERPRINT: u32 = Self::SHAPE.fingerprint();
+    /// The first four bytes of every encoding of this type, little-endian:
+    /// [`Shape::fingerprint`] of its shape. To the compiler it is a constant, unless the type is
+    /// recursive; then it is computed once.
+    #[inline(always)]
+    fn fingerprint() -> u32 {
+        first_use::known::<Self>().fingerprint
+    }
 
     /// The type's description, as error texts show it and
     /// [`encode_described`](crate::encode_described) embeds it.
     fn describe() -> Description {
         // So that a later error can name the type, even if no value was ever encoded.
-        first_use::slot::<Self>();
+        first_use::remember::<Self>();
         Description::of(Self::SHAPE)
     }
 }
 
-macro_rules! leaves {
-    ($($ty:ty => $leaf:ident, $min:expr;)*) => {$(
+macro_rules! primitives {
+    ($($ty:ty => $primitive:ident, $min:expr;)*) => {$(
         impl Gob for $ty {
-            const SHAPE: &'static Shape = &Shape::Leaf(Leaf::$leaf);
+            const SHAPE: &'static Shape = &Shape::Primitive(Primitive::$primitive);
             const MIN_BYTES: usize = $min;
         }
     )*};
 }
 
-leaves! {
+primitives! {
     bool => Bool, 1;
     i8 => I8, 1;
     i16 => I16, 1;
@@ -175,7 +180,8 @@ impl Gob for Duration {
         name: "Duration",
         fields: &[
             Field { name: "secs", ty: Type::of::<u64>() },
-            Field { name: "nanos", ty: Type::of::<u32>() },
+            // A second or more of them is carried over.
+            Field { name: "nanos", ty: Type::of_many_forms::<u32>() },
         ],
         transparent: false,
     };

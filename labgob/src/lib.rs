@@ -152,28 +152,34 @@
 mod check;
 mod codec;
 mod de;
+mod depth;
 mod describe;
 mod diff;
 mod error;
 mod fault;
+mod fingerprint;
 mod first_use;
 mod gob;
+mod graph;
+mod header;
 mod peek;
 mod probe;
+mod round_trip;
 mod ser;
 mod shape;
 mod stream;
 mod view;
+mod watch;
 mod wire;
 
+pub use depth::MAX_DEPTH;
 pub use describe::Description;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
-pub use fault::MAX_DEPTH;
 pub use gob::Gob;
 pub use labgob_derive::Gob;
 pub use peek::Peek;
 pub use serde::{self, Deserialize, Serialize};
-pub use shape::{Field, Leaf, Shape, Type, Variant};
+pub use shape::{Field, Primitive, Shape, Type, Variant};
 pub use stream::{Decoder, Encoder};
 pub use view::View;
 

@@ -1,7 +1,7 @@
 //! Looking into an encoded value where it lies, without decoding it.
 
-use crate::fault::deeper;
-use crate::shape::{Field, Leaf, Shape, Type};
+use crate::depth::deeper;
+use crate::shape::{Field, Primitive, Shape, Type};
 use crate::wire::{Input, Take, take};
 use crate::{Gob, View};
 
@@ -18,7 +18,7 @@ use crate::{Gob, View};
 /// struct Vote { term: u64, candidate: Option<u32> }
 ///
 /// let bytes = labgob::encode(&Vote { term: 7, candidate: Some(2) });
-/// let vote = Peek::into::<Vote>(&bytes).unwrap();
+/// let vote = Peek::of::<Vote>(&bytes).unwrap();
 /// let term = vote.fields().find(|(name, _)| *name == "term").unwrap().1;
 /// assert_eq!(term.number(), Some(7));
 /// ```
@@ -31,14 +31,22 @@ pub struct Peek<'a> {
 
 impl<'a> Peek<'a> {
     /// Looks into the encoding of a `T`; none if it does not begin like one.
-    pub fn into<T: Gob>(encoded: &'a [u8]) -> Option<Peek<'a>> {
-        Peek::into_shape(T::SHAPE, encoded)
+    pub fn of<T: Gob>(encoded: &'a [u8]) -> Option<Peek<'a>> {
+        Peek::after_fingerprint(T::SHAPE, T::fingerprint(), encoded)
     }
 
-    /// As [`into`](Peek::into), for a type known by its shape.
-    pub fn into_shape(shape: &'static Shape, encoded: &'a [u8]) -> Option<Peek<'a>> {
+    /// As [`of`](Peek::of), for a type known by its shape.
+    pub fn of_shape(shape: &'static Shape, encoded: &'a [u8]) -> Option<Peek<'a>> {
+        Peek::after_fingerprint(shape, shape.fingerprint(), encoded)
+    }
+
+    fn after_fingerprint(
+        shape: &'static Shape,
+        fingerprint: u32,
+        encoded: &'a [u8],
+    ) -> Option<Peek<'a>> {
         let (header, bytes) = encoded.split_first_chunk()?;
-        let is_of_this_type = u32::from_le_bytes(*header) == shape.fingerprint();
+        let is_of_this_type = u32::from_le_bytes(*header) == fingerprint;
         is_of_this_type.then(|| Peek::at(shape, bytes))
     }
 
@@ -90,20 +98,20 @@ impl<'a> Peek<'a> {
 
     /// The number, if it is a whole one that is not negative and fits.
     pub fn number(&self) -> Option<u64> {
-        let Shape::Leaf(leaf) = self.shape else { return None };
+        let Shape::Primitive(primitive) = self.shape else { return None };
         let mut input = Input::new(self.bytes);
         let input = &mut input;
-        match leaf {
-            Leaf::U8 => value::<u8>(input).map(u64::from),
-            Leaf::U16 => value::<u16>(input).map(u64::from),
-            Leaf::U32 => value::<u32>(input).map(u64::from),
-            Leaf::U64 => value::<u64>(input),
-            Leaf::U128 => value::<u128>(input)?.try_into().ok(),
-            Leaf::I8 => value::<i8>(input)?.try_into().ok(),
-            Leaf::I16 => value::<i16>(input)?.try_into().ok(),
-            Leaf::I32 => value::<i32>(input)?.try_into().ok(),
-            Leaf::I64 => value::<i64>(input)?.try_into().ok(),
-            Leaf::I128 => value::<i128>(input)?.try_into().ok(),
+        match primitive {
+            Primitive::U8 => value::<u8>(input).map(u64::from),
+            Primitive::U16 => value::<u16>(input).map(u64::from),
+            Primitive::U32 => value::<u32>(input).map(u64::from),
+            Primitive::U64 => value::<u64>(input),
+            Primitive::U128 => value::<u128>(input)?.try_into().ok(),
+            Primitive::I8 => value::<i8>(input)?.try_into().ok(),
+            Primitive::I16 => value::<i16>(input)?.try_into().ok(),
+            Primitive::I32 => value::<i32>(input)?.try_into().ok(),
+            Primitive::I64 => value::<i64>(input)?.try_into().ok(),
+            Primitive::I128 => value::<i128>(input)?.try_into().ok(),
             _ => None,
         }
     }
@@ -111,7 +119,7 @@ impl<'a> Peek<'a> {
     /// The truth value, if it is one.
     pub fn bool(&self) -> Option<bool> {
         match self.shape {
-            Shape::Leaf(Leaf::Bool) => value(&mut Input::new(self.bytes)),
+            Shape::Primitive(Primitive::Bool) => value(&mut Input::new(self.bytes)),
             _ => None,
         }
     }
@@ -159,9 +167,9 @@ fn variant(
 
 /// Moves past a value.
 fn skip(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<()> {
-    let depth = deeper(depth).ok()?;
+    let depth = deeper(depth)?;
     match shape {
-        Shape::Leaf(leaf) => skip_leaf(*leaf, input),
+        Shape::Primitive(primitive) => skip_primitive(*primitive, input),
         Shape::Struct { fields, .. } => {
             skip_all(fields.iter().map(|field| &field.ty), input, depth)
         }
@@ -171,11 +179,12 @@ fn skip(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<()> 
         }
         Shape::Option(item) => match value::<u8>(input)? {
             0 => Some(()),
-            _ => skip(item.shape(), input, depth),
+            1 => skip(item.shape(), input, depth),
+            _ => None,
         },
         Shape::List(item) | Shape::Set(item) => {
             let count = counted(input)?;
-            if let Shape::Leaf(Leaf::U8) = item.shape() {
+            if let Shape::Primitive(Primitive::U8) = item.shape() {
                 return skip_bytes(count, input);
             }
             skip_all(std::iter::repeat_n(item, count), input, depth)
@@ -201,29 +210,29 @@ fn skip_bytes(count: usize, input: &mut Input<'_>) -> Option<()> {
     (0..count).try_for_each(|_| value::<u8>(input).map(drop))
 }
 
-fn skip_leaf(leaf: Leaf, input: &mut Input<'_>) -> Option<()> {
-    match leaf {
-        Leaf::Bool => value::<bool>(input).map(drop),
-        Leaf::U8 | Leaf::I8 => value::<u8>(input).map(drop),
-        Leaf::U16 | Leaf::I16 => value::<u16>(input).map(drop),
-        Leaf::U32 | Leaf::I32 => value::<u32>(input).map(drop),
-        Leaf::U64 | Leaf::I64 => value::<u64>(input).map(drop),
-        Leaf::U128 | Leaf::I128 => value::<u128>(input).map(drop),
-        Leaf::F32 => value::<f32>(input).map(drop),
-        Leaf::F64 => value::<f64>(input).map(drop),
-        Leaf::Char => value::<char>(input).map(drop),
-        Leaf::String => value::<&str>(input).map(drop),
-        Leaf::Bytes => value::<&[u8]>(input).map(drop),
-        Leaf::Unit => Some(()),
+pub(crate) fn skip_primitive(primitive: Primitive, input: &mut Input<'_>) -> Option<()> {
+    match primitive {
+        Primitive::Bool => value::<bool>(input).map(drop),
+        Primitive::U8 | Primitive::I8 => value::<u8>(input).map(drop),
+        Primitive::U16 | Primitive::I16 => value::<u16>(input).map(drop),
+        Primitive::U32 | Primitive::I32 => value::<u32>(input).map(drop),
+        Primitive::U64 | Primitive::I64 => value::<u64>(input).map(drop),
+        Primitive::U128 | Primitive::I128 => value::<u128>(input).map(drop),
+        Primitive::F32 => value::<f32>(input).map(drop),
+        Primitive::F64 => value::<f64>(input).map(drop),
+        Primitive::Char => value::<char>(input).map(drop),
+        Primitive::String => value::<&str>(input).map(drop),
+        Primitive::Bytes => value::<&[u8]>(input).map(drop),
+        Primitive::Unit => Some(()),
     }
 }
 
 /// The view of the value that comes next.
 fn view(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<View> {
-    let depth = deeper(depth).ok()?;
+    let depth = deeper(depth)?;
     let mut of = |ty: &Type| view(ty.shape(), input, depth);
     Some(match shape {
-        Shape::Leaf(leaf) => return view_of_leaf(*leaf, input),
+        Shape::Primitive(primitive) => return view_of_primitive(*primitive, input),
         Shape::Struct { fields: [only], transparent: true, .. } => return of(&only.ty),
         Shape::Struct { fields, .. } => view_of_fields(fields, of)?,
         Shape::Enum { variants, .. } => {
@@ -236,11 +245,12 @@ fn view(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<View
         }
         Shape::Option(item) => match value::<u8>(input)? {
             0 => View::Nothing,
-            _ => return view(item.shape(), input, depth),
+            1 => return view(item.shape(), input, depth),
+            _ => return None,
         },
         Shape::List(item) | Shape::Set(item) => {
             let count = counted(input)?;
-            if let Shape::Leaf(Leaf::U8) = item.shape() {
+            if let Shape::Primitive(Primitive::U8) = item.shape() {
                 let bytes = (0..count).map(|_| value::<u8>(input));
                 return bytes.collect::<Option<_>>().map(View::Bytes);
             }
@@ -278,7 +288,7 @@ fn view_of_fields(
     }
 }
 
-fn view_of_leaf(leaf: Leaf, input: &mut Input<'_>) -> Option<View> {
+fn view_of_primitive(primitive: Primitive, input: &mut Input<'_>) -> Option<View> {
     fn number<'a, T: Copy + Take<'a> + TryInto<u128> + TryInto<i128>>(
         input: &mut Input<'a>,
     ) -> Option<View> {
@@ -286,23 +296,23 @@ fn view_of_leaf(leaf: Leaf, input: &mut Input<'_>) -> Option<View> {
         let negative = || number.try_into().ok().map(View::Negative);
         number.try_into().ok().map(View::Number).or_else(negative)
     }
-    match leaf {
-        Leaf::Bool => value(input).map(View::Bool),
-        Leaf::U8 => number::<u8>(input),
-        Leaf::U16 => number::<u16>(input),
-        Leaf::U32 => number::<u32>(input),
-        Leaf::U64 => number::<u64>(input),
-        Leaf::U128 => number::<u128>(input),
-        Leaf::I8 => number::<i8>(input),
-        Leaf::I16 => number::<i16>(input),
-        Leaf::I32 => number::<i32>(input),
-        Leaf::I64 => number::<i64>(input),
-        Leaf::I128 => number::<i128>(input),
-        Leaf::F32 => value::<f32>(input).map(|number| View::Float(number.into())),
-        Leaf::F64 => value(input).map(View::Float),
-        Leaf::Char => value::<char>(input).map(|c| View::Text(c.into())),
-        Leaf::String => value::<&str>(input).map(|text| View::Text(text.into())),
-        Leaf::Bytes => value::<&[u8]>(input).map(|bytes| View::Bytes(bytes.into())),
-        Leaf::Unit => Some(View::Nothing),
+    match primitive {
+        Primitive::Bool => value(input).map(View::Bool),
+        Primitive::U8 => number::<u8>(input),
+        Primitive::U16 => number::<u16>(input),
+        Primitive::U32 => number::<u32>(input),
+        Primitive::U64 => number::<u64>(input),
+        Primitive::U128 => number::<u128>(input),
+        Primitive::I8 => number::<i8>(input),
+        Primitive::I16 => number::<i16>(input),
+        Primitive::I32 => number::<i32>(input),
+        Primitive::I64 => number::<i64>(input),
+        Primitive::I128 => number::<i128>(input),
+        Primitive::F32 => value::<f32>(input).map(|number| View::Float(number.into())),
+        Primitive::F64 => value(input).map(View::Float),
+        Primitive::Char => value::<char>(input).map(|c| View::Text(c.into())),
+        Primitive::String => value::<&str>(input).map(|text| View::Text(text.into())),
+        Primitive::Bytes => value::<&[u8]>(input).map(|bytes| View::Bytes(bytes.into())),
+        Primitive::Unit => Some(View::Nothing),
     }
 }

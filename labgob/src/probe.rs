@@ -6,7 +6,7 @@
 //! diagnosis, and the two cannot disagree about the bytes.
 
 use crate::fault::Fault;
-use crate::shape::Leaf;
+use crate::shape::Primitive;
 
 /// A value with parts begins.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub(crate) trait Probe {
 
     /// A value without parts.
     #[inline(always)]
-    fn leaf(&mut self, _leaf: Leaf) -> Result<(), Fault> {
+    fn primitive(&mut self, _primitive: Primitive) -> Result<(), Fault> {
         Ok(())
     }
 
@@ -49,6 +49,12 @@ pub(crate) trait Probe {
     /// It has no more parts.
     #[inline(always)]
     fn close(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Bytes of it have been read, and so many are left of all. Only told to one that sees.
+    #[inline(always)]
+    fn left(&mut self, _bytes: usize) -> Result<(), Fault> {
         Ok(())
     }
 }

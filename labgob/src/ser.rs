@@ -7,26 +7,34 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use crate::fault::{Fault, deeper};
+use crate::depth::{deeper, too_deep};
+use crate::fault::Fault;
 use crate::probe::{Open, Probe};
-use crate::shape::Leaf;
+use crate::shape::Primitive;
 use crate::wire::{Output, Put, put};
 
-/// Appends the bytes of `value` to `out`.
+/// Appends the bytes of `value`, which is at `depth`, to `out`.
 #[inline(always)]
-pub(crate) fn write<T, P>(value: &T, out: &mut Vec<u8>, probe: &mut P) -> Result<(), Fault>
+pub(crate) fn write<T, P>(
+    value: &T,
+    out: &mut Vec<u8>,
+    depth: u32,
+    probe: &mut P,
+) -> Result<(), Fault>
 where
     T: Serialize + ?Sized,
     P: Probe,
 {
     let bytes = Output::after(mem::take(out));
-    value.serialize(Ser { to: &mut Sink { bytes, home: out, probe }, depth: 0 })
+    value.serialize(Ser { to: &mut Sink { bytes, home: out, depth, probe }, depth })
 }
 
 // It holds the bytes themselves, since a reference to them would be followed at each write.
 struct Sink<'a, P> {
     bytes: Output,
     home: &'a mut Vec<u8>,
+    /// That of the whole value.
+    depth: u32,
     probe: &'a mut P,
 }
 
@@ -46,15 +54,15 @@ struct Ser<'a, 'b, P> {
 
 impl<'a, 'b, P: Probe> Ser<'a, 'b, P> {
     #[inline(always)]
-    fn leaf<T: Put + ?Sized>(self, leaf: Leaf, value: &T) -> Result<(), Fault> {
-        self.to.probe.leaf(leaf)?;
+    fn primitive<T: Put + ?Sized>(self, primitive: Primitive, value: &T) -> Result<(), Fault> {
+        self.to.probe.primitive(primitive)?;
         put(&mut self.to.bytes, value);
         Ok(())
     }
 
     #[inline(always)]
     fn open(self, open: Open, parts: usize) -> Result<Parts<'a, 'b, P>, Fault> {
-        let depth = deeper(self.depth)?;
+        let Some(depth) = deeper(self.depth) else { return Err(too_deep(self.to.depth)) };
         self.to.probe.open(open)?;
         if let Open::Variant(index, ..) = open {
             put(&mut self.to.bytes, &index);
@@ -118,11 +126,11 @@ fn skipped(field: &'static str) -> Fault {
     Fault::shape(format!("Serialize skips `{field}`, so it would not arrive: make it an `Option`"))
 }
 
-macro_rules! leaves {
-    ($($method:ident: $ty:ty => $leaf:ident;)*) => {$(
+macro_rules! primitives {
+    ($($method:ident: $ty:ty => $primitive:ident;)*) => {$(
         #[inline(always)]
         fn $method(self, value: $ty) -> Result<(), Fault> {
-            self.leaf(Leaf::$leaf, &value)
+            self.primitive(Primitive::$primitive, &value)
         }
     )*};
 }
@@ -138,7 +146,7 @@ impl<'a, 'b, P: Probe> Serializer for Ser<'a, 'b, P> {
     type SerializeStruct = Parts<'a, 'b, P>;
     type SerializeStructVariant = Parts<'a, 'b, P>;
 
-    leaves! {
+    primitives! {
         serialize_bool: bool => Bool;
         serialize_i8: i8 => I8;
         serialize_i16: i16 => I16;
@@ -159,7 +167,7 @@ impl<'a, 'b, P: Probe> Serializer for Ser<'a, 'b, P> {
 
     #[inline(always)]
     fn serialize_unit(self) -> Result<(), Fault> {
-        self.to.probe.leaf(Leaf::Unit)
+        self.to.probe.primitive(Primitive::Unit)
     }
 
     #[inline(always)]

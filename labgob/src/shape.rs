@@ -1,4 +1,4 @@
-//! What a type looks like on the wire, as constant data, and the fingerprint of it.
+//! What a type looks like on the wire, as constant data.
 
 use crate::Gob;
 
@@ -37,7 +37,7 @@ use crate::Gob;
 #[derive(Debug)]
 pub enum Shape {
     /// A single value without parts.
-    Leaf(Leaf),
+    Primitive(Primitive),
     /// A struct of any style. Fields without names are called `0`, `1`, ...
     Struct {
         /// The name without module or type parameters.
@@ -71,7 +71,7 @@ pub enum Shape {
 /// A value without parts. `usize` and `isize` travel as, and count as, their 64-bit kin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is the Rust type of that name")]
-pub enum Leaf {
+pub enum Primitive {
     Bool,
     I8,
     I16,
@@ -91,27 +91,27 @@ pub enum Leaf {
     Unit,
 }
 
-impl Leaf {
+impl Primitive {
     /// The type's name in Rust.
     pub const fn name(self) -> &'static str {
         match self {
-            Leaf::Bool => "bool",
-            Leaf::I8 => "i8",
-            Leaf::I16 => "i16",
-            Leaf::I32 => "i32",
-            Leaf::I64 => "i64",
-            Leaf::I128 => "i128",
-            Leaf::U8 => "u8",
-            Leaf::U16 => "u16",
-            Leaf::U32 => "u32",
-            Leaf::U64 => "u64",
-            Leaf::U128 => "u128",
-            Leaf::F32 => "f32",
-            Leaf::F64 => "f64",
-            Leaf::Char => "char",
-            Leaf::String => "String",
-            Leaf::Bytes => "Bytes",
-            Leaf::Unit => "()",
+            Primitive::Bool => "bool",
+            Primitive::I8 => "i8",
+            Primitive::I16 => "i16",
+            Primitive::I32 => "i32",
+            Primitive::I64 => "i64",
+            Primitive::I128 => "i128",
+            Primitive::U8 => "u8",
+            Primitive::U16 => "u16",
+            Primitive::U32 => "u32",
+            Primitive::U64 => "u64",
+            Primitive::U128 => "u128",
+            Primitive::F32 => "f32",
+            Primitive::F64 => "f64",
+            Primitive::Char => "char",
+            Primitive::String => "String",
+            Primitive::Bytes => "Bytes",
+            Primitive::Unit => "()",
         }
     }
 }
@@ -137,7 +137,9 @@ pub struct Variant {
 /// A reference from one shape to another.
 #[derive(Clone, Copy, Debug)]
 pub struct Type {
-    fingerprint: u32,
+    pub(crate) facts: Facts,
+    /// What a value takes in memory, without what it points to.
+    pub(crate) size: usize,
     // A function, since the shape of a recursive type could not hold itself.
     shape: fn() -> &'static Shape,
 }
@@ -146,17 +148,39 @@ fn shape_of<T: Gob>() -> &'static Shape {
     T::SHAPE
 }
 
+/// What follows from a shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// The fingerprint, unless the shape is recursive.
+    pub(crate) fingerprint: u32,
+    /// It has a reference marked as recursive, at any depth: the rest of this holds for the shape
+    /// as far as those references, and [`Graph`](crate::graph::Graph) tells the whole.
+    pub(crate) recursive: bool,
+    /// `Deserialize` takes only what `Serialize` writes. (It takes a set in any order.)
+    pub(crate) one_form: bool,
+}
+
+impl Facts {
+    /// Of a reference that the compiler does not follow.
+    pub(crate) const LATER: Facts = Facts { fingerprint: 0, recursive: true, one_form: true };
+}
+
 impl Type {
     /// The type `T`.
     pub const fn of<T: Gob>() -> Type {
-        Type { fingerprint: T::FINGERPRINT, shape: shape_of::<T> }
+        Type { facts: T::SHAPE.facts(), size: size_of::<T>(), shape: shape_of::<T> }
     }
 
-    /// The type `T`, which leads back to the type that holds it.
-    ///
-    /// Its fingerprint would be part of itself, so `text`, the type as written, stands in for it.
-    pub const fn recursive<T: Gob>(text: &str) -> Type {
-        Type { fingerprint: Mixer::new().text(text).finish(), shape: shape_of::<T> }
+    /// The type `T`, which may lead back to the type that holds it, so that the compiler could not
+    /// come to an end with its shape. What follows from the shape is found when it is first needed.
+    pub const fn recursive<T: Gob>() -> Type {
+        Type { facts: Facts::LATER, size: size_of::<T>(), shape: shape_of::<T> }
+    }
+
+    /// The type `T`, whose `Deserialize` also takes bytes that its `Serialize` does not write.
+    pub(crate) const fn of_many_forms<T: Gob>() -> Type {
+        let ty = Type::of::<T>();
+        Type { facts: Facts { one_form: false, ..ty.facts }, ..ty }
     }
 
     /// The shape referred to.
@@ -166,41 +190,6 @@ impl Type {
 }
 
 impl Shape {
-    /// A number that is equal for equal shapes and differs, but for chance of 1 in 2^32, for
-    /// shapes that differ in a name, an order, a count or a type at any depth.
-    pub const fn fingerprint(&self) -> u32 {
-        // Each kind starts with its own mark, so that no kind can look like another.
-        let mixer = Mixer::new();
-        let mixer = match self {
-            Shape::Leaf(leaf) => mixer.text("leaf").text(leaf.name()),
-            Shape::Struct { name, fields, .. } => mixer.text("struct").text(name).fields(fields),
-            Shape::Enum { name, variants } => {
-                let mut mixer = mixer.text("enum").text(name).number(variants.len());
-                let mut at = 0;
-                while at < variants.len() {
-                    mixer = mixer.text(variants[at].name).fields(variants[at].fields);
-                    at += 1;
-                }
-                mixer
-            }
-            Shape::Option(item) => mixer.text("option").ty(item),
-            Shape::List(item) => mixer.text("list").ty(item),
-            Shape::Set(item) => mixer.text("set").ty(item),
-            Shape::Map(key, value) => mixer.text("map").ty(key).ty(value),
-            Shape::Array(item, len) => mixer.text("array").ty(item).number(*len),
-            Shape::Tuple(items) => {
-                let mut mixer = mixer.text("tuple").number(items.len());
-                let mut at = 0;
-                while at < items.len() {
-                    mixer = mixer.ty(&items[at]);
-                    at += 1;
-                }
-                mixer
-            }
-        };
-        mixer.finish()
-    }
-
     /// The name of a struct or enum.
     pub(crate) fn name(&self) -> Option<&'static str> {
         match self {
@@ -209,78 +198,19 @@ impl Shape {
         }
     }
 
-    /// The shapes this one refers to directly.
-    pub(crate) fn children(&self) -> Vec<&'static Shape> {
-        let of_fields = |fields: &'static [Field]| fields.iter().map(|f| f.ty.shape());
+    /// The types this shape refers to directly, in order.
+    pub(crate) fn types(&self) -> Vec<&Type> {
         match self {
-            Shape::Leaf(_) => Vec::new(),
-            Shape::Struct { fields, .. } => of_fields(fields).collect(),
+            Shape::Primitive(_) => Vec::new(),
+            Shape::Struct { fields, .. } => fields.iter().map(|field| &field.ty).collect(),
             Shape::Enum { variants, .. } => {
-                variants.iter().flat_map(|v| of_fields(v.fields)).collect()
+                variants.iter().flat_map(|v| v.fields).map(|field| &field.ty).collect()
             }
             Shape::Option(item) | Shape::List(item) | Shape::Set(item) | Shape::Array(item, _) => {
-                vec![item.shape()]
+                vec![item]
             }
-            Shape::Map(key, value) => vec![key.shape(), value.shape()],
-            Shape::Tuple(items) => items.iter().map(Type::shape).collect(),
+            Shape::Map(key, value) => vec![key, value],
+            Shape::Tuple(items) => items.iter().collect(),
         }
-    }
-}
-
-/// The first four bytes of an encoding that carries its description. No type has this fingerprint.
-pub(crate) const DESCRIBED: u32 = u32::from_le_bytes(*b"GOB+");
-
-/// 64-bit FNV-1a, folded to 32 bits at the end.
-struct Mixer(u64);
-
-impl Mixer {
-    const fn new() -> Mixer {
-        Mixer(0xcbf2_9ce4_8422_2325)
-    }
-
-    const fn byte(self, byte: u8) -> Mixer {
-        Mixer((self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3))
-    }
-
-    // The length goes first, so that "ab", "c" and "a", "bc" differ.
-    const fn text(self, text: &str) -> Mixer {
-        let bytes = text.as_bytes();
-        let mut mixer = self.number(bytes.len());
-        let mut at = 0;
-        while at < bytes.len() {
-            mixer = mixer.byte(bytes[at]);
-            at += 1;
-        }
-        mixer
-    }
-
-    const fn number(self, number: usize) -> Mixer {
-        let bytes = (number as u64).to_le_bytes();
-        let mut mixer = self;
-        let mut at = 0;
-        while at < bytes.len() {
-            mixer = mixer.byte(bytes[at]);
-            at += 1;
-        }
-        mixer
-    }
-
-    const fn ty(self, ty: &Type) -> Mixer {
-        self.number(ty.fingerprint as usize)
-    }
-
-    const fn fields(self, fields: &[Field]) -> Mixer {
-        let mut mixer = self.number(fields.len());
-        let mut at = 0;
-        while at < fields.len() {
-            mixer = mixer.text(fields[at].name).ty(&fields[at].ty);
-            at += 1;
-        }
-        mixer
-    }
-
-    const fn finish(self) -> u32 {
-        let folded = (self.0 ^ (self.0 >> 32)) as u32;
-        if folded == DESCRIBED { !folded } else { folded }
     }
 }

@@ -1,6 +1,35 @@
 //! Several values in one byte string, in order.
+//!
+//! This is how the course's `persist` and `readPersist` save a server's state. Two of its values
+//! may have one type, such as a term and a count, and then a type does not tell them apart. So
+//! give them names:
+//!
+//! ```
+//! use labgob::{Decoder, Encoder};
+//!
+//! let mut encoder = Encoder::new();
+//! encoder.encode_named("term", &7u64);
+//! encoder.encode_named("votes", &2u64);
+//! let bytes = encoder.into_bytes();
+//!
+//! let mut decoder = Decoder::new(&bytes);
+//! assert_eq!(
+//!     decoder.decode_named::<u64>("votes").unwrap_err().to_string(),
+//!     "cannot decode value 1, `votes`, as `u64`: the value is named `term` and read as `votes`: \
+//!      it was renamed, or it is read in another order than written (byte 0)"
+//! );
+//! let term: u64 = decoder.decode_named("term")?;
+//! let votes: u64 = decoder.decode_named("votes")?;
+//! decoder.finish()?;
+//! # Ok::<(), labgob::DecodeError>(())
+//! ```
+//!
+//! That is the recommended form for state that is persisted; one struct that holds it all is as
+//! good. A name costs five bytes and its own length.
 
-use crate::codec::{decode_at, encode_described_into, encode_into, trailing};
+use crate::codec::{decode_at, encode_described_into, encode_into};
+use crate::header::{Which, put_name, trailing};
+use crate::round_trip::encode_error;
 use crate::{DecodeError, EncodeError, Gob};
 
 /// Writes values one after another. [`Decoder`] reads them back in the same order.
@@ -9,20 +38,20 @@ use crate::{DecodeError, EncodeError, Gob};
 /// use labgob::{Decoder, Encoder};
 ///
 /// let mut encoder = Encoder::new();
-/// encoder.encode(&7u64);
-/// encoder.encode(&Some(2u32));
+/// encoder.encode_named("term", &7u64);
+/// encoder.encode_named("voted_for", &Some(2u32));
 /// let bytes = encoder.into_bytes();
 ///
 /// let mut decoder = Decoder::new(&bytes);
-/// let term: u64 = decoder.decode()?;
-/// let voted_for: Option<u32> = decoder.decode()?;
+/// let term: u64 = decoder.decode_named("term")?;
+/// let voted_for: Option<u32> = decoder.decode_named("voted_for")?;
 /// decoder.finish()?;
 /// assert_eq!((term, voted_for), (7, Some(2)));
 /// # Ok::<(), labgob::DecodeError>(())
 /// ```
 ///
-/// Two values of one type, read in the wrong order, look right to any decoder. Encode one struct
-/// instead: its fields cannot change places unnoticed.
+/// A value with a name is read under that name, or not at all. Two values of one type without
+/// names, read in the wrong order, look right to any decoder.
 #[derive(Debug, Default, Clone)]
 pub struct Encoder {
     bytes: Vec<u8>,
@@ -69,6 +98,54 @@ impl Encoder {
         }
     }
 
+    /// Appends a value with a name, under which it will be read.
+    ///
+    /// # Panics
+    ///
+    /// If [`Encoder::try_encode_named`] would fail, as [`Encoder::encode`].
+    #[track_caller]
+    pub fn encode_named<T: Gob>(&mut self, name: &str, value: &T) {
+        if let Err(error) = self.try_encode_named(name, value) {
+            panic!("{error}");
+        }
+    }
+
+    /// Appends a value with a name, under which it will be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encoder::try_encode`], and if the name is longer than 255 bytes.
+    pub fn try_encode_named<T: Gob>(&mut self, name: &str, value: &T) -> Result<(), EncodeError> {
+        self.after_name::<T>(name, |bytes| encode_into(bytes, value))
+    }
+
+    /// Appends a value with a name and with its type's description.
+    ///
+    /// # Panics
+    ///
+    /// As [`Encoder::encode_named`].
+    #[track_caller]
+    pub fn encode_named_described<T: Gob>(&mut self, name: &str, value: &T) {
+        if let Err(error) = self.after_name::<T>(name, |bytes| encode_described_into(bytes, value))
+        {
+            panic!("{error}");
+        }
+    }
+
+    fn after_name<T: Gob>(
+        &mut self,
+        name: &str,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let Ok(len) = u8::try_from(name.len()) else {
+            let text = format!("its name has {} bytes, and the most is 255", name.len());
+            return Err(encode_error::<T>(None, text));
+        };
+        let start = self.bytes.len();
+        put_name(&mut self.bytes, len, name);
+        encode(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))
+    }
+
     /// How many bytes have been written.
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -103,11 +180,24 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     ///
-    /// As [`decode`](crate::decode), and if all values have been read. After an error the decoder
-    /// stands where it stood.
+    /// As [`decode`](crate::decode), and if all values have been read or the next one has a name.
+    /// After an error the decoder stands where it stood.
     pub fn decode<T: Gob>(&mut self) -> Result<T, DecodeError> {
-        let nth = Some(self.values + 1);
-        let value = decode_at(self.bytes, &mut self.position, nth)?;
+        self.next(None)
+    }
+
+    /// Reads the next value, which was written with this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::decode`], and if the next value has another name or none.
+    pub fn decode_named<T: Gob>(&mut self, name: &str) -> Result<T, DecodeError> {
+        self.next(Some(name))
+    }
+
+    fn next<T: Gob>(&mut self, name: Option<&str>) -> Result<T, DecodeError> {
+        let which = Which { nth: Some(self.values + 1), name };
+        let value = decode_at(self.bytes, &mut self.position, which)?;
         self.values += 1;
         Ok(value)
     }

@@ -57,7 +57,7 @@ impl View {
     #[track_caller]
     pub fn of<T: Gob>(value: &T) -> View {
         let bytes = crate::encode(value);
-        Peek::into::<T>(&bytes).and_then(|peek| peek.view()).unwrap_or(View::Nothing)
+        Peek::of::<T>(&bytes).and_then(|peek| peek.view()).unwrap_or(View::Nothing)
     }
 
     /// The field of this name.

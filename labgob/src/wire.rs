@@ -1,5 +1,11 @@
 //! The bytes of single values: bincode's standard configuration, that is, little-endian variable
 //! length integers. No other file names bincode.
+//!
+//! bincode serves the primitives only. Their byte form is worth taking from a library: it is
+//! written down, others can read it, and its numbers are small and quick. Everything that holds
+//! parts is written and read by this crate's own serializer and deserializer (`ser.rs`, `de.rs`),
+//! since each part has to be checked against the type's shape, and each length and depth against
+//! what is left; bincode's containers would do neither.
 
 use std::mem;
 
@@ -23,13 +29,16 @@ pub(crate) trait Put: Encode {
     }
 }
 
+/// What is at most this takes one byte; longer numbers begin with a larger byte.
+const SHORT: u8 = 250;
+
 macro_rules! put {
     (small: $($small:ty)*; other: $($other:ty)*) => {
         // A short cut past bincode's function, which is not inlined. Most numbers are small.
         $(impl Put for $small {
             #[inline(always)]
             fn small(&self) -> Option<u8> {
-                (*self <= 250).then_some(*self as u8)
+                (*self <= SHORT.into()).then_some(*self as u8)
             }
         })*
         $(impl Put for $other {})*
@@ -42,8 +51,26 @@ put! {
 }
 
 /// What can be read: numbers, `bool`, `char`, `&str` and `&[u8]`.
-pub(crate) trait Take<'de>: BorrowDecode<'de, ()> {}
-impl<'de, T: BorrowDecode<'de, ()>> Take<'de> for T {}
+pub(crate) trait Take<'de>: BorrowDecode<'de, ()> {
+    /// Whether it begins with a number whose first byte tells its length.
+    const BEGINS_WITH_NUMBER: bool;
+}
+
+macro_rules! take {
+    (number: $($number:ty)*; other: $($other:ty)*) => {
+        $(impl<'de> Take<'de> for $number {
+            const BEGINS_WITH_NUMBER: bool = true;
+        })*
+        $(impl<'de> Take<'de> for $other {
+            const BEGINS_WITH_NUMBER: bool = false;
+        })*
+    };
+}
+
+take! {
+    number: u16 u32 u64 u128 i16 i32 i64 i128 &'de str &'de [u8];
+    other: u8 i8 f32 f64 bool char
+}
 
 /// Bytes being written.
 // bincode's encoder and decoder live as long as the bytes: one made for each value would cost a
@@ -101,10 +128,16 @@ impl<'de> Input<'de> {
         Input(DecoderImpl::new(Rest(bytes), CONFIG, ()))
     }
 
+    /// The bytes that have not been read.
+    #[inline(always)]
+    pub(crate) fn rest(&mut self) -> &'de [u8] {
+        self.0.borrow_reader().0
+    }
+
     /// How many bytes have not been read.
     #[inline(always)]
     pub(crate) fn left(&mut self) -> usize {
-        self.0.borrow_reader().0.len()
+        self.rest().len()
     }
 }
 
@@ -143,7 +176,32 @@ impl<'de> BorrowReader<'de> for Rest<'de> {
 /// claims before they look whether the input is that long.
 #[inline(always)]
 pub(crate) fn take<'de, T: Take<'de>>(input: &mut Input<'de>) -> Result<T, Fault> {
+    if T::BEGINS_WITH_NUMBER
+        && let rest @ [first, ..] = input.rest()
+        && *first > SHORT
+        && is_padded(rest)
+    {
+        return Err(padded());
+    }
     T::borrow_decode(&mut input.0).map_err(fault)
+}
+
+/// Whether the number that comes first would fit into a shorter form. bincode reads it all the
+/// same, but then a value would have more than one encoding.
+#[inline]
+fn is_padded(bytes: &[u8]) -> bool {
+    match bytes {
+        [251, low, 0, ..] => *low <= SHORT,
+        [252, _, _, high @ ..] => high.starts_with(&[0; 2]),
+        [253, _, _, _, _, high @ ..] => high.starts_with(&[0; 4]),
+        [254, _, _, _, _, _, _, _, _, high @ ..] => high.starts_with(&[0; 8]),
+        _ => false,
+    }
+}
+
+#[cold]
+fn padded() -> Fault {
+    Fault::new(Why::Invalid("a number takes more bytes than it needs".into()))
 }
 
 #[cold]

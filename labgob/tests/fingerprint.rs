@@ -42,7 +42,7 @@ versions! {
 }
 
 fn of<T: Gob>() -> u32 {
-    T::FINGERPRINT
+    T::fingerprint()
 }
 
 #[test]
@@ -102,6 +102,3 @@ fn different_types_differ() {
     sorted.dedup();
     assert_eq!(sorted.len(), all.len());
 }
-
-// A fingerprint is known to the compiler, so that comparing one costs one instruction.
-const _: () = assert!(<original::Vote as Gob>::FINGERPRINT != 0);

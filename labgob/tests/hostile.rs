@@ -165,7 +165,7 @@ fn mutated_descriptions() {
 fn random_bytes() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(4);
     for _ in 0..20_000 {
-        let mut bytes = Everything::FINGERPRINT.to_le_bytes().to_vec();
+        let mut bytes = Everything::fingerprint().to_le_bytes().to_vec();
         bytes.resize(rng.random_range(4..200), 0);
         rng.fill_bytes(&mut bytes[4..]);
         let _ = decode_bounded::<Everything>(&bytes);
@@ -175,7 +175,7 @@ fn random_bytes() {
 
 /// The fingerprint of `T`, then these bytes.
 fn forged<T: Gob>(body: &[u8]) -> Vec<u8> {
-    [&T::FINGERPRINT.to_le_bytes(), body].concat()
+    [&T::fingerprint().to_le_bytes(), body].concat()
 }
 
 /// 2^60, as bincode writes it.

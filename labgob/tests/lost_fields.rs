@@ -199,7 +199,7 @@ fn damaged_description() {
     fails::<now::Vote>(
         &bytes[..20],
         &format!(
-            "{VOTE}the input ends before the value, within its fingerprint or description (byte 20)"
+            "{VOTE}the input ends before the value, within its name, fingerprint or description (byte 20)"
         ),
     );
     bytes[8] = 0;
@@ -248,7 +248,7 @@ fn truncated_in_each_field() {
     fails::<now::Vote>(
         &encode(&vote())[..3],
         &format!(
-            "{VOTE}the input ends before the value, within its fingerprint or description (byte 3)"
+            "{VOTE}the input ends before the value, within its name, fingerprint or description (byte 3)"
         ),
     );
     fails::<now::Vote>(&[], &format!("{VOTE}the input is empty (byte 0)"));

@@ -35,7 +35,7 @@ fn field<'a>(of: &Peek<'a>, name: &str) -> Option<Peek<'a>> {
 #[test]
 fn parts_are_found_where_they_lie() {
     let bytes = labgob::encode(&args());
-    let args = Peek::into::<Args>(&bytes).unwrap();
+    let args = Peek::of::<Args>(&bytes).unwrap();
     assert_eq!(field(&args, "done").unwrap().bool(), Some(true));
     let entries: Vec<Peek<'_>> = field(&args, "entries").unwrap().items().unwrap().collect();
     let terms: Vec<_> = entries.iter().map(|e| field(e, "term").unwrap().number()).collect();
@@ -48,7 +48,7 @@ fn parts_are_found_where_they_lie() {
 #[test]
 fn a_view_shows_it_all() {
     let bytes = labgob::encode(&args());
-    let view = Peek::into::<Args>(&bytes).unwrap().view().unwrap();
+    let view = Peek::of::<Args>(&bytes).unwrap().view().unwrap();
     let expected = "{kind: Err no, prev: 9, entries: [{term: 1, command: a}, \
                     {term: 300, command: }, {term: 1, command: a}], done: true}";
     assert_eq!(view.to_string(), expected);
@@ -57,7 +57,7 @@ fn a_view_shows_it_all() {
 #[test]
 fn numbers_of_every_width_are_read() {
     fn number<T: Gob>(value: T) -> Option<u64> {
-        Peek::into::<T>(&labgob::encode(&value))?.number()
+        Peek::of::<T>(&labgob::encode(&value))?.number()
     }
     assert_eq!(number(200u8), Some(200));
     assert_eq!(number(60_000u16), Some(60_000));
@@ -74,7 +74,7 @@ fn numbers_of_every_width_are_read() {
 fn broken_bytes_have_no_parts_and_cost_nothing() {
     let bytes = labgob::encode(&args());
     for end in 0..bytes.len() {
-        if let Some(part) = Peek::into::<Args>(&bytes[..end]) {
+        if let Some(part) = Peek::of::<Args>(&bytes[..end]) {
             assert!(part.view().is_none());
             assert!(part.fields().count() < 4);
         }
@@ -83,12 +83,12 @@ fn broken_bytes_have_no_parts_and_cost_nothing() {
         for byte in [0, 1, 250, 251, 252, 253, 255] {
             let mut broken = bytes.clone();
             broken[at] = byte;
-            let peek = Peek::into::<Args>(&broken).unwrap();
+            let peek = Peek::of::<Args>(&broken).unwrap();
             let _ = (peek.view(), peek.fields().count());
             let _ = field(&peek, "entries").and_then(|e| Some(e.items()?.count()));
         }
     }
-    assert!(Peek::into::<Entry>(&bytes).is_none(), "another type");
+    assert!(Peek::of::<Entry>(&bytes).is_none(), "another type");
 }
 
 #[derive(Serialize, Deserialize, Gob)]

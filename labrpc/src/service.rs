@@ -165,7 +165,7 @@ impl MethodType {
 impl GobType {
     fn of<T: Gob>() -> GobType {
         GobType {
-            fingerprint: T::FINGERPRINT,
+            fingerprint: T::fingerprint(),
             name: std::any::type_name::<T>(),
             describe: || T::describe().to_string(),
             shape: T::SHAPE,

@@ -246,7 +246,7 @@ impl Session {
 }
 
 fn with_message(mut event: Event, message: &Encoded) -> Event {
-    let view = Peek::into_shape(message.shape, &message.bytes).and_then(|peek| peek.view());
+    let view = Peek::of_shape(message.shape, &message.bytes).and_then(|peek| peek.view());
     let value = serde_json::to_value(view).unwrap_or(Value::Null);
     match &mut event.what {
         What::Sent { args, .. } => *args = value,

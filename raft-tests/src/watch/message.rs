@@ -166,7 +166,7 @@ mod tests {
             LeaderCommit: 6,
         };
         let bytes = labgob::encode(&args);
-        let peek = Peek::into::<GoStyle>(&bytes).expect("its own encoding");
+        let peek = Peek::of::<GoStyle>(&bytes).expect("its own encoding");
         let Request::Append(read) = Request::read("Raft.AppendEntries", peek) else {
             panic!("it is an AppendEntries");
         };
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_alone() {
         let bytes = labgob::encode(&7u64);
-        let args = Peek::into::<u64>(&bytes).expect("its own encoding");
+        let args = Peek::of::<u64>(&bytes).expect("its own encoding");
         assert!(matches!(Request::read("Raft.AppendEntries", args), Request::Other));
         assert!(matches!(Request::read("Kv.Get", args), Request::Other));
         assert_eq!(Reply::read(args), Reply::default());
