@@ -58,9 +58,23 @@ impl Checker {
         (!path.is_empty()).then_some(path)
     }
 
-    /// Whether the walk is in a struct of this name.
-    pub(crate) fn is_in(&self, name: &str) -> bool {
-        self.open.last().is_some_and(|frame| frame.shape.name() == Some(name))
+    /// Why `Deserialize` may have taken bytes that differ, just here, from those that `Serialize`
+    /// writes; `None` if it should not have. `written` is what the latter writes here.
+    pub(crate) fn other_form(&self, written: Option<u8>) -> Option<&'static str> {
+        let is_key = |frame: &Frame| match frame.shape {
+            Shape::Set(_) => true,
+            Shape::Map(..) => !frame.begun.is_multiple_of(2),
+            _ => false,
+        };
+        let owner = self.open.last().and_then(|frame| frame.shape.name());
+        match self.next {
+            _ if owner == Some("Duration") => Some("the nanoseconds are a second or more"),
+            Shape::Set(_) | Shape::Map(..) if written != Some(0) => {
+                Some("a key or an element is there twice")
+            }
+            _ if self.open.iter().any(is_key) => Some("keys or elements are not in their order"),
+            _ => None,
+        }
     }
 
     fn unlike(&self, does: &str) -> Fault {

@@ -2,7 +2,7 @@
 
 use crate::depth::deeper;
 use crate::shape::{Field, Primitive, Shape, Type};
-use crate::wire::{Input, Take, take};
+use crate::wire::{Input, Take, after, count, number, take};
 use crate::{Gob, View};
 
 /// A value, or a part of one, in its encoded form, for checkers that know a field by its name and
@@ -87,7 +87,11 @@ impl<'a> Peek<'a> {
     pub fn items(&self) -> Option<impl Iterator<Item = Peek<'a>> + use<'a>> {
         let mut rest = self.bytes;
         let (count, types): (usize, &[Type]) = match self.shape {
-            Shape::List(item) | Shape::Set(item) => (count(&mut rest)?, std::slice::from_ref(item)),
+            Shape::List(item) | Shape::Set(item) => {
+                let count;
+                (count, rest) = crate::wire::count(rest)?;
+                (count, std::slice::from_ref(item))
+            }
             Shape::Array(item, count) => (*count, std::slice::from_ref(item)),
             Shape::Tuple(items) => (items.len(), items),
             _ => return None,
@@ -134,96 +138,56 @@ fn value<'a, T: Take<'a>>(input: &mut Input<'a>) -> Option<T> {
     take(input).ok()
 }
 
-/// How many elements follow; never more than bytes are left, since each takes one at least.
-fn count(bytes: &mut &[u8]) -> Option<usize> {
-    let mut input = Input::new(bytes);
-    let count = counted(&mut input)?;
-    *bytes = &bytes[bytes.len() - input.left()..];
-    Some(count)
-}
-
+/// How many elements follow.
 fn counted(input: &mut Input<'_>) -> Option<usize> {
-    let claimed: u64 = value(input)?;
-    usize::try_from(claimed).ok().filter(|count| *count <= input.left())
+    let (count, rest) = count(input.rest())?;
+    *input = Input::new(rest);
+    Some(count)
 }
 
 /// The value that comes next.
 fn next<'a>(ty: &Type, rest: &mut &'a [u8]) -> Option<Peek<'a>> {
-    let mut input = Input::new(rest);
-    skip(ty.shape(), &mut input, 0)?;
-    let (this, after) = rest.split_at(rest.len() - input.left());
+    let after = skip(ty.shape(), rest, 0)?;
+    let this = &rest[..rest.len() - after.len()];
     *rest = after;
     Some(Peek::at(ty.shape(), this))
 }
 
-/// The fields of the variant that comes next, and its name.
-fn variant(
-    variants: &'static [crate::Variant],
-    input: &mut Input<'_>,
-) -> Option<&'static crate::Variant> {
-    let number: u32 = value(input)?;
-    variants.get(usize::try_from(number).ok()?)
-}
-
-/// Moves past a value.
-fn skip(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<()> {
+/// What follows a value.
+fn skip<'b>(shape: &'static Shape, bytes: &'b [u8], depth: u32) -> Option<&'b [u8]> {
     let depth = deeper(depth)?;
+    let skip_fields = |fields: &'static [Field], bytes| {
+        fields.iter().try_fold(bytes, |bytes, field| skip(field.ty.shape(), bytes, depth))
+    };
+    let skip_times = |count, item: &Type, bytes| {
+        (0..count).try_fold(bytes, |bytes, _| skip(item.shape(), bytes, depth))
+    };
     match shape {
-        Shape::Primitive(primitive) => skip_primitive(*primitive, input),
-        Shape::Struct { fields, .. } => {
-            skip_all(fields.iter().map(|field| &field.ty), input, depth)
-        }
+        Shape::Primitive(primitive) => after(*primitive, bytes).map(|(_, rest)| rest),
+        Shape::Struct { fields, .. } => skip_fields(fields, bytes),
         Shape::Enum { variants, .. } => {
-            let variant = variant(variants, input)?;
-            skip_all(variant.fields.iter().map(|field| &field.ty), input, depth)
+            let (number, rest) = number(bytes)?;
+            skip_fields(variants.get(number)?.fields, rest)
         }
-        Shape::Option(item) => match value::<u8>(input)? {
-            0 => Some(()),
-            1 => skip(item.shape(), input, depth),
+        Shape::Option(item) => match bytes.split_first()? {
+            (0, rest) => Some(rest),
+            (1, rest) => skip(item.shape(), rest, depth),
             _ => None,
         },
         Shape::List(item) | Shape::Set(item) => {
-            let count = counted(input)?;
-            if let Shape::Primitive(Primitive::U8) = item.shape() {
-                return skip_bytes(count, input);
+            let (count, rest) = count(bytes)?;
+            match item.shape() {
+                Shape::Primitive(Primitive::U8) => rest.get(count..),
+                _ => skip_times(count, item, rest),
             }
-            skip_all(std::iter::repeat_n(item, count), input, depth)
         }
-        Shape::Map(key, item) => {
-            let count = counted(input)?;
-            skip_all([key, item].into_iter().cycle().take(2 * count), input, depth)
+        Shape::Map(key, value) => {
+            let (count, rest) = count(bytes)?;
+            let skip_entry = |bytes, _| skip_times(1, value, skip_times(1, key, bytes)?);
+            (0..count).try_fold(rest, skip_entry)
         }
-        Shape::Array(item, count) => skip_all(std::iter::repeat_n(item, *count), input, depth),
-        Shape::Tuple(items) => skip_all(items.iter(), input, depth),
-    }
-}
-
-fn skip_all(
-    mut types: impl Iterator<Item = &'static Type>,
-    input: &mut Input<'_>,
-    depth: u32,
-) -> Option<()> {
-    types.try_for_each(|ty| skip(ty.shape(), input, depth))
-}
-
-fn skip_bytes(count: usize, input: &mut Input<'_>) -> Option<()> {
-    (0..count).try_for_each(|_| value::<u8>(input).map(drop))
-}
-
-pub(crate) fn skip_primitive(primitive: Primitive, input: &mut Input<'_>) -> Option<()> {
-    match primitive {
-        Primitive::Bool => value::<bool>(input).map(drop),
-        Primitive::U8 | Primitive::I8 => value::<u8>(input).map(drop),
-        Primitive::U16 | Primitive::I16 => value::<u16>(input).map(drop),
-        Primitive::U32 | Primitive::I32 => value::<u32>(input).map(drop),
-        Primitive::U64 | Primitive::I64 => value::<u64>(input).map(drop),
-        Primitive::U128 | Primitive::I128 => value::<u128>(input).map(drop),
-        Primitive::F32 => value::<f32>(input).map(drop),
-        Primitive::F64 => value::<f64>(input).map(drop),
-        Primitive::Char => value::<char>(input).map(drop),
-        Primitive::String => value::<&str>(input).map(drop),
-        Primitive::Bytes => value::<&[u8]>(input).map(drop),
-        Primitive::Unit => Some(()),
+        Shape::Array(item, count) => skip_times(*count, item, bytes),
+        Shape::Tuple(items) => items.iter().try_fold(bytes, |b, item| skip_times(1, item, b)),
     }
 }
 
@@ -236,7 +200,8 @@ fn view(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<View
         Shape::Struct { fields: [only], transparent: true, .. } => return of(&only.ty),
         Shape::Struct { fields, .. } => view_of_fields(fields, of)?,
         Shape::Enum { variants, .. } => {
-            let variant = variant(variants, input)?;
+            let number: u32 = value(input)?;
+            let variant = variants.get(usize::try_from(number).ok()?)?;
             if variant.fields.is_empty() {
                 return Some(View::Text(variant.name.into()));
             }

@@ -57,24 +57,12 @@ pub(crate) fn of_read<T: Gob>(value: &T, body: &[u8]) -> Result<(), DecodeError>
     }
     let Some(at) = first_difference(body, &again) else { return Ok(()) };
     let place = place_of::<T>(body, at);
-    let (kind, text) = if known::<T>().one_form {
-        let text = "Deserialize does not keep what it reads: the value is written with other bytes";
-        (DecodeErrorKind::Shape, text)
-    } else {
-        (DecodeErrorKind::Invalid, other_form(&place, body, &again))
+    let text = "Deserialize does not keep what it reads: the value is written with other bytes";
+    let (kind, text) = match place.other_form(again.get(at).copied()) {
+        Some(text) => (DecodeErrorKind::Invalid, text),
+        None => (DecodeErrorKind::Shape, text),
     };
     Err(DecodeError::new(kind, text.into()).at(place.field(), at))
-}
-
-/// Why the bytes that were read are not those that would be written.
-fn other_form(place: &Checker, read: &[u8], written: &[u8]) -> &'static str {
-    if place.is_in("Duration") {
-        "a duration's nanoseconds are a second or more"
-    } else if written.len() < read.len() {
-        "a key or an element is there twice"
-    } else {
-        "keys or elements are not in their order"
-    }
 }
 
 /// Whether the value is written to these bytes.

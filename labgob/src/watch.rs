@@ -1,130 +1,154 @@
 //! Which parts of a type have been met in values whose serde code was checked, and which are new.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::depth::deeper;
 use crate::graph::address;
-use crate::peek::skip_primitive;
-use crate::shape::{Field, Primitive, Shape, Type};
-use crate::wire::{Input, take};
+use crate::shape::{Primitive, Shape, Type, Variant};
+use crate::wire::{after, count, number};
 
-/// A type unfolded: every place at which a value of it can hold something.
+/// A type unfolded: every place at which a value of it may hold something, in the order of its
+/// bytes.
 ///
 /// Two fields of one type are two places, and so are their fields in turn, since code written by
-/// hand may keep one and lose the other. A recursive type leads back to a place that is there.
+/// hand may keep one and lose the other. A recursive type leads back to places that are there.
 pub(crate) struct Watch {
     places: Vec<Place>,
+    /// Where places of one value begin and end, for those that lead back.
+    ranges: Vec<Range<usize>>,
+    /// The places from here on have all been met.
+    open: AtomicUsize,
 }
 
 struct Place {
     kind: Kind,
-    /// The places of its parts, in order.
-    parts: Vec<usize>,
+    /// The places inside it follow it and end here.
+    end: usize,
     met: AtomicBool,
 }
 
-#[derive(Clone, Copy)]
 enum Kind {
-    /// Met once its bytes were not all zero: a zero might come from nowhere as well.
+    /// Holds something if its bytes are not all zero: a zero might come from nowhere as well.
     Primitive(Primitive),
-    /// One value of each part: a struct, a variant, a tuple.
-    All,
-    /// So many values of one part.
-    Array(usize),
-    /// Met once there was a value.
+    /// Holds something if there is a value.
     Option,
-    /// Met once there was an element.
+    /// Holds something if there are elements.
     List,
-    /// One of the parts.
-    Enum,
+    /// So many values of what is inside.
+    Array(usize),
+    /// One of these variants.
+    Enum(Vec<usize>),
+    /// Holds something if it is there at all.
+    Variant,
+    /// A value like that of a range.
+    Back(usize),
 }
 
-/// A type with more places than these shares some of them between its fields.
+/// A type with more places than these has some in common for its fields of one type.
 const MOST: usize = 4096;
 
 impl Watch {
     pub(crate) fn of(shape: &'static Shape) -> Watch {
-        let mut builder = Builder { places: Vec::new(), known: Vec::new(), path: Vec::new() };
+        let mut builder = Builder { places: Vec::new(), shapes: Vec::new(), path: Vec::new() };
         builder.shape(shape);
-        Watch { places: builder.places }
+        let ranges = builder.shapes.into_iter().map(|(_, range)| range).collect();
+        let open = AtomicUsize::new(builder.places.len());
+        Watch { places: builder.places, ranges, open }
     }
 
     /// Whether all has been met.
     pub(crate) fn is_complete(&self) -> bool {
-        self.places.iter().all(|place| place.met.load(Relaxed))
+        self.open.load(Relaxed) == 0
     }
 
     /// Whether the value at the start of these bytes holds something at a place that has not been
     /// met. Bytes that are no value are news too.
     pub(crate) fn has_news(&self, bytes: &[u8]) -> bool {
-        let mut is_new = |place: &Place| !place.met.load(Relaxed);
-        let mut walk = Walk { places: &self.places, input: Input::new(bytes), stop: &mut is_new };
-        !matches!(walk.value(0, 0), Some(Go::On))
+        let walk = Walk { watch: self, stop: |place: &Place| !place.met.load(Relaxed) };
+        walk.places(0..self.open.load(Relaxed), 0, bytes).is_none()
     }
 
     /// Notes that the value at the start of these bytes has been checked.
     pub(crate) fn meet(&self, bytes: &[u8]) {
-        let mut meet = |place: &Place| {
+        let stop = |place: &Place| {
             place.met.store(true, Relaxed);
             false
         };
-        let mut walk = Walk { places: &self.places, input: Input::new(bytes), stop: &mut meet };
-        walk.value(0, 0);
+        Walk { watch: self, stop }.places(0..self.places.len(), 0, bytes);
+        let last = self.places.iter().rposition(|place| !place.met.load(Relaxed));
+        self.open.store(last.map_or(0, |place| place + 1), Relaxed);
     }
 }
 
 struct Builder {
     places: Vec<Place>,
-    /// The places of the shapes met so far.
-    known: Vec<(usize, usize)>,
-    /// The places of the shapes that the next one is in.
-    path: Vec<(usize, usize)>,
+    /// The addresses of the shapes met so far, and where their places are.
+    shapes: Vec<(usize, Range<usize>)>,
+    /// Those of them that the next shape is inside of.
+    path: Vec<usize>,
 }
 
 impl Builder {
-    /// The place of a value of this shape.
-    fn shape(&mut self, shape: &'static Shape) -> usize {
-        let shared = if self.places.len() < MOST { &self.path } else { &self.known };
-        if let Some((_, place)) = shared.iter().find(|(known, _)| *known == address(shape)) {
-            return *place;
+    fn shape(&mut self, shape: &'static Shape) {
+        if let Some(known) = self.known(shape) {
+            return self.place(Kind::Back(known), |_| ());
         }
-        let place = self.place(match shape {
-            Shape::Primitive(primitive) => Kind::Primitive(*primitive),
-            Shape::Struct { .. } | Shape::Tuple(_) => Kind::All,
-            Shape::Enum { .. } => Kind::Enum,
-            Shape::Option(_) => Kind::Option,
+        let (known, start) = (self.shapes.len(), self.places.len());
+        self.shapes.push((address(shape), start..start));
+        self.path.push(known);
+        match shape {
+            Shape::Primitive(Primitive::Unit) | Shape::Array(_, 0) => {}
+            Shape::Primitive(primitive) => self.place(Kind::Primitive(*primitive), |_| ()),
+            Shape::Option(_) => self.place(Kind::Option, |this| this.types(shape.types())),
             Shape::List(item) | Shape::Set(item) if is_byte(item) => {
-                Kind::Primitive(Primitive::Bytes)
+                self.place(Kind::Primitive(Primitive::Bytes), |_| ());
             }
-            Shape::List(_) | Shape::Set(_) | Shape::Map(..) => Kind::List,
-            Shape::Array(_, len) => Kind::Array(*len),
-        });
-        self.known.push((address(shape), place));
-        self.path.push((address(shape), place));
-        let parts = match shape {
-            Shape::Enum { variants, .. } => {
-                variants.iter().map(|variant| self.variant(variant.fields)).collect()
+            Shape::List(_) | Shape::Set(_) | Shape::Map(..) => {
+                self.place(Kind::List, |this| this.types(shape.types()));
             }
-            // No value of it has a part.
-            Shape::Array(_, 0) => Vec::new(),
-            Shape::List(item) | Shape::Set(item) if is_byte(item) => Vec::new(),
-            shape => shape.types().into_iter().map(|ty| self.shape(ty.shape())).collect(),
-        };
+            Shape::Array(_, len) => self.place(Kind::Array(*len), |this| this.types(shape.types())),
+            Shape::Struct { .. } | Shape::Tuple(_) => self.types(shape.types()),
+            Shape::Enum { variants, .. } => self.variants(variants),
+        }
         self.path.pop();
-        self.places[place].parts = parts;
-        place
+        self.shapes[known].1.end = self.places.len();
     }
 
-    fn variant(&mut self, fields: &'static [Field]) -> usize {
-        let place = self.place(Kind::All);
-        self.places[place].parts =
-            fields.iter().map(|field| self.shape(field.ty.shape())).collect();
-        place
+    /// The shape that a value of this one is to share its places with.
+    fn known(&self, shape: &'static Shape) -> Option<usize> {
+        let is_it = |known: &usize| self.shapes[*known].0 == address(shape);
+        match self.places.len() {
+            ..MOST => self.path.iter().copied().find(is_it),
+            _ => (0..self.shapes.len()).find(is_it),
+        }
     }
 
-    fn place(&mut self, kind: Kind) -> usize {
-        self.places.push(Place { kind, parts: Vec::new(), met: AtomicBool::new(false) });
-        self.places.len() - 1
+    fn types(&mut self, types: Vec<&'static Type>) {
+        for ty in types {
+            self.shape(ty.shape());
+        }
+    }
+
+    fn variants(&mut self, variants: &'static [Variant]) {
+        let place = self.places.len();
+        self.place(Kind::Enum(Vec::new()), |this| {
+            let mut starts = Vec::new();
+            for variant in variants {
+                starts.push(this.places.len());
+                let types = variant.fields.iter().map(|field| &field.ty).collect();
+                this.place(Kind::Variant, |this| this.types(types));
+            }
+            this.places[place].kind = Kind::Enum(starts);
+        });
+    }
+
+    fn place(&mut self, kind: Kind, inside: impl FnOnce(&mut Builder)) {
+        let place = self.places.len();
+        let met = matches!(kind, Kind::Array(_) | Kind::Enum(_) | Kind::Back(_));
+        self.places.push(Place { kind, end: 0, met: AtomicBool::new(met) });
+        inside(self);
+        self.places[place].end = self.places.len();
     }
 }
 
@@ -133,58 +157,63 @@ fn is_byte(ty: &Type) -> bool {
     matches!(ty.shape(), Shape::Primitive(Primitive::U8 | Primitive::I8))
 }
 
-/// Follows a value along its places.
-struct Walk<'a, 'de, F> {
-    places: &'a [Place],
-    input: Input<'de>,
-    /// Called for each place that the value has something at. True ends the walk.
-    stop: &'a mut F,
+/// Follows values along the places of their type. What it returns is what follows the value, or
+/// `None` if the bytes are no value or the walk is to end.
+struct Walk<'a, F> {
+    watch: &'a Watch,
+    /// Called for each place at which the value holds something. True ends the walk.
+    stop: F,
 }
 
-#[derive(PartialEq)]
-enum Go {
-    On,
-    Stop,
-}
-
-impl<F: FnMut(&Place) -> bool> Walk<'_, '_, F> {
-    /// `None` if the bytes are no value.
-    fn value(&mut self, place: usize, depth: u32) -> Option<Go> {
-        let depth = deeper(depth)?;
-        let place = &self.places[place];
-        let rest = self.input.rest();
-        let (holds, rounds) = match place.kind {
-            Kind::Primitive(primitive) => {
-                skip_primitive(primitive, &mut self.input)?;
-                let bytes = &rest[..rest.len() - self.input.left()];
-                (primitive == Primitive::Unit || bytes.iter().any(|byte| *byte != 0), 0)
-            }
-            Kind::All | Kind::Enum => (true, 1),
-            Kind::Array(len) => (true, len),
-            Kind::Option => {
-                let some = take::<bool>(&mut self.input).ok()?;
-                (some, usize::from(some))
-            }
-            Kind::List => {
-                let count: u64 = take(&mut self.input).ok()?;
-                let count = usize::try_from(count).ok().filter(|n| *n <= self.input.left())?;
-                (count > 0, count)
-            }
-        };
-        if holds && (self.stop)(place) {
-            return Some(Go::Stop);
-        }
-        if let Kind::Enum = place.kind {
-            let number: u32 = take(&mut self.input).ok()?;
-            return self.value(*place.parts.get(usize::try_from(number).ok()?)?, depth);
-        }
-        for _ in 0..rounds {
-            for part in &place.parts {
-                if self.value(*part, depth)? == Go::Stop {
-                    return Some(Go::Stop);
+impl<F: Fn(&Place) -> bool> Walk<'_, F> {
+    fn places<'b>(&self, places: Range<usize>, depth: u32, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let (mut at, mut bytes) = (places.start, bytes);
+        while at < places.end {
+            let place = &self.watch.places[at];
+            if let Kind::Primitive(primitive) = place.kind {
+                let holds;
+                (holds, bytes) = after(primitive, bytes)?;
+                if holds && (self.stop)(place) {
+                    return None;
                 }
+            } else {
+                bytes = self.parts(at, depth, bytes)?;
             }
+            at = place.end;
         }
-        Some(Go::On)
+        Some(bytes)
+    }
+
+    fn parts<'b>(&self, at: usize, depth: u32, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let place = &self.watch.places[at];
+        let inside = at + 1..place.end;
+        let (place, count, of, bytes) = match &place.kind {
+            Kind::Option => match bytes.split_first()? {
+                (0, rest) => return Some(rest),
+                (1, rest) => (place, 1, inside, rest),
+                _ => return None,
+            },
+            Kind::List => {
+                let (count, rest) = count(bytes)?;
+                if count == 0 {
+                    return Some(rest);
+                }
+                (place, count, inside, rest)
+            }
+            Kind::Enum(variants) => {
+                let (number, rest) = number(bytes)?;
+                let variant = *variants.get(number)?;
+                let place = &self.watch.places[variant];
+                (place, 1, variant + 1..place.end, rest)
+            }
+            Kind::Array(len) => (place, *len, inside, bytes),
+            Kind::Back(range) => (place, 1, self.watch.ranges[*range].clone(), bytes),
+            Kind::Primitive(_) | Kind::Variant => return None,
+        };
+        if (self.stop)(place) {
+            return None;
+        }
+        let depth = deeper(depth)?;
+        (0..count).try_fold(bytes, |bytes, _| self.places(of.clone(), depth, bytes))
     }
 }

@@ -17,6 +17,7 @@ use bincode::enc::{Encode, Encoder, EncoderImpl};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::fault::{Fault, Why};
+use crate::shape::Primitive;
 
 const CONFIG: Configuration = standard();
 
@@ -52,24 +53,58 @@ put! {
 
 /// What can be read: numbers, `bool`, `char`, `&str` and `&[u8]`.
 pub(crate) trait Take<'de>: BorrowDecode<'de, ()> {
-    /// Whether it begins with a number whose first byte tells its length.
-    const BEGINS_WITH_NUMBER: bool;
+    /// Whether a shorter form than the one of `len` bytes would have done.
+    #[inline(always)]
+    fn is_padded(&self, _len: usize) -> bool {
+        false
+    }
 }
 
 macro_rules! take {
-    (number: $($number:ty)*; other: $($other:ty)*) => {
-        $(impl<'de> Take<'de> for $number {
-            const BEGINS_WITH_NUMBER: bool = true;
+    (unsigned: $($unsigned:ty)*; signed: $($signed:ty)*; counted: $($counted:ty)*;
+     other: $($other:ty)*) => {
+        $(impl<'de> Take<'de> for $unsigned {
+            #[inline(always)]
+            fn is_padded(&self, len: usize) -> bool {
+                is_padded(*self, len)
+            }
         })*
-        $(impl<'de> Take<'de> for $other {
-            const BEGINS_WITH_NUMBER: bool = false;
+        $(impl<'de> Take<'de> for $signed {
+            #[inline(always)]
+            fn is_padded(&self, len: usize) -> bool {
+                let zigzag = (*self << 1) ^ (*self >> (<$signed>::BITS - 1));
+                is_padded(zigzag.cast_unsigned(), len)
+            }
         })*
+        $(impl<'de> Take<'de> for $counted {
+            #[inline(always)]
+            fn is_padded(&self, len: usize) -> bool {
+                is_padded(self.len() as u64, len - self.len())
+            }
+        })*
+        $(impl<'de> Take<'de> for $other {})*
     };
 }
 
 take! {
-    number: u16 u32 u64 u128 i16 i32 i64 i128 &'de str &'de [u8];
+    unsigned: u16 u32 u64 u128;
+    signed: i16 i32 i64 i128;
+    counted: &'de str &'de [u8];
     other: u8 i8 f32 f64 bool char
+}
+
+/// Whether a number takes more bytes than it needs. bincode reads it all the same, but then a value
+/// would have more than one encoding.
+#[inline(always)]
+fn is_padded<T: Into<u128>>(number: T, len: usize) -> bool {
+    let number: u128 = number.into();
+    match len {
+        ..=1 => false,
+        3 => number <= SHORT.into(),
+        5 => number <= u16::MAX.into(),
+        9 => number <= u32::MAX.into(),
+        _ => number <= u64::MAX.into(),
+    }
 }
 
 /// Bytes being written.
@@ -176,27 +211,9 @@ impl<'de> BorrowReader<'de> for Rest<'de> {
 /// claims before they look whether the input is that long.
 #[inline(always)]
 pub(crate) fn take<'de, T: Take<'de>>(input: &mut Input<'de>) -> Result<T, Fault> {
-    if T::BEGINS_WITH_NUMBER
-        && let rest @ [first, ..] = input.rest()
-        && *first > SHORT
-        && is_padded(rest)
-    {
-        return Err(padded());
-    }
-    T::borrow_decode(&mut input.0).map_err(fault)
-}
-
-/// Whether the number that comes first would fit into a shorter form. bincode reads it all the
-/// same, but then a value would have more than one encoding.
-#[inline]
-fn is_padded(bytes: &[u8]) -> bool {
-    match bytes {
-        [251, low, 0, ..] => *low <= SHORT,
-        [252, _, _, high @ ..] => high.starts_with(&[0; 2]),
-        [253, _, _, _, _, high @ ..] => high.starts_with(&[0; 4]),
-        [254, _, _, _, _, _, _, _, _, high @ ..] => high.starts_with(&[0; 8]),
-        _ => false,
-    }
+    let before = input.left();
+    let value = T::borrow_decode(&mut input.0).map_err(fault)?;
+    if value.is_padded(before - input.left()) { Err(padded()) } else { Ok(value) }
 }
 
 #[cold]
@@ -218,4 +235,64 @@ fn fault(error: DecodeError) -> Fault {
         }
         other => Why::Invalid(other.to_string()),
     })
+}
+
+/// What follows a value without parts, and whether the value has a byte that is not zero.
+/// `None` if there is no such value. It is not looked at any closer.
+#[inline(always)]
+pub(crate) fn after(primitive: Primitive, bytes: &[u8]) -> Option<(bool, &[u8])> {
+    let fixed = match primitive {
+        Primitive::U16
+        | Primitive::U32
+        | Primitive::U64
+        | Primitive::U128
+        | Primitive::I16
+        | Primitive::I32
+        | Primitive::I64
+        | Primitive::I128 => return after_number(bytes),
+        Primitive::String | Primitive::Bytes => {
+            let (len, rest) = count(bytes)?;
+            return Some((len > 0, rest.get(len..)?));
+        }
+        Primitive::Char => take::<char>(&mut Input::new(bytes)).ok()?.len_utf8(),
+        Primitive::Unit => 0,
+        Primitive::Bool | Primitive::U8 | Primitive::I8 => 1,
+        Primitive::F32 => 4,
+        Primitive::F64 => 8,
+    };
+    let (value, rest) = bytes.split_at_checked(fixed)?;
+    Some((value.iter().any(|byte| *byte != 0), rest))
+}
+
+#[inline(always)]
+fn after_number(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let more = match first {
+        ..=SHORT => return Some((*first != 0, rest)),
+        251 => 2,
+        252 => 4,
+        253 => 8,
+        254 => 16,
+        255 => return None,
+    };
+    Some((true, rest.get(more..)?))
+}
+
+/// A count of elements or bytes, and what follows it. None can be more than bytes are left, since
+/// each element takes one at least.
+#[inline(always)]
+pub(crate) fn count(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    number(bytes).filter(|(count, rest)| *count <= rest.len())
+}
+
+/// A number that has to do with memory, and what follows it.
+#[inline(always)]
+pub(crate) fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    if *first <= SHORT {
+        return Some(((*first).into(), rest));
+    }
+    let mut input = Input::new(bytes);
+    let number: u64 = take(&mut input).ok()?;
+    Some((number.try_into().ok()?, input.rest()))
 }

@@ -390,7 +390,7 @@ fn nested_too_deep() {
     assert!(error.ends_with("nested deeper than 128 levels"), "{error}");
 
     let mut deep = bytes[..4].to_vec();
-    deep.extend([1; 1_000_000]);
+    deep.resize(1_000_000, 1);
     let error = decode::<Chain>(&deep).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::TooDeep);
 }

@@ -257,7 +257,7 @@ fn description_that_explodes() {
 // A description of a type in a type in a type, compared with one that can follow it for ever.
 #[test]
 fn description_without_a_bottom() {
-    let number = |n: u32| [&[252][..], &n.to_le_bytes()].concat();
+    let number = |n: u32| encode(&n)[4..].to_vec();
     let levels = 200_000;
     let string = 2 * levels;
     let mut description = number(2 * levels + 1);

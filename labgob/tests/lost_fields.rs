@@ -267,7 +267,8 @@ fn values_read_in_another_order() {
     assert_eq!(
         decoder.decode::<Vec<now::Entry>>().unwrap_err().to_string(),
         "cannot decode value 2 as `Vec<Entry>`: \
-         the bytes hold `Vote { term: u64, candidate: u32 }` (byte 5)"
+         the bytes hold `Vote { term: u64, candidate: u32 }`; \
+         or it is read in another order than written (byte 5)"
     );
     // The decoder stands where it stood.
     decoder.decode::<now::Vote>().unwrap();
