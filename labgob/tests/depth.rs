@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::thread;
 
-use labgob::{
-    DecodeErrorKind, Deserialize, EncodeError, Gob, Serialize, decode, encode, try_encode,
-};
+use labgob::{DecodeErrorKind, Deserialize, EncodeError, Gob, Serialize, decode, try_encode};
 
 /// 8 KiB.
 type Large = [[u64; 32]; 32];

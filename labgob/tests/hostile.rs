@@ -122,8 +122,9 @@ fn fuzz<T: Gob>(valid: &[u8], trials: u32, seed: u64) {
         }
         match decode_bounded::<T>(&bytes) {
             Ok(value) => {
-                // What was accepted is a value like any other.
-                decode::<T>(&encode(&value)).expect("an accepted value survives a round trip");
+                // What was accepted is the one encoding of its value.
+                let encode = if bytes.starts_with(b"GOB+") { encode_described } else { encode };
+                assert_eq!(encode(&value), bytes);
                 whole += 1;
             }
             Err(error) => {
@@ -231,6 +232,150 @@ fn values_that_mean_nothing() {
         &[253, 255, 255, 255, 255, 255, 255, 255, 255, 252, 255, 255, 255, 255],
         "overflow",
     );
+}
+
+// A value has one encoding. Each of these would be read as a value that has another one.
+#[test]
+fn other_encodings_of_a_value() {
+    #[track_caller]
+    fn refused<T: Gob>(body: &[u8], text: &str) {
+        let error = decode_bounded::<T>(&forged::<T>(body)).err().expect(text);
+        assert_eq!(error.kind(), DecodeErrorKind::Invalid, "{error}");
+        assert!(error.to_string().ends_with(text), "{error}");
+        // Also when everything has been met, and in a stream.
+        let mut decoder_bytes = forged::<T>(body);
+        decoder_bytes.extend(encode(&7u8));
+        for _ in 0..100 {
+            let error = Decoder::new(&decoder_bytes).decode::<T>().err().expect(text);
+            assert_eq!(error.kind(), DecodeErrorKind::Invalid, "{error}");
+        }
+    }
+    let padded = "a number takes more bytes than it needs (byte 7)";
+    refused::<u16>(&[251, 250, 0], padded);
+    refused::<u64>(&[251, 0, 0], padded);
+    refused::<i64>(&[251, 4, 0], padded);
+    refused::<String>(&[251, 1, 0, b'x'], "more bytes than it needs (byte 8)");
+    refused::<Bytes>(&[251, 0, 0], padded);
+    refused::<Vec<u8>>(&[251, 0, 0], "more bytes than it needs (byte 7)");
+    refused::<Choice>(&[251, 1, 0], padded);
+    refused::<u32>(&[252, 255, 255, 0, 0], "more bytes than it needs (byte 9)");
+    refused::<i32>(&[252, 255, 255, 0, 0], "more bytes than it needs (byte 9)");
+    let mut wide = [253, 255, 255, 255, 255, 0, 0, 0, 0].to_vec();
+    refused::<u64>(&wide, "more bytes than it needs (byte 13)");
+    refused::<i64>(&wide, "more bytes than it needs (byte 13)");
+    wide[0] = 254;
+    wide.resize(17, 0);
+    refused::<u128>(&wide, "more bytes than it needs (byte 21)");
+    refused::<i128>(&wide, "more bytes than it needs (byte 21)");
+    for body in [&[251, 251, 0][..], &[251, 255, 255], &[252, 0, 0, 1, 0]] {
+        assert_eq!(encode(&decode::<u64>(&forged::<u64>(body)).unwrap())[4..], *body);
+    }
+
+    let (twice, unordered) =
+        ("a key or an element is there twice", "keys or elements are not in their order");
+    refused::<BTreeSet<u8>>(&[2, 7, 7], &format!("{twice} (byte 4)"));
+    refused::<BTreeSet<u8>>(&[2, 7, 6], &format!("field `[0]`: {unordered} (byte 5)"));
+    refused::<BTreeMap<u8, u8>>(&[2, 7, 1, 7, 1], &format!("{twice} (byte 4)"));
+    refused::<BTreeMap<u8, u8>>(&[2, 7, 1, 7, 2], &format!("{twice} (byte 4)"));
+    let text = format!("field `[key 0]`: {unordered} (byte 5)");
+    refused::<BTreeMap<u8, u8>>(&[2, 7, 1, 6, 2], &text);
+    let text = format!("field `1[key 1]`: {unordered} (byte 8)");
+    refused::<(u8, BTreeMap<u8, u8>)>(&[9, 3, 1, 0, 7, 1, 6, 2], &text);
+    let text = format!("field `[1].0`: {twice} (byte 7)");
+    refused::<Vec<(BTreeSet<u8>, bool)>>(&[2, 0, 0, 2, 5, 5, 1], &text);
+    let text = format!("field `left`: {twice} (byte 4)");
+    refused::<Sets>(&[2, 7, 7, 0], &text);
+    let second = "the nanoseconds are a second or more";
+    let body = [&[5, 252][..], &1_000_000_000u32.to_le_bytes()].concat();
+    refused::<Duration>(&body, &format!("field `secs`: {second} (byte 4)"));
+    refused::<(u8, Duration)>(&[&[1], &body[..]].concat(), &format!("`1.secs`: {second} (byte 5)"));
+    refused::<Option<bool>>(&[2, 0], "the byte 2 is neither None nor Some (byte 5)");
+    refused::<Option<bool>>(&[1, 255], "the byte 255 is neither false nor true (byte 6)");
+    refused::<char>(&[0xc1, 0x81], "not a character (byte 5)");
+}
+
+#[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
+#[serde(crate = "labgob::serde")]
+enum Choice {
+    First,
+    Second,
+}
+
+/// Leads back to itself, so that the compiler does not know of the sets.
+#[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
+#[serde(crate = "labgob::serde")]
+struct Sets {
+    #[gob(recursive)]
+    left: BTreeSet<u8>,
+    #[gob(recursive)]
+    right: Vec<Sets>,
+}
+
+// A description that is not the type's is no part of an encoding of a value.
+#[test]
+fn other_descriptions_of_a_type() {
+    let bytes = encode_described(&vec![7u64]);
+    let at = bytes.windows(3).position(|part| part == b"Vec").unwrap();
+    let mut renamed = bytes.clone();
+    renamed[at] = b'v';
+    let error = decode_bounded::<Vec<u64>>(&renamed).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::Invalid);
+    assert_eq!(
+        error.to_string(),
+        "cannot decode as `Vec<u64>`: the embedded description is damaged: it is not that of the \
+         type, although the fingerprint is (byte 0)"
+    );
+    assert_eq!(decode::<Vec<u64>>(&bytes).unwrap(), [7]);
+}
+
+// Any bytes that can be read are what is written for the value that was read.
+#[test]
+fn bytes_that_can_be_read_are_those_that_are_written() {
+    fn check<T: Gob>(rng: &mut Xoshiro256PlusPlus) {
+        let mut read = 0;
+        for _ in 0..3_000 {
+            let mut bytes = T::fingerprint().to_le_bytes().to_vec();
+            for _ in 0..rng.random_range(0..24) {
+                // Small numbers, and the marks of long ones, are what values are made of.
+                bytes.push(match rng.random_range(0..4) {
+                    0 => rng.random(),
+                    1 => rng.random_range(250..=255),
+                    _ => rng.random_range(0..4),
+                });
+            }
+            if let Ok(value) = decode_bounded::<T>(&bytes) {
+                assert_eq!(encode(&value), bytes);
+                read += 1;
+            }
+        }
+        assert!(read > 0, "{}", T::describe());
+    }
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(5);
+    check::<bool>(rng);
+    check::<(u8, i8)>(rng);
+    check::<(u16, i16)>(rng);
+    check::<(u32, i32)>(rng);
+    check::<(u64, i64)>(rng);
+    check::<u128>(rng);
+    check::<i128>(rng);
+    check::<f32>(rng);
+    check::<f64>(rng);
+    check::<char>(rng);
+    check::<String>(rng);
+    check::<Bytes>(rng);
+    check::<Duration>(rng);
+    check::<Vec<u64>>(rng);
+    check::<Vec<Option<i16>>>(rng);
+    check::<BTreeSet<u16>>(rng);
+    check::<BTreeSet<String>>(rng);
+    check::<BTreeMap<u8, Vec<u8>>>(rng);
+    check::<BTreeMap<(bool, char), Option<Choice>>>(rng);
+    check::<[Option<u8>; 3]>(rng);
+    check::<Result<Duration, BTreeSet<i8>>>(rng);
+    check::<Choice>(rng);
+    check::<Item>(rng);
+    check::<Tree>(rng);
+    check::<Sets>(rng);
 }
 
 // A description in which each type holds the next one many times would take for ever to write out.

@@ -5,7 +5,10 @@
 
 #![allow(unreachable_pub, dead_code, reason = "the types stand for those of other programs")]
 
-use labgob::{Decoder, Deserialize, Encoder, Gob, Serialize, decode, encode, encode_described};
+use labgob::{
+    DecodeErrorKind, Decoder, Deserialize, Encoder, Gob, Serialize, decode, encode,
+    encode_described,
+};
 
 macro_rules! versions {
     ($($module:ident { $($item:item)* })*) => {$(
@@ -282,4 +285,90 @@ fn values_read_in_another_order() {
         "cannot decode value 4 as `u64`: no value is left to be read (byte 20)"
     );
     decoder.finish().unwrap();
+}
+
+// A term and a vote, both `u64`, as a server saves them.
+fn term_and_vote() -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    encoder.encode_named("term", &7u64);
+    encoder.encode_named("vote", &2u64);
+    encoder.into_bytes()
+}
+
+#[test]
+fn values_of_one_type_read_in_another_order() {
+    let bytes = term_and_vote();
+    let mut decoder = Decoder::new(&bytes);
+    let error = decoder.decode_named::<u64>("vote").unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::WrongName);
+    assert_eq!(
+        error.to_string(),
+        "cannot decode value 1, `vote`, as `u64`: the value is named `term` and read as `vote`: \
+         it was renamed, or it is read in another order than written (byte 0)"
+    );
+    // The decoder stands where it stood.
+    assert_eq!(decoder.decode_named::<u64>("term").unwrap(), 7);
+    assert_eq!(
+        decoder.clone().finish().unwrap_err().to_string(),
+        "cannot decode: 14 bytes left over; they look like `vote`, `u64` (byte 14)"
+    );
+    assert_eq!(
+        decoder.decode_named::<u32>("vote").unwrap_err().to_string(),
+        "cannot decode value 2, `vote`, as `u32`: the bytes hold `u64`; \
+         or it is read in another order than written (byte 14)"
+    );
+    assert_eq!(decoder.decode_named::<u64>("vote").unwrap(), 2);
+    assert_eq!(
+        decoder.decode_named::<u64>("log").unwrap_err().to_string(),
+        "cannot decode value 3, `log`, as `u64`: no value is left to be read (byte 28)"
+    );
+    decoder.finish().unwrap();
+}
+
+#[test]
+fn a_name_on_one_side_only() {
+    let bytes = term_and_vote();
+    let error = Decoder::new(&bytes).decode::<u64>().unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::WrongName);
+    assert_eq!(
+        error.to_string(),
+        "cannot decode value 1 as `u64`: the value has a name, `term`, and is read without one: \
+         use `Decoder::decode_named`, or it is read in another order than written (byte 0)"
+    );
+    let error = decode::<u64>(&bytes).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::WrongName);
+
+    let bytes = encode(&7u64);
+    let error = Decoder::new(&bytes).decode_named::<u64>("term").unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::WrongName);
+    assert_eq!(
+        error.to_string(),
+        "cannot decode value 1, `term`, as `u64`: the value has no name and is read as `term`: \
+         use `Decoder::decode`, or write it with `Encoder::encode_named`, \
+         or it is read in another order than written (byte 0)"
+    );
+}
+
+#[test]
+fn names_that_are_too_long_or_cut_off() {
+    let mut encoder = Encoder::new();
+    encoder.encode_named("term", &7u64);
+    let before = encoder.len();
+    assert_eq!(
+        encoder.try_encode_named(&"n".repeat(256), &7u64).unwrap_err().to_string(),
+        "cannot encode `u64`: its name has 256 bytes, and the most is 255"
+    );
+    assert_eq!(encoder.len(), before, "nothing is left of it");
+
+    let bytes = term_and_vote();
+    for cut in 0..14 {
+        let error = Decoder::new(&bytes[..cut]).decode_named::<u64>("term").unwrap_err();
+        assert!(error.position() <= cut, "{error}");
+        let kind = if cut == 0 { DecodeErrorKind::NoValue } else { DecodeErrorKind::Truncated };
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    // A name from elsewhere is shown as it is, but for what would disturb a terminal.
+    let forged = [b"GOB=\x03\x1b[\xff", &encode(&7u64)[..]].concat();
+    let error = Decoder::new(&forged).decode_named::<u64>("term").unwrap_err();
+    assert!(error.to_string().contains("is named `\\u{1b}[\u{fffd}`"), "{error}");
 }

@@ -178,6 +178,29 @@ fn several_values_in_order() {
     decoder.finish().unwrap();
 }
 
+#[test]
+fn several_values_with_names() {
+    let long = "n".repeat(255);
+    let mut encoder = Encoder::new();
+    encoder.encode_named("term", &7u64);
+    encoder.encode_named_described("place", &Some(Place(1, 2)));
+    encoder.encode(&true);
+    encoder.encode_named("", &false);
+    encoder.try_encode_named(&long, &'x').unwrap();
+    let bytes = encoder.into_bytes();
+    assert_eq!(bytes[..9], *b"GOB=\x04term");
+    assert_eq!(bytes[9..14], encode(&7u64));
+
+    let mut decoder = Decoder::new(&bytes);
+    assert_eq!(decoder.decode_named::<u64>("term").unwrap(), 7);
+    assert_eq!(decoder.position(), 14);
+    assert_eq!(decoder.decode_named::<Option<Place>>("place").unwrap(), Some(Place(1, 2)));
+    assert!(decoder.decode::<bool>().unwrap());
+    assert!(!decoder.decode_named::<bool>("").unwrap());
+    assert_eq!(decoder.decode_named::<char>(&long).unwrap(), 'x');
+    decoder.finish().unwrap();
+}
+
 // The format must not change by accident: persisted state would become unreadable.
 #[test]
 fn the_wire_format_is_as_documented() {
