@@ -17,7 +17,9 @@ use proc_macro::TokenStream;
 /// Use it with serde's derives: `#[derive(Serialize, Deserialize, Gob)]`.
 ///
 /// - `#[gob(recursive)]` on a field: its type leads back to this one, such as the
-///   `Option<Box<Node>>` of a `Node`. Of such a field the fingerprint holds the type as written.
+///   `Option<Box<Node>>` of a `Node`, also by way of other types. One field of each circle needs
+///   it. It tells the compiler not to follow the shape any further, and does not count for the
+///   fingerprint; on a field that does not lead back it changes nothing.
 /// - `#[gob(crate = "path")]` on the type: where labgob is, if not at `::labgob`.
 ///
 /// # Errors

@@ -67,7 +67,7 @@ impl Checker {
             _ => false,
         };
         let owner = self.open.last().and_then(|frame| frame.shape.name());
-        match self.next {
+        match self.next.shown() {
             _ if owner == Some("Duration") => Some("the nanoseconds are a second or more"),
             Shape::Set(_) | Shape::Map(..) if written != Some(0) => {
                 Some("a key or an element is there twice")
@@ -78,19 +78,12 @@ impl Checker {
     }
 
     fn unlike(&self, does: &str) -> Fault {
-        let declared = Description::of(self.next).name();
+        let declared = Description::of(self.next.shown()).name();
         Fault::shape(format!("{} {does}, but the type is declared as {declared}", self.who))
     }
 
     fn begin(&mut self, shape: &'static Shape, variant: usize, wanted: Option<usize>) {
         self.open.push(Frame { shape, variant, begun: 0, wanted });
-    }
-
-    /// Goes through `#[serde(transparent)]` structs, of which serde shows nothing.
-    fn skip_transparent(&mut self) {
-        while let Shape::Struct { fields: [only], transparent: true, .. } = self.next {
-            self.next = only.ty.shape();
-        }
     }
 }
 
@@ -169,8 +162,7 @@ impl Probe for Checker {
     const SEES: bool = true;
 
     fn primitive(&mut self, primitive: Primitive) -> Result<(), Fault> {
-        self.skip_transparent();
-        match self.next {
+        match self.next.shown() {
             Shape::Primitive(declared) if *declared == primitive => Ok(()),
             _ => Err(self.unlike(&format!("treats the value as {}", primitive.name()))),
         }
@@ -178,8 +170,7 @@ impl Probe for Checker {
 
     fn open(&mut self, open: Open) -> Result<(), Fault> {
         self.guard.check()?;
-        self.skip_transparent();
-        let shape = self.next;
+        let shape = self.next.shown();
         match (open, shape) {
             (Open::Struct(_), Shape::Struct { fields, .. }) => {
                 self.begin(shape, 0, Some(fields.len()));

@@ -6,13 +6,12 @@ use serde::de::DeserializeOwned;
 
 use crate::check::Checker;
 use crate::depth::Guard;
-use crate::error::DecodeErrorKind;
+use crate::error::{DecodeErrorKind, Which};
 use crate::fault::Fault;
 use crate::first_use::{Known, known};
-use crate::header::{self, Which};
 use crate::probe::Blind;
 use crate::wire::Input;
-use crate::{DecodeError, EncodeError, Gob, de, first_use, round_trip, ser};
+use crate::{DecodeError, EncodeError, Gob, de, first_use, header, round_trip, ser};
 
 /// Appends the encoding of a value. On an error `out` is as it was.
 #[inline(always)]
@@ -168,7 +167,7 @@ fn decode_slowly<T: Gob>(bytes: &[u8], at: &mut usize, which: Which<'_>) -> Resu
             if error.kind() == DecodeErrorKind::Shape {
                 first_use::failed::<T>();
             }
-            Err(error.of::<T>(body, which))
+            Err(error.of(T::describe().to_string(), which, body))
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Display};
 
-use crate::Gob;
 use crate::fault::{Fault, Why};
-use crate::header::Which;
 
 /// Why a value could not be encoded: its type's `Serialize` does not do what its shape says.
 ///
@@ -58,6 +56,15 @@ pub(crate) struct DecodeDetails {
     pub(crate) text: String,
 }
 
+/// Which value of its bytes a value is.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Which<'a> {
+    /// Its number among several values, counted from 1.
+    pub(crate) nth: Option<usize>,
+    /// The name under which it is read.
+    pub(crate) name: Option<&'a str>,
+}
+
 /// The kinds of [`DecodeError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,11 +82,13 @@ pub enum DecodeErrorKind {
     NoValue,
     /// A list claims more elements than bytes are left: the input was cut, or is no encoding.
     Length,
-    /// The bytes mean no value of the type.
+    /// The bytes mean no value of the type, or one that is written in another way.
     Invalid,
-    /// The value is nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
+    /// The value is nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH) or its type's own limit, or
+    /// would take too much stack.
     TooDeep,
-    /// The type's `Deserialize` does not do what its shape says: a mistake in the program.
+    /// The type's `Deserialize` does not do what its shape says, or does not keep what it reads: a
+    /// mistake in the program.
     Shape,
 }
 
@@ -104,9 +113,9 @@ impl DecodeError {
         self
     }
 
-    /// This error, which concerns a `T` whose payload begins at this byte.
-    pub(crate) fn of<T: Gob>(mut self, payload: usize, which: Which<'_>) -> DecodeError {
-        self.0.wanted = Some(T::describe().to_string());
+    /// This error, which concerns this type and value, whose payload begins at this byte.
+    pub(crate) fn of(mut self, wanted: String, which: Which<'_>, payload: usize) -> DecodeError {
+        self.0.wanted = Some(wanted);
         self.0.nth = which.nth;
         self.0.name = which.name.map(String::from);
         self.0.position += payload;

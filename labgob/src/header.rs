@@ -2,21 +2,12 @@
 //! was encoded with that, and the fingerprint.
 
 use crate::describe::Description;
-use crate::error::{DecodeDetails, DecodeErrorKind};
+use crate::error::{DecodeDetails, DecodeErrorKind, Which};
 use crate::fingerprint::{DESCRIBED, NAMED};
 use crate::{DecodeError, Gob, diff, first_use};
 
 /// Fingerprints, and lengths of embedded descriptions.
 const WORD: usize = 4;
-
-/// Which value of its bytes a value is.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Which<'a> {
-    /// Its number among several values, counted from 1.
-    pub(crate) nth: Option<usize>,
-    /// The name under which it is read.
-    pub(crate) name: Option<&'a str>,
-}
 
 /// Appends the name, of this length, of the value that follows.
 pub(crate) fn put_name(out: &mut Vec<u8>, len: u8, name: &str) {
@@ -94,7 +85,9 @@ pub(crate) fn find<T: Gob>(
     start: usize,
     which: Which<'_>,
 ) -> Result<usize, DecodeError> {
-    let error = |kind, position, text| Err(DecodeError::new(kind, text).of::<T>(position, which));
+    let error = |kind, position, text| {
+        Err(DecodeError::new(kind, text).of(T::describe().to_string(), which, position))
+    };
     let rest = &bytes[start..];
     if rest.is_empty() {
         let text = if start == 0 { "the input is empty" } else { "no value is left to be read" };

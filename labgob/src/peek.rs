@@ -56,11 +56,8 @@ impl<'a> Peek<'a> {
         Peek::at(shape, bytes)
     }
 
-    fn at(mut shape: &'static Shape, bytes: &'a [u8]) -> Peek<'a> {
-        while let Shape::Struct { fields: [only], transparent: true, .. } = shape {
-            shape = only.ty.shape();
-        }
-        Peek { shape, bytes }
+    fn at(shape: &'static Shape, bytes: &'a [u8]) -> Peek<'a> {
+        Peek { shape: shape.shown(), bytes }
     }
 
     /// Its encoding, without a fingerprint. Two values of one type are equal if these are.

@@ -1,8 +1,9 @@
 //! What can watch a value being written or read.
 //!
 //! The serializer and the deserializer report each step to a [`Probe`]. [`Blind`] ignores them and
-//! costs nothing; [`Checker`](crate::check::Checker) compares them with the type's shape and
-//! remembers where it is. So one serializer and one deserializer serve both for speed and for
+//! costs nothing; [`Guard`](crate::depth::Guard) looks at the stack only, for recursive types;
+//! [`Checker`](crate::check::Checker) compares them with the type's shape and remembers where it is.
+//! So one serializer and one deserializer serve both for speed and for
 //! diagnosis, and the two cannot disagree about the bytes.
 
 use crate::fault::Fault;

@@ -23,6 +23,8 @@ use crate::Gob;
 ///     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Id, D::Error> {
 ///         let text = String::deserialize(d)?;
 ///         let number = text.strip_prefix("id-").and_then(|n| n.parse().ok());
+///         // "id-07" is not how 7 is written.
+///         let number = number.filter(|n| format!("id-{n}") == text);
 ///         number.map(Id).ok_or_else(|| serde::de::Error::custom("not an id"))
 ///     }
 /// }
@@ -196,6 +198,15 @@ impl Shape {
             Shape::Struct { name, .. } | Shape::Enum { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// What serde shows of it: it passes straight through `#[serde(transparent)]` structs.
+    pub(crate) fn shown(&'static self) -> &'static Shape {
+        let mut shape = self;
+        while let Shape::Struct { fields: [only], transparent: true, .. } = shape {
+            shape = only.ty.shape();
+        }
+        shape
     }
 
     /// The types this shape refers to directly, in order.

@@ -1,57 +1,41 @@
-//! Several values in one byte string, in order.
-//!
-//! This is how the course's `persist` and `readPersist` save a server's state. Two of its values
-//! may have one type, such as a term and a count, and then a type does not tell them apart. So
-//! give them names:
-//!
-//! ```
-//! use labgob::{Decoder, Encoder};
-//!
-//! let mut encoder = Encoder::new();
-//! encoder.encode_named("term", &7u64);
-//! encoder.encode_named("votes", &2u64);
-//! let bytes = encoder.into_bytes();
-//!
-//! let mut decoder = Decoder::new(&bytes);
-//! assert_eq!(
-//!     decoder.decode_named::<u64>("votes").unwrap_err().to_string(),
-//!     "cannot decode value 1, `votes`, as `u64`: the value is named `term` and read as `votes`: \
-//!      it was renamed, or it is read in another order than written (byte 0)"
-//! );
-//! let term: u64 = decoder.decode_named("term")?;
-//! let votes: u64 = decoder.decode_named("votes")?;
-//! decoder.finish()?;
-//! # Ok::<(), labgob::DecodeError>(())
-//! ```
-//!
-//! That is the recommended form for state that is persisted; one struct that holds it all is as
-//! good. A name costs five bytes and its own length.
+//! Several values in one byte string, in order, and names for them.
 
 use crate::codec::{decode_at, encode_described_into, encode_into};
-use crate::header::{Which, put_name, trailing};
+use crate::error::Which;
+use crate::header::{put_name, trailing};
 use crate::round_trip::encode_error;
 use crate::{DecodeError, EncodeError, Gob};
 
 /// Writes values one after another. [`Decoder`] reads them back in the same order.
+///
+/// This is how the course's `persist` and `readPersist` save a server's state. Types alone do not
+/// tell a term from an index that is a `u64` too, so give the values names. That is the recommended
+/// form for state that is saved; one struct that holds it all is as good.
 ///
 /// ```
 /// use labgob::{Decoder, Encoder};
 ///
 /// let mut encoder = Encoder::new();
 /// encoder.encode_named("term", &7u64);
-/// encoder.encode_named("voted_for", &Some(2u32));
+/// encoder.encode_named("commit", &2u64);
 /// let bytes = encoder.into_bytes();
 ///
 /// let mut decoder = Decoder::new(&bytes);
+/// assert_eq!(
+///     decoder.decode_named::<u64>("commit").unwrap_err().to_string(),
+///     "cannot decode value 1, `commit`, as `u64`: the value is named `term` and read as `commit`: \
+///      it was renamed, or it is read in another order than written (byte 0)"
+/// );
 /// let term: u64 = decoder.decode_named("term")?;
-/// let voted_for: Option<u32> = decoder.decode_named("voted_for")?;
+/// let commit: u64 = decoder.decode_named("commit")?;
 /// decoder.finish()?;
-/// assert_eq!((term, voted_for), (7, Some(2)));
+/// assert_eq!((term, commit), (7, 2));
 /// # Ok::<(), labgob::DecodeError>(())
 /// ```
 ///
-/// A value with a name is read under that name, or not at all. Two values of one type without
-/// names, read in the wrong order, look right to any decoder.
+/// A value that has a name is read under it, or not at all, and one without is read without. A name
+/// costs five bytes and its own length. Values without names are for streams of one kind of value,
+/// such as the records of a log.
 #[derive(Debug, Default, Clone)]
 pub struct Encoder {
     bytes: Vec<u8>,

@@ -17,7 +17,7 @@ pub(crate) struct Watch {
     places: Vec<Place>,
     /// Where places of one value begin and end, for those that lead back.
     ranges: Vec<Range<usize>>,
-    /// The places from here on have all been met.
+    /// From here on all places have been met, and none leads back to one that has not.
     open: AtomicUsize,
 }
 
@@ -76,8 +76,13 @@ impl Watch {
             false
         };
         Walk { watch: self, stop }.places(0..self.places.len(), 0, bytes);
-        let last = self.places.iter().rposition(|place| !place.met.load(Relaxed));
-        self.open.store(last.map_or(0, |place| place + 1), Relaxed);
+        let is_met = |place: &Place| place.met.load(Relaxed);
+        let is_open = |place: &Place| !is_met(place) || matches!(place.kind, Kind::Back(_));
+        let open = match self.places.iter().all(is_met) {
+            true => 0,
+            false => self.places.iter().rposition(is_open).map_or(0, |place| place + 1),
+        };
+        self.open.store(open, Relaxed);
     }
 }
 

@@ -193,6 +193,47 @@ fn a_field_dropped_at_any_depth_is_found() {
     assert_eq!(error.field(), Some("vote.0"));
 }
 
+/// A tree whose hand-written `Deserialize` drops the values.
+#[derive(Gob, Debug, Serialize)]
+#[serde(crate = "labgob::serde")]
+struct Bare {
+    value: u8,
+    #[gob(recursive)]
+    children: Vec<Bare>,
+}
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Bare, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Bare;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a tree")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Bare, A::Error> {
+                let missing = || A::Error::custom("too few fields");
+                let _: u8 = seq.next_element()?.ok_or_else(missing)?;
+                Ok(Bare { value: 0, children: seq.next_element()?.ok_or_else(missing)? })
+            }
+        }
+
+        d.deserialize_struct("Bare", &["value", "children"], Fields)
+    }
+}
+
+#[test]
+fn a_field_dropped_in_a_recursive_type_is_found() {
+    let leaf = |value| Bare { value, children: vec![] };
+    let tree = |value| (Bare { value: 0, children: vec![leaf(0), leaf(value)] },);
+    for _ in 0..201 {
+        encode(&tree(0));
+    }
+    assert_eq!(try_encode(&tree(3)).unwrap_err().field(), Some("0.children[1].value"));
+}
+
 // Two numbers that count how often they are written.
 macro_rules! counted {
     ($name:ident, $calls:ident) => {

@@ -285,6 +285,7 @@ fn other_encodings_of_a_value() {
     refused::<Vec<(BTreeSet<u8>, bool)>>(&[2, 0, 0, 2, 5, 5, 1], &text);
     let text = format!("field `left`: {twice} (byte 4)");
     refused::<Sets>(&[2, 7, 7, 0], &text);
+    refused::<Votes>(&[2, 7, 7], &format!("{twice} (byte 4)"));
     let second = "the nanoseconds are a second or more";
     let body = [&[5, 252][..], &1_000_000_000u32.to_le_bytes()].concat();
     refused::<Duration>(&body, &format!("field `secs`: {second} (byte 4)"));
@@ -300,6 +301,10 @@ enum Choice {
     First,
     Second,
 }
+
+#[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
+#[serde(crate = "labgob::serde", transparent)]
+struct Votes(BTreeSet<u8>);
 
 /// Leads back to itself, so that the compiler does not know of the sets.
 #[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]

@@ -168,9 +168,9 @@ impl<B: Bug> StudentRaft<B> {
     /// Saves what must survive a crash: "Updated on stable storage before responding to RPCs."
     pub(crate) fn persist(&self, state: &State) {
         let mut encoder = Encoder::new();
-        encoder.encode(&state.current_term);
-        encoder.encode(&state.voted_for);
-        encoder.encode(state.log.entries());
+        encoder.encode_named("currentTerm", &state.current_term);
+        encoder.encode_named("votedFor", &state.voted_for);
+        encoder.encode_named("log", state.log.entries());
         if let Err(error) = self.persister.save_raft_state(&encoder.into_bytes()) {
             panic!("server {} stops, because its state cannot be saved: {error}", self.me);
         }
@@ -217,9 +217,11 @@ fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Vec<Entry>), DecodeError
         return Ok((0, None, Vec::new()));
     }
     let mut decoder = Decoder::new(saved);
-    let restored = (decoder.decode()?, decoder.decode()?, decoder.decode()?);
+    let current_term = decoder.decode_named("currentTerm")?;
+    let voted_for = decoder.decode_named("votedFor")?;
+    let log = decoder.decode_named("log")?;
     decoder.finish()?;
-    Ok(restored)
+    Ok((current_term, voted_for, log))
 }
 
 impl<B: Bug> raft_api::Raft for StudentRaft<B> {

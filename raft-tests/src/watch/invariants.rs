@@ -258,7 +258,8 @@ impl Seen {
                 .fact(server, format!("since its restart it sends one of term {term}"))
                 .hint(
                     "currentTerm is not saved each time it changes, or not read when the server \
-                     is made; another server's higher term counts too",
+                     is made, or read in another order than written; another server's higher term \
+                     counts too",
                 )
                 .build(),
         ))
@@ -347,7 +348,8 @@ impl Seen {
             }
             false => {
                 "the server restarted in between and had forgotten its vote: votedFor must be \
-                 saved before the vote is given, and read when the server is made"
+                 saved before the vote is given, and read when the server is made, in the order \
+                 in which it was written"
             }
         };
         let mut broken = verdict(
@@ -557,7 +559,10 @@ fn check_saved(
             verdict("saved before answered", words)
                 .fact(server, format!("server {server} {promise}"))
                 .fact(server, format!("its persister holds {has}"))
-                .hint("save term, vote and log before the handler returns, on every path")
+                .hint(
+                    "save term, vote and log before the handler returns, on every path; or they \
+                     are saved and read in another order than written",
+                )
                 .build(),
         ))
     };
