@@ -5,6 +5,8 @@
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=0 cargo test -p labgob --test depth`
 
+#![allow(clippy::disallowed_methods, reason = "a thread whose stack has a size of the test's own")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::thread;
