@@ -141,7 +141,7 @@ pub fn simulated<R: Raft>(test: &Test<R>, origin: Origin) {
                     runner.fail(&lines, seed, failed, ran.files)
                 }
                 Err(run) => {
-                    lines.line(&format!("FAILED (seed {seed}): {}", run.failure.message));
+                    lines.line(&format!("FAILED (seed {seed}): {}", run.verdict.words));
                     failed += 1;
                 }
             }
@@ -236,6 +236,7 @@ impl<'a, R: Raft> Runner<'a, R> {
             body(&cluster, &context);
             let totals = cluster.totals();
             session.close();
+            session.fail_if_judged();
             cluster.cleanup();
             totals
         })
@@ -276,7 +277,7 @@ impl<'a, R: Raft> Runner<'a, R> {
             true => {
                 let again = self.run(Some(seed), Keep::All, lines);
                 match again.result {
-                    Err(second) if second.failure.message == failed.failure.message => again.files,
+                    Err(second) if second.verdict.words == failed.verdict.words => again.files,
                     _ => {
                         let words = "the same seed gave another run when it was recorded: the code \
                                      depends on something outside the simulation";
@@ -296,7 +297,7 @@ impl<'a, R: Raft> Runner<'a, R> {
         seed: Option<u64>,
         files: Option<&Result<trace_files::Files, String>>,
     ) -> String {
-        let mut report = verdict::text(&failed.verdict, failed.failure.kind);
+        let mut report = verdict::text(&failed.verdict, failed.kind());
         match seed {
             Some(seed) => report.push_str(&format!("\n    seed {seed}\n    replay: ")),
             None => report.push_str("\n    run again: "),
