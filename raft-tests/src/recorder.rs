@@ -54,7 +54,7 @@ impl Recorder {
             committed: totals.map_or(0, |totals| totals.committed),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
             troubles: ran.troubles,
-            not_judged: Vec::new(),
+            not_judged: ran.not_judged.clone(),
             failure: failed.map(|failed| FailureRecord {
                 kind: failed.kind().to_string(),
                 message: failed.verdict.words.clone(),

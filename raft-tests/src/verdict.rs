@@ -31,6 +31,8 @@ impl Failed {
 pub(crate) struct Ran {
     pub(crate) result: Result<Outcome<Totals>, Failed>,
     pub(crate) troubles: Counts,
+    /// Which rules could not be judged, and why.
+    pub(crate) not_judged: Vec<String>,
     /// Where its trace lies, if one was asked for; or why there is none.
     pub(crate) files: Option<Result<Files, String>>,
 }

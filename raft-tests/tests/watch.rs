@@ -6,7 +6,6 @@ use labrt::Failure;
 use labrt::world::{Builder, Outcome};
 use labtrace::{Keep, Session, What};
 use raft::CheckedRaft;
-use raft_api::Raft;
 use raft_tests::{Cluster, Watch, part_2b, part_2c};
 use run_record::setting::{Setting, Trouble};
 use run_record::trace::{Event, Role};
@@ -30,7 +29,7 @@ fn rejoin(cluster: &Cluster<CheckedRaft>) {
 }
 
 fn watch(servers: usize, keep: Keep, setting: Setting) -> Watch {
-    Watch::new(servers, keep, setting, CheckedRaft::read_persisted)
+    Watch::of::<CheckedRaft>(servers, keep, setting)
 }
 
 fn run(
