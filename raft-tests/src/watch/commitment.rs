@@ -11,6 +11,15 @@ use super::reigns::Reign;
 use super::understanding::Missing;
 use super::understanding::missing as rules;
 
+/// How a leader has shown what it takes for committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// In an AppendEntries.
+    Said,
+    /// By applying it.
+    Applied,
+}
+
 impl Judge {
     /// A leader says that so much is committed.
     pub(super) fn commits(
@@ -33,7 +42,10 @@ impl Judge {
                 (true, true) => self.can_know(leader),
             };
         if commit > limit {
-            return self.committed_too_early(leader, term, commit, us);
+            return self.committed_too_early(leader, term, commit, Shown::Said, us);
+        }
+        if means.missing.allows(&rules::TOLD) {
+            self.check_counting(leader, term, commit, Shown::Said, us)?;
         }
         self.check_own_share(leader, term, commit, us, means)
     }
@@ -58,20 +70,57 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         let known = &mut self.servers[server];
-        known.applied = index;
+        let had = std::mem::replace(&mut known.applied, index);
         let judged = self.append_seen || self.servers.len() == 1;
-        if index <= self.servers[server].knows || !judged || !missing.allows(&rules::APPLIED) {
+        if index <= had || !judged || !missing.allows(&rules::APPLIED) {
             return Ok(());
         }
-        let committed = self.reigns.committed;
-        if index > committed {
-            return self.applied_uncommitted(server, index, us);
+        let known = &self.servers[server];
+        if index <= known.knows.min(known.heard_now) {
+            return Ok(());
         }
+        let is_committed = index <= self.reigns.committed;
         let alone = self.servers.len() == 1;
-        if alone || !missing.allows(&rules::TOLD) || index <= self.can_know(server) {
-            return Ok(());
+        let blind = alone || !missing.allows(&rules::TOLD);
+        // A leader applies what it has committed itself.
+        let term = self.servers[server].promised.term;
+        let leads = self.reigns.of(term).is_some_and(|reign| reign.leader == server);
+        if is_committed && (blind || index <= self.can_know(server)) {
+            return match leads && !blind {
+                true => self.check_counting(server, term, index, Shown::Applied, us),
+                false => {
+                    // Only what was saved can tell it, before anybody else does.
+                    self.commit_is_saved |= !blind && index > self.servers[server].heard_now;
+                    Ok(())
+                }
+            };
         }
-        self.applied_untold(server, index, us)
+        match (leads, is_committed) {
+            (true, _) => self.committed_too_early(server, term, index, Shown::Applied, us),
+            (false, true) => self.applied_untold(server, index, us),
+            (false, false) => self.applied_uncommitted(server, index, us),
+        }
+    }
+
+    /// What is committed anyway is not committed by counting either: the leader was told of it before
+    /// a restart only, has forgotten that, and counts entries of an earlier term.
+    fn check_counting(
+        &self,
+        leader: usize,
+        term: u64,
+        index: u64,
+        shown: Shown,
+        us: u64,
+    ) -> Checked {
+        let Some(reign) = self.reigns.of(term) else { return Ok(()) };
+        let server = &self.servers[leader];
+        let knows = server.heard_now.max(reign.committed).max(server.applied_when_stood);
+        let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
+        let old = reign.terms.at(index).is_some_and(|old| old < term);
+        match index > knows && counted && old && !self.commit_is_saved {
+            true => self.committed_too_early(leader, term, index, shown, us),
+            false => Ok(()),
+        }
     }
 
     /// A leader counts itself only for what it has saved: others may be a majority without it.
@@ -121,10 +170,21 @@ impl Judge {
         ))
     }
 
-    fn committed_too_early(&self, leader: usize, term: u64, commit: u64, us: u64) -> Checked {
+    fn committed_too_early(
+        &self,
+        leader: usize,
+        term: u64,
+        commit: u64,
+        shown: Shown,
+        us: u64,
+    ) -> Checked {
         let reign = self.reigns.of(term).expect("it has just said something");
         let (count, servers) = (1 + reign.holders(commit).count(), self.servers.len());
-        let says = format!("server {leader} says that entry {commit} is committed");
+        let shows = match shown {
+            Shown::Said => format!("says that entry {commit} is committed"),
+            Shown::Applied => format!("applied entry {commit}"),
+        };
+        let says = format!("server {leader} {shows}");
         let old = reign.terms.at(commit).filter(|old| *old < term);
         if let Some(old) = old.filter(|_| count > servers / 2) {
             let words = format!(
@@ -143,13 +203,12 @@ impl Judge {
         }
         let words = match commit > self.reigns.committed {
             true => format!(
-                "server {leader}, leader of term {term}, says that entry {commit} is committed, but \
-                 only {count} of {servers} servers have it"
+                "server {leader}, leader of term {term}, {shows}, but only {count} of {servers} \
+                 servers have it"
             ),
-            false => format!(
-                "server {leader}, leader of term {term}, says that entry {commit} is committed, which \
-                 it cannot know yet"
-            ),
+            false => {
+                format!("server {leader}, leader of term {term}, {shows}: it cannot know that yet")
+            }
         };
         let broken =
             verdict("committed by a majority", words).index(commit).fact_at(us, leader, says);

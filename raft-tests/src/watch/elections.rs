@@ -122,7 +122,9 @@ impl Judge {
         if soon && !self.elections.stood(server, term) {
             *self.elections.while_heard.entry(server).or_default() += 1;
         }
-        self.servers[server].log_end = Some((last, self.servers[server].appends));
+        let stands = &mut self.servers[server];
+        stands.log_end = Some((last, stands.appends));
+        stands.applied_when_stood = stands.applied;
         self.vote(server, term, server, us, missing)?;
         self.elections.receives(server, term, server);
         Ok(())

@@ -76,7 +76,12 @@ pub(crate) struct Server {
     told: BTreeMap<u64, Told>,
     /// Up to which index it can know that entries are committed: it was told, or it has led.
     pub(crate) knows: u64,
+    /// What this instance can have heard or counted: the highest `leaderCommit` that reached it, or what
+    /// it had on a majority.
+    pub(crate) heard_now: u64,
     pub(crate) applied: u64,
+    /// What it had applied when it last stood for election.
+    pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
     pub(crate) newer: Option<Newer>,
     /// The end of its log as it said when it last stood for election, and how many AppendEntries had
@@ -91,6 +96,7 @@ impl Server {
         self.before = self.before.max(self.promised);
         self.promised = self.before;
         (self.instance, self.alive, self.applied) = (instance, true, 0);
+        (self.heard_now, self.applied_when_stood) = (0, 0);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 
@@ -144,6 +150,7 @@ impl Server {
         told.us = if commit > told.commit { us } else { told.us };
         (told.commit, told.checked) = (told.commit.max(commit), told.checked.max(checked));
         self.knows = self.knows.max(told.commit.min(told.checked));
+        self.heard_now = self.heard_now.max(commit);
     }
 
     pub(crate) fn told(&self, term: u64) -> Told {

@@ -34,7 +34,10 @@ impl Judge {
                 let place = self.accept(call, append, reply, us, means.missing)?;
                 self.servers[call.to].promise(append.term, us);
                 match (means.saved)(call.to, Look::IfCheap) {
-                    Some(saved) => check_entry_saved(call.to, append.term, place, reply, &saved),
+                    Some(saved) => {
+                        let brought = append.last.index > append.prev.index;
+                        check_entry_saved(call.to, append.term, place, brought, reply, &saved)
+                    }
                     None => Ok(()),
                 }
             }
@@ -193,6 +196,7 @@ impl Judge {
         if let Some(committed) = self.reigns.accept(term, server, accepted) {
             let leader = &mut self.servers[leader];
             leader.knows = leader.knows.max(committed);
+            leader.heard_now = leader.heard_now.max(committed);
         }
         let known = &mut self.servers[server];
         known.tell(term, 0, last.index, us);

@@ -27,6 +27,8 @@ pub(crate) struct Judge {
     pub(super) flows: Flows,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
+    /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
+    pub(super) commit_is_saved: bool,
     /// How many commands were offered to a cluster of one.
     offered_alone: u64,
     /// Counts the events.

@@ -46,11 +46,13 @@ pub(super) fn check_vote_saved(
     }
 }
 
-/// An accepted entry is saved. In a later term it may have been replaced since.
+/// An accepted entry is saved, whether the request brought it or asked for it. In a later term it may
+/// have been replaced since.
 pub(super) fn check_entry_saved(
     server: usize,
     term: u64,
     place: Place,
+    brought: bool,
     reply: Reply,
     saved: &Persisted,
 ) -> Checked {
@@ -65,15 +67,33 @@ pub(super) fn check_entry_saved(
         return Ok(());
     }
     let place = usize::try_from(index - 1).unwrap_or(usize::MAX);
-    match saved.log_terms.get(place) {
-        Some(term) if *term == of => Ok(()),
-        term => behind(
-            server,
-            format!("accepted entry {index} of term {of}"),
-            term.map_or("none there".to_string(), |term| format!("one of term {term}")),
-            exchanged,
-        ),
+    let has = match saved.log_terms.get(place) {
+        Some(term) if *term == of => return Ok(()),
+        term => term.map_or("none there".to_string(), |term| format!("one of term {term}")),
+    };
+    match brought {
+        true => behind(server, format!("accepted entry {index} of term {of}"), has, exchanged),
+        false => not_there(server, place_words(index, of), has),
     }
+}
+
+fn place_words(index: u64, term: u64) -> String {
+    format!("entry {index} of term {term}")
+}
+
+/// A request without entries was accepted by a server that has saved no such entry.
+fn not_there(server: usize, place: String, has: String) -> Checked {
+    let words = format!("server {server} accepted what follows {place}, but {has} is saved");
+    Err(Box::new(
+        verdict("accepted after a look", words)
+            .fact(server, format!("server {server} said that its log has {place}"))
+            .fact(server, format!("its persister holds {has}"))
+            .hint(
+                "a heartbeat is accepted without a look at the entry at prevLogIndex; or the log is \
+                 not saved before the reply that accepts it",
+            )
+            .build(),
+    ))
 }
 
 /// Term and vote look as if each were the other.

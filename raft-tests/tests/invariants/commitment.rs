@@ -1,8 +1,9 @@
 //! What is committed and applied.
 
 use bytes::Bytes;
+use raft_tests::Cluster;
 
-use crate::puppet::{assert_broken, assert_fine, puppet, verdict_of};
+use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict_of};
 
 #[test]
 fn what_a_majority_has_is_committed() {
@@ -86,9 +87,19 @@ fn what_is_applied_is_committed() {
             puppet(0).commits(1, 4, (0, 0), 2, 0);
             puppet(0).applies(3);
         },
-        "applied when committed",
+        "committed by a majority",
         &[0, 1, 2],
         &["server 0 applied entry 3", "server 1 accepted up to entry 2"],
+    );
+    assert_broken(
+        |_| {
+            puppet(1).answers(0, false);
+            puppet(0).commits(1, 4, (0, 0), 2, 0);
+            puppet(2).applies(1);
+        },
+        "applied when committed",
+        &[2, 1],
+        &["server 2 applied entry 1", "up to entry 0 a majority has accepted"],
     );
     let check = "applied when told";
     // A follower that applies when it accepts.
@@ -146,5 +157,37 @@ fn a_leader_counts_itself_for_what_it_has_saved() {
         "saved before counted",
         &[0],
         &["its persister holds 0 entries", "without it 1 of 3 have the entry"],
+    );
+}
+
+#[test]
+fn what_only_an_earlier_instance_knew_is_not_counted_again() {
+    fn restart(cluster: &Cluster<Puppet>, server: usize) {
+        cluster.start_server(server);
+        cluster.connect(server);
+    }
+    fn committed() {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+    }
+    // It saves the commit index, so it applies at once.
+    assert_fine(|cluster| {
+        committed();
+        restart(cluster, 1);
+        puppet(1).applies(2);
+        puppet(2).answers(0, true);
+        puppet(1).commits(2, 5, (0, 0), 0, 0);
+        puppet(1).commits(0, 5, (2, 4), 0, 2);
+    });
+    assert_broken(
+        |cluster| {
+            committed();
+            restart(cluster, 1);
+            puppet(1).commits(0, 5, (2, 4), 0, 0);
+            puppet(1).commits(0, 5, (2, 4), 0, 2);
+        },
+        "old entries are not committed by counting",
+        &[1],
+        &["server 1 says that entry 2 is committed"],
     );
 }

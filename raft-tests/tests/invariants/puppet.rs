@@ -197,12 +197,6 @@ impl Puppet {
         let _ = self.peers[to].append_entries(&args);
     }
 
-    /// Is elected by the votes of two, with a log that ends with this index and term.
-    pub(crate) fn wins(&self, me: usize, by: usize, term: u64, last: (u64, u64)) {
-        puppet(by).answers(term, true);
-        self.asks_with_log(me, by, term, last);
-    }
-
     /// Applies commands up to an index, from 1 on.
     pub(crate) fn applies(&self, last: u64) {
         for index in 1..=last {

@@ -2,7 +2,6 @@
 
 use labrt::world::Builder;
 use labtrace::Keep;
-use raft_api::Raft;
 use raft_tests::{Cluster, Watch};
 use run_record::setting::Setting;
 
