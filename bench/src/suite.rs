@@ -71,7 +71,7 @@ pub fn run<R: raft_api::Raft>(
     keep: Keep,
 ) -> (Totals, Trace) {
     let world = Builder::simulated(seed).switch_by(switch_by).time_limit(TIME_LIMIT);
-    let watch = Watch::new(servers, keep, Setting::default(), R::read_persisted);
+    let watch = Watch::of::<R>(servers, keep, Setting::default());
     let outcome = world.run(move || {
         let cluster = Cluster::watched(servers, unreliable, watch);
         body(&cluster, &Context::silent());

@@ -90,6 +90,9 @@ fn current() -> Option<Session> {
 #[track_caller]
 pub(crate) fn deliver(mut verdict: Verdict) {
     let Some(session) = current() else { return };
+    if observe::is_ending() {
+        return; // the run has failed for another reason, and this came of that
+    }
     let place = std::panic::Location::caller();
     verdict.us = now_us();
     verdict.task = thread::name().map(|name| match Node::current() {
@@ -140,6 +143,16 @@ impl Session {
     /// Why the run failed, if a verdict was given.
     pub fn verdict(&self) -> Option<Verdict> {
         self.inner.verdict.with(|verdict| verdict.clone())
+    }
+
+    /// Fails the run if a verdict was given: the code under test may have caught its panic.
+    ///
+    /// # Panics
+    /// With the verdict's words, if there is one.
+    pub fn fail_if_judged(&self) {
+        if let Some(verdict) = self.verdict() {
+            panic!("{}", verdict.words);
+        }
     }
 
     /// Takes what was recorded out of the session.

@@ -24,6 +24,9 @@ use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
 use persister::Persister;
 
+mod message;
+pub use message::{Meaning, Wire};
+
 /// One server of a Raft cluster, as the service above it sees it.
 pub trait Raft: Send + Sync + Sized + 'static {
     /// Makes a server, restores what the persister holds and starts its background work. Returns
@@ -59,8 +62,41 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// What a saved Raft state means, for checkers: they compare it with what the server has told
     /// others. `None`, the default, if this Raft does not say or the bytes are not its own. No bytes
     /// at all are the state of a new server.
+    ///
+    /// Its indexes are those of the messages. A Raft whose log holds more than the service sees (such
+    /// as entries without a command) gives the log as it is.
     fn read_persisted(_state: &[u8]) -> Option<Persisted> {
         None
+    }
+
+    /// What a message between servers means, for checkers. By default they go by the names of its
+    /// fields (`docs/names.md` lists those that they know). A Raft with other names says it here, in
+    /// the words of Figure 2; so does one whose message promises less than its name says.
+    ///
+    /// The indexes may be higher than the service's by what only the log holds, but not lower.
+    ///
+    /// ```
+    /// # use labgob::{Gob, serde::{Deserialize, Serialize}};
+    /// use raft_api::{Meaning, Wire};
+    ///
+    /// #[derive(Serialize, Deserialize, Gob)]
+    /// # #[serde(crate = "labgob::serde")]
+    /// struct Answer { epoch_now: u64, fits: bool }
+    ///
+    /// fn read_message(message: &Wire<'_>) -> Meaning {
+    ///     match (message.method, message.reply) {
+    ///         ("Raft.AppendEntries", true) => match labgob::decode::<Answer>(message.bytes) {
+    ///             Ok(Answer { epoch_now, fits }) => {
+    ///                 Meaning::Appended { term: epoch_now, success: fits, match_index: None }
+    ///             }
+    ///             Err(_) => Meaning::Nothing,
+    ///         },
+    ///         _ => Meaning::ByNames,
+    ///     }
+    /// }
+    /// ```
+    fn read_message(_message: &Wire<'_>) -> Meaning {
+        Meaning::ByNames
     }
 
     /// Tells the server that it will not be used any more, so that it may stop its background work.

@@ -18,6 +18,7 @@ use raft_api::{ApplyMsg, Raft, RaftState, Started};
 use run_record::setting::{Setting, Trouble};
 
 use crate::applied::{Applied, Message, place};
+use crate::watch::obstacles::of_several;
 use crate::watch::{Watch, node_name};
 
 /// The longest time a new leader may take to appear; tests wait in multiples of it.
@@ -81,7 +82,7 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If a server cannot be made.
     pub fn new(servers: usize, unreliable: bool) -> Cluster<R> {
-        let watch = Watch::new(servers, Keep::Nothing, Setting::default(), R::read_persisted);
+        let watch = Watch::of::<R>(servers, Keep::Nothing, Setting::default());
         Cluster::watched(servers, unreliable, watch)
     }
 
@@ -336,6 +337,9 @@ impl<R: Raft> Cluster<R> {
                     broken.location = Some(format!("what server {server} applies"));
                     labtrace::fail(*broken);
                 }
+                if applied.with(|all| all.instances[server] == instance) {
+                    watch.applied(server, index);
+                }
             }
         });
     }
@@ -402,6 +406,13 @@ impl<R: Raft> Cluster<R> {
 
     /// Offers a command to a server; `None` if it does not run or does not lead.
     pub fn start(&self, server: usize, command: Bytes) -> Option<Started> {
+        self.inner.watch.offering();
+        let started = self.offer(server, command)?;
+        self.inner.watch.accepted(server, started);
+        Some(started)
+    }
+
+    fn offer(&self, server: usize, command: Bytes) -> Option<Started> {
         let Instance { raft, node } = self.instance(server)?;
         let watch = &self.inner.watch;
         if !watch.session().keeps_events() {
@@ -513,24 +524,33 @@ impl<R: Raft> Cluster<R> {
         span.end("none");
     }
 
-    /// What is known of each server, as facts of a verdict.
+    /// What stands in the way, and what is known of each server, as facts of a verdict.
     fn situation(&self, broken: VerdictBuilder) -> VerdictBuilder {
         let terms = self.inner.watch.terms();
         let applied =
             self.inner.applied.with(|all| all.logs.iter().map(Vec::len).collect::<Vec<_>>());
-        let broken = (0..self.servers()).fold(broken, |broken, server| {
+        let mut alike: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for server in 0..self.servers() {
             let place = match (self.is_running(server), self.is_connected(server)) {
-                (false, _) => "has crashed",
-                (true, false) => "is cut off",
-                (true, true) => "is connected",
+                (false, _) => "down",
+                (true, false) => "cut off",
+                (true, true) => "connected",
             };
-            let (term, applied) = (terms[server], applied[server]);
-            let term =
-                if term == 0 { "sent no message".into() } else { format!("showed term {term}") };
-            broken
-                .fact(server, format!("server {server} {place}, {term}, applied {applied} entries"))
+            let term = match &terms {
+                // What it says is not understood.
+                None => String::new(),
+                Some(terms) if terms[server] == 0 => ", sent no message".into(),
+                Some(terms) => format!(", showed term {}", terms[server]),
+            };
+            let text = format!("{place}{term}, applied {} entries", applied[server]);
+            alike.entry(text).or_default().insert(server);
+        }
+        let situations = alike.iter().map(|(text, who)| {
+            let is = if who.len() == 1 { "is" } else { "are" };
+            of_several(who, &format!("{is} {text}"))
         });
-        self.inner.watch.obstacles().into_iter().fold(broken, VerdictBuilder::with_fact)
+        let obstacles = self.inner.watch.obstacles();
+        obstacles.into_iter().chain(situations).fold(broken, VerdictBuilder::with_fact)
     }
 
     /// Has the cluster agree on a command, whoever leads; returns its index.
@@ -587,6 +607,9 @@ impl<R: Raft> Cluster<R> {
     }
 
     /// Ends all servers and the network.
+    ///
+    /// # Panics
+    /// If a rule was broken in the run, and the code under test has caught the panic of that.
     pub fn cleanup(&self) {
         for slot in &self.inner.slots {
             let instance = slot.lock().running.take();
@@ -596,6 +619,7 @@ impl<R: Raft> Cluster<R> {
             }
         }
         self.network().cleanup();
+        self.inner.watch.session().fail_if_judged();
     }
 }
 

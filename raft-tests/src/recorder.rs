@@ -54,9 +54,10 @@ impl Recorder {
             committed: totals.map_or(0, |totals| totals.committed),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
             troubles: ran.troubles,
+            not_judged: ran.not_judged.clone(),
             failure: failed.map(|failed| FailureRecord {
-                kind: failed.failure.kind.to_string(),
-                message: failed.failure.message.clone(),
+                kind: failed.kind().to_string(),
+                message: failed.verdict.words.clone(),
                 location: failed.failure.location.clone(),
                 text: text(failed),
                 check: failed.verdict.check.clone(),

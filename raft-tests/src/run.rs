@@ -1,5 +1,6 @@
 //! Running a test: on which clock, with which seeds, and what is said when it fails.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +125,7 @@ struct Runner<'a, R: Raft> {
 pub fn simulated<R: Raft>(test: &Test<R>, origin: Origin) {
     let runner = Runner::from_environment(test, origin);
     let seeds = Seeds::from_environment();
-    let mut failed = 0;
+    let (mut failed, mut said) = (0, BTreeSet::new());
     for (number, block) in seeds.blocks().into_iter().enumerate() {
         let setting = match runner.setting.is_whole() {
             true => String::new(),
@@ -135,13 +136,14 @@ pub fn simulated<R: Raft>(test: &Test<R>, origin: Origin) {
         let mut sums = Vec::new();
         for seed in block.iter() {
             let ran = runner.run_recorded(Some(seed), &lines);
+            say_what_is_not_judged(&ran, &mut said, &lines);
             match ran.result {
                 Ok(outcome) => sums.push(outcome.value),
                 Err(failed) if runner.recorder.is_none() => {
                     runner.fail(&lines, seed, failed, ran.files)
                 }
                 Err(run) => {
-                    lines.line(&format!("FAILED (seed {seed}): {}", run.failure.message));
+                    lines.line(&format!("FAILED (seed {seed}): {}", run.verdict.words));
                     failed += 1;
                 }
             }
@@ -166,9 +168,19 @@ pub fn real<R: Raft>(test: &Test<R>, origin: Origin) {
     let runner = Runner::from_environment(test, origin);
     let lines = Arc::new(Lines::begin(format!("({}): {}", test.part, test.title)));
     let ran = runner.run_recorded(None, &lines);
+    say_what_is_not_judged(&ran, &mut BTreeSet::new(), &lines);
     match ran.result {
         Ok(outcome) => lines.passed(&outcome.value),
         Err(failed) => say_and_panic(&lines, &runner.report(&failed, None, ran.files.as_ref())),
+    }
+}
+
+/// Says which rules could not be judged: once for a test, not for each of its runs.
+fn say_what_is_not_judged(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
+    for sentence in &ran.not_judged {
+        if said.insert(sentence.clone()) {
+            lines.line(sentence);
+        }
     }
 }
 
@@ -199,7 +211,7 @@ impl<'a, R: Raft> Runner<'a, R> {
     /// Runs the test once and writes its trace, if each run's is asked for or it has failed.
     fn run(&self, seed: Option<u64>, keep: Keep, lines: &Arc<Lines>) -> Ran {
         let world = seed.map_or_else(Builder::real, Builder::simulated);
-        let watch = Watch::new(self.test.servers, keep, self.setting, R::read_persisted);
+        let watch = Watch::of::<R>(self.test.servers, keep, self.setting);
         let result = self.run_watched(world, &watch, lines);
         let mut troubles = watch.troubles();
         let result = match result {
@@ -218,7 +230,7 @@ impl<'a, R: Raft> Runner<'a, R> {
         let wanted = self.folder.is_some() || (failed.is_some() && self.recorder.is_none());
         let files = (wanted && keep != Keep::Nothing)
             .then(|| self.write_trace(seed, watch.session(), failed));
-        Ran { result, troubles, files }
+        Ran { result, troubles, not_judged: watch.not_judged(), files }
     }
 
     fn run_watched(
@@ -276,7 +288,7 @@ impl<'a, R: Raft> Runner<'a, R> {
             true => {
                 let again = self.run(Some(seed), Keep::All, lines);
                 match again.result {
-                    Err(second) if second.failure.message == failed.failure.message => again.files,
+                    Err(second) if second.verdict.words == failed.verdict.words => again.files,
                     _ => {
                         let words = "the same seed gave another run when it was recorded: the code \
                                      depends on something outside the simulation";
@@ -296,7 +308,7 @@ impl<'a, R: Raft> Runner<'a, R> {
         seed: Option<u64>,
         files: Option<&Result<trace_files::Files, String>>,
     ) -> String {
-        let mut report = verdict::text(&failed.verdict, failed.failure.kind);
+        let mut report = verdict::text(&failed.verdict, failed.kind());
         match seed {
             Some(seed) => report.push_str(&format!("\n    seed {seed}\n    replay: ")),
             None => report.push_str("\n    run again: "),
@@ -318,8 +330,7 @@ impl<'a, R: Raft> Runner<'a, R> {
     fn run_again(&self, seed: u64, lines: &Arc<Lines>) {
         let record = || {
             let world = Builder::simulated(seed).record_events(true);
-            let servers = self.test.servers;
-            let watch = Watch::new(servers, Keep::Nothing, self.setting, R::read_persisted);
+            let watch = Watch::of::<R>(self.test.servers, Keep::Nothing, self.setting);
             match self.run_watched(world, &watch, lines) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
                 Err(failure) => {

@@ -16,18 +16,35 @@ pub(crate) struct Failed {
     pub(crate) verdict: Verdict,
 }
 
+impl Failed {
+    /// The kind of the failure that the verdict is about.
+    pub(crate) fn kind(&self) -> FailureKind {
+        match self.verdict.words == self.failure.message {
+            true => self.failure.kind,
+            // A verdict is a panic, whatever came of its run when that was caught.
+            false => FailureKind::Panic,
+        }
+    }
+}
+
 /// What a run was like.
 pub(crate) struct Ran {
     pub(crate) result: Result<Outcome<Totals>, Failed>,
     pub(crate) troubles: Counts,
+    /// Which rules could not be judged, and why.
+    pub(crate) not_judged: Vec<String>,
     /// Where its trace lies, if one was asked for; or why there is none.
     pub(crate) files: Option<Result<Files, String>>,
 }
 
-/// The verdict of a failed run: the one that was given, or what the failure itself says.
+/// The verdict of a failed run: the first one that was given, or what the failure itself says.
+///
+/// The code under test may have caught the panic of a verdict and gone on, and failed in another way
+/// later: the first verdict counts all the same.
 pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
-    // A second task may have failed for another reason while the first one was ending.
-    let given = given.filter(|verdict| verdict.words == failure.message);
+    if let Some(earlier) = given.as_ref().filter(|given| given.words != failure.message) {
+        return Verdict { details: vec![later(failure)], ..earlier.clone() };
+    }
     let mut verdict = given.unwrap_or_else(|| Verdict {
         check: failure.kind.to_string(),
         words: failure.message.clone(),
@@ -42,6 +59,16 @@ pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
     }
     verdict
+}
+
+/// What became of a run that went on after its verdict.
+fn later(failure: &Failure) -> String {
+    let us = u64::try_from(failure.time.as_micros()).unwrap_or(u64::MAX);
+    let Failure { kind, message, .. } = failure;
+    format!(
+        "the panic of this verdict was caught; the run ended at {}: {kind}: {message}",
+        seconds(us)
+    )
 }
 
 fn hint(kind: FailureKind) -> Option<&'static str> {

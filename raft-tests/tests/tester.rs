@@ -193,6 +193,26 @@ fn too_few_servers_are_found() {
     );
 }
 
+/// What was given as a verdict, though the code under test caught the panic.
+fn caught<R: Raft>(cluster: &Cluster<R>) {
+    let caught = catch_unwind(AssertUnwindSafe(|| cluster.check_no_leader()));
+    assert!(caught.is_err(), "server 0 claims to lead");
+}
+
+#[test]
+fn a_verdict_that_was_given_is_not_lost() {
+    let words = verdict::<Fine>(|cluster, _| caught(cluster));
+    assert!(words.contains("no leader: expected no leader, but 0 claims"), "{words}");
+    // Whatever else fails later.
+    let words = verdict::<Fine>(|cluster, _| {
+        caught(cluster);
+        thread::sleep(Duration::from_millis(500));
+        panic!("something else");
+    });
+    assert!(words.contains("no leader: expected no leader, but 0 claims"), "{words}");
+    assert!(words.contains("the run ended at 0.500 s: panic: something else"), "{words}");
+}
+
 #[test]
 fn the_time_limit_of_a_test_is_120_s() {
     let words = verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(121)));

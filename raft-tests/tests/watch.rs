@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use labrt::Failure;
 use labrt::world::{Builder, Outcome};
 use labtrace::{Keep, Session, What};
-use raft_api::Raft;
 use raft_checked::CheckedRaft;
 use raft_tests::{Cluster, Watch, part_2b, part_2c};
 use run_record::setting::{Setting, Trouble};
@@ -30,7 +29,7 @@ fn rejoin(cluster: &Cluster<CheckedRaft>) {
 }
 
 fn watch(servers: usize, keep: Keep, setting: Setting) -> Watch {
-    Watch::new(servers, keep, setting, CheckedRaft::read_persisted)
+    Watch::of::<CheckedRaft>(servers, keep, setting)
 }
 
 fn run(

@@ -24,6 +24,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub mod names;
 pub mod setting;
 pub mod trace;
 
@@ -78,6 +79,9 @@ pub struct End {
     /// How many troubles of each kind there were, up to its end or its failure.
     #[serde(default)]
     pub troubles: setting::Counts,
+    /// Which rules could not be judged, and why, in a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<String>,
     /// Why it failed, if it did. The counters before the troubles are 0 then.
     pub failure: Option<FailureRecord>,
 }

@@ -1,27 +1,11 @@
-//! The fields of messages by their names, whatever the Raft that sent them spells them like.
+//! The fields of messages by their names, whatever the Raft that sent them spells them like
+//! ([`run_record::names`]).
 
-use serde_json::Value;
+use run_record::names::{self, Name};
+use serde_json::{Map, Value};
 
-pub(crate) const TERM: &[&str] = &["term", "currentterm"];
-pub(crate) const LAST_INDEX: &[&str] = &["lastlogindex", "lastindex"];
-pub(crate) const LAST_TERM: &[&str] = &["lastlogterm", "lastterm"];
-pub(crate) const PREV_INDEX: &[&str] = &["prevlogindex", "previndex", "previouslogindex"];
-pub(crate) const PREV_TERM: &[&str] = &["prevlogterm", "prevterm", "previouslogterm"];
-pub(crate) const ENTRIES: &[&str] = &["entries", "logentries", "log", "logs"];
-pub(crate) const COMMIT: &[&str] = &["leadercommit", "leadercommitindex", "commitindex", "commit"];
-pub(crate) const GRANTED: &[&str] = &["votegranted", "granted", "vote"];
-pub(crate) const SUCCESS: &[&str] = &["success", "succeeded", "ok"];
-pub(crate) const CONFLICT: &[&str] = &["conflict"];
-pub(crate) const CONFLICT_TERM: &[&str] = &["conflictterm", "xterm"];
-pub(crate) const CONFLICT_INDEX: &[&str] = &["conflictindex", "xindex", "nextindex"];
-/// The sender of a request says who it is, which the column or the arrow shows already.
-pub(crate) const SENDER: &[&str] = &["candidate", "candidateid", "leader", "leaderid"];
-
-/// True if a name is this one, in whatever case, with or without underscores.
-pub(crate) fn same(name: &str, known: &str) -> bool {
-    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
-    letters.map(|c| c.to_ascii_lowercase()).eq(known.chars())
-}
+/// How deep fields are looked for: a wrapper or a header, and what is within.
+const DEPTH: usize = 3;
 
 /// The fields of a message, also of one that is wrapped in a list as arguments sometimes are.
 pub(crate) fn object(message: &Value) -> &Value {
@@ -34,36 +18,70 @@ pub(crate) fn object(message: &Value) -> &Value {
     }
 }
 
-pub(crate) fn field<'v>(message: &'v Value, names: &[&str]) -> Option<&'v Value> {
-    let fields = message.as_object()?;
-    names.iter().find_map(|known| Some(fields.iter().find(|(name, _)| same(name, known))?.1))
+/// The field that a name stands for. What is further out comes before what is within.
+pub(crate) fn field(message: &Value, name: Name) -> Option<&Value> {
+    (1..=DEPTH).find_map(|depth| within(message.as_object()?, name, depth))
 }
 
-pub(crate) fn number(message: &Value, names: &[&str]) -> Option<u64> {
-    field(message, names)?.as_u64()
+fn within(fields: &Map<String, Value>, name: Name, depth: usize) -> Option<&Value> {
+    if depth == 1 {
+        return fields.iter().find(|(field, _)| names::is(field, name)).map(|(_, value)| value);
+    }
+    // What a conflict says is about other things than its message.
+    let inside = fields.iter().filter(|(field, _)| !names::is(field, Name::Conflict));
+    inside
+        .filter_map(|(_, value)| value.as_object())
+        .find_map(|inner| within(inner, name, depth - 1))
 }
 
-pub(crate) fn flag(message: &Value, names: &[&str]) -> Option<bool> {
-    field(message, names)?.as_bool()
+pub(crate) fn number(message: &Value, name: Name) -> Option<u64> {
+    field(message, name)?.as_u64()
+}
+
+/// Whether a reply says yes: by a flag, by the name of a variant, or by being no more than that.
+pub(crate) fn answer(reply: &Value) -> Option<bool> {
+    let said = |value: &Value| match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(name) => variant(name),
+        Value::Object(fields) if fields.len() == 1 => variant(fields.keys().next()?),
+        _ => None,
+    };
+    let inside = || object(reply).as_object()?.values().find_map(said);
+    said(object(reply)).or_else(|| field(reply, Name::Yes).and_then(said)).or_else(inside)
+}
+
+/// What the name of a variant says. Those of fields are written small.
+fn variant(name: &str) -> Option<bool> {
+    let is = |known| name.starts_with(char::is_uppercase) && names::is(name, known);
+    if is(Name::VariantYes) { Some(true) } else { is(Name::VariantNo).then_some(false) }
 }
 
 /// True if a reply says that the AppendEntries was accepted.
 pub(crate) fn accepts(reply: &Value) -> bool {
-    flag(object(reply), SUCCESS) == Some(true)
+    answer(object(reply)) == Some(true)
 }
 
 /// The entries that an AppendEntries brings: index, term and command of each.
 pub(crate) fn numbered_entries(args: &Value) -> Vec<(u64, Option<u64>, &str)> {
-    let Some(prev) = number(object(args), PREV_INDEX) else { return Vec::new() };
+    let Some(prev) = number(object(args), Name::PrevIndex) else { return Vec::new() };
     let mut numbered = Vec::new();
     for (index, entry) in (prev.saturating_add(1)..).zip(entries(args).unwrap_or_default()) {
-        let command = field(entry, &["command", "cmd", "data"]).unwrap_or(entry);
+        let (term, command) = entry_parts(entry);
         let Some(command) = command.as_str() else { break };
-        numbered.push((index, number(entry, TERM), command));
+        numbered.push((index, term, command));
     }
     numbered
 }
 
+/// Term and command of an entry: by their names, or the one number and the one other part.
+pub(crate) fn entry_parts(entry: &Value) -> (Option<u64>, &Value) {
+    match entry.as_array().map(Vec::as_slice) {
+        Some([term, command]) if term.is_u64() && !command.is_u64() => (term.as_u64(), command),
+        Some([command, term]) if term.is_u64() && !command.is_u64() => (term.as_u64(), command),
+        _ => (number(entry, Name::Term), field(entry, Name::Command).unwrap_or(entry)),
+    }
+}
+
 pub(crate) fn entries(args: &Value) -> Option<&[Value]> {
-    Some(field(object(args), ENTRIES)?.as_array()?.as_slice())
+    Some(field(object(args), Name::Entries)?.as_array()?.as_slice())
 }

@@ -7,8 +7,9 @@
 use std::fmt::Write;
 
 use run_record::Clock;
+use run_record::names;
 use run_record::trace::{Fact, Trace, Verdict, What};
-use serde_json::{Number, Value, to_value};
+use serde_json::{Number, Value, json, to_value};
 
 /// The page, with a name in double braces where each part of it goes.
 const PAGE: &str = include_str!("page/page.html");
@@ -49,8 +50,14 @@ pub fn render(trace: &Trace) -> String {
         ("replay", escape(&header.replay)),
         ("style", STYLE.into()),
         ("data", data(trace)),
-        ("script", SCRIPTS.concat()),
+        ("script", names() + &SCRIPTS.concat()),
     ])
+}
+
+/// The table of names, for the scripts.
+fn names() -> String {
+    let rows = names::TABLE.iter().map(|(name, aliases)| (format!("{name:?}"), json!(aliases)));
+    format!("const NAMES = {};\n", Value::Object(rows.collect()))
 }
 
 /// Puts the parts into the page, in one pass: what a part says is never taken for a name.

@@ -1,34 +1,75 @@
 //! Watching a run from outside: what is recorded of it, and what must hold at every message.
 //!
 //! A [`Watch`] is made for each run, outside of its world, so that it is there when the world has
-//! failed. The cluster tells it of starts, crashes and the like, and the network of every step of
-//! every call. It does two things with that: it records events into the run's [`Session`], and it
-//! checks at every message what must hold for any Raft. Nothing here is a step of a simulated run.
+//! failed. The cluster tells it of starts, crashes, offered commands and applied entries, and the
+//! network of every step of every call ([`observer`]). It does two things with that: it records events
+//! into the run's [`Session`], and it checks what must hold for any Raft. Nothing here is a step of a
+//! simulated run.
+//!
+//! # What is known, and from what
+//!
+//! 1. [`understanding`]: what a message says, by the names of its fields or by what the Raft itself
+//!    makes of it. What is not understood switches off the rules that need it, for the whole run, and
+//!    each test says so.
+//! 2. [`evidence`]: what each server has promised, and what has reached it. Only promises count: a
+//!    refusal may send the request's own term back, the answer to a pre-vote promises nothing, and a
+//!    request that was prepared in an earlier term may well leave later. What a follower's log holds is
+//!    known from its last acceptance until something reaches it that could cut it off.
+//! 3. [`reigns`]: each leader's log as far as it has shown it, who has accepted it up to where, and so
+//!    what is committed: what some leader had on a majority with an entry of its own term.
+//!
+//! # The rules
+//!
+//! | file | rules | what they need |
+//! |---|---|---|
+//! | [`elections`] | terms, votes, leaders, election restriction | RequestVote, its replies; AppendEntries |
+//! | [`matching`] | Log Matching, a leader's log | AppendEntries with terms (and commands) |
+//! | [`commitment`] | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
+//! | [`following`] | stale requests, accepted after a look, accepted entries stay | the same |
+//! | [`saved`] | saved before answered | `read_persisted` |
+//! | [`heartbeats`] | heartbeats, a newer term is taken over | AppendEntries |
+//! | [`locks`] | no RPC with a lock held | the simulated clock |
+//!
+//! Each accuses nobody of what may still be under way, and names the server at fault at the moment of
+//! the fault. Where a later term may have changed it all without a word, a suspicion waits for proof.
+//! If nothing happens at all, [`obstacles`] tells what is known to stand in the way.
+//!
+//! # What is missing
+//!
+//! Snapshots: a call that is not of Figure 2, such as InstallSnapshot, switches off what it could
+//! change. Entries that are packed into bytes are not read; their Raft can read them out in
+//! `read_message`. Replies that are calls of their own are not understood.
 
-pub(crate) mod invariants;
-pub(crate) mod message;
+mod commitment;
+mod elections;
+mod evidence;
+mod following;
+mod heartbeats;
+mod judge;
+mod locks;
+mod matching;
+mod observer;
+pub(crate) mod obstacles;
 mod persister;
-mod replication;
+mod reigns;
+mod saved;
+mod understanding;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::persister::Persister;
-use labrpc::{CallEvent, CallStep, Leg, Loss, Message, Name, Observer};
-use labrt::Node;
-use labrt::observe::{self, Cause};
+use labrpc::{Name, Observer};
+use labrt::observe::Cause;
 use labrt::sync::Leaf;
-use labtrace::{Keep, Role, Session, What, verdict};
+use labtrace::{Keep, Role, Session, What};
 use persister::Saves;
 pub(crate) use persister::WatchedPersister;
-use raft_api::Persisted;
+use raft_api::{Persisted, Raft, Started};
 use run_record::setting::{Counts, Setting, Trouble};
-use run_record::trace;
 
-use invariants::{Seen, Sent};
-use message::{Reply, Request};
-use replication::Checked;
+use judge::{Checked, Judge};
+use understanding::{Part, Understanding};
 
 /// What watches one run of a cluster. Clones are the same watch.
 #[derive(Clone)]
@@ -45,7 +86,8 @@ struct Inner {
 }
 
 struct State {
-    seen: Seen,
+    understanding: Understanding,
+    judge: Judge,
     /// Whose end it is: the server, and its instance.
     ends: BTreeMap<Name, (usize, u64)>,
     instances: Vec<u64>,
@@ -53,26 +95,25 @@ struct State {
     /// What a server must be by its messages.
     inferred: Vec<(Role, u64)>,
     troubles: Counts,
+    /// How many reasons not to judge the trace has been told.
+    told: usize,
 }
 
 impl Watch {
-    /// A watch over a run of so many servers, of which so much is kept.
-    pub fn new(
-        servers: usize,
-        keep: Keep,
-        setting: Setting,
-        read_persisted: fn(&[u8]) -> Option<Persisted>,
-    ) -> Watch {
+    /// A watch over a run of so many servers of this Raft, of which so much is kept.
+    pub fn of<R: Raft>(servers: usize, keep: Keep, setting: Setting) -> Watch {
         let lanes = (0..servers).map(node_name).collect();
         let state = State {
-            seen: Seen::new(servers),
+            understanding: Understanding::new(R::read_message),
+            judge: Judge::new(servers),
             ends: BTreeMap::new(),
             instances: vec![0; servers],
             saves: vec![Saves::default(); servers],
             inferred: vec![(Role::Follower, 0); servers],
             troubles: Counts::default(),
+            told: 0,
         };
-        let session = Session::new(keep, lanes);
+        let (session, read_persisted) = (Session::new(keep, lanes), R::read_persisted);
         Watch {
             inner: Arc::new(Inner { session, setting, read_persisted, state: Leaf::new(state) }),
         }
@@ -91,6 +132,17 @@ impl Watch {
     /// How many troubles of each kind there were.
     pub fn troubles(&self) -> Counts {
         self.inner.state.with(|state| state.troubles)
+    }
+
+    /// Which rules could not be judged, and why, in a sentence for each reason.
+    pub fn not_judged(&self) -> Vec<String> {
+        self.inner.state.with(|state| {
+            let mut missing = state.understanding.missing().clone();
+            if !state.judge.has_seen_append() && !missing.lacks(Part::Appends) {
+                missing.note(Part::Appends, "no AppendEntries was seen".to_string());
+            }
+            missing.sentences()
+        })
     }
 
     /// True if there may be one more trouble of this kind, which is counted then.
@@ -116,12 +168,12 @@ impl Watch {
         self.inner.state.with(|state| {
             state.instances[server] += 1;
             let instance = state.instances[server];
-            state.seen.started(server, instance);
+            state.judge.started(server, instance);
             state
                 .ends
                 .extend(ends.iter().map(|end| (Name::from(end.as_str()), (server, instance))));
             state.saves[server] = Saves::of(persister.clone());
-            state.inferred[server] = (Role::Follower, state.seen.term(server));
+            state.inferred[server] = (Role::Follower, state.judge.term(server));
         });
         self.record(server, What::Started);
         Arc::new(WatchedPersister::new(persister, self.session().clone(), lane(server)))
@@ -129,8 +181,40 @@ impl Watch {
 
     /// A server has crashed: what it does from here on does not count.
     pub(crate) fn crashed(&self, server: usize) {
-        self.inner.state.with(|state| state.seen.crashed(server));
+        self.inner.state.with(|state| state.judge.crashed(server));
         self.record(server, What::Crashed);
+    }
+
+    /// A command is about to be offered to a server.
+    pub(crate) fn offering(&self) {
+        self.inner.state.with(|state| state.judge.offering());
+    }
+
+    /// A server has accepted a command.
+    pub(crate) fn accepted(&self, server: usize, started: Started) {
+        let us = labtrace::now_us();
+        let checked = self
+            .inner
+            .state
+            .with(|state| state.judge.accepts(server, started, us, state.understanding.missing()));
+        self.fail_if_broken(checked, || format!("`start` of server {server}"));
+    }
+
+    /// A server has applied an entry.
+    pub(crate) fn applied(&self, server: usize, index: u64) {
+        let us = labtrace::now_us();
+        let checked = self
+            .inner
+            .state
+            .with(|state| state.judge.applies(server, index, us, state.understanding.missing()));
+        self.fail_if_broken(checked, || format!("what server {server} applies"));
+    }
+
+    fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {
+        if let Err(mut broken) = checked {
+            broken.location = Some(place());
+            labtrace::fail(*broken);
+        }
     }
 
     /// Records something about a server.
@@ -138,218 +222,34 @@ impl Watch {
         self.session().record(Some(lane(server)), what)
     }
 
-    /// The highest term that each server has shown in its messages.
-    pub(crate) fn terms(&self) -> Vec<u64> {
+    // ---- What is asked -------------------------------------------------------------------------
+
+    /// The highest term that each server has shown in its messages; none if they are not understood.
+    pub(crate) fn terms(&self) -> Option<Vec<u64>> {
         self.inner.state.with(|state| {
-            (0..state.instances.len()).map(|server| state.seen.term(server)).collect()
+            let missing = state.understanding.missing();
+            let blind = [Part::Votes, Part::Appends, Part::Others];
+            let understood = !blind.into_iter().any(|part| missing.lacks(part));
+            let terms = (0..state.instances.len()).map(|server| state.judge.term(server));
+            understood.then(|| terms.collect())
         })
+    }
+
+    /// What keeps the cluster from agreement, as far as messages show it.
+    pub(crate) fn obstacles(&self) -> Vec<labtrace::Fact> {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| state.judge.obstacles(us, state.understanding.missing()))
+    }
+
+    /// The entries that have been sent as those of an index, as facts of a verdict.
+    pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
+        self.inner.state.with(|state| state.judge.entries_sent(index))
     }
 
     /// The network's observer.
     pub(crate) fn observer(&self) -> impl Observer + use<> {
         self.clone()
     }
-
-    // ---- What the network tells ----------------------------------------------------------------
-
-    fn sent(&self, event: &CallEvent<'_>, args: Message<'_>, blocking: bool) -> Option<Cause> {
-        let call = event.call;
-        let (from, instance) = self.inner.state.with(|state| state.ends.get(event.end).copied())?;
-        let to = number(event.server)?;
-        let what = || What::Sent {
-            call,
-            to: lane(to),
-            method: event.method.to_string(),
-            args: serde_json::Value::Null,
-            bytes: args.bytes().len() as u64,
-        };
-        let cause = self.record_message(from, what, args);
-        if blocking {
-            check_locks(from, event.method);
-        }
-        let request = args.peek().map_or(Request::Other, |args| Request::read(event.method, args));
-        let inferred = match &request {
-            Request::Vote { term, .. } => Some((Role::Candidate, *term)),
-            Request::Append(append) => Some((Role::Leader, append.term)),
-            Request::Other => None,
-        };
-        let us = labtrace::now_us();
-        let sent = Sent { call, from, instance, to, request };
-        self.check("", event, |state| state.seen.sent(sent, us));
-        if let Some((role, term)) = inferred {
-            self.infer(from, Some(role), term);
-        }
-        cause
-    }
-
-    fn replied(&self, event: &CallEvent<'_>, reply: Message<'_>) -> Option<Cause> {
-        let call = event.call;
-        let to = number(event.server)?;
-        let what = || What::Replied {
-            call,
-            reply: serde_json::Value::Null,
-            bytes: reply.bytes().len() as u64,
-        };
-        let cause = self.record_message(to, what, reply);
-        let reply = reply.peek().map_or(Reply::default(), Reply::read);
-        let us = labtrace::now_us();
-        let read = self.inner.read_persisted;
-        self.check("the reply to ", event, |state| {
-            let State { seen, saves, .. } = state;
-            seen.replied(call, reply, us, || saves[to].look(read))
-        });
-        if let Some(term) = reply.term {
-            self.infer(to, None, term);
-        }
-        cause
-    }
-
-    fn record_message(
-        &self,
-        server: usize,
-        what: impl FnOnce() -> What,
-        message: Message<'_>,
-    ) -> Option<Cause> {
-        if !self.session().keeps_events() {
-            return None;
-        }
-        let (bytes, shape) = (message.bytes(), message.shape());
-        self.session().record_message(Some(lane(server)), what(), bytes, shape)
-    }
-
-    /// Fails the run if a rule is broken by a message.
-    fn check(&self, which: &str, event: &CallEvent<'_>, rule: impl FnOnce(&mut State) -> Checked) {
-        let Err(mut broken) = self.inner.state.with(rule) else { return };
-        if observe::is_unwinding() {
-            return; // this task has failed already, or its server has
-        }
-        let from = self.inner.state.with(|state| state.ends.get(event.end).copied());
-        if let (Some((from, _)), Some(to)) = (from, number(event.server)) {
-            let method = event.method;
-            broken.location = Some(format!("{which}{method} from server {from} to server {to}"));
-        }
-        labtrace::fail(*broken);
-    }
-
-    /// What keeps the cluster from agreement, as far as messages show it.
-    pub(crate) fn obstacles(&self) -> Vec<labtrace::Fact> {
-        self.inner.state.with(|state| state.seen.obstacles())
-    }
-
-    /// The entries that have been sent as those of an index, as facts of a verdict.
-    pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
-        self.inner.state.with(|state| state.seen.entries_sent(index))
-    }
-
-    /// Records what a server must be by its messages, if it does not say so itself. Without a role,
-    /// a later term than it was known in makes it a follower.
-    fn infer(&self, server: usize, role: Option<Role>, term: u64) {
-        if !self.session().keeps_events() || self.session().knows_state_of(lane(server)) {
-            return;
-        }
-        let changed = self.inner.state.with(|state| {
-            let known = &mut state.inferred[server];
-            let new = match role {
-                Some(role) => (role, term),
-                None if term > known.1 => (Role::Follower, term),
-                None => *known,
-            };
-            let changed = new.1 >= known.1 && new != *known;
-            if changed {
-                *known = new;
-            }
-            changed.then_some(new)
-        });
-        if let Some((role, term)) = changed {
-            self.record(server, What::Inferred { role, term });
-        }
-    }
-
-    fn trouble(&self, trouble: Trouble) {
-        self.inner.state.with(|state| {
-            state.troubles.set(trouble, state.troubles.get(trouble) + 1);
-        });
-    }
-}
-
-impl Observer for Watch {
-    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
-        let call = event.call;
-        let from = || Some(self.inner.state.with(|state| state.ends.get(event.end).copied())?.0);
-        let session = self.session();
-        let at = |server: Option<usize>, what| session.record(server.map(lane), what);
-        match event.step {
-            CallStep::Sent { args, blocking } => self.sent(event, args, blocking),
-            CallStep::Replied(reply) => self.replied(event, reply),
-            CallStep::Delivered => {
-                self.inner.state.with(|state| state.seen.delivered(call));
-                at(number(event.server), What::Delivered { call })
-            }
-            CallStep::Delayed(by) => {
-                if by > Duration::ZERO {
-                    self.trouble(Trouble::Delays);
-                }
-                at(from(), What::Delayed { call, by_us: micros(by) })
-            }
-            CallStep::Late(by) => {
-                self.trouble(Trouble::Reorders);
-                at(number(event.server), What::Late { call, by_us: micros(by) })
-            }
-            CallStep::Lost { leg, why, fails_after } => {
-                if why == Loss::Dropped {
-                    self.trouble(Trouble::Losses);
-                }
-                let server = if leg == Leg::Request { from() } else { number(event.server) };
-                at(server, lost(call, leg, why, fails_after))
-            }
-            CallStep::Returned => {
-                self.inner.state.with(|state| state.seen.over(call, false));
-                at(from(), What::Returned { call })
-            }
-            CallStep::Failed => {
-                self.inner.state.with(|state| state.seen.over(call, true));
-                at(from(), What::Failed { call })
-            }
-            _ => None,
-        }
-    }
-}
-
-fn lost(call: u64, leg: Leg, why: Loss, fails_after: Duration) -> What {
-    let leg = match leg {
-        Leg::Request => trace::Leg::Request,
-        Leg::Reply => trace::Leg::Reply,
-    };
-    let why = match why {
-        Loss::Dropped => trace::Loss::Dropped,
-        Loss::Disabled => trace::Loss::Disconnected,
-        Loss::NoServer => trace::Loss::NoServer,
-        Loss::Gone => trace::Loss::Gone,
-        Loss::CleanedUp => trace::Loss::Ended,
-        _ => trace::Loss::Unanswered,
-    };
-    What::Lost { call, leg, why, fails_us: micros(fails_after) }
-}
-
-/// No RPC while holding a lock (the lab's rule): a peer that is away takes 7 s to fail.
-fn check_locks(server: usize, method: &str) {
-    let held = observe::held_locks();
-    let Some(first) = held.first() else { return };
-    let in_a_server = Node::current().is_some_and(|node| node.name() == node_name(server));
-    if !in_a_server || observe::is_unwinding() {
-        return;
-    }
-    verdict(
-        "RPC while holding a lock",
-        format!("server {server} waits for {method} with a lock held"),
-    )
-    .at(format!("a call of {method}"))
-    .fact(server, format!("the lock was taken at {first}"))
-    .hint(
-        "a call may take 7 s; until then nobody gets the lock, and two servers that call each \
-             other so wait for each other: copy what the call needs, release the lock, then call",
-    )
-    .fail();
 }
 
 /// The name of a server's node, which is also that of its lane.
@@ -359,13 +259,4 @@ pub(crate) fn node_name(server: usize) -> String {
 
 pub(crate) fn lane(server: usize) -> u32 {
     u32::try_from(server).expect("a cluster has few servers")
-}
-
-/// The server that goes by this name on the network.
-fn number(name: Option<&Name>) -> Option<usize> {
-    name?.to_string().parse().ok()
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

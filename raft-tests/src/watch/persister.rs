@@ -6,6 +6,8 @@ use labtrace::{Session, What};
 use persister::{PersistError, Persister};
 use raft_api::Persisted;
 
+use super::judge::Look;
+
 /// A server's persister that tells the trace of each save.
 pub(crate) struct WatchedPersister {
     inner: Arc<dyn Persister>,
@@ -63,21 +65,35 @@ impl Persister for WatchedPersister {
 pub(crate) struct Saves {
     persister: Option<Arc<dyn Persister>>,
     looks: usize,
+    silent: bool,
 }
 
 impl Saves {
     pub(crate) fn of(persister: Arc<dyn Persister>) -> Saves {
-        Saves { persister: Some(persister), looks: 0 }
+        Saves { persister: Some(persister), looks: 0, silent: false }
     }
 
     /// What is saved, if this is the time to look and the Raft says what it means.
-    pub(crate) fn look(&mut self, read: fn(&[u8]) -> Option<Persisted>) -> Option<Persisted> {
+    pub(crate) fn look(
+        &mut self,
+        read: fn(&[u8]) -> Option<Persisted>,
+        look: Look,
+    ) -> Option<Persisted> {
         const LITTLE: usize = 2048;
         let persister = self.persister.as_ref()?;
         self.looks += 1;
-        if !self.looks.is_multiple_of((persister.raft_state_size() / LITTLE).max(1)) {
+        let dear = (persister.raft_state_size() / LITTLE).max(1);
+        if look == Look::IfCheap && !self.looks.is_multiple_of(dear) {
             return None;
         }
-        read(&persister.read_raft_state().ok()?)
+        let state = persister.read_raft_state().ok()?;
+        let saved = read(&state);
+        self.silent |= saved.is_none() && !state.is_empty();
+        saved
+    }
+
+    /// Something is saved, and the Raft does not say what.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
     }
 }

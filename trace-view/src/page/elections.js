@@ -31,7 +31,7 @@ function electionsOf(model) {
     const row = rows.get(key);
     row.asked++;
     if (call.replied < 0) continue;
-    const granted = field(model.events[call.replied].reply, (name) => name === "votegranted");
+    const granted = answerOf(model.events[call.replied].reply);
     if (granted === false) row.refused++;
     if (granted === true) noteVote(row, call);
   }

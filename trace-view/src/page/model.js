@@ -37,22 +37,48 @@ function field(value, fits, depth = 2) {
   return undefined;
 }
 
-const termOf = (value) => field(value, (name) => name === "term" || name.endsWith("sterm"));
-const entriesOf = (args) => field(args, (name) => name === "entries" || name === "logentries");
-const prevIndexOf = (args) => field(args, (name) => name === "prevlogindex" || name === "previndex");
+/** True of the names that stand for this in the table that all tools share (NAMES). */
+const is = (known) => (name) => NAMES[known].includes(name);
+
+const termOf = (value) => field(value, is("Term"));
+const entriesOf = (args) => field(args, is("Entries"));
+const prevIndexOf = (args) => field(args, is("PrevIndex"));
+
+/** What the name of a variant says, if that is yes or no. Those of fields are written small. */
+function variantAnswer(name) {
+  if (!/^[A-Z]/.test(name)) return undefined;
+  return is("VariantYes")(plain(name)) ? true : is("VariantNo")(plain(name)) ? false : undefined;
+}
+
+/** Whether a reply says yes: by a flag, by the name of a variant, or by being no more than that. */
+function answerOf(reply) {
+  const said = (value) => {
+    if (typeof value === "boolean") return value;
+    if (typeof value === "string") return variantAnswer(value);
+    if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
+    const names = Object.keys(value);
+    return names.length === 1 ? variantAnswer(names[0]) : undefined;
+  };
+  const whole = said(reply);
+  if (whole !== undefined) return whole;
+  const flag = said(field(reply, is("Yes")));
+  if (flag !== undefined || reply === null || typeof reply !== "object") return flag;
+  return Object.values(reply).filter((value) => typeof value !== "boolean").map(said)
+    .find((answer) => answer !== undefined);
+}
 
 function purposeOf(method, args) {
-  const name = plain(method);
-  if (name.includes("heartbeat")) return BEAT;
-  if (name.includes("vote")) return VOTE;
-  if (!name.includes("append")) return OTHER;
+  const name = plain(String(method).split(/[.:/]/).pop());
+  if (is("Heartbeat")(name)) return BEAT;
+  if (is("RequestVote")(name) || is("PreVoteMethod")(name)) return VOTE;
+  if (!is("AppendEntries")(name)) return OTHER;
   const entries = entriesOf(args);
   if (entries === null) return BEAT;
   return Array.isArray(entries) && entries.length === 0 ? BEAT : APPEND;
 }
 
 function isRefusal(reply) {
-  return field(reply, (name) => name === "votegranted" || name === "success") === false;
+  return answerOf(reply) === false;
 }
 
 /** A list of numbers that grows, and becomes a typed array. */

@@ -56,8 +56,8 @@ function entryList(entries, name, args) {
 }
 
 function entryText(entry) {
-  const term = field(entry, (key) => key === "term", 0);
-  const command = field(entry, (key) => key === "command" || key === "cmd" || key === "data", 0);
+  const term = field(entry, is("Term"), 0);
+  const command = field(entry, is("Command"), 0);
   if (term === undefined || command === undefined) return cut(JSON.stringify(entry), 120);
   return `term ${term}: ${cut(scalarText(command), 100)}`;
 }

@@ -3,8 +3,8 @@
 // A server that never says what its log is shows it all the same: what it sends it has, what it
 // accepts it has from then on, and what it takes from the tester too.
 
-const prevTermOf = (args) => field(args, (name) => name === "prevlogterm" || name === "prevterm");
-const commandOf = (entry) => field(entry, (name) => name === "command" || name === "cmd" || name === "data", 0);
+const prevTermOf = (args) => field(args, is("PrevTerm"));
+const commandOf = (entry) => field(entry, is("Command"), 0);
 
 /** Puts entries into a log, the first at `from`. As in the paper, a conflict deletes what follows. */
 function putEntries(log, from, entries) {
@@ -47,7 +47,7 @@ function learn(model, i, log) {
 }
 
 function isAccepted(reply) {
-  return field(reply, (name) => name === "success") === true;
+  return answerOf(reply) === true;
 }
 
 /** A server's log after an event, by what it told or else by its messages. */

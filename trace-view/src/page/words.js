@@ -47,7 +47,7 @@ function conflictText(reply) {
 
 function conflictFields(reply) {
   if (reply === null || typeof reply !== "object") return [];
-  return Object.entries(reply).filter(([name, value]) => !["term", "success"].includes(plain(name)) &&
+  return Object.entries(reply).filter(([name, value]) => !is("Term")(plain(name)) && !is("Yes")(plain(name)) &&
     (value === null || typeof value === "number"));
 }
 
@@ -67,8 +67,8 @@ function requestText(call, args) {
 
 /** Where a candidate's log ends, which decides who may vote for it. */
 function lastText(args, before, between) {
-  const index = field(args, (name) => name === "lastlogindex" || name === "lastindex");
-  const term = field(args, (name) => name === "lastlogterm" || name === "lastterm");
+  const index = field(args, is("LastIndex"));
+  const term = field(args, is("LastTerm"));
   return index === undefined ? "" : before + index + (term === undefined ? "" : between + term);
 }
 
@@ -82,7 +82,7 @@ function entryRange(args, entries) {
 
 function replyText(call, reply) {
   if (reply === undefined) return "reply";
-  const answer = field(reply, (name) => name === "votegranted" || name === "success");
+  const answer = answerOf(reply);
   if (answer === true) return call.purpose === VOTE ? "vote granted" : "accepted";
   if (answer === false && call.purpose === VOTE) return "vote refused";
   if (answer === false) return refusalText(call, reply);

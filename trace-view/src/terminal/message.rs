@@ -1,13 +1,11 @@
 //! Messages in few words, whatever the Raft that sent them calls their fields.
 
+use run_record::names::{self, Name};
 use serde_json::Value;
 
 use super::parts::{ASIDE, Parts};
 use super::text;
-use crate::fields::{
-    COMMIT, CONFLICT, CONFLICT_INDEX, CONFLICT_TERM, ENTRIES, GRANTED, LAST_INDEX, LAST_TERM,
-    PREV_INDEX, PREV_TERM, SENDER, SUCCESS, TERM, entries, field, flag, number, object, same,
-};
+use crate::fields::{answer, entries, entry_parts, field, number, object};
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +22,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) fn of(method: &str, args: &Value) -> Kind {
-        let name = short(method);
+        let name = names::method(method);
         match () {
-            () if same(name, "requestvote") => Kind::Vote,
-            () if same(name, "appendentries") => match entries(args) {
+            () if names::is(name, Name::RequestVote) => Kind::Vote,
+            () if names::is(name, Name::AppendEntries) => match entries(args) {
                 None | Some([]) => Kind::Heartbeat,
                 Some(_) => Kind::Append,
             },
-            () if same(name, "heartbeat") => Kind::Heartbeat,
+            () if names::is(name, Name::Heartbeat) => Kind::Heartbeat,
             () => Kind::Other,
         }
     }
@@ -42,7 +40,7 @@ impl Kind {
             Kind::Vote => "RV",
             Kind::Append => "AE",
             Kind::Heartbeat => "HB",
-            Kind::Other => short(method),
+            Kind::Other => names::method(method),
         }
     }
 }
@@ -51,7 +49,7 @@ impl Kind {
 pub(crate) fn request(method: &str, args: &Value) -> Parts {
     let kind = Kind::of(method, args);
     let args = object(args);
-    let term = number(args, TERM);
+    let term = number(args, Name::Term);
     let parts = Parts::new(kind.letters(method));
     if kind == Kind::Other || term.is_none() {
         return parts.with(1, fields(args, &[]));
@@ -60,20 +58,39 @@ pub(crate) fn request(method: &str, args: &Value) -> Parts {
     let place = |index, term| place(number(args, index), number(args, term));
     match kind {
         Kind::Vote => {
-            let last = place(LAST_INDEX, LAST_TERM).map(|at| format!("last {at}"));
-            let rest = rest(args, &[TERM, SENDER, LAST_INDEX, LAST_TERM]);
+            let last = place(Name::LastIndex, Name::LastTerm).map(|at| format!("last {at}"));
+            let rest = rest(
+                args,
+                &[Name::Term, Name::Candidate, Name::Leader, Name::LastIndex, Name::LastTerm],
+            );
             parts.with_some(2, last).with_some(5, rest)
         }
         _ => {
-            let prev = place(PREV_INDEX, PREV_TERM).map(|at| format!("prev {at}"));
+            let prev = place(Name::PrevIndex, Name::PrevTerm).map(|at| format!("prev {at}"));
             let count = entries(args).map_or(0, <[Value]>::len);
             let new = (count > 0).then(|| format!("+{count}"));
-            let range = number(args, PREV_INDEX).filter(|_| count > 0).map(|prev| match count {
-                1 => format!("[{}]", prev.saturating_add(1)),
-                _ => format!("[{}..{}]", prev.saturating_add(1), prev.saturating_add(count as u64)),
-            });
-            let commit = number(args, COMMIT).map(|commit| format!("c{commit}"));
-            let rest = rest(args, &[TERM, SENDER, PREV_INDEX, PREV_TERM, ENTRIES, COMMIT]);
+            let range =
+                number(args, Name::PrevIndex).filter(|_| count > 0).map(|prev| match count {
+                    1 => format!("[{}]", prev.saturating_add(1)),
+                    _ => format!(
+                        "[{}..{}]",
+                        prev.saturating_add(1),
+                        prev.saturating_add(count as u64)
+                    ),
+                });
+            let commit = number(args, Name::Commit).map(|commit| format!("c{commit}"));
+            let rest = rest(
+                args,
+                &[
+                    Name::Term,
+                    Name::Candidate,
+                    Name::Leader,
+                    Name::PrevIndex,
+                    Name::PrevTerm,
+                    Name::Entries,
+                    Name::Commit,
+                ],
+            );
             let parts = parts.with_some(3, prev).with_some(1, new).with_some(2, range);
             parts.with_some(4, commit).with_some(6, commands(args)).with_some(5, rest)
         }
@@ -84,27 +101,28 @@ pub(crate) fn request(method: &str, args: &Value) -> Parts {
 pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts {
     let kind = args.map_or(Kind::Other, |args| Kind::of(method, args));
     let reply = object(reply);
-    let term = number(reply, TERM).map(|term| format!("t{term}"));
+    let term = number(reply, Name::Term).map(|term| format!("t{term}"));
     let parts = Parts::new(kind.letters(method));
     let words = |granted: bool, yes| if granted { yes } else { "no" };
-    match (kind, flag(reply, GRANTED), flag(reply, SUCCESS)) {
-        (Kind::Vote, Some(granted), _) => {
-            let rest = rest(reply, &[TERM, GRANTED]);
+    match (kind, answer(reply)) {
+        (Kind::Vote, Some(granted)) => {
+            let rest = rest(reply, &[Name::Term, Name::Yes]);
             parts.with(0, words(granted, "yes")).with_some(2, term).with_some(5, rest)
         }
-        (Kind::Append | Kind::Heartbeat, _, Some(success)) => {
+        (Kind::Append | Kind::Heartbeat, Some(success)) => {
             let parts = parts.with(0, words(success, "ok")).with_some(2, term);
             // What it confirms is not in the reply but in the request.
-            let prev = args.and_then(|args| number(object(args), PREV_INDEX));
+            let prev = args.and_then(|args| number(object(args), Name::PrevIndex));
             let count = args.and_then(|args| entries(object(args))).map_or(0, <[Value]>::len);
             let up_to = prev.map(|prev| format!("up to {}", prev.saturating_add(count as u64)));
             let parts = parts.with_some(1, up_to.filter(|_| success && count > 0));
             let parts = parts.with_some(1, conflict(reply).filter(|_| !success));
-            let known = [TERM, SUCCESS, CONFLICT, CONFLICT_TERM, CONFLICT_INDEX];
+            let known =
+                [Name::Term, Name::Yes, Name::Conflict, Name::ConflictTerm, Name::ConflictIndex];
             parts.with_some(5, rest(reply, &known))
         }
         (Kind::Heartbeat, ..) if term.is_some() => {
-            parts.with(0, "answer").with_some(1, term).with_some(5, rest(reply, &[TERM]))
+            parts.with(0, "answer").with_some(1, term).with_some(5, rest(reply, &[Name::Term]))
         }
         _ => parts.with(0, "answer").with(1, fields(reply, &[])),
     }
@@ -112,13 +130,12 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
 
 /// The term in a message.
 pub(crate) fn term(message: &Value) -> Option<u64> {
-    number(object(message), TERM)
+    number(object(message), Name::Term)
 }
 
 /// True if a reply refuses what its request asked for.
 pub(crate) fn refuses(reply: &Value) -> bool {
-    let reply = object(reply);
-    flag(reply, GRANTED).or_else(|| flag(reply, SUCCESS)) == Some(false)
+    answer(object(reply)) == Some(false)
 }
 
 /// A part for the numbers of the calls that a line is about.
@@ -126,14 +143,6 @@ pub(crate) fn aside(calls: &[u64]) -> Parts {
     let numbers: Vec<String> = calls.iter().map(u64::to_string).collect();
     let word = if calls.len() == 1 { "call" } else { "calls" };
     Parts::default().with(ASIDE, format!("({word} {})", numbers.join(", ")))
-}
-
-/// The name without the service's: `Raft.AppendEntries` is `AppendEntries`.
-fn short(method: &str) -> &str {
-    match method.rsplit(['.', ':', '/']).next() {
-        None | Some("") => method,
-        Some(name) => name,
-    }
 }
 
 /// An index with the term of what is there: `5:2`.
@@ -146,10 +155,10 @@ fn place(index: Option<u64>, term: Option<u64>) -> Option<String> {
 }
 
 fn conflict(reply: &Value) -> Option<String> {
-    let inner = field(reply, CONFLICT).filter(|inner| inner.is_object());
+    let inner = field(reply, Name::Conflict).filter(|inner| inner.is_object());
     let (index, term) = match inner {
-        Some(inner) => (number(inner, &["index"]), number(inner, TERM)),
-        None => (number(reply, CONFLICT_INDEX), number(reply, CONFLICT_TERM)),
+        Some(inner) => (number(inner, Name::Index), number(inner, Name::Term)),
+        None => (number(reply, Name::ConflictIndex), number(reply, Name::ConflictTerm)),
     };
     Some(format!("conflict {}", place(index, term)?))
 }
@@ -159,8 +168,8 @@ fn commands(args: &Value) -> Option<String> {
     const MOST: usize = 8;
     let list = entries(args)?;
     let entry = |entry: &Value| {
-        let command = field(entry, &["command", "cmd", "data"]).unwrap_or(entry);
-        match number(entry, TERM) {
+        let (term, command) = entry_parts(entry);
+        match term {
             Some(term) => format!("{term}:{}", value(command)),
             None => value(command),
         }
@@ -171,18 +180,17 @@ fn commands(args: &Value) -> Option<String> {
 }
 
 /// What a message has beside the fields that are known.
-fn rest(message: &Value, known: &[&[&str]]) -> Option<String> {
-    let known: Vec<&str> = known.iter().flat_map(|names| names.iter().copied()).collect();
-    let rest = fields(message, &known);
+fn rest(message: &Value, known: &[Name]) -> Option<String> {
+    let rest = fields(message, known);
     (rest != "{}").then_some(rest)
 }
 
 /// The fields of a message but for some: `{offset: 0, done: true}`.
-fn fields(message: &Value, but: &[&str]) -> String {
+fn fields(message: &Value, but: &[Name]) -> String {
     let Some(fields) = message.as_object() else { return value(message) };
     let fields = fields.iter().filter(|(name, value)| {
         // That a field is empty is of interest only where all of them are shown.
-        but.is_empty() || !(value.is_null() || but.iter().any(|known| same(name, known)))
+        but.is_empty() || !(value.is_null() || but.iter().any(|known| names::is(name, *known)))
     });
     let fields = fields.map(|(name, field)| format!("{name}: {}", value(field)));
     format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
@@ -258,6 +266,22 @@ mod tests {
     }
 
     #[test]
+    fn other_dresses_are_understood() {
+        let args =
+            json!({"header": {"t": 3, "id": 1}, "pli": 4, "plt": 2, "es": [[3, "a"]], "lc": 1});
+        let text = request("Raft.AppendEntries", &args).whole();
+        assert!(text.starts_with("AE t3 prev 4:2 +1 [5] c1 3:a"), "{text}");
+        for yes in [json!({"t": 3, "ok": true}), json!({"Accepted": {"term": 3}}), json!(true)] {
+            assert!(
+                reply("AppendEntries", Some(&args), &yes).whole().starts_with("AE ok"),
+                "{yes}"
+            );
+        }
+        assert!(refuses(&json!({"term": 3, "body": "Refused"})));
+        assert!(refuses(&json!({"Rejected": {"term": 3}})));
+    }
+
+    #[test]
     fn other_messages_are_shown_field_by_field() {
         let args = json!({"offset": 0, "data": [1, 2], "done": true});
         let text = request("Raft.InstallSnapshot", &args).whole();
@@ -267,6 +291,6 @@ mod tests {
             "Get answer x\\u{1b}[31m"
         );
         assert_eq!(request("", &Value::Null).whole(), " null");
-        assert_eq!(request("RequestVote", &json!({"t": 1})).whole(), "RV {t: 1}");
+        assert_eq!(request("RequestVote", &json!({"x": 1})).whole(), "RV {x: 1}");
     }
 }

@@ -64,6 +64,7 @@ fn run(test: &str, seed: u64) -> bool {
         committed: 4,
         hash: Some(format!("{seed:016x}")),
         troubles: Counts::default(),
+        not_judged: Vec::new(),
         failure: None,
     };
     match test {

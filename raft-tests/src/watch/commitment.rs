@@ -1,0 +1,279 @@
+//! Rules about what is committed (paper, sections 5.3 and 5.4.2).
+//!
+//! Committed is what some leader was seen to have on a majority together with an entry of its own
+//! term. A server can know of it in two ways: it led and counted, or a leader told it in an
+//! AppendEntries that checked its log so far. Nobody says or applies more than it can know.
+
+use labtrace::{VerdictBuilder, verdict};
+
+use super::judge::{Checked, Judge, Look, Means};
+use super::reigns::Reign;
+use super::understanding::Missing;
+use super::understanding::missing as rules;
+
+/// How a leader has shown what it takes for committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// In an AppendEntries.
+    Said,
+    /// By applying it.
+    Applied,
+}
+
+impl Judge {
+    /// A leader says that so much is committed.
+    pub(super) fn commits(
+        &mut self,
+        leader: usize,
+        term: u64,
+        commit: u64,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        let reign = self.reigns.led_by(leader, term);
+        if commit <= reign.commit {
+            return Ok(());
+        }
+        reign.commit = commit;
+        let limit =
+            match (means.missing.allows(&rules::COMMITTED), means.missing.allows(&rules::TOLD)) {
+                (false, _) => return Ok(()),
+                (true, false) => self.reigns.committed,
+                (true, true) => self.can_know(leader),
+            };
+        if commit > limit {
+            return self.committed_too_early(leader, term, commit, Shown::Said, us);
+        }
+        if means.missing.allows(&rules::TOLD) {
+            self.check_counting(leader, term, commit, Shown::Said, us)?;
+        }
+        self.check_own_share(leader, term, commit, us, means)
+    }
+
+    /// Up to which index a server can know that entries are committed.
+    fn can_know(&self, server: usize) -> u64 {
+        let known = &self.servers[server];
+        let open = self.being_checked(server);
+        let told = open.map(|(term, upto)| {
+            let told = known.told(term);
+            told.commit.min(told.checked.max(upto))
+        });
+        told.max().unwrap_or(0).max(known.knows)
+    }
+
+    /// A server has applied an entry.
+    pub(crate) fn applies(
+        &mut self,
+        server: usize,
+        index: u64,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked {
+        let known = &mut self.servers[server];
+        let had = std::mem::replace(&mut known.applied, index);
+        let judged = self.append_seen || self.servers.len() == 1;
+        if index <= had || !judged || !missing.allows(&rules::APPLIED) {
+            return Ok(());
+        }
+        let known = &self.servers[server];
+        if index <= known.knows.min(known.heard_now) {
+            return Ok(());
+        }
+        let is_committed = index <= self.reigns.committed;
+        let alone = self.servers.len() == 1;
+        let blind = alone || !missing.allows(&rules::TOLD);
+        // A leader applies what it has committed itself.
+        let term = self.servers[server].promised.term;
+        let leads = self.reigns.of(term).is_some_and(|reign| reign.leader == server);
+        if is_committed && (blind || index <= self.can_know(server)) {
+            return match leads && !blind {
+                true => self.check_counting(server, term, index, Shown::Applied, us),
+                false => {
+                    // Only what was saved can tell it, before anybody else does.
+                    self.commit_is_saved |= !blind && index > self.servers[server].heard_now;
+                    Ok(())
+                }
+            };
+        }
+        match (leads, is_committed) {
+            (true, _) => self.committed_too_early(server, term, index, Shown::Applied, us),
+            (false, true) => self.applied_untold(server, index, us),
+            (false, false) => self.applied_uncommitted(server, index, us),
+        }
+    }
+
+    /// What is committed anyway is not committed by counting either: the leader was told of it before
+    /// a restart only, has forgotten that, and counts entries of an earlier term.
+    fn check_counting(
+        &self,
+        leader: usize,
+        term: u64,
+        index: u64,
+        shown: Shown,
+        us: u64,
+    ) -> Checked {
+        let Some(reign) = self.reigns.of(term) else { return Ok(()) };
+        let server = &self.servers[leader];
+        let knows = server.heard_now.max(reign.committed).max(server.applied_when_stood);
+        let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
+        let old = reign.terms.at(index).is_some_and(|old| old < term);
+        match index > knows && counted && old && !self.commit_is_saved {
+            true => self.committed_too_early(leader, term, index, shown, us),
+            false => Ok(()),
+        }
+    }
+
+    /// A leader counts itself only for what it has saved: others may be a majority without it.
+    fn check_own_share(
+        &mut self,
+        leader: usize,
+        term: u64,
+        commit: u64,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        let Some(reign) = self.reigns.of(term) else { return Ok(()) };
+        let others: Vec<usize> = reign.holders(commit).collect();
+        let majority = self.servers.len() / 2 + 1;
+        // Committed in an earlier reign, or by the others alone.
+        if commit > reign.committed || others.len() >= majority {
+            return Ok(());
+        }
+        let Some(saved) = (means.saved)(leader, Look::IfCheap) else { return Ok(()) };
+        let has = saved.log_base + saved.log_terms.len() as u64;
+        if has >= commit {
+            return Ok(());
+        }
+        let words = format!(
+            "server {leader}, leader of term {term}, committed entry {commit}, which it has not saved \
+             itself"
+        );
+        let count = others.len();
+        Err(Box::new(
+            verdict("saved before counted", words)
+                .index(commit)
+                .fact_at(
+                    us,
+                    leader,
+                    format!("server {leader} says that entry {commit} is committed"),
+                )
+                .fact(leader, format!("what its persister holds ends with entry {has}"))
+                .fact(
+                    leader,
+                    format!("without it {count} of {} have the entry", self.servers.len()),
+                )
+                .hint(
+                    "save the log when `start` appends to it, before the entry counts as the \
+                     leader's own",
+                )
+                .build(),
+        ))
+    }
+
+    fn committed_too_early(
+        &self,
+        leader: usize,
+        term: u64,
+        commit: u64,
+        shown: Shown,
+        us: u64,
+    ) -> Checked {
+        let reign = self.reigns.of(term).expect("it has just said something");
+        let (count, servers) = (1 + reign.holders(commit).count(), self.servers.len());
+        let shows = match shown {
+            Shown::Said => format!("says that entry {commit} is committed"),
+            Shown::Applied => format!("applied entry {commit}"),
+        };
+        let says = format!("server {leader} {shows}");
+        let old = reign.terms.at(commit).filter(|old| *old < term);
+        if let Some(old) = old.filter(|_| count > servers / 2) {
+            let words = format!(
+                "server {leader}, leader of term {term}, committed entry {commit}, which is of an \
+                 earlier term, by counting"
+            );
+            let has = format!("its log has term {old} at index {commit}, and it leads term {term}");
+            return Err(Box::new(
+                verdict("old entries are not committed by counting", words)
+                    .index(commit)
+                    .fact_at(us, leader, says)
+                    .fact(leader, has)
+                    .hint(OLD_TERM)
+                    .build(),
+            ));
+        }
+        let words = match commit > self.reigns.committed {
+            true => format!(
+                "server {leader}, leader of term {term}, {shows}, but only {count} of {servers} \
+                 servers have it"
+            ),
+            false => {
+                format!("server {leader}, leader of term {term}, {shows}: it cannot know that yet")
+            }
+        };
+        let broken =
+            verdict("committed by a majority", words).index(commit).fact_at(us, leader, says);
+        let broken = who_accepted(broken, reign);
+        let knows = self.can_know(leader);
+        Err(Box::new(
+            broken
+                .fact(leader, format!("server {leader} can know that {knows} entries are committed"))
+                .hint(
+                    "matchIndex must be what the follower has accepted, prevLogIndex + the number of \
+                     entries *of that request*: not nextIndex - 1 or the end of the leader's log, \
+                     which have moved on since; and an election or a restart commits nothing",
+                )
+                .build(),
+        ))
+    }
+
+    fn applied_uncommitted(&self, server: usize, index: u64, us: u64) -> Checked {
+        let words = format!("server {server} applied entry {index}, which is not committed");
+        let committed = self.reigns.committed;
+        let mut broken = verdict("applied when committed", words)
+            .index(index)
+            .fact_at(us, server, format!("server {server} applied entry {index}"))
+            .fact(None, format!("up to entry {committed} a majority has accepted what was sent"));
+        if let Some((_, reign)) = self.reigns.last() {
+            broken = who_accepted(broken, reign);
+        }
+        Err(Box::new(broken.hint(APPLIED).build()))
+    }
+
+    fn applied_untold(&self, server: usize, index: u64, us: u64) -> Checked {
+        let words = format!("server {server} applied entry {index}, which it was not told of");
+        let mut broken = verdict("applied when told", words).index(index).fact_at(
+            us,
+            server,
+            format!("server {server} applied entry {index}"),
+        );
+        if let Some((term, told)) = self.servers[server].told_last() {
+            let text = format!(
+                "in term {term} it was told that {} entries are committed, and its log was checked up \
+                 to entry {}",
+                told.commit, told.checked
+            );
+            broken = broken.fact_at(told.us, server, text);
+        }
+        Err(Box::new(broken.hint(APPLIED).build()))
+    }
+}
+
+fn who_accepted(broken: VerdictBuilder, reign: &Reign) -> VerdictBuilder {
+    let followers = reign.accepted.iter().enumerate().filter(|(server, _)| *server != reign.leader);
+    followers.fold(broken, |broken, (server, accepted)| match accepted {
+        Some(accepted) => {
+            let text = format!("server {server} accepted up to entry {}", accepted.place.index);
+            broken.fact_at(accepted.us, server, text)
+        }
+        None => broken.fact(server, format!("server {server} accepted nothing in this term")),
+    })
+}
+
+/// Why counting is not enough for an entry of an earlier term.
+const OLD_TERM: &str = "section 5.4.2: an entry of an earlier term can be on a majority and still be \
+     overwritten; commit by counting only entries of the current term, and older ones with them";
+
+/// What usually leads to an entry that is applied too early.
+const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *new* entry), which is \
+     prevLogIndex + the number of entries of this request, and only if it accepts it; what is restored \
+     after a restart is not committed for that";

@@ -1,0 +1,164 @@
+//! What is known of each server: only what it has promised, and what has reached it.
+//!
+//! A promise is a request that a live instance has sent as candidate or leader, a vote, an acceptance,
+//! and a refusal that shows a later term than its request (one that shows the same term may only send
+//! it back). What has been delivered may have been handled, or not yet.
+
+use std::collections::BTreeMap;
+
+use labtrace::Verdict;
+
+use super::understanding::Place;
+
+/// A term that a server has promised not to go behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Promise {
+    pub(crate) term: u64,
+    /// When.
+    pub(crate) us: u64,
+    pub(crate) instance: u64,
+}
+
+/// An entry that a server's log has, and what led to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    pub(crate) place: Place,
+    /// Whose log it is that the server's agrees with up to there: the leader of this term.
+    pub(crate) leader: usize,
+    pub(crate) in_term: u64,
+    pub(crate) us: u64,
+    pub(crate) instance: u64,
+}
+
+/// What AppendEntries of one term have told a follower.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// The highest `leaderCommit`.
+    pub(crate) commit: u64,
+    /// Up to which index they have checked its log.
+    pub(crate) checked: u64,
+    pub(crate) us: u64,
+}
+
+/// A rule that is broken if a server is still in this term.
+#[derive(Clone, Debug)]
+pub(crate) struct Suspicion {
+    pub(crate) term: u64,
+    pub(crate) verdict: Box<Verdict>,
+}
+
+/// A reply has shown a server a newer term than its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newer {
+    pub(crate) term: u64,
+    pub(crate) by: usize,
+    pub(crate) us: u64,
+}
+
+/// One server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Server {
+    pub(crate) instance: u64,
+    pub(crate) alive: bool,
+    pub(crate) promised: Promise,
+    /// What its earlier instances had promised.
+    pub(crate) before: Promise,
+    held: Option<Held>,
+    /// By term: the indexes at which it has been sent an entry of that term, from the first to the last.
+    sent: BTreeMap<u64, (u64, u64)>,
+    /// The highest term of an AppendEntries that has reached it.
+    append_term: u64,
+    /// How many AppendEntries have reached it, and how many of them it has not answered.
+    pub(crate) appends: u64,
+    pub(crate) open: u64,
+    /// By sender: the AppendEntries that was sent last of those that have reached it.
+    pub(crate) newest: BTreeMap<usize, u64>,
+    told: BTreeMap<u64, Told>,
+    /// Up to which index it can know that entries are committed: it was told, or it has led.
+    pub(crate) knows: u64,
+    /// What this instance can have heard or counted: the highest `leaderCommit` that reached it, or what
+    /// it had on a majority.
+    pub(crate) heard_now: u64,
+    pub(crate) applied: u64,
+    /// What it had applied when it last stood for election.
+    pub(crate) applied_when_stood: u64,
+    pub(crate) suspicion: Option<Suspicion>,
+    pub(crate) newer: Option<Newer>,
+    /// The end of its log as it said when it last stood for election, and how many AppendEntries had
+    /// reached it by then.
+    pub(crate) log_end: Option<(Place, u64)>,
+    /// When the last AppendEntries reached it.
+    pub(crate) heard_us: Option<u64>,
+}
+
+impl Server {
+    pub(crate) fn start(&mut self, instance: u64) {
+        self.before = self.before.max(self.promised);
+        self.promised = self.before;
+        (self.instance, self.alive, self.applied) = (instance, true, 0);
+        (self.heard_now, self.applied_when_stood) = (0, 0);
+        (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
+    }
+
+    pub(crate) fn promise(&mut self, term: u64, us: u64) {
+        if term > self.promised.term {
+            self.promised = Promise { term, us, instance: self.instance };
+        }
+        if self.suspicion.as_ref().is_some_and(|suspicion| suspicion.term < term) {
+            self.suspicion = None;
+        }
+    }
+
+    /// An entry that its log has for certain: nothing has reached it that could have cut it off.
+    pub(crate) fn held(&self) -> Option<Held> {
+        self.held.filter(|held| held.in_term >= self.append_term)
+    }
+
+    /// Its log agrees with a leader's up to a place.
+    pub(crate) fn holds(&mut self, held: Held) {
+        let later = |old: &Held| (old.in_term, old.place.index) <= (held.in_term, held.place.index);
+        if held.in_term >= self.append_term && self.held.as_ref().is_none_or(later) {
+            self.held = Some(held);
+        }
+    }
+
+    /// An AppendEntries has reached it.
+    pub(crate) fn reached(&mut self, from: usize, call: u64, term: u64, us: u64) {
+        self.append_term = self.append_term.max(term);
+        self.appends += 1;
+        self.open += 1;
+        self.heard_us = Some(us);
+        let newest = self.newest.entry(from).or_default();
+        *newest = (*newest).max(call);
+    }
+
+    /// Entries of one term have been sent to it.
+    pub(crate) fn was_sent(&mut self, term: u64, from: u64, to: u64) {
+        let (first, last) = self.sent.entry(term).or_insert((from, to));
+        (*first, *last) = ((*first).min(from), (*last).max(to));
+    }
+
+    /// True if an entry may have been sent to it.
+    pub(crate) fn may_have_been_sent(&self, place: Place) -> bool {
+        let range = self.sent.get(&place.term);
+        range.is_some_and(|(first, last)| (*first..=*last).contains(&place.index))
+    }
+
+    /// A leader of this term has told it that so much is committed, or has checked its log so far.
+    pub(crate) fn tell(&mut self, term: u64, commit: u64, checked: u64, us: u64) {
+        let told = self.told.entry(term).or_default();
+        told.us = if commit > told.commit { us } else { told.us };
+        (told.commit, told.checked) = (told.commit.max(commit), told.checked.max(checked));
+        self.knows = self.knows.max(told.commit.min(told.checked));
+        self.heard_now = self.heard_now.max(commit);
+    }
+
+    pub(crate) fn told(&self, term: u64) -> Told {
+        self.told.get(&term).copied().unwrap_or_default()
+    }
+
+    /// The latest term in which it was told anything.
+    pub(crate) fn told_last(&self) -> Option<(u64, Told)> {
+        self.told.last_key_value().map(|(term, told)| (*term, *told))
+    }
+}

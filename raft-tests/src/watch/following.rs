@@ -1,0 +1,289 @@
+//! Rules about what followers answer to AppendEntries (paper, section 5.3).
+//!
+//! - A request of an earlier term than the server has shown gets no yes.
+//! - A yes says that the log holds the entry at `prevLogIndex`.
+//! - What a follower has accepted from a leader stays as long as that leader's term.
+
+use labtrace::{Verdict, verdict};
+
+use super::evidence::{Held, Suspicion};
+use super::judge::{Append, Call, Checked, Delivered, Judge, Look, Means};
+use super::reigns::{Accepted, Refused};
+use super::saved::check_entry_saved;
+use super::understanding::missing as rules;
+use super::understanding::{Missing, Place, Reply};
+
+impl Judge {
+    /// A follower has answered.
+    pub(super) fn answers(
+        &mut self,
+        (number, call, delivered): (u64, &Call, Delivered),
+        append: Append,
+        reply: Reply,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        match reply.yes {
+            Some(true) => {
+                self.check_stale(call, delivered, append.term, us)?;
+                if means.missing.allows(&rules::CHECKED) {
+                    self.check_prev(call, delivered, append, us)?;
+                }
+                let place = self.accept(call, append, reply, us, means.missing)?;
+                self.servers[call.to].promise(append.term, us);
+                match (means.saved)(call.to, Look::IfCheap) {
+                    Some(saved) => {
+                        let brought = append.last.index > append.prev.index;
+                        check_entry_saved(call.to, append.term, place, brought, reply, &saved)
+                    }
+                    None => Ok(()),
+                }
+            }
+            Some(false) => {
+                self.refuse(number, call, append, reply, us, means)?;
+                match (means.saved)(call.to, Look::IfCheap) {
+                    Some(saved) => super::saved::check_term_saved(call.to, reply, &saved),
+                    None => Ok(()),
+                }
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// "Reply false if term < currentTerm" (Figure 2, both RPCs): no yes to a request whose term is
+    /// below one that the server had promised before it came.
+    pub(super) fn check_stale(
+        &self,
+        call: &Call,
+        delivered: Delivered,
+        term: u64,
+        us: u64,
+    ) -> Checked {
+        let promised = delivered.promised;
+        if promised.term <= term {
+            return Ok(());
+        }
+        let (from, server) = (call.from, call.to);
+        let words = format!(
+            "server {server} said yes to a request of term {term} from server {from}, though it had \
+             shown term {}",
+            promised.term
+        );
+        let broken = verdict("stale request", words)
+            .fact_at(promised.us, server, format!("server {server} showed term {}", promised.term))
+            .fact_at(call.sent_us, from, format!("server {from} sent its request of term {term}"))
+            .fact_at(us, server, format!("server {server} said yes"));
+        let restarted = promised.instance != delivered.instance;
+        let broken = match restarted {
+            true => broken.detail(format!("server {server} was restarted in between")),
+            false => broken,
+        };
+        let hint = match restarted {
+            true => {
+                "currentTerm is not saved each time it changes, or not read when the server is made"
+            }
+            false => "\"reply false if term < currentTerm\" comes first in both handlers",
+        };
+        Err(Box::new(broken.hint(hint).build()))
+    }
+
+    /// A yes to entries behind a place says that the log has the entry there.
+    fn check_prev(&self, call: &Call, delivered: Delivered, append: Append, us: u64) -> Checked {
+        let Append { prev, .. } = append;
+        let server = call.to;
+        if prev.index == 0 || prev.term == 0 {
+            return Ok(());
+        }
+        let known = &self.servers[server];
+        // With nothing else delivered in between, the log is as it was.
+        if let Some(held) = delivered.held.filter(|_| known.appends == delivered.appends)
+            && held.place.index >= prev.index
+            && self.is_still(server, held)
+            && let Some(term) = self.reigns.of(held.in_term).and_then(|r| r.terms.at(prev.index))
+            && term != prev.term
+        {
+            return Err(self.accepted_conflict(call, held, prev, term, us));
+        }
+        let made = self.reigns.of(prev.term).is_some_and(|reign| reign.leader == server)
+            || self.elections.stood(server, prev.term);
+        if made || known.may_have_been_sent(prev) {
+            return Ok(());
+        }
+        let words = format!(
+            "server {server} accepted what follows entry {} of term {}, which it cannot have",
+            prev.index, prev.term
+        );
+        Err(Box::new(
+            verdict("accepted after a look", words)
+                .index(prev.index)
+                .fact_at(call.sent_us, call.from, sent(call, append))
+                .fact_at(us, server, format!("server {server} said yes"))
+                .fact(
+                    server,
+                    format!("no entry {} of term {} was ever sent to it", prev.index, prev.term),
+                )
+                .hint(LOOK)
+                .build(),
+        ))
+    }
+
+    /// A server's own entries may be lost in a restart, if nobody was told that it has them.
+    pub(super) fn is_still(&self, server: usize, held: Held) -> bool {
+        held.leader != server || held.instance == self.servers[server].instance
+    }
+
+    fn accepted_conflict(
+        &self,
+        call: &Call,
+        held: Held,
+        prev: Place,
+        term: u64,
+        us: u64,
+    ) -> Box<Verdict> {
+        let server = call.to;
+        let words = format!(
+            "server {server} accepted what follows entry {} of term {}, but its own entry there is of \
+             term {term}",
+            prev.index, prev.term
+        );
+        let has = match held.leader == server {
+            true => format!("as leader of term {}, server {server} sent it", held.in_term),
+            false => format!("server {server} accepted it from server {}", held.leader),
+        };
+        let has = format!("{has}: entry {} of term {term}", prev.index);
+        Box::new(
+            verdict("accepted after a look", words)
+                .index(prev.index)
+                .fact_at(held.us, server, has)
+                .fact_at(
+                    us,
+                    server,
+                    format!("server {server} said yes to prevLogTerm {}", prev.term),
+                )
+                .hint(LOOK)
+                .build(),
+        )
+    }
+
+    /// A follower has accepted: up to where. What it had refused in this term, it refused in this term.
+    fn accept(
+        &mut self,
+        call: &Call,
+        append: Append,
+        reply: Reply,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked<Place> {
+        let Append { term, last, .. } = append;
+        let (server, leader) = (call.to, call.from);
+        if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
+            return Err(suspicion.verdict);
+        }
+        let committed = self.reigns.committed;
+        let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
+        reign.refused[server] = Refused::default();
+        let place = match reply.upto {
+            // It may have accepted less. More only if that was committed anyway.
+            Some(upto) if upto < last.index || (upto > last.index && upto <= committed) => {
+                Place { index: upto, term: reign.terms.at(upto).unwrap_or(0) }
+            }
+            _ => last,
+        };
+        let instance = self.servers[server].instance;
+        let accepted = Accepted { place, us, at: self.now, instance };
+        if let Some(committed) = self.reigns.accept(term, server, accepted) {
+            let leader = &mut self.servers[leader];
+            leader.knows = leader.knows.max(committed);
+            leader.heard_now = leader.heard_now.max(committed);
+        }
+        let known = &mut self.servers[server];
+        known.tell(term, 0, last.index, us);
+        if missing.allows(&rules::CHECKED) {
+            known.holds(Held { place, leader, in_term: term, us, instance });
+        }
+        Ok(place)
+    }
+
+    /// A follower has refused. Is it something that it has accepted?
+    fn refuse(
+        &mut self,
+        number: u64,
+        call: &Call,
+        append: Append,
+        reply: Reply,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        let Append { term, prev, last, .. } = append;
+        let server = call.to;
+        let known = &self.servers[server];
+        let Some(reign) = self.reigns.of_mut(term) else { return Ok(()) };
+        if reply.term.is_none_or(|shown| shown == term) {
+            let refused = &mut reign.refused[server];
+            let count = if refused.prev == prev.index { refused.count + 1 } else { 1 };
+            *refused = Refused { prev: prev.index, count };
+        }
+        let Some(had) = reign.accepted[server] else { return Ok(()) };
+        let newest = known.newest.get(&call.from) == Some(&number);
+        let fresh = newest && known.open == 0 && call.sent_at > had.at;
+        let covers = prev.index <= had.place.index && had.place.index <= last.index;
+        let in_term = reply.term.is_none_or(|shown| shown == term) && known.promised.term <= term;
+        if !(fresh && covers && in_term && means.missing.allows(&rules::ACCEPTED)) {
+            return Ok(());
+        }
+        let restarted = had.instance != known.instance;
+        let verdict = lost_entries(call, term, prev.index, had, restarted, us);
+        // Its term may have gone on without a word: what it has saved tells, or its next yes.
+        match (means.saved)(server, Look::Surely) {
+            Some(saved) if saved.term == term => Err(verdict),
+            Some(saved) if saved.term > term => Ok(()),
+            _ => {
+                self.servers[server].suspicion = Some(Suspicion { term, verdict });
+                Ok(())
+            }
+        }
+    }
+}
+
+fn sent(call: &Call, append: Append) -> String {
+    let Append { term, prev, .. } = append;
+    format!(
+        "server {} sent AppendEntries of term {term} with prevLogIndex {} and prevLogTerm {}",
+        call.from, prev.index, prev.term
+    )
+}
+
+fn lost_entries(
+    call: &Call,
+    term: u64,
+    prev: u64,
+    had: Accepted,
+    restarted: bool,
+    us: u64,
+) -> Box<Verdict> {
+    let (leader, server, upto) = (call.from, call.to, had.place.index);
+    let words = format!(
+        "server {server} accepted entries up to {upto} from server {leader} in term {term}, and has \
+         lost some of them"
+    );
+    let broken = verdict("accepted entries stay", words)
+        .index(prev)
+        .fact_at(had.us, server, format!("server {server} accepted entries up to {upto}"))
+        .fact_at(us, server, format!("now it refuses entries that follow entry {prev}"));
+    let (broken, hint) = match restarted {
+        true => (
+            broken.detail(format!("server {server} was restarted in between")),
+            "it forgot in the restart what it had accepted: entries must be saved before they are \
+             accepted, and read when the server is made",
+        ),
+        false => (
+            broken,
+            "the log was cut off by an old, delayed AppendEntries: cut only where an entry conflicts",
+        ),
+    };
+    Box::new(broken.hint(hint).build())
+}
+
+/// What usually leads to a yes without a look.
+const LOOK: &str = "a heartbeat is an AppendEntries: \"reply false if log doesn't contain an entry at \
+     prevLogIndex whose term matches prevLogTerm\" holds for it too";

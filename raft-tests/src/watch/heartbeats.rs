@@ -1,0 +1,151 @@
+//! Rules about how leaders send: not too many heartbeats, and none in a term that they know to be over.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use labtrace::verdict;
+
+use super::evidence::Newer;
+use super::judge::{Checked, Judge};
+use super::understanding::missing as rules;
+use super::understanding::{Append, Missing, Place};
+
+/// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
+/// more, for timers that are late once and on time the next time.
+const MOST_HEARTBEATS: usize = 22;
+const WINDOW_US: u64 = 2_000_000;
+
+/// How long a server may go on in its term after it was shown a newer one, for what was prepared.
+const GOES_ON_US: u64 = 1_000_000;
+/// A call that takes longer may have held up what was prepared behind it.
+const SLOW_US: u64 = 500_000;
+
+/// What each server sends to each other one.
+#[derive(Debug, Default)]
+pub(crate) struct Flows(BTreeMap<(usize, usize), Flow>);
+
+/// AppendEntries from a leader to a follower that tell nothing new.
+#[derive(Clone, Debug, Default)]
+struct Flow {
+    last: Option<News>,
+    /// When those were sent that were like the one before, in one term.
+    repeats: VecDeque<u64>,
+    /// The last one failed: sending it again is no heartbeat.
+    failed: bool,
+    /// When a slow call ended.
+    slow_until: Option<u64>,
+}
+
+/// What an AppendEntries without entries can have to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct News {
+    term: u64,
+    prev: Place,
+    commit: Option<u64>,
+}
+
+impl Flows {
+    /// A call is over.
+    pub(crate) fn over(&mut self, from: usize, to: usize, failed: bool, sent_us: u64, us: u64) {
+        let flow = self.0.entry((from, to)).or_default();
+        flow.failed = failed;
+        if us.saturating_sub(sent_us) > SLOW_US {
+            flow.slow_until = Some(us);
+        }
+    }
+}
+
+impl Judge {
+    /// At most ten heartbeats a second (the lab's handout). One that carries something new, or is
+    /// sent again because the last one failed, does not count.
+    pub(super) fn check_heartbeat(
+        &mut self,
+        (from, to): (usize, usize),
+        append: &Append<'_>,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked {
+        let flow = self.flows.0.entry((from, to)).or_default();
+        let Append { term, prev, commit, .. } = *append;
+        let this = News { term, prev, commit };
+        let before = flow.last.replace(this);
+        if before.is_none_or(|before| before.term != term) {
+            flow.repeats.clear();
+        }
+        let again = before == Some(this) && append.entries.are_none();
+        if !again || std::mem::take(&mut flow.failed) {
+            return Ok(());
+        }
+        flow.repeats.push_back(us);
+        while flow.repeats.front().is_some_and(|first| us - first >= WINDOW_US) {
+            flow.repeats.pop_front();
+        }
+        let count = flow.repeats.len();
+        if count <= MOST_HEARTBEATS || !missing.allows(&rules::HEARTBEATS) {
+            return Ok(());
+        }
+        let first = flow.repeats.front().copied().unwrap_or(us);
+        let seconds = (us - first) as f64 / 1e6;
+        let words = format!(
+            "server {from} sent {count} heartbeats to server {to} within {seconds:.2} s; at most \
+             ten a second are allowed"
+        );
+        Err(Box::new(
+            verdict("heartbeats", words)
+                .fact_at(first, from, format!("the first of {count} heartbeats to server {to}"))
+                .fact_at(us, from, "the last of them")
+                .hint(
+                    "the interval is too short, two tasks send heartbeats in one term, each reply \
+                     leads to the next one, or one follower's refusal makes the leader send to all",
+                )
+                .build(),
+        ))
+    }
+
+    /// A reply with a newer term has come back.
+    pub(super) fn hears_of_newer(&mut self, server: usize, by: usize, term: u64, us: u64) {
+        let newer = &mut self.servers[server].newer;
+        if newer.is_none_or(|known| known.term < term) {
+            *newer = Some(Newer { term, by, us });
+        }
+    }
+
+    /// "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
+    /// follower" (Figure 2). What was prepared in the old term may still leave, but not for long.
+    pub(super) fn goes_on(
+        &mut self,
+        call: u64,
+        (from, to): (usize, usize),
+        term: u64,
+        us: u64,
+    ) -> Checked {
+        let Some(newer) = self.servers[from].newer else { return Ok(()) };
+        if newer.term <= term {
+            self.servers[from].newer = None;
+            return Ok(());
+        }
+        let flow = self.flows.0.get(&(from, to));
+        let held_up = flow.and_then(|flow| flow.slow_until).is_some_and(|until| until > newer.us);
+        let waits = self
+            .calls
+            .range(..call)
+            .any(|(_, call)| (call.from, call.to) == (from, to) && call.sent_us + SLOW_US < us);
+        if us < newer.us + GOES_ON_US || held_up || waits {
+            return Ok(());
+        }
+        let words = format!(
+            "server {from} goes on in term {term}, though server {} had shown it term {}",
+            newer.by, newer.term
+        );
+        let shown = format!("a reply of server {} showed term {}", newer.by, newer.term);
+        Err(Box::new(
+            verdict("a newer term is taken over", words)
+                .fact_at(newer.us, from, shown)
+                .fact_at(us, from, format!("server {from} still sends requests of term {term}"))
+                .hint(
+                    "the term of each reply must be looked at, of those that refuse and of old ones \
+                     too: if it is newer, take it over and follow",
+                )
+                .build(),
+        ))
+    }
+}

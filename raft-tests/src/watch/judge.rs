@@ -1,0 +1,360 @@
+//! What a run's messages have shown, and the way of each event through the rules.
+
+use std::collections::BTreeMap;
+
+use labtrace::Verdict;
+use raft_api::Persisted;
+
+use super::elections::Elections;
+use super::evidence::{Held, Promise, Server};
+use super::heartbeats::Flows;
+use super::matching::Entries;
+use super::reigns::Reigns;
+use super::understanding::{Missing, Place, Reply, Request};
+
+/// Fine, or the verdict of a broken rule.
+pub(crate) type Checked<T = ()> = Result<T, Box<Verdict>>;
+
+/// What is known of a cluster's past from its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    pub(super) servers: Vec<Server>,
+    /// The calls whose reply may still come.
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) elections: Elections,
+    pub(super) entries: Entries,
+    pub(super) reigns: Reigns,
+    pub(super) flows: Flows,
+    /// Some AppendEntries was seen.
+    pub(super) append_seen: bool,
+    /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
+    pub(super) commit_is_saved: bool,
+    /// How many commands were offered to a cluster of one.
+    offered_alone: u64,
+    /// Counts the events.
+    pub(super) now: u64,
+}
+
+/// A call under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) asked: Asked,
+    pub(crate) sent_us: u64,
+    pub(crate) sent_at: u64,
+    /// The server's state when the request reached it.
+    pub(crate) delivered: Option<Delivered>,
+    pub(crate) answered: bool,
+    /// The reply shows a vote.
+    pub(crate) granted: bool,
+    /// The reply shows a later term than the request.
+    pub(crate) newer: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) instance: u64,
+    pub(crate) promised: Promise,
+    pub(crate) held: Option<Held>,
+    /// How many AppendEntries had reached the server, this one included.
+    pub(crate) appends: u64,
+}
+
+/// What a call asks its server for, as far as its reply promises it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    Vote {
+        term: u64,
+        last: Place,
+    },
+    Append(Append),
+    /// It shows its sender's term, and its reply no more than the server's.
+    Beat {
+        term: u64,
+        commit: u64,
+    },
+    Nothing,
+}
+
+impl Asked {
+    fn term(&self) -> Option<u64> {
+        match self {
+            Asked::Vote { term, .. } | Asked::Beat { term, .. } => Some(*term),
+            Asked::Append(append) => Some(append.term),
+            Asked::Nothing => None,
+        }
+    }
+}
+
+/// An AppendEntries, without its entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append {
+    pub(crate) term: u64,
+    pub(crate) prev: Place,
+    /// The last entry, or `prev` if there are none.
+    pub(crate) last: Place,
+    pub(crate) commit: u64,
+}
+
+/// A request on its way out.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) call: u64,
+    pub(crate) from: usize,
+    pub(crate) instance: u64,
+    pub(crate) to: usize,
+    pub(crate) request: Request<'a>,
+    pub(crate) us: u64,
+}
+
+/// What a reply is judged by, beside itself.
+pub(crate) struct Means<'a> {
+    pub(crate) missing: &'a Missing,
+    /// Reads what a server has saved: always, or only as often as it costs little.
+    pub(crate) saved: &'a mut dyn FnMut(usize, Look) -> Option<Persisted>,
+}
+
+/// How much it matters to look at what is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    IfCheap,
+    Surely,
+}
+
+impl Judge {
+    pub(crate) fn new(servers: usize) -> Judge {
+        Judge {
+            servers: vec![Server::default(); servers],
+            reigns: Reigns::new(servers),
+            elections: Elections::new(servers),
+            ..Judge::default()
+        }
+    }
+
+    pub(crate) fn started(&mut self, server: usize, instance: u64) {
+        self.servers[server].start(instance);
+        let dead = |call: &Call| call.to == server && call.delivered.is_some() && !call.answered;
+        let lost: Vec<u64> =
+            self.calls.iter().filter(|(_, call)| dead(call)).map(|(number, _)| *number).collect();
+        for call in lost {
+            self.unanswered(call);
+        }
+    }
+
+    pub(crate) fn crashed(&mut self, server: usize) {
+        self.servers[server].alive = false;
+    }
+
+    pub(crate) fn has_seen_append(&self) -> bool {
+        self.append_seen || self.servers.len() == 1
+    }
+
+    /// The entries that have been sent as those of an index, as facts of a verdict.
+    pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
+        self.entries.sent(index)
+    }
+
+    /// The highest term that a server has shown.
+    pub(crate) fn term(&self, server: usize) -> u64 {
+        self.servers[server].promised.term
+    }
+
+    pub(super) fn is_live(&self, server: usize, instance: u64) -> bool {
+        self.servers.get(server).is_some_and(|s| s.alive && s.instance == instance)
+    }
+
+    /// A request has been sent; what a dead server says does not count, nor what one says to itself.
+    pub(crate) fn sent(&mut self, sent: Sent<'_>, means: &mut Means<'_>) -> Checked {
+        let Sent { call, from, instance, to, request, us } = sent;
+        self.now += 1;
+        if !self.is_live(from, instance) || from == to || to >= self.servers.len() {
+            return Ok(());
+        }
+        let asked = self.asks(call, (from, to), &request, us, means)?;
+        let (sent_us, sent_at, delivered) = (us, self.now, None);
+        let (answered, granted, newer) = (false, false, None);
+        let call_state =
+            Call { from, to, asked, sent_us, sent_at, delivered, answered, granted, newer };
+        self.calls.insert(call, call_state);
+        Ok(())
+    }
+
+    fn asks(
+        &mut self,
+        call: u64,
+        (from, to): (usize, usize),
+        request: &Request<'_>,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked<Asked> {
+        match request {
+            Request::Vote { term, last } => {
+                self.speaks(from, *term, us)?;
+                self.stands(from, *term, *last, us, means.missing)?;
+                Ok(Asked::Vote { term: *term, last: *last })
+            }
+            Request::Append(append) => {
+                self.append_seen = true;
+                self.speaks(from, append.term, us)?;
+                self.leads(from, append.term, us, means.missing)?;
+                self.goes_on(call, (from, to), append.term, us)?;
+                let last = self.brings(from, append, us, means.missing)?;
+                let commit = append.commit.unwrap_or(0);
+                self.commits(from, append.term, commit, us, means)?;
+                self.check_heartbeat((from, to), append, us, means.missing)?;
+                Ok(Asked::Append(Append { term: append.term, prev: append.prev, last, commit }))
+            }
+            Request::Beat { term, commit } => {
+                self.speaks(from, *term, us)?;
+                self.leads(from, *term, us, means.missing)?;
+                self.goes_on(call, (from, to), *term, us)?;
+                let commit = commit.unwrap_or(0);
+                self.commits(from, *term, commit, us, means)?;
+                Ok(Asked::Beat { term: *term, commit })
+            }
+            Request::Nothing | Request::Unknown => Ok(Asked::Nothing),
+        }
+    }
+
+    /// A live server speaks as candidate or leader of a term.
+    fn speaks(&mut self, server: usize, term: u64, us: u64) -> Checked {
+        self.check_term_after_restart(server, term)?;
+        self.servers[server].promise(term, us);
+        Ok(())
+    }
+
+    /// A request reaches its server: the handler may begin.
+    pub(crate) fn delivered(&mut self, number: u64, us: u64) {
+        self.now += 1;
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        let server = &mut self.servers[call.to];
+        if !server.alive {
+            return;
+        }
+        let held = server.held();
+        let (from, to, asked) = (call.from, call.to, call.asked);
+        if let Asked::Append(append) = asked {
+            server.reached(from, number, append.term, us);
+        }
+        let Server { instance, promised, appends, .. } = *server;
+        call.delivered = Some(Delivered { instance, promised, held, appends });
+        match asked {
+            Asked::Append(append) => self.reaches(to, append, us),
+            Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
+            Asked::Vote { .. } | Asked::Nothing => {}
+        }
+    }
+
+    /// A follower may have been told by an AppendEntries.
+    fn reaches(&mut self, to: usize, append: Append, us: u64) {
+        let Append { term, prev, last, commit } = append;
+        let server = &mut self.servers[to];
+        server.tell(term, commit, 0, us);
+        let has_news = last.index > prev.index
+            && !(server.may_have_been_sent(last)
+                && server.may_have_been_sent(Place { index: prev.index + 1, term: last.term }));
+        if has_news && let Some(reign) = self.reigns.of(term) {
+            for (term, first, last) in reign.terms.between(prev, last) {
+                server.was_sent(term, first, last);
+            }
+        }
+    }
+
+    /// A server has answered.
+    pub(crate) fn replied(
+        &mut self,
+        number: u64,
+        reply: Reply,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        self.now += 1;
+        let Some(call) = self.calls.get_mut(&number) else { return Ok(()) };
+        let Some(delivered) = call.delivered else { return Ok(()) };
+        let first = !std::mem::replace(&mut call.answered, true);
+        let call = call.clone();
+        let live = self.is_live(call.to, delivered.instance);
+        if let (Asked::Append(_), true, true) = (call.asked, first, live) {
+            self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
+        }
+        if !live {
+            return Ok(());
+        }
+        self.check_term_of_reply(&call, delivered, reply, us)?;
+        match call.asked {
+            Asked::Vote { term, last } => {
+                if let Some(known) = self.calls.get_mut(&number) {
+                    known.granted = reply.yes == Some(true);
+                }
+                self.votes(&call, delivered, (term, last), reply, us, means)?;
+            }
+            Asked::Append(append) => {
+                self.answers((number, &call, delivered), append, reply, us, means)?;
+            }
+            Asked::Beat { .. } | Asked::Nothing => {}
+        }
+        let term = call.asked.term();
+        if let (Some(asked), Some(term)) = (term, reply.term)
+            && term > asked
+        {
+            self.servers[call.to].promise(term, us);
+            if let Some(known) = self.calls.get_mut(&number) {
+                known.newer = Some(term);
+            }
+        }
+        Ok(())
+    }
+
+    /// A request has been handled or not, and there will be no answer: it may have told.
+    fn unanswered(&mut self, number: u64) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        let (to, asked) = (call.to, call.asked);
+        if let (Some(delivered), false) = (call.delivered, call.answered)
+            && let Asked::Append(append) = asked
+        {
+            call.answered = true;
+            let server = &mut self.servers[to];
+            server.tell(append.term, 0, append.last.index, call.sent_us);
+            if server.instance == delivered.instance {
+                server.open = server.open.saturating_sub(1);
+            }
+        }
+    }
+
+    /// A call is over.
+    pub(crate) fn over(&mut self, number: u64, failed: bool, us: u64) {
+        self.now += 1;
+        if failed {
+            self.unanswered(number);
+        }
+        let Some(call) = self.calls.remove(&number) else { return };
+        let Call { from, to, asked, granted, newer, sent_us, .. } = call;
+        if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
+            self.elections.receives(from, term, to);
+        }
+        if let (Some(term), false) = (newer, failed) {
+            self.hears_of_newer(from, to, term, us);
+        }
+        self.flows.over(from, to, failed, sent_us, us);
+    }
+
+    /// A command is about to be offered to a server.
+    pub(crate) fn offering(&mut self) {
+        if self.servers.len() == 1 {
+            self.offered_alone += 1;
+            self.reigns.committed = self.offered_alone;
+        }
+    }
+
+    /// AppendEntries that have reached a server and are not answered: up to which index they may have
+    /// checked its log.
+    pub(super) fn being_checked(&self, server: usize) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let open =
+            move |call: &&Call| call.to == server && call.delivered.is_some() && !call.answered;
+        self.calls.values().filter(open).filter_map(|call| match call.asked {
+            Asked::Append(append) => Some((append.term, append.last.index)),
+            _ => None,
+        })
+    }
+}

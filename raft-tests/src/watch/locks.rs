@@ -1,0 +1,27 @@
+//! No RPC while holding a lock (the lab's rule): a peer that is away takes 7 s to fail.
+
+use labrt::{Node, observe};
+use labtrace::verdict;
+
+use super::node_name;
+
+/// Fails the run if the calling task of a server holds a lock.
+pub(crate) fn check(server: usize, method: &str) {
+    let held = observe::held_locks();
+    let Some(first) = held.first() else { return };
+    let in_a_server = Node::current().is_some_and(|node| node.name() == node_name(server));
+    if !in_a_server || observe::is_unwinding() {
+        return;
+    }
+    verdict(
+        "RPC while holding a lock",
+        format!("server {server} waits for {method} with a lock held"),
+    )
+    .at(format!("a call of {method}"))
+    .fact(server, format!("the lock was taken at {first}"))
+    .hint(
+        "a call may take 7 s; until then nobody gets the lock, and two servers that call each \
+             other so wait for each other: copy what the call needs, release the lock, then call",
+    )
+    .fail();
+}

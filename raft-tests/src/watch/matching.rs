@@ -1,0 +1,219 @@
+//! Rules about the logs of leaders (paper, section 5.3).
+//!
+//! - Log Matching: there is one entry for each index and term (Figure 3).
+//! - Within a log terms do not fall, and none is later than the leader's.
+//! - A leader does not change its log: what it says was there before stays.
+
+use labgob::Shape;
+use labtrace::{Fact, Verdict, verdict};
+
+use super::evidence::Held;
+use super::judge::{Checked, Judge};
+use super::reigns::Reign;
+use super::understanding::missing as rules;
+use super::understanding::{Append, Command, Entry, Missing, Place};
+
+/// How many entries may lie between two that have been sent, without having been sent themselves.
+const LARGEST_GAP: u64 = 100_000;
+
+/// By index: the entries that were sent, one of each term.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(Vec<Vec<Known>>);
+
+#[derive(Clone, Debug)]
+struct Known {
+    term: u64,
+    /// The command's encoding.
+    bytes: Box<[u8]>,
+    shape: Option<&'static Shape>,
+    server: usize,
+    us: u64,
+}
+
+impl Known {
+    fn command(&self) -> String {
+        Command { bytes: &self.bytes, shape: self.shape }.show()
+    }
+}
+
+impl Entries {
+    /// Takes an entry down, or says which other one is known for its index and term.
+    fn add(&mut self, index: u64, entry: Entry<'_>, server: usize, us: u64) -> Result<(), &Known> {
+        let length = self.0.len() as u64;
+        if index == 0 || index > length + LARGEST_GAP {
+            return Ok(()); // an index out of this world, which others judge
+        }
+        let place = usize::try_from(index - 1).expect("it is within the list, or near its end");
+        if place >= self.0.len() {
+            self.0.resize(place + 1, Vec::new());
+        }
+        let Entry { term, command } = entry;
+        let of_index = &mut self.0[place];
+        match of_index.iter().position(|known| known.term == term) {
+            Some(at) if *of_index[at].bytes == *command.bytes => Ok(()),
+            Some(at) => Err(&of_index[at]),
+            None => {
+                let (bytes, shape) = (command.bytes.into(), command.shape);
+                of_index.push(Known { term, bytes, shape, server, us });
+                Ok(())
+            }
+        }
+    }
+
+    /// The entries that have been sent as those of an index, as facts of a verdict.
+    pub(crate) fn sent(&self, index: u64) -> Vec<Fact> {
+        let place = usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX);
+        let fact = |known: &Known| Fact {
+            text: sent_entry(known.server, &known.command(), known.term, index),
+            us: Some(known.us),
+            server: u32::try_from(known.server).ok(),
+        };
+        self.0.get(place).into_iter().flatten().map(fact).collect()
+    }
+}
+
+impl Judge {
+    /// A leader shows a part of its log. Returns the last entry of it.
+    pub(super) fn brings(
+        &mut self,
+        leader: usize,
+        append: &Append<'_>,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked<Place> {
+        let Append { term, prev, .. } = *append;
+        if !missing.allows(&rules::LEADERS_LOG) {
+            return Ok(prev);
+        }
+        let reign = self.reigns.led_by(leader, term);
+        add_place(reign, leader, term, prev, None)?;
+        let last = match append.entries.are_none() {
+            true => prev,
+            false => self.brings_entries(leader, append, us, missing)?,
+        };
+        let instance = self.servers[leader].instance;
+        let held = Held { place: last, leader, in_term: term, us, instance };
+        self.servers[leader].holds(held);
+        Ok(last)
+    }
+
+    fn brings_entries(
+        &mut self,
+        leader: usize,
+        append: &Append<'_>,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked<Place> {
+        let Append { term, prev, .. } = *append;
+        let Some(first) = prev.index.checked_add(1) else { return Ok(prev) };
+        let reign = self.reigns.led_by(leader, term);
+        let encoded = append.entries.encoded();
+        if let Some(known) = encoded.and_then(|bytes| reign.encoded.last_of(first, bytes)) {
+            return Ok(known);
+        }
+        let compare = missing.allows(&rules::LOG_MATCHING);
+        let (mut last, mut parts) = (prev, Vec::new());
+        for (index, (entry, length)) in (first..=u64::MAX).zip(append.entries.read()) {
+            let place = Place { index, term: entry.term };
+            add_place(reign, leader, term, place, Some(last))?;
+            if compare && let Err(known) = self.entries.add(index, entry, leader, us) {
+                return Err(Box::new(two_entries(index, known, leader, entry.command, us)));
+            }
+            parts.push((length, entry.term));
+            last = place;
+        }
+        if let Some(bytes) = encoded {
+            reign.encoded.learn(first, bytes, &parts);
+        }
+        Ok(last)
+    }
+}
+
+/// The leader of a term has this entry; `before` is the one in front of it.
+fn add_place(
+    reign: &mut Reign,
+    leader: usize,
+    term: u64,
+    place: Place,
+    before: Option<Place>,
+) -> Checked {
+    let Place { index, term: of } = place;
+    if of > term {
+        return Err(wrong_term(
+            leader,
+            term,
+            format!("entry {index} of server {leader}, leader of term {term}, is of term {of}"),
+            &[
+                format!("server {leader} leads term {term}"),
+                format!("its entry {index} is of term {of}"),
+            ],
+        ));
+    }
+    if let Some(before) = before.filter(|before| before.term > of) {
+        return Err(wrong_term(
+            leader,
+            index,
+            format!(
+                "the terms in the log of server {leader} fall: entry {} is of term {}, entry {index} of \
+                 term {of}",
+                before.index, before.term
+            ),
+            &[
+                format!("its entry {} is of term {}", before.index, before.term),
+                format!("its entry {index} is of term {of}"),
+            ],
+        ));
+    }
+    reign.terms.add(place).map_err(|known| {
+        wrong_term(
+            leader,
+            index,
+            format!(
+                "server {leader}, leader of term {term}, says that its entry {index} is of term {of}, but \
+                 its entry {} was of term {}",
+                known.index, known.term
+            ),
+            &[
+                format!("server {leader} sent entry {} of term {} in this term", known.index, known.term),
+                format!("now its entry {index} is of term {of}"),
+            ],
+        )
+    })
+}
+
+fn wrong_term(leader: usize, index: u64, words: String, facts: &[String]) -> Box<Verdict> {
+    let mut broken = verdict("a leader's log", words).index(index);
+    for fact in facts {
+        broken = broken.fact(leader, fact.clone());
+    }
+    Box::new(
+        broken
+            .hint(
+                "prevLogTerm must be the term of the leader's own entry at prevLogIndex, an entry's \
+                 term the one in which it was created; a leader never changes what it has in its log",
+            )
+            .build(),
+    )
+}
+
+fn sent_entry(server: usize, command: &str, term: u64, index: u64) -> String {
+    format!("server {server} sent {command} as the entry of term {term} at index {index}")
+}
+
+fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, us: u64) -> Verdict {
+    let Known { term, server: first, us: then, .. } = *known;
+    let (one, other) = (known.command(), command.show());
+    let sent = |server, command: &str| sent_entry(server, command, term, index);
+    verdict(
+        "Log Matching",
+        format!("two different entries of term {term} at index {index}: {one} and {other}"),
+    )
+    .index(index)
+    .fact_at(then, first, sent(first, &one))
+    .fact_at(us, server, sent(server, &other))
+    .hint(
+        "a leader changed its own log, two leaders appended in one term, an entry's term or place \
+         is not where prevLogIndex says, or a log was not saved before it was told of",
+    )
+    .build()
+}

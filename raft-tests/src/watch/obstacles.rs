@@ -1,0 +1,210 @@
+//! What stands in the way when the cluster makes no progress, as facts of a verdict.
+//!
+//! These are no accusations: each may be in order by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use labtrace::Fact;
+
+use super::elections::Refusal;
+use super::judge::{Asked, Judge};
+use super::understanding::Missing;
+use super::understanding::missing as rules;
+
+/// What is younger may be on its way still.
+const LONG_US: u64 = 500_000;
+/// A call that was open for so long tells of a peer that does not answer.
+const STUCK_US: u64 = 1_500_000;
+/// So many refusals in a row are no ordinary repair any more.
+const MANY: u64 = 3;
+
+impl Judge {
+    /// What keeps the cluster from agreement; what stands in the way most comes first.
+    pub(crate) fn obstacles(&self, us: u64, missing: &Missing) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if missing.allows(&rules::COMMITTED) {
+            facts.extend(self.not_committed(us));
+            facts.extend(self.not_applied(us));
+        }
+        facts.extend(self.refused_without_end());
+        facts.extend(self.elections_without_end());
+        facts.extend(self.refused_votes());
+        facts.extend(self.elections_while_heard());
+        facts.extend(self.waits_for_calls(us));
+        facts
+    }
+
+    /// A majority has what the leader does not commit.
+    fn not_committed(&self, us: u64) -> Option<Fact> {
+        let (term, reign) = self.reigns.last()?;
+        let (leader, committed) = (reign.leader, reign.committed);
+        if committed <= reign.commit || us < reign.committed_us + LONG_US {
+            return None;
+        }
+        let who: BTreeSet<usize> = reign.holders(committed).chain([leader]).collect();
+        let text = format!(
+            "{} have entry {committed} of term {term}, a majority, but server {leader}, leader of term \
+             {term}, says that {} are committed",
+            names(&who),
+            reign.commit
+        );
+        Some(fact(text, Some(reign.committed_us), Some(leader)))
+    }
+
+    /// Servers that were told what they do not apply.
+    fn not_applied(&self, us: u64) -> Vec<Fact> {
+        let behind = self.servers.iter().enumerate().filter_map(|(number, server)| {
+            let (term, told) = server.told_last()?;
+            let due = told.commit.min(told.checked);
+            let late = server.alive && server.applied < due && us >= told.us + LONG_US;
+            let text = format!(
+                "server {number} was told in term {term} that entry {due} is committed and has \
+                 accepted it, but has applied only {}",
+                server.applied
+            );
+            late.then(|| fact(text, Some(told.us), Some(number)))
+        });
+        behind.collect()
+    }
+
+    fn refused_without_end(&self) -> Vec<Fact> {
+        let Some((term, reign)) = self.reigns.last() else { return Vec::new() };
+        let mut by_text: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for (server, refused) in reign.refused.iter().enumerate() {
+            if refused.count >= MANY {
+                let text = format!(
+                    "refused the last {} AppendEntries of server {} in term {term}, all with \
+                     prevLogIndex {}",
+                    refused.count, reign.leader, refused.prev
+                );
+                by_text.entry(text).or_default().insert(server);
+            }
+        }
+        by_text.into_iter().map(|(text, who)| of_several(&who, &text)).collect()
+    }
+
+    fn elections_without_end(&self) -> Option<Fact> {
+        let last = self.elections.leaders.last_key_value();
+        let since = last.map_or(0, |(term, _)| *term);
+        let stood = |((server, term), vote): &(&(usize, u64), &super::elections::Vote)| {
+            *term > since && vote.candidate == *server
+        };
+        let elections = self.elections.votes.iter().filter(stood);
+        let candidates: BTreeSet<usize> =
+            elections.clone().map(|((server, _), _)| *server).collect();
+        let count = elections.count();
+        if count == 0 {
+            return None;
+        }
+        let who = list(&candidates);
+        let text = match last {
+            Some((term, (leader, ..))) => format!(
+                "server {leader} was the last leader, of term {term}; {count} elections since \
+                 then, of servers {who}, and none was won"
+            ),
+            None => format!("{count} elections, of servers {who}, and none was won"),
+        };
+        Some(fact(text, last.map(|(_, (_, us, _))| *us), None))
+    }
+
+    /// The refusals that lost the latest elections, if there were several.
+    fn refused_votes(&self) -> Vec<Fact> {
+        /// The latest ones tell enough.
+        const SHOWN: usize = 4;
+        let since = self.elections.leaders.last_key_value().map_or(0, |(term, _)| *term);
+        let mut by_text: Vec<(String, u64, Refusal)> = Vec::new();
+        for refusal in self.elections.refusals.iter().rev().filter(|r| r.term > since) {
+            let text = why_refused(refusal);
+            match by_text.iter_mut().find(|(known, ..)| *known == text) {
+                Some((_, count, _)) => *count += 1,
+                None => by_text.push((text, 1, *refusal)),
+            }
+        }
+        let fact = |(text, count, refusal): (String, u64, Refusal)| {
+            let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
+            fact(text + &times, Some(refusal.us), Some(refusal.voter))
+        };
+        by_text.into_iter().take(SHOWN).map(fact).collect()
+    }
+
+    fn elections_while_heard(&self) -> Vec<Fact> {
+        let often = self.elections.while_heard.iter().filter(|(_, count)| **count >= MANY);
+        let fact = |(server, count): (&usize, &u64)| {
+            let text = format!(
+                "server {server} stood for election {count} times within 100 ms after a message of a \
+                 leader had reached it: its timer is not restarted by each of them"
+            );
+            fact(text, None, Some(*server))
+        };
+        often.map(fact).collect()
+    }
+
+    /// Servers that have sent nothing since they called one that does not answer.
+    fn waits_for_calls(&self, us: u64) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for (server, _) in self.servers.iter().enumerate().filter(|(_, server)| server.alive) {
+            let mine = self.calls.values().filter(|call| call.from == server);
+            let oldest = mine.clone().min_by_key(|call| call.sent_at);
+            let latest = mine.map(|call| call.sent_us).max();
+            let (Some(oldest), Some(latest)) = (oldest, latest) else { continue };
+            let open = us.saturating_sub(oldest.sent_us);
+            if open < STUCK_US || latest > oldest.sent_us + LONG_US / 5 {
+                continue;
+            }
+            let what = match oldest.asked {
+                Asked::Vote { .. } => "RequestVote",
+                Asked::Append(_) | Asked::Beat { .. } => "AppendEntries",
+                Asked::Nothing => "a call",
+            };
+            let text = format!(
+                "server {server} has waited {:.1} s for the answer of server {} to {what}, and has sent \
+                 nothing since",
+                open as f64 / 1e6,
+                oldest.to
+            );
+            facts.push(fact(text, Some(oldest.sent_us), Some(server)));
+        }
+        facts
+    }
+}
+
+/// Why a vote was refused, as far as that is known.
+fn why_refused(refusal: &Refusal) -> String {
+    let Refusal { voter, candidate, last, own, bound, .. } = *refusal;
+    let asked = format!("server {voter} refused its vote to server {candidate}");
+    let ends = format!("{} of term {}", last.index, last.term);
+    match own {
+        _ if bound => format!("{asked}: it had voted for another one, or was in a later term"),
+        None => format!("{asked}, whose log ends with entry {ends}"),
+        Some((own, exactly)) => {
+            let (ours, has) = (own, if exactly { "ends with" } else { "has" });
+            let own = format!("its own log {has} entry {} of term {}", ours.index, ours.term);
+            match last.up_to_date() < ours.up_to_date() {
+                true => format!("{asked}, whose log ends with entry {ends}; {own}"),
+                false if exactly => {
+                    format!("{asked}, though free: that one's log ends with entry {ends}; {own}")
+                }
+                false => format!("{asked}, whose log ends with entry {ends}; {own} at least"),
+            }
+        }
+    }
+}
+
+fn fact(text: String, us: Option<u64>, server: Option<usize>) -> Fact {
+    Fact { text, us, server: server.and_then(|server| u32::try_from(server).ok()) }
+}
+
+/// One fact about one server or several.
+pub(crate) fn of_several(who: &BTreeSet<usize>, text: &str) -> Fact {
+    fact(format!("{} {text}", names(who)), None, who.first().copied())
+}
+
+/// `server 1`, `servers 0, 1`.
+fn names(who: &BTreeSet<usize>) -> String {
+    let plural = if who.len() > 1 { "s" } else { "" };
+    format!("server{plural} {}", list(who))
+}
+
+fn list(who: &BTreeSet<usize>) -> String {
+    who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,112 @@
+//! Entries of a log, as an AppendEntries carries them.
+
+use labgob::{Peek, Shape, Type};
+use run_record::names::{self, Name};
+
+use super::plan::{self, Plan, fields, is_whole_number};
+
+/// How to read the entries of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryPlan {
+    kind: Kind,
+    /// The command's place is known, so that two entries can be compared.
+    pub(crate) has_command: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// By the names of its fields.
+    Named(Plan),
+    /// By their places: the one of the term, and that of the command.
+    Placed { term: usize, command: usize },
+}
+
+/// Term and command of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) term: u64,
+    pub(crate) command: Command<'a>,
+}
+
+/// The command of an entry, as it is encoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Command<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// None for bare bytes.
+    pub(crate) shape: Option<&'static Shape>,
+}
+
+impl Command<'_> {
+    /// The command for people.
+    pub(crate) fn show(&self) -> String {
+        let Some(shape) = self.shape else { return labtrace::show(self.bytes) };
+        let view = Peek::part(shape, self.bytes).view();
+        view.map_or_else(String::new, |view| labtrace::show(view.to_string().as_bytes()))
+    }
+}
+
+impl EntryPlan {
+    /// How to read the entries in a field of this type; or why that cannot be done.
+    pub(crate) fn of(list: &'static Shape) -> Result<EntryPlan, &'static str> {
+        let item = match list {
+            Shape::List(item) | Shape::Array(item, _) => item,
+            _ => return Err("they are no list"),
+        };
+        EntryPlan::of_entry(item.shape())
+    }
+
+    fn of_entry(shape: &'static Shape) -> Result<EntryPlan, &'static str> {
+        let named = Plan::of(shape, &[Name::Term, Name::Command]);
+        if named.has(Name::Term) && named.has(Name::Command) {
+            return Ok(EntryPlan { kind: Kind::Named(named), has_command: true });
+        }
+        let types: Vec<&Type> = match shape {
+            Shape::Tuple(items) => items.iter().collect(),
+            _ if fields(shape).iter().any(|field| names::is(field.name, Name::Index)) => Vec::new(),
+            _ => fields(shape).iter().map(|field| &field.ty).collect(),
+        };
+        let numbers: Vec<bool> = types.iter().map(|ty| is_whole_number(ty.shape())).collect();
+        match numbers[..] {
+            [true, false] => Ok(EntryPlan::placed(0, 1)),
+            [false, true] => Ok(EntryPlan::placed(1, 0)),
+            _ if named.has(Name::Term) => {
+                Ok(EntryPlan { kind: Kind::Named(named), has_command: false })
+            }
+            _ => Err("they have no term"),
+        }
+    }
+
+    fn placed(term: usize, command: usize) -> EntryPlan {
+        EntryPlan { kind: Kind::Placed { term, command }, has_command: true }
+    }
+
+    /// The entries one by one.
+    pub(crate) fn entries<'a>(&self, list: Peek<'a>) -> impl Iterator<Item = Peek<'a>> + use<'a> {
+        list.items().into_iter().flatten()
+    }
+
+    pub(crate) fn read<'a>(&self, entry: Peek<'a>) -> Option<Entry<'a>> {
+        let (term, command) = match &self.kind {
+            Kind::Named(plan) => {
+                let parts = plan.read(entry);
+                (parts.get(Name::Term), parts.get(Name::Command).or(Some(entry)))
+            }
+            Kind::Placed { term, command } => match entry.items() {
+                Some(items) => pick(items, *term, *command),
+                None => pick(entry.fields().map(|(_, field)| field), *term, *command),
+            },
+        };
+        let (term, command) = (plan::term_of_entry(term?)?, command?);
+        let command = Command { bytes: command.bytes(), shape: Some(command.shape()) };
+        Some(Entry { term, command })
+    }
+}
+
+fn pick<'a>(
+    parts: impl Iterator<Item = Peek<'a>>,
+    one: usize,
+    other: usize,
+) -> (Option<Peek<'a>>, Option<Peek<'a>>) {
+    let parts: Vec<Peek<'a>> = parts.collect();
+    (parts.get(one).copied(), parts.get(other).copied())
+}

@@ -1,0 +1,122 @@
+//! What is not understood of a Raft's messages, and which rules cannot be judged for that.
+
+use std::collections::BTreeMap;
+
+/// A part of what rules go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// Requests for votes.
+    Votes,
+    /// Whether a vote is given.
+    VoteReplies,
+    /// AppendEntries: term and `prevLogIndex`.
+    Appends,
+    /// The entries in them, with their terms.
+    Entries,
+    /// The commands in the entries.
+    Commands,
+    /// `leaderCommit`.
+    Commit,
+    /// Whether AppendEntries are accepted.
+    AppendReplies,
+    /// That there are no calls but these.
+    Others,
+    /// That nothing but AppendEntries tells what is committed.
+    Hearsay,
+    /// What is saved.
+    Saved,
+}
+
+/// What all that a leader does and its followers answer takes.
+const REPLICATION: &[Part] = &[Part::Appends, Part::Entries, Part::AppendReplies, Part::Others];
+
+/// A rule, or some that belong together, with what they need.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    name: &'static str,
+    parts: &'static [Part],
+    also: &'static [Part],
+}
+
+impl Rule {
+    const fn new(name: &'static str, parts: &'static [Part]) -> Rule {
+        Rule { name, parts, also: &[] }
+    }
+
+    fn needs(&self, part: Part) -> bool {
+        self.parts.contains(&part) || self.also.contains(&part)
+    }
+}
+
+pub(crate) static ELECTED: Rule =
+    Rule::new("elected by a majority", &[Part::Votes, Part::VoteReplies, Part::Others]);
+pub(crate) static ONE_VOTE: Rule = Rule::new("one vote a term", &[Part::Votes, Part::VoteReplies]);
+pub(crate) static RESTRICTION: Rule = Rule {
+    name: "election restriction",
+    parts: REPLICATION,
+    also: &[Part::Votes, Part::VoteReplies],
+};
+pub(crate) static ELECTION_SAFETY: Rule = Rule::new("Election Safety", &[Part::Appends]);
+pub(crate) static LOG_MATCHING: Rule =
+    Rule::new("Log Matching", &[Part::Appends, Part::Entries, Part::Commands]);
+pub(crate) static LEADERS_LOG: Rule = Rule::new("a leader's log", &[Part::Appends, Part::Entries]);
+pub(crate) static COMMITTED: Rule =
+    Rule { name: "committed by a majority", parts: REPLICATION, also: &[Part::Commit] };
+pub(crate) static TOLD: Rule =
+    Rule { name: "committed when told", parts: REPLICATION, also: &[Part::Commit, Part::Hearsay] };
+pub(crate) static APPLIED: Rule = Rule::new("applied when committed", REPLICATION);
+pub(crate) static ACCEPTED: Rule = Rule::new("accepted entries stay", REPLICATION);
+pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION);
+pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
+pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
+
+static ALL: [&Rule; 13] = [
+    &ELECTION_SAFETY,
+    &ELECTED,
+    &ONE_VOTE,
+    &RESTRICTION,
+    &LOG_MATCHING,
+    &LEADERS_LOG,
+    &ACCEPTED,
+    &CHECKED,
+    &COMMITTED,
+    &TOLD,
+    &APPLIED,
+    &SAVED,
+    &HEARTBEATS,
+];
+
+/// The parts that are missing, and why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missing(BTreeMap<Part, String>);
+
+impl Missing {
+    /// A part is missing. The first reason counts.
+    pub(crate) fn note(&mut self, part: Part, why: String) {
+        self.0.entry(part).or_insert(why);
+    }
+
+    pub(crate) fn lacks(&self, part: Part) -> bool {
+        self.0.contains_key(&part)
+    }
+
+    /// True if a rule can be judged.
+    pub(crate) fn allows(&self, rule: &Rule) -> bool {
+        self.0.is_empty() || !self.0.keys().any(|part| rule.needs(*part))
+    }
+
+    /// How many parts are missing.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Which rules are not judged and why, in a sentence for each reason.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let sentence = |(part, why): (&Part, &String)| {
+            let rules = ALL.iter().filter(|rule| rule.needs(*part)).map(|rule| rule.name);
+            let rules = rules.collect::<Vec<_>>().join(", ");
+            format!("not judged: {rules}, because {why}")
+        };
+        self.0.iter().map(sentence).collect()
+    }
+}

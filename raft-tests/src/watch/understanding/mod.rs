@@ -1,0 +1,276 @@
+//! What messages mean, whoever wrote them.
+//!
+//! A Raft may say itself what a message means ([`raft_api::Raft::read_message`]). If it does not, its
+//! type is looked at: once for each method and type it is worked out where the fields are that the
+//! rules need ([`plan`], [`entries`]), by the table of names in [`run_record::names`]. After that a
+//! message is read where it lies encoded.
+//!
+//! What is not understood is noted as a missing [`Part`], with the reason. A rule that needs the part
+//! is not judged from then on, and each test says so.
+
+mod entries;
+pub(crate) mod missing;
+mod plan;
+mod reading;
+mod reply;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use labgob::{Peek, Shape};
+use raft_api::{Meaning, Wire};
+use run_record::names::{self, Name};
+
+use entries::EntryPlan;
+pub(crate) use entries::{Command, Entry};
+pub(crate) use missing::{Missing, Part};
+use reading::Reading;
+pub(crate) use reply::Reply;
+
+/// An entry's index and its term; both 0 for what is before the first entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) index: u64,
+    pub(crate) term: u64,
+}
+
+impl Place {
+    /// What logs are compared by (section 5.4.1).
+    pub(crate) fn up_to_date(self) -> (u64, u64) {
+        (self.term, self.index)
+    }
+}
+
+/// What a request says, as far as it is understood.
+#[derive(Debug)]
+pub(crate) enum Request<'a> {
+    /// It asks for a vote.
+    Vote {
+        term: u64,
+        /// The last entry of the candidate's log.
+        last: Place,
+    },
+    /// It brings entries, or checks that they are there.
+    Append(Append<'a>),
+    /// It says no more than who leads, and perhaps what is committed.
+    Beat { term: u64, commit: Option<u64> },
+    /// It promises nothing.
+    Nothing,
+    /// Nobody here knows.
+    Unknown,
+}
+
+/// What an AppendEntries says.
+#[derive(Debug)]
+pub(crate) struct Append<'a> {
+    pub(crate) term: u64,
+    pub(crate) prev: Place,
+    pub(crate) commit: Option<u64>,
+    pub(crate) entries: Entries<'a>,
+}
+
+/// The entries of an AppendEntries.
+#[derive(Debug)]
+pub(crate) enum Entries<'a> {
+    /// As they lie encoded.
+    Encoded(Peek<'a>, Arc<EntryPlan>),
+    /// As the Raft itself has read them.
+    Read(Vec<(u64, Bytes)>),
+    /// There may be some, but nobody here can read them.
+    Unknown,
+}
+
+impl<'a> Entries<'a> {
+    /// True if there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        match self {
+            Entries::Encoded(list, _) => {
+                list.items().is_none_or(|mut items| items.next().is_none())
+            }
+            Entries::Read(entries) => entries.is_empty(),
+            Entries::Unknown => false,
+        }
+    }
+
+    /// All of them, one after the other as they are encoded: what equal entries are equal in.
+    pub(crate) fn encoded(&self) -> Option<&'a [u8]> {
+        let Entries::Encoded(list, _) = self else { return None };
+        let first = list.items()?.next()?;
+        let length = list.bytes().as_ptr_range().end.addr() - first.bytes().as_ptr().addr();
+        Some(&list.bytes()[list.bytes().len() - length..])
+    }
+
+    /// One after the other; for each the length of its encoding.
+    pub(crate) fn read(&self) -> Vec<(Entry<'_>, usize)> {
+        match self {
+            Entries::Encoded(list, plan) => {
+                let read = |entry: Peek<'a>| Some((plan.read(entry)?, entry.bytes().len()));
+                plan.entries(*list).map_while(read).collect()
+            }
+            Entries::Read(entries) => entries
+                .iter()
+                .map(|(term, command)| {
+                    let command = Command { bytes: command, shape: None };
+                    (Entry { term: *term, command }, 0)
+                })
+                .collect(),
+            Entries::Unknown => Vec::new(),
+        }
+    }
+}
+
+/// Understands the messages of one run.
+pub(crate) struct Understanding {
+    read_message: fn(&Wire<'_>) -> Meaning,
+    /// By method and type. There are few.
+    known: Vec<Known>,
+    missing: Missing,
+    bases: Bases,
+}
+
+struct Known {
+    method: Box<str>,
+    reply: bool,
+    shape: &'static Shape,
+    reading: Reading,
+}
+
+/// From where a Raft counts, as its first messages show: all logs are empty then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bases {
+    index: Option<u64>,
+    commit: Option<u64>,
+}
+
+impl Bases {
+    /// The first candidate of a run has an empty log.
+    fn learn_index(&mut self, last: u64, term: u64) {
+        let base = if term == 0 { last } else { 0 };
+        self.index.get_or_insert(base);
+    }
+
+    /// The first leader of a run has committed nothing yet.
+    fn learn_commit(&mut self, commit: u64) {
+        let base = if commit == u64::MAX { commit } else { 0 };
+        self.commit.get_or_insert(base);
+    }
+
+    /// An index as the service counts: the first entry has 1.
+    fn index(self, wire: u64) -> u64 {
+        wire.wrapping_sub(self.index.unwrap_or(0))
+    }
+
+    fn commit(self, wire: u64) -> u64 {
+        wire.wrapping_sub(self.commit.unwrap_or(0))
+    }
+}
+
+impl Understanding {
+    pub(crate) fn new(read_message: fn(&Wire<'_>) -> Meaning) -> Understanding {
+        let (known, missing, bases) = (Vec::new(), Missing::default(), Bases::default());
+        Understanding { read_message, known, missing, bases }
+    }
+
+    /// What is not understood.
+    pub(crate) fn missing(&self) -> &Missing {
+        &self.missing
+    }
+
+    pub(crate) fn missing_mut(&mut self) -> &mut Missing {
+        &mut self.missing
+    }
+
+    /// What a request says.
+    pub(crate) fn request<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {
+        let wire = Wire { method, reply: false, bytes: message.bytes };
+        match (self.read_message)(&wire) {
+            Meaning::ByNames => self.request_by_names(method, message),
+            Meaning::RequestVote { term, last_log_index, last_log_term } => {
+                self.bases.index.get_or_insert(0);
+                let last = Place { index: last_log_index, term: last_log_term };
+                Request::Vote { term, last }
+            }
+            Meaning::AppendEntries {
+                term,
+                prev_log_index,
+                prev_log_term,
+                entries,
+                leader_commit,
+            } => {
+                let prev = Place { index: prev_log_index, term: prev_log_term };
+                let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
+                Request::Append(Append { term, prev, commit, entries })
+            }
+            _ => Request::Nothing,
+        }
+    }
+
+    fn request_by_names<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {
+        let Some(value) = message.value else { return Request::Unknown };
+        let place = self.known(method, false, message.shape);
+        self.known[place].reading.request(value, &mut self.bases)
+    }
+
+    /// What a reply says.
+    pub(crate) fn reply(&mut self, method: &str, message: Encoded<'_>) -> Reply {
+        let wire = Wire { method, reply: true, bytes: message.bytes };
+        match (self.read_message)(&wire) {
+            Meaning::ByNames => {
+                let Some(value) = message.value else { return Reply::default() };
+                let place = self.known(method, true, message.shape);
+                let mut reply = self.known[place].reading.reply(value);
+                reply.upto = reply.upto.map(|index| self.bases.index(index));
+                reply
+            }
+            Meaning::Vote { term, granted } => Reply::new(term, granted, None),
+            Meaning::Appended { term, success, match_index } => {
+                Reply::new(term, success, match_index)
+            }
+            _ => Reply::default(),
+        }
+    }
+
+    /// Where it is known how to read a message of this type.
+    fn known(&mut self, method: &str, reply: bool, shape: &'static Shape) -> usize {
+        let is = |known: &Known| {
+            std::ptr::eq(known.shape, shape) && known.reply == reply && *known.method == *method
+        };
+        self.known.iter().position(is).unwrap_or_else(|| {
+            let reading = Reading::of(method, reply, shape, &mut self.missing);
+            self.known.push(Known { method: method.into(), reply, shape, reading });
+            self.known.len() - 1
+        })
+    }
+}
+
+/// A message as it travels.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoded<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) shape: &'static Shape,
+    /// What is in the bytes; none if they are no value of the type.
+    pub(crate) value: Option<Peek<'a>>,
+}
+
+/// What a method is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Vote,
+    Append,
+    Beat,
+    PreVote,
+    Other,
+}
+
+impl Method {
+    pub(crate) fn of(method: &str) -> Method {
+        let short = names::method(method);
+        match () {
+            () if names::is(short, Name::RequestVote) => Method::Vote,
+            () if names::is(short, Name::AppendEntries) => Method::Append,
+            () if names::is(short, Name::Heartbeat) => Method::Beat,
+            () if names::is(short, Name::PreVoteMethod) => Method::PreVote,
+            () => Method::Other,
+        }
+    }
+}

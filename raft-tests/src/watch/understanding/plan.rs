@@ -1,0 +1,214 @@
+//! Where in a type the fields are that the rules need, worked out once from its shape.
+
+use labgob::{Field, Peek, Primitive, Shape, View};
+use run_record::names::{self, Name};
+
+/// How deep fields are looked for: a header or a wrapper, and what is within.
+const DEPTH: usize = 3;
+
+/// What is done with each field of a struct, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan(Vec<Step>);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Skip,
+    Take(Name),
+    Inside(Plan),
+}
+
+/// The parts of a value that a [`Plan`] has found.
+#[derive(Debug)]
+pub(crate) struct Parts<'a>([Option<Peek<'a>>; KINDS]);
+
+const KINDS: usize = Name::VariantNo as usize + 1;
+
+impl<'a> Parts<'a> {
+    pub(crate) fn get(&self, name: Name) -> Option<Peek<'a>> {
+        self.0[name as usize]
+    }
+}
+
+impl Plan {
+    /// Where these fields are in a type; the first of a name counts, those further out before those
+    /// within.
+    pub(crate) fn of(shape: &'static Shape, wanted: &[Name]) -> Plan {
+        let mut found = Vec::new();
+        let mut plan = Plan::default();
+        for depth in 1..=DEPTH {
+            plan.search(shape, wanted, &mut found, depth);
+        }
+        plan
+    }
+
+    /// Looks for what is not found yet, `depth` structs deep.
+    fn search(
+        &mut self,
+        shape: &'static Shape,
+        wanted: &[Name],
+        found: &mut Vec<Name>,
+        depth: usize,
+    ) {
+        let fields = fields(shape);
+        self.0.resize(fields.len(), Step::Skip);
+        for (field, step) in fields.iter().zip(&mut self.0) {
+            match step {
+                Step::Skip if depth == 1 => {
+                    let new = |name: &&Name| !found.contains(name) && fits(field, **name);
+                    if let Some(name) = wanted.iter().find(new) {
+                        found.push(*name);
+                        *step = Step::Take(*name);
+                    }
+                }
+                Step::Skip if is_wrapper(field.ty.shape()) => {
+                    let mut inside = Plan::default();
+                    inside.search(field.ty.shape(), wanted, found, depth - 1);
+                    *step = Step::Inside(inside);
+                }
+                Step::Inside(inside) if depth > 1 => {
+                    inside.search(field.ty.shape(), wanted, found, depth - 1);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// True if it takes this field.
+    pub(crate) fn has(&self, name: Name) -> bool {
+        self.0.iter().any(|step| match step {
+            Step::Skip => false,
+            Step::Take(taken) => *taken == name,
+            Step::Inside(inside) => inside.has(name),
+        })
+    }
+
+    /// The type of a field that it takes.
+    pub(crate) fn shape_of(&self, name: Name, shape: &'static Shape) -> Option<&'static Shape> {
+        self.0.iter().zip(fields(shape)).find_map(|(step, field)| match step {
+            Step::Skip => None,
+            Step::Take(taken) => (*taken == name).then(|| field.ty.shape()),
+            Step::Inside(inside) => inside.shape_of(name, field.ty.shape()),
+        })
+    }
+
+    /// The parts of a value of the type.
+    pub(crate) fn read<'a>(&self, value: Peek<'a>) -> Parts<'a> {
+        let mut parts = Parts([None; KINDS]);
+        self.read_into(value, &mut parts);
+        parts
+    }
+
+    fn read_into<'a>(&self, value: Peek<'a>, parts: &mut Parts<'a>) {
+        for ((_, field), step) in value.fields().zip(&self.0) {
+            match step {
+                Step::Skip => {}
+                Step::Take(name) => parts.0[*name as usize] = Some(field),
+                Step::Inside(inside) => inside.read_into(field, parts),
+            }
+        }
+    }
+}
+
+/// The fields of a struct, past newtypes that serde passes through; none of anything else.
+pub(crate) fn fields(shape: &'static Shape) -> &'static [Field] {
+    match shape {
+        Shape::Struct { fields: [only], transparent: true, .. } => fields(only.ty.shape()),
+        Shape::Struct { fields, .. } => fields,
+        _ => &[],
+    }
+}
+
+/// A struct that may hold what is looked for. A conflict has a term and an index of its own.
+fn is_wrapper(shape: &'static Shape) -> bool {
+    !fields(shape).is_empty() && !is_whole_number(shape)
+}
+
+/// True if a field has this name and may have this meaning by its type.
+fn fits(field: &Field, name: Name) -> bool {
+    let shape = field.ty.shape();
+    let of_type = match name {
+        Name::Entries | Name::Command => true,
+        Name::PreVote | Name::Transfer => is_bool(shape),
+        Name::Yes => is_bool(shape) && names::is(field.name, name) || says_yes_or_no(shape),
+        _ => is_whole_number(shape),
+    };
+    of_type && (name == Name::Yes || names::is(field.name, name))
+}
+
+pub(crate) fn is_bool(shape: &'static Shape) -> bool {
+    match inner(shape) {
+        Some(inner) => is_bool(inner),
+        None => matches!(shape, Shape::Primitive(Primitive::Bool)),
+    }
+}
+
+/// A whole number, also within a newtype or an `Option`.
+pub(crate) fn is_whole_number(shape: &'static Shape) -> bool {
+    use Primitive::{I8, I16, I32, I64, I128, U8, U16, U32, U64, U128};
+    match (shape, inner(shape)) {
+        (_, Some(inner)) => is_whole_number(inner),
+        (Shape::Option(item), None) => is_whole_number(item.shape()),
+        (Shape::Primitive(leaf), None) => {
+            matches!(leaf, I8 | I16 | I32 | I64 | I128 | U8 | U16 | U32 | U64 | U128)
+        }
+        _ => false,
+    }
+}
+
+/// An enum each of whose variants means yes or no, such as `Result`.
+pub(crate) fn says_yes_or_no(shape: &'static Shape) -> bool {
+    let Shape::Enum { variants, .. } = shape else { return false };
+    !variants.is_empty() && variants.iter().all(|variant| yes_or_no(variant.name).is_some())
+}
+
+fn yes_or_no(variant: &str) -> Option<bool> {
+    let is = |name| names::is(variant, name);
+    if is(Name::VariantYes) { Some(true) } else { is(Name::VariantNo).then_some(false) }
+}
+
+/// What a newtype holds.
+fn inner(shape: &'static Shape) -> Option<&'static Shape> {
+    match shape {
+        Shape::Struct { fields: [only], .. } => Some(only.ty.shape()),
+        _ => None,
+    }
+}
+
+/// A whole number. A negative one stands for itself modulo 2^64, so that -1 is the number before 0.
+pub(crate) fn number(value: Peek<'_>) -> Option<u64> {
+    match value.shape() {
+        Shape::Struct { fields: [_], .. } => number(value.fields().next()?.1),
+        _ => value.number().or_else(|| match value.view()? {
+            View::Number(number) => u64::try_from(number).ok(),
+            View::Negative(number) => i64::try_from(number).ok().map(i64::cast_unsigned),
+            _ => None,
+        }),
+    }
+}
+
+/// The term of an entry; what is before the first one has none, which some write as -1.
+pub(crate) fn term_of_entry(value: Peek<'_>) -> Option<u64> {
+    value.number().or_else(|| match value.view() {
+        Some(View::Negative(_)) => Some(0),
+        _ => number(value),
+    })
+}
+
+/// Yes or no, by a flag or by the name of a variant; and what the variant holds.
+pub(crate) fn answer(value: Peek<'_>) -> Option<(bool, Option<View>)> {
+    match value.shape() {
+        Shape::Struct { fields: [_], .. } => answer(value.fields().next()?.1),
+        Shape::Enum { .. } => match value.view()? {
+            View::Text(name) => Some((yes_or_no(&name)?, None)),
+            View::Variant(name, content) => Some((yes_or_no(name)?, Some(*content))),
+            _ => None,
+        },
+        _ => Some((value.bool()?, None)),
+    }
+}
+
+/// A number by its name, in what a variant holds.
+pub(crate) fn number_within(view: &View, name: Name) -> Option<u64> {
+    let field = view.fields().iter().find(|(field, _)| names::is(field, name));
+    field.and_then(|(_, number)| number.number())
+}

@@ -1,0 +1,251 @@
+//! How to read the messages of one method and type.
+
+use std::sync::Arc;
+
+use labgob::{Peek, Shape};
+use run_record::names::{self, Name};
+
+use super::missing::{Missing, Part};
+use super::plan::{self, Plan, fields};
+use super::reply::{Reply, ReplyPlan};
+use super::{Append, Bases, Entries, EntryPlan, Method, Place, Request};
+
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Vote(Plan),
+    /// The entries' place may be known, and not how to read them.
+    Append(Plan, Option<Arc<EntryPlan>>),
+    Beat(Plan),
+    Reply(ReplyPlan),
+    /// It promises nothing.
+    Nothing,
+    Unknown,
+}
+
+const VOTE: &[Name] =
+    &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer, Name::Commit];
+const APPEND: &[Name] = &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
+
+impl Reading {
+    /// Works out how to read a type, and notes what cannot be read.
+    pub(crate) fn of(
+        method: &str,
+        reply: bool,
+        shape: &'static Shape,
+        missing: &mut Missing,
+    ) -> Reading {
+        let look = Look { method: names::method(method), shape, missing };
+        match (Method::of(method), reply) {
+            (Method::PreVote, _) => Reading::Nothing,
+            (Method::Vote, false) => look.vote(),
+            (Method::Append, false) => look.append(),
+            (Method::Beat, false) => look.beat(),
+            (Method::Vote, true) => look.reply(Part::VoteReplies),
+            (Method::Append, true) => look.reply(Part::AppendReplies),
+            (Method::Beat, true) => Reading::Reply(ReplyPlan::of(shape)),
+            (Method::Other, false) => look.other(),
+            (Method::Other, true) => Reading::Unknown,
+        }
+    }
+
+    pub(crate) fn request<'a>(&self, value: Peek<'a>, bases: &mut Bases) -> Request<'a> {
+        match self {
+            Reading::Vote(plan) => vote(plan, value, bases),
+            Reading::Append(plan, entries) => append(plan, entries.as_ref(), value, bases),
+            Reading::Beat(plan) => {
+                let parts = plan.read(value);
+                let Some(term) = parts.get(Name::Term).and_then(plan::number) else {
+                    return Request::Unknown;
+                };
+                let commit = parts.get(Name::Commit).and_then(plan::number);
+                Request::Beat { term, commit: commit.map(|commit| bases.commit(commit)) }
+            }
+            Reading::Nothing => Request::Nothing,
+            Reading::Reply(_) | Reading::Unknown => Request::Unknown,
+        }
+    }
+
+    pub(crate) fn reply(&self, value: Peek<'_>) -> Reply {
+        match self {
+            Reading::Reply(plan) => plan.read(value),
+            _ => Reply::default(),
+        }
+    }
+}
+
+fn vote<'a>(plan: &Plan, value: Peek<'a>, bases: &mut Bases) -> Request<'a> {
+    let parts = plan.read(value);
+    if parts.get(Name::PreVote).and_then(|flag| plan::answer(flag)).is_some_and(|(yes, _)| yes) {
+        return Request::Nothing;
+    }
+    let number = |name| plan::number(parts.get(name)?);
+    let last_term = parts.get(Name::LastTerm).and_then(plan::term_of_entry);
+    match (number(Name::Term), number(Name::LastIndex), last_term) {
+        (Some(term), Some(index), Some(last_term)) => {
+            bases.learn_index(index, last_term);
+            Request::Vote { term, last: Place { index: bases.index(index), term: last_term } }
+        }
+        _ => Request::Unknown,
+    }
+}
+
+fn append<'a>(
+    plan: &Plan,
+    entries: Option<&Arc<EntryPlan>>,
+    value: Peek<'a>,
+    bases: &mut Bases,
+) -> Request<'a> {
+    let parts = plan.read(value);
+    let number = |name| plan::number(parts.get(name)?);
+    let prev_term = parts.get(Name::PrevTerm).and_then(plan::term_of_entry);
+    match (number(Name::Term), number(Name::PrevIndex), prev_term) {
+        (Some(term), Some(index), Some(prev_term)) => {
+            let commit = number(Name::Commit).map(|commit| {
+                bases.learn_commit(commit);
+                bases.commit(commit)
+            });
+            let entries = match (parts.get(Name::Entries), entries) {
+                (Some(list), Some(plan)) => Entries::Encoded(list, plan.clone()),
+                _ => Entries::Unknown,
+            };
+            let prev = Place { index: bases.index(index), term: prev_term };
+            Request::Append(Append { term, prev, commit, entries })
+        }
+        _ => Request::Unknown,
+    }
+}
+
+/// Looks at the type of a method's message.
+struct Look<'m> {
+    method: &'m str,
+    shape: &'static Shape,
+    missing: &'m mut Missing,
+}
+
+impl Look<'_> {
+    fn vote(self) -> Reading {
+        let plan = Plan::of(self.shape, VOTE);
+        let needed = [
+            (Name::Term, "term"),
+            (Name::LastIndex, "last_log_index"),
+            (Name::LastTerm, "last_log_term"),
+        ];
+        if let Some((_, name)) = needed.into_iter().find(|(name, _)| !plan.has(*name)) {
+            self.lacks(Part::Votes, name);
+            return Reading::Unknown;
+        }
+        // A mark that nobody knows may be the one of a pre-vote.
+        let is_mark =
+            |name: &&&str| !names::is(name, Name::PreVote) && !names::is(name, Name::Transfer);
+        if let Some(mark) = marks(self.shape).iter().find(is_mark) {
+            let why = format!("nobody here knows what `{mark}` of {} means", self.method);
+            self.missing.note(Part::Votes, why);
+            return Reading::Unknown;
+        }
+        if plan.has(Name::Commit) {
+            self.missing.note(Part::Hearsay, hearsay(self.method));
+        }
+        Reading::Vote(plan)
+    }
+
+    fn append(mut self) -> Reading {
+        let plan = Plan::of(self.shape, APPEND);
+        if !plan.has(Name::Term) {
+            self.lacks(Part::Appends, "term");
+            return Reading::Unknown;
+        }
+        if !plan.has(Name::PrevIndex) && !plan.has(Name::Entries) {
+            self.lacks(Part::Appends, "prev_log_index");
+            return Reading::Beat(plan);
+        }
+        let needed = [(Name::PrevIndex, "prev_log_index"), (Name::PrevTerm, "prev_log_term")];
+        if let Some((_, name)) = needed.into_iter().find(|(name, _)| !plan.has(*name)) {
+            self.lacks(Part::Appends, name);
+            return Reading::Beat(plan);
+        }
+        let entries = self.entries(&plan);
+        if !plan.has(Name::Commit) {
+            self.missing.note(Part::Commit, lacks(self.method, "leader_commit", self.shape));
+        }
+        Reading::Append(plan, entries)
+    }
+
+    fn entries(&mut self, plan: &Plan) -> Option<Arc<EntryPlan>> {
+        let Some(list) = plan.shape_of(Name::Entries, self.shape) else {
+            self.missing.note(Part::Entries, lacks(self.method, "entries", self.shape));
+            return None;
+        };
+        match EntryPlan::of(list) {
+            Ok(plan) => {
+                if !plan.has_command {
+                    let why =
+                        format!("the entries of {} have no `command` or the like", self.method);
+                    self.missing.note(Part::Commands, why);
+                }
+                Some(Arc::new(plan))
+            }
+            Err(why) => {
+                let why = format!("the entries of {} cannot be read: {why}", self.method);
+                self.missing.note(Part::Entries, why);
+                None
+            }
+        }
+    }
+
+    fn beat(self) -> Reading {
+        let plan = Plan::of(self.shape, APPEND);
+        match plan.has(Name::Term) {
+            true => Reading::Beat(plan),
+            false => self.other(),
+        }
+    }
+
+    fn reply(self, part: Part) -> Reading {
+        let plan = ReplyPlan::of(self.shape);
+        if plan.has_commit() {
+            self.missing.note(Part::Hearsay, hearsay(self.method));
+        }
+        if !plan.has_answer() {
+            let name = if part == Part::VoteReplies { "vote_granted" } else { "success" };
+            let what = format!("the reply to {}", self.method);
+            self.missing.note(part, lacks(&what, name, self.shape));
+        }
+        Reading::Reply(plan)
+    }
+
+    fn other(self) -> Reading {
+        let why = format!("nobody here knows what {} means", self.method);
+        self.missing.note(Part::Others, why);
+        Reading::Unknown
+    }
+
+    fn lacks(self, part: Part, name: &str) {
+        self.missing.note(part, lacks(self.method, name, self.shape));
+    }
+}
+
+fn hearsay(method: &str) -> String {
+    format!("a server may learn from {method} what is committed")
+}
+
+fn lacks(what: &str, name: &str, shape: &'static Shape) -> String {
+    let fields: Vec<&str> = fields(shape).iter().map(|field| field.name).collect();
+    let fields = match fields[..] {
+        [] => "it has no fields".to_string(),
+        _ => format!("fields {}", fields.join(", ")),
+    };
+    format!("{what} has no `{name}` or the like: {fields}")
+}
+
+/// The names of the flags of a message, and of what else is one of few.
+fn marks(shape: &'static Shape) -> Vec<&'static str> {
+    let is_mark = |shape| plan::is_bool(shape) || matches!(shape, Shape::Enum { .. });
+    let mut all = Vec::new();
+    for field in fields(shape) {
+        match is_mark(field.ty.shape()) {
+            true => all.push(field.name),
+            false => all.extend(marks(field.ty.shape())),
+        }
+    }
+    all
+}

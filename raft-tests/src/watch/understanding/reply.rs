@@ -1,0 +1,62 @@
+//! What a reply says.
+
+use labgob::{Peek, Shape};
+use run_record::names::Name;
+
+use super::plan::{self, Plan};
+
+/// What a reply says, as far as it is understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// The server's term, or perhaps only the request's: some send that back.
+    pub(crate) term: Option<u64>,
+    /// `voteGranted` or `success`.
+    pub(crate) yes: Option<bool>,
+    /// Up to which index a follower says that its log is the leader's.
+    pub(crate) upto: Option<u64>,
+}
+
+impl Reply {
+    pub(crate) fn new(term: u64, yes: bool, upto: Option<u64>) -> Reply {
+        Reply { term: Some(term).filter(|term| *term > 0), yes: Some(yes), upto }
+    }
+}
+
+/// How to read the replies of a type.
+#[derive(Debug)]
+pub(crate) struct ReplyPlan {
+    plan: Plan,
+    /// The value as a whole is the answer.
+    whole: bool,
+}
+
+impl ReplyPlan {
+    pub(crate) fn of(shape: &'static Shape) -> ReplyPlan {
+        let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
+        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted, Name::Commit]);
+        ReplyPlan { plan, whole }
+    }
+
+    pub(crate) fn has_answer(&self) -> bool {
+        self.whole || self.plan.has(Name::Yes)
+    }
+
+    pub(crate) fn has_commit(&self) -> bool {
+        self.plan.has(Name::Commit)
+    }
+
+    pub(crate) fn read(&self, value: Peek<'_>) -> Reply {
+        let parts = self.plan.read(value);
+        let number = |name| plan::number(parts.get(name)?);
+        let answer = if self.whole { Some(value) } else { parts.get(Name::Yes) };
+        let answer = answer.and_then(plan::answer);
+        let within = |name| plan::number_within(answer.as_ref()?.1.as_ref()?, name);
+        let term = number(Name::Term).or_else(|| within(Name::Term));
+        Reply {
+            // A reply that leaves its term at nothing says nothing about it.
+            term: term.filter(|term| *term > 0),
+            yes: answer.as_ref().map(|(yes, _)| *yes),
+            upto: number(Name::Accepted).or_else(|| within(Name::Accepted)),
+        }
+    }
+}

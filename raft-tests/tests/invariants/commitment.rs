@@ -1,0 +1,193 @@
+//! What is committed and applied.
+
+use bytes::Bytes;
+use raft_tests::Cluster;
+
+use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict_of};
+
+#[test]
+fn what_a_majority_has_is_committed() {
+    let check = "committed by a majority";
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 1, 0);
+            puppet(1).answers(0, false);
+            puppet(0).commits(2, 4, (0, 0), 2, 2);
+        },
+        check,
+        &[0, 1, 2],
+        &["server 1 accepted up to entry 1", "server 2 accepted nothing"],
+    );
+}
+
+#[test]
+fn old_entries_are_not_committed_by_counting() {
+    // With an entry of its own term on a majority, the older ones are committed too.
+    assert_fine(|_| {
+        puppet(2).leads(1, 3, (0, 0), &[(3, "a"), (3, "b")]);
+        puppet(0).commits(1, 4, (2, 3), 0, 0);
+        puppet(0).commits(1, 4, (2, 3), 1, 0);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+    });
+    assert_broken(
+        |_| {
+            puppet(1).answers(3, false);
+            puppet(2).leads(1, 3, (0, 0), &[(3, "a"), (3, "b")]);
+            puppet(1).answers(4, true);
+            puppet(0).commits(1, 4, (2, 3), 0, 0);
+            puppet(0).commits(1, 4, (2, 3), 0, 2);
+        },
+        "old entries are not committed by counting",
+        &[0],
+        &["server 0 says that entry 2 is committed", "its log has term 3 at index 2"],
+    );
+}
+
+#[test]
+fn what_was_committed_before_may_be_said_in_any_order() {
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(0).commits(2, 4, (0, 0), 3, 3);
+        // The next leader begins with nothing, or with what each follower is known to have.
+        puppet(2).commits(1, 5, (0, 0), 0, 0);
+        puppet(2).commits(1, 5, (3, 4), 0, 3);
+        puppet(2).commits(0, 5, (0, 0), 0, 0);
+        puppet(2).commits(0, 5, (3, 4), 0, 3);
+    });
+}
+
+#[test]
+fn an_election_commits_nothing() {
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(2).answers(0, false);
+            puppet(1).commits(2, 5, (3, 4), 0, 3);
+        },
+        "committed by a majority",
+        &[1, 0, 2],
+        &["server 1 can know that 0 entries are committed"],
+    );
+}
+
+#[test]
+fn what_is_applied_is_committed() {
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(0).applies(3);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+        puppet(1).applies(3);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 2, 0);
+            puppet(0).applies(3);
+        },
+        "committed by a majority",
+        &[0, 1, 2],
+        &["server 0 applied entry 3", "server 1 accepted up to entry 2"],
+    );
+    assert_broken(
+        |_| {
+            puppet(1).answers(0, false);
+            puppet(0).commits(1, 4, (0, 0), 2, 0);
+            puppet(2).applies(1);
+        },
+        "applied when committed",
+        &[2, 1],
+        &["server 2 applied entry 1", "up to entry 0 a majority has accepted"],
+    );
+    let check = "applied when told";
+    // A follower that applies when it accepts.
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(1).applies(1);
+        },
+        check,
+        &[1],
+        &["it was told that 0 entries are committed"],
+    );
+    // A follower that commits what this request has not checked.
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(0).commits(2, 4, (0, 0), 1, 3);
+            puppet(2).applies(2);
+        },
+        check,
+        &[2],
+        &["that 3 entries are committed, and its log was checked up to entry 1"],
+    );
+}
+
+#[test]
+fn alone_a_server_commits_what_it_is_offered() {
+    let alone = |play| verdict_of(1, play);
+    assert_eq!(
+        alone(|cluster| {
+            cluster.start(0, Bytes::from_static(b"1 1"));
+            puppet(0).applies(1);
+        }),
+        None
+    );
+    let verdict = alone(|_| puppet(0).applies(1)).expect("a rule is broken");
+    assert_eq!(verdict.check, "applied when committed");
+}
+
+#[test]
+fn a_leader_counts_itself_for_what_it_has_saved() {
+    // Without it others are a majority: it may save later.
+    assert_fine(|_| {
+        puppet(0).saves(4, None, Vec::new());
+        puppet(0).commits(1, 4, (0, 0), 1, 0);
+        puppet(0).commits(2, 4, (0, 0), 1, 0);
+        puppet(0).commits(1, 4, (1, 4), 0, 1);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).saves(4, None, Vec::new());
+            puppet(0).commits(1, 4, (0, 0), 1, 0);
+            puppet(0).commits(1, 4, (1, 4), 0, 1);
+        },
+        "saved before counted",
+        &[0],
+        &["what its persister holds ends with entry 0", "without it 1 of 3 have the entry"],
+    );
+}
+
+#[test]
+fn what_only_an_earlier_instance_knew_is_not_counted_again() {
+    fn restart(cluster: &Cluster<Puppet>, server: usize) {
+        cluster.start_server(server);
+        cluster.connect(server);
+    }
+    fn committed() {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+    }
+    // It saves the commit index, so it applies at once.
+    assert_fine(|cluster| {
+        committed();
+        restart(cluster, 1);
+        puppet(1).applies(2);
+        puppet(2).answers(0, true);
+        puppet(1).commits(2, 5, (0, 0), 0, 0);
+        puppet(1).commits(0, 5, (2, 4), 0, 2);
+    });
+    assert_broken(
+        |cluster| {
+            committed();
+            restart(cluster, 1);
+            puppet(1).commits(0, 5, (2, 4), 0, 0);
+            puppet(1).commits(0, 5, (2, 4), 0, 2);
+        },
+        "old entries are not committed by counting",
+        &[1],
+        &["server 1 says that entry 2 is committed"],
+    );
+}

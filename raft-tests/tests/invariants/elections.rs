@@ -1,0 +1,295 @@
+//! Terms, votes and leaders.
+
+use bytes::Bytes;
+use raft_tests::Cluster;
+
+use crate::puppet::{Puppet, assert_broken, assert_fine, pause, puppet, verdict};
+
+#[test]
+fn one_leader_a_term() {
+    assert_fine(|_| {
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        puppet(0).leads(2, 4, (0, 0), &[]);
+        puppet(2).leads(1, 5, (0, 0), &[]);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            pause();
+            puppet(2).leads(1, 4, (0, 0), &[]);
+        },
+        "Election Safety",
+        &[0, 2],
+        &["server 0 sent AppendEntries as leader of term 4", "server 2 sent AppendEntries"],
+    );
+}
+
+#[test]
+fn a_leader_has_the_votes_of_a_majority() {
+    assert_fine(|_| {
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).asks_for_vote(0, 1, 4);
+            puppet(1).answers(0, false);
+            puppet(0).asks_for_vote(0, 1, 5);
+            puppet(0).leads(1, 5, (0, 0), &[]);
+        },
+        "elected by a majority",
+        &[0],
+        &["in term 5 it has the votes of servers [0]", "in term 4 it had those of servers [0, 1]"],
+    );
+}
+
+#[test]
+fn one_vote_a_term() {
+    assert_fine(|_| {
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(2).asks_for_vote(2, 1, 5);
+        puppet(1).answers(5, false);
+        puppet(0).asks_for_vote(0, 1, 5);
+    });
+    assert_broken(
+        |_| {
+            puppet(0).asks_for_vote(0, 1, 4);
+            puppet(2).asks_for_vote(2, 1, 4);
+        },
+        "one vote a term",
+        &[1],
+        &["server 1 gave its vote in term 4 to server 0", "to server 2"],
+    );
+    // A candidate has voted for itself.
+    assert_broken(
+        |_| {
+            puppet(1).asks_for_vote(1, 0, 4);
+            puppet(2).asks_for_vote(2, 1, 4);
+        },
+        "one vote a term",
+        &[1],
+        &["server 1 gave its vote in term 4 to server 1", "to server 2"],
+    );
+}
+
+#[test]
+fn one_vote_a_term_across_restarts() {
+    let verdict = verdict(|cluster| {
+        puppet(0).asks_for_vote(0, 1, 4);
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(1).answers(4, true);
+        puppet(2).asks_for_vote(2, 1, 4);
+    });
+    let verdict = verdict.expect("a rule is broken");
+    assert_eq!(verdict.check, "one vote a term");
+    assert_eq!(verdict.details, ["server 1 was restarted between the two"]);
+    assert!(verdict.hint.is_some_and(|hint| hint.contains("forgotten its vote")));
+}
+
+#[test]
+fn the_term_does_not_go_back() {
+    assert_fine(|_| {
+        puppet(1).answers(6, false);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        // Some send the request's term back.
+        puppet(1).answers(4, false);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        // A request may have been prepared in an earlier term.
+        puppet(0).answers(4, false);
+        puppet(1).asks_for_vote(1, 0, 3);
+    });
+    assert_broken(
+        |_| {
+            puppet(1).answers(6, true);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            puppet(1).answers(5, true);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+        },
+        "term",
+        &[1],
+        &["server 1 sent a message of term 6", "it answers a later request with term 5"],
+    );
+    assert_broken(
+        |cluster| {
+            puppet(1).answers(6, true);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            cluster.start_server(1);
+            cluster.connect(1);
+            puppet(1).asks_for_vote(1, 0, 5);
+        },
+        "persistence: term",
+        &[1],
+        &["server 1 sent a message of term 6", "since its restart it sends one of term 5"],
+    );
+}
+
+#[test]
+fn votes_go_to_logs_that_are_up_to_date() {
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(2).asks_with_log(2, 1, 5, (3, 4));
+        puppet(2).asks_with_log(2, 1, 6, (1, 5));
+        puppet(1).answers(7, false);
+        puppet(2).asks_with_log(2, 1, 7, (9, 3));
+    });
+    let check = "election restriction";
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(2).asks_with_log(2, 1, 5, (9, 3));
+        },
+        check,
+        &[1, 2],
+        &[
+            "server 1 accepted entry 3 of term 4 from server 0",
+            "the log of server 2 ends with entry 9 of term 3",
+        ],
+    );
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(2).asks_with_log(2, 1, 5, (2, 4));
+        },
+        check,
+        &[1, 2],
+        &["the log of server 2 ends with entry 2 of term 4"],
+    );
+}
+
+#[test]
+fn what_a_dead_server_says_does_not_count() {
+    assert_fine(|cluster| {
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        let old = puppet(2);
+        cluster.crash(2);
+        old.leads(1, 4, (0, 0), &[]);
+    });
+}
+
+#[test]
+fn nobody_leads_who_did_not_stand_for_election() {
+    // If nobody ever asks for a vote, elections go by ways that nobody knows.
+    assert_fine(|_| puppet(2).leads(1, 5, (0, 0), &[]));
+    let check = "elected by a majority";
+    assert_broken(
+        |_| {
+            puppet(0).asks_for_vote(0, 1, 4);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            // A deposed leader builds its heartbeat with the new term.
+            puppet(2).asks_for_vote(2, 1, 5);
+            puppet(2).leads(1, 5, (0, 0), &[]);
+            puppet(0).leads(1, 5, (0, 0), &[]);
+        },
+        check,
+        &[0, 2],
+        &["it sent no RequestVote of term 5", "server 2 sent AppendEntries as leader of term 5"],
+    );
+}
+
+#[test]
+fn only_the_leader_accepts_commands() {
+    fn offer(cluster: &Cluster<Puppet>, server: usize, words: &'static str) {
+        cluster.start(server, Bytes::from_static(words.as_bytes()));
+    }
+    assert_fine(|cluster| {
+        puppet(0).asks_for_vote(0, 1, 4);
+        offer(cluster, 0, "4 1");
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        offer(cluster, 0, "4 2");
+    });
+    assert_broken(
+        |cluster| {
+            puppet(0).asks_for_vote(0, 1, 4);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            offer(cluster, 2, "4 1");
+        },
+        "elected by a majority",
+        &[2, 0],
+        &["server 2 accepted a command as leader of term 4"],
+    );
+    assert_broken(
+        |cluster| {
+            offer(cluster, 0, "4 1");
+            offer(cluster, 2, "4 1");
+        },
+        "Election Safety",
+        &[0, 2],
+        &["server 2 accepted a command as leader of term 4"],
+    );
+}
+
+#[test]
+fn a_yes_is_not_of_an_earlier_term_than_its_request() {
+    assert_fine(|_| {
+        // A refusal may be: some servers do not look at candidates while they hear a leader.
+        puppet(1).answers(3, false);
+        puppet(0).asks_for_vote(0, 1, 4);
+    });
+    assert_broken(
+        |_| {
+            puppet(1).answers(3, true);
+            puppet(0).asks_for_vote(0, 1, 4);
+        },
+        "term",
+        &[0, 1],
+        &["server 1 said yes with term 3"],
+    );
+}
+
+#[test]
+fn stale_requests_get_no_yes() {
+    assert_fine(|_| {
+        puppet(2).asks_for_vote(2, 1, 5);
+        puppet(1).answers(5, false);
+        puppet(0).asks_for_vote(0, 1, 4);
+    });
+    assert_fine(|_| {
+        puppet(2).leads(1, 5, (0, 0), &[]);
+        puppet(1).answers(5, false);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    });
+    let check = "stale request";
+    assert_broken(
+        |_| {
+            puppet(2).asks_for_vote(2, 1, 5);
+            puppet(0).asks_for_vote(0, 1, 4);
+        },
+        check,
+        &[1, 0],
+        &["server 1 showed term 5", "server 0 sent its request of term 4"],
+    );
+    let verdict = verdict(|cluster| {
+        puppet(2).leads(1, 5, (0, 0), &[]);
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    });
+    let verdict = verdict.expect("a rule is broken");
+    assert_eq!(verdict.check, check);
+    assert_eq!(verdict.details, ["server 1 was restarted in between"]);
+}
+
+#[test]
+fn what_is_not_known_any_more_is_not_held_against_a_voter() {
+    // Another leader's request has reached it, and nobody knows what became of it.
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).answers(6, false);
+        puppet(2).leads(1, 6, (1, 4), &[(6, "x")]);
+        puppet(1).answers(7, true);
+        puppet(2).asks_with_log(2, 1, 7, (2, 4));
+    });
+    let verdict = verdict(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(2).asks_with_log(2, 1, 7, (2, 4));
+    });
+    let verdict = verdict.expect("a rule is broken");
+    assert_eq!(verdict.check, "election restriction");
+    assert_eq!(verdict.details, ["server 1 was restarted in between"]);
+    assert!(verdict.hint.is_some_and(|hint| hint.contains("forgot what it had accepted")));
+}

@@ -1,0 +1,13 @@
+//! The rules that hold for any Raft, each both ways: broken by a server that says what its test wants,
+//! and not by one that comes close.
+
+mod commitment;
+mod elections;
+mod following;
+mod matching;
+mod obstacles;
+mod puppet;
+mod saved;
+mod sending;
+mod tracing;
+mod understanding;

@@ -1,0 +1,101 @@
+//! What is told when nothing goes on.
+
+use bytes::Bytes;
+use raft_tests::Cluster;
+
+use crate::puppet::{Puppet, puppet, verdict};
+
+#[test]
+fn what_stands_in_the_way_of_agreement_is_told() {
+    let words = |play: fn(&Cluster<Puppet>)| {
+        let verdict = verdict(play).expect("nobody leads");
+        verdict.facts.into_iter().map(|fact| fact.text).collect::<Vec<_>>().join("; ")
+    };
+    let refused = words(|cluster| {
+        puppet(1).answers(4, false);
+        for _ in 0..5 {
+            puppet(0).commits(1, 4, (7, 3), 1, 0);
+        }
+        cluster.one(Bytes::from_static(b"x"), 3, false);
+    });
+    let expected = "server 1 refused the last 5 AppendEntries of server 0 in term 4, all with \
+                    prevLogIndex 7";
+    assert!(refused.contains(expected), "{refused}");
+    let elections = words(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 0, 0);
+        puppet(1).asks_for_vote(1, 0, 5);
+        puppet(2).asks_for_vote(2, 1, 6);
+        cluster.check_one_leader();
+    });
+    let expected = "server 0 was the last leader, of term 4; 2 elections since then, of servers 1, \
+                    2, and none was won";
+    assert!(elections.contains(expected), "{elections}");
+}
+
+fn facts(play: fn(&Cluster<Puppet>)) -> Vec<String> {
+    let verdict = verdict(play).expect("nobody leads");
+    verdict.facts.into_iter().map(|fact| fact.text).collect()
+}
+
+#[track_caller]
+fn assert_told(facts: &[String], expected: &str) {
+    assert!(facts.iter().any(|fact| fact.contains(expected)), "{expected}: {facts:#?}");
+}
+
+#[test]
+fn what_a_majority_has_is_told_first() {
+    let facts = facts(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        cluster.disconnect(2);
+        cluster.check_one_leader();
+    });
+    let expected = "servers 0, 1 have entry 2 of term 4, a majority, but server 0, leader of term 4, \
+                    says that 0 are committed";
+    assert_eq!(facts[0], expected);
+    // And what is known of several servers alike is said once.
+    assert_told(&facts, "servers 0, 1 are connected, showed term 4");
+}
+
+#[test]
+fn what_is_not_applied_is_told() {
+    let facts = facts(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+        cluster.check_one_leader();
+    });
+    assert_told(
+        &facts,
+        "server 1 was told in term 4 that entry 2 is committed and has accepted it",
+    );
+}
+
+#[test]
+fn why_votes_were_refused_is_told() {
+    let facts = facts(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).answers(6, false);
+        puppet(2).asks_with_log(2, 1, 5, (1, 2));
+        puppet(2).asks_with_log(2, 1, 6, (1, 2));
+        cluster.check_one_leader();
+    });
+    assert_told(
+        &facts,
+        "server 1 refused its vote to server 2, whose log ends with entry 1 of term 2; its own log \
+         has entry 3 of term 4 (2 times)",
+    );
+}
+
+#[test]
+fn what_waits_for_a_call_is_told() {
+    let facts = facts(|cluster| {
+        cluster.disconnect(1);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        // The network lets calls to nobody take up to 7 s.
+        labrt::thread::spawn(|| (0..99).for_each(|_| puppet(0).leads(1, 4, (0, 0), &[])));
+        for server in 0..3 {
+            cluster.disconnect(server);
+        }
+        cluster.check_one_leader();
+    });
+    assert_told(&facts, "for the answer of server 1 to AppendEntries, and has sent nothing since");
+}

@@ -1,0 +1,276 @@
+//! Servers that say what a test wants, and what the watch makes of it.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use labgob::{Deserialize, Gob, Serialize};
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use labrt::sync::{Leaf, Mutex};
+use labrt::world::{self, Builder};
+use labrt::{FailureKind, thread};
+use labtrace::{Keep, Verdict};
+use persister::Persister;
+use raft_api::{ApplyMsg, Persisted, Raft, RaftState, Started};
+use raft_tests::{Cluster, Watch};
+use run_record::setting::Setting;
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct RequestVoteArgs {
+    term: u64,
+    candidate_id: usize,
+    last_log_index: u64,
+    last_log_term: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct RequestVoteReply {
+    term: u64,
+    vote_granted: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct Entry {
+    term: u64,
+    command: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Gob)]
+pub(crate) struct AppendEntriesArgs {
+    term: u64,
+    prev_log_index: u64,
+    prev_log_term: u64,
+    entries: Vec<Entry>,
+    leader_commit: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct AppendEntriesReply {
+    term: u64,
+    success: bool,
+}
+
+#[labrpc::service(name = "Raft")]
+pub(crate) trait Rpc {
+    fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply;
+    fn append_entries(&self, args: AppendEntriesArgs) -> AppendEntriesReply;
+}
+
+/// A server that says what it is told to say, and does nothing of its own accord.
+pub(crate) struct Puppet {
+    peers: Vec<RpcClient>,
+    /// Term 0 says nothing about the term.
+    answer: Mutex<Answer>,
+    lock: Mutex<()>,
+    persister: Arc<dyn Persister>,
+    apply: Sender<ApplyMsg>,
+}
+
+/// What a puppet answers.
+#[derive(Clone, Copy)]
+struct Answer {
+    term: u64,
+    yes: bool,
+}
+
+/// The puppets of the caller's world, latest instances only.
+#[derive(Default)]
+struct Stage(Leaf<Vec<(usize, Arc<Puppet>)>>);
+
+pub(crate) fn puppet(server: usize) -> Arc<Puppet> {
+    let stage = world::local::<Stage>().expect("in a world");
+    let found = stage.0.with(|all| all.iter().rev().find(|(me, _)| *me == server).cloned());
+    found.expect("it was made").1
+}
+
+impl Raft for Puppet {
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let puppet = Arc::new(Puppet {
+            peers: peers.into_iter().map(RpcClient::new).collect(),
+            answer: Mutex::new(Answer { term: 0, yes: true }),
+            lock: Mutex::new(()),
+            persister,
+            apply,
+        });
+        let stage = world::local::<Stage>().expect("in a world");
+        stage.0.with(|all| all.push((me, puppet.clone())));
+        Ok(puppet)
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        vec![RpcService::of(self)]
+    }
+
+    fn start(&self, command: Bytes) -> Option<Started> {
+        if &command[..] != b"call" {
+            // A term and an index: it says that it leads.
+            let text = String::from_utf8(command.to_vec()).ok()?;
+            let (term, index) = text.split_once(' ')?;
+            return Some(Started { index: index.parse().ok()?, term: term.parse().ok()? });
+        }
+        // A task of the server's own that calls with a lock held.
+        let _guard = self.lock.lock();
+        let args = AppendEntriesArgs { term: 1, ..AppendEntriesArgs::default() };
+        let _ = self.peers[1].append_entries(&args);
+        None
+    }
+
+    fn state(&self) -> RaftState {
+        RaftState { term: 1, is_leader: false }
+    }
+
+    fn read_persisted(state: &[u8]) -> Option<Persisted> {
+        // Empty for a test that does not care.
+        let (term, voted_for, log_base, log_terms) = labgob::decode(state).ok()?;
+        Some(Persisted { term, voted_for, log_base, log_terms })
+    }
+
+    fn kill(&self) {}
+}
+
+impl Rpc for Puppet {
+    fn request_vote(&self, _: RequestVoteArgs) -> RequestVoteReply {
+        let Answer { term, yes } = *self.answer.lock();
+        RequestVoteReply { term, vote_granted: yes }
+    }
+
+    fn append_entries(&self, _: AppendEntriesArgs) -> AppendEntriesReply {
+        let Answer { term, yes } = *self.answer.lock();
+        AppendEntriesReply { term, success: yes }
+    }
+}
+
+impl Puppet {
+    pub(crate) fn answers(&self, term: u64, yes: bool) {
+        *self.answer.lock() = Answer { term, yes };
+    }
+
+    pub(crate) fn asks_for_vote(&self, me: usize, to: usize, term: u64) {
+        self.asks_with_log(me, to, term, (100, 100));
+    }
+
+    /// Asks for a vote with a log that ends with this index and term.
+    pub(crate) fn asks_with_log(&self, me: usize, to: usize, term: u64, last: (u64, u64)) {
+        let (last_log_index, last_log_term) = last;
+        let args = RequestVoteArgs { term, candidate_id: me, last_log_index, last_log_term };
+        let _ = self.peers[to].request_vote(&args);
+    }
+
+    /// Sends entries behind this place, and says that so much is committed.
+    pub(crate) fn commits(
+        &self,
+        to: usize,
+        term: u64,
+        prev: (u64, u64),
+        entries: u64,
+        commit: u64,
+    ) {
+        let entry = |n| Entry { term, command: format!("c{n}") };
+        let args = AppendEntriesArgs {
+            term,
+            prev_log_index: prev.0,
+            prev_log_term: prev.1,
+            entries: (prev.0 + 1..=prev.0 + entries).map(entry).collect(),
+            leader_commit: commit,
+        };
+        let _ = self.peers[to].append_entries(&args);
+    }
+
+    /// Sends entries behind this place: index and term.
+    pub(crate) fn leads(&self, to: usize, term: u64, prev: (u64, u64), entries: &[(u64, &str)]) {
+        let entry =
+            |(term, command): &(u64, &str)| Entry { term: *term, command: (*command).into() };
+        let args = AppendEntriesArgs {
+            term,
+            prev_log_index: prev.0,
+            prev_log_term: prev.1,
+            entries: entries.iter().map(entry).collect(),
+            leader_commit: 0,
+        };
+        let _ = self.peers[to].append_entries(&args);
+    }
+
+    /// Applies commands up to an index, from 1 on.
+    pub(crate) fn applies(&self, last: u64) {
+        for index in 1..=last {
+            let command = Bytes::from(format!("c{index}"));
+            self.apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
+        }
+        pause();
+    }
+
+    pub(crate) fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
+        self.saves_behind(0, term, vote, log_terms);
+    }
+
+    /// The entries up to `base` are in a snapshot.
+    pub(crate) fn saves_behind(
+        &self,
+        base: u64,
+        term: u64,
+        vote: Option<usize>,
+        log_terms: Vec<u64>,
+    ) {
+        let bytes = labgob::encode(&(term, vote, base, log_terms));
+        self.persister.save_raft_state(&bytes).expect("memory can be written");
+    }
+}
+
+/// The verdict on a run of three puppets; none if it passes.
+pub(crate) fn verdict(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+    verdict_of(3, play)
+}
+
+/// The same for so many.
+pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+    let watch = Watch::of::<Puppet>(servers, Keep::All, Setting::default());
+    let inside = watch.clone();
+    let run = Builder::simulated(3).run(move || {
+        let cluster = Cluster::watched(servers, false, inside);
+        play(&cluster);
+        cluster.cleanup();
+    });
+    let verdict = watch.session().verdict();
+    match run {
+        Ok(_) => assert_eq!(verdict, None),
+        Err(failure) => {
+            assert_eq!(failure.kind, FailureKind::Panic, "{failure}");
+            assert_eq!(verdict.as_ref().map(|v| &v.words), Some(&failure.message));
+            let last = watch.session().take().events.pop().expect("there are events");
+            assert!(matches!(last.what, labtrace::What::Violation { .. }), "{last:?}");
+        }
+    }
+    verdict
+}
+
+#[track_caller]
+pub(crate) fn assert_broken(
+    play: fn(&Cluster<Puppet>),
+    check: &str,
+    servers: &[u32],
+    facts: &[&str],
+) {
+    let verdict = verdict(play).expect("a rule is broken");
+    assert_eq!(verdict.check, check, "{verdict:?}");
+    assert_eq!(verdict.servers, servers, "{verdict:?}");
+    assert!(verdict.hint.is_some());
+    for fact in facts {
+        assert!(verdict.facts.iter().any(|has| has.text.contains(fact)), "{fact}: {verdict:?}");
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_fine(play: fn(&Cluster<Puppet>)) {
+    assert_eq!(verdict(play), None);
+}
+
+pub(crate) fn pause() {
+    thread::sleep(Duration::from_millis(100));
+}

@@ -1,0 +1,321 @@
+//! Messages in other dresses: understood, or not judged and said so.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use labgob::{Deserialize, Gob, Serialize};
+use labrpc::{ClientEnd, Service};
+use labrt::channel::Sender;
+use labrt::sync::Leaf;
+use labrt::world::{self, Builder};
+use labtrace::{Keep, Verdict};
+use persister::Persister;
+use raft_api::{ApplyMsg, Meaning, Raft, RaftState, Started, Wire};
+use raft_tests::{Cluster, Watch};
+use run_record::setting::Setting;
+
+/// A Raft of one kind of messages.
+trait Dress: Send + Sync + 'static {
+    type Vote: Gob;
+    type VoteReply: Gob;
+    type Append: Gob;
+    type AppendReply: Gob;
+    fn vote(term: u64) -> Self::Vote;
+    fn voted(term: u64) -> Self::VoteReply;
+    fn append(term: u64, prev: (u64, u64), terms: &[u64], commit: u64) -> Self::Append;
+    fn accepted(term: u64) -> Self::AppendReply;
+    fn read(_: &Wire<'_>) -> Meaning {
+        Meaning::ByNames
+    }
+}
+
+struct Dressed<D> {
+    peers: Vec<ClientEnd>,
+    dress: std::marker::PhantomData<fn() -> D>,
+}
+
+#[derive(Default)]
+struct Stage(Leaf<Vec<Vec<ClientEnd>>>);
+
+impl<D: Dress> Raft for Dressed<D> {
+    fn make(
+        peers: Vec<ClientEnd>,
+        _: usize,
+        _: Arc<dyn Persister>,
+        _: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let stage = world::local::<Stage>().expect("in a world");
+        stage.0.with(|all| all.push(peers.clone()));
+        Ok(Arc::new(Dressed { peers, dress: std::marker::PhantomData }))
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        assert_eq!(self.peers.len(), 3);
+        let service = Service::new("Raft")
+            .method("RequestVote", |_: D::Vote| D::voted(4))
+            .method("AppendEntries", |_: D::Append| D::accepted(4))
+            .method("InstallSnapshot", |term: u64| term);
+        vec![service]
+    }
+
+    fn start(&self, _: Bytes) -> Option<Started> {
+        None
+    }
+
+    fn state(&self) -> RaftState {
+        RaftState { term: 1, is_leader: false }
+    }
+
+    fn read_message(message: &Wire<'_>) -> Meaning {
+        D::read(message)
+    }
+
+    fn kill(&self) {}
+}
+
+/// What the servers of a run say.
+struct Says<D>(std::marker::PhantomData<D>);
+
+impl<D: Dress> Says<D> {
+    fn end(from: usize, to: usize) -> ClientEnd {
+        world::local::<Stage>().expect("in a world").0.with(|all| all[from][to].clone())
+    }
+
+    fn append(to: usize, term: u64, prev: (u64, u64), terms: &[u64], commit: u64) {
+        let args = D::append(term, prev, terms, commit);
+        let _ = Says::<D>::end(0, to).call::<_, D::AppendReply>("Raft.AppendEntries", &args);
+    }
+}
+
+/// The verdict on a run, and what was not judged in it.
+fn run<D: Dress>(play: fn()) -> (Option<Verdict>, Vec<String>) {
+    let watch = Watch::of::<Dressed<D>>(3, Keep::Nothing, Setting::default());
+    let inside = watch.clone();
+    let _ = Builder::simulated(3).run(move || {
+        let cluster = Cluster::<Dressed<D>>::watched(3, false, inside);
+        let _ = Says::<D>::end(0, 1).call::<_, D::VoteReply>("Raft.RequestVote", &D::vote(4));
+        play();
+        cluster.cleanup();
+    });
+    (watch.session().verdict(), watch.not_judged())
+}
+
+/// Commits rightly, and then too early: who understands, finds it.
+fn commits<D: Dress>() -> (Option<Verdict>, Vec<String>) {
+    let right = run::<D>(|| {
+        Says::<D>::append(1, 4, (0, 0), &[4, 4], 0);
+        Says::<D>::append(1, 4, (2, 4), &[], 2);
+    });
+    assert_eq!(right.0, None);
+    run::<D>(|| {
+        Says::<D>::append(1, 4, (0, 0), &[], 0);
+        Says::<D>::append(1, 4, (0, 0), &[4, 4], 2);
+    })
+}
+
+#[track_caller]
+fn assert_understood<D: Dress>() {
+    let (verdict, not_judged) = commits::<D>();
+    assert_eq!(verdict.map(|verdict| verdict.check), Some("committed by a majority".into()));
+    assert_eq!(not_judged, Vec::<String>::new());
+}
+
+#[track_caller]
+fn assert_not_judged<D: Dress>(expected: &str) {
+    let (verdict, not_judged) = commits::<D>();
+    assert_eq!(verdict, None);
+    assert!(not_judged.iter().any(|words| words.contains(expected)), "{expected}: {not_judged:#?}");
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct VoteArgs {
+    term: u64,
+    last_log_index: u64,
+    last_log_term: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Granted {
+    term: u64,
+    granted: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Append<E> {
+    term: u64,
+    prev_log_index: u64,
+    prev_log_term: u64,
+    entries: Vec<E>,
+    leader_commit: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Success {
+    term: u64,
+    success: bool,
+}
+
+/// A dress that is plain but for the entries and the answer to AppendEntries.
+macro_rules! dress {
+    ($name:ident, $entry:ty, |$term:ident| $make:expr, $reply:ty, |$of:ident| $answer:expr) => {
+        enum $name {}
+        impl Dress for $name {
+            type Vote = VoteArgs;
+            type VoteReply = Granted;
+            type Append = Append<$entry>;
+            type AppendReply = $reply;
+            fn vote(term: u64) -> VoteArgs {
+                VoteArgs { term, last_log_index: 0, last_log_term: 0 }
+            }
+            fn voted(term: u64) -> Granted {
+                Granted { term, granted: true }
+            }
+            fn append(
+                term: u64,
+                (prev_log_index, prev_log_term): (u64, u64),
+                terms: &[u64],
+                leader_commit: u64,
+            ) -> Append<$entry> {
+                let entries = terms.iter().map(|$term| $make).collect();
+                Append { term, prev_log_index, prev_log_term, entries, leader_commit }
+            }
+            fn accepted($of: u64) -> $reply {
+                $answer
+            }
+        }
+    };
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Odd {
+    epoch: u64,
+    what: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Header {
+    t: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Wrapped {
+    header: Header,
+    body: Result<u64, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+enum Verdicts {
+    Accepted {
+        term: u64,
+    },
+    #[allow(dead_code, reason = "the type needs it")]
+    Rejected {
+        term: u64,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct Unknown {
+    ok2: bool,
+    t: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct OnlyConflict {
+    term: u64,
+    conflict: Option<u64>,
+}
+
+dress!(Tuples, (u64, Bytes), |term| (*term, Bytes::new()), Success, |term| Success {
+    term,
+    success: true
+});
+dress!(Enums, (Bytes, u32), |term| (Bytes::new(), *term as u32), Verdicts, |term| {
+    Verdicts::Accepted { term }
+});
+dress!(Bools, Odd, |term| Odd { epoch: *term, what: Vec::new() }, bool, |_term| true);
+dress!(Wrappers, Odd, |term| Odd { epoch: *term, what: Vec::new() }, Wrapped, |term| Wrapped {
+    header: Header { t: term },
+    body: Ok(1)
+});
+dress!(Packed, Bytes, |_term| Bytes::new(), Success, |term| Success { term, success: true });
+dress!(Strange, (u64, Bytes), |term| (*term, Bytes::new()), Unknown, |term| Unknown {
+    ok2: true,
+    t: term
+});
+dress!(Conflicts, (u64, Bytes), |term| (*term, Bytes::new()), OnlyConflict, |term| OnlyConflict {
+    term,
+    conflict: None
+});
+
+#[test]
+fn other_dresses_are_understood() {
+    assert_understood::<Tuples>();
+    assert_understood::<Enums>();
+    assert_understood::<Bools>();
+    assert_understood::<Wrappers>();
+}
+
+#[test]
+fn what_is_not_understood_is_not_judged() {
+    assert_not_judged::<Strange>(
+        "committed by a majority, committed when told, applied when committed, because the reply to \
+         AppendEntries has no `success` or the like: fields ok2, t",
+    );
+    assert_not_judged::<Conflicts>("because the reply to AppendEntries has no `success`");
+    assert_not_judged::<Packed>("because the entries of AppendEntries cannot be read");
+}
+
+#[test]
+fn a_call_that_nobody_knows_switches_off_what_it_could_change() {
+    let (verdict, not_judged) = run::<Tuples>(|| {
+        let _ = Says::<Tuples>::end(0, 1).call::<_, u64>("Raft.InstallSnapshot", &7u64);
+        Says::<Tuples>::append(1, 4, (0, 0), &[4, 4], 2);
+    });
+    assert_eq!(verdict, None);
+    assert!(
+        not_judged[0].contains("nobody here knows what InstallSnapshot means"),
+        "{not_judged:?}"
+    );
+    // Log Matching speaks of what is sent only.
+    assert!(!not_judged[0].contains("Log Matching"), "{not_judged:?}");
+}
+
+/// As [`Strange`], but it says what its messages mean.
+enum Explained {}
+
+impl Dress for Explained {
+    type Vote = VoteArgs;
+    type VoteReply = Granted;
+    type Append = <Strange as Dress>::Append;
+    type AppendReply = Unknown;
+    fn vote(term: u64) -> VoteArgs {
+        Strange::vote(term)
+    }
+    fn voted(term: u64) -> Granted {
+        Strange::voted(term)
+    }
+    fn append(term: u64, prev: (u64, u64), terms: &[u64], commit: u64) -> Self::Append {
+        Strange::append(term, prev, terms, commit)
+    }
+    fn accepted(term: u64) -> Unknown {
+        Strange::accepted(term)
+    }
+    fn read(message: &Wire<'_>) -> Meaning {
+        if message.method != "Raft.AppendEntries" || !message.reply {
+            return Meaning::ByNames;
+        }
+        match labgob::decode::<Unknown>(message.bytes) {
+            Ok(Unknown { ok2, t }) => {
+                Meaning::Appended { term: t, success: ok2, match_index: None }
+            }
+            Err(_) => Meaning::Nothing,
+        }
+    }
+}
+
+#[test]
+fn a_raft_may_say_what_its_messages_mean() {
+    assert_understood::<Explained>();
+}
