@@ -101,7 +101,7 @@ pub(crate) fn run(
 
 /// Starts the task that gives commands to the service, which may take its time and may call `start`
 /// meanwhile: so no lock is held, and nobody else waits.
-fn start_applier(apply: Sender<ApplyMsg>) -> Sender<ApplyMsg> {
+pub(crate) fn start_applier(apply: Sender<ApplyMsg>) -> Sender<ApplyMsg> {
     let (sender, committed) = channel::unbounded();
     thread::Builder::new().name("applier").spawn(move || {
         for message in committed {

@@ -47,7 +47,7 @@ habits! {
     pipelined,
     /// Any number of them, each from the first entry that the follower has not acknowledged.
     overlapping,
-    /// One entry in a message, or eight if the follower is further behind than that.
+    /// One entry in a message; after a loss all at once, or a bad network would be too slow.
     one_entry,
     /// Each `start` sends at once, whatever is on its way.
     eager,

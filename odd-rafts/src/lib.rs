@@ -17,12 +17,14 @@ mod habits;
 mod log;
 mod message;
 mod server;
+mod tikv;
 
 pub use choice::{Odd, VARIABLE, choose};
 pub use habits::Habits;
 
 use driver::Running;
 use durable::Durable;
+use tikv::Tikv;
 
 /// The odd Raft that was chosen.
 pub struct OddRaft {
@@ -36,12 +38,18 @@ impl raft_api::Raft for OddRaft {
         persister: Arc<dyn Persister>,
         apply: Sender<ApplyMsg>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let running = driver::run(&Odd::chosen(), peers, me, persister, apply)?;
+        let odd = Odd::chosen();
+        let running = match odd.tikv() {
+            Some(name) => Tikv::run(name, peers, me, persister, apply)?,
+            None => driver::run(&odd, peers, me, persister, apply)?,
+        };
         Ok(Arc::new(OddRaft { running }))
     }
 
     fn read_persisted(saved: &[u8]) -> Option<Persisted> {
-        Durable::restore(saved).ok().map(|durable| durable.meaning())
+        // The two know their own by its type.
+        let ours = Durable::restore(saved).ok().map(|durable| durable.meaning());
+        ours.or_else(|| tikv::Saved::restore(saved).ok().map(|saved| saved.meaning()))
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {

@@ -12,10 +12,6 @@ use crate::message::{AppendReply, AppendRequest, Entry, Hint, Outcome, Place};
 /// How many messages with entries the habit `pipelined` has on their way.
 const PIPELINE: usize = 3;
 
-/// How far behind a follower of the habit `one_entry` may be before it gets more at once, and how many
-/// it gets then.
-const FAR_BEHIND: u64 = 8;
-
 impl Server {
     /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
     pub(super) fn lead(&mut self, now: Instant) {
@@ -97,7 +93,7 @@ impl Server {
         let prev = follower.next - 1;
         match self.durable.log.last_index() - prev {
             0 => self.no_entries(to),
-            behind if self.habits.one_entry => (prev, one_entry(behind)),
+            _ if self.habits.one_entry && !follower.loses => (prev, 1),
             behind => (prev, behind),
         }
     }
@@ -231,11 +227,6 @@ impl Server {
             _ => unreachable!("only a leader sends AppendEntries"),
         }
     }
-}
-
-/// The habit `one_entry`: how many entries go to a follower that is so far behind.
-fn one_entry(behind: u64) -> u64 {
-    if behind > FAR_BEHIND { FAR_BEHIND } else { 1 }
 }
 
 fn quorum_timeout() -> Duration {

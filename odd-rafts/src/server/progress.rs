@@ -20,6 +20,8 @@ pub(super) struct Progress {
     step: u64,
     /// The highest commit index that the follower has learnt together with entries.
     pub(super) told: u64,
+    /// What was sent last was given up, and nothing was acknowledged since.
+    pub(super) loses: bool,
     /// Nothing was sent to it in this reign.
     pub(super) fresh: bool,
     pub(super) send_at: Instant,
@@ -44,6 +46,7 @@ impl Progress {
             flights: Vec::new(),
             step: 1,
             told: 0,
+            loses: false,
             fresh: true,
             send_at: now,
             hurried: true,
@@ -79,12 +82,14 @@ impl Progress {
         if let Some(first) = self.flights.iter().find(|flight| lost(flight)) {
             self.next = self.next.min(first.prev + 1).max(self.matched + 1);
             self.flights.clear();
+            self.loses = true;
         }
     }
 
     /// The follower's log agrees up to `upto`, says its answer to this message.
     pub(super) fn accepted(&mut self, about: Subject, upto: u64) {
         self.step = 1;
+        self.loses = false;
         self.matched = self.matched.max(upto);
         let answered = |flight: &Flight| (flight.prev, flight.last) == (about.prev, about.last);
         if let Some(flight) = self.flights.iter().find(|flight| answered(flight)) {
@@ -109,10 +114,11 @@ impl Progress {
         }
         let back = (prev + 1).saturating_sub(self.step);
         if hint.is_none() {
-            self.step *= 2;
+            self.step = self.step.saturating_mul(2);
         }
         let next = hint.unwrap_or(back).clamp(self.matched + 1, last + 1);
         self.flights.clear();
-        std::mem::replace(&mut self.next, next) != next
+        self.next = next;
+        next - 1 != prev
     }
 }
