@@ -32,7 +32,7 @@ mod zero_based;
 pub(crate) use table::{DRESSES, Row};
 
 /// A RequestVote on the wire.
-pub(crate) trait AsksVote: Gob {
+pub(crate) trait AsksVote: Gob + Send + Sync {
     /// It says by itself whether it is a pre-vote.
     const MARKS_PRE_VOTE: bool = false;
     fn dress(vote: &VoteRequest) -> Self;
@@ -40,19 +40,19 @@ pub(crate) trait AsksVote: Gob {
 }
 
 /// The reply to it.
-pub(crate) trait AnswersVote: Gob {
+pub(crate) trait AnswersVote: Gob + Send + Sync {
     fn dress(reply: &VoteReply) -> Self;
     fn undress(self, asked: &VoteRequest) -> VoteReply;
 }
 
 /// An AppendEntries on the wire.
-pub(crate) trait AsksAppend: Gob {
+pub(crate) trait AsksAppend: Gob + Send + Sync {
     fn dress(append: &AppendRequest) -> Self;
     fn undress(self) -> AppendRequest;
 }
 
 /// The reply to it.
-pub(crate) trait AnswersAppend: Gob {
+pub(crate) trait AnswersAppend: Gob + Send + Sync {
     fn dress(reply: &AppendReply) -> Self;
     fn undress(self, about: Subject) -> AppendReply;
 }
@@ -78,7 +78,7 @@ pub(crate) trait Dress: Send + Sync {
 }
 
 /// Requests and replies of these types, as calls.
-pub(crate) struct Calls<V, VR, A, AR>(PhantomData<fn() -> (V, VR, A, AR)>);
+pub(crate) struct Calls<V, VR, A, AR>(PhantomData<(V, VR, A, AR)>);
 
 impl<V, VR, A, AR> Calls<V, VR, A, AR> {
     pub(crate) const NEW: Self = Calls(PhantomData);

@@ -28,7 +28,7 @@ pub(crate) enum Request {
 }
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Vote(VoteReply),
     Append(AppendReply),

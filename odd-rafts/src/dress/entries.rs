@@ -7,13 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::message::{AppendRequest, Entry};
 
 /// The entries of an AppendEntries on the wire.
-pub(crate) trait Entries: Gob {
+pub(crate) trait Entries: Gob + Send + Sync {
     fn dress(append: &AppendRequest) -> Self;
     fn undress(self) -> Vec<Entry>;
 }
 
 /// One entry on the wire.
-pub(crate) trait DressedEntry: Gob {
+pub(crate) trait DressedEntry: Gob + Send + Sync {
     /// The entry with this index, of that message.
     fn dress(entry: &Entry, index: u64, append: &AppendRequest) -> Self;
     fn undress(self) -> Entry;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::AnswersAppend;
 use crate::message::{AppendReply, Hint, Outcome, Subject};
 
+append_reply!(Success { term, success });
 append_reply!(Ok { term, ok });
 append_reply!(Accepted { term, accepted });
 

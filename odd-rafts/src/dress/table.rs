@@ -85,10 +85,12 @@ pub(crate) static DRESSES: &[Row] = &[
     Row::new("tuple_entries", &Sending::<Vec<(u64, Bytes)>>::NEW),
     Row::new("byte_entries", &Sending::<Vec<Bytes>>::NEW),
     Row::new("packed_entries", &Sending::<Bytes>::NEW),
+    Row::new("epoch_entries", &Sending::<Vec<epochs::LogEntry>>::NEW),
     Row::new("flagged_entries", &Sending::<Vec<FlaggedEntry>>::NEW),
     Row::new("bookkept_entries", &Sending::<Vec<BookkeptEntry>>::NEW),
     Row::new("log_segments", &Sending::<Segment>::NEW),
     // Replies to AppendEntries.
+    Row::new("success", &Answering::<replies::Success>::NEW),
     Row::new("ok", &Answering::<replies::Ok>::NEW),
     Row::new("accepted", &Answering::<replies::Accepted>::NEW),
     Row::new("outcome_enum", &Answering::<replies::Verdict>::NEW),

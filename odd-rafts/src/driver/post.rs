@@ -116,3 +116,71 @@ fn pause() {
     let pause = rng::node_stream().random_range(0..=SLOW);
     thread::sleep(Duration::from_millis(pause));
 }
+
+#[cfg(test)]
+mod tests {
+    use labrt::sync::Mutex;
+    use labrt::time::Instant;
+
+    use super::*;
+    use crate::message::{AppendRequest, Entry, Place, VoteReply, VoteRequest};
+
+    fn post(name: &str) -> Post {
+        Post::new(&name.parse().expect("a name of the zoo"), 0, Vec::new())
+    }
+
+    fn vote() -> Request {
+        Request::Vote(VoteRequest { term: 1, candidate: 0, last: Place::default(), pre: false })
+    }
+
+    fn append(length: usize) -> Request {
+        let entries = vec![Entry { term: 1, command: vec![0; length].into() }];
+        let prev = Place::default();
+        Request::Append(AppendRequest { term: 1, leader: 0, prev, entries, commit: 0 })
+    }
+
+    #[test]
+    fn duplicates_are_of_short_requests() {
+        let copies = |post: &Post| [vote(), append(10), append(5000)].map(|one| post.copies(&one));
+        assert_eq!(copies(&post("plain")), [1, 1, 1]);
+        assert_eq!(copies(&post("duplicates")), [2, 2, 1]);
+    }
+
+    /// Notes when it was asked.
+    struct Clock(Arc<Mutex<Instant>>);
+
+    impl Handler for Clock {
+        fn request(&self, _: Request) -> Option<Reply> {
+            *self.0.lock() = Instant::now();
+            Some(Reply::Vote(VoteReply { term: 1, asked: 1, pre: false, granted: true }))
+        }
+
+        fn reply(&self, _: usize, _: Reply) {}
+    }
+
+    /// Whether some of many requests wait before they are handled, and some replies after that.
+    fn waits(name: &str) -> (bool, bool) {
+        let habits = post(name).habits;
+        let world = labrt::simulate(1, move || {
+            let asked = Arc::new(Mutex::new(Instant::now()));
+            let paced = Paced { habits, handler: Clock(asked.clone()) };
+            let (mut before, mut after) = (false, false);
+            for _ in 0..20 {
+                let began = Instant::now();
+                paced.request(vote());
+                let asked = *asked.lock();
+                before |= asked > began;
+                after |= Instant::now() > asked;
+            }
+            (before, after)
+        });
+        world.expect("nothing can fail").value
+    }
+
+    #[test]
+    fn handlers_and_replies_may_be_slow() {
+        assert_eq!(waits("plain"), (false, false));
+        assert_eq!(waits("slow_handlers"), (true, false));
+        assert_eq!(waits("slow_replies"), (false, true));
+    }
+}

@@ -64,14 +64,6 @@ struct Heartbeat {
     commit: u64,
 }
 
-/// A message of a kind, from and to servers, in a term.
-fn message(kind: MessageType, from: u64, to: u64, term: u64) -> Message {
-    let mut message = Message::default();
-    message.msg_type = kind;
-    (message.from, message.to, message.term) = (from, to, term);
-    message
-}
-
 /// What answers a kind of request.
 fn answer_to(kind: MessageType) -> MessageType {
     match kind {
@@ -98,9 +90,15 @@ impl RequestVoteArgs {
             true => MessageType::MsgRequestPreVote,
             false => MessageType::MsgRequestVote,
         };
-        let mut message = message(kind, id(self.candidate_id), to, self.term);
-        (message.index, message.log_term) = (self.last_log_index, self.last_log_term);
-        message
+        Message {
+            msg_type: kind,
+            from: id(self.candidate_id),
+            to,
+            term: self.term,
+            index: self.last_log_index,
+            log_term: self.last_log_term,
+            ..Message::default()
+        }
     }
 }
 
@@ -110,10 +108,14 @@ impl RequestVoteReply {
     }
 
     fn message(self, asked: &Message) -> Message {
-        let kind = answer_to(asked.msg_type);
-        let mut message = message(kind, asked.to, asked.from, self.term);
-        message.reject = !self.vote_granted;
-        message
+        Message {
+            msg_type: answer_to(asked.msg_type),
+            from: asked.to,
+            to: asked.from,
+            term: self.term,
+            reject: !self.vote_granted,
+            ..Message::default()
+        }
     }
 }
 
@@ -131,19 +133,24 @@ impl AppendEntriesArgs {
     }
 
     fn message(self, to: u64) -> Message {
-        let kind = MessageType::MsgAppend;
-        let mut message = message(kind, id(self.leader_id), to, self.term);
-        (message.index, message.log_term) = (self.prev_log_index, self.prev_log_term);
-        message.commit = self.leader_commit;
         let entries = (self.prev_log_index + 1..).zip(self.entries);
-        message.entries = entries
-            .map(|(index, LogEntry { term, command })| {
-                let mut entry = Entry::default();
-                (entry.index, entry.term, entry.data) = (index, term, command);
-                entry
-            })
-            .collect();
-        message
+        let entry = |(index, LogEntry { term, command })| Entry {
+            index,
+            term,
+            data: command,
+            ..Entry::default()
+        };
+        Message {
+            msg_type: MessageType::MsgAppend,
+            from: id(self.leader_id),
+            to,
+            term: self.term,
+            index: self.prev_log_index,
+            log_term: self.prev_log_term,
+            entries: entries.map(entry).collect(),
+            commit: self.leader_commit,
+            ..Message::default()
+        }
     }
 }
 
@@ -162,12 +169,17 @@ impl AppendEntriesReply {
     }
 
     fn message(self, asked: &Message) -> Message {
-        let kind = MessageType::MsgAppendResponse;
-        let mut message = message(kind, asked.to, asked.from, self.term);
-        message.reject = !self.success;
-        message.index = if self.success { self.match_index } else { asked.index };
-        (message.reject_hint, message.log_term) = (self.hint_index, self.hint_term);
-        message
+        Message {
+            msg_type: MessageType::MsgAppendResponse,
+            from: asked.to,
+            to: asked.from,
+            term: self.term,
+            reject: !self.success,
+            index: if self.success { self.match_index } else { asked.index },
+            reject_hint: self.hint_index,
+            log_term: self.hint_term,
+            ..Message::default()
+        }
     }
 }
 
@@ -177,10 +189,9 @@ impl Heartbeat {
         Heartbeat { term, from: place(from), commit }
     }
 
-    fn message(self, kind: MessageType, to: u64) -> Message {
-        let mut message = message(kind, id(self.from), to, self.term);
-        message.commit = self.commit;
-        message
+    fn message(self, msg_type: MessageType, to: u64) -> Message {
+        let Heartbeat { term, from, commit } = self;
+        Message { msg_type, from: id(from), to, term, commit, ..Message::default() }
     }
 }
 

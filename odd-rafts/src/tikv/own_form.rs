@@ -93,22 +93,26 @@ impl From<&Message> for RaftMessage {
 
 impl From<RaftMessage> for Message {
     fn from(wire: RaftMessage) -> Message {
-        let mut message = Message::default();
-        message.msg_type = wire.msg_type.into();
-        (message.to, message.from, message.term) = (wire.to, wire.from, wire.term);
-        (message.index, message.log_term) = (wire.index, wire.log_term);
-        (message.commit, message.commit_term) = (wire.commit, wire.commit_term);
-        (message.reject, message.reject_hint) = (wire.reject, wire.reject_hint);
-        message.entries = wire.entries.into_iter().map(Entry::from).collect();
-        message
+        Message {
+            msg_type: wire.msg_type.into(),
+            to: wire.to,
+            from: wire.from,
+            term: wire.term,
+            log_term: wire.log_term,
+            index: wire.index,
+            entries: wire.entries.into_iter().map(Entry::from).collect(),
+            commit: wire.commit,
+            commit_term: wire.commit_term,
+            reject: wire.reject,
+            reject_hint: wire.reject_hint,
+            ..Message::default()
+        }
     }
 }
 
 impl From<RaftEntry> for Entry {
-    fn from(wire: RaftEntry) -> Entry {
-        let mut entry = Entry::default();
-        (entry.term, entry.index, entry.data) = (wire.term, wire.index, wire.data);
-        entry
+    fn from(RaftEntry { term, index, data }: RaftEntry) -> Entry {
+        Entry { term, index, data, ..Entry::default() }
     }
 }
 

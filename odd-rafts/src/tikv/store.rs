@@ -83,19 +83,16 @@ impl Store {
 
     fn entry(&self, index: u64) -> Entry {
         let SavedEntry { term, data } = &self.saved.entries[index as usize - 1];
-        let mut entry = Entry::default();
-        (entry.index, entry.term, entry.data) = (index, *term, data.clone());
-        entry
+        Entry { index, term: *term, data: data.clone(), ..Entry::default() }
     }
 }
 
 impl Storage for Store {
     fn initial_state(&self) -> tikv_raft::Result<RaftState> {
         let Saved { term, vote, commit, .. } = self.saved;
-        let mut hard = HardState::default();
-        (hard.term, hard.vote, hard.commit) = (term, vote, commit);
-        let mut servers = ConfState::default();
-        servers.voters = (1..=self.servers as u64).collect();
+        let hard = HardState { term, vote, commit, ..HardState::default() };
+        let voters = (1..=self.servers as u64).collect();
+        let servers = ConfState { voters, ..ConfState::default() };
         Ok(RaftState::new(hard, servers))
     }
 
