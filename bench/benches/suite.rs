@@ -17,6 +17,8 @@ use labrt::world::Builder;
 use labtrace::Keep;
 use raft_api::Raft;
 use raft_checked::CheckedRaft;
+use raft_tests::all_tests;
+use raft_tests::run::Test;
 
 /// One seed of each test; returns how much simulated time and how many steps they had.
 fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
@@ -25,7 +27,9 @@ fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
 
 /// The same, with so much of each run recorded.
 fn recorded<R: Raft>(seed: u64, by: SwitchBy, keep: Keep) -> (Duration, u64) {
-    let results = suite::tests::<R>().map(|test| suite::run(&test, seed, by, keep));
+    let tests = all_tests::<R>();
+    let run = |(name, test): &(&str, Test<R>)| suite::run(name, test, seed, by, keep);
+    let results: Vec<_> = tests.iter().map(run).collect();
     let time = results.iter().map(|(totals, _)| totals.time).sum();
     (time, results.iter().map(|(_, trace)| trace.steps).sum())
 }
@@ -57,14 +61,14 @@ fn whole(c: &mut Criterion<ProcessCpu>) {
 
 /// Where the suite's CPU time goes, test by test.
 fn each_test() {
-    for test in suite::tests::<raft::Raft>() {
+    for (name, test) in all_tests::<raft::Raft>() {
         let began = cpu::used();
         let rounds = 5;
         let steps: u64 = (0..rounds)
-            .map(|seed| suite::run(&test, seed, Coroutines, Keep::Nothing).1.steps)
+            .map(|seed| suite::run(name, &test, seed, Coroutines, Keep::Nothing).1.steps)
             .sum();
         let cpu = each(cpu::used() - began, rounds);
-        fact(&format!("suite: {}", test.0), &format!("{cpu:.1?}, {} steps", steps / rounds));
+        fact(&format!("suite: {name}"), &format!("{cpu:.1?}, {} steps", steps / rounds));
     }
 }
 

@@ -67,4 +67,5 @@ mod verdict;
 pub mod watch;
 
 pub use cluster::Cluster;
+pub use suite::all_tests;
 pub use watch::Watch;

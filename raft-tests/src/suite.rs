@@ -1,3 +1,7 @@
+use raft_api::Raft;
+
+use crate::run::Test;
+
 /// Stamps out all tests of the lab for a type that implements [`raft_api::Raft`].
 ///
 /// `suite!(simulated, my::Raft)` runs them on the simulated clock, `suite!(real, my::Raft)` on the
@@ -65,6 +69,20 @@ macro_rules! suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests {
+    (table, $raft:ty, $($part:literal $module:ident {
+        $($name:ident: $body:ident, $title:literal, $servers:literal, $unreliable:literal;)*
+    })*) => {
+        vec![$($((
+            stringify!($name),
+            $crate::run::Test::<$raft> {
+                part: $part,
+                title: $title,
+                servers: $servers,
+                unreliable: $unreliable,
+                body: $crate::$module::$body,
+            },
+        ),)*)*]
+    };
     ($clock:ident, $raft:ty, $($part:literal $module:ident {
         $($name:ident: $body:ident, $title:literal, $servers:literal, $unreliable:literal;)*
     })*) => {$($(
@@ -88,4 +106,13 @@ macro_rules! tests {
             $crate::run::$clock(&test, origin);
         }
     )*)*};
+}
+
+/// All tests of the lab as values, by the names that [`suite!`](crate::suite) gives them: for those
+/// who run them in a way of their own.
+pub fn all_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
+    let mut tests = crate::suite!(table, R, "2A");
+    tests.extend(crate::suite!(table, R, "2B"));
+    tests.extend(crate::suite!(table, R, "2C"));
+    tests
 }

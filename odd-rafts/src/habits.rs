@@ -1,0 +1,100 @@
+//! The habits: what a Raft may do this way or that without breaking a rule.
+
+macro_rules! habits {
+    ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
+        /// Which habits a Raft has. The front page says who has them in the real world.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Habits {
+            $($(#[doc = $doc])+ pub $name: bool,)*
+        }
+
+        impl Habits {
+            /// The names of all habits.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            /// Gives a Raft the habit of this name; false if there is none.
+            pub(crate) fn add(&mut self, name: &str) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = true,)*
+                    _ => return false,
+                }
+                true
+            }
+
+            /// The names of the habits that it has.
+            pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+                let all = [$((stringify!($name), self.$name),)*];
+                all.into_iter().filter_map(|(name, has)| has.then_some(name))
+            }
+        }
+    };
+}
+
+habits! {
+    // ---- What a leader sends -------------------------------------------------------------------
+
+    /// A new leader's first message has no entries, `prevLogIndex` 0 and `leaderCommit` 0.
+    bare_first_heartbeat,
+    /// A message without entries has `prevLogIndex` 0. It can check nothing, so its `leaderCommit` is
+    /// no more than what this follower is known to have.
+    heartbeats_without_prev,
+    /// `leaderCommit` is at most the follower's `matchIndex`.
+    capped_commit,
+    /// `leaderCommit` is 0 in messages without entries. A follower is told what is committed with the
+    /// next entries or, if there are none, with its last entry once more.
+    no_commit_without_entries,
+    /// Up to three AppendEntries with entries are on their way to a follower.
+    pipelined,
+    /// Any number of them, each from the first entry that the follower has not acknowledged.
+    overlapping,
+    /// One entry in a message; after a loss all at once, or a bad network would be too slow.
+    one_entry,
+    /// Each `start` sends at once, whatever is on its way.
+    eager,
+    /// A leader sends new entries before it has saved them itself. It counts itself as one who has
+    /// them only when it has.
+    parallel_disk_write,
+    /// A new leader appends an entry without a command. The service sees nothing of it: the indexes
+    /// of `start` and `apply` count commands only.
+    noop,
+    /// A leader that has not heard a majority for a while follows again, in the same term.
+    check_quorum,
+
+    // ---- What a follower does ------------------------------------------------------------------
+
+    /// A follower whose entry at `prevLogIndex` conflicts deletes it, and all that follow, when it
+    /// refuses; not only when it gets other ones.
+    cut_on_refusal,
+    /// A follower refuses an AppendEntries that ends before one that it has handled in this term.
+    old_requests_refused,
+    /// A follower stores only the first half of the entries of a message, and says so.
+    partial_acceptance,
+    /// The commit index is saved, and a restarted server begins with it.
+    commit_persisted,
+
+    // ---- Elections -----------------------------------------------------------------------------
+
+    /// Before an election a server asks whether it could win. It does so with the next term, and
+    /// nobody takes that over. A dress without a mark for it gives it a method of its own, `PreVote`.
+    pre_vote,
+    /// With pre-vote: the answer to a pre-vote that would be given shows the next term too.
+    pre_vote_reply_next_term,
+    /// A server that has heard a leader lately refuses its vote and does not even take over the term.
+    leader_stickiness,
+
+    // ---- Messages ------------------------------------------------------------------------------
+
+    /// Every reply shows the term of its request.
+    replies_echo_term,
+    /// Replies that say yes show term 0.
+    success_with_term_0,
+    /// Each request is sent twice (but for long ones, since the lab limits the bytes).
+    duplicates,
+    /// A request waits for up to 20 ms before it is handled.
+    slow_handlers,
+    /// A reply waits for up to 20 ms after its request was handled.
+    slow_replies,
+    /// A restarted server answers once more what it had said yes to last before the crash. Needs
+    /// replies that are messages of their own.
+    replies_after_restart,
+}

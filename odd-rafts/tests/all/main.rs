@@ -1,0 +1,67 @@
+//! Every odd Raft, with every test of the suite and some seeds: which of them are accused, and of what.
+//!
+//! All of them are right, so none should be. Those that are today stand in [`known`]. A name there
+//! that is not accused any more fails the test: so the list gets shorter when the rules get better,
+//! and cannot get longer unnoticed.
+//!
+//! ```text
+//! cargo test -p odd-rafts --test all
+//! LAB_SEEDS=20 ODD_RAFT=pipelined,eager+ok cargo test -p odd-rafts --test all -- chosen
+//! ```
+//!
+//! `LAB_SEEDS` says how many seeds, `LAB_SEED` the first of them, and `ODD_RAFT` which odd Rafts the
+//! test `chosen` runs, which does nothing without it.
+
+mod census;
+mod known;
+mod pairs;
+mod report;
+
+use std::env;
+use std::ops::Range;
+
+use odd_rafts::{Odd, VARIABLE};
+
+/// How many seeds each test is run with, for a Raft that is odd in one way.
+const SEEDS: u64 = 2;
+
+/// The same for one that is odd in two ways.
+const SEEDS_OF_PAIRS: u64 = 1;
+
+#[test]
+fn one_oddity() {
+    judge("Odd in one way", Odd::names().map(odd).collect(), SEEDS);
+}
+
+#[test]
+fn two_oddities() {
+    judge("Odd in two ways", pairs::drawn(), SEEDS_OF_PAIRS);
+}
+
+#[test]
+fn chosen() {
+    if let Ok(names) = env::var(VARIABLE) {
+        judge("Chosen", names.split(',').map(odd).collect(), SEEDS);
+    }
+}
+
+fn odd(name: &str) -> Odd {
+    name.parse().unwrap_or_else(|words| panic!("{name}: {words}"))
+}
+
+/// Runs them all, prints what was found, and fails if it is not what is known.
+fn judge(title: &str, odds: Vec<Odd>, seeds: u64) {
+    let counts = census::take(odds, seeds_from_environment(seeds));
+    report::print(title, &counts);
+    let surprises: Vec<String> = counts.iter().filter_map(known::surprise).collect();
+    assert!(surprises.is_empty(), "{title}:\n  {}", surprises.join("\n  "));
+}
+
+fn seeds_from_environment(usual: u64) -> Range<u64> {
+    let number = |name: &str, usual: u64| match env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number")),
+        Err(_) => usual,
+    };
+    let first = number("LAB_SEED", 0);
+    first..first + number("LAB_SEEDS", usual)
+}
