@@ -84,7 +84,7 @@ impl Judge {
         let blind = alone || !missing.allows(&rules::TOLD);
         // A leader applies what it has committed itself.
         let term = self.servers[server].promised.term;
-        let leads = self.reigns.of(term).is_some_and(|reign| reign.leader == server);
+        let leads = term > 0 && self.servers[server].led == term;
         if is_committed && (blind || index <= self.can_know(server)) {
             return match leads && !blind {
                 true => self.check_counting(server, term, index, Shown::Applied, us),

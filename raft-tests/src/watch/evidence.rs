@@ -80,6 +80,8 @@ pub(crate) struct Server {
     /// it had on a majority.
     pub(crate) heard_now: u64,
     pub(crate) applied: u64,
+    /// The term that this instance has led last; 0 for none.
+    pub(crate) led: u64,
     /// What it had applied when it last stood for election.
     pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
@@ -96,7 +98,7 @@ impl Server {
         self.before = self.before.max(self.promised);
         self.promised = self.before;
         (self.instance, self.alive, self.applied) = (instance, true, 0);
-        (self.heard_now, self.applied_when_stood) = (0, 0);
+        (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

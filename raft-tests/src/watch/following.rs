@@ -1,6 +1,5 @@
 //! Rules about what followers answer to AppendEntries (paper, section 5.3).
 //!
-//! - A request of an earlier term than the server has shown gets no yes.
 //! - A yes says that the log holds the entry at `prevLogIndex`.
 //! - What a follower has accepted from a leader stays as long as that leader's term.
 
@@ -50,43 +49,6 @@ impl Judge {
             }
             None => Ok(()),
         }
-    }
-
-    /// "Reply false if term < currentTerm" (Figure 2, both RPCs): no yes to a request whose term is
-    /// below one that the server had promised before it came.
-    pub(super) fn check_stale(
-        &self,
-        call: &Call,
-        delivered: Delivered,
-        term: u64,
-        us: u64,
-    ) -> Checked {
-        let promised = delivered.promised;
-        if promised.term <= term {
-            return Ok(());
-        }
-        let (from, server) = (call.from, call.to);
-        let words = format!(
-            "server {server} said yes to a request of term {term} from server {from}, though it had \
-             shown term {}",
-            promised.term
-        );
-        let broken = verdict("stale request", words)
-            .fact_at(promised.us, server, format!("server {server} showed term {}", promised.term))
-            .fact_at(call.sent_us, from, format!("server {from} sent its request of term {term}"))
-            .fact_at(us, server, format!("server {server} said yes"));
-        let restarted = promised.instance != delivered.instance;
-        let broken = match restarted {
-            true => broken.detail(format!("server {server} was restarted in between")),
-            false => broken,
-        };
-        let hint = match restarted {
-            true => {
-                "currentTerm is not saved each time it changes, or not read when the server is made"
-            }
-            false => "\"reply false if term < currentTerm\" comes first in both handlers",
-        };
-        Err(Box::new(broken.hint(hint).build()))
     }
 
     /// A yes to entries behind a place says that the log has the entry there.

@@ -22,7 +22,9 @@
 //!
 //! | file | rules | what they need |
 //! |---|---|---|
-//! | [`elections`] | terms, votes, leaders, election restriction | RequestVote, its replies; AppendEntries |
+//! | [`terms`] | term, stale request | the messages' terms |
+//! | [`votes`] | one vote a term, election restriction | RequestVote and its replies; AppendEntries |
+//! | [`elections`] | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
 //! | [`matching`] | Log Matching, a leader's log | AppendEntries with terms (and commands) |
 //! | [`commitment`] | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
 //! | [`following`] | stale requests, accepted after a look, accepted entries stay | the same |
@@ -53,7 +55,9 @@ pub(crate) mod obstacles;
 mod persister;
 mod reigns;
 mod saved;
+mod terms;
 mod understanding;
+mod votes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
