@@ -16,7 +16,6 @@ impl Judge {
     /// A follower has answered.
     pub(super) fn answers(
         &mut self,
-        number: u64,
         call: &Call,
         delivered: Delivered,
         append: Append,
@@ -41,7 +40,7 @@ impl Judge {
                 }
             }
             Some(false) => {
-                self.refuse(number, call, append, reply, us, means)?;
+                self.refuse(call, append, reply, us, means)?;
                 match (means.saved)(call.to, Look::IfCheap) {
                     Some(saved) => super::saved::check_term_saved(call.to, reply, &saved),
                     None => Ok(()),
@@ -171,7 +170,6 @@ impl Judge {
     /// A follower has refused. Is it something that it has accepted?
     fn refuse(
         &mut self,
-        number: u64,
         call: &Call,
         append: Append,
         reply: Reply,
@@ -188,7 +186,7 @@ impl Judge {
             *refused = Refused { prev: prev.index, count };
         }
         let Some(had) = reign.accepted[server] else { return Ok(()) };
-        let newest = known.newest.get(&call.from) == Some(&number);
+        let newest = known.newest.get(&call.from) == Some(&call.number);
         let fresh = newest && known.open == 0 && call.sent_at > had.at;
         let covers = prev.index <= had.place.index && had.place.index <= last.index;
         let in_term = reply.term.is_none_or(|shown| shown == term) && known.promised.term <= term;

@@ -38,6 +38,7 @@ pub(crate) struct Judge {
 /// A call under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) number: u64,
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) asked: Asked,
@@ -174,8 +175,18 @@ impl Judge {
         let asked = self.asks(call, (from, to), &request, us, means)?;
         let (sent_us, sent_at, delivered) = (us, self.now, None);
         let (answered, granted, newer) = (false, false, None);
-        let call_state =
-            Call { from, to, asked, sent_us, sent_at, delivered, answered, granted, newer };
+        let call_state = Call {
+            number: call,
+            from,
+            to,
+            asked,
+            sent_us,
+            sent_at,
+            delivered,
+            answered,
+            granted,
+            newer,
+        };
         self.calls.insert(call, call_state);
         Ok(())
     }
@@ -290,7 +301,7 @@ impl Judge {
                 self.votes(&call, delivered, (term, last), reply, us, means)?;
             }
             Asked::Append(append) => {
-                self.answers(number, &call, delivered, append, reply, us, means)?;
+                self.answers(&call, delivered, append, reply, us, means)?;
             }
             Asked::Beat { .. } | Asked::Nothing => {}
         }
