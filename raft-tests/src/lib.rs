@@ -35,8 +35,8 @@
 //! are kept in memory and written when it fails.
 //!
 //! Rules that hold for every Raft are checked at every message ([`watch`]): the fields of RequestVote and
-//! AppendEntries are known by their names in Figure 2, whatever their spelling. Messages with other names
-//! are not judged.
+//! AppendEntries are known by their names in Figure 2 and by many others (`docs/names.md`), or by what the
+//! Raft says itself (`read_message`). What is not understood is not judged, and each test says so.
 //!
 //! # What a test does to a Raft
 //!

@@ -65,7 +65,7 @@ found! {
     rpc_under_lock: RpcUnderLock, part_2a::initial_election, 3, false, 0..1,
         "RPC while holding a lock: server";
     heartbeat_unchecked: HeartbeatUnchecked, part_2b::rejoin_of_partitioned_leader, 3, false, 0..1,
-        "apply error: commit index=";
+        "accepted after a look: server";
     longer_log_wins: LongerLogWins, part_2b::leader_backs_up_quickly, 5, false, 0..1,
         "election restriction: server";
 }

@@ -84,7 +84,7 @@ impl Judge {
         let blind = alone || !missing.allows(&rules::TOLD);
         // A leader applies what it has committed itself.
         let term = self.servers[server].promised.term;
-        let leads = self.reigns.of(term).is_some_and(|reign| reign.leader == server);
+        let leads = term > 0 && self.servers[server].led == term;
         if is_committed && (blind || index <= self.can_know(server)) {
             return match leads && !blind {
                 true => self.check_counting(server, term, index, Shown::Applied, us),
@@ -104,6 +104,8 @@ impl Judge {
 
     /// What is committed anyway is not committed by counting either: the leader was told of it before
     /// a restart only, has forgotten that, and counts entries of an earlier term.
+    ///
+    /// A Raft may save its commit index. So this is said only of one that was seen to forget it.
     fn check_counting(
         &self,
         leader: usize,
@@ -117,7 +119,8 @@ impl Judge {
         let knows = server.heard_now.max(reign.committed).max(server.applied_when_stood);
         let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
         let old = reign.terms.at(index).is_some_and(|old| old < term);
-        match index > knows && counted && old && !self.commit_is_saved {
+        let forgets = self.commit_is_forgotten && !self.commit_is_saved;
+        match index > knows && counted && old && forgets {
             true => self.committed_too_early(leader, term, index, shown, us),
             false => Ok(()),
         }

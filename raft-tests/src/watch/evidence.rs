@@ -80,6 +80,10 @@ pub(crate) struct Server {
     /// it had on a majority.
     pub(crate) heard_now: u64,
     pub(crate) applied: u64,
+    /// The most that an earlier instance had applied.
+    pub(crate) applied_before: u64,
+    /// The term that this instance has led last; 0 for none.
+    pub(crate) led: u64,
     /// What it had applied when it last stood for election.
     pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
@@ -95,8 +99,9 @@ impl Server {
     pub(crate) fn start(&mut self, instance: u64) {
         self.before = self.before.max(self.promised);
         self.promised = self.before;
+        self.applied_before = self.applied_before.max(self.applied);
         (self.instance, self.alive, self.applied) = (instance, true, 0);
-        (self.heard_now, self.applied_when_stood) = (0, 0);
+        (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

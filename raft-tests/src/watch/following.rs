@@ -1,6 +1,5 @@
 //! Rules about what followers answer to AppendEntries (paper, section 5.3).
 //!
-//! - A request of an earlier term than the server has shown gets no yes.
 //! - A yes says that the log holds the entry at `prevLogIndex`.
 //! - What a follower has accepted from a leader stays as long as that leader's term.
 
@@ -17,7 +16,8 @@ impl Judge {
     /// A follower has answered.
     pub(super) fn answers(
         &mut self,
-        (number, call, delivered): (u64, &Call, Delivered),
+        call: &Call,
+        delivered: Delivered,
         append: Append,
         reply: Reply,
         us: u64,
@@ -40,7 +40,7 @@ impl Judge {
                 }
             }
             Some(false) => {
-                self.refuse(number, call, append, reply, us, means)?;
+                self.refuse(call, append, reply, us, means)?;
                 match (means.saved)(call.to, Look::IfCheap) {
                     Some(saved) => super::saved::check_term_saved(call.to, reply, &saved),
                     None => Ok(()),
@@ -48,43 +48,6 @@ impl Judge {
             }
             None => Ok(()),
         }
-    }
-
-    /// "Reply false if term < currentTerm" (Figure 2, both RPCs): no yes to a request whose term is
-    /// below one that the server had promised before it came.
-    pub(super) fn check_stale(
-        &self,
-        call: &Call,
-        delivered: Delivered,
-        term: u64,
-        us: u64,
-    ) -> Checked {
-        let promised = delivered.promised;
-        if promised.term <= term {
-            return Ok(());
-        }
-        let (from, server) = (call.from, call.to);
-        let words = format!(
-            "server {server} said yes to a request of term {term} from server {from}, though it had \
-             shown term {}",
-            promised.term
-        );
-        let broken = verdict("stale request", words)
-            .fact_at(promised.us, server, format!("server {server} showed term {}", promised.term))
-            .fact_at(call.sent_us, from, format!("server {from} sent its request of term {term}"))
-            .fact_at(us, server, format!("server {server} said yes"));
-        let restarted = promised.instance != delivered.instance;
-        let broken = match restarted {
-            true => broken.detail(format!("server {server} was restarted in between")),
-            false => broken,
-        };
-        let hint = match restarted {
-            true => {
-                "currentTerm is not saved each time it changes, or not read when the server is made"
-            }
-            false => "\"reply false if term < currentTerm\" comes first in both handlers",
-        };
-        Err(Box::new(broken.hint(hint).build()))
     }
 
     /// A yes to entries behind a place says that the log has the entry there.
@@ -207,7 +170,6 @@ impl Judge {
     /// A follower has refused. Is it something that it has accepted?
     fn refuse(
         &mut self,
-        number: u64,
         call: &Call,
         append: Append,
         reply: Reply,
@@ -224,7 +186,7 @@ impl Judge {
             *refused = Refused { prev: prev.index, count };
         }
         let Some(had) = reign.accepted[server] else { return Ok(()) };
-        let newest = known.newest.get(&call.from) == Some(&number);
+        let newest = known.newest.get(&call.from) == Some(&call.number);
         let fresh = newest && known.open == 0 && call.sent_at > had.at;
         let covers = prev.index <= had.place.index && had.place.index <= last.index;
         let in_term = reply.term.is_none_or(|shown| shown == term) && known.promised.term <= term;

@@ -29,6 +29,9 @@ pub(crate) struct Judge {
     pub(super) append_seen: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
     pub(super) commit_is_saved: bool,
+    /// Some server stood for election after a restart, and had applied nothing of what it had known to
+    /// be committed before: this Raft does not save the commit index.
+    pub(super) commit_is_forgotten: bool,
     /// How many commands were offered to a cluster of one.
     offered_alone: u64,
     /// Counts the events.
@@ -38,6 +41,7 @@ pub(crate) struct Judge {
 /// A call under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) number: u64,
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) asked: Asked,
@@ -174,8 +178,18 @@ impl Judge {
         let asked = self.asks(call, (from, to), &request, us, means)?;
         let (sent_us, sent_at, delivered) = (us, self.now, None);
         let (answered, granted, newer) = (false, false, None);
-        let call_state =
-            Call { from, to, asked, sent_us, sent_at, delivered, answered, granted, newer };
+        let call_state = Call {
+            number: call,
+            from,
+            to,
+            asked,
+            sent_us,
+            sent_at,
+            delivered,
+            answered,
+            granted,
+            newer,
+        };
         self.calls.insert(call, call_state);
         Ok(())
     }
@@ -290,7 +304,7 @@ impl Judge {
                 self.votes(&call, delivered, (term, last), reply, us, means)?;
             }
             Asked::Append(append) => {
-                self.answers((number, &call, delivered), append, reply, us, means)?;
+                self.answers(&call, delivered, append, reply, us, means)?;
             }
             Asked::Beat { .. } | Asked::Nothing => {}
         }

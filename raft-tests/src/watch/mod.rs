@@ -2,37 +2,39 @@
 //!
 //! A [`Watch`] is made for each run, outside of its world, so that it is there when the world has
 //! failed. The cluster tells it of starts, crashes, offered commands and applied entries, and the
-//! network of every step of every call ([`observer`]). It does two things with that: it records events
+//! network of every step of every call (`observer`). It does two things with that: it records events
 //! into the run's [`Session`], and it checks what must hold for any Raft. Nothing here is a step of a
 //! simulated run.
 //!
 //! # What is known, and from what
 //!
-//! 1. [`understanding`]: what a message says, by the names of its fields or by what the Raft itself
+//! 1. `understanding`: what a message says, by the names of its fields or by what the Raft itself
 //!    makes of it. What is not understood switches off the rules that need it, for the whole run, and
 //!    each test says so.
-//! 2. [`evidence`]: what each server has promised, and what has reached it. Only promises count: a
+//! 2. `evidence`: what each server has promised, and what has reached it. Only promises count: a
 //!    refusal may send the request's own term back, the answer to a pre-vote promises nothing, and a
 //!    request that was prepared in an earlier term may well leave later. What a follower's log holds is
 //!    known from its last acceptance until something reaches it that could cut it off.
-//! 3. [`reigns`]: each leader's log as far as it has shown it, who has accepted it up to where, and so
+//! 3. `reigns`: each leader's log as far as it has shown it, who has accepted it up to where, and so
 //!    what is committed: what some leader had on a majority with an entry of its own term.
 //!
 //! # The rules
 //!
 //! | file | rules | what they need |
 //! |---|---|---|
-//! | [`elections`] | terms, votes, leaders, election restriction | RequestVote, its replies; AppendEntries |
-//! | [`matching`] | Log Matching, a leader's log | AppendEntries with terms (and commands) |
-//! | [`commitment`] | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
-//! | [`following`] | stale requests, accepted after a look, accepted entries stay | the same |
-//! | [`saved`] | saved before answered | `read_persisted` |
-//! | [`heartbeats`] | heartbeats, a newer term is taken over | AppendEntries |
-//! | [`locks`] | no RPC with a lock held | the simulated clock |
+//! | `terms` | term, stale request | the messages' terms |
+//! | `votes` | one vote a term, election restriction | RequestVote and its replies; AppendEntries |
+//! | `elections` | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
+//! | `matching` | Log Matching, a leader's log | AppendEntries with terms (and commands) |
+//! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
+//! | `following` | stale requests, accepted after a look, accepted entries stay | the same |
+//! | `saved` | saved before answered | `read_persisted` |
+//! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
+//! | `locks` | no RPC with a lock held | the simulated clock |
 //!
 //! Each accuses nobody of what may still be under way, and names the server at fault at the moment of
 //! the fault. Where a later term may have changed it all without a word, a suspicion waits for proof.
-//! If nothing happens at all, [`obstacles`] tells what is known to stand in the way.
+//! If nothing happens at all, `obstacles` tells what is known to stand in the way.
 //!
 //! # What is missing
 //!
@@ -53,7 +55,9 @@ pub(crate) mod obstacles;
 mod persister;
 mod reigns;
 mod saved;
+mod terms;
 mod understanding;
+mod votes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use labtrace::Fact;
 
-use super::elections::Refusal;
 use super::judge::{Asked, Judge};
 use super::understanding::Missing;
 use super::understanding::missing as rules;
+use super::votes::{Refusal, Vote};
 
 /// What is younger may be on its way still.
 const LONG_US: u64 = 500_000;
@@ -86,7 +86,7 @@ impl Judge {
     fn elections_without_end(&self) -> Option<Fact> {
         let last = self.elections.leaders.last_key_value();
         let since = last.map_or(0, |(term, _)| *term);
-        let stood = |((server, term), vote): &(&(usize, u64), &super::elections::Vote)| {
+        let stood = |((server, term), vote): &(&(usize, u64), &Vote)| {
             *term > since && vote.candidate == *server
         };
         let elections = self.elections.votes.iter().filter(stood);

@@ -179,10 +179,29 @@ fn what_only_an_earlier_instance_knew_is_not_counted_again() {
         puppet(1).commits(2, 5, (0, 0), 0, 0);
         puppet(1).commits(0, 5, (2, 4), 0, 2);
     });
+    // So does the one that led before, though its term is still that of its reign.
+    assert_fine(|cluster| {
+        puppet(2).commits(1, 3, (0, 0), 2, 0);
+        puppet(0).commits(1, 4, (2, 3), 1, 0);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+        restart(cluster, 0);
+        puppet(0).applies(3);
+    });
+    // Whether it saves the commit index is not known yet.
+    assert_fine(|cluster| {
+        committed();
+        puppet(1).applies(2);
+        restart(cluster, 1);
+        puppet(1).commits(0, 5, (2, 4), 0, 0);
+        puppet(1).commits(0, 5, (2, 4), 0, 2);
+    });
     assert_broken(
         |cluster| {
             committed();
+            puppet(1).applies(2);
             restart(cluster, 1);
+            // It has applied nothing, so it does not save it.
+            puppet(1).asks_for_vote(1, 0, 5);
             puppet(1).commits(0, 5, (2, 4), 0, 0);
             puppet(1).commits(0, 5, (2, 4), 0, 2);
         },
