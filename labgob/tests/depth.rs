@@ -1,6 +1,6 @@
 //! No bytes make a stack overflow, and what can be written can be read.
 //!
-//! On stacks of 1 MiB (as in a simulated world) and of 2 MiB (as std's threads). Also without
+//! On stacks of 1 MiB and of 2 MiB (as those of std's threads and of simulated tasks). Also without
 //! optimisation, when frames are ten times as large:
 //!
 //! `CARGO_PROFILE_DEV_OPT_LEVEL=0 cargo test -p labgob --test depth`

@@ -95,7 +95,7 @@ impl Default for Settings {
             switch_by: SwitchBy::default(),
             switch_every: None,
             forced_switches: u64::MAX,
-            stack_size: 1 << 20,
+            stack_size: 2 << 20,
             steps_per_instant: 10_000_000,
             time_limit: Duration::MAX,
             stuck_after: Duration::from_secs(20),
@@ -157,7 +157,8 @@ impl Builder {
         self
     }
 
-    /// The size of each task's stack in bytes. Default: 1 MiB. Simulated clock only.
+    /// The size of each task's stack in bytes, of which the system gives only what is used.
+    /// Default: 2 MiB, as std's threads have. Simulated clock only.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.settings.stack_size = bytes;
         self

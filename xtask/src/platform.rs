@@ -47,23 +47,20 @@ pub(crate) fn kill_group(child: &mut Child) {
     let _ = child.kill();
 }
 
-/// Limits how much memory a process may have, in MiB.
+/// How much memory a process has taken, in MiB; address space that it only keeps for itself, as a task's
+/// stack is at first, does not count. None if it has ended, or nobody tells.
 #[cfg(target_os = "linux")]
-pub(crate) fn limit_memory(child: &Child, mib: u64) {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
-    let limit = Some(mib << 20);
-    // A process that has ended already needs no limit.
-    let _ = prlimit(
-        Some(Pid::from_child(child)),
-        Resource::As,
-        Rlimit { current: limit, maximum: limit },
-    );
+pub(crate) fn memory_of(child: &Child) -> Option<u64> {
+    let sizes = std::fs::read_to_string(format!("/proc/{}/statm", child.id())).ok()?;
+    let pages: u64 = sizes.split_whitespace().nth(1)?.parse().ok()?;
+    Some((pages * rustix::param::page_size() as u64) >> 20)
 }
 
-/// Nothing: a process can be limited only by itself here.
+/// Nobody tells.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn limit_memory(_: &Child, _: u64) {}
+pub(crate) fn memory_of(_: &Child) -> Option<u64> {
+    None
+}
 
 /// The cores that this process may use; none if it does not matter.
 #[cfg(target_os = "linux")]

@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 19] = [
+const KNOWN: [(&str, &str, &str, &str); 20] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -46,7 +46,8 @@ const KNOWN: [(&str, &str, &str, &str); 19] = [
     (XTASK, "unix::process::CommandExt", UNIX, "a process group"),
     (XTASK, "windows::process::CommandExt", WINDOWS, "a process group"),
     (XTASK, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
-    (XTASK, "{Pid, Resource, Rlimit, prlimit}", LINUX, "a limit for another process"),
+    (XTASK, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
+    (XTASK, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
     (XTASK, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
     (XTASK, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
     (XTASK, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),

@@ -56,6 +56,7 @@ enum Ending {
     Exited(ExitStatus),
     Hung { threads: String },
     TooMuchOutput,
+    TooMuchMemory { mib: u64 },
     Stopped,
 }
 
@@ -110,7 +111,6 @@ fn execute(
     platform::own_group(&mut command);
     let mut child =
         command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
-    platform::limit_memory(&child, limits.memory_mib);
     let ending = watch(&mut child, limits, records, output, stop);
     if !matches!(ending, Ok(Ending::Exited(_))) {
         platform::kill_group(&mut child);
@@ -139,6 +139,9 @@ fn watch(
         }
         if length(output) > MOST_OUTPUT {
             return Ok(Ending::TooMuchOutput);
+        }
+        if let Some(mib) = platform::memory_of(child).filter(|mib| *mib > limits.memory_mib) {
+            return Ok(Ending::TooMuchMemory { mib });
         }
         let now = length(records);
         if now != seen {
@@ -201,6 +204,9 @@ fn understand(
         }
         Ending::TooMuchOutput => {
             ("output", format!("it printed more than {} MiB and was killed", MOST_OUTPUT >> 20))
+        }
+        Ending::TooMuchMemory { mib } => {
+            ("memory", format!("it had taken {mib} MiB of memory and was killed"))
         }
         Ending::Exited(status) if status.success() => {
             ("exit", "the process ended in the middle of the test, as if all were well".into())
