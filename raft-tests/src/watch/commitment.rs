@@ -53,12 +53,17 @@ impl Judge {
     /// Up to which index a server can know that entries are committed.
     fn can_know(&self, server: usize) -> u64 {
         let known = &self.servers[server];
-        let open = self.being_checked(server);
-        let told = open.map(|(term, upto)| {
-            let told = known.told(term);
-            told.commit.min(told.checked.max(upto))
+        let told = self.open_appends(server).map(|append| {
+            let told = known.told(append.term);
+            told.commit.max(append.commit).min(told.checked.max(append.last.index))
         });
         told.max().unwrap_or(0).max(known.knows)
+    }
+
+    /// What this instance of a server can have heard or counted.
+    fn heard_now(&self, server: usize) -> u64 {
+        let open = self.open_appends(server).map(|append| append.commit);
+        open.max().unwrap_or(0).max(self.servers[server].heard_now)
     }
 
     /// A server has applied an entry.
@@ -90,7 +95,7 @@ impl Judge {
                 true => self.check_counting(server, term, index, Shown::Applied, us),
                 false => {
                     // Only what was saved can tell it, before anybody else does.
-                    self.commit_is_saved |= !blind && index > self.servers[server].heard_now;
+                    self.commit_is_saved |= !blind && index > self.heard_now(server);
                     Ok(())
                 }
             };
@@ -116,7 +121,7 @@ impl Judge {
     ) -> Checked {
         let Some(reign) = self.reigns.of(term) else { return Ok(()) };
         let server = &self.servers[leader];
-        let knows = server.heard_now.max(reign.committed).max(server.applied_when_stood);
+        let knows = self.heard_now(leader).max(reign.committed).max(server.applied_when_stood);
         let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
         let old = reign.terms.at(index).is_some_and(|old| old < term);
         let forgets = self.commit_is_forgotten && !self.commit_is_saved;

@@ -160,7 +160,7 @@ impl Judge {
             leader.heard_now = leader.heard_now.max(committed);
         }
         let known = &mut self.servers[server];
-        known.tell(term, 0, last.index, us);
+        known.tell(term, append.commit, last.index, us);
         if missing.allows(&rules::CHECKED) {
             known.holds(Held { place, leader, in_term: term, us, instance });
         }

@@ -254,17 +254,16 @@ impl Judge {
         let Server { instance, promised, appends, .. } = *server;
         call.delivered = Some(Delivered { instance, promised, held, appends });
         match asked {
-            Asked::Append(append) => self.reaches(to, append, us),
+            Asked::Append(append) => self.reaches(to, append),
             Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
             Asked::Vote { .. } | Asked::Nothing => {}
         }
     }
 
-    /// A follower may have been told by an AppendEntries.
-    fn reaches(&mut self, to: usize, append: Append, us: u64) {
-        let Append { term, prev, last, commit } = append;
+    /// A follower has been sent what an AppendEntries brings.
+    fn reaches(&mut self, to: usize, append: Append) {
+        let Append { term, prev, last, .. } = append;
         let server = &mut self.servers[to];
-        server.tell(term, commit, 0, us);
         let has_news = last.index > prev.index
             && !(server.may_have_been_sent(last)
                 && server.may_have_been_sent(Place { index: prev.index + 1, term: last.term }));
@@ -329,7 +328,7 @@ impl Judge {
         {
             call.answered = true;
             let server = &mut self.servers[to];
-            server.tell(append.term, 0, append.last.index, call.sent_us);
+            server.tell(append.term, append.commit, append.last.index, call.sent_us);
             if server.instance == delivered.instance {
                 server.open = server.open.saturating_sub(1);
             }
@@ -361,13 +360,12 @@ impl Judge {
         }
     }
 
-    /// AppendEntries that have reached a server and are not answered: up to which index they may have
-    /// checked its log.
-    pub(super) fn being_checked(&self, server: usize) -> impl Iterator<Item = (u64, u64)> + '_ {
+    /// The AppendEntries that have reached a server and are not answered: they may have told it.
+    pub(super) fn open_appends(&self, server: usize) -> impl Iterator<Item = Append> + '_ {
         let open =
             move |call: &&Call| call.to == server && call.delivered.is_some() && !call.answered;
         self.calls.values().filter(open).filter_map(|call| match call.asked {
-            Asked::Append(append) => Some((append.term, append.last.index)),
+            Asked::Append(append) => Some(append),
             _ => None,
         })
     }

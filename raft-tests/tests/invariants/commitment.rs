@@ -112,6 +112,18 @@ fn what_is_applied_is_committed() {
         &[1],
         &["it was told that 0 entries are committed"],
     );
+    // One that refuses a request is not told by it.
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(1).answers(5, false);
+            puppet(0).commits(1, 4, (3, 4), 0, 3);
+            puppet(1).applies(1);
+        },
+        check,
+        &[1],
+        &["it was told that 0 entries are committed"],
+    );
     // A follower that commits what this request has not checked.
     assert_broken(
         |_| {
