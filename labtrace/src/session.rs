@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use labgob::{Peek, Shape};
 use labrt::observe::{self, Cause};
-use labrt::sync::{Leaf, OnceLock};
+use labrt::sync::Leaf;
 use labrt::{Node, thread, world};
 use run_record::trace::{Event, State, Verdict, What};
 use serde_json::Value;
@@ -70,7 +70,7 @@ pub(crate) struct Encoded {
     shape: &'static Shape,
 }
 
-/// The session of a world, as a value of the world.
+/// The session of a world, as a value of the world. std's cell, since a look at labrt's is a step.
 #[derive(Default)]
 struct Slot(OnceLock<Session>);
 
