@@ -121,7 +121,7 @@ impl Judge {
     ) -> Checked {
         let Some(reign) = self.reigns.of(term) else { return Ok(()) };
         let server = &self.servers[leader];
-        let knows = self.heard_now(leader).max(reign.committed).max(server.applied_when_stood);
+        let knows = self.heard_now(leader).max(server.applied_when_stood);
         let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
         let old = reign.terms.at(index).is_some_and(|old| old < term);
         let forgets = self.commit_is_forgotten && !self.commit_is_saved;

@@ -154,10 +154,9 @@ impl Judge {
         };
         let instance = self.servers[server].instance;
         let accepted = Accepted { place, us, at: self.now, instance };
-        if let Some(committed) = self.reigns.accept(term, server, accepted) {
-            let leader = &mut self.servers[leader];
-            leader.knows = leader.knows.max(committed);
-            leader.heard_now = leader.heard_now.max(committed);
+        self.reigns.accept(term, server, accepted);
+        if let Some(call) = self.calls.get_mut(&call.number) {
+            call.accepted = Some(place);
         }
         let known = &mut self.servers[server];
         known.tell(term, append.commit, last.index, us);

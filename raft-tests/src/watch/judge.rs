@@ -50,6 +50,8 @@ pub(crate) struct Call {
     /// The server's state when the request reached it.
     pub(crate) delivered: Option<Delivered>,
     pub(crate) answered: bool,
+    /// Up to where the reply accepts.
+    pub(crate) accepted: Option<Place>,
     /// The reply shows a vote.
     pub(crate) granted: bool,
     /// The reply shows a later term than the request.
@@ -187,6 +189,7 @@ impl Judge {
             sent_at,
             delivered,
             answered,
+            accepted: None,
             granted,
             newer,
         };
@@ -342,14 +345,28 @@ impl Judge {
             self.unanswered(number);
         }
         let Some(call) = self.calls.remove(&number) else { return };
-        let Call { from, to, asked, granted, newer, sent_us, .. } = call;
+        let Call { from, to, asked, accepted, granted, newer, sent_us, .. } = call;
         if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
             self.elections.receives(from, term, to);
+        }
+        if let (Asked::Append(append), Some(place), false) = (asked, accepted, failed) {
+            self.counts(from, to, append.term, place);
         }
         if let (Some(term), false) = (newer, failed) {
             self.hears_of_newer(from, to, term, us);
         }
         self.flows.over(from, to, failed, sent_us, us);
+    }
+
+    /// An acceptance has come back. It counts if its leader leads still.
+    fn counts(&mut self, leader: usize, follower: usize, term: u64, place: Place) {
+        let server = &mut self.servers[leader];
+        if let Some(reign) = self.reigns.of_mut(term).filter(|_| server.promised.term == term)
+            && let Some(committed) = reign.counts(term, follower, place)
+        {
+            server.knows = server.knows.max(committed);
+            server.heard_now = server.heard_now.max(committed);
+        }
     }
 
     /// A command is about to be offered to a server.

@@ -135,6 +135,8 @@ pub(crate) struct Reign {
     pub(crate) commit: u64,
     /// By server: what it has accepted last.
     pub(crate) accepted: Vec<Option<Accepted>>,
+    /// The same, as far as it has come back to the leader.
+    counted: Vec<Option<Place>>,
     pub(crate) refused: Vec<Refused>,
     /// Up to which index a majority, itself included, has what ends with an entry of its own term.
     pub(crate) committed: u64,
@@ -149,6 +151,7 @@ impl Reign {
             encoded: Encoded::default(),
             commit: 0,
             accepted: vec![None; servers],
+            counted: vec![None; servers],
             refused: vec![Refused::default(); servers],
             committed: 0,
             committed_us: 0,
@@ -156,11 +159,19 @@ impl Reign {
     }
 
     /// What a majority has, the leader included.
-    pub(crate) fn of_a_majority(&self) -> Option<Place> {
-        let followers = self.accepted.len() / 2;
-        let mut places: Vec<Place> = self.accepted.iter().flatten().map(|a| a.place).collect();
-        places.sort_unstable_by_key(|place| std::cmp::Reverse(place.index));
-        places.get(followers.checked_sub(1)?).copied()
+    fn of_a_majority(&self) -> Option<Place> {
+        majority(self.accepted.iter().flatten().map(|accepted| accepted.place), self.accepted.len())
+    }
+
+    /// An acceptance has come back to the leader. Returns what it may count as committed now.
+    pub(crate) fn counts(&mut self, term: u64, server: usize, place: Place) -> Option<u64> {
+        let known = &mut self.counted[server];
+        if known.is_some_and(|known| known.index >= place.index) {
+            return None;
+        }
+        *known = Some(place);
+        let place = majority(self.counted.iter().flatten().copied(), self.counted.len())?;
+        (place.term == term).then_some(place.index)
     }
 
     /// Who has accepted up to an index.
@@ -170,6 +181,13 @@ impl Reign {
         };
         self.accepted.iter().enumerate().filter(move |(_, a)| has(a)).map(|(server, _)| server)
     }
+}
+
+/// What a majority of so many servers has, if these are the followers' last entries.
+fn majority(places: impl Iterator<Item = Place>, servers: usize) -> Option<Place> {
+    let mut places: Vec<Place> = places.collect();
+    places.sort_unstable_by_key(|place| std::cmp::Reverse(place.index));
+    places.get((servers / 2).checked_sub(1)?).copied()
 }
 
 /// All leaders, and what is committed.
@@ -205,19 +223,19 @@ impl Reigns {
         self.by_term.last_key_value().map(|(term, reign)| (*term, reign))
     }
 
-    /// A follower has accepted. Returns up to where the leader may count as committed now.
-    pub(crate) fn accept(&mut self, term: u64, server: usize, accepted: Accepted) -> Option<u64> {
-        let reign = self.by_term.get_mut(&term)?;
+    /// A follower has accepted.
+    pub(crate) fn accept(&mut self, term: u64, server: usize, accepted: Accepted) {
+        let Some(reign) = self.by_term.get_mut(&term) else { return };
         let known = &mut reign.accepted[server];
         if known.is_some_and(|known| known.place.index >= accepted.place.index) {
-            return None;
+            return;
         }
         *known = Some(accepted);
-        let place = reign.of_a_majority().filter(|place| place.term == term)?;
-        if place.index > reign.committed {
+        if let Some(place) = reign.of_a_majority().filter(|place| place.term == term)
+            && place.index > reign.committed
+        {
             (reign.committed, reign.committed_us) = (place.index, accepted.us);
             self.committed = self.committed.max(place.index);
         }
-        Some(reign.committed)
     }
 }
