@@ -1,6 +1,7 @@
 //! labgob beside bare bincode, on Raft's AppendEntries with 0 to 100 entries of 100 bytes.
 //!
-//! `cargo bench -p labgob`. Compare the two lines of each group.
+//! `cargo bench -p labgob`. Compare the lines of each group. The third line is of a type with a part
+//! that no message ever has, so that each message is looked through for it.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use labgob::{Deserialize, Gob, Serialize};
 
-#[derive(Serialize, Deserialize, Gob)]
+#[derive(Serialize, Deserialize, Gob, Clone)]
 #[serde(crate = "labgob::serde")]
 struct AppendEntries {
     term: u64,
@@ -21,12 +22,15 @@ struct AppendEntries {
     commit: u64,
 }
 
-#[derive(Serialize, Deserialize, Gob)]
+#[derive(Serialize, Deserialize, Gob, Clone)]
 #[serde(crate = "labgob::serde")]
 struct Entry {
     term: u64,
     command: Bytes,
 }
+
+/// With something that never comes.
+type Watched = (AppendEntries, Option<u8>);
 
 fn message(entries: usize) -> AppendEntries {
     let entry = |n: usize| Entry { term: 7, command: Bytes::from(vec![n as u8; 100]) };
@@ -43,12 +47,15 @@ fn message(entries: usize) -> AppendEntries {
 fn compare(c: &mut Criterion) {
     // The first uses of a type are checked. They are not what is measured here.
     drop(labgob::encode(&message(1)));
+    drop(labgob::encode::<Watched>(&(message(1), None)));
 
     for entries in [0, 1, 10, 100] {
         let message = message(entries);
         let ours = labgob::encode(&message);
         let bare = bincode::serde::encode_to_vec(&message, standard()).unwrap();
         assert_eq!(ours[4..], bare[..], "only the fingerprint is added");
+        let watched: Watched = (message.clone(), None);
+        let ours_watched = labgob::encode(&watched);
 
         let mut group = c.benchmark_group("encode");
         group.throughput(Throughput::Bytes(bare.len() as u64));
@@ -57,6 +64,9 @@ fn compare(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("labgob", entries), |b| {
             b.iter(|| labgob::encode(black_box(&message)));
+        });
+        group.bench_function(BenchmarkId::new("labgob, not all met", entries), |b| {
+            b.iter(|| labgob::encode(black_box(&watched)));
         });
         group.finish();
 
@@ -72,6 +82,9 @@ fn compare(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("labgob", entries), |b| {
             b.iter(|| labgob::decode::<AppendEntries>(black_box(&ours)).unwrap());
+        });
+        group.bench_function(BenchmarkId::new("labgob, not all met", entries), |b| {
+            b.iter(|| labgob::decode::<Watched>(black_box(&ours_watched)).unwrap());
         });
         group.finish();
     }

@@ -86,7 +86,7 @@ impl Probe for Guard {
 }
 
 /// About where the stack ends.
-#[inline(never)]
+#[inline(always)]
 fn stack_pointer() -> usize {
     let here = 0_u8;
     std::ptr::from_ref(&here).addr()

@@ -9,8 +9,11 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::hint::black_box;
 use std::thread;
 
+use labgob::serde::de::Deserializer;
+use labgob::serde::ser::{SerializeStruct, Serializer};
 use labgob::{DecodeErrorKind, Deserialize, EncodeError, Gob, Serialize, decode, try_encode};
 
 /// 8 KiB.
@@ -200,6 +203,67 @@ fn what_can_be_written_can_be_read() {
     }
     on_small_stacks(|| {
         each_type!(check);
+    });
+}
+
+/// A chain whose hand-written code takes 32 KiB of stack for each link, which no size tells.
+#[derive(Gob)]
+struct Wasteful {
+    #[gob(recursive)]
+    next: Option<Box<Wasteful>>,
+}
+
+/// Calls the function with much on the stack.
+#[inline(never)]
+fn wasting<R>(f: impl FnOnce() -> R) -> R {
+    let waste = black_box([1u8; 32 << 10]);
+    let result = f();
+    black_box(waste);
+    result
+}
+
+impl Serialize for Wasteful {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        wasting(|| {
+            let mut s = s.serialize_struct("Wasteful", 1)?;
+            s.serialize_field("next", &self.next)?;
+            s.end()
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Wasteful {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Wasteful, D::Error> {
+        wasting(|| {
+            #[derive(Deserialize)]
+            #[serde(crate = "labgob::serde", rename = "Wasteful")]
+            struct Derived {
+                next: Option<Box<Wasteful>>,
+            }
+            Derived::deserialize(d).map(|Derived { next }| Wasteful { next })
+        })
+    }
+}
+
+impl Nest for Wasteful {
+    fn before() -> Vec<u8> {
+        vec![1]
+    }
+
+    fn nest(inner: Option<Wasteful>) -> Wasteful {
+        Wasteful { next: inner.map(Box::new) }
+    }
+}
+
+#[test]
+fn the_stack_in_use_is_limited_too() {
+    on_small_stacks(|| {
+        let (count, error) = deepest::<Wasteful>();
+        assert!((2..16).contains(&count) && is_of_the_stack(&error), "{count}, then {error}");
+        let hostile = [&Wasteful::fingerprint().to_le_bytes()[..], &[1; 2000]].concat();
+        let error = decode::<Wasteful>(&hostile).map(drop).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::TooDeep);
+        assert!(is_of_the_stack(&error), "{error}");
     });
 }
 
