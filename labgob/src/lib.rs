@@ -115,7 +115,7 @@
 //! their bits: there are two zeros, and many that are no number.)
 //!
 //! Values with sets, maps or durations in them are encoded again when they are decoded, which takes
-//! about a tenth to a fifth longer. A hand-written `Deserialize` that takes other bytes than its
+//! about a fifth longer. A hand-written `Deserialize` that takes other bytes than its
 //! `Serialize` writes is noticed when it is checked, and not later: refuse what you would not write.
 //!
 //! # Compared with Go's labgob
