@@ -11,7 +11,7 @@ use persister::Persister;
 use raft::rules::{Core, Output, Warning};
 use raft::storage;
 use raft::{Observer, Options, Raft};
-use raft_api::{ApplyMsg, RaftState, Started};
+use raft_api::{ApplyMsg, Persisted, RaftState, Started};
 
 use crate::checker::ClusterChecker;
 use crate::reporter::Reporter;
@@ -92,6 +92,10 @@ impl raft_api::Raft for CheckedRaft {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         self.0.start(command)
+    }
+
+    fn read_persisted(state: &[u8]) -> Option<Persisted> {
+        Raft::read_persisted(state)
     }
 
     fn state(&self) -> RaftState {

@@ -31,7 +31,7 @@ use labrpc::{ClientEnd, Reply, Service};
 use labrt::channel::{self, Sender};
 use labrt::{node, rng, thread};
 use persister::Persister;
-use raft_api::{ApplyMsg, RaftState, Started};
+use raft_api::{ApplyMsg, Persisted, RaftState, Started};
 
 use crate::message::{
     AppendEntriesArgs, AppendEntriesReply, RaftRpc, RaftRpcClient, RaftRpcService, RequestVoteArgs,
@@ -39,7 +39,7 @@ use crate::message::{
 };
 use crate::options::Options;
 use crate::rules::Core;
-use crate::storage::{RestoreError, Storage};
+use crate::storage::{self, RestoreError, Storage};
 
 mod applier;
 mod event_loop;
@@ -183,6 +183,16 @@ impl raft_api::Raft for Raft {
         let (sender, started) = channel::bounded(1);
         self.owner.inputs.send(Input::Start(command, sender)).ok()?;
         started.recv().ok()?
+    }
+
+    fn read_persisted(state: &[u8]) -> Option<Persisted> {
+        let (hard, log) = storage::restore(state).ok()?;
+        Some(Persisted {
+            term: hard.term,
+            voted_for: hard.voted_for,
+            log_base: log.base().index,
+            log_terms: log.entries().iter().map(|entry| entry.term).collect(),
+        })
     }
 
     fn state(&self) -> RaftState {
