@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
-use labrt::sync::OnceLock;
 use labrt::world;
 
 use crate::dress::{DRESSES, Dress, Row};
@@ -158,7 +158,10 @@ impl Odd {
         if self.habits.partial_acceptance {
             self.need_dress("partial_acceptance", "match_index", |row| row.says_how_far)?;
         }
-        self.habits.pre_vote |= self.row().pre_vote || self.habits.pre_vote_reply_next_term;
+        self.habits.pre_vote |= self.habits.pre_vote_reply_next_term;
+        if let Some(habit) = self.row().habit {
+            self.habits.add(habit);
+        }
         Ok(())
     }
 
@@ -225,7 +228,8 @@ impl fmt::Display for Odd {
     }
 }
 
-/// What was chosen for a world.
+/// What was chosen for a world. Std's cell makes no step of a run: so a run is the same whether the
+/// choice was made here or by the environment.
 #[derive(Default)]
 struct Slot(OnceLock<Odd>);
 
@@ -269,6 +273,7 @@ mod tests {
         assert_eq!(odd("partial_acceptance").row().name, "match_index");
         assert_eq!(odd("replies_after_restart").row().name, "one_way");
         assert!(odd("is_pre_vote_field").habits().pre_vote);
+        assert!(odd("single_entry").habits().one_entry);
         assert!(odd("pre_vote_reply_next_term").habits().pre_vote);
     }
 
@@ -286,6 +291,19 @@ mod tests {
         assert!(refusal("partial_acceptance+ok").contains("`match_index` has them"));
         assert!(refusal("tikv+eager").contains("nothing goes with it"));
         assert!(refusal("prevote_field+replies_echo_term").contains("could neither be heard"));
+    }
+
+    #[test]
+    fn a_choice_is_no_step_of_a_run() {
+        let trace = |choice: Option<Odd>| {
+            let world = labrt::simulate(1, move || {
+                choice.into_iter().for_each(choose);
+                Odd::chosen().to_string()
+            });
+            let outcome = world.expect("nothing can fail");
+            (outcome.value, outcome.trace.expect("it is simulated").hash)
+        };
+        assert_eq!(trace(Some("".parse().expect("the plain one"))), trace(None));
     }
 
     #[test]

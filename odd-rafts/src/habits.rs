@@ -47,7 +47,8 @@ habits! {
     pipelined,
     /// Any number of them, each from the first entry that the follower has not acknowledged.
     overlapping,
-    /// One entry in a message; after a loss all at once, or a bad network would be too slow.
+    /// One entry in a message, and up to sixteen messages on their way to a follower. That one waits a
+    /// while for an entry that is missing before it refuses the next one.
     one_entry,
     /// Each `start` sends at once, whatever is on its way.
     eager,

@@ -116,6 +116,17 @@ impl AppendRequest {
     }
 }
 
+impl Reply {
+    /// A refusal since entries before those of the request are missing.
+    pub(crate) fn waits_for_entries(&self) -> bool {
+        let Reply::Append(AppendReply { about, outcome, .. }) = self else { return false };
+        let Outcome::Refused { hint: Some(Hint { term: None, index }) } = outcome else {
+            return false;
+        };
+        *index <= about.prev
+    }
+}
+
 impl Subject {
     /// What a bare yes or no to this request means, with a hint if there is one.
     pub(crate) fn outcome(self, yes: bool, hint: Option<Hint>) -> Outcome {

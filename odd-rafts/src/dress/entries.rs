@@ -32,6 +32,19 @@ impl<E: DressedEntry> Entries for Vec<E> {
 
 entry!(LogEntry { term, command });
 
+/// At most one entry.
+impl<E: DressedEntry> Entries for Option<E> {
+    fn dress(append: &AppendRequest) -> Self {
+        let entries = Vec::<E>::dress(append);
+        assert!(entries.len() <= 1, "this message has room for one entry");
+        entries.into_iter().next()
+    }
+
+    fn undress(self) -> Vec<Entry> {
+        self.into_iter().map(E::undress).collect()
+    }
+}
+
 /// Term and command without names.
 impl DressedEntry for (u64, Bytes) {
     fn dress(entry: &Entry, _: u64, _: &AppendRequest) -> Self {

@@ -48,3 +48,24 @@ pub(crate) mod epochs {
 
     pub(crate) type AppendEntries = AppendEntriesArgs<Vec<LogEntry>>;
 }
+
+/// One entry instead of a list.
+pub(crate) mod single {
+    use labgob::Gob;
+    use serde::{Deserialize, Serialize};
+
+    use crate::dress::AsksAppend;
+    use crate::dress::entries::{Entries, LogEntry};
+    use crate::message::{AppendRequest, Place};
+
+    append_args!(AppendEntryArgs {
+        term,
+        leader_id,
+        prev_log_index,
+        prev_log_term,
+        entry,
+        leader_commit
+    });
+
+    pub(crate) type AppendEntry = AppendEntryArgs<Option<LogEntry>>;
+}

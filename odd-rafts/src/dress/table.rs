@@ -6,7 +6,7 @@ use super::entries::{BookkeptEntry, FlaggedEntry, Segment};
 use super::one_way::OneWay;
 use super::plain::RequestVoteReply;
 use super::plain::{AppendEntries, AppendEntriesArgs, AppendEntriesReply, RequestVoteArgs};
-use super::spellings::{epochs, short};
+use super::spellings::{epochs, short, single};
 use super::votes::{self, marked};
 use super::wrapped::{Answer, Call};
 use super::{Calls, Dress, go_style, replies, zero_based};
@@ -17,21 +17,21 @@ pub(crate) struct Row {
     pub(crate) dress: &'static dyn Dress,
     /// Replies say up to where the logs agree, so that a follower may store less than it got.
     pub(crate) says_how_far: bool,
-    /// A vote request says whether it is a pre-vote; the name of the dress asks for pre-votes.
-    pub(crate) pre_vote: bool,
+    /// The habit that the dress is for.
+    pub(crate) habit: Option<&'static str>,
 }
 
 impl Row {
     const fn new(name: &'static str, dress: &'static dyn Dress) -> Row {
-        Row { name, dress, says_how_far: false, pre_vote: false }
+        Row { name, dress, says_how_far: false, habit: None }
     }
 
     const fn says_how_far(self) -> Row {
         Row { says_how_far: true, ..self }
     }
 
-    const fn pre_vote(self) -> Row {
-        Row { pre_vote: true, ..self }
+    const fn with(self, habit: &'static str) -> Row {
+        Row { habit: Some(habit), ..self }
     }
 }
 
@@ -65,6 +65,7 @@ type ZeroBased = Calls<
     zero_based::AppendEntriesArgs,
     zero_based::AppendEntriesReply,
 >;
+type Single = Calls<RequestVoteArgs, RequestVoteReply, single::AppendEntry, AppendEntriesReply>;
 type Wrapped = Calls<
     Call<RequestVoteArgs>,
     Answer<RequestVoteReply>,
@@ -88,6 +89,7 @@ pub(crate) static DRESSES: &[Row] = &[
     Row::new("epoch_entries", &Sending::<Vec<epochs::LogEntry>>::NEW),
     Row::new("flagged_entries", &Sending::<Vec<FlaggedEntry>>::NEW),
     Row::new("bookkept_entries", &Sending::<Vec<BookkeptEntry>>::NEW),
+    Row::new("single_entry", &Single::NEW).with("one_entry"),
     Row::new("log_segments", &Sending::<Segment>::NEW),
     // Replies to AppendEntries.
     Row::new("success", &Answering::<replies::Success>::NEW),
@@ -102,9 +104,9 @@ pub(crate) static DRESSES: &[Row] = &[
     Row::new("granted", &VotingBy::<votes::Granted>::NEW),
     Row::new("vote", &VotingBy::<votes::Vote>::NEW),
     Row::new("vote_enum", &VotingBy::<votes::Ballot>::NEW),
-    Row::new("pre_vote_field", &AskingBy::<marked::PreVoteArgs>::NEW).pre_vote(),
-    Row::new("is_pre_vote_field", &AskingBy::<marked::IsPreVoteArgs>::NEW).pre_vote(),
-    Row::new("prevote_field", &AskingBy::<marked::PrevoteArgs>::NEW).pre_vote(),
+    Row::new("pre_vote_field", &AskingBy::<marked::PreVoteArgs>::NEW).with("pre_vote"),
+    Row::new("is_pre_vote_field", &AskingBy::<marked::IsPreVoteArgs>::NEW).with("pre_vote"),
+    Row::new("prevote_field", &AskingBy::<marked::PrevoteArgs>::NEW).with("pre_vote"),
     // Not calls at all.
     Row::new("one_way", &OneWay).says_how_far(),
 ];

@@ -21,6 +21,12 @@ const SLOW: u64 = 20;
 /// lets each command go to each server about once.
 const LONG: usize = 1000;
 
+/// With the habit `one_entry`, how often and after how long a request is looked at once more whose
+/// entry follows one that is missing: as often as there are messages on their way, and for as long as
+/// an unreliable network holds some of them back.
+const PATIENCE: usize = 16;
+const LOOK_AGAIN: Duration = Duration::from_millis(3);
+
 /// When a restarted server says its last words: it must have been connected by then.
 const AFTER_RESTART: Duration = Duration::from_millis(60);
 
@@ -95,12 +101,30 @@ struct Paced<H> {
     handler: H,
 }
 
+impl<H: Handler> Paced<H> {
+    /// Handles a request again and again while what comes before its entry may be on its way.
+    fn request_patiently(&self, request: &Request) -> Option<Reply> {
+        let mut reply = self.handler.request(request.clone())?;
+        for _ in 0..PATIENCE {
+            if !reply.waits_for_entries() {
+                break;
+            }
+            thread::sleep(LOOK_AGAIN);
+            reply = self.handler.request(request.clone())?;
+        }
+        Some(reply)
+    }
+}
+
 impl<H: Handler> Handler for Paced<H> {
     fn request(&self, request: Request) -> Option<Reply> {
         if self.habits.slow_handlers {
             pause();
         }
-        let reply = self.handler.request(request);
+        let reply = match self.habits.one_entry {
+            true => self.request_patiently(&request),
+            false => self.handler.request(request),
+        };
         if self.habits.slow_replies {
             pause();
         }

@@ -12,6 +12,9 @@ use crate::message::{AppendReply, AppendRequest, Entry, Hint, Outcome, Place};
 /// How many messages with entries the habit `pipelined` has on their way.
 const PIPELINE: usize = 3;
 
+/// The same for the habit `one_entry`: a follower that is far behind must get there.
+const SINGLE_ENTRIES: usize = 16;
+
 impl Server {
     /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
     pub(super) fn lead(&mut self, now: Instant) {
@@ -45,6 +48,7 @@ impl Server {
     fn window(&self) -> usize {
         match self.habits {
             habits if habits.eager || habits.overlapping => usize::MAX,
+            habits if habits.one_entry => SINGLE_ENTRIES,
             habits if habits.pipelined => PIPELINE,
             _ => 1,
         }
@@ -93,7 +97,7 @@ impl Server {
         let prev = follower.next - 1;
         match self.durable.log.last_index() - prev {
             0 => self.no_entries(to),
-            _ if self.habits.one_entry && !follower.loses => (prev, 1),
+            _ if self.habits.one_entry => (prev, 1),
             behind => (prev, behind),
         }
     }

@@ -20,8 +20,6 @@ pub(super) struct Progress {
     step: u64,
     /// The highest commit index that the follower has learnt together with entries.
     pub(super) told: u64,
-    /// What was sent last was given up, and nothing was acknowledged since.
-    pub(super) loses: bool,
     /// Nothing was sent to it in this reign.
     pub(super) fresh: bool,
     pub(super) send_at: Instant,
@@ -46,7 +44,6 @@ impl Progress {
             flights: Vec::new(),
             step: 1,
             told: 0,
-            loses: false,
             fresh: true,
             send_at: now,
             hurried: true,
@@ -82,14 +79,12 @@ impl Progress {
         if let Some(first) = self.flights.iter().find(|flight| lost(flight)) {
             self.next = self.next.min(first.prev + 1).max(self.matched + 1);
             self.flights.clear();
-            self.loses = true;
         }
     }
 
     /// The follower's log agrees up to `upto`, says its answer to this message.
     pub(super) fn accepted(&mut self, about: Subject, upto: u64) {
         self.step = 1;
-        self.loses = false;
         self.matched = self.matched.max(upto);
         let answered = |flight: &Flight| (flight.prev, flight.last) == (about.prev, about.last);
         if let Some(flight) = self.flights.iter().find(|flight| answered(flight)) {

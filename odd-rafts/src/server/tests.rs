@@ -190,16 +190,14 @@ fn eager_leaders_wait_for_no_other_command() {
 }
 
 #[test]
-fn one_entry_goes_in_a_message_until_one_is_lost() {
+fn one_entry_goes_in_a_message() {
     let (mut odd, now) = leader(with("one_entry"), 1, &[]);
-    for _ in 0..4 {
+    for _ in 0..20 {
         odd.start(Bytes::from_static(b"x"), now).expect("it leads");
     }
-    let one = sent(&mut odd, 1, now);
-    assert_eq!(place(&one), (0, 1));
-    accept(&mut odd, 1, &one, now);
-    assert_eq!(place(&sent(&mut odd, 1, now)), (1, 1));
-    assert_eq!(place(&sent(&mut odd, 1, now + LONG)), (1, 3));
+    let sent: Vec<_> = (0..16).map(|_| place(&sent(&mut odd, 1, now))).collect();
+    assert_eq!(sent, (0..16).map(|prev| (prev, 1)).collect::<Vec<_>>());
+    assert!(odd.append_if_due(1, now).is_none(), "sixteen are on their way");
 }
 
 #[test]
