@@ -29,7 +29,7 @@ fn points_are_given_for_what_passes() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("weights"), r#"{"2A": 60, "2B": 40}"#).expect("a file");
-    let blocking = root.join("blocking-raft").display().to_string();
+    let blocking = root.join("zoo/blocking-raft").display().to_string();
     let output = xtask(&[
         "grade",
         &blocking,

@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_table_for_people_is_this_one() {
-        let page = include_str!("../../docs/names.md");
+        let page = include_str!("../../../docs/names.md");
         for (name, aliases) in TABLE {
             let list = aliases.iter().map(|alias| format!("`{alias}`")).collect::<Vec<_>>();
             let line = format!("| {} |", list.join(" "));

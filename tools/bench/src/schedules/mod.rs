@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic = "wrong on shuttle, random: this is no deadlock: something else at bench/src"]
+    #[should_panic = "wrong on shuttle, random: this is no deadlock: something else at tools/bench/src"]
     fn another_failure_on_shuttle_is_not_counted() {
         WRONG.search(Sampler::ShuttleRandom, 10);
     }
