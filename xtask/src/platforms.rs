@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
             println!("{target}: not checked; `rustup target add {target}` makes that possible");
             continue;
         }
-        // Benches, and with them the tests of some crates, need a C compiler for the target.
+        // Benches need a C compiler for the target.
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["check", "--quiet", "--workspace", "--exclude", "bench", "--target", target]);
         let status = cargo.current_dir(workspace()).status().context("cannot run cargo")?;

@@ -8,6 +8,7 @@
 //!
 //! `docs/performance.md` says how to run the benches and what came out.
 
+#![cfg(feature = "measure")]
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -22,7 +23,7 @@ pub mod schedules;
 pub mod suite;
 pub mod tikv;
 
-/// True if the benches are to run once, to see that they work: `cargo bench -p bench -- --test`.
+/// True if the benches are to run once, to see that they work: `cargo measure -- --test`.
 pub fn only_tests() -> bool {
     let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     has("--test") || !has("--bench")

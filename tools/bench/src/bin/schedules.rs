@@ -1,5 +1,5 @@
 //! Prints how many schedules labrt and shuttle need to find the bugs of [`programs`], as a table in
-//! Markdown: `cargo run --release -p bench --bin schedules -- --help`.
+//! Markdown: `cargo run --release -p bench --features measure --bin schedules -- --help`.
 
 use std::io::{self, Write};
 

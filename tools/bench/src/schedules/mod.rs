@@ -2,8 +2,8 @@
 //!
 //! [`programs::all`] are small concurrent programs with one bug each, written once against the trait
 //! [`Runtime`](runtime::Runtime). [`Program::search`] runs one of them again and again, each time
-//! with another schedule, and counts in how many the bug shows. `cargo run --release -p bench --bin
-//! schedules` prints that as a [`table`].
+//! with another schedule, and counts in how many the bug shows. `cargo run --release -p bench
+//! --features measure --bin schedules` prints that as a [`table`].
 //!
 //! The counts depend on the seeds alone, not on the machine or on what else runs there.
 

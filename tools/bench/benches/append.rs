@@ -1,7 +1,7 @@
 //! The cost of one append to a short state and to a long one.
 //!
 //! ```sh
-//! cargo bench -p persister --bench append
+//! cargo measure --bench append
 //! ```
 //!
 //! `append` compares states of 1,000 and of 100,000 records, 100 bytes each. `fill` grows a state

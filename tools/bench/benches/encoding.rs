@@ -1,6 +1,6 @@
 //! labgob beside bare bincode, on Raft's AppendEntries with 0 to 100 entries of 100 bytes.
 //!
-//! `cargo bench -p labgob`. Compare the lines of each group. The third line is of a type with a part
+//! `cargo measure --bench encoding`. Compare the lines of each group. The third line is of a type with a part
 //! that no message ever has, so that each message is looked through for it.
 
 use std::hint::black_box;
