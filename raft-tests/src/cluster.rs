@@ -15,11 +15,10 @@ use labrt::{Node, observe, thread};
 use labtrace::{Keep, Span, SpanOf, VerdictBuilder, What, show, verdict};
 use persister::{MemoryPersister, Persister};
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
+use raft_watch::{Watch, node_name, of_several};
 use run_record::setting::{Setting, Trouble};
 
 use crate::applied::{Applied, Message, place};
-use crate::watch::obstacles::of_several;
-use crate::watch::{Watch, node_name};
 
 /// The longest time a new leader may take to appear; tests wait in multiples of it.
 pub const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);

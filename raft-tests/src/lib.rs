@@ -64,8 +64,7 @@ mod seeds;
 mod suite;
 pub mod trace_files;
 mod verdict;
-pub mod watch;
 
 pub use cluster::Cluster;
+pub use raft_watch::{self as watch, Watch};
 pub use suite::all_tests;
-pub use watch::Watch;

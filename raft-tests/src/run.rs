@@ -17,7 +17,7 @@ use crate::report::Lines;
 use crate::seeds::Seeds;
 use crate::trace_files::{self, Folder};
 use crate::verdict::{self, Failed, Ran};
-use crate::watch::Watch;
+use raft_watch::Watch;
 
 /// How much lab time a test may take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);

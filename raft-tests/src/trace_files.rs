@@ -9,7 +9,7 @@ use run_record::Clock;
 use run_record::setting::Setting;
 use run_record::trace::{Footer, Header, Trace, VERSION};
 
-use crate::watch::node_name;
+use raft_watch::node_name;
 
 /// The environment variable that asks for the trace of each run and names the folder for it.
 pub const VARIABLE: &str = "LAB_TRACE";

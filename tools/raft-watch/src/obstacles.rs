@@ -195,7 +195,7 @@ fn fact(text: String, us: Option<u64>, server: Option<usize>) -> Fact {
 }
 
 /// One fact about one server or several.
-pub(crate) fn of_several(who: &BTreeSet<usize>, text: &str) -> Fact {
+pub fn of_several(who: &BTreeSet<usize>, text: &str) -> Fact {
     fact(format!("{} {text}", names(who)), None, who.first().copied())
 }
 

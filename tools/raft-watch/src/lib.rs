@@ -51,7 +51,7 @@ mod judge;
 mod locks;
 mod matching;
 mod observer;
-pub(crate) mod obstacles;
+mod obstacles;
 mod persister;
 mod reigns;
 mod saved;
@@ -68,11 +68,12 @@ use labrt::observe::Cause;
 use labrt::sync::Leaf;
 use labtrace::{Keep, Role, Session, What};
 use persister::Saves;
-pub(crate) use persister::WatchedPersister;
+use persister::WatchedPersister;
 use raft_api::{Persisted, Raft, Started};
 use run_record::setting::{Counts, Setting, Trouble};
 
 use judge::{Checked, Judge};
+pub use obstacles::of_several;
 use understanding::{Part, Understanding};
 
 /// What watches one run of a cluster. Clones are the same watch.
@@ -150,7 +151,7 @@ impl Watch {
     }
 
     /// True if there may be one more trouble of this kind, which is counted then.
-    pub(crate) fn may(&self, trouble: Trouble) -> bool {
+    pub fn may(&self, trouble: Trouble) -> bool {
         let limit = self.inner.setting.limit(trouble).unwrap_or(u64::MAX);
         self.inner.state.with(|state| {
             let count = state.troubles.get(trouble);
@@ -163,7 +164,7 @@ impl Watch {
     // ---- What the cluster tells ----------------------------------------------------------------
 
     /// A new instance of a server is about to be made, with these ends. Returns its persister.
-    pub(crate) fn starting(
+    pub fn starting(
         &self,
         server: usize,
         ends: &[String],
@@ -184,18 +185,21 @@ impl Watch {
     }
 
     /// A server has crashed: what it does from here on does not count.
-    pub(crate) fn crashed(&self, server: usize) {
+    pub fn crashed(&self, server: usize) {
         self.inner.state.with(|state| state.judge.crashed(server));
         self.record(server, What::Crashed);
     }
 
     /// A command is about to be offered to a server.
-    pub(crate) fn offering(&self) {
+    pub fn offering(&self) {
         self.inner.state.with(|state| state.judge.offering());
     }
 
     /// A server has accepted a command.
-    pub(crate) fn accepted(&self, server: usize, started: Started) {
+    ///
+    /// # Panics
+    /// If a rule is broken by that; so do [`applied`](Watch::applied) and what the network tells.
+    pub fn accepted(&self, server: usize, started: Started) {
         let us = labtrace::now_us();
         let checked = self
             .inner
@@ -205,7 +209,10 @@ impl Watch {
     }
 
     /// A server has applied an entry.
-    pub(crate) fn applied(&self, server: usize, index: u64) {
+    ///
+    /// # Panics
+    /// If a rule is broken by that.
+    pub fn applied(&self, server: usize, index: u64) {
         let us = labtrace::now_us();
         let checked = self
             .inner
@@ -222,14 +229,14 @@ impl Watch {
     }
 
     /// Records something about a server.
-    pub(crate) fn record(&self, server: usize, what: What) -> Option<Cause> {
+    pub fn record(&self, server: usize, what: What) -> Option<Cause> {
         self.session().record(Some(lane(server)), what)
     }
 
     // ---- What is asked -------------------------------------------------------------------------
 
     /// The highest term that each server has shown in its messages; none if they are not understood.
-    pub(crate) fn terms(&self) -> Option<Vec<u64>> {
+    pub fn terms(&self) -> Option<Vec<u64>> {
         self.inner.state.with(|state| {
             let missing = state.understanding.missing();
             let blind = [Part::Votes, Part::Appends, Part::Others];
@@ -240,24 +247,24 @@ impl Watch {
     }
 
     /// What keeps the cluster from agreement, as far as messages show it.
-    pub(crate) fn obstacles(&self) -> Vec<labtrace::Fact> {
+    pub fn obstacles(&self) -> Vec<labtrace::Fact> {
         let us = labtrace::now_us();
         self.inner.state.with(|state| state.judge.obstacles(us, state.understanding.missing()))
     }
 
     /// The entries that have been sent as those of an index, as facts of a verdict.
-    pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
+    pub fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
         self.inner.state.with(|state| state.judge.entries_sent(index))
     }
 
     /// The network's observer.
-    pub(crate) fn observer(&self) -> impl Observer + use<> {
+    pub fn observer(&self) -> impl Observer + use<> {
         self.clone()
     }
 }
 
 /// The name of a server's node, which is also that of its lane.
-pub(crate) fn node_name(server: usize) -> String {
+pub fn node_name(server: usize) -> String {
     format!("server {server}")
 }
 
