@@ -10,7 +10,8 @@
 //! | `rf.Start(command)` | [`Raft::start`], with [`Started`] for `(index, term, true)` |
 //! | `rf.GetState()` | [`Raft::state`] |
 //! | `rf.Kill()` | [`Raft::kill`] |
-//! | `ApplyMsg` | [`ApplyMsg`] |
+//! | `rf.Snapshot(index, snapshot)` | [`Raft::snapshot`] (part 2D) |
+//! | `ApplyMsg`, `applyCh` | [`ApplyMsg`], whose docs say in which order they come |
 //! | methods found by reflection | [`Raft::services`] |
 //! | `interface{}` as a command | [`Bytes`]; encode with labgob |
 //!
@@ -33,8 +34,10 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// quickly.
     ///
     /// `peers` has one end per server of the cluster, in the same order everywhere; `peers[me]` is
-    /// the server's own, which it need not use. Committed commands go to `apply`, in order of their
-    /// index, without gaps, from 1 on, again after each restart.
+    /// the server's own, which it need not use. Committed commands go to `apply` in the order that
+    /// [`ApplyMsg`] describes: without gaps, from index 1 on, again after each restart. If the persister
+    /// holds a snapshot (part 2D), they go on behind it instead; the service reads the stored snapshot
+    /// from the persister itself, before it makes the server.
     ///
     /// # Errors
     /// If the persister cannot be read, or what it holds is not a state of this Raft. A server must
@@ -55,6 +58,42 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// Never waits for agreement, for another server or for the service. An implementation may wait
     /// for what it is doing itself, such as a write to its own disk, and says so.
     fn start(&self, command: Bytes) -> Option<Started>;
+
+    /// Gives the server a snapshot (part 2D): `snapshot` holds all that the commands up to and with
+    /// `index` have led to, so that their entries are needed no more. Every server's service does this
+    /// by itself, a leader's as well as a follower's, whenever it likes.
+    ///
+    /// When it returns, or soon after:
+    ///
+    /// - Raft state and snapshot are saved, in one step
+    ///   ([`Persister::save_state_and_snapshot`]): no crash leaves one of them without the other.
+    ///   Every later save keeps the snapshot.
+    /// - The entries up to `index` are forgotten, and their memory is free. Index and term of the last
+    ///   one are kept, also in the saved state: what follows is compared with them.
+    /// - A follower that lacks what is forgotten gets the snapshot instead, in one message
+    ///   (InstallSnapshot, Figure 13 of the paper, without chunks).
+    ///
+    /// **Who calls it.** The thread that reads the apply channel, between two messages, and that channel
+    /// has no buffer. So while a server sends on the channel it must not hold a lock that this method
+    /// needs: the two would wait for each other for ever. Nor may this method wait for the service, or
+    /// for another server. It may wait for what the server does itself, such as a write to its own disk.
+    ///
+    /// **Old ones are ignored**: if `index` is not above that of the last snapshot, the call changes
+    /// nothing. That is no mistake of the service: the server may have got a newer snapshot from its
+    /// leader, which is still on its way through the apply channel.
+    ///
+    /// `index` is at most that of the last message that the service took from the apply channel, and
+    /// `snapshot` is not empty: to a persister an empty snapshot is none. An implementation may panic
+    /// if one of the two is not so.
+    ///
+    /// # Panics
+    /// The default always does. It is for a Raft of parts 2A to 2C, which needs no line about it.
+    fn snapshot(&self, index: u64, _snapshot: Bytes) {
+        panic!(
+            "this Raft has no snapshots (part 2D): `snapshot({index}, ..)` was called, and it has only \
+             the default of `raft_api::Raft::snapshot`; write that method"
+        );
+    }
 
     /// What the server believes about its term and its role.
     fn state(&self) -> RaftState;
@@ -131,8 +170,11 @@ pub struct Persisted {
     /// `votedFor`.
     pub voted_for: Option<usize>,
     /// The index of the entry before the first of [`log_terms`](Persisted::log_terms): 0, unless a
-    /// snapshot holds what the entries up to here led to.
+    /// snapshot holds what the entries up to here led to. Then it is Figure 13's `lastIncludedIndex` of
+    /// that snapshot, and the persister holds it beside this state.
     pub log_base: u64,
+    /// The term of that entry (`lastIncludedTerm`); 0 if [`log_base`](Persisted::log_base) is 0.
+    pub log_base_term: u64,
     /// The terms of the entries of `log[]`, from the one after [`log_base`](Persisted::log_base) on.
     pub log_terms: Vec<u64>,
 }
@@ -158,9 +200,30 @@ impl Persisted {
         let place = usize::try_from(behind - 1).unwrap_or(usize::MAX);
         self.log_terms.get(place).map_or(SavedEntry::Missing, |term| SavedEntry::OfTerm(*term))
     }
+
+    /// The term of the entry with this index, if the saved state says it. It does so of the entries
+    /// that it has and of the last one that the snapshot holds: two logs that agree there are the same
+    /// up to there, whether an entry or a snapshot says it. Index 0 has term 0.
+    pub fn term_at(&self, index: u64) -> Option<u64> {
+        match self.entry(index) {
+            SavedEntry::OfTerm(term) => Some(term),
+            SavedEntry::InSnapshot => (index == self.log_base).then_some(self.log_base_term),
+            SavedEntry::Missing => None,
+        }
+    }
 }
 
-/// What a server tells the service above it.
+/// What a server tells the service above it, through the apply channel.
+///
+/// The messages are one sequence. Say the service *is at* index 0 when it is new, at the index of its
+/// stored snapshot when it is restarted with one, and later at the index of the last message:
+///
+/// - a command has the index after the one where the service is;
+/// - a snapshot has an index above it, and the next command has the one after the snapshot's.
+///
+/// So nothing is missing, nothing comes twice and nothing goes back. A snapshot that the service has
+/// overtaken meanwhile, by commands or by a newer one, must not be sent any more. Nor does a restarted
+/// server send the snapshot that it has stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyMsg {
@@ -170,6 +233,16 @@ pub enum ApplyMsg {
         index: u64,
         /// The command.
         command: Bytes,
+    },
+    /// The leader has sent a snapshot (part 2D), since it does not have the commands any more that
+    /// this server lacks. It takes the place of all that the service has. Raft has saved it already.
+    Snapshot {
+        /// The index of the last command whose effect it holds (`lastIncludedIndex`).
+        index: u64,
+        /// The term of that command's entry (`lastIncludedTerm`).
+        term: u64,
+        /// The bytes that some server's service gave to [`Raft::snapshot`] for this index.
+        snapshot: Bytes,
     },
 }
 
@@ -184,8 +257,54 @@ mod tests {
             |saved: &Persisted, indexes: [u64; 4]| indexes.map(|index| saved.entry(index));
         use SavedEntry::{InSnapshot, Missing, OfTerm};
         assert_eq!(entries(&whole, [0, 1, 2, 3]), [InSnapshot, OfTerm(1), OfTerm(3), Missing]);
-        let cut = Persisted { log_base: 7, ..whole };
+        let cut = Persisted { log_base: 7, log_base_term: 1, ..whole };
         assert_eq!(entries(&cut, [6, 7, 8, 9]), [InSnapshot, InSnapshot, OfTerm(1), OfTerm(3)]);
         assert_eq!(entries(&cut, [0, 1, 10, u64::MAX]), [InSnapshot, InSnapshot, Missing, Missing]);
+    }
+
+    #[test]
+    fn the_term_is_known_of_the_last_entry_in_a_snapshot_too() {
+        let log_terms = vec![2, 3];
+        let whole = Persisted { log_terms, ..Persisted::default() };
+        assert_eq!(
+            [0, 1, 2, 3].map(|index| whole.term_at(index)),
+            [Some(0), Some(2), Some(3), None]
+        );
+        let cut = Persisted { log_base: 7, log_base_term: 1, ..whole };
+        let terms = [0, 6, 7, 8, 9, 10].map(|index| cut.term_at(index));
+        assert_eq!(terms, [None, None, Some(1), Some(2), Some(3), None]);
+    }
+
+    struct OfPart2C;
+
+    impl Raft for OfPart2C {
+        fn make(
+            _: Vec<ClientEnd>,
+            _: usize,
+            _: Arc<dyn Persister>,
+            _: Sender<ApplyMsg>,
+        ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+            Ok(Arc::new(OfPart2C))
+        }
+
+        fn services(self: Arc<Self>) -> Vec<Service> {
+            Vec::new()
+        }
+
+        fn start(&self, _: Bytes) -> Option<Started> {
+            None
+        }
+
+        fn state(&self) -> RaftState {
+            RaftState { term: 0, is_leader: false }
+        }
+
+        fn kill(&self) {}
+    }
+
+    #[test]
+    #[should_panic(expected = "this Raft has no snapshots (part 2D): `snapshot(9, ..)` was called")]
+    fn a_raft_without_snapshots_says_so_when_it_is_given_one() {
+        OfPart2C.snapshot(9, Bytes::from_static(b"s"));
     }
 }

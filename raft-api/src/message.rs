@@ -1,4 +1,4 @@
-//! What a message between servers means, in the words of Figure 2.
+//! What a message between servers means, in the words of Figure 2 and, for snapshots, of Figure 13.
 
 use bytes::Bytes;
 
@@ -58,5 +58,20 @@ pub enum Meaning {
         success: bool,
         /// Up to which index it has accepted them, if that may be less than what it was sent.
         match_index: Option<u64>,
+    },
+    /// It brings a snapshot, as a whole (Figure 13, InstallSnapshot RPC).
+    InstallSnapshot {
+        /// The leader's term.
+        term: u64,
+        /// The index of the last entry that the snapshot takes the place of.
+        last_included_index: u64,
+        /// The term of that entry.
+        last_included_term: u64,
+    },
+    /// It answers [`InstallSnapshot`](Meaning::InstallSnapshot). If its term is that of the request, the
+    /// follower has taken the snapshot, or has had all that is in it.
+    SnapshotInstalled {
+        /// The follower's term; 0 if the reply does not say.
+        term: u64,
     },
 }

@@ -191,6 +191,7 @@ impl raft_api::Raft for Raft {
             term: hard.term,
             voted_for: hard.voted_for,
             log_base: log.base().index,
+            log_base_term: log.base().term,
             log_terms: log.entries().iter().map(|entry| entry.term).collect(),
         })
     }

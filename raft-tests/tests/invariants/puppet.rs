@@ -129,7 +129,7 @@ impl Raft for Puppet {
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         // Empty for a test that does not care.
         let (term, voted_for, log_base, log_terms) = labgob::decode(state).ok()?;
-        Some(Persisted { term, voted_for, log_base, log_terms })
+        Some(Persisted { term, voted_for, log_base, log_terms, ..Persisted::default() })
     }
 
     fn kill(&self) {}

@@ -40,10 +40,10 @@ impl Durable {
     /// What it means to the tester.
     pub(crate) fn meaning(&self) -> Persisted {
         Persisted {
-            log_base: 0,
             term: self.term,
             voted_for: self.voted_for,
             log_terms: self.log.entries().iter().map(|entry| entry.term).collect(),
+            ..Persisted::default()
         }
     }
 }

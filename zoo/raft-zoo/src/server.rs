@@ -270,7 +270,7 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
     fn read_persisted(saved: &[u8]) -> Option<Persisted> {
         let (term, voted_for, entries) = restore(saved).ok()?;
         let log_terms = entries.iter().map(|entry| entry.term).collect();
-        Some(Persisted { term, voted_for, log_base: 0, log_terms })
+        Some(Persisted { term, voted_for, log_terms, ..Persisted::default() })
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {

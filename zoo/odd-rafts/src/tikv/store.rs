@@ -37,10 +37,10 @@ impl Saved {
     /// What it means to the tester. The indexes are those of the log, with the leaders' own entries.
     pub(crate) fn meaning(&self) -> Persisted {
         Persisted {
-            log_base: 0,
             term: self.term,
             voted_for: self.vote.checked_sub(1).map(|place| place as usize),
             log_terms: self.entries.iter().map(|entry| entry.term).collect(),
+            ..Persisted::default()
         }
     }
 }
