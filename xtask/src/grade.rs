@@ -16,14 +16,16 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use run_record::Clock;
 use serde::{Deserialize, Serialize};
+use test_runs::build::{self, Messages, TestCase};
+use test_runs::engine::{self, Results};
+use test_runs::plan::{Goal, Plan};
+use test_runs::platform;
+use test_runs::process::Limits;
+use test_runs::run::Run;
 
-use crate::platform;
+use crate::progress::Display;
 use crate::skeleton::in_quotes;
-use crate::stress::build::{self, Messages, TestCase};
-use crate::stress::engine::{self, Results};
-use crate::stress::plan::{Goal, Plan};
-use crate::stress::process::Limits;
-use crate::stress::{progress, workspace};
+use crate::workspace;
 
 /// Run the suite on a student's crate and give points for each part.
 ///
@@ -137,7 +139,10 @@ fn execute(grade: &Grade, tests: &[TestCase], scratch: &Path) -> Result<Results>
         stop: &stop,
     };
     let plan = Plan::new(tests, grade.seed, Goal::Iterations(grade.seeds), None);
-    engine::execute(tests, plan, &settings, &mut progress::Display::new(tests.len(), jobs))
+    let mut display = Display::new(tests.len(), jobs);
+    let results = engine::execute(tests, plan, &settings, &mut |plan| display.show(tests, plan));
+    display.finish();
+    results
 }
 
 /// The points of each part.
@@ -212,7 +217,7 @@ fn result(
     problem: Option<String>,
     weights: &BTreeMap<String, f64>,
     expected: &[(String, String)],
-    results: &BTreeMap<String, Vec<(crate::stress::model::Run, Option<String>)>>,
+    results: &BTreeMap<String, Vec<(Run, Option<String>)>>,
 ) -> Outcome {
     let mut tests = Vec::new();
     for (test, part) in expected {

@@ -5,14 +5,14 @@
     reason = "this crate runs processes, not simulations"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod grade;
-mod platform;
 mod platforms;
+mod progress;
 mod readme;
 mod shrink;
 mod skeleton;
@@ -49,6 +49,12 @@ const USAGE: u8 = 64;
 
 /// What a task ends with that could not do its work (`EX_SOFTWARE` of sysexits).
 const BROKEN: u8 = 70;
+
+/// The root of this workspace.
+fn workspace() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {

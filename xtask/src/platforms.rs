@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::stress::workspace;
+use crate::workspace;
 
 /// What is said to be supported; `docs/platforms.md` has the same list.
 const TARGETS: [&str; 6] = [

@@ -18,6 +18,8 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::setting::Setting;
+use test_runs::build::{self, Messages, TestCase};
+use test_runs::{platform, process};
 
 mod args;
 mod case;
@@ -36,9 +38,7 @@ use report::Report;
 use search::{End, Found, Options};
 use trials::Halt;
 
-use crate::platform;
-use crate::stress::build::{self, Messages, TestCase};
-use crate::stress::{process, workspace};
+use crate::workspace;
 
 /// The exit code if the seed does not fail.
 const PASSES: u8 = 1;

@@ -5,8 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-
-use crate::platform;
+use test_runs::platform;
 
 /// The files of the skeleton; `{name}`, `{crate}` and `{workspace}` are filled in.
 const FILES: [(&str, &str); 7] = [

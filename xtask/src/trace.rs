@@ -10,10 +10,10 @@ use clap::Args;
 use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
 use run_record::{Clock, trace};
+use test_runs::build::{self, Messages, TestCase};
 use trace_view::terminal::{self, Options, parse_time};
 
-use crate::stress::build::{self, Messages, TestCase};
-use crate::stress::workspace;
+use crate::workspace;
 
 /// The environment variable that names the folder where a test leaves its traces.
 const VARIABLE: &str = "LAB_TRACE";

@@ -43,15 +43,15 @@ const KNOWN: [(&str, &str, &str, &str); 20] = [
     (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "a named pipe"),
     (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "a directory that may not be read"),
     (DIRECTORY, "\"/proc/self/fdinfo\"", LINUX, "a directory where no user can write"),
-    (XTASK, "unix::process::CommandExt", UNIX, "a process group"),
-    (XTASK, "windows::process::CommandExt", WINDOWS, "a process group"),
-    (XTASK, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
-    (XTASK, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
-    (XTASK, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
-    (XTASK, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
-    (XTASK, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
-    (XTASK, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
-    (XTASK, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
+    (TEST_RUNS, "unix::process::CommandExt", UNIX, "a process group"),
+    (TEST_RUNS, "windows::process::CommandExt", WINDOWS, "a process group"),
+    (TEST_RUNS, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
+    (TEST_RUNS, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
+    (TEST_RUNS, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
+    (TEST_RUNS, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
+    (TEST_RUNS, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
+    (TEST_RUNS, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
+    (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
     ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
     ("xtask/tests/stress.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
@@ -60,7 +60,7 @@ const KNOWN: [(&str, &str, &str, &str); 20] = [
 ];
 const PERSISTER: &str = "persister/src/platform.rs";
 const DIRECTORY: &str = "persister/tests/directory.rs";
-const XTASK: &str = "xtask/src/platform.rs";
+const TEST_RUNS: &str = "tools/test-runs/src/platform.rs";
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace")
@@ -217,7 +217,7 @@ mod c {
     }
 }";
     let mut met = [0; KNOWN.len()];
-    let wrong = wrong_in(XTASK, text, &mut met);
+    let wrong = wrong_in(TEST_RUNS, text, &mut met);
     assert_eq!(met.iter().sum::<usize>(), 1);
     let line = |wrong: &String| wrong.split(':').nth(1).and_then(|line| line.parse().ok());
     assert_eq!(wrong.iter().map(line).collect::<Vec<_>>(), [Some(10), Some(22), Some(23)]);
@@ -225,6 +225,6 @@ mod c {
     assert!(wrong[2].ends_with("is not in the list"), "{}", wrong[2]);
 
     let whole = format!("//! A file.\n#![cfg(unix)]\n\n{text}");
-    let wrong = wrong_in(XTASK, &whole, &mut met);
+    let wrong = wrong_in(TEST_RUNS, &whole, &mut met);
     assert_eq!(wrong.len(), 1, "only the one that is not in the list: {wrong:?}");
 }

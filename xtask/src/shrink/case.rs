@@ -2,10 +2,9 @@
 
 use run_record::setting::{Counts, Setting, Trouble};
 use serde::Serialize;
+use test_runs::process::NOT_ALONE;
+use test_runs::run::{Run, without_numbers};
 pub(crate) use trace_view::grouped;
-
-use crate::stress::model::{Run, without_numbers};
-use crate::stress::process::NOT_ALONE;
 
 /// Why a run failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

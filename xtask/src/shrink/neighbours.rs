@@ -2,10 +2,10 @@
 
 use run_record::setting::Setting;
 use serde::Serialize;
+use test_runs::plan;
+use test_runs::stats::wilson;
 
 use super::trials::{Halt, World};
-use crate::stress::plan;
-use crate::stress::stats::wilson;
 
 /// So many runs at a time, so that a budget that ends leaves what was seen until then.
 const BATCH: u64 = 20;

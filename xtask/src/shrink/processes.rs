@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use run_record::setting::Setting;
+use test_runs::build::TestCase;
+use test_runs::process::{self, Item, Limits};
 
 use super::case::{Outcome, outcome};
 use super::trials::{Halt, World};
-use crate::stress::build::TestCase;
-use crate::stress::process::{self, Item, Limits};
 
 /// The most seeds of a process: one that dies takes the rest along, which are run again.
 const MOST_SEEDS: usize = 50;

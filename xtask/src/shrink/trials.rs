@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use run_record::setting::{Setting, Trouble};
+use test_runs::plan;
 
 use super::case::{Case, Outcome, Verdict};
-use crate::stress::plan;
 
 /// Why a search ends before it has come to its own end.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! The command line of `cargo xtask stress`.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use run_record::Clock;
+use test_runs::plan::{Goal, Shard};
 
 /// Repeat each test many times and report what fails, how often, and what it costs.
 ///
@@ -91,6 +92,17 @@ pub(crate) struct RunArgs {
     pub(crate) memory: u64,
 }
 
+impl RunArgs {
+    /// When each test has been run often enough; a set time counts from now on.
+    pub(crate) fn goal(&self) -> Goal {
+        match (self.iters, self.duration, self.until_upper) {
+            (_, Some(duration), _) => Goal::Until(Instant::now() + duration),
+            (_, _, Some(rate)) => Goal::UpperBound(rate),
+            (iters, None, None) => Goal::Iterations(iters.unwrap_or(100)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClockArg {
     Sim,
@@ -106,13 +118,6 @@ impl ClockArg {
             ClockArg::Both => true,
         }
     }
-}
-
-/// The k-th of n parts, from 1 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shard {
-    pub(crate) k: u64,
-    pub(crate) n: u64,
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {

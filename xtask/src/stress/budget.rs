@@ -4,8 +4,9 @@
 //! missing.
 
 use run_record::Clock;
+use test_runs::run::Run;
 
-use crate::stress::model::{Report, Run, TestReport};
+use crate::stress::model::{Report, TestReport};
 
 /// The lab time a test may take, in seconds; the tester ends it then.
 pub(crate) const TEST_LIMIT_S: f64 = 120.0;

@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
-use crate::stress::model::{Report, Run, TestReport};
-use crate::stress::stats::percentile;
+use test_runs::run::Run;
+use test_runs::stats::percentile;
+
+use crate::stress::model::{Report, TestReport};
 use crate::stress::table::layout;
 use crate::stress::table::words::{claim, clean, clock, date, rate, time};
 

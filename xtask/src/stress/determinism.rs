@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use run_record::Clock;
+use test_runs::build::TestCase;
+use test_runs::engine::Results;
+use test_runs::process::{self, Item, Limits};
 
-use super::build::TestCase;
-use super::engine::Results;
 use super::model::{Determinism, Difference};
-use super::process::{self, Item, Limits};
 
 /// One run in so many is repeated, and at least one of each test.
 const EVERY: u64 = 100;

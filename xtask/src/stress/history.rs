@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use run_record::Clock;
 use serde::{Deserialize, Serialize};
+use test_runs::run::Run;
+use test_runs::stats::percentile;
 
-use crate::stress::model::{Report, Run, TestReport};
-use crate::stress::stats::percentile;
+use crate::stress::model::{Report, TestReport};
 use crate::stress::table::words::date;
 
 /// What the history keeps of a stress run.

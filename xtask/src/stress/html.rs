@@ -1,8 +1,9 @@
 //! The report as one page that needs nothing else: no network, no other file but the logs.
 
+use test_runs::stats::percentile;
+
 use crate::stress::budget::{Line, TEST_LIMIT_S};
 use crate::stress::model::{Group, Report, TestReport};
-use crate::stress::stats::percentile;
 use crate::stress::table::words::{
     claim, clock, determinism, facts, group_facts, group_title, time,
 };

@@ -1,10 +1,10 @@
 //! `cargo xtask stress`: N runs of every test, what fails and how often, and what it costs.
 //!
 //! ```text
-//! args -> build (once) -> plan -> engine -> process (one test, some seeds) -> records
-//!                                    |
-//!                                    v
-//!                      model: Report -> table, report.json, .md, .html, junit.xml
+//! args -> test_runs: build (once), plan, engine -> runs
+//!                                                   |
+//!                                                   v
+//!                  model: Report -> table, report.json, .md, .html, junit.xml
 //! ```
 
 use std::fs;
@@ -16,32 +16,30 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
+use test_runs::build::{self, TestCase};
+use test_runs::engine::{self, Results};
+use test_runs::plan::{Goal, Plan};
+use test_runs::platform;
+use test_runs::process::Limits;
 
 mod args;
 mod budget;
-pub(crate) mod build;
 mod compare;
 mod determinism;
-pub(crate) mod engine;
 mod history;
 mod html;
 mod junit;
 mod markdown;
 mod merge;
-pub(crate) mod model;
-pub(crate) mod plan;
-pub(crate) mod process;
-pub(crate) mod progress;
-pub(crate) mod stats;
+mod model;
 mod table;
 
 pub(crate) use args::Stress;
 use args::{Command, RunArgs};
-use build::TestCase;
-use engine::Results;
 use model::{Report, TestReport, VERSION};
 
-use crate::platform;
+use crate::progress::Display;
+use crate::workspace;
 
 /// The exit codes beside 0.
 pub(crate) const FAILURES: u8 = 1;
@@ -84,8 +82,7 @@ fn run_tests(args: &RunArgs) -> Result<u8> {
 
     let jobs = jobs(args);
     header(args, &tests, jobs);
-    let limits =
-        process::Limits { hang_after: args.hang_after, memory_mib: args.memory, trace: None };
+    let limits = Limits { hang_after: args.hang_after, memory_mib: args.memory, trace: None };
     let settings = engine::Settings {
         jobs,
         limits: limits.clone(),
@@ -94,9 +91,11 @@ fn run_tests(args: &RunArgs) -> Result<u8> {
         scratch: scratch.path(),
         stop: &stop,
     };
-    let mut display = progress::Display::new(tests.len(), jobs);
-    let plan = plan::Plan::new(&tests, args.seed, plan::Goal::of(args), args.shard);
-    let results = engine::execute(&tests, plan, &settings, &mut display)?;
+    let mut display = Display::new(tests.len(), jobs);
+    let plan = Plan::new(&tests, args.seed, args.goal(), args.shard);
+    let results = engine::execute(&tests, plan, &settings, &mut |plan| display.show(&tests, plan));
+    display.finish();
+    let results = results?;
     let interrupted = stop.load(Ordering::Relaxed);
     let determinism = match interrupted {
         false => determinism::check(&tests, &results, &limits, scratch.path(), &stop)?,
@@ -170,10 +169,10 @@ fn header(args: &RunArgs, tests: &[TestCase], jobs: usize) {
         .filter(|(clock, _)| args.clock.has(*clock))
         .map(|(_, name)| name)
         .collect();
-    let goal = match plan::Goal::of(args) {
-        plan::Goal::Iterations(n) => format!("{n} runs each"),
-        plan::Goal::Until(_) => "for a set time".to_string(),
-        plan::Goal::UpperBound(rate) => format!("until each surely fails below {} %", rate * 100.0),
+    let goal = match args.goal() {
+        Goal::Iterations(n) => format!("{n} runs each"),
+        Goal::Until(_) => "for a set time".to_string(),
+        Goal::UpperBound(rate) => format!("until each surely fails below {} %", rate * 100.0),
     };
     eprintln!(
         "stress: {} tests of {} on the {} clock, {goal}, {jobs} at once, base seed {}",
@@ -262,11 +261,6 @@ fn load(folder: &Path) -> Result<Report> {
         );
     }
     Ok(report)
-}
-
-pub(crate) fn workspace() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
 }
 
 fn stress_folder() -> PathBuf {

@@ -1,13 +1,14 @@
 //! What a stress run has found: the data behind every form of its report.
 //!
-//! `report.json` is this, as it stands. Times are in microseconds. A field may be added without a
-//! new [`VERSION`]; a reader ignores what it does not know.
+//! `report.json` is this, as it stands; [`test_runs::run`] describes a run. Times are in
+//! microseconds. A field may be added without a new [`VERSION`]; a reader ignores what it does not
+//! know.
 
 use std::collections::BTreeMap;
 
 use run_record::Clock;
-use run_record::setting::Counts;
 use serde::{Deserialize, Serialize};
+use test_runs::run::{Run, RunFailure, without_numbers};
 
 /// The version of `report.json`.
 pub(crate) const VERSION: u32 = 1;
@@ -45,43 +46,6 @@ pub(crate) struct TestReport {
     pub(crate) part: String,
     pub(crate) clock: Clock,
     pub(crate) runs: Vec<Run>,
-}
-
-/// One run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Run {
-    /// Its number among all runs of the test in the whole plan.
-    pub(crate) index: u64,
-    /// Its seed; none on the real clock.
-    pub(crate) seed: Option<u64>,
-    pub(crate) lab_us: u64,
-    pub(crate) wall_us: u64,
-    pub(crate) cpu_us: u64,
-    pub(crate) rpcs: u64,
-    pub(crate) bytes: u64,
-    pub(crate) committed: u64,
-    pub(crate) hash: Option<String>,
-    /// How many troubles there were; none if the process died before it could say so.
-    #[serde(default)]
-    pub(crate) troubles: Option<Counts>,
-    pub(crate) failure: Option<RunFailure>,
-}
-
-/// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RunFailure {
-    /// `panic`, `deadlock` and so on as the test says; `crash` for a process that died, `hang` for
-    /// one that had to be killed.
-    pub(crate) kind: String,
-    pub(crate) message: String,
-    pub(crate) location: Option<String>,
-    /// The rule or check that the run failed by; empty if the test does not say.
-    #[serde(default)]
-    pub(crate) check: String,
-    /// Its log, relative to the report's folder.
-    pub(crate) log: Option<String>,
-    /// The command that repeats it.
-    pub(crate) replay: String,
 }
 
 /// The check that a seed gives the same run twice.
@@ -154,18 +118,6 @@ impl Report {
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         groups
     }
-}
-
-/// A message with each number replaced, so that alike failures are recognized.
-pub(crate) fn without_numbers(message: &str) -> String {
-    let mut out = String::new();
-    for c in message.chars() {
-        let c = if c.is_ascii_digit() { '#' } else { c };
-        if !(c == '#' && out.ends_with('#')) {
-            out.push(c);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 pub(crate) mod words;
 
+use test_runs::run::Run;
+use test_runs::stats::percentile;
+
 use crate::stress::budget::{Line, TEST_LIMIT_S};
-use crate::stress::model::{Report, Run, TestReport};
-use crate::stress::stats::percentile;
+use crate::stress::model::{Report, TestReport};
 use words::{claim, clean, clock, determinism, facts, group_facts, group_title};
 use words::{rate, seed, size, time};
 

@@ -1,9 +1,10 @@
 //! The words that all forms of a report share: sentences and figures with their units.
 
 use run_record::Clock;
+use test_runs::run::Run;
+use test_runs::stats::wilson;
 
-use crate::stress::model::{Group, Report, Run, TestReport};
-use crate::stress::stats::wilson;
+use crate::stress::model::{Group, Report, TestReport};
 
 /// What kind of run it was: pairs of a word and its value.
 pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {

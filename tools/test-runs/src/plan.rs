@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use run_record::Clock;
 
-use super::args::{RunArgs, Shard};
-use super::build::TestCase;
-use super::process::Item;
-use super::stats::wilson;
+use crate::build::TestCase;
+use crate::process::Item;
+use crate::stats::wilson;
 
 /// How long the runs that a process makes should take together: long enough that starting it does
 /// not matter, short enough that a failure is seen soon.
@@ -17,25 +16,27 @@ const FIRST_BATCH: u64 = 3;
 
 /// When a test has been run often enough.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
+pub enum Goal {
+    /// After so many runs.
     Iterations(u64),
+    /// At this time.
     Until(Instant),
+    /// When the failure rate is below this with 95 % confidence, or a run has failed.
     UpperBound(f64),
 }
 
-impl Goal {
-    pub(crate) fn of(args: &RunArgs) -> Goal {
-        match (args.iters, args.duration, args.until_upper) {
-            (_, Some(duration), _) => Goal::Until(Instant::now() + duration),
-            (_, _, Some(rate)) => Goal::UpperBound(rate),
-            (iters, None, None) => Goal::Iterations(iters.unwrap_or(100)),
-        }
-    }
+/// The k-th of n parts, from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part.
+    pub k: u64,
+    /// Of how many.
+    pub n: u64,
 }
 
 /// What is left to do.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     base: u64,
     goal: Goal,
     shard: Shard,
@@ -58,7 +59,8 @@ struct Progress {
 }
 
 impl Plan {
-    pub(crate) fn new(tests: &[TestCase], base: u64, goal: Goal, shard: Option<Shard>) -> Plan {
+    /// A plan for these tests; all of it without a shard.
+    pub fn new(tests: &[TestCase], base: u64, goal: Goal, shard: Option<Shard>) -> Plan {
         let progress = |test: &TestCase| Progress {
             name: test.name.clone(),
             clock: test.program.clock,
@@ -78,7 +80,7 @@ impl Plan {
     }
 
     /// How many runs a test has in this shard; none if only time or a bound decides.
-    pub(crate) fn total(&self) -> Option<u64> {
+    pub fn total(&self) -> Option<u64> {
         match self.goal {
             Goal::Iterations(all) => Some((all + self.shard.n - self.shard.k) / self.shard.n),
             _ => None,
@@ -87,7 +89,7 @@ impl Plan {
 
     /// Hands out the next runs: which test, and which items. `None` if there is nothing to hand out
     /// now; [`Plan::is_done`] tells whether there will be.
-    pub(crate) fn next(&mut self) -> Option<(usize, Vec<Item>)> {
+    pub fn hand_out(&mut self) -> Option<(usize, Vec<Item>)> {
         let place = self.most_behind()?;
         let (base, shard, goal, total) = (self.base, self.shard, self.goal, self.total());
         let test = &mut self.tests[place];
@@ -139,13 +141,13 @@ impl Plan {
     }
 
     /// True if nothing is left and nothing is under way.
-    pub(crate) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         let busy = |place: usize| self.wants_more(place) || self.tests[place].under_way > 0;
         !(0..self.tests.len()).any(busy)
     }
 
     /// Some runs of a test are over, in this wall time; the others are left to do.
-    pub(crate) fn finished(
+    pub fn finished(
         &mut self,
         place: usize,
         (runs, failures): (u64, u64),
@@ -161,7 +163,7 @@ impl Plan {
     }
 
     /// Runs made and failures seen of a test, and how long the rest will take one process.
-    pub(crate) fn status(&self, place: usize) -> (u64, u64, Option<Duration>) {
+    pub fn status(&self, place: usize) -> (u64, u64, Option<Duration>) {
         let test = &self.tests[place];
         let rest = match (self.total(), test.mean()) {
             (Some(total), Some(mean)) => {
@@ -200,7 +202,7 @@ impl Progress {
 }
 
 /// The seed of a run, derived from the base, the test and the run's number.
-pub(crate) fn seed(base: u64, test: &str, index: u64) -> u64 {
+pub fn seed(base: u64, test: &str, index: u64) -> u64 {
     let mut hash = mix(base);
     for byte in test.bytes() {
         hash = mix(hash ^ u64::from(byte));

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::build::TestCase;
-use super::model::Run;
-use super::plan::Plan;
-use super::process::{self, Finished, Limits};
-use super::progress::Display;
+use crate::build::TestCase;
+use crate::plan::Plan;
 use crate::platform;
+use crate::process::{self, Finished, Limits};
+use crate::run::Run;
+
+/// How often it is shown how far the plan is, if nothing happens.
+const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
 /// What all workers share.
 struct Shared<'a> {
@@ -34,27 +36,34 @@ struct State {
 }
 
 /// How the engine is to work.
-pub(crate) struct Settings<'a> {
-    pub(crate) jobs: usize,
-    pub(crate) limits: Limits,
-    pub(crate) fail_fast: bool,
+pub struct Settings<'a> {
+    /// How many processes run at once.
+    pub jobs: usize,
+    /// What each process may do.
+    pub limits: Limits,
+    /// The first failure ends it.
+    pub fail_fast: bool,
     /// Each worker is kept on one core, where that is possible.
-    pub(crate) pin: bool,
+    pub pin: bool,
     /// A folder for files that are not kept.
-    pub(crate) scratch: &'a Path,
+    pub scratch: &'a Path,
     /// Set from outside to end early.
-    pub(crate) stop: &'a AtomicBool,
+    pub stop: &'a AtomicBool,
 }
 
 /// The runs of each test, with the logs of those that failed.
-pub(crate) type Results = Vec<Vec<(Run, Option<String>)>>;
+pub type Results = Vec<Vec<(Run, Option<String>)>>;
 
-/// Carries out the plan; returns what was done, also if it was ended early.
-pub(crate) fn execute(
+/// Carries out the plan; returns what was done, also if it was ended early. `show` is called now and
+/// then, and at the end, with how far the plan is.
+///
+/// # Errors
+/// If a process cannot be started, or what it has left cannot be read.
+pub fn execute(
     tests: &[TestCase],
     plan: Plan,
     settings: &Settings<'_>,
-    display: &mut Display,
+    show: &mut dyn FnMut(&Plan),
 ) -> Result<Results> {
     let shared = Shared {
         tests,
@@ -77,7 +86,7 @@ pub(crate) fn execute(
                 shared.work();
             });
         }
-        shared.show_until_done(display);
+        shared.show_until_done(show);
     });
     let state = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.error {
@@ -102,7 +111,7 @@ impl Shared<'_> {
                 if self.is_over(&state) {
                     return;
                 }
-                if let Some(next) = state.plan.next() {
+                if let Some(next) = state.plan.hand_out() {
                     break next;
                 }
                 // Others may yet give back what they did not come to.
@@ -137,17 +146,15 @@ impl Shared<'_> {
         self.changed.notify_all();
     }
 
-    fn show_until_done(&self, display: &mut Display) {
+    fn show_until_done(&self, show: &mut dyn FnMut(&Plan)) {
         loop {
             let state = self.lock();
             let over = self.is_over(&state);
-            for (place, test) in self.tests.iter().enumerate() {
-                display.update(place, &test.name, state.plan.status(place), state.plan.total());
-            }
+            show(&state.plan);
             if over {
-                return display.finish();
+                return;
             }
-            let wait = self.changed.wait_timeout(state, display.interval());
+            let wait = self.changed.wait_timeout(state, SHOWN_EVERY);
             drop(wait.unwrap_or_else(PoisonError::into_inner));
         }
     }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use run_record::{Clock, End, Record};
 
-use super::build::TestCase;
-use super::model::{Run, RunFailure};
+use crate::build::TestCase;
 use crate::platform;
+use crate::run::{Run, RunFailure};
 
 /// How much output of a process is kept, and how much ends it.
 const KEPT_OUTPUT: u64 = 64 << 10;
@@ -22,32 +22,36 @@ const MOST_OUTPUT: u64 = 64 << 20;
 const TRACE_VARIABLE: &str = "LAB_TRACE";
 
 /// The end of the message of a run that took its process down among others, but not alone.
-pub(crate) const NOT_ALONE: &str =
+pub const NOT_ALONE: &str =
     "; it did not when it was run alone, so an earlier run may have caused it";
 
 /// What a process may do.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
-    pub(crate) hang_after: Duration,
-    pub(crate) memory_mib: u64,
+pub struct Limits {
+    /// How long it may make no progress.
+    pub hang_after: Duration,
+    /// How much memory it may take, where that can be limited ([`platform::ABSENT`]).
+    pub memory_mib: u64,
     /// The folder to which it writes a trace of each run; none are written without one.
-    pub(crate) trace: Option<PathBuf>,
+    pub trace: Option<PathBuf>,
 }
 
 /// A run to make: its number in the plan, and its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    pub(crate) index: u64,
-    pub(crate) seed: Option<u64>,
+pub struct Item {
+    /// Its number in the plan.
+    pub index: u64,
+    /// Its seed; none on the real clock.
+    pub seed: Option<u64>,
 }
 
 /// What came of some runs.
 #[derive(Debug, Default)]
-pub(crate) struct Finished {
+pub struct Finished {
     /// The runs that were made; those that failed with their logs.
-    pub(crate) runs: Vec<(Run, Option<String>)>,
+    pub runs: Vec<(Run, Option<String>)>,
     /// What was not come to, because an earlier run took the process with it.
-    pub(crate) left: Vec<Item>,
+    pub left: Vec<Item>,
 }
 
 /// How a process came to its end.
@@ -60,8 +64,12 @@ enum Ending {
     Stopped,
 }
 
-/// Runs a test for these items, one after the other in one process.
-pub(crate) fn run(
+/// Runs a test for these items, one after the other in one process. `scratch` is a folder for files
+/// that are not kept; `stop` ends it early.
+///
+/// # Errors
+/// If the process cannot be started, or what it has left cannot be read.
+pub fn run(
     test: &TestCase,
     items: &[Item],
     limits: &Limits,

@@ -10,32 +10,36 @@ use serde::Deserialize;
 
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
-pub(crate) struct Program {
-    pub(crate) clock: Clock,
-    pub(crate) path: PathBuf,
+pub struct Program {
+    /// The clock that its tests run on.
+    pub clock: Clock,
+    /// The program.
+    pub path: PathBuf,
     /// Where its tests expect to be run.
-    pub(crate) dir: PathBuf,
+    pub dir: PathBuf,
     /// What selects it on cargo's command line, for replay commands.
-    pub(crate) replay: String,
+    pub replay: String,
 }
 
 /// A test of a program.
 #[derive(Clone, Debug)]
-pub(crate) struct TestCase {
-    pub(crate) name: String,
-    pub(crate) program: Program,
+pub struct TestCase {
+    /// Its name, as the program lists it.
+    pub name: String,
+    /// The program that has it.
+    pub program: Program,
     /// What is taken away from it.
-    pub(crate) setting: Setting,
+    pub setting: Setting,
 }
 
 impl TestCase {
     /// The part of the lab, from the end of the name.
-    pub(crate) fn part(&self) -> &str {
+    pub fn part(&self) -> &str {
         self.name.rsplit('_').next().unwrap_or_default()
     }
 
     /// The command that repeats a run.
-    pub(crate) fn replay(&self, seed: Option<u64>) -> String {
+    pub fn replay(&self, seed: Option<u64>) -> String {
         let setting = match self.setting.is_whole() {
             true => String::new(),
             false => format!("{}='{}' ", run_record::setting::VARIABLE, self.setting),
@@ -65,20 +69,18 @@ struct Target {
 
 /// What becomes of cargo's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Messages {
+pub enum Messages {
     /// The user sees them as they come.
     Shown,
     /// They are part of the error, if there is one.
     Kept,
 }
 
-/// Builds the test targets `sim` and `real` of a package.
-pub(crate) fn build(
-    dir: &Path,
-    package: &str,
-    release: bool,
-    messages: Messages,
-) -> Result<Vec<Program>> {
+/// Builds the test targets `sim` and `real` of a package, whose workspace is in this directory.
+///
+/// # Errors
+/// If cargo cannot be run, or the tests do not build, or the package has neither target.
+pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Result<Vec<Program>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["test", "--no-run", "--tests", "--message-format=json-render-diagnostics"]);
     cargo.args(["--package", package]).current_dir(dir);
@@ -122,7 +124,10 @@ pub(crate) fn build(
 }
 
 /// The tests of a program whose names contain one of the filters; all without filters.
-pub(crate) fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
+///
+/// # Errors
+/// If the program cannot be run, or does not list its tests.
+pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
     let path = &program.path;
     let output = Command::new(path)
         .args(["--list", "--format", "terse"])

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
 /// What tasks that run test processes must do without here, in words for the user.
-pub(crate) const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
+pub const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
     None
 } else {
     Some("this system can neither limit the memory of a test process nor keep it on one core")
@@ -16,7 +16,7 @@ pub(crate) const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
 /// Has a process that is about to be started not be ended by our Ctrl-C: that is for us, who then
 /// end it. [`kill_group`] can end it together with all that it starts.
 #[cfg(unix)]
-pub(crate) fn own_group(command: &mut Command) {
+pub fn own_group(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
 
     command.process_group(0);
@@ -25,7 +25,7 @@ pub(crate) fn own_group(command: &mut Command) {
 /// Has a process that is about to be started not be ended by our Ctrl-C: that is for us, who then
 /// end it.
 #[cfg(windows)]
-pub(crate) fn own_group(command: &mut Command) {
+pub fn own_group(command: &mut Command) {
     use std::os::windows::process::CommandExt as _;
 
     /// What Windows calls `CREATE_NEW_PROCESS_GROUP`.
@@ -35,7 +35,7 @@ pub(crate) fn own_group(command: &mut Command) {
 
 /// Ends a process that has a [group of its own](own_group), with all that it has started.
 #[cfg(unix)]
-pub(crate) fn kill_group(child: &mut Child) {
+pub fn kill_group(child: &mut Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
@@ -43,14 +43,14 @@ pub(crate) fn kill_group(child: &mut Child) {
 
 /// Ends a process. What it has started goes on.
 #[cfg(not(unix))]
-pub(crate) fn kill_group(child: &mut Child) {
+pub fn kill_group(child: &mut Child) {
     let _ = child.kill();
 }
 
 /// How much memory a process has taken, in MiB; address space that it only keeps for itself, as a task's
 /// stack is at first, does not count. None if it has ended, or nobody tells.
 #[cfg(target_os = "linux")]
-pub(crate) fn memory_of(child: &Child) -> Option<u64> {
+pub fn memory_of(child: &Child) -> Option<u64> {
     let sizes = std::fs::read_to_string(format!("/proc/{}/statm", child.id())).ok()?;
     let pages: u64 = sizes.split_whitespace().nth(1)?.parse().ok()?;
     Some((pages * rustix::param::page_size() as u64) >> 20)
@@ -58,13 +58,13 @@ pub(crate) fn memory_of(child: &Child) -> Option<u64> {
 
 /// Nobody tells.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn memory_of(_: &Child) -> Option<u64> {
+pub fn memory_of(_: &Child) -> Option<u64> {
     None
 }
 
 /// The cores that this process may use; none if it does not matter.
 #[cfg(target_os = "linux")]
-pub(crate) fn cores() -> Vec<usize> {
+pub fn cores() -> Vec<usize> {
     use rustix::thread::{CpuSet, sched_getaffinity};
 
     let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
@@ -73,14 +73,14 @@ pub(crate) fn cores() -> Vec<usize> {
 
 /// None: a thread cannot be kept on one.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn cores() -> Vec<usize> {
+pub fn cores() -> Vec<usize> {
     Vec::new()
 }
 
 /// Keeps this thread, and what is started from it, on one core. If that cannot be had, the runs are
 /// slower and nothing else.
 #[cfg(target_os = "linux")]
-pub(crate) fn stay_on(core: usize) {
+pub fn stay_on(core: usize) {
     use rustix::thread::{CpuSet, sched_setaffinity};
 
     let mut set = CpuSet::new();
@@ -90,11 +90,11 @@ pub(crate) fn stay_on(core: usize) {
 
 /// Nothing: there are no [`cores`] to stay on.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn stay_on(_: usize) {}
+pub fn stay_on(_: usize) {}
 
 /// What the threads of a process are doing.
 #[cfg(target_os = "linux")]
-pub(crate) fn threads_of(child: &Child) -> String {
+pub fn threads_of(child: &Child) -> String {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else {
         return "  they cannot be looked at".to_string();
     };
@@ -111,32 +111,32 @@ pub(crate) fn threads_of(child: &Child) -> String {
 
 /// What the threads of a process are doing: nobody tells.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn threads_of(_: &Child) -> String {
+pub fn threads_of(_: &Child) -> String {
     "  they cannot be looked at on this system".to_string()
 }
 
 /// The number of the signal that ended a process, if one did.
 #[cfg(unix)]
-pub(crate) fn signal(status: ExitStatus) -> Option<i32> {
+pub fn signal(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
 /// None: there are no signals.
 #[cfg(not(unix))]
-pub(crate) fn signal(_: ExitStatus) -> Option<i32> {
+pub fn signal(_: ExitStatus) -> Option<i32> {
     None
 }
 
 /// The one way to write the path of something that exists.
 #[cfg(not(windows))]
-pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }
 
 /// The one way to write the path of something that exists, in the form that cargo uses: `C:\x` and
 /// not `\\?\C:\x`.
 #[cfg(windows)]
-pub(crate) fn canonical(path: &Path) -> io::Result<PathBuf> {
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     let path = path.canonicalize()?;
     let plain = path.to_str().and_then(|path| path.strip_prefix(r"\\?\"));
     Ok(match plain {

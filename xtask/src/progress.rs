@@ -1,9 +1,11 @@
-//! What is shown while a stress run goes on.
+//! What is shown while a plan is carried out.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use test_runs::build::TestCase;
+use test_runs::plan::Plan;
 
 /// One line per test on a terminal; elsewhere a line of plain text now and then.
 pub(crate) struct Display {
@@ -23,13 +25,15 @@ impl Display {
         Display { bars, jobs, seen: vec![(0, 0); tests], said: Instant::now() }
     }
 
-    /// How often it wants to be updated.
-    pub(crate) fn interval(&self) -> Duration {
-        Duration::from_millis(200)
+    /// Shows how far the plan for these tests is.
+    pub(crate) fn show(&mut self, tests: &[TestCase], plan: &Plan) {
+        for (place, test) in tests.iter().enumerate() {
+            self.update(place, &test.name, plan.status(place), plan.total());
+        }
     }
 
     /// A test has now so many runs and failures.
-    pub(crate) fn update(
+    fn update(
         &mut self,
         place: usize,
         name: &str,

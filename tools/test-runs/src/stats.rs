@@ -1,4 +1,4 @@
-//! The statistics of a report.
+//! The statistics of runs.
 
 /// The value below which 95 % of a normal distribution lies on both sides of its mean.
 const Z95: f64 = 1.959_963_984_540_054;
@@ -6,7 +6,7 @@ const Z95: f64 = 1.959_963_984_540_054;
 /// The 95 % Wilson interval of a rate of which `failures` in `runs` were seen.
 ///
 /// Without runs nothing is known: 0 to 1.
-pub(crate) fn wilson(failures: u64, runs: u64) -> (f64, f64) {
+pub fn wilson(failures: u64, runs: u64) -> (f64, f64) {
     if runs == 0 {
         return (0.0, 1.0);
     }
@@ -25,7 +25,7 @@ pub(crate) fn wilson(failures: u64, runs: u64) -> (f64, f64) {
 ///
 /// # Panics
 /// If the values are not sorted.
-pub(crate) fn percentile(sorted: &[u64], percent: u64) -> u64 {
+pub fn percentile(sorted: &[u64], percent: u64) -> u64 {
     assert!(sorted.is_sorted(), "percentiles are of sorted values");
     let rank = (sorted.len() as u64 * percent).div_ceil(100).max(1) as usize;
     sorted.get(rank - 1).copied().unwrap_or(0)

@@ -1,0 +1,39 @@
+//! Test programs of a lab: building them, running them in processes, reading what they leave behind.
+//!
+//! The commands of `xtask` that run tests stand on this crate: `stress` and `grade` carry out a whole
+//! plan, `shrink` and `trace` make single runs.
+//!
+//! ```text
+//! build -> TestCases -> plan: which runs come next, with which seeds
+//!                         |
+//!                         v
+//!                       engine: several at once -> process: one test, some seeds -> Runs
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`build`] | builds the test programs of a package with cargo, once, and lists their tests |
+//! | [`plan`] | derives seeds, and hands out runs until a goal is reached |
+//! | [`engine`] | carries out a plan with several processes at once |
+//! | [`process`] | makes some runs of a test in one process with limits, and understands how it ended |
+//! | [`run`] | what is known of a run |
+//! | [`stats`] | intervals and percentiles |
+//! | [`platform`] | what differs between operating systems |
+//!
+//! This crate never prints, and never decides what becomes of a result. It links to none of the crates
+//! that it runs: what it knows of a run it has from the run's record ([`run_record`]) and from how the
+//! process ended. Its errors are sentences for people; they mean that the machine or the command line
+//! is at fault, never the code under test.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this crate runs processes, not simulations"
+)]
+
+pub mod build;
+pub mod engine;
+pub mod plan;
+pub mod platform;
+pub mod process;
+pub mod run;
+pub mod stats;

@@ -1,0 +1,74 @@
+//! What is known of a run.
+
+use run_record::setting::Counts;
+use serde::{Deserialize, Serialize};
+
+/// One run. Times are in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its number among all runs of the test in the whole plan.
+    pub index: u64,
+    /// Its seed; none on the real clock.
+    pub seed: Option<u64>,
+    /// Lab time: that of the test's own clock.
+    pub lab_us: u64,
+    /// Wall time.
+    pub wall_us: u64,
+    /// CPU time of the process meanwhile.
+    pub cpu_us: u64,
+    /// RPCs sent.
+    pub rpcs: u64,
+    /// Bytes of arguments sent and replies delivered.
+    pub bytes: u64,
+    /// Entries committed.
+    pub committed: u64,
+    /// The hash over all steps; none on the real clock, or if the process died.
+    pub hash: Option<String>,
+    /// How many troubles there were; none if the process died before it could say so.
+    #[serde(default)]
+    pub troubles: Option<Counts>,
+    /// Why it failed, if it did.
+    pub failure: Option<RunFailure>,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFailure {
+    /// `panic`, `deadlock` and so on as the test says; `crash` for a process that died, `hang` for
+    /// one that had to be killed.
+    pub kind: String,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// Where in the source.
+    pub location: Option<String>,
+    /// The rule or check that the run failed by; empty if the test does not say.
+    #[serde(default)]
+    pub check: String,
+    /// Its log, relative to the report's folder.
+    pub log: Option<String>,
+    /// The command that repeats it.
+    pub replay: String,
+}
+
+/// A message with each number replaced, so that alike failures are recognized.
+pub fn without_numbers(message: &str) -> String {
+    let mut out = String::new();
+    for c in message.chars() {
+        let c = if c.is_ascii_digit() { '#' } else { c };
+        if !(c == '#' && out.ends_with('#')) {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn messages_are_alike_if_only_numbers_differ() {
+        assert_eq!(without_numbers("one(104) failed at 3.25 s"), "one(#) failed at #.# s");
+        assert_eq!(without_numbers("one(7) failed at 12.5 s"), "one(#) failed at #.# s");
+    }
+}
