@@ -7,7 +7,6 @@
 //! use labgob::{Deserialize, Gob, Serialize};
 //!
 //! #[derive(Serialize, Deserialize, Gob, Debug, PartialEq)]
-//! # #[serde(crate = "labgob::serde")]
 //! struct Vote {
 //!     term: u64,
 //!     candidate: u32,
@@ -17,6 +16,14 @@
 //! assert_eq!(bytes.len(), 6);
 //! assert_eq!(labgob::decode::<Vote>(&bytes)?, Vote { term: 7, candidate: 2 });
 //! # Ok::<(), labgob::DecodeError>(())
+//! ```
+//!
+//! In `Cargo.toml`, for a crate beside this workspace:
+//!
+//! ```toml
+//! [dependencies]
+//! labgob = { path = "../raft-lab/labgob" }
+//! serde = { version = "1", features = ["derive"] } # what the derives write is for serde
 //! ```
 //!
 //! [`Serialize`] and [`Deserialize`] are serde's, exported from here so that one `use` does. A
@@ -35,12 +42,10 @@
 //! ```
 //! # use labgob::{Deserialize, Gob, Serialize};
 //! # #[derive(Serialize, Deserialize, Gob, Debug)]
-//! # #[serde(crate = "labgob::serde")]
 //! # struct Vote { term: u64, candidate: u32 }
 //! mod later {
 //! #   use labgob::{Deserialize, Gob, Serialize};
 //!     #[derive(Serialize, Deserialize, Gob)]
-//! #   #[serde(crate = "labgob::serde")]
 //!     pub struct Vote {
 //!         pub term: u64,
 //!         pub server: u32,

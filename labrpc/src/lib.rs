@@ -4,6 +4,15 @@
 //! [`Network`] owns named [`ClientEnd`]s and named [`Server`]s; which end reaches which server, and
 //! what the network does to its calls, can be changed at any time.
 //!
+//! In `Cargo.toml`, for a crate beside this workspace:
+//!
+//! ```toml
+//! [dependencies]
+//! labgob = { path = "../raft-lab/labgob" } # messages are encoded with it
+//! labrpc = { path = "../raft-lab/labrpc" }
+//! serde = { version = "1", features = ["derive"] } # what the derives of messages write is for serde
+//! ```
+//!
 //! ```
 //! use std::sync::Arc;
 //! use labgob::{Deserialize, Gob, Serialize};
