@@ -14,6 +14,9 @@ use raft_watch::node_name;
 /// The environment variable that asks for the trace of each run and names the folder for it.
 pub const VARIABLE: &str = "LAB_TRACE";
 
+/// Longer texts of a verdict are cut off here, in bytes: a panic may say anything.
+const LONGEST_TEXT: usize = 8 << 10;
+
 /// Where traces go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folder(PathBuf);
@@ -79,7 +82,10 @@ pub(crate) fn write(
     let footer = Footer {
         end_us: end_us.unwrap_or(last_us),
         events: recorded.total,
-        verdict: verdict.cloned(),
+        verdict: verdict.cloned().map(|mut verdict| {
+            verdict.shorten(LONGEST_TEXT);
+            verdict
+        }),
     };
     let trace = Trace { header, events: recorded.events, footer: Some(footer) };
     let stem = match about.seed {
@@ -94,7 +100,6 @@ pub(crate) fn write(
         |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
     fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, error))?;
     trace.write(&files.trace).map_err(|error| cannot(&files.trace, error))?;
-    let page = trace_view::page::render(&trace);
-    fs::write(&files.page, page).map_err(|error| cannot(&files.page, error))?;
+    trace_view::page::write(&trace, &files.page).map_err(|error| cannot(&files.page, error))?;
     Ok(files)
 }

@@ -38,8 +38,11 @@
 //! # Recording
 //!
 //! A [`Session`] is what one run is recorded into: everything ([`Keep::All`]), the end of it
-//! ([`Keep::Last`]), or nothing but its verdict ([`Keep::Nothing`]).
+//! ([`Keep::Last`]), or nothing but its verdict ([`Keep::Nothing`]). What it keeps is bounded, however
+//! long the run is and whatever its messages hold.
 
+mod kept;
+mod message;
 mod session;
 
 use std::fmt::Display;

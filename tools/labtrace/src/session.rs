@@ -1,18 +1,22 @@
 //! What a run is recorded into.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use labgob::{Peek, Shape};
+use labgob::Shape;
 use labrt::observe::{self, Cause};
 use labrt::sync::Leaf;
 use labrt::{Node, thread, world};
-use run_record::trace::{Event, State, Verdict, What};
-use serde_json::Value;
+use run_record::trace::{self, Event, State, Verdict, What};
 
+use crate::kept::Kept;
+use crate::message::Message;
 use crate::now_us;
+
+/// Longer notes, names of spans and the like are cut off here, in bytes.
+const LONGEST_TEXT: usize = 8 << 10;
 
 /// How many sessions of this process keep events. While there are none, nobody looks further.
 static RECORDING: AtomicUsize = AtomicUsize::new(0);
@@ -22,7 +26,8 @@ static RECORDING: AtomicUsize = AtomicUsize::new(0);
 pub enum Keep {
     /// Its verdict only.
     Nothing,
-    /// Every event.
+    /// Every event; but of a run whose trace would be longer than some 40 MB, only the beginning and
+    /// the end.
     All,
     /// The last so many events.
     Last(usize),
@@ -41,6 +46,8 @@ struct Inner {
     keep: Keep,
     lanes: Vec<String>,
     kept: Leaf<Kept>,
+    /// What servers have said they are, but for their logs, by lane.
+    stated: Leaf<BTreeMap<u32, State>>,
     verdict: Leaf<Option<Verdict>>,
     next_span: AtomicU64,
     /// The run is over, whatever else happens in its world.
@@ -54,20 +61,6 @@ pub struct Recorded {
     pub events: Vec<Event>,
     /// How many there were.
     pub total: u64,
-}
-
-#[derive(Default)]
-struct Kept {
-    events: VecDeque<(Event, Option<Encoded>)>,
-    total: u64,
-    /// What servers have said they are, but for their logs, by lane.
-    stated: BTreeMap<u32, State>,
-}
-
-/// A message that is shown field by field only if its event is ever looked at.
-pub(crate) struct Encoded {
-    bytes: Vec<u8>,
-    shape: &'static Shape,
 }
 
 /// The session of a world, as a value of the world. std's cell, since a look at labrt's is a step.
@@ -121,7 +114,8 @@ impl Session {
             inner: Arc::new(Inner {
                 keep,
                 lanes,
-                kept: Leaf::default(),
+                kept: Leaf::new(Kept::new(keep)),
+                stated: Leaf::default(),
                 verdict: Leaf::default(),
                 next_span: AtomicU64::new(1),
                 closed: AtomicBool::new(false),
@@ -157,17 +151,13 @@ impl Session {
 
     /// Takes what was recorded out of the session.
     pub fn take(&self) -> Recorded {
-        let kept = self.inner.kept.with(std::mem::take);
-        let show = |(event, message): (Event, Option<Encoded>)| match message {
-            Some(message) => with_message(event, &message),
-            None => event,
-        };
-        Recorded { events: kept.events.into_iter().map(show).collect(), total: kept.total }
+        let kept = self.inner.kept.with(|kept| std::mem::replace(kept, Kept::new(self.inner.keep)));
+        Recorded { total: kept.total, events: kept.into_events() }
     }
 
     /// Records something together with a message, which goes into the event's `args` or `reply`.
     ///
-    /// The message is kept encoded and is made into fields when the session is read.
+    /// Long lists and texts in it are shortened.
     pub fn record_message(
         &self,
         lane: Option<u32>,
@@ -178,16 +168,14 @@ impl Session {
         if self.inner.keep == Keep::Nothing {
             return None;
         }
-        self.add(lane, what, Some(Encoded { bytes: bytes.to_vec(), shape }))
+        self.add(lane, what, Some(Message::new(bytes, shape)))
     }
 
     /// Changes an event that was recorded before, if it is still kept: its outcome is known now.
     pub fn amend(&self, event: Option<Cause>, change: impl FnOnce(&mut What)) {
         let Some(n) = event.map(Cause::get) else { return };
         self.inner.kept.with(|kept| {
-            let first = kept.events.front().map_or(0, |(event, _)| event.n);
-            let place = n.checked_sub(first).and_then(|place| usize::try_from(place).ok());
-            if let Some((event, _)) = place.and_then(|place| kept.events.get_mut(place)) {
+            if let Some(event) = kept.get_mut(n) {
                 change(&mut event.what);
             }
         });
@@ -195,7 +183,7 @@ impl Session {
 
     /// True if the server of this lane has said what it is.
     pub fn knows_state_of(&self, lane: u32) -> bool {
-        self.inner.kept.with(|kept| kept.stated.contains_key(&lane))
+        self.inner.stated.with(|stated| stated.contains_key(&lane))
     }
 
     /// Records something that concerns the server of this lane, or none in particular.
@@ -226,47 +214,46 @@ impl Session {
     pub(crate) fn add(
         &self,
         lane: Option<u32>,
-        what: What,
-        message: Option<Encoded>,
+        mut what: What,
+        message: Option<Message>,
     ) -> Option<Cause> {
         // What destructors still do is not part of the run.
         if self.inner.closed.load(Ordering::Relaxed) || observe::is_ending() {
             return None;
         }
+        if let (Some(lane), What::State(state)) = (lane, &what)
+            && !self.is_news(lane, state)
+        {
+            return None;
+        }
+        shorten(&mut what);
         let us = now_us();
         let task = thread::name().as_deref().unwrap_or("").to_string();
         let cause = observe::cause().map(Cause::get);
         let n = self.inner.kept.with(|kept| {
-            if let (Some(lane), What::State(state)) = (lane, &what) {
-                let now = State { log: None, ..state.clone() };
-                let before = kept.stated.insert(lane, now);
-                if before.is_some_and(|before| before == *state) {
-                    return None; // nothing new
-                }
-            }
-            kept.total += 1;
-            let event = Event { n: kept.total, us, lane, task, cause, what };
-            kept.events.push_back((event, message));
-            if let Keep::Last(most) = self.inner.keep
-                && kept.events.len() > most
-            {
-                kept.events.pop_front();
-            }
-            Some(kept.total)
+            let n = kept.total + 1;
+            kept.push(Event { n, us, lane, task, cause, what }, message);
+            n
         });
-        Cause::new(n?)
+        Cause::new(n)
+    }
+
+    /// Whether a server says anything about itself that it has not said.
+    fn is_news(&self, lane: u32, state: &State) -> bool {
+        let now = State { log: None, ..state.clone() };
+        let before = self.inner.stated.with(|stated| stated.insert(lane, now));
+        before.is_none_or(|before| before != *state)
     }
 }
 
-fn with_message(mut event: Event, message: &Encoded) -> Event {
-    let view = Peek::of_shape(message.shape, &message.bytes).and_then(|peek| peek.view());
-    let value = serde_json::to_value(view).unwrap_or(Value::Null);
-    match &mut event.what {
-        What::Sent { args, .. } => *args = value,
-        What::Replied { reply, .. } => *reply = value,
+/// Cuts off long texts.
+fn shorten(what: &mut What) {
+    match what {
+        What::Note { text, .. } | What::End { text, .. } => trace::cut(text, LONGEST_TEXT),
+        What::Begin { name, .. } => trace::cut(name, LONGEST_TEXT),
+        What::Violation { verdict } => verdict.shorten(LONGEST_TEXT),
         _ => {}
     }
-    event
 }
 
 impl Drop for Inner {

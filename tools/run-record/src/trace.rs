@@ -30,7 +30,9 @@ use serde_json::Value;
 use crate::Clock;
 
 mod file;
-pub use file::{Trace, TraceError};
+mod shorten;
+pub use file::{Trace, TraceError, write_whole};
+pub use shorten::{cut, items_left_out, left_out};
 
 /// The version of the format that this crate reads and writes.
 ///
@@ -229,6 +231,14 @@ pub enum What {
         topic: String,
         /// The words.
         text: String,
+    },
+    /// The run was too long: events are missing between the last one with a lower number and
+    /// `until_us`. Those of them that are here all the same are the last that still hold then.
+    LeftOut {
+        /// How many are missing.
+        events: u64,
+        /// When the last of them happened, in microseconds.
+        until_us: u64,
     },
     /// A rule was broken.
     Violation {

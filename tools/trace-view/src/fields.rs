@@ -2,6 +2,7 @@
 //! ([`run_record::names`]).
 
 use run_record::names::{self, Name};
+use run_record::trace::items_left_out;
 use serde_json::{Map, Value};
 
 /// How deep fields are looked for: a wrapper or a header, and what is within.
@@ -61,16 +62,30 @@ pub(crate) fn accepts(reply: &Value) -> bool {
     answer(object(reply)) == Some(true)
 }
 
-/// The entries that an AppendEntries brings: index, term and command of each.
+/// The entries that an AppendEntries brings, as far as the trace holds them: index, term and command
+/// of each.
 pub(crate) fn numbered_entries(args: &Value) -> Vec<(u64, Option<u64>, &str)> {
     let Some(prev) = number(object(args), Name::PrevIndex) else { return Vec::new() };
-    let mut numbered = Vec::new();
-    for (index, entry) in (prev.saturating_add(1)..).zip(entries(args).unwrap_or_default()) {
+    let (mut numbered, mut index) = (Vec::new(), prev);
+    for entry in entries(args).unwrap_or_default() {
+        index = index.saturating_add(stands_for(entry));
+        if items_left_out(entry).is_some() {
+            continue;
+        }
         let (term, command) = entry_parts(entry);
         let Some(command) = command.as_str() else { break };
         numbered.push((index, term, command));
     }
     numbered
+}
+
+/// How many entries an AppendEntries brings, those included that its trace has left out.
+pub(crate) fn entry_count(args: &Value) -> u64 {
+    entries(args).unwrap_or_default().iter().map(stands_for).fold(0, u64::saturating_add)
+}
+
+fn stands_for(entry: &Value) -> u64 {
+    items_left_out(entry).unwrap_or(1)
 }
 
 /// Term and command of an entry: by their names, or the one number and the one other part.

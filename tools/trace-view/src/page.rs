@@ -5,11 +5,15 @@
 //! scripts too.
 
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
 
 use run_record::Clock;
 use run_record::names;
-use run_record::trace::{Fact, Trace, Verdict, What};
+use run_record::trace::{Fact, Trace, Verdict, What, write_whole};
 use serde_json::{Number, Value, json, to_value};
+
+use crate::grouped;
 
 /// The page, with a name in double braces where each part of it goes.
 const PAGE: &str = include_str!("page/page.html");
@@ -33,6 +37,14 @@ const SCRIPTS: [&str; 13] = [
 ];
 /// The greatest whole number up to which JavaScript knows all.
 const MOST_EXACT: u64 = (1 << 53) - 1;
+
+/// Writes the page of a trace to a file, whole or not at all.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write(trace: &Trace, file: &Path) -> io::Result<()> {
+    write_whole(file, |out| out.write_all(render(trace).as_bytes()))
+}
 
 /// The whole page of a trace.
 pub fn render(trace: &Trace) -> String {
@@ -114,11 +126,20 @@ fn gaps(trace: &Trace) -> impl Iterator<Item = String> {
              says so is not known."
         )
     });
+    let middle = trace.events.iter().filter_map(|event| match event.what {
+        What::LeftOut { events, until_us } => Some(format!(
+            "The run was too long to be kept whole: between {} and {}, {} events are left out.",
+            seconds(event.us),
+            seconds(until_us),
+            grouped(events)
+        )),
+        _ => None,
+    });
     let end = trace.footer.is_none().then(|| {
         "The trace breaks off: the process was killed, or still runs. What came later is not here."
             .to_string()
     });
-    beginning.into_iter().chain(end)
+    beginning.into_iter().chain(middle).chain(end)
 }
 
 /// A verdict in full.

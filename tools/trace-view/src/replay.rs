@@ -306,6 +306,10 @@ impl<'t> Replay<'t> {
                     long_delays: *long_delays,
                 });
             }
+            // What the logs were is not known any more, unless servers say it anew.
+            What::LeftOut { .. } => {
+                self.servers.iter_mut().for_each(|server| server.log = Log::default());
+            }
             What::Begin { span, of, name } => {
                 self.spans.insert(*span, Span { of: *of, name, began_us: event.us });
             }

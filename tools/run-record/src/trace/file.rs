@@ -107,23 +107,13 @@ impl Trace {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let draft = path.with_extension("ndjson.tmp");
-        let written = self.write_lines(&draft).and_then(|()| fs::rename(&draft, path));
-        if written.is_err() {
-            // What is left of it is of no use; that it cannot be removed changes nothing.
-            let _ = fs::remove_file(&draft);
-        }
-        written
+        write_whole(path, |out| self.write_lines(out))
     }
 
-    fn write_lines(&self, path: &Path) -> io::Result<()> {
-        let mut out = BufWriter::new(fs::File::create(path)?);
-        line(&mut out, &self.header)?;
-        self.events.iter().try_for_each(|event| line(&mut out, event))?;
-        if let Some(footer) = &self.footer {
-            line(&mut out, footer)?;
-        }
-        out.flush()
+    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
+        line(out, &self.header)?;
+        self.events.iter().try_for_each(|event| line(out, event))?;
+        self.footer.iter().try_for_each(|footer| line(out, footer))
     }
 
     /// Why the run failed, if it did and the trace says so.
@@ -132,8 +122,33 @@ impl Trace {
     }
 }
 
-fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+/// Writes a file, whole or not at all: under another name first, beside it.
+///
+/// # Errors
+/// If the file cannot be written; what was there before is there still.
+pub fn write_whole(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".tmp");
+    let write = || {
+        let mut out = BufWriter::new(fs::File::create(&draft)?);
+        content(&mut out)?;
+        out.flush()?;
+        drop(out);
+        fs::rename(&draft, path)
+    };
+    let written = write();
+    if written.is_err() {
+        // What is left of it is of no use; that it cannot be removed changes nothing.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn line(mut out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut out, value)?;
     out.write_all(b"\n")
 }
 

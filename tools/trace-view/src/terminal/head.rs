@@ -7,6 +7,7 @@ use super::layout::{DIM, PLAIN, Paint};
 use super::options::Options;
 use super::text;
 use super::topic::Topic;
+use crate::grouped;
 
 /// The lines of the head.
 pub(super) fn lines(trace: &Trace, options: &Options) -> Vec<String> {
@@ -180,6 +181,17 @@ impl Head {
                  unknown until it shows itself",
                 first.n,
                 text::moment(first.us)
+            );
+            self.labelled(PLAIN, "", "note     ", &words);
+        }
+        for event in &trace.events {
+            let What::LeftOut { events, until_us } = event.what else { continue };
+            let words = format!(
+                "the run was too long to be kept whole: {} of its events are left out, from {} s \
+                 to {} s",
+                grouped(events),
+                text::moment(event.us),
+                text::moment(until_us)
             );
             self.labelled(PLAIN, "", "note     ", &words);
         }

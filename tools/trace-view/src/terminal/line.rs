@@ -8,6 +8,7 @@ use super::parts::Parts;
 use super::story::{Stories, call_of};
 use super::text;
 use super::topic::Topic;
+use crate::grouped;
 use crate::replay::Replay;
 
 /// A line of the view: an event, with those that are shown along with it.
@@ -120,6 +121,14 @@ impl<'t> Teller<'t> {
                 None => (Topic::Note, Parts::new(format!("◀ {came}"))),
             },
             What::Note { topic, text } => (Topic::Note, Parts::new(format!("{topic}: {text}"))),
+            What::LeftOut { events, until_us } => {
+                let words = format!(
+                    "╌ {} events are left out up to {} s: the run was too long to be kept whole",
+                    grouped(*events),
+                    text::moment(*until_us)
+                );
+                (Topic::Note, Parts::new(words))
+            }
             What::Violation { verdict } => {
                 let words = format!("✗ {}: {}", verdict.check, verdict.words);
                 (Topic::Verdict, Parts::new(words))

@@ -1,11 +1,12 @@
 //! Messages in few words, whatever the Raft that sent them calls their fields.
 
 use run_record::names::{self, Name};
+use run_record::trace::items_left_out;
 use serde_json::Value;
 
 use super::parts::{ASIDE, Parts};
 use super::text;
-use crate::fields::{answer, entries, entry_parts, field, number, object};
+use crate::fields::{answer, entries, entry_count, entry_parts, field, number, object};
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +68,12 @@ pub(crate) fn request(method: &str, args: &Value) -> Parts {
         }
         _ => {
             let prev = place(Name::PrevIndex, Name::PrevTerm).map(|at| format!("prev {at}"));
-            let count = entries(args).map_or(0, <[Value]>::len);
+            let count = entry_count(args);
             let new = (count > 0).then(|| format!("+{count}"));
             let range =
                 number(args, Name::PrevIndex).filter(|_| count > 0).map(|prev| match count {
                     1 => format!("[{}]", prev.saturating_add(1)),
-                    _ => format!(
-                        "[{}..{}]",
-                        prev.saturating_add(1),
-                        prev.saturating_add(count as u64)
-                    ),
+                    _ => format!("[{}..{}]", prev.saturating_add(1), prev.saturating_add(count)),
                 });
             let commit = number(args, Name::Commit).map(|commit| format!("c{commit}"));
             let rest = rest(
@@ -113,8 +110,8 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
             let parts = parts.with(0, words(success, "ok")).with_some(2, term);
             // What it confirms is not in the reply but in the request.
             let prev = args.and_then(|args| number(object(args), Name::PrevIndex));
-            let count = args.and_then(|args| entries(object(args))).map_or(0, <[Value]>::len);
-            let up_to = prev.map(|prev| format!("up to {}", prev.saturating_add(count as u64)));
+            let count = args.map_or(0, entry_count);
+            let up_to = prev.map(|prev| format!("up to {}", prev.saturating_add(count)));
             let parts = parts.with_some(1, up_to.filter(|_| success && count > 0));
             let parts = parts.with_some(1, conflict(reply).filter(|_| !success));
             let known =
@@ -168,6 +165,9 @@ fn commands(args: &Value) -> Option<String> {
     const MOST: usize = 8;
     let list = entries(args)?;
     let entry = |entry: &Value| {
+        if let Some(count) = items_left_out(entry) {
+            return format!("…{count} more…");
+        }
         let (term, command) = entry_parts(entry);
         match term {
             Some(term) => format!("{term}:{}", value(command)),
@@ -218,9 +218,11 @@ fn bytes(list: &[Value]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use run_record::trace::left_out;
     use serde_json::json;
 
     use super::*;
+    use crate::fields::numbered_entries;
 
     #[test]
     fn the_usual_messages_are_known_by_whatever_names() {
@@ -254,6 +256,18 @@ mod tests {
         let expected = "AE no t3 conflict 4 {XLen: 9}";
         assert_eq!(reply("AppendEntries", Some(&args), &no).whole(), expected);
         assert!(refuses(&no) && !refuses(&ok));
+    }
+
+    #[test]
+    fn entries_that_a_trace_has_left_out_count() {
+        let entry = |command: &str| json!({"term": 2, "command": command});
+        let entries = json!([entry("a"), left_out(57, 9000), entry("z")]);
+        let args = json!({"term": 3, "prev_log_index": 4, "entries": entries});
+        let text = request("Raft.AppendEntries", &args).whole();
+        assert_eq!(text, "AE t3 prev 4 +59 [5..63] 2:a …57 more… 2:z");
+        let ok = reply("Raft.AppendEntries", Some(&args), &json!({"term": 3, "success": true}));
+        assert_eq!(ok.whole(), "AE ok t3 up to 63");
+        assert_eq!(numbered_entries(&args), [(5, Some(2), "a"), (63, Some(2), "z")]);
     }
 
     #[test]

@@ -1,0 +1,210 @@
+//! The events of a run as long as it lasts, in bounded memory.
+//!
+//! Of a run that is too long the beginning and the end are kept. What is left out in between is
+//! counted, and the last of it that still holds when the end begins is kept too: what each server
+//! said it is, who runs and is connected, how the network is, what had begun and not ended.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use run_record::trace::{Event, LogChange, State, What};
+
+use crate::message::Message;
+use crate::session::Keep;
+
+/// How much of the beginning is kept, in bytes of the trace that is written in the end.
+const BEGINNING: usize = 8 << 20;
+/// How much of the end.
+const END: usize = 24 << 20;
+/// As many entries of a log are known where the end begins.
+const MOST_ENTRIES: usize = 200;
+
+/// An event with its message.
+struct Stored {
+    event: Event,
+    message: Option<Message>,
+    /// In bytes of the trace, roughly.
+    size: usize,
+}
+
+/// What a session keeps.
+pub(crate) struct Kept {
+    /// In bytes.
+    room: [usize; 2],
+    /// How many events the end may have.
+    most: usize,
+    beginning: Vec<Stored>,
+    middle: Middle,
+    end: VecDeque<Stored>,
+    /// Bytes of the beginning and of the end.
+    sizes: [usize; 2],
+    pub(crate) total: u64,
+}
+
+impl Kept {
+    pub(crate) fn new(keep: Keep) -> Kept {
+        let (beginning, most) = match keep {
+            Keep::Nothing => (0, 0),
+            Keep::All => (BEGINNING, usize::MAX),
+            Keep::Last(most) => (0, most),
+        };
+        Kept {
+            room: [beginning, END],
+            most,
+            beginning: Vec::new(),
+            middle: Middle::default(),
+            end: VecDeque::new(),
+            sizes: [0; 2],
+            total: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, event: Event, message: Option<Message>) {
+        self.total = event.n;
+        let size = size(&event, message.as_ref());
+        let stored = Stored { event, message, size };
+        if self.end.is_empty() && self.sizes[0] + size <= self.room[0] {
+            self.sizes[0] += size;
+            self.beginning.push(stored);
+            return;
+        }
+        self.sizes[1] += size;
+        self.end.push_back(stored);
+        while self.end.len() > self.most || (self.sizes[1] > self.room[1] && self.end.len() > 1) {
+            let Some(oldest) = self.end.pop_front() else { break };
+            self.sizes[1] -= oldest.size;
+            // What has no beginning begins with a later number, and that says enough.
+            if self.room[0] > 0 {
+                self.middle.leave_out(oldest.event);
+            }
+        }
+    }
+
+    /// The event with this number, if it is still there.
+    pub(crate) fn get_mut(&mut self, n: u64) -> Option<&mut Event> {
+        let place = |first: u64| usize::try_from(n.checked_sub(first)?).ok();
+        let begun = place(1).filter(|place| *place < self.beginning.len());
+        let stored = match begun {
+            Some(place) => self.beginning.get_mut(place),
+            None => place(self.end.front()?.event.n).and_then(|place| self.end.get_mut(place)),
+        };
+        stored.map(|stored| &mut stored.event)
+    }
+
+    /// All that is left, in order.
+    pub(crate) fn into_events(self) -> Vec<Event> {
+        let show = |Stored { mut event, message, .. }: Stored| {
+            if let Some(message) = message {
+                message.put_into(&mut event.what);
+            }
+            event
+        };
+        let beginning = self.beginning.into_iter().map(show);
+        let end = self.end.into_iter().map(show);
+        beginning.chain(self.middle.into_events()).chain(end).collect()
+    }
+}
+
+/// What was left out.
+#[derive(Default)]
+struct Middle {
+    events: u64,
+    /// The number and the time of the first one.
+    first: (u64, u64),
+    last_us: u64,
+    /// What still holds.
+    latest: BTreeMap<Holds, Event>,
+    /// How the logs end that servers have told of, by lane.
+    logs: BTreeMap<u32, LogChange>,
+}
+
+/// What an event says that holds until another one says it anew.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    Life(Option<u32>),
+    Link(Option<u32>),
+    State(Option<u32>),
+    Network,
+    Span(u64),
+}
+
+impl Middle {
+    fn leave_out(&mut self, event: Event) {
+        if self.events == 0 {
+            self.first = (event.n, event.us);
+        }
+        self.events += 1;
+        self.last_us = event.us;
+        let holds = match &event.what {
+            What::Started | What::Crashed => Holds::Life(event.lane),
+            What::Connected | What::Disconnected => Holds::Link(event.lane),
+            What::State(_) | What::Inferred { .. } => Holds::State(event.lane),
+            What::Network { .. } => Holds::Network,
+            What::Begin { span, .. } => Holds::Span(*span),
+            What::End { span, .. } => {
+                self.latest.remove(&Holds::Span(*span));
+                return;
+            }
+            _ => return,
+        };
+        if let (Some(lane), What::State(State { log: Some(change), .. })) =
+            (event.lane, &event.what)
+        {
+            add_to_log(self.logs.entry(lane).or_insert_with(|| change.clone()), change);
+        }
+        self.latest.insert(holds, event);
+    }
+
+    /// An event that says what is missing, and what still holds.
+    fn into_events(mut self) -> Vec<Event> {
+        let mut events: Vec<Event> = self.latest.into_values().collect();
+        for event in &mut events {
+            if let (Some(lane), What::State(state)) = (event.lane, &mut event.what) {
+                state.log = self.logs.remove(&lane);
+            }
+        }
+        events.sort_by_key(|event| event.n);
+        let missing = self.events - events.len() as u64;
+        if missing > 0 {
+            let (first, us) = self.first;
+            let place = (first..).zip(&events).take_while(|(n, event)| event.n == *n).count();
+            let us = events[..place].last().map_or(us, |event| event.us);
+            let what = What::LeftOut { events: missing, until_us: self.last_us };
+            let n = first + place as u64;
+            let event = Event { n, us, lane: None, task: String::new(), cause: None, what };
+            events.insert(place, event);
+        }
+        events
+    }
+}
+
+/// Brings the end of a log up to date.
+fn add_to_log(log: &mut LogChange, change: &LogChange) {
+    let common = change.from.checked_sub(log.from).and_then(|kept| usize::try_from(kept).ok());
+    match common.filter(|common| *common <= log.entries.len()) {
+        Some(common) => {
+            log.entries.truncate(common);
+            log.entries.extend_from_slice(&change.entries);
+        }
+        None => *log = change.clone(),
+    }
+    let surplus = log.entries.len().saturating_sub(MOST_ENTRIES);
+    log.entries.drain(..surplus);
+    log.from += surplus as u64;
+}
+
+/// How many bytes of a trace it will take, roughly.
+fn size(event: &Event, message: Option<&Message>) -> usize {
+    let own = match &event.what {
+        What::Sent { method, .. } => method.len(),
+        What::Offered { command, .. } | What::Applied { command, .. } => command.len(),
+        What::State(State { log: Some(change), .. }) => {
+            change.entries.iter().map(|entry| 32 + entry.command.len()).sum()
+        }
+        What::Begin { name, .. } => name.len(),
+        What::End { text, .. } => text.len(),
+        What::Note { topic, text } => topic.len() + text.len(),
+        _ => 0,
+    };
+    const USUAL: usize = 120;
+    USUAL + event.task.len() + own + message.map_or(0, Message::size)
+}
