@@ -1,0 +1,58 @@
+//! How a submission or the making of a server can fail.
+
+use std::error::Error;
+
+use labgob::DecodeError;
+use persister::PersistError;
+use thiserror::Error;
+
+/// Why a submitted request has no reply.
+///
+/// Go (2025): `ErrWrongLeader`, for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// This server does not lead, so nothing was done.
+    #[error("this server is not the leader")]
+    NotLeader,
+    /// This server led, and lost its place before the request was committed: another one was
+    /// executed where it was to stand. This request was not executed, and will not be.
+    #[error("another request was executed at index {index}")]
+    Replaced {
+        /// Where it was to stand.
+        index: u64,
+    },
+    /// This server leads no longer, or leads again; or a snapshot has replaced the log at this
+    /// place. The request may have been executed, may be later, or never.
+    #[error("it is open what becomes of index {index}")]
+    Unknown {
+        /// Where it was to stand.
+        index: u64,
+    },
+    /// This server is over. If it had started the request, that may have been executed, or may be.
+    #[error("this server is over")]
+    Ended,
+}
+
+impl SubmitError {
+    /// Whether the request may have been executed, or may be later. If not, it can be sent again
+    /// without being executed twice.
+    pub fn may_have_happened(self) -> bool {
+        matches!(self, SubmitError::Unknown { .. } | SubmitError::Ended)
+    }
+}
+
+/// Why a replicated machine cannot be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MakeError {
+    /// The snapshot cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Persister(#[from] PersistError),
+    /// What the persister holds is no snapshot of such a machine.
+    #[error("what the persister holds is no snapshot of this machine: {0}")]
+    Snapshot(#[from] DecodeError),
+    /// The Raft below could not be made.
+    #[error("the Raft below cannot be made: {0}")]
+    Raft(Box<dyn Error + Send + Sync>),
+}

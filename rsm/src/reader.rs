@@ -1,0 +1,124 @@
+//! The task that executes what was committed, and takes snapshots.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use labgob::Gob;
+use labrt::channel::Receiver;
+use persister::Persister;
+use raft_api::{ApplyMsg, Raft};
+use serde::{Deserialize, Serialize};
+
+use crate::server::{LogEntry, Shared};
+use crate::{Machine, MakeError, Options};
+
+/// A snapshot is taken when the saved Raft state has come to so many eighths of its limit: what is
+/// appended until the snapshot is saved needs room, too.
+const NEAR: usize = 6;
+
+/// And when a snapshot would take so many eighths of the limit out of it. Entries that are not
+/// committed yet can keep the state large; then a snapshot for each entry would be of no use.
+const WORTH: usize = 1;
+
+/// A machine with where it stands in the log.
+pub(crate) struct Reader<M: Machine> {
+    machine: M,
+    /// The last index that was executed, or is part of the snapshot that was restored.
+    executed: u64,
+    /// How many bytes of commands were executed since the last snapshot.
+    since_snapshot: usize,
+    persister: Arc<dyn Persister>,
+    options: Options,
+    shared: Arc<Shared<M>>,
+}
+
+/// A snapshot, as Raft gets it.
+#[derive(Serialize, Deserialize, Gob)]
+struct Saved {
+    /// The index of the last request that the machine had executed.
+    index: u64,
+    machine: Bytes,
+}
+
+impl<M: Machine> Reader<M> {
+    /// A machine as the persister's snapshot has it, or as it is if there is none.
+    pub(crate) fn restored(
+        machine: M,
+        persister: Arc<dyn Persister>,
+        options: Options,
+        shared: Arc<Shared<M>>,
+    ) -> Result<Reader<M>, MakeError> {
+        let snapshot = persister.read_snapshot()?;
+        let mut reader =
+            Reader { machine, executed: 0, since_snapshot: 0, persister, options, shared };
+        if !snapshot.is_empty() {
+            reader.restore(&snapshot)?;
+        }
+        Ok(reader)
+    }
+
+    /// Executes what Raft hands over, until it hands over nothing more.
+    ///
+    /// # Panics
+    /// If Raft hands over entries out of order, or what is no request of this machine.
+    pub(crate) fn run(mut self, raft: &impl Raft, committed: &Receiver<ApplyMsg>) {
+        for message in committed {
+            match message {
+                ApplyMsg::Command { index, command } => {
+                    self.execute(index, &command);
+                    self.snapshot_if_due(raft);
+                }
+                ApplyMsg::Snapshot { index, snapshot, .. } if index > self.executed => {
+                    if let Err(error) = self.restore(&snapshot) {
+                        panic!("Raft handed over a snapshot that is none of this machine: {error}");
+                    }
+                    assert_eq!(
+                        self.executed, index,
+                        "a snapshot is of another index than Raft says"
+                    );
+                }
+                // What it holds has been executed here.
+                ApplyMsg::Snapshot { .. } => {}
+                other => panic!("Raft handed over {other:?}, which is not known here"),
+            }
+        }
+        self.shared.end();
+    }
+
+    fn execute(&mut self, index: u64, command: &[u8]) {
+        let expected = self.executed + 1;
+        assert_eq!(index, expected, "Raft handed over index {index}, and not {expected}");
+        let entry: LogEntry<M::Request> = match labgob::decode(command) {
+            Ok(entry) => entry,
+            Err(error) => {
+                panic!("the entry at index {index} is no request of this machine: {error}")
+            }
+        };
+        let name = entry.name();
+        let reply = self.machine.apply(entry.request);
+        self.executed = index;
+        self.since_snapshot += command.len();
+        self.shared.update(|pending| pending.executed(index, name, reply));
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), labgob::DecodeError> {
+        let Saved { index, machine } = labgob::decode(snapshot)?;
+        self.machine.restore(&machine)?;
+        self.executed = index;
+        self.since_snapshot = 0;
+        self.shared.update(|pending| pending.restored(index));
+        Ok(())
+    }
+
+    fn snapshot_if_due(&mut self, raft: &impl Raft) {
+        let Some(limit) = self.options.max_raft_state else { return };
+        let worth = self.since_snapshot.saturating_mul(8) >= limit.saturating_mul(WORTH);
+        if !worth || self.persister.raft_state_size().saturating_mul(8) < limit.saturating_mul(NEAR)
+        {
+            return;
+        }
+        let saved = Saved { index: self.executed, machine: self.machine.snapshot() };
+        self.since_snapshot = 0;
+        raft.snapshot(self.executed, Bytes::from(labgob::encode(&saved)));
+    }
+}
