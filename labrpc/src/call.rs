@@ -5,19 +5,12 @@ use std::sync::Arc;
 use labrt::Node;
 use labrt::time::Instant;
 
+use crate::ends::EndId;
 use crate::faults::Conditions;
 use crate::name::Name;
 use crate::observer::Label;
+use crate::request::{Answer, CallId, Request};
 use crate::server::Server;
-use crate::service::MethodType;
-
-/// How a call ended.
-pub(crate) enum Answer {
-    Reply(Vec<u8>),
-    NoReply,
-    /// A programming error of the caller, in words.
-    Misuse(String),
-}
 
 /// How the caller hears of the end of its call.
 pub(crate) enum Done {
@@ -25,15 +18,6 @@ pub(crate) enum Done {
     Message(Box<dyn FnOnce(Answer) + Send>),
     /// By a function of the caller's, which gets a task of its own in the caller's node.
     Function(Box<dyn FnOnce(Answer) + Send>, Option<Node>),
-}
-
-/// What the caller wants.
-pub(crate) struct Request {
-    pub(crate) method: Arc<str>,
-    pub(crate) types: MethodType,
-    pub(crate) args: Vec<u8>,
-    /// Whether the calling task waits for the end of the call.
-    pub(crate) blocking: bool,
 }
 
 /// The server object that a call goes to, found when the call was made.
@@ -45,8 +29,7 @@ pub(crate) struct Target {
 
 /// A call that is under way.
 pub(crate) struct Call {
-    /// The place of its end in the network's list.
-    pub(crate) end: usize,
+    pub(crate) end: EndId,
     pub(crate) conditions: Conditions,
     pub(crate) done: Done,
     pub(crate) stage: Stage,
@@ -64,13 +47,6 @@ pub(crate) enum Stage {
     Running { target: Target, since: Instant },
     /// The reply is on its way.
     Replied(Vec<u8>),
-}
-
-/// Names a call; never used again for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CallId {
-    slot: usize,
-    serial: u64,
 }
 
 /// The calls that are under way.
@@ -114,7 +90,7 @@ impl Calls {
     }
 
     /// The calls whose handler runs.
-    pub(crate) fn running(&self) -> impl Iterator<Item = (CallId, usize, &Target, Instant)> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = (CallId, EndId, &Target, Instant)> {
         let all = self.slots.iter().enumerate();
         all.filter_map(|(slot, entry)| match entry {
             Some((serial, Call { end, stage: Stage::Running { target, since }, .. })) => {

@@ -7,17 +7,19 @@ use labrt::Node;
 use labrt::channel::{self, Sender};
 use labrt::sync::uninterrupted;
 
-use crate::call::{Answer, Done, Request};
-use crate::network::Inner;
-use crate::service::MethodType;
+use crate::call::Done;
+use crate::ends::{EndId, EndRef};
+use crate::exchange::Exchange;
+use crate::name::Name;
+use crate::request::{Answer, MethodType, Request};
 
 /// The caller's end of a connection. Clones are the same end.
 ///
 /// Go: the type `ClientEnd`.
 #[derive(Clone)]
 pub struct ClientEnd {
-    network: Arc<Inner>,
-    place: usize,
+    network: Arc<Exchange>,
+    end: EndRef,
 }
 
 /// The one way for a call to fail: no reply came. Whether the handler ran cannot be known.
@@ -33,8 +35,8 @@ impl fmt::Display for NoReply {
 impl std::error::Error for NoReply {}
 
 impl ClientEnd {
-    pub(crate) fn new(network: Arc<Inner>, place: usize) -> ClientEnd {
-        ClientEnd { network, place }
+    pub(crate) fn new(network: Arc<Exchange>, id: EndId, name: Name) -> ClientEnd {
+        ClientEnd { network, end: EndRef { id, name } }
     }
 
     /// Calls a method by its name on the wire, such as `Raft.AppendEntries`, and waits for the
@@ -56,7 +58,7 @@ impl ClientEnd {
             let _ = sender.send(answer);
         };
         let request = Request { blocking: true, ..request::<A, R>(method, args) };
-        self.network.call(self.place, request, Done::Message(Box::new(done)));
+        self.network.call(&self.end, request, Done::Message(Box::new(done)));
         result(method, answer.recv().unwrap_or(Answer::NoReply))
     }
 
@@ -97,7 +99,7 @@ impl ClientEnd {
                 Err(panic) => run(&network, move || resume_unwind(panic)),
             }
         };
-        self.network.call(self.place, request, Done::Message(Box::new(done)));
+        self.network.call(&self.end, request, Done::Message(Box::new(done)));
     }
 
     /// As [`call`](ClientEnd::call), but returns at once; `then` gets the result.
@@ -115,11 +117,11 @@ impl ClientEnd {
         let method = request.method.clone();
         let done = move |answer| then(result(&method, answer));
         let done = Done::Function(Box::new(done), Node::current());
-        self.network.call(self.place, request, done);
+        self.network.call(&self.end, request, done);
     }
 
     /// For what is kept in the network itself.
-    fn weak(&self) -> Weak<Inner> {
+    fn weak(&self) -> Weak<Exchange> {
         Arc::downgrade(&self.network)
     }
 }
@@ -134,7 +136,7 @@ pub struct Returned<T, R> {
 }
 
 /// Runs something on a task of its own, if the network still exists.
-fn run(network: &Weak<Inner>, job: impl FnOnce() + Send + 'static) {
+fn run(network: &Weak<Exchange>, job: impl FnOnce() + Send + 'static) {
     if let Some(network) = network.upgrade() {
         network.run(job);
     }
@@ -164,6 +166,6 @@ fn decode<R: Gob>(method: &str, bytes: &[u8]) -> R {
 
 impl fmt::Debug for ClientEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientEnd({})", self.place)
+        write!(f, "ClientEnd({})", self.end.name)
     }
 }

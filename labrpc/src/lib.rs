@@ -106,11 +106,14 @@
 
 mod call;
 mod client;
+mod ends;
+mod exchange;
 mod faults;
 mod name;
 mod network;
 mod observer;
 mod reply;
+mod request;
 mod server;
 mod service;
 mod timers;

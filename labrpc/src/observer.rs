@@ -9,7 +9,7 @@ use labgob::{Peek, Shape, View};
 use labrt::observe::{self, Cause};
 
 use crate::name::Name;
-use crate::service::{GobType, MethodType};
+use crate::request::{GobType, MethodType};
 
 /// Sees everything that happens to the calls of a network, for traces and checkers. See
 /// [`Network::watch`](crate::Network::watch).
@@ -180,12 +180,12 @@ impl Watch {
     }
 
     pub(crate) fn sent(&self, label: &Label, args: &[u8], blocking: bool) {
-        let args = Message::new(args, label.types.args());
+        let args = Message::new(args, label.types.args);
         self.tell(label, CallStep::Sent { args, blocking });
     }
 
     pub(crate) fn replied(&self, label: &Label, reply: &[u8]) {
-        self.tell(label, CallStep::Replied(Message::new(reply, label.types.reply())));
+        self.tell(label, CallStep::Replied(Message::new(reply, label.types.reply)));
     }
 
     /// Tells the observer and returns the cause of what follows.

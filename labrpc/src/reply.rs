@@ -5,8 +5,7 @@ use std::sync::Arc;
 use labgob::Gob;
 use labrt::node;
 
-use crate::call::{Answer, CallId};
-use crate::network::Inner;
+use crate::request::{Answer, CallId};
 
 /// The right to answer one call, now or later, from any task.
 ///
@@ -34,15 +33,21 @@ impl<R> fmt::Debug for Reply<R> {
     }
 }
 
+/// Where the answer to a call goes.
+pub(crate) trait Answers: Send + Sync {
+    /// The handler of a call has answered, or given up.
+    fn answer(self: Arc<Self>, id: CallId, answer: Answer);
+}
+
 /// A [`Reply`] whose type is not known.
 pub(crate) struct RawReply {
-    network: Arc<Inner>,
+    network: Arc<dyn Answers>,
     id: CallId,
     answered: bool,
 }
 
 impl RawReply {
-    pub(crate) fn new(network: Arc<Inner>, id: CallId) -> RawReply {
+    pub(crate) fn new(network: Arc<dyn Answers>, id: CallId) -> RawReply {
         RawReply { network, id, answered: false }
     }
 
@@ -58,14 +63,14 @@ impl RawReply {
         self.answered = true;
         // What follows is the network's and the caller's business: it must not be cut off if the
         // server that answers is killed at this moment.
-        node::outside(|| self.network.answer(self.id, answer));
+        node::outside(|| self.network.clone().answer(self.id, answer));
     }
 }
 
 impl Drop for RawReply {
     fn drop(&mut self) {
         if !self.answered {
-            node::outside(|| self.network.answer(self.id, Answer::NoReply));
+            node::outside(|| self.network.clone().answer(self.id, Answer::NoReply));
         }
     }
 }

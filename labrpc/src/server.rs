@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use labrt::Node;
 use labrt::thread::Pool;
 
-use crate::call::Request;
 use crate::reply::RawReply;
-use crate::service::{Host, Service};
+use crate::request::Request;
+use crate::service::{Handler, Host, Service, list};
 
 /// A set of services under one name on the network. Clones are the same server.
 ///
@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// The handler that a request names, or what is wrong with the request.
-    fn find(&self, request: &Request) -> Result<&crate::service::Handler, String> {
+    fn find(&self, request: &Request) -> Result<&Handler, String> {
         let services = &self.inner.parts.services;
         let Some((service, method)) = request.method.split_once('.') else {
             return Err(format!(
@@ -102,12 +102,6 @@ impl Server {
             )),
         }
     }
-}
-
-/// `a`, `b` and so on, in words.
-pub(crate) fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_string() } else { names.join(", ") }
 }
 
 impl fmt::Debug for Server {

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use labgob::{Gob, Shape};
+use labgob::Gob;
 use labrt::Node;
 use labrt::thread::{self, Pool};
 
 use crate::reply::{RawReply, Reply};
-use crate::server::list;
+use crate::request::{GobType, MethodType};
 
 /// A named set of methods, with the functions that handle them.
 ///
@@ -128,49 +128,15 @@ fn wrong_type(
     )
 }
 
+/// `a`, `b` and so on, in words.
+pub(crate) fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_string() } else { names.join(", ") }
+}
+
 fn decode<A: Gob>(args: &[u8]) -> A {
     // The type has been compared before.
     labgob::decode(args).unwrap_or_else(|error| panic!("the arguments of a call: {error}"))
-}
-
-/// The types of a method's arguments and reply.
-#[derive(Clone, Copy)]
-pub(crate) struct MethodType {
-    args: GobType,
-    reply: GobType,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct GobType {
-    pub(crate) fingerprint: u32,
-    pub(crate) name: &'static str,
-    describe: fn() -> String,
-    pub(crate) shape: &'static Shape,
-}
-
-impl MethodType {
-    pub(crate) fn of<A: Gob, R: Gob>() -> MethodType {
-        MethodType { args: GobType::of::<A>(), reply: GobType::of::<R>() }
-    }
-
-    pub(crate) fn args(&self) -> GobType {
-        self.args
-    }
-
-    pub(crate) fn reply(&self) -> GobType {
-        self.reply
-    }
-}
-
-impl GobType {
-    fn of<T: Gob>() -> GobType {
-        GobType {
-            fingerprint: T::fingerprint(),
-            name: std::any::type_name::<T>(),
-            describe: || T::describe().to_string(),
-            shape: T::SHAPE,
-        }
-    }
 }
 
 /// How a method is handled.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use labrt::sync::{Condvar, Mutex};
 use labrt::time::Instant;
 
-use crate::call::CallId;
+use crate::request::CallId;
 
 /// What is due at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -46,6 +46,23 @@ fn a_replaced_server_is_another_object_under_the_same_name() {
 }
 
 #[test]
+fn a_removed_end_reaches_nobody_and_its_name_is_free() {
+    on_both(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let (sender, result) = channel::unbounded();
+        let caller = client.clone();
+        thread::spawn(move || sender.send(caller.handler3(&1)).unwrap());
+        thread::sleep(millis(10));
+        setup.network.remove_end(1);
+        assert_eq!(result.recv_timeout(millis(150)), Ok(Err(NoReply)), "its open call fails");
+        let again = setup.client(1);
+        assert!(again.handler2(&5).is_ok());
+        assert_eq!(client.handler2(&5), Err(NoReply), "the old handle is not the new end");
+    });
+}
+
+#[test]
 fn a_reply_is_lost_if_the_end_was_disabled_meanwhile_though_the_handler_ran() {
     on_simulated(10, || {
         let setup = Setup::new();

@@ -1,0 +1,372 @@
+//! What becomes of each call.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use labrt::rng::{self, Stream};
+use labrt::sync::Leaf;
+use labrt::thread::{self, Pool};
+use labrt::time::Instant;
+
+use crate::call::{Call, Calls, Done, Stage, Target};
+use crate::ends::{EndId, EndRef, Ends};
+use crate::faults::{Conditions, FaultCounts, Faults, ReplyFate};
+use crate::name::Name;
+use crate::observer::{CallStep, Label, Leg, Loss, Observer, Watch};
+use crate::reply::{Answers, RawReply};
+use crate::request::{Answer, CallId, Request};
+use crate::server::Server;
+use crate::timers::{Due, Timers};
+
+/// What all handles of a network share: its ends and servers, and the calls under way.
+pub(crate) struct Exchange {
+    pub(crate) state: Leaf<State>,
+    timers: Arc<Timers>,
+    pool: Pool,
+    watch: OnceLock<Watch>,
+    itself: Weak<Exchange>,
+}
+
+/// What a network is at some moment.
+pub(crate) struct State {
+    pub(crate) faults: Faults,
+    pub(crate) fault_counts: FaultCounts,
+    pub(crate) conditions: Conditions,
+    pub(crate) rng: Stream,
+    pub(crate) ends: Ends,
+    pub(crate) servers: BTreeMap<Name, Server>,
+    pub(crate) calls: Calls,
+    pub(crate) total_count: u64,
+    pub(crate) total_bytes: u64,
+    pub(crate) cleaned_up: bool,
+}
+
+impl State {
+    /// The server that an end reaches, or why it reaches none.
+    fn target(&self, end: EndId) -> Result<Target, Loss> {
+        let end = self.ends.get(end).filter(|end| end.enabled).ok_or(Loss::Disabled)?;
+        let name = end.server.as_ref().ok_or(Loss::Disabled)?;
+        let server = self.servers.get(name).ok_or(Loss::NoServer)?.clone();
+        Ok(Target { name: name.clone(), server })
+    }
+
+    /// True if a call that an end made to this server object can still be answered.
+    fn can_answer(&self, end: EndId, target: &Target) -> bool {
+        self.ends.get(end).is_some_and(|end| end.enabled)
+            && self.servers.get(&target.name).is_some_and(|server| server.same(&target.server))
+    }
+}
+
+/// What is to be done about a call, outside of the lock.
+enum Next {
+    /// Starts the handler. If the call cannot be answered any more, though the handler runs all the
+    /// same: when that is to be noticed.
+    Run(CallId, Request, Server, Option<Arc<Label>>, Option<Instant>),
+    Wait(Duration, Due, Pause, Option<Arc<Label>>),
+    /// The whole call, so that what it holds is dropped outside of the lock: the last reference to a
+    /// server may be among it, and with it goes code of the server's own. If it was just lost: why.
+    Finish(Call, Answer, Option<Loss>),
+    Nothing,
+}
+
+/// Why a call waits, for the observer.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// The request is lost; the caller will hear of it at the end of the wait.
+    Lost(Loss),
+    RequestDelayed,
+    ReplyLate,
+}
+
+impl Pause {
+    fn step(self, delay: Duration) -> CallStep<'static> {
+        match self {
+            Pause::Lost(why) => CallStep::Lost { leg: Leg::Request, why, fails_after: delay },
+            Pause::RequestDelayed => CallStep::Delayed(delay),
+            Pause::ReplyLate => CallStep::Late(delay),
+        }
+    }
+}
+
+impl Exchange {
+    /// A network without ends and servers.
+    pub(crate) fn new() -> Arc<Exchange> {
+        let state = State {
+            faults: Faults::default(),
+            fault_counts: FaultCounts::default(),
+            conditions: Conditions::default(),
+            rng: rng::stream("labrpc network"),
+            ends: Ends::default(),
+            servers: BTreeMap::new(),
+            calls: Calls::default(),
+            total_count: 0,
+            total_bytes: 0,
+            cleaned_up: false,
+        };
+        Arc::new_cyclic(|itself| Exchange {
+            state: Leaf::new(state),
+            timers: Arc::default(),
+            pool: Pool::new("labrpc"),
+            watch: OnceLock::new(),
+            itself: itself.clone(),
+        })
+    }
+
+    /// Has an observer told of everything; false if there is one already.
+    pub(crate) fn watch(&self, observer: Box<dyn Observer>) -> bool {
+        self.watch.set(Watch::new(observer)).is_ok()
+    }
+
+    /// Ends all calls, and every later one at once; forgets the servers.
+    pub(crate) fn cleanup(&self) {
+        let (calls, servers) = self.state.with(|state| {
+            state.cleaned_up = true;
+            (state.calls.take_all(), std::mem::take(&mut state.servers))
+        });
+        self.timers.close();
+        drop(servers);
+        for call in calls {
+            self.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
+        }
+    }
+
+    /// Has calls whose handler runs looked at, when their next regular look is due.
+    pub(crate) fn check_running(&self, concerned: impl Fn(EndId, &Target) -> bool) {
+        let now = Instant::now();
+        let checks = self.state.with(|state| {
+            let every = state.faults.liveness_check;
+            let running = state.calls.running();
+            let concerned = running.filter(|(_, end, target, _)| concerned(*end, target));
+            let next = concerned.map(|(id, _, _, since)| {
+                let looks = (now - since).as_nanos() / every.as_nanos().max(1) + 1;
+                (since + every * u32::try_from(looks).unwrap_or(u32::MAX), Due::Check(id))
+            });
+            next.collect::<Vec<_>>()
+        });
+        for (at, due) in checks {
+            let start = self.timers.schedule(at, due);
+            self.start_timers(start);
+        }
+    }
+
+    /// Makes a call; `done` is called when it is over.
+    pub(crate) fn call(self: &Arc<Self>, end: &EndRef, request: Request, done: Done) {
+        let now = Instant::now();
+        let label = self.sent(end, &request);
+        let end = end.id;
+        let next = self.state.with(|state| {
+            state.total_count += 1;
+            state.total_bytes += request.args.len() as u64;
+            let conditions = state.conditions;
+            let mut call = Call { end, conditions, done, stage: Stage::Lost, label: label.clone() };
+            if state.cleaned_up {
+                return Next::Finish(call, Answer::NoReply, Some(Loss::CleanedUp));
+            }
+            let target = match state.target(end) {
+                Ok(target) => target,
+                Err(why) => {
+                    let delay = state.faults.unreachable(conditions, &mut state.rng);
+                    let due = Due::Fail(state.calls.insert(call));
+                    return Next::Wait(delay, due, Pause::Lost(why), label);
+                }
+            };
+            let State { faults, rng, fault_counts, .. } = state;
+            let fate = faults.request(conditions, rng, fault_counts);
+            if fate.lost {
+                let due = Due::Fail(state.calls.insert(call));
+                return Next::Wait(fate.delay, due, Pause::Lost(Loss::Dropped), label);
+            }
+            if conditions.reliable {
+                let server = target.server.clone();
+                call.stage = Stage::Running { target, since: now };
+                return Next::Run(state.calls.insert(call), request, server, label, None);
+            }
+            call.stage = Stage::Requested(request, target);
+            let due = Due::Dispatch(state.calls.insert(call));
+            Next::Wait(fate.delay, due, Pause::RequestDelayed, label)
+        });
+        self.go_on(next);
+    }
+
+    /// Tells the observer, if there is one, of a new call.
+    fn sent(&self, end: &EndRef, request: &Request) -> Option<Arc<Label>> {
+        let watch = self.watch.get()?;
+        let server = self.state.with(|state| state.ends.get(end.id)?.server.clone());
+        let label = watch.label((end.name.clone(), server), request.method.clone(), request.types);
+        watch.sent(&label, &request.args, request.blocking);
+        Some(label)
+    }
+
+    /// The observer, if it knows the call.
+    fn watched<'a>(&'a self, label: &'a Option<Arc<Label>>) -> Option<(&'a Watch, &'a Label)> {
+        Some((self.watch.get()?, label.as_deref()?))
+    }
+
+    fn go_on(self: &Arc<Self>, next: Next) {
+        match next {
+            Next::Run(id, request, server, label, check_at) => {
+                if let Some(at) = check_at {
+                    let start = self.timers.schedule(at, Due::Check(id));
+                    self.start_timers(start);
+                }
+                let reply = RawReply::new(self.clone(), id);
+                let run = || server.dispatch(&self.pool, request, reply);
+                match self.watched(&label) {
+                    Some((watch, label)) => watch.tell_and_run(label, CallStep::Delivered, run),
+                    None => run(),
+                }
+            }
+            Next::Wait(delay, due, pause, label) => {
+                if let Some((watch, label)) = self.watched(&label) {
+                    watch.tell(label, pause.step(delay));
+                }
+                let start = self.timers.schedule_after(delay, due);
+                self.start_timers(start);
+            }
+            Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Tells the caller how the call ended; if the reply was lost just now: why.
+    fn finish(&self, call: Call, answer: Answer, lost: Option<Loss>) {
+        let Call { done, label, .. } = call;
+        let Some((watch, label)) = self.watched(&label) else { return self.tell(done, answer) };
+        if let Some(why) = lost {
+            let step = CallStep::Lost { leg: Leg::Reply, why, fails_after: Duration::ZERO };
+            watch.tell(label, step);
+        }
+        let last = match &answer {
+            Answer::Reply(_) => CallStep::Returned,
+            Answer::NoReply | Answer::Misuse(_) => CallStep::Failed,
+        };
+        watch.tell_and_run(label, last, || self.tell(done, answer));
+    }
+
+    /// Tells the caller how its call ended. Whose task this is does not matter: code of the caller's
+    /// gets one of its own.
+    fn tell(&self, done: Done, answer: Answer) {
+        match done {
+            Done::Message(send) => send(answer),
+            Done::Function(function, None) => self.pool.run(move || function(answer)),
+            Done::Function(function, Some(node)) => self.pool.run(move || {
+                // A dead node's functions are dropped.
+                let _ = node.enter(|| function(answer));
+            }),
+        }
+    }
+
+    /// Starts the task that performs what is due, when the first timer is set.
+    fn start_timers(&self, start: bool) {
+        if !start {
+            return;
+        }
+        let (timers, network) = (self.timers.clone(), self.itself.clone());
+        self.pool.run(move || {
+            while let Some(due) = timers.next() {
+                let Some(network) = network.upgrade() else { return };
+                // An observer's panic fails the run, but must not hold up other calls for ever.
+                let _ = thread::Builder::new().run_here(|| network.perform(due));
+            }
+        });
+    }
+
+    fn perform(self: &Arc<Self>, due: Due) {
+        let now = Instant::now();
+        let next = self.state.with(|state| match due {
+            Due::Dispatch(id) => dispatch(state, id, now),
+            Due::Deliver(id) => deliver(state, id),
+            Due::Fail(id) => finish(state, id, Answer::NoReply, None),
+            Due::Check(id) => check(state, id),
+        });
+        self.go_on(next);
+    }
+
+    /// Runs a short task that belongs to the network.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.pool.run(job);
+    }
+}
+
+impl Answers for Exchange {
+    fn answer(self: Arc<Self>, id: CallId, answer: Answer) {
+        if let (Some(watch), Answer::Reply(bytes)) = (self.watch.get(), &answer)
+            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.label.clone())
+        {
+            watch.replied(&label, bytes);
+        }
+        let (next, _target) = self.state.with(|state| match answer {
+            Answer::Reply(bytes) => reply(state, id, bytes),
+            other => (finish(state, id, other, Some(Loss::Unanswered)), None),
+        });
+        self.go_on(next);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.timers.close();
+    }
+}
+
+fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
+    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+    match std::mem::replace(&mut call.stage, Stage::Lost) {
+        Stage::Requested(request, target) => {
+            let (server, end, label) = (target.server.clone(), call.end, call.label.clone());
+            call.stage = Stage::Running { target: target.clone(), since: now };
+            // What cut it off while the request was under way could not be noticed then.
+            let cut_off = !state.can_answer(end, &target);
+            let check_at = cut_off.then(|| now + state.faults.liveness_check);
+            Next::Run(id, request, server, label, check_at)
+        }
+        _ => unreachable!("a request is dispatched once"),
+    }
+}
+
+/// Also returns what the call was made to, to be dropped outside of the lock.
+fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>) {
+    let Some(call) = state.calls.get_mut(id) else { return (Next::Nothing, None) };
+    let (end, conditions, label) = (call.end, call.conditions, call.label.clone());
+    let Stage::Running { target, .. } = std::mem::replace(&mut call.stage, Stage::Replied(bytes))
+    else {
+        unreachable!("a reply handle is used up by answering");
+    };
+    if !state.can_answer(end, &target) {
+        return (finish(state, id, Answer::NoReply, Some(Loss::Gone)), Some(target));
+    }
+    let State { faults, rng, fault_counts, .. } = state;
+    let next = match faults.reply(conditions, rng, fault_counts) {
+        ReplyFate::Delivered => deliver(state, id),
+        ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id), Pause::ReplyLate, label),
+        ReplyFate::Lost => finish(state, id, Answer::NoReply, Some(Loss::Dropped)),
+    };
+    (next, Some(target))
+}
+
+fn deliver(state: &mut State, id: CallId) -> Next {
+    let Some(mut call) = state.calls.remove(id) else { return Next::Nothing };
+    let Stage::Replied(bytes) = std::mem::replace(&mut call.stage, Stage::Lost) else {
+        unreachable!("only a reply is delivered")
+    };
+    state.total_bytes += bytes.len() as u64;
+    Next::Finish(call, Answer::Reply(bytes), None)
+}
+
+fn check(state: &mut State, id: CallId) -> Next {
+    let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
+    let Stage::Running { target, .. } = &call.stage else { return Next::Nothing };
+    let (end, target) = (call.end, target.clone());
+    match state.can_answer(end, &target) {
+        true => Next::Nothing,
+        false => finish(state, id, Answer::NoReply, Some(Loss::Gone)),
+    }
+}
+
+fn finish(state: &mut State, id: CallId, answer: Answer, lost: Option<Loss>) -> Next {
+    match state.calls.remove(id) {
+        Some(call) => Next::Finish(call, answer, lost),
+        None => Next::Nothing,
+    }
+}

@@ -1,0 +1,61 @@
+//! What goes through the network: a request, and how its call ends.
+
+use std::sync::Arc;
+
+use labgob::{Gob, Shape};
+
+/// Names a call; never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CallId {
+    pub(crate) slot: usize,
+    pub(crate) serial: u64,
+}
+
+/// What the caller wants.
+pub(crate) struct Request {
+    pub(crate) method: Arc<str>,
+    pub(crate) types: MethodType,
+    pub(crate) args: Vec<u8>,
+    /// Whether the calling task waits for the end of the call.
+    pub(crate) blocking: bool,
+}
+
+/// How a call ended.
+pub(crate) enum Answer {
+    Reply(Vec<u8>),
+    NoReply,
+    /// A programming error of the caller, in words.
+    Misuse(String),
+}
+
+/// The types of a method's arguments and reply.
+#[derive(Clone, Copy)]
+pub(crate) struct MethodType {
+    pub(crate) args: GobType,
+    pub(crate) reply: GobType,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct GobType {
+    pub(crate) fingerprint: u32,
+    pub(crate) name: &'static str,
+    pub(crate) describe: fn() -> String,
+    pub(crate) shape: &'static Shape,
+}
+
+impl MethodType {
+    pub(crate) fn of<A: Gob, R: Gob>() -> MethodType {
+        MethodType { args: GobType::of::<A>(), reply: GobType::of::<R>() }
+    }
+}
+
+impl GobType {
+    fn of<T: Gob>() -> GobType {
+        GobType {
+            fingerprint: T::fingerprint(),
+            name: std::any::type_name::<T>(),
+            describe: || T::describe().to_string(),
+            shape: T::SHAPE,
+        }
+    }
+}
