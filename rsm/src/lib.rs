@@ -67,7 +67,9 @@ pub mod once;
 mod pending;
 mod reader;
 mod server;
+mod shared;
 
 pub use error::{MakeError, SubmitError};
 pub use machine::Machine;
-pub use server::{Options, Rsm};
+pub use server::Rsm;
+pub use shared::Options;

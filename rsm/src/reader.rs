@@ -9,8 +9,8 @@ use persister::Persister;
 use raft_api::{ApplyMsg, Raft};
 use serde::{Deserialize, Serialize};
 
-use crate::server::{LogEntry, Shared};
-use crate::{Machine, MakeError, Options};
+use crate::shared::{LogEntry, Options, Shared};
+use crate::{Machine, MakeError};
 
 /// A snapshot is taken when the saved Raft state has come to so many eighths of its limit: what is
 /// appended until the snapshot is saved needs room, too.

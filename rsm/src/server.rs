@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use labgob::Gob;
 use labrpc::{ClientEnd, Service};
 use labrt::channel;
 use labrt::rng::{self, RngExt};
@@ -13,64 +12,14 @@ use labrt::sync::{Condvar, Mutex};
 use labrt::thread;
 use persister::Persister;
 use raft_api::{Raft, RaftState};
-use serde::{Deserialize, Serialize};
 
-use crate::pending::{Name, Pending, Tell, Told};
+use crate::pending::{Pending, Tell};
 use crate::reader::Reader;
+use crate::shared::{LogEntry, Options, Shared};
 use crate::{Machine, MakeError, SubmitError};
 
 /// How often a server on which somebody waits looks whether it still leads.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// What can be chosen when a server is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// How many bytes the saved Raft state (log included, snapshot not) should stay below. As it
-    /// comes near, the machine's snapshot takes the place of the log. `None`: never; then the log
-    /// grows for ever, and is executed again from its beginning at each start.
-    ///
-    /// Go: `maxraftstate`, with -1 for `None`.
-    pub max_raft_state: Option<usize>,
-}
-
-/// What stands in the log for a request.
-#[derive(Serialize, Deserialize, Gob)]
-#[serde(bound = "Q: Gob")]
-pub(crate) struct LogEntry<Q> {
-    server: u64,
-    number: u64,
-    pub(crate) request: Q,
-}
-
-impl<Q> LogEntry<Q> {
-    pub(crate) fn name(&self) -> Name {
-        Name { server: self.server, number: self.number }
-    }
-}
-
-/// What the tasks of a server share.
-pub(crate) struct Shared<M: Machine> {
-    pending: Mutex<Pending<M::Reply>>,
-    /// Somebody waits, or the server is over.
-    changed: Condvar,
-}
-
-impl<M: Machine> Shared<M> {
-    /// Changes the table of those who wait, and tells those who need wait no longer.
-    pub(crate) fn update(
-        &self,
-        change: impl FnOnce(&mut Pending<M::Reply>) -> Vec<Told<M::Reply>>,
-    ) {
-        let told = change(&mut self.pending.lock());
-        told.into_iter().for_each(Told::tell);
-    }
-
-    /// Nothing will be executed here any more.
-    pub(crate) fn end(&self) {
-        self.update(Pending::end);
-        self.changed.notify_all();
-    }
-}
 
 /// One server of a replicated machine.
 ///
@@ -154,8 +103,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
             Ok(name) => name,
             Err(told) => return told.tell(),
         };
-        let Name { server, number } = name;
-        let command = labgob::encode(&LogEntry { server, number, request });
+        let command = labgob::encode(&LogEntry::new(name, request));
         // Without the lock: a Raft may take its time here, and may have the entry executed before
         // it returns.
         match self.raft.start(Bytes::from(command)) {
