@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::{Conditions, Faults, Network, Server};
+use labrpc::{Network, Service};
 use labrt::channel::{self, Receiver};
-use labrt::rng::{self, RngExt, Stream};
-use labrt::sync::{Leaf, Mutex};
+use labrt::rng::{RngExt, Stream};
+use labrt::sync::Leaf;
 use labrt::time::Instant;
-use labrt::{Node, observe, thread};
-use labtrace::{Keep, Span, SpanOf, VerdictBuilder, What, show, verdict};
-use persister::{MemoryPersister, Persister};
+use labrt::{observe, thread};
+use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
-use raft_watch::{Watch, node_name, of_several};
-use run_record::setting::{Setting, Trouble};
+use raft_watch::{Watch, of_several};
+use tester::{Group, Net, Run, Server, Totals};
 
 use crate::applied::{Applied, Message, place};
 
@@ -31,149 +30,114 @@ pub struct Cluster<R: Raft> {
 }
 
 struct Inner<R: Raft> {
-    network: Network,
-    slots: Vec<Mutex<Slot<R>>>,
+    group: Group<RaftServer<R>>,
     applied: Arc<Leaf<Applied>>,
-    rng: Mutex<Stream>,
-    began: Instant,
     watch: Watch,
 }
 
-/// The place of one server.
-struct Slot<R> {
-    running: Option<Instance<R>>,
-    persister: Arc<MemoryPersister>,
-    /// The names of its ends, one per server; empty until its first start.
-    ends: Vec<String>,
-    connected: bool,
-}
+/// A Raft in a slot of the tester's.
+struct RaftServer<R>(Arc<R>);
 
-/// A server from its start to its crash.
-struct Instance<R> {
-    raft: Arc<R>,
-    node: Node,
-}
+impl<R: Raft> Server for RaftServer<R> {
+    fn services(&self) -> Vec<Service> {
+        self.0.clone().services()
+    }
 
-impl<R> Clone for Instance<R> {
-    fn clone(&self) -> Self {
-        Instance { raft: self.raft.clone(), node: self.node.clone() }
+    fn kill(&self) {
+        self.0.kill();
     }
 }
 
-/// The sums that the last line of a test shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Totals {
-    /// How long the test took, on its clock.
-    pub time: Duration,
-    /// How many servers there were.
-    pub servers: usize,
-    /// How many RPCs were sent.
-    pub rpcs: u64,
-    /// How many bytes the RPCs had.
-    pub bytes: u64,
-    /// How many entries were committed.
-    pub committed: u64,
+impl<R> Clone for RaftServer<R> {
+    fn clone(&self) -> Self {
+        RaftServer(self.0.clone())
+    }
 }
 
 impl<R: Raft> Cluster<R> {
-    /// Starts and connects all servers.
+    /// Starts and connects all servers, in a run of their own of which nothing is kept.
     ///
     /// # Panics
-    /// If a server cannot be made.
+    /// If a server cannot be made, or the world has a run already.
     pub fn new(servers: usize, unreliable: bool) -> Cluster<R> {
-        let watch = Watch::of::<R>(servers, Keep::Nothing, Setting::default());
-        Cluster::watched(servers, unreliable, watch)
+        let run = Run::silent();
+        run.enter();
+        Cluster::in_run(&run, servers, unreliable)
     }
 
-    /// As [`new`](Cluster::new), with a watch of the caller's own.
+    /// As [`new`](Cluster::new), in the run of the caller's world.
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn watched(servers: usize, unreliable: bool, watch: Watch) -> Cluster<R> {
-        watch.session().enter();
-        let network = Network::new();
-        network.watch(watch.observer());
-        let limit = |trouble| watch.setting().limit(trouble).unwrap_or(u64::MAX);
-        let mut faults = Faults::default();
-        faults.most_losses = limit(Trouble::Losses);
-        faults.most_delays = limit(Trouble::Delays);
-        faults.most_reorderings = limit(Trouble::Reorders);
-        network.set_faults(faults);
-        network.set_long_delays(true);
-        network.set_reliable(!unreliable);
-        let slot = |_| {
-            Mutex::new(Slot {
-                running: None,
-                persister: Arc::default(),
-                ends: Vec::new(),
-                connected: false,
-            })
-        };
+    pub fn in_run(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
+        let net = Net::new(run);
+        net.set_long_delays(true);
+        net.set_reliable(!unreliable);
+        Cluster::on(&net, "", servers)
+    }
+
+    /// As [`new`](Cluster::new), on a network that others may be on as well, if this cluster has a
+    /// name.
+    ///
+    /// # Panics
+    /// If a server cannot be made, or the network has a group of this name.
+    pub fn on(net: &Net, name: &str, servers: usize) -> Cluster<R> {
+        let group = Group::new(net, name, servers);
         let applied = Applied {
             logs: vec![Vec::new(); servers],
             instances: vec![0; servers],
             history: BTreeMap::new(),
         };
-        let cluster = Cluster {
-            inner: Arc::new(Inner {
-                network,
-                slots: (0..servers).map(slot).collect(),
-                applied: Arc::new(Leaf::new(applied)),
-                rng: Mutex::new(rng::stream("tester")),
-                began: Instant::now(),
-                watch,
-            }),
-        };
-        cluster.record_conditions();
+        let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of::<R>(&group));
+        let cluster = Cluster { inner: Arc::new(Inner { group, applied, watch }) };
         (0..servers).for_each(|server| cluster.start_server(server));
         (0..servers).for_each(|server| cluster.connect(server));
         cluster
     }
 
-    /// How many servers there are.
-    pub fn servers(&self) -> usize {
-        self.inner.slots.len()
+    /// The servers, whatever they are: who runs, who is connected, what is saved.
+    pub fn group(&self) -> &Group<impl Server> {
+        &self.inner.group
     }
 
-    /// The network, to change its conditions and read its counters.
+    /// The run that the cluster belongs to.
+    pub fn run(&self) -> &Run {
+        self.inner.group.run()
+    }
+
+    fn net(&self) -> &Net {
+        self.inner.group.net()
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.inner.group.servers()
+    }
+
+    /// The network, to read its counters.
     pub fn network(&self) -> &Network {
-        &self.inner.network
+        self.net().network()
     }
 
     /// Whether requests arrive at once and nothing is lost, from now on.
     pub fn set_reliable(&self, reliable: bool) {
-        self.network().set_reliable(reliable);
-        self.record_conditions();
+        self.net().set_reliable(reliable);
     }
 
     /// Whether many replies are late, from now on.
     pub fn set_long_reordering(&self, on: bool) {
-        self.network().set_long_reordering(on);
-        self.record_conditions();
-    }
-
-    fn record_conditions(&self) {
-        let Conditions { reliable, long_reordering, long_delays, .. } = self.network().conditions();
-        let what = What::Network { reliable, long_reordering, long_delays };
-        self.inner.watch.session().record(None, what);
+        self.net().set_long_reordering(on);
     }
 
     /// The rounds of a test that does the same `most` times: all of them, unless the run's setting
     /// asks for fewer.
     pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<R> {
-        let watch = self.inner.watch.clone();
-        (0..most).take_while(move |_| watch.may(Trouble::Rounds))
+        self.run().rounds(most)
     }
 
     /// The sums up to now.
     pub fn totals(&self) -> Totals {
-        Totals {
-            time: self.inner.began.elapsed(),
-            servers: self.servers(),
-            rpcs: self.network().total_count(),
-            bytes: self.network().total_bytes(),
-            committed: self.max_index(),
-        }
+        self.net().totals(self.servers(), self.max_index())
     }
 
     /// The highest index that was applied anywhere.
@@ -183,38 +147,14 @@ impl<R: Raft> Cluster<R> {
 
     /// A draw from the tester's own random stream.
     pub fn draw<T>(&self, f: impl FnOnce(&mut Stream) -> T) -> T {
-        f(&mut self.inner.rng.lock())
+        self.net().draw(f)
     }
 
     // ---- Servers come and go -------------------------------------------------------------------
 
     /// Crashes a server: it leaves the network and ends, and only what it has saved remains.
     pub fn crash(&self, server: usize) {
-        let running = self.is_running(server);
-        if running && !self.inner.watch.may(Trouble::Crashes) {
-            return;
-        }
-        self.cut_off(server);
-        self.network().delete_server(server);
-        // Now nobody hears it any more, and all that somebody has heard can still be saved.
-        if running {
-            self.inner.watch.crashed(server);
-        }
-        let mut slot = self.inner.slots[server].lock();
-        // From here on the dead server's writes go to a store that nobody reads.
-        let saved = slot.persister.copy();
-        slot.persister = Arc::new(saved.copy());
-        let instance = slot.running.take();
-        drop(slot);
-        if let Some(Instance { raft, node }) = instance {
-            let _ = node.enter(|| raft.kill());
-            node.kill();
-        }
-        // The lab's parts up to 2C have no snapshots: only the Raft state survives.
-        let state = saved.read_raft_state().expect("memory can be read");
-        let fresh = MemoryPersister::new();
-        fresh.save_raft_state(&state).expect("memory can be written");
-        self.inner.slots[server].lock().persister = Arc::new(fresh);
+        self.inner.group.crash(server);
     }
 
     /// Starts a server anew, after a crash if it runs. It is not connected yet.
@@ -222,99 +162,44 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If it cannot be made.
     pub fn start_server(&self, server: usize) {
-        self.crash(server);
-        if self.is_running(server) {
-            return; // the run's setting has no crash left
-        }
-        let network = self.network();
-        let suffix: u64 = self.draw(|rng| rng.random());
-        let names: Vec<String> =
-            (0..self.servers()).map(|peer| format!("{server}-{peer}-{suffix:x}")).collect();
-        let ends = names.iter().enumerate().map(|(peer, name)| {
-            let end = network.make_end(name.as_str());
-            network.connect(name.as_str(), peer);
-            end
+        self.inner.group.start(server, |seat| {
+            let (apply, messages) = channel::unbounded();
+            self.read_applied(server, messages);
+            move || R::make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
         });
-        let ends = ends.collect();
-        let persister = {
-            let mut slot = self.inner.slots[server].lock();
-            slot.persister = Arc::new(slot.persister.copy());
-            let persister = self.inner.watch.starting(server, &names, slot.persister.clone());
-            slot.ends = names;
-            persister
-        };
-        let (apply, messages) = channel::unbounded();
-        self.read_applied(server, messages);
-        let node = Node::new(node_name(server));
-        let made = node.enter(|| R::make(ends, server, persister, apply));
-        let raft = match made {
-            Ok(Ok(raft)) => raft,
-            Ok(Err(error)) => {
-                let words = format!("server {server} cannot be made: {error}");
-                verdict("make", words).fact(server, format!("`make` said: {error}")).fail()
-            }
-            Err(_) => unreachable!("nobody else knows this node"),
-        };
-        let services = node.enter(|| raft.clone().services()).expect("it has just been made");
-        let labrpc_server = services.into_iter().fold(Server::new(), Server::service);
-        self.inner.slots[server].lock().running = Some(Instance { raft, node: node.clone() });
-        network.add_server(server, labrpc_server.node(node));
     }
 
     /// True if the server runs.
     pub fn is_running(&self, server: usize) -> bool {
-        self.inner.slots[server].lock().running.is_some()
+        self.inner.group.is_running(server)
     }
 
     /// True if the server is connected.
     pub fn is_connected(&self, server: usize) -> bool {
-        self.inner.slots[server].lock().connected
+        self.inner.group.is_connected(server)
     }
 
     /// Lets a server reach all connected ones and them reach it.
     pub fn connect(&self, server: usize) {
-        let before = std::mem::replace(&mut self.inner.slots[server].lock().connected, true);
-        if !before {
-            self.inner.watch.record(server, What::Connected);
-        }
-        let connected: BTreeSet<usize> =
-            (0..self.servers()).filter(|peer| self.is_connected(*peer)).collect();
-        self.enable_ends(server, &connected, true);
+        self.inner.group.connect(server);
     }
 
     /// Cuts a server off from all others.
     pub fn disconnect(&self, server: usize) {
-        if !self.is_connected(server) || self.inner.watch.may(Trouble::Cuts) {
-            self.cut_off(server);
-        }
+        self.inner.group.disconnect(server);
     }
 
-    fn cut_off(&self, server: usize) {
-        let before = std::mem::replace(&mut self.inner.slots[server].lock().connected, false);
-        if before {
-            self.inner.watch.record(server, What::Disconnected);
-        }
-        self.enable_ends(server, &(0..self.servers()).collect(), false);
-    }
-
-    fn enable_ends(&self, server: usize, peers: &BTreeSet<usize>, on: bool) {
-        let to = |from: usize, to: usize| {
-            let name = self.inner.slots[from].lock().ends.get(to).cloned();
-            if let Some(name) = name {
-                self.network().enable(name, on);
-            }
-        };
-        for &peer in peers {
-            to(server, peer);
-            to(peer, server);
-        }
+    /// Splits the cluster into parts that each live on by themselves; see [`Group::partition`].
+    pub fn partition(&self, parts: &[&[usize]]) {
+        self.inner.group.partition(parts);
     }
 
     // ---- What servers apply --------------------------------------------------------------------
 
     /// Starts the task that reads and checks what a new instance applies.
     fn read_applied(&self, server: usize, messages: Receiver<ApplyMsg>) {
-        let (applied, watch) = (self.inner.applied.clone(), self.inner.watch.clone());
+        let Inner { group, applied, watch } = &*self.inner;
+        let (group, applied, watch) = (group.clone(), applied.clone(), watch.clone());
         let instance = applied.with(|all| {
             all.logs[server].clear();
             all.instances[server] += 1;
@@ -325,8 +210,8 @@ impl<R: Raft> Cluster<R> {
                 let ApplyMsg::Command { index, command } = message else {
                     panic!("server {server} applied {message:?}, which this lab does not know");
                 };
-                if watch.session().keeps_events() {
-                    watch.record(server, What::Applied { index, command: show(&command) });
+                if group.run().session().keeps_events() {
+                    group.record(server, What::Applied { index, command: show(&command) });
                 }
                 let us = labtrace::now_us();
                 let message = Message { server, instance, index, command, us };
@@ -334,7 +219,7 @@ impl<R: Raft> Cluster<R> {
                     // Where the entries come from that do not agree.
                     broken.facts.extend(watch.entries_sent(index));
                     broken.location = Some(format!("what server {server} applies"));
-                    labtrace::fail(*broken);
+                    group.members().fail(*broken);
                 }
                 if applied.with(|all| all.instances[server] == instance) {
                     watch.applied(server, index);
@@ -382,10 +267,8 @@ impl<R: Raft> Cluster<R> {
         let (count, command) = self.committed(index);
         if count < servers {
             let words = format!("only {count} decided for index {index}; wanted {servers}");
-            self.situation(verdict("wait", words))
-                .index(index)
-                .hint("the leader does not bring a follower up to date, or does not tell it what is committed")
-                .fail();
+            let broken = self.situation(verdict("wait", words)).index(index);
+            self.fail(broken.hint(NOT_BROUGHT_UP_TO_DATE));
         }
         span.end(command.as_deref().map_or_else(String::new, show));
         command
@@ -393,14 +276,14 @@ impl<R: Raft> Cluster<R> {
 
     // ---- What servers say ----------------------------------------------------------------------
 
-    fn instance(&self, server: usize) -> Option<Instance<R>> {
-        self.inner.slots[server].lock().running.clone()
+    /// Asks a server something, if it runs.
+    fn ask<T>(&self, server: usize, question: impl FnOnce(&R) -> T) -> Option<T> {
+        self.inner.group.instance(server)?.enter(|raft| question(&raft.0))
     }
 
     /// Term and role of a server; `None` if it does not run.
     pub fn state(&self, server: usize) -> Option<RaftState> {
-        let Instance { raft, node } = self.instance(server)?;
-        node.enter(|| raft.state()).ok()
+        self.ask(server, R::state)
     }
 
     /// Offers a command to a server; `None` if it does not run or does not lead.
@@ -412,16 +295,16 @@ impl<R: Raft> Cluster<R> {
     }
 
     fn offer(&self, server: usize, command: Bytes) -> Option<Started> {
-        let Instance { raft, node } = self.instance(server)?;
-        let watch = &self.inner.watch;
-        if !watch.session().keeps_events() {
-            return node.enter(|| raft.start(command)).ok()?;
+        let instance = self.inner.group.instance(server)?;
+        let session = self.run().session();
+        if !session.keeps_events() {
+            return instance.enter(|raft| raft.0.start(command))?;
         }
         let offer = What::Offered { command: show(&command), index: None, term: None };
-        let event = watch.record(server, offer);
-        let started = observe::with_cause(event, || node.enter(|| raft.start(command))).ok()?;
+        let event = self.inner.group.record(server, offer);
+        let started = observe::with_cause(event, || instance.enter(|raft| raft.0.start(command)))?;
         if let Some(started) = started {
-            watch.session().amend(event, |what| {
+            session.amend(event, |what| {
                 if let What::Offered { index, term, .. } = what {
                     (*index, *term) = (Some(started.index), Some(started.term));
                 }
@@ -461,20 +344,16 @@ impl<R: Raft> Cluster<R> {
                     let text = format!("server {server} claims to be leader of term {term}");
                     broken.fact(*server, text)
                 };
-                both.iter().fold(verdict("Election Safety", words), claim).hint(TWO_LEADERS).fail();
+                let broken = both.iter().fold(verdict("Election Safety", words), claim);
+                self.fail(broken.hint(TWO_LEADERS));
             }
             if let Some((term, servers)) = leaders.last_key_value() {
                 span.end(format_args!("server {} leads term {term}", servers[0]));
                 return servers[0];
             }
         }
-        self.situation(verdict("one leader", "expected one leader, got none"))
-            .hint(
-                "elections do not succeed: timers that do not fire or fire all at once, votes that \
-                 are refused or not counted, or a server that waits (for a lock, for a reply) \
-                 instead of answering",
-            )
-            .fail();
+        let broken = self.situation(verdict("one leader", "expected one leader, got none"));
+        self.fail(broken.hint(NO_LEADER));
     }
 
     /// The term of the connected servers.
@@ -493,11 +372,10 @@ impl<R: Raft> Cluster<R> {
             let say = |broken: VerdictBuilder, (server, term): (&usize, &u64)| {
                 broken.fact(*server, format!("server {server} is in term {term}"))
             };
-            terms
-                .iter()
-                .fold(verdict("terms", words), say)
-                .hint("a higher term in a request or a reply does not reach currentTerm")
-                .fail();
+            let broken = terms.iter().fold(verdict("terms", words), say);
+            self.fail(
+                broken.hint("a higher term in a request or a reply does not reach currentTerm"),
+            );
         }
         span.end(format_args!("term {term}"));
         term
@@ -514,11 +392,13 @@ impl<R: Raft> Cluster<R> {
             let term = state.term;
             let words =
                 format!("expected no leader, but {leader} claims to be leader (of term {term})");
-            verdict("no leader", words)
+            let broken = verdict("no leader", words)
                 .fact(leader, format!("server {leader} claims to be leader of term {term}"))
                 .fact(None, "the connected servers are no majority")
-                .hint("a candidate counts its votes against the wrong number, or counts some twice")
-                .fail();
+                .hint(
+                    "a candidate counts its votes against the wrong number, or counts some twice",
+                );
+            self.fail(broken);
         }
         span.end("none");
     }
@@ -602,23 +482,33 @@ impl<R: Raft> Cluster<R> {
             true => NO_LEADER_FOR_LONG,
             false => NOT_COMMITTED,
         };
-        self.situation(broken).hint(hint).fail();
+        self.fail(self.situation(broken).hint(hint));
+    }
+
+    /// Ends the run that this cluster is all of; returns its sums.
+    ///
+    /// # Panics
+    /// If a rule was broken in the run, and the code under test has caught the panic of that.
+    pub fn finish(&self) -> Totals {
+        let totals = self.totals();
+        self.run().session().close();
+        self.cleanup();
+        totals
     }
 
     /// Ends all servers and the network.
     ///
     /// # Panics
-    /// If a rule was broken in the run, and the code under test has caught the panic of that.
+    /// As [`finish`](Cluster::finish).
     pub fn cleanup(&self) {
-        for slot in &self.inner.slots {
-            let instance = slot.lock().running.take();
-            if let Some(Instance { raft, node }) = instance {
-                let _ = node.enter(|| raft.kill());
-                node.kill();
-            }
-        }
-        self.network().cleanup();
-        self.inner.watch.session().fail_if_judged();
+        self.inner.group.end();
+        self.net().cleanup();
+    }
+
+    /// Ends the run with a verdict about servers of this cluster.
+    #[track_caller]
+    fn fail(&self, broken: VerdictBuilder) -> ! {
+        self.inner.group.members().fail(broken.build())
     }
 }
 
@@ -626,9 +516,18 @@ impl<R: Raft> Cluster<R> {
 const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \
      another term, or of less than a majority";
 
+/// What usually leads to elections that nobody wins.
+const NO_LEADER: &str = "elections do not succeed: timers that do not fire or fire all at once, votes \
+     that are refused or not counted, or a server that waits (for a lock, for a reply) instead of \
+     answering";
+
 /// What usually leads to a command that nobody accepts.
 const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: elections do not \
      succeed, or a server waits (for a lock, for a reply) instead of answering";
+
+/// What usually leads to a follower that does not apply what others have applied.
+const NOT_BROUGHT_UP_TO_DATE: &str = "the leader does not bring a follower up to date, or does not \
+     tell it what is committed";
 
 /// What usually leads to a command that is accepted and not applied.
 const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied: AppendEntries that \
@@ -643,7 +542,7 @@ impl<R: Raft> Clone for Cluster<R> {
 
 impl<R: Raft> fmt::Debug for Cluster<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cluster").field("network", &self.inner.network).finish_non_exhaustive()
+        f.debug_struct("Cluster").field("group", &self.inner.group).finish_non_exhaustive()
     }
 }
 

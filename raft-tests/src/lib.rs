@@ -40,9 +40,10 @@
 //!
 //! # What a test does to a Raft
 //!
-//! The [`Cluster`] makes each server within a [`labrt::Node`] of its own. A crash needs no
-//! cooperation: the server leaves the network, its node is killed with all tasks, and what its
-//! persister held is copied, so that it can change nothing any more. An index that is applied with
+//! The [`Cluster`] is a [`Group`](tester::Group) of Rafts, and what can be asked of them. Each server
+//! is made within a [`labrt::Node`] of its own. A crash needs no cooperation: the server leaves the
+//! network, its node is killed with all tasks, and what its persister held is copied, so that it can
+//! change nothing any more. An index that is applied with
 //! two different commands, or out of order, fails the test at that moment.
 //!
 //! A test may take 120 s of lab time, as in the course.
@@ -57,13 +58,8 @@ pub mod commands;
 pub mod part_2a;
 pub mod part_2b;
 pub mod part_2c;
-mod recorder;
-mod report;
 pub mod run;
-mod seeds;
 mod suite;
-pub mod trace_files;
-mod verdict;
 
 pub use cluster::Cluster;
 pub use raft_watch::{self as watch, Watch};

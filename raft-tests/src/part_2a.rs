@@ -7,10 +7,10 @@ use labrt::thread;
 use raft_api::Raft;
 
 use crate::cluster::{Cluster, sleep_elections};
-use crate::run::Context;
+use crate::run::Run;
 
 /// A leader is elected, and stays while nothing fails.
-pub fn initial_election<R: Raft>(cluster: &Cluster<R>, context: &Context) {
+pub fn initial_election<R: Raft>(cluster: &Cluster<R>, run: &Run) {
     cluster.check_one_leader();
     // Time for the followers to learn of the election.
     thread::sleep(Duration::from_millis(50));
@@ -19,13 +19,13 @@ pub fn initial_election<R: Raft>(cluster: &Cluster<R>, context: &Context) {
     sleep_elections(2.0);
     let later = cluster.check_terms();
     if later != term {
-        context.warn(&format!("the term changed from {term} to {later} without a failure"));
+        run.warn(&format!("the term changed from {term} to {later} without a failure"));
     }
     cluster.check_one_leader();
 }
 
 /// A new leader takes over, an old one steps down, and without a quorum nobody leads.
-pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     let leader1 = cluster.check_one_leader();
     // If the leader is cut off, another one is elected.
@@ -48,7 +48,7 @@ pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Context
 }
 
 /// Leaders are elected again and again while servers come and go.
-pub fn multiple_elections<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn multiple_elections<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.check_one_leader();
     for _ in cluster.rounds(9) {

@@ -10,10 +10,10 @@ use raft_api::{Raft, Started};
 
 use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::{number, random, text};
-use crate::run::Context;
+use crate::run::Run;
 
 /// Commands are committed in the order they are given, and not before.
-pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     for index in 1..=3 {
         let (count, _) = cluster.committed(index);
         assert_eq!(count, 0, "some have committed index {index} before Start()");
@@ -23,7 +23,7 @@ pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Each command is sent to each peer about once.
-pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     const COMMANDS: u64 = 10;
     const LENGTH: usize = 5000;
     let servers = cluster.servers();
@@ -40,7 +40,7 @@ pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Fewer and fewer followers: a majority agrees, a minority commits nothing.
-pub fn progressive_failure_of_followers<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn progressive_failure_of_followers<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     let leader1 = cluster.check_one_leader();
@@ -60,7 +60,7 @@ pub fn progressive_failure_of_followers<R: Raft>(cluster: &Cluster<R>, _: &Conte
 }
 
 /// Leader after leader is lost: the rest agrees as long as it is a majority.
-pub fn failure_of_leaders<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn failure_of_leaders<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     cluster.disconnect(cluster.check_one_leader());
@@ -77,7 +77,7 @@ pub fn failure_of_leaders<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// A follower that was away catches up.
-pub fn agreement_despite_follower_disconnection<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn agreement_despite_follower_disconnection<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     let leader = cluster.check_one_leader();
@@ -97,7 +97,7 @@ pub fn agreement_despite_follower_disconnection<R: Raft>(cluster: &Cluster<R>, _
 }
 
 /// Without a majority nothing is committed, and afterwards all goes on.
-pub fn no_agreement_if_too_many_followers_disconnect<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn no_agreement_if_too_many_followers_disconnect<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(10), servers, false);
     let leader = cluster.check_one_leader();
@@ -117,7 +117,7 @@ pub fn no_agreement_if_too_many_followers_disconnect<R: Raft>(cluster: &Cluster<
 }
 
 /// Commands given at the same time are all committed, each at its own index.
-pub fn concurrent_starts<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn concurrent_starts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     for attempt in 0..5 {
         if attempt > 0 {
             // Time for the term to settle.
@@ -171,7 +171,7 @@ fn start_concurrently<R: Raft>(cluster: &Cluster<R>) -> bool {
 }
 
 /// A leader that was cut off with entries nobody else has gives them up when it comes back.
-pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, true);
     let leader1 = cluster.check_one_leader();
@@ -190,7 +190,7 @@ pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Context) 
 }
 
 /// Logs with many wrong entries are repaired without a round trip for each.
-pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     const ENTRIES: usize = 50;
     let servers = cluster.servers();
     let command = || cluster.draw(random);
@@ -236,7 +236,7 @@ pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Electing a leader, agreeing and idling take few RPCs.
-pub fn rpc_counts<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn rpc_counts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers() as u64;
     cluster.check_one_leader();
     let election = cluster.network().total_count();

@@ -13,7 +13,7 @@ use raft_api::{Raft, Started};
 
 use crate::cluster::{Cluster, ELECTION_TIMEOUT, sleep_elections};
 use crate::commands::{number, random};
-use crate::run::Context;
+use crate::run::Run;
 
 fn start_and_connect<R: Raft>(cluster: &Cluster<R>, server: usize) {
     cluster.start_server(server);
@@ -25,7 +25,7 @@ fn millis(n: u64) -> Duration {
 }
 
 /// Everything agreed on survives restarts of all, of the leader and of a follower.
-pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     let restart = |server| {
         start_and_connect(cluster, server);
@@ -55,7 +55,7 @@ pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Changing majorities, each of which must know what the one before agreed on.
-pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     let mut next = 1;
     let mut agree = |count| {
@@ -85,7 +85,7 @@ pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Leader and follower crash, and a follower that was away meanwhile must not lead.
-pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), 3, true);
     let leader = cluster.check_one_leader();
@@ -103,7 +103,7 @@ pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, 
 
 /// The scenario of the paper's Figure 8, by chance: leaders crash right after they have accepted
 /// commands, so that old entries linger.
-pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let up = || (0..servers).filter(|server| cluster.is_running(*server)).count();
@@ -144,7 +144,7 @@ fn sleep_as_figure_8<R: Raft>(cluster: &Cluster<R>) {
 }
 
 /// Many agreements at once on a network that loses and delays.
-pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let mut helpers = Vec::new();
     for i in cluster.rounds(49).map(|round| round as u64 + 1) {
         for j in 0..4 {
@@ -162,7 +162,7 @@ pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 
 /// As [`figure_8`], with cut-off leaders instead of crashed ones, on a network that loses, delays
 /// and reorders.
-pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let connected = || (0..servers).filter(|server| cluster.is_connected(*server)).count();
@@ -197,7 +197,7 @@ pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Context) {
 }
 
 /// Clients write while servers crash, restart and are cut off; the network is as it was made.
-pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Context) {
+pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     const CLIENTS: u64 = 3;
     let servers = cluster.servers();
     let stop = Arc::new(AtomicBool::new(false));

@@ -3,7 +3,6 @@
 
 use labrt::simulate;
 use raft_checked::CheckedRaft;
-use raft_tests::run::Context;
 use raft_tests::{Cluster, part_2c};
 
 /// Clients write while the server crashes and comes back. Nobody may take an entry for committed that
@@ -14,7 +13,7 @@ fn what_a_crash_loses_was_never_committed() {
     for seed in 0..40 {
         let outcome = simulate(seed, || {
             let cluster = Cluster::<CheckedRaft>::new(1, false);
-            part_2c::churn(&cluster, &Context::silent());
+            part_2c::churn(&cluster, cluster.run());
             cluster.cleanup();
         });
         if let Err(failure) = outcome {

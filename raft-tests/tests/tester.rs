@@ -13,7 +13,7 @@ use labrt::thread;
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
 use raft_tests::Cluster;
-use raft_tests::run::{Context, Origin, Test};
+use raft_tests::run::{Origin, Run, Test};
 
 /// Makes a Raft without consensus, whose `make` and `state` are given.
 macro_rules! fake {
@@ -60,7 +60,7 @@ fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
 }
 
 /// What the suite says about a test with this body, on the simulated clock; empty if it passes.
-fn verdict<R: Raft>(body: fn(&Cluster<R>, &Context)) -> String {
+fn verdict<R: Raft>(body: fn(&Cluster<R>, &Run)) -> String {
     let test = Test::<R> {
         part: "0",
         title: "the tester itself, whose failures are expected",
@@ -81,12 +81,12 @@ fn verdict<R: Raft>(body: fn(&Cluster<R>, &Context)) -> String {
 }
 
 #[track_caller]
-fn assert_verdict<R: Raft>(body: fn(&Cluster<R>, &Context), expected: &str) {
+fn assert_verdict<R: Raft>(body: fn(&Cluster<R>, &Run), expected: &str) {
     let words = verdict(body);
     assert!(words.contains(expected), "`{expected}` is not in: {words}");
 }
 
-fn nothing<R: Raft>(_: &Cluster<R>, _: &Context) {
+fn nothing<R: Raft>(_: &Cluster<R>, _: &Run) {
     thread::sleep(Duration::from_millis(100));
 }
 
@@ -110,7 +110,7 @@ fake!(TwoLeaders, |_, _| Ok(()), |me| RaftState { term: 4, is_leader: me < 2 });
 
 #[test]
 fn two_leaders_in_one_term_are_found() {
-    let check = |cluster: &Cluster<TwoLeaders>, _: &Context| {
+    let check = |cluster: &Cluster<TwoLeaders>, _: &Run| {
         cluster.check_one_leader();
     };
     assert_verdict::<TwoLeaders>(check, "term 4 has 2 (>1) leaders: servers [0, 1]");
@@ -124,11 +124,11 @@ fake!(NoLeader, |_, _| Ok(()), |me| RaftState { term: me as u64, is_leader: fals
 
 #[test]
 fn no_leader_and_different_terms_are_found() {
-    let check = |cluster: &Cluster<NoLeader>, _: &Context| {
+    let check = |cluster: &Cluster<NoLeader>, _: &Run| {
         cluster.check_one_leader();
     };
     assert_verdict::<NoLeader>(check, "expected one leader, got none");
-    let terms = |cluster: &Cluster<NoLeader>, _: &Context| {
+    let terms = |cluster: &Cluster<NoLeader>, _: &Run| {
         cluster.check_terms();
     };
     assert_verdict::<NoLeader>(terms, "servers disagree on term");

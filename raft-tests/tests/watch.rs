@@ -6,42 +6,40 @@ use labrt::Failure;
 use labrt::world::{Builder, Outcome};
 use labtrace::{Keep, Session, What};
 use raft_checked::CheckedRaft;
-use raft_tests::{Cluster, Watch, part_2b, part_2c};
+use raft_tests::run::Run;
+use raft_tests::{Cluster, part_2b, part_2c};
 use run_record::setting::{Setting, Trouble};
 use run_record::trace::{Event, Role};
 
 type Body = fn(&Cluster<CheckedRaft>);
 
 fn figure_8_unreliable(cluster: &Cluster<CheckedRaft>) {
-    part_2c::figure_8_unreliable(cluster, &raft_tests::run::Context::silent());
+    part_2c::figure_8_unreliable(cluster, cluster.run());
 }
 
 fn figure_8(cluster: &Cluster<CheckedRaft>) {
-    part_2c::figure_8(cluster, &raft_tests::run::Context::silent());
+    part_2c::figure_8(cluster, cluster.run());
 }
 
 fn unreliable_churn(cluster: &Cluster<CheckedRaft>) {
-    part_2c::churn(cluster, &raft_tests::run::Context::silent());
+    part_2c::churn(cluster, cluster.run());
 }
 
 fn rejoin(cluster: &Cluster<CheckedRaft>) {
-    part_2b::rejoin_of_partitioned_leader(cluster, &raft_tests::run::Context::silent());
+    part_2b::rejoin_of_partitioned_leader(cluster, cluster.run());
 }
 
-fn watch(servers: usize, keep: Keep, setting: Setting) -> Watch {
-    Watch::of::<CheckedRaft>(servers, keep, setting)
-}
-
-fn run(
-    watch: &Watch,
+fn play(
+    run: &Run,
     servers: usize,
     unreliable: bool,
     body: Body,
 ) -> Result<Outcome<()>, Box<Failure>> {
-    let watch = watch.clone();
-    let switches = watch.setting().limit(Trouble::Switches).unwrap_or(u64::MAX);
+    let run = run.clone();
+    let switches = run.setting().limit(Trouble::Switches).unwrap_or(u64::MAX);
     Builder::simulated(11).forced_switches(switches).run(move || {
-        let cluster = Cluster::watched(servers, unreliable, watch);
+        run.enter();
+        let cluster = Cluster::in_run(&run, servers, unreliable);
         body(&cluster);
         cluster.cleanup();
     })
@@ -59,8 +57,8 @@ fn a_traced_run_is_the_same_run() {
         (rejoin as Body, 3, false),
     ] {
         let trace = |keep| {
-            let watch = watch(servers, keep, Setting::default());
-            run(&watch, servers, unreliable, body).expect("the reference passes").trace
+            let run = Run::new(keep, Setting::default());
+            play(&run, servers, unreliable, body).expect("the reference passes").trace
         };
         let off = trace(Keep::Nothing);
         assert_eq!(trace(Keep::All), off);
@@ -70,9 +68,9 @@ fn a_traced_run_is_the_same_run() {
 
 #[test]
 fn a_trace_tells_what_happened() {
-    let watch = watch(3, Keep::All, Setting::default());
-    run(&watch, 3, false, rejoin).expect("the reference passes");
-    let events = events(watch.session());
+    let run = Run::new(Keep::All, Setting::default());
+    play(&run, 3, false, rejoin).expect("the reference passes");
+    let events = events(run.session());
     assert!((1..).zip(&events).all(|(n, event)| event.n == n), "numbers are in order");
     assert!(events.is_sorted_by_key(|event| event.us), "time is in order");
 
@@ -117,12 +115,13 @@ fn a_trace_tells_what_happened() {
 
 #[test]
 fn a_trace_tells_what_led_to_what() {
-    let watch = watch(3, Keep::All, Setting::default());
-    run(&watch, 3, false, rejoin).expect("the reference passes");
-    let events = events(watch.session());
+    let run = Run::new(Keep::All, Setting::default());
+    play(&run, 3, false, rejoin).expect("the reference passes");
+    let events = events(run.session());
     let event = |n: u64| &events[usize::try_from(n).unwrap() - 1];
-    // The command 105 travels in an AppendEntries that its offer has caused.
-    let offered = events.iter().find(|event| {
+    // The command 105 travels in an AppendEntries that its offer has caused: the last one, since a
+    // leader that was cut off may have accepted it first.
+    let offered = events.iter().rfind(|event| {
         matches!(&event.what, What::Offered { command, index: Some(_), .. } if command == "105")
     });
     let offered = offered.expect("it was accepted").n;
@@ -148,9 +147,9 @@ fn a_trace_tells_what_led_to_what() {
 
 #[test]
 fn a_ring_keeps_the_end() {
-    let watch = watch(3, Keep::Last(50), Setting::default());
-    run(&watch, 3, false, rejoin).expect("the reference passes");
-    let recorded = watch.session().take();
+    let run = Run::new(Keep::Last(50), Setting::default());
+    play(&run, 3, false, rejoin).expect("the reference passes");
+    let recorded = run.session().take();
     assert_eq!(recorded.events.len(), 50);
     assert_eq!(recorded.events.last().map(|event| event.n), Some(recorded.total));
 }
@@ -158,10 +157,10 @@ fn a_ring_keeps_the_end() {
 #[test]
 fn a_setting_takes_troubles_away() {
     let troubles = |setting: Setting, body: Body| {
-        let watch = watch(5, Keep::Nothing, setting);
+        let run = Run::new(Keep::Nothing, setting);
         // With less trouble the reference passes as well.
-        run(&watch, 5, true, body).expect("the reference passes");
-        let mut troubles = Trouble::ALL.map(|trouble| (trouble, watch.troubles().get(trouble)));
+        play(&run, 5, true, body).expect("the reference passes");
+        let mut troubles = Trouble::ALL.map(|trouble| (trouble, run.troubles().get(trouble)));
         troubles.sort();
         troubles
     };

@@ -14,7 +14,8 @@ use labrt::{FailureKind, thread};
 use labtrace::{Keep, Verdict};
 use persister::Persister;
 use raft_api::{ApplyMsg, Persisted, Raft, RaftState, Started};
-use raft_tests::{Cluster, Watch};
+use raft_tests::Cluster;
+use raft_tests::run::Run;
 use run_record::setting::Setting;
 
 #[derive(Clone, Debug, Serialize, Deserialize, Gob)]
@@ -230,20 +231,21 @@ pub(crate) fn verdict(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
 
 /// The same for so many.
 pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
-    let watch = Watch::of::<Puppet>(servers, Keep::All, Setting::default());
-    let inside = watch.clone();
-    let run = Builder::simulated(3).run(move || {
-        let cluster = Cluster::watched(servers, false, inside);
+    let run = Run::new(Keep::All, Setting::default());
+    let inside = run.clone();
+    let outcome = Builder::simulated(3).run(move || {
+        inside.enter();
+        let cluster = Cluster::in_run(&inside, servers, false);
         play(&cluster);
         cluster.cleanup();
     });
-    let verdict = watch.session().verdict();
-    match run {
+    let verdict = run.session().verdict();
+    match outcome {
         Ok(_) => assert_eq!(verdict, None),
         Err(failure) => {
             assert_eq!(failure.kind, FailureKind::Panic, "{failure}");
             assert_eq!(verdict.as_ref().map(|v| &v.words), Some(&failure.message));
-            let last = watch.session().take().events.pop().expect("there are events");
+            let last = run.session().take().events.pop().expect("there are events");
             assert!(matches!(last.what, labtrace::What::Violation { .. }), "{last:?}");
         }
     }

@@ -2,25 +2,27 @@
 
 use labrt::world::Builder;
 use labtrace::Keep;
-use raft_tests::{Cluster, Watch};
+use raft_tests::Cluster;
+use raft_tests::run::Run;
 use run_record::setting::Setting;
 
 use crate::puppet::{Puppet, puppet};
 
 #[test]
 fn roles_are_inferred_from_messages() {
-    let watch = Watch::of::<Puppet>(3, Keep::All, Setting::default());
-    let inside = watch.clone();
-    let run = Builder::simulated(3).run(move || {
-        let cluster = Cluster::<Puppet>::watched(3, false, inside);
+    let run = Run::new(Keep::All, Setting::default());
+    let inside = run.clone();
+    let outcome = Builder::simulated(3).run(move || {
+        inside.enter();
+        let cluster = Cluster::<Puppet>::in_run(&inside, 3, false);
         puppet(1).answers(4, true);
         puppet(0).asks_for_vote(0, 1, 4);
         puppet(0).leads(1, 4, (0, 0), &[]);
         puppet(1).asks_for_vote(1, 0, 5);
         cluster.cleanup();
     });
-    run.expect("no rule is broken");
-    let events = watch.session().take().events;
+    outcome.expect("no rule is broken");
+    let events = run.session().take().events;
     let inferred = events.iter().filter_map(|event| match &event.what {
         labtrace::What::Inferred { role, term } => Some((event.lane?, *role, *term)),
         _ => None,

@@ -9,11 +9,11 @@ use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
 use labrt::sync::Leaf;
 use labrt::world::{self, Builder};
-use labtrace::{Keep, Verdict};
+use labtrace::Verdict;
 use persister::Persister;
 use raft_api::{ApplyMsg, Meaning, Raft, RaftState, Started, Wire};
-use raft_tests::{Cluster, Watch};
-use run_record::setting::Setting;
+use raft_tests::Cluster;
+use raft_tests::run::Run;
 
 /// A Raft of one kind of messages.
 trait Dress: Send + Sync + 'static {
@@ -90,15 +90,16 @@ impl<D: Dress> Says<D> {
 
 /// The verdict on a run, and what was not judged in it.
 fn run<D: Dress>(play: fn()) -> (Option<Verdict>, Vec<String>) {
-    let watch = Watch::of::<Dressed<D>>(3, Keep::Nothing, Setting::default());
-    let inside = watch.clone();
+    let run = Run::silent();
+    let inside = run.clone();
     let _ = Builder::simulated(3).run(move || {
-        let cluster = Cluster::<Dressed<D>>::watched(3, false, inside);
+        inside.enter();
+        let cluster = Cluster::<Dressed<D>>::in_run(&inside, 3, false);
         let _ = Says::<D>::end(0, 1).call::<_, D::VoteReply>("Raft.RequestVote", &D::vote(4));
         play();
         cluster.cleanup();
     });
-    (watch.session().verdict(), watch.not_judged())
+    (run.session().verdict(), run.not_judged())
 }
 
 /// Commits rightly, and then too early: who understands, finds it.

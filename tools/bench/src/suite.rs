@@ -3,9 +3,7 @@
 use labrt::SwitchBy;
 use labrt::world::{Builder, Trace};
 use labtrace::Keep;
-use raft_tests::Watch;
-use raft_tests::cluster::{Cluster, Totals};
-use raft_tests::run::{Context, TIME_LIMIT, Test};
+use raft_tests::run::{Run, TIME_LIMIT, Test, Totals};
 use run_record::setting::Setting;
 
 /// Runs one test with one seed, and records so much of it.
@@ -19,16 +17,9 @@ pub fn run<R: raft_api::Raft>(
     switch_by: SwitchBy,
     keep: Keep,
 ) -> (Totals, Trace) {
-    let Test { servers, unreliable, body, .. } = *test;
+    let (test, run) = (test.general(), Run::new(keep, Setting::default()));
     let world = Builder::simulated(seed).switch_by(switch_by).time_limit(TIME_LIMIT);
-    let watch = Watch::of::<R>(servers, keep, Setting::default());
-    let outcome = world.run(move || {
-        let cluster = Cluster::watched(servers, unreliable, watch);
-        body(&cluster, &Context::silent());
-        let totals = cluster.totals();
-        cluster.cleanup();
-        totals
-    });
+    let outcome = world.run(move || test.play(&run));
     let outcome = outcome.unwrap_or_else(|failure| panic!("{name}, seed {seed}: {failure}"));
     (outcome.value, outcome.trace.expect("a simulated run has a trace"))
 }

@@ -44,7 +44,7 @@ pub struct Session {
 
 struct Inner {
     keep: Keep,
-    lanes: Vec<String>,
+    lanes: Leaf<Vec<String>>,
     kept: Leaf<Kept>,
     /// What servers have said they are, but for their logs, by lane.
     stated: Leaf<BTreeMap<u32, State>>,
@@ -105,7 +105,8 @@ pub(crate) fn deliver(mut verdict: Verdict) {
 }
 
 impl Session {
-    /// A session for a run whose servers and others have these names, by lane.
+    /// A session for a run whose servers and others have these names, by lane. There may be more
+    /// lanes later, see [`add_lane`](Session::add_lane).
     pub fn new(keep: Keep, lanes: Vec<String>) -> Session {
         if keep != Keep::Nothing {
             RECORDING.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +114,7 @@ impl Session {
         Session {
             inner: Arc::new(Inner {
                 keep,
-                lanes,
+                lanes: Leaf::new(lanes),
                 kept: Leaf::new(Kept::new(keep)),
                 stated: Leaf::default(),
                 verdict: Leaf::default(),
@@ -121,6 +122,20 @@ impl Session {
                 closed: AtomicBool::new(false),
             }),
         }
+    }
+
+    /// Adds somebody of this name that events can concern; returns the number of the lane.
+    pub fn add_lane(&self, name: impl Into<String>) -> u32 {
+        let number = self.inner.lanes.with(|lanes| {
+            lanes.push(name.into());
+            lanes.len() - 1
+        });
+        u32::try_from(number).expect("a run has few lanes")
+    }
+
+    /// The names of all lanes.
+    pub fn lanes(&self) -> Vec<String> {
+        self.inner.lanes.with(|lanes| lanes.clone())
     }
 
     /// Makes this the session of the caller's world. Does nothing outside a world.
@@ -203,8 +218,8 @@ impl Session {
 
     /// The number of the lane that is called like the node.
     pub(crate) fn lane_of(&self, node: &Node) -> Option<u32> {
-        let place = self.inner.lanes.iter().position(|lane| lane == node.name())?;
-        u32::try_from(place).ok()
+        let place = |lanes: &mut Vec<String>| lanes.iter().position(|lane| lane == node.name());
+        u32::try_from(self.inner.lanes.with(place)?).ok()
     }
 
     pub(crate) fn next_span(&self) -> u64 {

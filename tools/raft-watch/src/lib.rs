@@ -1,10 +1,10 @@
 //! Watching a run from outside: what is recorded of it, and what must hold at every message.
 //!
-//! A [`Watch`] is made for each run, outside of its world, so that it is there when the world has
-//! failed. The cluster tells it of starts, crashes, offered commands and applied entries, and the
-//! network of every step of every call (`observer`). It does two things with that: it records events
-//! into the run's [`Session`], and it checks what must hold for any Raft. Nothing here is a step of a
-//! simulated run.
+//! A [`Watch`] sees one group of servers, each with a Raft in it: a cluster of lab 2, or the servers
+//! below a service. It is told by its [`Group`] of starts, crashes and every step of
+//! every call between them, and by whoever sees it of accepted commands and applied entries. It checks
+//! what must hold for any Raft, and tells the run's session what servers must be by their messages.
+//! Nothing here is a step of a simulated run.
 //!
 //! # What is known, and from what
 //!
@@ -59,24 +59,19 @@ mod terms;
 mod understanding;
 mod votes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ::persister::Persister;
-use labrpc::{Name, Observer};
-use labrt::observe::Cause;
 use labrt::sync::Leaf;
-use labtrace::{Keep, Role, Session, What};
+use labtrace::{Role, Session};
 use persister::Saves;
-use persister::WatchedPersister;
 use raft_api::{Persisted, Raft, Started};
-use run_record::setting::{Counts, Setting, Trouble};
+use tester::{Group, Members, Server};
 
 use judge::{Checked, Judge};
 pub use obstacles::of_several;
 use understanding::{Part, Understanding};
 
-/// What watches one run of a cluster. Clones are the same watch.
+/// What watches one group of servers. Clones are the same watch.
 #[derive(Clone)]
 pub struct Watch {
     inner: Arc<Inner>,
@@ -84,7 +79,7 @@ pub struct Watch {
 
 struct Inner {
     session: Session,
-    setting: Setting,
+    members: Members,
     /// How to read what servers have saved, if their Raft says so.
     read_persisted: fn(&[u8]) -> Option<Persisted>,
     state: Leaf<State>,
@@ -93,102 +88,44 @@ struct Inner {
 struct State {
     understanding: Understanding,
     judge: Judge,
-    /// Whose end it is: the server, and its instance.
-    ends: BTreeMap<Name, (usize, u64)>,
-    instances: Vec<u64>,
     saves: Vec<Saves>,
     /// What a server must be by its messages.
     inferred: Vec<(Role, u64)>,
-    troubles: Counts,
     /// How many reasons not to judge the trace has been told.
     told: usize,
 }
 
 impl Watch {
-    /// A watch over a run of so many servers of this Raft, of which so much is kept.
-    pub fn of<R: Raft>(servers: usize, keep: Keep, setting: Setting) -> Watch {
-        let lanes = (0..servers).map(node_name).collect();
+    /// A watch of a group with a Raft of this type in each server, from now on. None may have been
+    /// started yet.
+    ///
+    /// # Panics
+    /// If the group is watched already.
+    pub fn of<R: Raft>(group: &Group<impl Server>) -> Watch {
+        let servers = group.servers();
         let state = State {
             understanding: Understanding::new(R::read_message),
             judge: Judge::new(servers),
-            ends: BTreeMap::new(),
-            instances: vec![0; servers],
             saves: vec![Saves::default(); servers],
             inferred: vec![(Role::Follower, 0); servers],
-            troubles: Counts::default(),
             told: 0,
         };
-        let (session, read_persisted) = (Session::new(keep, lanes), R::read_persisted);
-        Watch {
-            inner: Arc::new(Inner { session, setting, read_persisted, state: Leaf::new(state) }),
-        }
+        let inner = Inner {
+            session: group.run().session().clone(),
+            members: group.members().clone(),
+            read_persisted: R::read_persisted,
+            state: Leaf::new(state),
+        };
+        let watch = Watch { inner: Arc::new(inner) };
+        group.watch(Arc::new(watch.clone()));
+        watch
     }
 
-    /// What the run is recorded into.
-    pub fn session(&self) -> &Session {
+    fn session(&self) -> &Session {
         &self.inner.session
     }
 
-    /// What is taken away from the test.
-    pub fn setting(&self) -> Setting {
-        self.inner.setting
-    }
-
-    /// How many troubles of each kind there were.
-    pub fn troubles(&self) -> Counts {
-        self.inner.state.with(|state| state.troubles)
-    }
-
-    /// Which rules could not be judged, and why, in a sentence for each reason.
-    pub fn not_judged(&self) -> Vec<String> {
-        self.inner.state.with(|state| {
-            let mut missing = state.understanding.missing().clone();
-            if !state.judge.has_seen_append() && !missing.lacks(Part::Appends) {
-                missing.note(Part::Appends, "no AppendEntries was seen".to_string());
-            }
-            missing.sentences()
-        })
-    }
-
-    /// True if there may be one more trouble of this kind, which is counted then.
-    pub fn may(&self, trouble: Trouble) -> bool {
-        let limit = self.inner.setting.limit(trouble).unwrap_or(u64::MAX);
-        self.inner.state.with(|state| {
-            let count = state.troubles.get(trouble);
-            let may = count < limit;
-            state.troubles.set(trouble, count + u64::from(may));
-            may
-        })
-    }
-
-    // ---- What the cluster tells ----------------------------------------------------------------
-
-    /// A new instance of a server is about to be made, with these ends. Returns its persister.
-    pub fn starting(
-        &self,
-        server: usize,
-        ends: &[String],
-        persister: Arc<dyn Persister>,
-    ) -> Arc<dyn Persister> {
-        self.inner.state.with(|state| {
-            state.instances[server] += 1;
-            let instance = state.instances[server];
-            state.judge.started(server, instance);
-            state
-                .ends
-                .extend(ends.iter().map(|end| (Name::from(end.as_str()), (server, instance))));
-            state.saves[server] = Saves::of(persister.clone());
-            state.inferred[server] = (Role::Follower, state.judge.term(server));
-        });
-        self.record(server, What::Started);
-        Arc::new(WatchedPersister::new(persister, self.session().clone(), lane(server)))
-    }
-
-    /// A server has crashed: what it does from here on does not count.
-    pub fn crashed(&self, server: usize) {
-        self.inner.state.with(|state| state.judge.crashed(server));
-        self.record(server, What::Crashed);
-    }
+    // ---- What the tester tells -----------------------------------------------------------------
 
     /// A command is about to be offered to a server.
     pub fn offering(&self) {
@@ -224,13 +161,8 @@ impl Watch {
     fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {
         if let Err(mut broken) = checked {
             broken.location = Some(place());
-            labtrace::fail(*broken);
+            self.inner.members.fail(*broken);
         }
-    }
-
-    /// Records something about a server.
-    pub fn record(&self, server: usize, what: What) -> Option<Cause> {
-        self.session().record(Some(lane(server)), what)
     }
 
     // ---- What is asked -------------------------------------------------------------------------
@@ -241,7 +173,7 @@ impl Watch {
             let missing = state.understanding.missing();
             let blind = [Part::Votes, Part::Appends, Part::Others];
             let understood = !blind.into_iter().any(|part| missing.lacks(part));
-            let terms = (0..state.instances.len()).map(|server| state.judge.term(server));
+            let terms = (0..state.saves.len()).map(|server| state.judge.term(server));
             understood.then(|| terms.collect())
         })
     }
@@ -256,18 +188,4 @@ impl Watch {
     pub fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
         self.inner.state.with(|state| state.judge.entries_sent(index))
     }
-
-    /// The network's observer.
-    pub fn observer(&self) -> impl Observer + use<> {
-        self.clone()
-    }
-}
-
-/// The name of a server's node, which is also that of its lane.
-pub fn node_name(server: usize) -> String {
-    format!("server {server}")
-}
-
-pub(crate) fn lane(server: usize) -> u32 {
-    u32::try_from(server).expect("a cluster has few servers")
 }

@@ -2,18 +2,17 @@
 
 use labrt::{Node, observe};
 use labtrace::verdict;
-
-use super::node_name;
+use tester::Members;
 
 /// Fails the run if the calling task of a server holds a lock.
-pub(crate) fn check(server: usize, method: &str) {
+pub(crate) fn check(members: &Members, server: usize, method: &str) {
     let held = observe::held_locks();
     let Some(first) = held.first() else { return };
-    let in_a_server = Node::current().is_some_and(|node| node.name() == node_name(server));
+    let in_a_server = Node::current().is_some_and(|node| node.name() == members.node_name(server));
     if !in_a_server || observe::is_unwinding() {
         return;
     }
-    verdict(
+    let broken = verdict(
         "RPC while holding a lock",
         format!("server {server} waits for {method} with a lock held"),
     )
@@ -22,6 +21,6 @@ pub(crate) fn check(server: usize, method: &str) {
     .hint(
         "a call may take 7 s; until then nobody gets the lock, and two servers that call each \
              other so wait for each other: copy what the call needs, release the lock, then call",
-    )
-    .fail();
+    );
+    members.fail(broken.build());
 }

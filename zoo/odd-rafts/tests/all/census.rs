@@ -7,11 +7,9 @@ use std::sync::Arc;
 use labrt::sync::Mutex;
 use labrt::thread;
 use labrt::world::Builder;
-use labtrace::Keep;
 use odd_rafts::{Odd, OddRaft};
-use raft_tests::run::{Context, TIME_LIMIT, Test};
-use raft_tests::{Cluster, Watch, all_tests};
-use run_record::setting::Setting;
+use raft_tests::all_tests;
+use raft_tests::run::{Run, TIME_LIMIT, Test};
 
 /// What became of the runs of one odd Raft.
 #[derive(Debug)]
@@ -72,16 +70,12 @@ fn count(odd: &Odd, seeds: Range<u64>) -> Count {
 
 /// Runs a test once. If it fails, returns the check that was not met, and what was said.
 fn run(odd: &Odd, test: &Test<OddRaft>, seed: u64) -> Result<(), (String, String)> {
-    let Test { servers, unreliable, body, .. } = *test;
-    let watch = Watch::of::<OddRaft>(servers, Keep::Nothing, Setting::default());
-    let session = watch.session().clone();
-    let odd = odd.clone();
+    let (test, odd, run) = (test.general(), odd.clone(), Run::silent());
+    let session = run.session().clone();
     let world = Builder::simulated(seed).time_limit(TIME_LIMIT);
     let outcome = world.run(move || {
         odd_rafts::choose(odd);
-        let cluster = Cluster::watched(servers, unreliable, watch);
-        body(&cluster, &Context::silent());
-        cluster.cleanup();
+        test.play(&run);
     });
     let Err(failure) = outcome else { return Ok(()) };
     let verdict = session.verdict().filter(|verdict| verdict.words == failure.message);

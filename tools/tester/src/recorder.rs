@@ -51,7 +51,7 @@ impl Recorder {
             servers: totals.map_or(0, |totals| totals.servers as u64),
             rpcs: totals.map_or(0, |totals| totals.rpcs),
             bytes: totals.map_or(0, |totals| totals.bytes),
-            committed: totals.map_or(0, |totals| totals.committed),
+            committed: totals.map_or(0, |totals| totals.operations),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
             troubles: ran.troubles,
             not_judged: ran.not_judged.clone(),

@@ -7,7 +7,7 @@ use labrt::{Failure, FailureKind};
 use labtrace::Verdict;
 use run_record::setting::Counts;
 
-use crate::cluster::Totals;
+use crate::test::Totals;
 use crate::trace_files::Files;
 
 /// A run that has failed.

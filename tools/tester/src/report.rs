@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cluster::Totals;
+use crate::test::Totals;
 
 /// Which test wrote last: tests run side by side, and a line that follows another test's must say
 /// whose it is.
@@ -52,10 +52,10 @@ impl Lines {
     }
 }
 
-/// Seconds, servers, RPCs and entries, in the course's columns.
+/// Seconds, servers, RPCs and operations, in the course's columns.
 fn passed(totals: &Totals) -> String {
-    let Totals { time, servers, rpcs, committed, .. } = totals;
-    format!("Passed -- {:4.1}  {servers} {rpcs:4} {committed:4}", time.as_secs_f64())
+    let Totals { time, servers, rpcs, operations, .. } = totals;
+    format!("Passed -- {:4.1}  {servers} {rpcs:4} {operations:4}", time.as_secs_f64())
 }
 
 /// Writes to standard output as a whole. That nobody listens is no reason to fail.
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_columns_are_those_of_the_course() {
         let time = Duration::from_millis(3140);
-        let totals = Totals { time, servers: 3, rpcs: 58, bytes: 0, committed: 7 };
+        let totals = Totals { time, servers: 3, rpcs: 58, bytes: 0, operations: 7 };
         assert_eq!(passed(&totals), "Passed --  3.1  3   58    7");
     }
 }

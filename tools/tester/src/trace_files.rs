@@ -9,8 +9,6 @@ use run_record::Clock;
 use run_record::setting::Setting;
 use run_record::trace::{Footer, Header, Trace, VERSION};
 
-use raft_watch::node_name;
-
 /// The environment variable that asks for the trace of each run and names the folder for it.
 pub const VARIABLE: &str = "LAB_TRACE";
 
@@ -50,7 +48,7 @@ pub(crate) struct About<'a> {
     pub(crate) title: &'a str,
     pub(crate) part: &'a str,
     pub(crate) package: &'a str,
-    pub(crate) servers: usize,
+    pub(crate) servers: u32,
     pub(crate) seed: Option<u64>,
     pub(crate) setting: Setting,
     pub(crate) replay: String,
@@ -74,8 +72,8 @@ pub(crate) fn write(
         seed: about.seed,
         setting: (!about.setting.is_whole()).then(|| about.setting.to_string()),
         replay: about.replay.clone(),
-        lanes: (0..about.servers).map(node_name).collect(),
-        servers: u32::try_from(about.servers).unwrap_or(u32::MAX),
+        lanes: session.lanes(),
+        servers: about.servers,
     };
     let end_us = verdict.map(|verdict| verdict.us);
     let last_us = recorded.events.last().map_or(0, |event| event.us);

@@ -1,0 +1,419 @@
+//! A group of servers in slots on a network: what can be done to them, whatever they are.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use labrpc::{ClientEnd, Name, Service};
+use labrt::rng::RngExt;
+use labrt::sync::Leaf;
+use labrt::{Node, observe};
+use labtrace::{What, verdict};
+use persister::{MemoryPersister, Persister};
+use run_record::setting::Trouble;
+
+use crate::members::{self, Members};
+use crate::net::Net;
+use crate::observer::{Party, Watcher};
+use crate::run::Run;
+use crate::saves::WatchedPersister;
+
+/// What can run in a slot: a handle on a server. Clones are the same server.
+pub trait Server: Clone + Send + Sync + 'static {
+    /// What it offers on the network.
+    fn services(&self) -> Vec<Service>;
+
+    /// It is about to end. Its tasks are ended right after that, whatever it does.
+    fn kill(&self);
+}
+
+/// Why a server cannot be made.
+pub type MakeError = Box<dyn Error + Send + Sync>;
+
+/// What a server is made from.
+pub struct Seat {
+    /// An end to each server of its group, its own included, by their numbers.
+    pub ends: Vec<ClientEnd>,
+    /// Its number in the group.
+    pub me: usize,
+    /// What has survived of the server that had this place before.
+    pub persister: Arc<dyn Persister>,
+}
+
+/// Servers in slots on a network. Clones are the same group.
+///
+/// Each server is made within a [`Node`] of its own. A crash needs no cooperation: the server leaves
+/// the network, its node is killed with all tasks, and what its persister held is copied, so that it
+/// can change nothing any more.
+pub struct Group<S: Server> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    net: Net,
+    number: usize,
+    members: Members,
+    slots: Vec<Leaf<Slot<S>>>,
+    watcher: OnceLock<Arc<dyn Watcher>>,
+}
+
+/// The place of one server.
+struct Slot<S> {
+    running: Option<Instance<S>>,
+    persister: Arc<MemoryPersister>,
+    /// How often it has been started.
+    instances: u64,
+    /// The names of its ends, one per server; empty until its first start.
+    ends: Vec<Name>,
+    /// The part of the group that it is connected to; none if it is cut off.
+    part: Option<usize>,
+}
+
+/// A server from its start to its crash.
+#[derive(Clone)]
+pub struct Instance<S> {
+    server: S,
+    node: Node,
+}
+
+impl<S> Instance<S> {
+    /// Runs `f` as code of the server's node; none if it is killed meanwhile.
+    pub fn enter<T>(&self, f: impl FnOnce(&S) -> T) -> Option<T> {
+        self.node.enter(|| f(&self.server)).ok()
+    }
+}
+
+/// Those that are connected and not in a part of their own.
+const WHOLE: usize = 0;
+
+impl<S: Server> Group<S> {
+    /// A group of so many empty slots. With a name, it may be one of several; else it is the only one.
+    ///
+    /// # Panics
+    /// If the network has a group of this name.
+    pub fn new(net: &Net, name: &str, servers: usize) -> Group<S> {
+        let run = net.run();
+        let address = |server| members::address(name, server);
+        let lanes = (0..servers).map(|server| run.add_server(members::node_name(&address(server))));
+        let lanes: Vec<u32> = lanes.collect();
+        let number = net.book().with(|book| {
+            let group = book.watchers.len();
+            book.watchers.push(None);
+            for (server, &lane) in lanes.iter().enumerate() {
+                let party = Party { lane, group, server, instance: 0 };
+                let fresh = book.servers.insert(Name::from(address(server)), party).is_none();
+                assert!(fresh, "each group of a network needs a name of its own");
+            }
+            group
+        });
+        let members = Members::new(name, lanes.first().copied().unwrap_or(0), servers);
+        let slot = |_| {
+            Leaf::new(Slot {
+                running: None,
+                persister: Arc::default(),
+                instances: 0,
+                ends: Vec::new(),
+                part: None,
+            })
+        };
+        let slots = (0..servers).map(slot).collect();
+        let (net, watcher) = (net.clone(), OnceLock::new());
+        Group { inner: Arc::new(Inner { net, number, members, slots, watcher }) }
+    }
+
+    /// Has somebody see what its servers do from now on.
+    ///
+    /// # Panics
+    /// If somebody does already.
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
+        let alone = self.inner.watcher.set(watcher.clone()).is_ok();
+        assert!(alone, "the group is watched already");
+        self.run().add_watcher(watcher.clone());
+        self.net().book().with(|book| book.watchers[self.inner.number] = Some(watcher));
+    }
+
+    /// How many servers there are, running or not.
+    pub fn servers(&self) -> usize {
+        self.inner.slots.len()
+    }
+
+    fn slot(&self, server: usize) -> &Leaf<Slot<S>> {
+        &self.inner.slots[server]
+    }
+
+    /// What its servers are called.
+    pub fn members(&self) -> &Members {
+        &self.inner.members
+    }
+
+    /// The network that it is on.
+    pub fn net(&self) -> &Net {
+        &self.inner.net
+    }
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> &Run {
+        self.net().run()
+    }
+
+    /// Records something about a server.
+    pub fn record(&self, server: usize, what: What) -> Option<observe::Cause> {
+        self.run().session().record(Some(self.members().lane(server)), what)
+    }
+
+    // ---- Servers come and go -------------------------------------------------------------------
+
+    /// Crashes a server: it leaves the network and ends, and only what it has saved remains.
+    ///
+    /// If it runs and the run's setting has no crash left, nothing happens.
+    pub fn crash(&self, server: usize) {
+        let running = self.is_running(server);
+        if running && !self.run().may(Trouble::Crashes) {
+            return;
+        }
+        self.cut_off(server);
+        self.net().network().delete_server(self.members().name(server));
+        // Now nobody hears it any more, and all that somebody has heard can still be saved.
+        if running {
+            if let Some(watcher) = self.inner.watcher.get() {
+                watcher.crashed(server);
+            }
+            self.record(server, What::Crashed);
+        }
+        let instance = self.slot(server).with(|slot| {
+            // From here on the dead server's writes go to a store that nobody reads.
+            slot.persister = Arc::new(slot.persister.copy());
+            slot.running.take()
+        });
+        if let Some(instance) = instance {
+            end(instance);
+        }
+    }
+
+    /// Starts a server anew, after a crash if it runs. It is not connected yet.
+    ///
+    /// `prepare` is called if it can be started (the run's setting may have no crash left), and what it
+    /// returns makes the server, as code of its node.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn start<M>(&self, server: usize, prepare: impl FnOnce(Seat) -> M)
+    where
+        M: FnOnce() -> Result<S, MakeError>,
+    {
+        self.crash(server);
+        if self.is_running(server) {
+            return; // the run's setting has no crash left
+        }
+        let make = prepare(self.seat(server));
+        let node = Node::new(self.members().node_name(server));
+        let made = node.enter(make).expect("nobody else knows this node");
+        let made = made.unwrap_or_else(|error| {
+            let words = format!("server {server} cannot be made: {error}");
+            let broken = verdict("make", words).fact(server, format!("`make` said: {error}"));
+            self.members().fail(broken.build())
+        });
+        let services = node.enter(|| made.services()).expect("it has just been made");
+        let labrpc_server =
+            services.into_iter().fold(labrpc::Server::new(), labrpc::Server::service);
+        let labrpc_server = labrpc_server.node(node.clone());
+        let instance = Instance { server: made, node };
+        self.slot(server).with(|slot| slot.running = Some(instance));
+        self.net().network().add_server(self.members().name(server), labrpc_server);
+    }
+
+    /// What a new instance of a server is made from, with ends of its own.
+    fn seat(&self, me: usize) -> Seat {
+        let (network, members) = (self.net().network(), self.members());
+        let suffix: u64 = self.net().draw(|rng| rng.random());
+        let from = members.name(me);
+        let name = |peer| Name::from(format!("{from}-{peer}-{suffix:x}"));
+        let names: Vec<Name> = (0..self.servers()).map(name).collect();
+        let ends = names.iter().enumerate().map(|(peer, name)| {
+            let end = network.make_end(name);
+            network.connect(name, members.name(peer));
+            end
+        });
+        let ends = ends.collect();
+        let (saved, instance) = self.slot(me).with(|slot| {
+            slot.persister = Arc::new(slot.persister.copy());
+            slot.instances += 1;
+            slot.ends = names.clone();
+            (slot.persister.clone(), slot.instances)
+        });
+        let party =
+            Party { lane: members.lane(me), group: self.inner.number, server: me, instance };
+        self.net().book().with(|book| {
+            book.ends.extend(names.into_iter().map(|name| (name, party)));
+        });
+        let saved: Arc<dyn Persister> = saved;
+        if let Some(watcher) = self.inner.watcher.get() {
+            watcher.starting(me, instance, &saved);
+        }
+        self.record(me, What::Started);
+        let session = self.run().session().clone();
+        let persister = Arc::new(WatchedPersister::new(saved, session, members.lane(me)));
+        Seat { ends, me, persister }
+    }
+
+    /// True if the server runs.
+    pub fn is_running(&self, server: usize) -> bool {
+        self.slot(server).with(|slot| slot.running.is_some())
+    }
+
+    /// The server that runs in a slot.
+    pub fn instance(&self, server: usize) -> Option<Instance<S>> {
+        self.slot(server).with(|slot| slot.running.clone())
+    }
+
+    /// How many bytes of Raft state the server of this number has saved.
+    pub fn state_size(&self, server: usize) -> usize {
+        self.persister(server).raft_state_size()
+    }
+
+    /// How many bytes its snapshot has.
+    pub fn snapshot_size(&self, server: usize) -> usize {
+        self.persister(server).snapshot_size()
+    }
+
+    /// What the server of this number has saved, running or not.
+    pub fn persister(&self, server: usize) -> Arc<MemoryPersister> {
+        self.slot(server).with(|slot| slot.persister.clone())
+    }
+
+    // ---- Who reaches whom ----------------------------------------------------------------------
+
+    /// True if the server is connected, be it in a part of the group only.
+    pub fn is_connected(&self, server: usize) -> bool {
+        self.part(server).is_some()
+    }
+
+    /// True if calls of the one reach the other, should both run.
+    pub fn reaches(&self, one: usize, other: usize) -> bool {
+        let part = self.part(one);
+        part.is_some() && part == self.part(other)
+    }
+
+    fn part(&self, server: usize) -> Option<usize> {
+        self.slot(server).with(|slot| slot.part)
+    }
+
+    /// Lets a server reach all connected ones and them reach it. If the group is split into parts, it
+    /// comes to the first of them.
+    pub fn connect(&self, server: usize) {
+        self.put(server, Some(WHOLE));
+        let connected: BTreeSet<usize> =
+            (0..self.servers()).filter(|peer| self.reaches(server, *peer)).collect();
+        self.enable_ends(server, &connected, true);
+    }
+
+    /// Cuts a server off from all others, unless the run's setting has no cut left.
+    pub fn disconnect(&self, server: usize) {
+        if !self.is_connected(server) || self.run().may(Trouble::Cuts) {
+            self.cut_off(server);
+        }
+    }
+
+    fn cut_off(&self, server: usize) {
+        self.put(server, None);
+        self.enable_ends(server, &(0..self.servers()).collect(), false);
+    }
+
+    /// Splits the group into parts, each of which lives on by itself. A server that is in none is cut
+    /// off from all others. `&[&[0, 1, 2]]` connects three.
+    ///
+    /// If anybody is cut off from anybody by that, it counts as one cut. If the run's setting has none
+    /// left, those in the parts are all connected with each other instead, and the others stay as they
+    /// are.
+    pub fn partition(&self, parts: &[&[usize]]) {
+        let all = || 0..self.servers();
+        let part_of = |server: usize| parts.iter().position(|part| part.contains(&server));
+        let together = |one, other| part_of(one).is_some() && part_of(one) == part_of(other);
+        let cuts = |one: usize| {
+            all().any(|other| one != other && self.reaches(one, other) && !together(one, other))
+        };
+        let may = !all().any(cuts) || self.run().may(Trouble::Cuts);
+        for server in all() {
+            match part_of(server) {
+                Some(_) if !may => self.put(server, Some(WHOLE)),
+                None if !may => {}
+                part => self.put(server, part),
+            }
+        }
+        if may {
+            self.run().session().record(None, split(parts));
+        }
+        for server in all() {
+            let (with, without) = all().partition(|peer| self.reaches(server, *peer));
+            self.enable_ends(server, &without, false);
+            self.enable_ends(server, &with, true);
+        }
+    }
+
+    fn put(&self, server: usize, part: Option<usize>) {
+        let before = self.slot(server).with(|slot| std::mem::replace(&mut slot.part, part));
+        match (before, part) {
+            (None, Some(_)) => _ = self.record(server, What::Connected),
+            (Some(_), None) => _ = self.record(server, What::Disconnected),
+            _ => {}
+        }
+    }
+
+    fn enable_ends(&self, server: usize, peers: &BTreeSet<usize>, on: bool) {
+        let to = |from: usize, to: usize| {
+            let name = self.slot(from).with(|slot| slot.ends.get(to).cloned());
+            if let Some(name) = name {
+                self.net().network().enable(name, on);
+            }
+        };
+        for &peer in peers {
+            to(server, peer);
+            to(peer, server);
+        }
+    }
+
+    /// Ends all servers.
+    pub fn end(&self) {
+        for slot in &self.inner.slots {
+            let instance = slot.with(|slot| slot.running.take());
+            if let Some(instance) = instance {
+                end(instance);
+            }
+        }
+    }
+}
+
+/// Ends a server: it is told, and then its tasks end.
+fn end<S: Server>(instance: Instance<S>) {
+    instance.enter(S::kill);
+    instance.node.kill();
+}
+
+/// How a group is split, for people to read.
+fn split(parts: &[&[usize]]) -> What {
+    let part = |part: &&[usize]| {
+        let numbers: Vec<String> = part.iter().map(usize::to_string).collect();
+        numbers.join(", ")
+    };
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    What::Note { topic: "partition".into(), text: parts.join(" | ") }
+}
+
+impl<S: Server> Clone for Group<S> {
+    fn clone(&self) -> Self {
+        Group { inner: self.inner.clone() }
+    }
+}
+
+impl<S: Server> fmt::Debug for Group<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("members", &self.members()).finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for Instance<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("node", &self.node).finish_non_exhaustive()
+    }
+}

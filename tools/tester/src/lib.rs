@@ -1,0 +1,79 @@
+//! What the testers of all labs share: running a test on two clocks, and groups of servers.
+//!
+//! Nothing here knows what is tested. A lab's own tester (`raft-tests` for lab 2) is made of these
+//! parts:
+//!
+//! - A [`Test`] has a part of the lab, a title and a body. [`simulated`] and [`real`] run it: with the
+//!   seeds that the environment asks for, with records, traces, lines and verdicts.
+//! - Its body gets the [`Run`]: what is taken away from the test, whom to warn, what is recorded.
+//! - In the body's world there is a [`Net`], the network with all that happens on it, and on that are
+//!   [`Group`]s of servers: each is started, crashed, connected, cut off, or split into parts that
+//!   both live.
+//! - A group may have a [`Watcher`] that sees its servers come and go, and each step of each call
+//!   between them. `raft-watch` is one.
+//!
+//! ```
+//! use tester::{Group, Keep, Net, Run, Setting};
+//! use labrt::simulate;
+//! use labrpc::Service;
+//!
+//! /// A server that does nothing.
+//! #[derive(Clone)]
+//! struct Idle;
+//!
+//! impl tester::Server for Idle {
+//!     fn services(&self) -> Vec<Service> {
+//!         Vec::new()
+//!     }
+//!     fn kill(&self) {}
+//! }
+//!
+//! let run = Run::silent();
+//! let servers = simulate(7, move || {
+//!     run.enter();
+//!     let net = Net::new(&run);
+//!     let group = Group::<Idle>::new(&net, "", 3);
+//!     (0..3).for_each(|server| group.start(server, |_seat| || Ok(Idle)));
+//!     group.partition(&[&[0, 1], &[2]]);
+//!     assert!(group.reaches(0, 1) && !group.reaches(1, 2));
+//!     group.end();
+//!     net.cleanup();
+//!     group.servers()
+//! });
+//! assert_eq!(servers.expect("nothing fails").value, 3);
+//! ```
+//!
+//! # Several groups in one run
+//!
+//! Labs 3 and 4 have more than one group on one network. A group with a name, `100` say, has servers
+//! `100-0`, `100-1` and so on: so they are called on the network, their nodes and their lanes in a
+//! trace `server 100-0`. The one group of lab 2 has no name, and its servers are `0`, `1`, ....
+//!
+//! # What is missing
+//!
+//! Ends for clerks, and for servers that call other groups.
+
+mod group;
+mod members;
+mod net;
+mod observer;
+mod recorder;
+mod report;
+mod run;
+mod runner;
+mod saves;
+mod seeds;
+mod test;
+mod trace_files;
+mod verdict;
+
+pub use group::{Group, Instance, MakeError, Seat, Server};
+pub use labtrace::Keep;
+pub use members::Members;
+pub use net::Net;
+pub use observer::{Call, Watcher};
+pub use run::Run;
+pub use run_record::setting::{Setting, Trouble};
+pub use runner::{TIME_LIMIT, real, simulated};
+pub use test::{Origin, Test, Totals};
+pub use trace_files::VARIABLE as TRACE_VARIABLE;

@@ -1,0 +1,121 @@
+//! The network of a run, with all that is on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrpc::{Conditions, Faults, Network};
+use labrt::rng::{self, Stream};
+use labrt::sync::{Leaf, Mutex};
+use labrt::time::Instant;
+use labtrace::What;
+use run_record::setting::Trouble;
+
+use crate::observer::{Book, Sight};
+use crate::run::Run;
+use crate::test::Totals;
+
+/// The network of a run: the groups of servers on it, and what happens to their calls. Clones are the
+/// same network.
+#[derive(Clone)]
+pub struct Net {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    network: Network,
+    run: Run,
+    book: Arc<Leaf<Book>>,
+    rng: Mutex<Stream>,
+    began: Instant,
+}
+
+impl Net {
+    /// A network without servers, on which only so much goes wrong as the run's setting allows.
+    pub fn new(run: &Run) -> Net {
+        let network = Network::new();
+        let book = Arc::new(Leaf::new(Book::default()));
+        network.watch(Sight::new(run.clone(), book.clone()));
+        let mut faults = Faults::default();
+        faults.most_losses = run.limit(Trouble::Losses);
+        faults.most_delays = run.limit(Trouble::Delays);
+        faults.most_reorderings = run.limit(Trouble::Reorders);
+        network.set_faults(faults);
+        let (rng, began) = (Mutex::new(rng::stream("tester")), Instant::now());
+        Net { inner: Arc::new(Inner { network, run: run.clone(), book, rng, began }) }
+    }
+
+    /// The network itself, to read its counters.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> &Run {
+        &self.inner.run
+    }
+
+    pub(crate) fn book(&self) -> &Leaf<Book> {
+        &self.inner.book
+    }
+
+    /// A draw from the tester's own random stream.
+    pub fn draw<T>(&self, f: impl FnOnce(&mut Stream) -> T) -> T {
+        f(&mut self.inner.rng.lock())
+    }
+
+    /// How long ago it was made.
+    pub fn elapsed(&self) -> Duration {
+        self.inner.began.elapsed()
+    }
+
+    /// The sums up to now.
+    pub fn totals(&self, servers: usize, operations: u64) -> Totals {
+        Totals {
+            time: self.elapsed(),
+            servers,
+            rpcs: self.network().total_count(),
+            bytes: self.network().total_bytes(),
+            operations,
+        }
+    }
+
+    /// Whether requests arrive at once and nothing is lost, from now on. Default: so it is.
+    pub fn set_reliable(&self, reliable: bool) {
+        self.network().set_reliable(reliable);
+        self.record_conditions();
+    }
+
+    /// Whether many replies are late, from now on. Default: no.
+    pub fn set_long_reordering(&self, on: bool) {
+        self.network().set_long_reordering(on);
+        self.record_conditions();
+    }
+
+    /// Whether calls that reach no server take up to 7 s to fail, from now on. Default: no.
+    pub fn set_long_delays(&self, on: bool) {
+        self.network().set_long_delays(on);
+        self.record_conditions();
+    }
+
+    fn record_conditions(&self) {
+        let Conditions { reliable, long_reordering, long_delays, .. } = self.network().conditions();
+        let what = What::Network { reliable, long_reordering, long_delays };
+        self.run().session().record(None, what);
+    }
+
+    /// Ends all calls. The groups must have ended.
+    ///
+    /// # Panics
+    /// If a rule was broken in the run, and the code under test has caught the panic of that.
+    pub fn cleanup(&self) {
+        self.network().cleanup();
+        self.run().session().fail_if_judged();
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("network", self.network()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+//! What the network tells: each step of each call, for the trace and for those who watch a group.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrpc::{CallEvent, CallStep, Leg, Loss, Message, Name, Observer};
+use labrt::observe::Cause;
+use labrt::sync::Leaf;
+use labtrace::What;
+use persister::Persister;
+use run_record::setting::Trouble;
+use run_record::trace;
+use rustc_hash::FxHashMap;
+
+use crate::run::Run;
+
+/// Sees the servers of a group from outside: when they come and go, and each step of each call
+/// between them. It makes no step of a simulated run and takes no part in it.
+pub trait Watcher: Send + Sync {
+    /// A new instance of a server is about to be made; the first one has number 1. This is what it
+    /// saves to.
+    fn starting(&self, server: usize, instance: u64, persister: &Arc<dyn Persister>);
+
+    /// A server has crashed: what it does from here on does not count.
+    fn crashed(&self, server: usize);
+
+    /// Something happens to a call from one server of the group to another, on the calling task and
+    /// after it was recorded.
+    ///
+    /// A panic in it is a panic of the task and fails the run, which is how a rule fails it.
+    fn call(&self, call: &Call<'_>);
+
+    /// Which rules could not be judged, and why, in a sentence for each reason.
+    fn not_judged(&self) -> Vec<String>;
+}
+
+/// A step of a call between two servers of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The server that calls.
+    pub from: usize,
+    /// Which instance of it.
+    pub instance: u64,
+    /// The server that is called.
+    pub to: usize,
+    /// What happens.
+    pub event: &'a CallEvent<'a>,
+}
+
+/// A server, as somebody on the network.
+#[derive(Clone, Copy)]
+pub(crate) struct Party {
+    pub(crate) lane: u32,
+    /// The number of its group.
+    pub(crate) group: usize,
+    /// Its number in the group.
+    pub(crate) server: usize,
+    /// Which instance of it, of an end.
+    pub(crate) instance: u64,
+}
+
+/// Who is who on the network.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) ends: FxHashMap<Name, Party>,
+    pub(crate) servers: FxHashMap<Name, Party>,
+    /// By group.
+    pub(crate) watchers: Vec<Option<Arc<dyn Watcher>>>,
+}
+
+/// The two sides of a call, and who watches if they are of one group.
+struct Sides {
+    from: Option<Party>,
+    to: Option<Party>,
+    watcher: Option<Arc<dyn Watcher>>,
+}
+
+impl Book {
+    fn sides(&self, event: &CallEvent<'_>) -> Sides {
+        let from = self.ends.get(event.end).copied();
+        let to = event.server.and_then(|name| self.servers.get(name)).copied();
+        let group = from.zip(to).filter(|(from, to)| from.group == to.group);
+        let watcher = group.and_then(|(from, _)| self.watchers[from.group].clone());
+        Sides { from, to, watcher }
+    }
+}
+
+/// Tells the trace and the watchers of what happens to calls.
+pub(crate) struct Sight {
+    run: Run,
+    book: Arc<Leaf<Book>>,
+}
+
+impl Sight {
+    pub(crate) fn new(run: Run, book: Arc<Leaf<Book>>) -> Sight {
+        Sight { run, book }
+    }
+
+    /// Records a step, if the run is recorded.
+    fn record(&self, event: &CallEvent<'_>, sides: &Sides) -> Option<Cause> {
+        let session = self.run.session();
+        if !session.keeps_events() {
+            return None;
+        }
+        let call = event.call;
+        let (from, to) = (sides.from.map(|party| party.lane), sides.to.map(|party| party.lane));
+        let message = |lane: u32, what: What, message: Message<'_>| {
+            session.record_message(Some(lane), what, message.bytes(), message.shape())
+        };
+        match event.step {
+            CallStep::Sent { args, .. } => message(from?, sent(event, to?, args), args),
+            CallStep::Replied(reply) => message(to?, replied(call, reply), reply),
+            CallStep::Delivered => session.record(to, What::Delivered { call }),
+            CallStep::Delayed(by) => {
+                session.record(from, What::Delayed { call, by_us: micros(by) })
+            }
+            CallStep::Late(by) => session.record(to, What::Late { call, by_us: micros(by) }),
+            CallStep::Lost { leg, why, fails_after } => {
+                let lane = if leg == Leg::Request { from } else { to };
+                session.record(lane, lost(call, leg, why, fails_after))
+            }
+            CallStep::Returned => session.record(from, What::Returned { call }),
+            CallStep::Failed => session.record(from, What::Failed { call }),
+            _ => None,
+        }
+    }
+
+    fn count(&self, step: CallStep<'_>) {
+        match step {
+            CallStep::Delayed(by) if by > Duration::ZERO => self.run.count(Trouble::Delays),
+            CallStep::Late(_) => self.run.count(Trouble::Reorders),
+            CallStep::Lost { why: Loss::Dropped, .. } => self.run.count(Trouble::Losses),
+            _ => {}
+        }
+    }
+}
+
+impl Observer for Sight {
+    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
+        let sides = self.book.with(|book| book.sides(event));
+        self.count(event.step);
+        let cause = self.record(event, &sides);
+        if let Sides { from: Some(from), to: Some(to), watcher: Some(watcher) } = sides {
+            let Party { server, instance, .. } = from;
+            watcher.call(&Call { from: server, instance, to: to.server, event });
+        }
+        cause
+    }
+}
+
+fn sent(event: &CallEvent<'_>, to: u32, args: Message<'_>) -> What {
+    What::Sent {
+        call: event.call,
+        to,
+        method: event.method.to_string(),
+        args: serde_json::Value::Null,
+        bytes: args.bytes().len() as u64,
+    }
+}
+
+fn replied(call: u64, reply: Message<'_>) -> What {
+    What::Replied { call, reply: serde_json::Value::Null, bytes: reply.bytes().len() as u64 }
+}
+
+fn lost(call: u64, leg: Leg, why: Loss, fails_after: Duration) -> What {
+    let leg = match leg {
+        Leg::Request => trace::Leg::Request,
+        Leg::Reply => trace::Leg::Reply,
+    };
+    let why = match why {
+        Loss::Dropped => trace::Loss::Dropped,
+        Loss::Disabled => trace::Loss::Disconnected,
+        Loss::NoServer => trace::Loss::NoServer,
+        Loss::Gone => trace::Loss::Gone,
+        Loss::CleanedUp => trace::Loss::Ended,
+        _ => trace::Loss::Unanswered,
+    };
+    What::Lost { call, leg, why, fails_us: micros(fails_after) }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,143 @@
+//! One run of a test: what its body may use, and what it leaves behind.
+
+use std::fmt;
+use std::sync::Arc;
+
+use labrt::sync::Leaf;
+use labtrace::{Keep, Session};
+use run_record::setting::{Counts, Setting, Trouble};
+
+use crate::observer::Watcher;
+use crate::report::Lines;
+
+/// One run of a test. Clones are the same run.
+///
+/// It is made outside of the world, so that it is there when the world has failed.
+#[derive(Clone)]
+pub struct Run {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: Session,
+    setting: Setting,
+    lines: Arc<Lines>,
+    state: Leaf<State>,
+}
+
+#[derive(Default)]
+struct State {
+    troubles: Counts,
+    servers: u32,
+    watchers: Vec<Arc<dyn Watcher>>,
+}
+
+impl Run {
+    /// A run outside of a test, of which so much is kept: what it says is only in its trace.
+    pub fn new(keep: Keep, setting: Setting) -> Run {
+        Run::with_lines(keep, setting, Arc::new(Lines::silent()))
+    }
+
+    /// A run outside of a test, of which nothing is kept.
+    pub fn silent() -> Run {
+        Run::new(Keep::Nothing, Setting::default())
+    }
+
+    pub(crate) fn with_lines(keep: Keep, setting: Setting, lines: Arc<Lines>) -> Run {
+        let session = Session::new(keep, Vec::new());
+        Run { inner: Arc::new(Inner { session, setting, lines, state: Leaf::default() }) }
+    }
+
+    /// Makes this the run of the caller's world: what is recorded there goes into its session.
+    ///
+    /// # Panics
+    /// If the world has one already.
+    pub fn enter(&self) {
+        self.inner.session.enter();
+    }
+
+    /// What the run is recorded into.
+    pub fn session(&self) -> &Session {
+        &self.inner.session
+    }
+
+    /// What is taken away from the test.
+    pub fn setting(&self) -> Setting {
+        self.inner.setting
+    }
+
+    /// Tells the user of something that is odd but no failure.
+    pub fn warn(&self, text: &str) {
+        labtrace::note("warning", text);
+        self.inner.lines.line(&format!("warning: {text}"));
+    }
+
+    /// True if there may be one more trouble of this kind, which is counted then.
+    pub fn may(&self, trouble: Trouble) -> bool {
+        let limit = self.limit(trouble);
+        self.inner.state.with(|state| {
+            let count = state.troubles.get(trouble);
+            let may = count < limit;
+            state.troubles.set(trouble, count + u64::from(may));
+            may
+        })
+    }
+
+    /// How many troubles of a kind there may be at most.
+    pub(crate) fn limit(&self, trouble: Trouble) -> u64 {
+        self.inner.setting.limit(trouble).unwrap_or(u64::MAX)
+    }
+
+    /// The rounds of a test that does the same `most` times: all of them, unless the setting asks for
+    /// fewer.
+    pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<> {
+        let run = self.clone();
+        (0..most).take_while(move |_| run.may(Trouble::Rounds))
+    }
+
+    /// Counts a trouble that has happened.
+    pub(crate) fn count(&self, trouble: Trouble) {
+        self.inner.state.with(|state| {
+            state.troubles.set(trouble, state.troubles.get(trouble) + 1);
+        });
+    }
+
+    /// How many troubles of each kind there were.
+    pub fn troubles(&self) -> Counts {
+        self.inner.state.with(|state| state.troubles)
+    }
+
+    /// Which rules could not be judged, and why, in a sentence for each reason.
+    pub fn not_judged(&self) -> Vec<String> {
+        let watchers = self.inner.state.with(|state| state.watchers.clone());
+        watchers.iter().flat_map(|watcher| watcher.not_judged()).collect()
+    }
+
+    pub(crate) fn add_watcher(&self, watcher: Arc<dyn Watcher>) {
+        self.inner.state.with(|state| state.watchers.push(watcher));
+    }
+
+    /// Adds the lane of a server of this name.
+    ///
+    /// # Panics
+    /// If there is a lane of somebody else already: in a trace the servers come first.
+    pub(crate) fn add_server(&self, name: String) -> u32 {
+        let lane = self.session().add_lane(name);
+        self.inner.state.with(|state| {
+            assert_eq!(lane, state.servers, "all groups are made before anybody else is");
+            state.servers += 1;
+        });
+        lane
+    }
+
+    /// How many of the lanes are servers.
+    pub(crate) fn servers(&self) -> u32 {
+        self.inner.state.with(|state| state.servers)
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("setting", &self.setting()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,278 @@
+//! Running a test: on which clock, with which seeds, and what is said when it fails.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrt::world::{Builder, Event, Outcome};
+use labrt::{Failure, FailureKind};
+use labtrace::{Keep, Verdict};
+use run_record::setting::{Setting, Trouble};
+
+use crate::recorder::Recorder;
+use crate::report::Lines;
+use crate::run::Run;
+use crate::seeds::Seeds;
+use crate::test::{Origin, Test, Totals};
+use crate::trace_files::{self, Folder};
+use crate::verdict::{self, Failed, Ran};
+
+/// How much lab time a test may take.
+pub const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// How many events of a run on the real clock are kept, in case it fails.
+const REAL_RING: usize = 1 << 15;
+
+/// A test with all that its runs have in common.
+struct Runner<'a> {
+    test: &'a Test,
+    origin: Origin,
+    setting: Setting,
+    /// Where the trace of each run is to be written, if each is asked for.
+    folder: Option<Folder>,
+    recorder: Option<Recorder>,
+}
+
+/// Runs a test on the simulated clock, with the seeds that the environment asks for.
+///
+/// It ends with the first failure, unless records were asked for: then it goes on, so that the
+/// records show every run. A run that has failed is made again with everything recorded, and leaves
+/// its trace and a page behind.
+///
+/// # Panics
+/// If it fails with one of them; the message holds the command that repeats that run.
+pub fn simulated(test: &Test, origin: Origin) {
+    let runner = Runner::from_environment(test, origin);
+    let seeds = Seeds::from_environment();
+    let (mut failed, mut said) = (0, BTreeSet::new());
+    for (number, block) in seeds.blocks().into_iter().enumerate() {
+        let setting = match runner.setting.is_whole() {
+            true => String::new(),
+            false => format!(", {}", runner.setting),
+        };
+        let title = format!("({}): {} ({block}{setting})", test.part, test.title);
+        let lines = Arc::new(Lines::begin(title));
+        let mut sums = Vec::new();
+        for seed in block.iter() {
+            let ran = runner.run_recorded(Some(seed), &lines);
+            say_what_is_not_judged(&ran, &mut said, &lines);
+            match ran.result {
+                Ok(outcome) => sums.push(outcome.value),
+                Err(failed) if runner.recorder.is_none() => {
+                    runner.fail(&lines, seed, failed, ran.files)
+                }
+                Err(run) => {
+                    lines.line(&format!("FAILED (seed {seed}): {}", run.verdict.words));
+                    failed += 1;
+                }
+            }
+        }
+        // One run of each test, and of each block, is made twice. The reader of records does that
+        // by itself.
+        if runner.recorder.is_none() && (number == 0 || block.len() > 1) {
+            runner.run_again(block.first(), &lines);
+        }
+        if !sums.is_empty() {
+            lines.passed(&Totals::mean(&sums));
+        }
+    }
+    assert!(failed == 0, "{failed} of {} runs failed", seeds.len());
+}
+
+/// Runs a test once on the real clock. If it fails, the end of its trace and a page are left behind.
+///
+/// # Panics
+/// If it fails.
+pub fn real(test: &Test, origin: Origin) {
+    let runner = Runner::from_environment(test, origin);
+    let lines = Arc::new(Lines::begin(format!("({}): {}", test.part, test.title)));
+    let ran = runner.run_recorded(None, &lines);
+    say_what_is_not_judged(&ran, &mut BTreeSet::new(), &lines);
+    match ran.result {
+        Ok(outcome) => lines.passed(&outcome.value),
+        Err(failed) => say_and_panic(&lines, &runner.report(&failed, None, ran.files.as_ref())),
+    }
+}
+
+/// Says which rules could not be judged: once for a test, not for each of its runs.
+fn say_what_is_not_judged(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
+    for sentence in &ran.not_judged {
+        if said.insert(sentence.clone()) {
+            lines.line(sentence);
+        }
+    }
+}
+
+impl<'a> Runner<'a> {
+    fn from_environment(test: &'a Test, origin: Origin) -> Self {
+        let setting = std::env::var(run_record::setting::VARIABLE).unwrap_or_default();
+        let setting = setting.parse().unwrap_or_else(|words| {
+            panic!("{}: {words}", run_record::setting::VARIABLE);
+        });
+        let (folder, recorder) = (Folder::from_environment(), Recorder::from_environment());
+        Runner { test, origin, setting, folder, recorder }
+    }
+
+    /// Runs the test once and leaves a record of it, if somebody has asked for one.
+    fn run_recorded(&self, seed: Option<u64>, lines: &Arc<Lines>) -> Ran {
+        let keep = match (&self.folder, seed) {
+            (Some(_), _) => Keep::All,
+            (None, Some(_)) => Keep::Nothing,
+            (None, None) => Keep::Last(REAL_RING),
+        };
+        let Some(recorder) = &self.recorder else { return self.run(seed, keep, lines) };
+        let running = recorder.begin(self.origin.name, self.test.part, seed);
+        let ran = self.run(seed, keep, lines);
+        recorder.end(running, &ran, |failed| self.report(failed, seed, ran.files.as_ref()));
+        ran
+    }
+
+    /// Runs the test once and writes its trace, if each run's is asked for or it has failed.
+    fn run(&self, seed: Option<u64>, keep: Keep, lines: &Arc<Lines>) -> Ran {
+        let world = seed.map_or_else(Builder::real, Builder::simulated);
+        let run = Run::with_lines(keep, self.setting, lines.clone());
+        let result = self.run_in(world, &run);
+        let mut troubles = run.troubles();
+        let result = match result {
+            Ok(outcome) => {
+                let forced = outcome.trace.as_ref().map_or(0, |trace| trace.forced_switches);
+                troubles.set(Trouble::Switches, forced);
+                Ok(outcome)
+            }
+            Err(failure) => {
+                troubles.set(Trouble::Switches, failure.forced_switches);
+                let verdict = verdict::of(&failure, run.session().verdict());
+                Err(Failed { failure, verdict })
+            }
+        };
+        let failed = result.as_ref().err().map(|failed| &failed.verdict);
+        let wanted = self.folder.is_some() || (failed.is_some() && self.recorder.is_none());
+        let files = (wanted && keep != Keep::Nothing).then(|| self.write_trace(seed, &run, failed));
+        Ran { result, troubles, not_judged: run.not_judged(), files }
+    }
+
+    fn run_in(&self, world: Builder, run: &Run) -> Result<Outcome<Totals>, Box<Failure>> {
+        let (test, run) = (self.test.clone(), run.clone());
+        let switches = run.limit(Trouble::Switches);
+        world.time_limit(TIME_LIMIT).forced_switches(switches).run(move || test.play(&run))
+    }
+
+    fn write_trace(
+        &self,
+        seed: Option<u64>,
+        run: &Run,
+        verdict: Option<&Verdict>,
+    ) -> Result<trace_files::Files, String> {
+        let about = trace_files::About {
+            test: self.origin.name,
+            title: self.test.title,
+            part: self.test.part,
+            package: self.origin.package,
+            servers: run.servers(),
+            seed,
+            setting: self.setting,
+            replay: self.origin.replay(seed, self.setting),
+        };
+        let usual = Folder::usual(self.origin.scratch);
+        trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run.session(), verdict)
+    }
+
+    /// Says all about a simulated run that has failed, after it was made again with everything
+    /// recorded.
+    fn fail(
+        &self,
+        lines: &Arc<Lines>,
+        seed: u64,
+        failed: Failed,
+        files: Option<Result<trace_files::Files, String>>,
+    ) -> ! {
+        // To be stuck once more would take as long again.
+        let again = files.is_none() && failed.failure.kind != FailureKind::Stuck;
+        let files = match again {
+            true => {
+                let again = self.run(Some(seed), Keep::All, lines);
+                match again.result {
+                    Err(second) if second.verdict.words == failed.verdict.words => again.files,
+                    _ => {
+                        let words = "the same seed gave another run when it was recorded: the code \
+                                     depends on something outside the simulation";
+                        Some(Err(words.to_string()))
+                    }
+                }
+            }
+            false => files,
+        };
+        say_and_panic(lines, &self.report(&failed, Some(seed), files.as_ref()))
+    }
+
+    /// All that is known about a failure: the verdict, and how to see it again.
+    fn report(
+        &self,
+        failed: &Failed,
+        seed: Option<u64>,
+        files: Option<&Result<trace_files::Files, String>>,
+    ) -> String {
+        let mut report = verdict::text(&failed.verdict, failed.kind());
+        match seed {
+            Some(seed) => report.push_str(&format!("\n    seed {seed}\n    replay: ")),
+            None => report.push_str("\n    run again: "),
+        }
+        report.push_str(&self.origin.replay(seed, self.setting));
+        match files {
+            Some(Ok(files)) => report.push_str(&format!(
+                "\n    trace: {}\n    page: {}",
+                files.trace.display(),
+                files.page.display()
+            )),
+            Some(Err(words)) => report.push_str(&format!("\n    there is no trace: {words}")),
+            None => {}
+        }
+        report
+    }
+
+    /// Makes a run twice, with all steps recorded, and compares.
+    fn run_again(&self, seed: u64, lines: &Arc<Lines>) {
+        let record = || {
+            let world = Builder::simulated(seed).record_events(true);
+            let run = Run::with_lines(Keep::Nothing, self.setting, lines.clone());
+            match self.run_in(world, &run) {
+                Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
+                Err(failure) => {
+                    let verdict = verdict::of(&failure, run.session().verdict());
+                    self.fail(lines, seed, Failed { failure, verdict }, None)
+                }
+            }
+        };
+        let (one, two) = (record(), record());
+        if one == two {
+            return;
+        }
+        let both = one.events.iter().zip(&two.events);
+        let first = both.clone().position(|(one, two)| one != two);
+        let place = first.unwrap_or(one.events.len().min(two.events.len()));
+        let message = format!(
+            "two runs with seed {seed} differ: the code depends on something outside the \
+             simulation (the order of a HashMap, an address, std's clock or threads). At step \
+             {place} one had {} and the other {}",
+            show_event(one.events.get(place)),
+            show_event(two.events.get(place))
+        );
+        lines.line("FAILED: two runs with the same seed differ");
+        panic!("{message}\n    replay: {}", self.origin.replay(Some(seed), self.setting));
+    }
+}
+
+fn show_event(event: Option<&Event>) -> String {
+    match event {
+        Some(Event { time, task, op }) => {
+            format!("{op:?} of task {task} at {:.6} s", time.as_secs_f64())
+        }
+        None => "ended".to_string(),
+    }
+}
+
+/// Says why a test has failed, past the capture of the test harness, and fails it.
+fn say_and_panic(lines: &Lines, report: &str) -> ! {
+    lines.line(&format!("FAILED: {report}"));
+    panic!("{report}");
+}
