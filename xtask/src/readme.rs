@@ -1,13 +1,11 @@
-//! `cargo xtask readme`: runs each command that the README shows.
+//! `cargo xtask readme`: runs each command that the README shows, as it stands there.
 
 use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-
-/// Where the README has the skeleton written; the check writes it elsewhere.
-const SKELETON: &str = "../my-raft";
 
 /// Runs the commands of the README, in its order, until one fails.
 pub(crate) fn run() -> Result<()> {
@@ -15,20 +13,73 @@ pub(crate) fn run() -> Result<()> {
     let readme = root.join("README.md");
     let text =
         fs::read_to_string(&readme).with_context(|| format!("cannot read {}", readme.display()))?;
-    let commands = commands(&text);
-    ensure!(!commands.is_empty(), "{} shows no commands", readme.display());
-    let scratch = tempfile::tempdir().context("cannot make a directory for the skeleton")?;
-    let skeleton = scratch.path().join("my-raft");
+    check(root, &text)
+}
+
+/// Runs the commands of a text in this folder, and removes the skeletons that they make.
+fn check(root: &Path, text: &str) -> Result<()> {
+    let commands = commands(text);
+    ensure!(!commands.is_empty(), "README.md shows no commands");
+    // No command is run with another path than the README's: it could fail for each reader and pass
+    // here. So the path must be free. Better said now than after a quarter of an hour.
+    for path in commands.iter().filter_map(|line| skeleton_of(line, root)) {
+        must_be_free(&path)?;
+    }
+    let mut made = Made(Vec::new());
     for command in commands {
         println!("\n$ {command}");
-        let command = command.replace(SKELETON, &skeleton.display().to_string());
-        let status = Command::new("sh").arg("-c").arg(&command).current_dir(root).status();
+        let skeleton = skeleton_of(command, root);
+        if let Some(path) = skeleton {
+            must_be_free(&path)?;
+            made.0.push(path);
+        }
+        let status = Command::new("sh").arg("-c").arg(command).current_dir(root).status();
         let status = status.with_context(|| format!("cannot run `{command}` with `sh`"))?;
         if !status.success() {
             bail!("the README's command `{command}` failed: {status}");
         }
     }
+    made.remove()
+}
+
+fn must_be_free(path: &Path) -> Result<()> {
+    ensure!(
+        !path.exists(),
+        "{} exists, and the README has a skeleton written there. Move it elsewhere; or remove it, if \
+         it is left from a check that was killed",
+        path.display()
+    );
     Ok(())
+}
+
+/// Where a command writes a skeleton, if it does.
+fn skeleton_of(command: &str, root: &Path) -> Option<PathBuf> {
+    let mut words = command.split_whitespace().skip_while(|word| *word != "skeleton").skip(1);
+    words.next().map(|path| root.join(path))
+}
+
+/// Folders that the check has made, and that are to be gone after it however it ends.
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    fn remove(&self) -> Result<()> {
+        for path in &self.0 {
+            match fs::remove_dir_all(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Another error is under way already, or there is nothing left.
+        let _ = self.remove();
+    }
 }
 
 /// The lines of all blocks marked `sh`.
@@ -48,11 +99,38 @@ fn commands(markdown: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::commands;
+    use super::*;
 
     #[test]
     fn only_shell_blocks_count() {
         let text = "x\n```sh\na 1\n\nb\n```\n```text\nc\n```\n    d\n```sh\ne\n```\n";
         assert_eq!(commands(text), ["a 1", "b", "e"]);
+    }
+    #[test]
+    #[cfg(unix)]
+    fn commands_run_as_they_stand_and_leave_no_skeleton() {
+        let outside = tempfile::tempdir().expect("a folder");
+        let root = outside.path().join("raft-lab");
+        fs::create_dir(&root).expect("a folder");
+        let text = "```sh\necho skeleton ../my-raft > said; mkdir ../my-raft\n```\n";
+        check(&root, text).expect("the commands run");
+        let said = fs::read_to_string(root.join("said")).expect("a file");
+        assert_eq!(said, "skeleton ../my-raft\n");
+        assert!(!outside.path().join("my-raft").exists());
+        let failed = check(&root, &text.replace("mkdir ../my-raft", "mkdir ../my-raft; false"))
+            .expect_err("one fails");
+        assert!(failed.to_string().contains("; false` failed"), "{failed}");
+        assert!(!outside.path().join("my-raft").exists());
+    }
+
+    #[test]
+    fn a_user_s_own_crate_is_not_touched() {
+        let outside = tempfile::tempdir().expect("a folder");
+        let root = outside.path().join("raft-lab");
+        fs::create_dir_all(root.join("../my-raft/src")).expect("a folder");
+        let refused = check(&root, "```sh\ncargo xtask skeleton ../my-raft\n```\n");
+        let words = refused.expect_err("it is there").to_string();
+        assert!(words.contains("my-raft exists"), "{words}");
+        assert!(outside.path().join("my-raft/src").exists());
     }
 }
