@@ -5,7 +5,7 @@
 //! ```ignore
 //! // tests/sim.rs: all tests on the simulated clock
 //! raft_tests::suite!(simulated, my_raft::Raft);
-//! // tests/real.rs: the same ones on the real clock
+//! // tests/wall.rs: the same ones on the real clock
 //! raft_tests::suite!(real, my_raft::Raft);
 //! ```
 //!

@@ -14,6 +14,7 @@ mod grade;
 mod platforms;
 mod progress;
 mod readme;
+mod shell;
 mod shrink;
 mod skeleton;
 mod stress;

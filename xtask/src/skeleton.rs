@@ -2,28 +2,39 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use test_runs::platform;
 
+use crate::shell;
+
 /// The files of the skeleton; `{name}`, `{crate}` and `{workspace}` are filled in.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
+    (".cargo/config.toml", include_str!("../skeleton/config.toml.in")),
     ("clippy.toml", include_str!("../../clippy.toml")),
     (".gitignore", include_str!("../skeleton/gitignore.in")),
     ("README.md", include_str!("../skeleton/README.md.in")),
     ("src/lib.rs", include_str!("../skeleton/lib.rs.in")),
     ("tests/sim.rs", include_str!("../skeleton/sim.rs.in")),
-    ("tests/real.rs", include_str!("../skeleton/real.rs.in")),
+    ("tests/wall.rs", include_str!("../skeleton/wall.rs.in")),
 ];
+
+/// What a package cannot be called, beside the packages of the lock file: words of the language, crates
+/// that come with the compiler, and the skeleton's own test targets.
+const RESERVED: &str = "\
+    abstract alloc as async await become box break const continue core crate do dyn else enum extern \
+    false final fn for if impl in let loop match mod move mut proc_macro pub real ref return self sim \
+    static std struct super test trait true type typeof unsafe unsized use virtual wall where while yield";
 
 /// Writes the skeleton.
 pub(crate) fn write(dir: &Path) -> Result<()> {
     refuse_to_overwrite(dir)?;
     let dir = resolved(dir).with_context(|| format!("cannot use {}", dir.display()))?;
-    let name = package_name(&dir)?;
     let workspace = workspace()?;
+    let lock = lock_file(&workspace)?;
+    let name = package_name(&dir, &lock)?;
     if dir.starts_with(&workspace) {
         bail!(
             "{} lies within this workspace, which would take it for a member; choose a directory \
@@ -42,8 +53,11 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    // Cargo strikes out what the skeleton does not need.
+    let path = dir.join("Cargo.lock");
+    fs::write(&path, lock).with_context(|| format!("cannot write {}", path.display()))?;
     println!("wrote a skeleton to {}; now:\n", dir.display());
-    println!("    cd {}\n    cargo test -- 2A\n", dir.display());
+    println!("    cd {}\n    cargo test -- 2A\n", shell::quoted(&dir));
     println!("The tests fail until src/lib.rs has a Raft in it. README.md says where to begin.");
     Ok(())
 }
@@ -53,6 +67,11 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let there = path.ancestors().find(|above| above.exists()).unwrap_or(&path);
     let missing = path.strip_prefix(there).unwrap_or(Path::new(""));
+    if missing.components().any(|part| part == Component::ParentDir) {
+        let words =
+            format!("`..` leads out of a folder that does not exist in {}", there.display());
+        return Err(io::Error::new(ErrorKind::NotFound, words));
+    }
     Ok(platform::canonical(there)?.join(missing))
 }
 
@@ -74,21 +93,42 @@ fn refuse_to_overwrite(dir: &Path) -> Result<()> {
     }
 }
 
-/// The name of a package that lives in this directory.
-fn package_name(dir: &Path) -> Result<String> {
+/// The name of a package that lives in this directory and shares a lock file with these.
+fn package_name(dir: &Path, lock: &str) -> Result<String> {
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    let reserved = ["raft", "raft-api", "raft-tests", "labrt", "labrpc", "labgob", "persister"];
     if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
         bail!(
             "`{name}` cannot name a crate: it must begin with a letter and hold only letters, \
              digits, `-` and `_`"
         );
     }
-    if reserved.contains(&name) {
-        bail!("`{name}` is a crate of this workspace; choose another name, such as `my-{name}`");
+    // For the compiler, `my-raft` and `my_raft` are one name.
+    let krate = name.replace('-', "_");
+    if packages(lock).any(|package| package.replace('-', "_") == krate) {
+        bail!(
+            "`{name}` is a crate that the tests of the lab are made with; choose another name, such \
+             as `my-{name}`"
+        );
+    }
+    if RESERVED.split_whitespace().any(|reserved| reserved == krate) {
+        bail!(
+            "`{name}` has a meaning in Rust or in its tests; choose another name, such as `my-{name}`"
+        );
     }
     Ok(name.to_string())
+}
+
+/// The names of the packages in a lock file.
+fn packages(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+}
+
+/// The lock file of this workspace. A crate that is tested with it begins with a copy, so that a seed
+/// gives the same run there, today and later: also a random number is what a version of a crate makes it.
+pub(crate) fn lock_file(workspace: &Path) -> Result<String> {
+    let file = workspace.join("Cargo.lock");
+    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// The root of this workspace.
@@ -112,6 +152,24 @@ mod tests {
         assert_eq!(resolve("in/../my-raft"), top.join("my-raft"));
         assert_eq!(resolve("in/my/raft"), top.join("in/my/raft"));
         assert_eq!(resolve("in"), top.join("in"));
+        let error = resolved(&top.join("missing/../in/my-raft")).expect_err("a path of guesses");
+        assert!(error.to_string().contains("does not exist"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_something_else_has_is_refused() {
+        let lock = "version = 4\n\n[[package]]\nname = \"run-record\"\nversion = \"0.1.0\"\n";
+        let refused =
+            |name: &str| package_name(Path::new(name), lock).expect_err("it is taken").to_string();
+        for name in ["run-record", "run_record"] {
+            assert!(refused(name).contains("crate that the tests of the lab"), "{}", refused(name));
+        }
+        for name in ["std", "proc-macro", "test", "sim", "match"] {
+            assert!(refused(name).contains(&format!("such as `my-{name}`")), "{}", refused(name));
+        }
+        for name in ["my-run-record", "graded", "Raft2"] {
+            assert_eq!(package_name(Path::new(name), lock).ok().as_deref(), Some(name));
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@ fn words(output: &Output) -> String {
     format!("{out}{}", String::from_utf8_lossy(&output.stderr))
 }
 
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace")
+}
+
 fn skeleton(dir: &Path) -> Output {
     xtask(&["skeleton", dir.to_str().expect("a plain path")])
 }
@@ -27,11 +31,25 @@ fn a_skeleton_compiles_and_its_tests_fail_as_the_handout_shows() {
     let cargo = |args: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(args).current_dir(&dir).env("CARGO_TARGET_DIR", &target);
-        let output = cargo.env("RUSTFLAGS", "-D warnings").output().expect("cargo runs");
+        let output = cargo.output().expect("cargo runs");
         (output.status.success(), words(&output))
     };
     let (compiled, text) = cargo(&["test", "--no-run"]);
-    assert!(compiled, "{text}");
+    assert!(compiled && !text.contains("warning"), "{text}");
+    // Versions are those of the workspace: with others a seed may give another run.
+    let packages = |lock: &Path| {
+        let text = std::fs::read_to_string(lock).expect("a lock file");
+        let blocks = text.split("[[package]]").filter(|block| block.contains("source = "));
+        let lines = |block: &str| block.lines().take(3).collect::<Vec<_>>().join(" ");
+        blocks.map(lines).collect::<std::collections::BTreeSet<String>>()
+    };
+    let (ours, theirs) =
+        (packages(&workspace().join("Cargo.lock")), packages(&dir.join("Cargo.lock")));
+    assert!(!theirs.is_empty() && theirs.is_subset(&ours), "{:?}", theirs.difference(&ours));
+    // Cargo stops at the first target that fails: that must be the one with seeds.
+    let (passed, text) = cargo(&["test", "--", "--exact", "initial_election_2A"]);
+    assert!(!passed && text.contains("LAB_SEED=0"), "{text}");
+    assert!(!text.contains("tests/wall.rs"), "{text}");
     for test in ["initial_election_2A", "basic_agreement_2B"] {
         let (passed, text) = cargo(&["test", "--test", "sim", "--", "--exact", test]);
         assert!(!passed, "{test} cannot pass: {text}");
@@ -50,6 +68,24 @@ fn a_skeleton_compiles_and_its_tests_fail_as_the_handout_shows() {
 }
 
 #[test]
+fn a_skeleton_has_the_tasks_of_the_workspace() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("with blanks").join("my-raft");
+    let written = skeleton(&dir);
+    assert!(written.status.success(), "{}", words(&written));
+    let mut cargo = Command::new(env!("CARGO"));
+    let output = cargo.arg("--list").current_dir(&dir).output().expect("cargo runs");
+    let list = words(&output);
+    let alias = list.lines().find(|line| line.trim_start().starts_with("xtask"));
+    let manifest = workspace().join("Cargo.toml").display().to_string();
+    let alias = alias.unwrap_or_else(|| panic!("{list}"));
+    assert!(alias.contains(&format!("--manifest-path {manifest} --package xtask")), "{alias}");
+    // What is to be copied into a shell is one word there.
+    #[cfg(unix)]
+    assert!(words(&written).contains("with blanks/my-raft'\n"), "{}", words(&written));
+}
+
+#[test]
 fn a_skeleton_overwrites_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("notes"), "mine").expect("a file");
@@ -62,7 +98,13 @@ fn a_skeleton_overwrites_nothing() {
 #[test]
 fn bad_names_are_refused() {
     let outside = tempfile::tempdir().expect("a directory");
-    for (name, expected) in [("2nd", "cannot name a crate"), ("raft", "choose another name")] {
+    for (name, expected) in [
+        ("2nd", "cannot name a crate"),
+        ("raft", "choose another name"),
+        ("run-record", "choose another name"),
+        ("labtrace", "choose another name"),
+        ("serde", "choose another name"),
+    ] {
         let refused = skeleton(&outside.path().join(name));
         assert_eq!(refused.status.code(), Some(70));
         assert!(words(&refused).contains(expected), "{}", words(&refused));
@@ -86,7 +128,7 @@ fn a_wrong_command_line_is_a_usage_error() {
 #[test]
 #[cfg(unix)]
 fn a_skeleton_may_be_named_by_a_path_that_leads_out_of_the_workspace() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let workspace = workspace();
     let outside = tempfile::tempdir().expect("a directory");
     let up: std::path::PathBuf = workspace.ancestors().skip(1).map(|_| "..").collect();
     let top = workspace.ancestors().last().expect("a root");

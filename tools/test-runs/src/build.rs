@@ -76,7 +76,7 @@ pub enum Messages {
     Kept,
 }
 
-/// Builds the test targets `sim` and `real` of a package, whose workspace is in this directory.
+/// Builds the test targets `sim` and `wall` of a package, whose workspace is in this directory.
 ///
 /// # Errors
 /// If cargo cannot be run, or the tests do not build, or the package has neither target.
@@ -106,7 +106,7 @@ pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Re
         }
         let clock = match target.name.as_str() {
             "sim" => Clock::Sim,
-            "real" => Clock::Real,
+            "wall" => Clock::Real,
             _ => continue,
         };
         let manifest = artifact.manifest_path.unwrap_or_default();
@@ -116,7 +116,7 @@ pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Re
     }
     if programs.is_empty() {
         bail!(
-            "{package} has no test target named `sim` or `real`; make tests/sim.rs with \
+            "{package} has no test target named `sim` or `wall`; make tests/sim.rs with \
              `raft_tests::suite!(simulated, ...)` in it"
         );
     }

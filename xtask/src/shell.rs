@@ -1,0 +1,39 @@
+//! Text that users copy into a shell.
+
+use std::path::Path;
+
+/// A path as one word of a command line. Plain paths stay as they are.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c) || (cfg!(windows) && c == '\\');
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false if cfg!(windows) => format!("\"{text}\""),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_shell_takes_it_for_one_word() {
+        for (path, expected) in [
+            ("../my-raft", "../my-raft"),
+            ("/home/Übung/x", "/home/Übung/x"),
+            ("a b (new)/c", "'a b (new)/c'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("~", "'~'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+            let echo = format!("printf %s {expected}");
+            let said = std::process::Command::new("sh").args(["-c", &echo]).output();
+            assert_eq!(String::from_utf8_lossy(&said.expect("sh runs").stdout), path);
+        }
+    }
+}
