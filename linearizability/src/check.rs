@@ -1,0 +1,118 @@
+//! From a history to an answer.
+
+use crate::answer::{Answer, Limits, Means, Open, Report, Undecided, Work};
+use crate::decide::{Decided, Decider};
+use crate::explain::explain;
+use crate::history::History;
+use crate::model::Model;
+use crate::part::{Item, split};
+use crate::witness;
+
+/// Decides whether a history is linearizable: by distinct values where the model can tell, and
+/// otherwise by searching. Each object is decided by itself.
+///
+/// ```
+/// use linearizability::models::{Register, RegisterInput, RegisterOutput};
+/// use linearizability::{Answer, History, Limits, Operation, check};
+///
+/// let history = History::new(vec![
+///     Operation::new(1, 0, RegisterInput::Write(1), 3, RegisterOutput::Written),
+///     Operation::new(2, 1, RegisterInput::Read, 2, RegisterOutput::Value(1)),
+///     Operation::new(3, 4, RegisterInput::Read, 5, RegisterOutput::Value(0)),
+/// ])?;
+/// let report = check(&Register { initial: 0 }, &history, &Limits::default());
+/// let Answer::NotLinearizable(violation) = report.answer else { panic!() };
+/// assert_eq!(violation.culprit, 2);
+/// assert_eq!(violation.operations, [0, 2], "the read at client 2 is not needed to see it");
+/// # Ok::<(), linearizability::HistoryError>(())
+/// ```
+pub fn check<M: Model>(
+    model: &M,
+    history: &History<M::Input, M::Output>,
+    limits: &Limits,
+) -> Report<M::Key> {
+    check_by(model, history, &[Means::Distinct, Means::Search], limits)
+}
+
+/// The same if the caller has an order which should show it. If it does not
+/// ([`witness::verify`] says why), it is as if there were none.
+pub fn check_with_witness<M: Model>(
+    model: &M,
+    history: &History<M::Input, M::Output>,
+    order: &[usize],
+    limits: &Limits,
+) -> Report<M::Key> {
+    match witness::verify(model, history, order) {
+        Ok(order) => Report { answer: Answer::Linearizable(order), work: Work::default() },
+        Err(_) => check(model, history, limits),
+    }
+}
+
+/// The same by these means only, in this order.
+pub fn check_by<M: Model>(
+    model: &M,
+    history: &History<M::Input, M::Output>,
+    means: &[Means],
+    limits: &Limits,
+) -> Report<M::Key> {
+    let mut parts = split(model, history);
+    // The small ones first: what they leave of the steps is for the others.
+    parts.sort_by_key(|(_, items)| items.len());
+    let mut decider = Decider { model, means, work: Work::default() };
+    decider.work.objects = parts.len();
+    let answer = answer(&mut decider, &parts, limits);
+    Report { answer, work: decider.work }
+}
+
+fn answer<M: Model>(
+    decider: &mut Decider<M>,
+    parts: &[(M::Key, Vec<Item<M>>)],
+    limits: &Limits,
+) -> Answer<M::Key> {
+    let mut orders = Vec::with_capacity(parts.len());
+    let mut undecided = Undecided { decided_objects: 0, decided_operations: 0, open: Vec::new() };
+    for (number, (key, items)) in parts.iter().enumerate() {
+        let left = limits.steps.saturating_sub(decider.work.steps);
+        let share = Limits { steps: left / (parts.len() - number) as u64, ..*limits };
+        match decider.decide(items, &share) {
+            Decided::Order(order) => {
+                undecided.decided_objects += 1;
+                undecided.decided_operations += items.len();
+                orders.push(order);
+            }
+            Decided::Impossible { culprit } => {
+                return Answer::NotLinearizable(explain(decider, key, items, culprit, limits));
+            }
+            Decided::Stopped { why, longest } => undecided.open.push(Open {
+                key: key.clone(),
+                operations: items.len(),
+                ordered: longest,
+                stopped: why,
+            }),
+        }
+    }
+    if undecided.open.is_empty() {
+        Answer::Linearizable(merge(parts, &orders))
+    } else {
+        Answer::Undecided(undecided)
+    }
+}
+
+/// One order of all operations that keeps the orders of all objects, and time: each operation takes
+/// place as early as its object's order allows.
+fn merge<M: Model>(parts: &[(M::Key, Vec<Item<M>>)], orders: &[Vec<usize>]) -> Vec<usize> {
+    let mut moments = Vec::new();
+    for ((_, items), order) in parts.iter().zip(orders) {
+        let mut calls: Vec<_> = items.iter().map(|item| (item.operation, item.call)).collect();
+        calls.sort_unstable();
+        let mut moment = 0;
+        for &operation in order {
+            let found = calls.binary_search_by_key(&operation, |(operation, _)| *operation);
+            moment = moment.max(calls[found.expect("an order has operations of its object")].1);
+            moments.push((moment, operation));
+        }
+    }
+    // Stable: within one moment there are only operations of one object.
+    moments.sort_by_key(|(moment, _)| *moment);
+    moments.into_iter().map(|(_, operation)| operation).collect()
+}

@@ -1,0 +1,201 @@
+//! From a file to events, and from events to operations.
+
+use std::collections::BTreeMap;
+
+use super::edn::{Edn, Reader};
+use super::{ReadError, shown};
+
+/// A call, or how one ended.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) line: usize,
+    process: u64,
+    kind: Kind,
+    /// What is asked for.
+    pub(super) f: String,
+    pub(super) key: Option<Edn>,
+    pub(super) value: Edn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Invoke,
+    Ok,
+    Fail,
+    Info,
+}
+
+/// A call with its return.
+pub(super) struct Call {
+    pub(super) process: u64,
+    /// The number of the event.
+    pub(super) call: u64,
+    pub(super) invoke: Event,
+    /// The number of the event, and the event.
+    pub(super) ok: Option<(u64, Event)>,
+}
+
+/// The operations of a file, without those that did not happen.
+pub(super) fn calls(text: &str) -> Result<Vec<Call>, ReadError> {
+    let mut calls: Vec<Option<Call>> = Vec::new();
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    for (number, event) in (0..).zip(events(text)?) {
+        let process = event.process;
+        if event.kind == Kind::Invoke {
+            if let Some(before) = open.insert(process, calls.len()) {
+                let line = calls[before].as_ref().map_or(0, |call| call.invoke.line);
+                return Err(ReadError::new(
+                    event.line,
+                    format!(
+                        "process {process} invokes something before what it invoked in line {line} has \
+                         ended; the end is missing, or two clients have one number"
+                    ),
+                ));
+            }
+            calls.push(Some(Call { process, call: number, invoke: event, ok: None }));
+            continue;
+        }
+        let place = open.remove(&process).ok_or_else(|| {
+            let problem = format!(
+                "{} ends something for process {process}, which has invoked nothing; is the beginning \
+                 of the file missing?",
+                shown(&event.f)
+            );
+            ReadError::new(event.line, problem)
+        })?;
+        end(&mut calls[place], number, event)?;
+    }
+    Ok(calls.into_iter().flatten().collect())
+}
+
+/// Notes how a call ended.
+fn end(call: &mut Option<Call>, number: u64, event: Event) -> Result<(), ReadError> {
+    if let Some(open) = call.as_ref().filter(|open| open.invoke.f != event.f) {
+        let problem = format!(
+            "process {} ends {}, but in line {} it invoked {}",
+            event.process,
+            shown(&event.f),
+            open.invoke.line,
+            shown(&open.invoke.f)
+        );
+        return Err(ReadError::new(event.line, problem));
+    }
+    match (event.kind, call.as_mut()) {
+        (Kind::Ok, Some(call)) => call.ok = Some((number, event)),
+        (Kind::Fail, _) => *call = None,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn events(text: &str) -> Result<Vec<Event>, ReadError> {
+    let begin = text.lines().map(str::trim_start).find(|line| !line.is_empty());
+    match begin {
+        None => Err(ReadError::new(1, "the file is empty; a history has at least one event")),
+        Some(begin) if begin.starts_with(['{', '[', '(', '#', ';']) => edn_events(text),
+        Some(_) => log_events(text),
+    }
+}
+
+fn edn_events(text: &str) -> Result<Vec<Event>, ReadError> {
+    let mut reader = Reader::new(text, 1);
+    let mut events = Vec::new();
+    loop {
+        let before = reader.line();
+        match reader.next()? {
+            None => return Ok(events),
+            Some(Edn::Sequence(maps)) => {
+                for map in maps {
+                    events.extend(event(before, &map)?);
+                }
+            }
+            Some(map) => events.extend(event(reader.line(), &map)?),
+        }
+    }
+}
+
+/// The event of a map, unless it is none of a client.
+fn event(line: usize, map: &Edn) -> Result<Option<Event>, ReadError> {
+    if !matches!(map, Edn::Map(_)) {
+        let problem = format!(
+            "{} is no event: an event is a map such as {{:process 0, :type :invoke, :f :read, :value nil}}",
+            shown(&map.to_string())
+        );
+        return Err(ReadError::new(line, problem));
+    }
+    let part = |name: &str| {
+        let missing = || ReadError::new(line, format!("the event has no :{name}"));
+        map.get(name).ok_or_else(missing)
+    };
+    let Edn::Int(process) = part("process")? else { return Ok(None) };
+    let key = map.get("key").cloned();
+    let value = map.get("value").cloned().unwrap_or(Edn::Nil);
+    new_event(line, *process, part("type")?, part("f")?, key, value).map(Some)
+}
+
+fn new_event(
+    line: usize,
+    process: i64,
+    kind: &Edn,
+    f: &Edn,
+    key: Option<Edn>,
+    value: Edn,
+) -> Result<Event, ReadError> {
+    let error = |problem| Err(ReadError::new(line, problem));
+    let Ok(process) = u64::try_from(process) else {
+        return error(format!("process {process} is negative; a process is a number from 0 on"));
+    };
+    let kind = match kind {
+        Edn::Keyword(kind) if kind == "invoke" => Kind::Invoke,
+        Edn::Keyword(kind) if kind == "ok" => Kind::Ok,
+        Edn::Keyword(kind) if kind == "fail" => Kind::Fail,
+        Edn::Keyword(kind) if kind == "info" => Kind::Info,
+        other => {
+            let shown = shown(&other.to_string());
+            return error(format!("{shown} is no type: it is :invoke, :ok, :fail or :info"));
+        }
+    };
+    let Edn::Keyword(f) = f else {
+        let shown = shown(&f.to_string());
+        return error(format!("{shown} is nothing to ask for: :f is a keyword such as :read"));
+    };
+    Ok(Event { line, process, kind, f: f.clone(), key, value })
+}
+
+/// What stands in front of an event in a log.
+const PREFIX: &str = "jepsen.util - ";
+
+fn log_events(text: &str) -> Result<Vec<Event>, ReadError> {
+    let mut events = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((_, event)) = line.split_once(PREFIX) else {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let problem = format!(
+                "{} is no event: expected a map in EDN, or a line of Jepsen's log such as `INFO  \
+                 {PREFIX}0\\t:invoke\\t:read\\tnil`",
+                shown(line)
+            );
+            return Err(ReadError::new(number, problem));
+        };
+        let mut reader = Reader::new(event, number);
+        let mut parts = Vec::new();
+        while let Some(part) = reader.next()? {
+            parts.push(part);
+        }
+        match &mut parts[..] {
+            [Edn::Int(process), kind, f, value, ..] => {
+                let value = std::mem::replace(value, Edn::Nil);
+                events.push(new_event(number, *process, kind, f, None, value)?);
+            }
+            [Edn::Int(_), ..] => {
+                let problem = "the event breaks off: process, type, what is asked for and value belong to it";
+                return Err(ReadError::new(number, problem));
+            }
+            // The nemesis.
+            _ => {}
+        }
+    }
+    Ok(events)
+}

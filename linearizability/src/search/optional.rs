@@ -1,0 +1,94 @@
+//! Operations that never returned. They may come at any time after their calls, or never.
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
+
+use super::Bits;
+use crate::model::Model;
+use crate::part::Item;
+
+/// The operations that never returned, and which of them are used.
+///
+/// Those that ask for the same form a class. As they have the same effect, those that were called
+/// first are used first.
+pub(super) struct Optional<'a, M: Model> {
+    items: Vec<Item<'a, M>>,
+    /// The items of each class, in order of their calls.
+    classes: Vec<Vec<u32>>,
+    /// How many of each class are used.
+    counts: Vec<usize>,
+    used: Bits,
+}
+
+impl<'a, M: Model> Optional<'a, M> {
+    /// Those of the items that never returned, but for reads: nobody knows what they read, so they
+    /// say nothing.
+    pub(super) fn new(model: &M, all: &[Item<'a, M>]) -> Optional<'a, M> {
+        let pending = all.iter().copied().filter(|item| !item.has_returned());
+        let mut items: Vec<_> =
+            pending.filter(|item| !model.reads_only(item.input, None)).collect();
+        items.sort_unstable_by_key(|item| item.call);
+        let classes = classes(&items);
+        Optional { used: Bits::new(items.len()), counts: vec![0; classes.len()], items, classes }
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// The first class from this one on of which an unused operation was called before this event.
+    pub(super) fn next_class(&self, from: u32, event: u32) -> Option<u32> {
+        (from..self.classes.len() as u32).find(|&class| {
+            let next = self.classes[class as usize].get(self.counts[class as usize]);
+            next.is_some_and(|&next| self.items[next as usize].call < event)
+        })
+    }
+
+    /// What the operations of a class ask for.
+    pub(super) fn input(&self, class: u32) -> &'a M::Input {
+        self.items[self.classes[class as usize][0] as usize].input
+    }
+
+    /// The place in the history of a class's operation.
+    pub(super) fn operation(&self, class: u32, number: usize) -> usize {
+        self.items[self.classes[class as usize][number] as usize].operation
+    }
+
+    /// Uses one more of this class.
+    pub(super) fn take(&mut self, class: u32) {
+        let count = &mut self.counts[class as usize];
+        self.used.insert(self.classes[class as usize][*count]);
+        *count += 1;
+    }
+
+    /// Uses one less.
+    pub(super) fn take_back(&mut self, class: u32) {
+        let count = &mut self.counts[class as usize];
+        *count -= 1;
+        self.used.remove(self.classes[class as usize][*count]);
+    }
+
+    /// Which are used.
+    pub(super) fn used(&self) -> &Bits {
+        &self.used
+    }
+}
+
+fn classes<M: Model>(items: &[Item<M>]) -> Vec<Vec<u32>> {
+    let mut classes: Vec<Vec<u32>> = Vec::new();
+    let mut table: HashTable<usize> = HashTable::new();
+    let hash = |input: &M::Input| FxBuildHasher.hash_one(input);
+    for (number, item) in (0..).zip(items) {
+        let input = |class: usize, classes: &[Vec<u32>]| items[classes[class][0] as usize].input;
+        let wanted = hash(item.input);
+        if let Some(&class) = table.find(wanted, |&class| input(class, &classes) == item.input) {
+            classes[class].push(number);
+        } else {
+            classes.push(vec![number]);
+            let all = &classes;
+            table.insert_unique(wanted, all.len() - 1, |&class| hash(input(class, all)));
+        }
+    }
+    classes
+}

@@ -1,0 +1,139 @@
+//! Where the search has been (Lowe's cache).
+//!
+//! What is possible from some point on depends on which operations are ordered and on the state, not
+//! on how one came there. So a point that was seen before need not be looked at again.
+//!
+//! Operations that never returned need not be ordered at all. With fewer of them used there is only
+//! more that can follow: a point is also known if one was seen that is the same but for having used
+//! fewer.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use super::bits::is_subset;
+
+/// All points that were seen.
+pub(super) struct Seen {
+    /// How many words say which operations are ordered, and how many which of those are used that
+    /// never returned.
+    widths: (usize, usize),
+    /// The points without what is used, one after the other: frontier and state, then the slots.
+    points: Vec<u64>,
+    /// For each of them, the last entry in `uses`.
+    last_uses: Vec<u32>,
+    /// What was used: the entry before of the same point, and then the words in `use_words`.
+    uses: Vec<u32>,
+    use_words: Vec<u64>,
+    table: HashTable<u32>,
+    /// The point that is asked for.
+    probe: Vec<u64>,
+}
+
+/// No entry before.
+const NONE: u32 = u32::MAX;
+
+impl Seen {
+    pub(super) fn new(done_words: usize, used_words: usize) -> Seen {
+        Seen {
+            widths: (1 + done_words, used_words),
+            points: Vec::new(),
+            last_uses: Vec::new(),
+            uses: Vec::new(),
+            use_words: Vec::new(),
+            table: HashTable::new(),
+            probe: Vec::new(),
+        }
+    }
+
+    /// Notes a point. False if it is known, or one from which no less is possible.
+    pub(super) fn is_new(&mut self, at: usize, state: u32, done: &[u64], used: &[u64]) -> bool {
+        self.probe.clear();
+        self.probe.push((at as u64) << 32 | u64::from(state));
+        self.probe.extend_from_slice(done);
+        let Seen { points, table, probe, widths: (width, _), .. } = self;
+        let width = *width;
+        let point = |number: u32| number as usize * width..(number as usize + 1) * width;
+        let hash = |words: &[u64]| FxBuildHasher.hash_one(Words(words));
+        let wanted = hash(probe);
+        if let Some(&number) = table.find(wanted, |&number| points[point(number)] == probe[..]) {
+            return self.adds_use(number, used);
+        }
+        let number = (points.len() / width) as u32;
+        points.extend_from_slice(probe);
+        table.insert_unique(wanted, number, |&number| hash(&points[point(number)]));
+        if !used.is_empty() {
+            self.last_uses.push(NONE);
+            self.add_use(number, used);
+        }
+        true
+    }
+
+    /// Whether less was used than ever before at this point, or something else.
+    fn adds_use(&mut self, point: u32, used: &[u64]) -> bool {
+        if used.is_empty() {
+            return false;
+        }
+        let width = self.widths.1;
+        let mut entry = self.last_uses[point as usize];
+        while entry != NONE {
+            let from = entry as usize * width;
+            if is_subset(&self.use_words[from..from + width], used) {
+                return false;
+            }
+            entry = self.uses[entry as usize];
+        }
+        self.add_use(point, used);
+        true
+    }
+
+    fn add_use(&mut self, point: u32, used: &[u64]) {
+        let last = &mut self.last_uses[point as usize];
+        self.uses.push(std::mem::replace(last, self.uses.len() as u32));
+        self.use_words.extend_from_slice(used);
+    }
+
+    /// About how many bytes all this takes.
+    pub(super) fn bytes(&self) -> u64 {
+        let words = self.points.capacity() + self.use_words.capacity();
+        let halves = self.last_uses.capacity() + self.uses.capacity() + self.table.capacity();
+        8 * words as u64 + 4 * halves as u64 + self.table.capacity() as u64
+    }
+}
+
+/// Words to hash, without their number, which is always the same.
+struct Words<'a>(&'a [u64]);
+
+impl Hash for Words<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|word| state.write_u64(*word));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_new_once() {
+        let mut seen = Seen::new(1, 0);
+        assert!(seen.is_new(1, 2, &[3], &[]));
+        assert!(!seen.is_new(1, 2, &[3], &[]));
+        assert!(seen.is_new(1, 2, &[4], &[]));
+        assert!(seen.is_new(1, 3, &[3], &[]));
+        assert!(seen.is_new(2, 2, &[3], &[]));
+        assert!(seen.bytes() > 0);
+    }
+
+    #[test]
+    fn using_less_is_new_and_using_more_is_not() {
+        let mut seen = Seen::new(1, 1);
+        assert!(seen.is_new(1, 2, &[3], &[0b0110]));
+        assert!(!seen.is_new(1, 2, &[3], &[0b1110]));
+        assert!(seen.is_new(1, 2, &[3], &[0b1001]));
+        assert!(!seen.is_new(1, 2, &[3], &[0b1101]));
+        assert!(seen.is_new(1, 2, &[3], &[0b0100]));
+        assert!(!seen.is_new(1, 2, &[3], &[0b0101]));
+    }
+}
