@@ -1,5 +1,5 @@
 //! The reference Raft of the lab: elections, replication and persistence, as in Figure 2 of the
-//! extended Raft paper, with fast log back-up.
+//! extended Raft paper, with fast log back-up, and snapshots as in its Figure 13.
 //!
 //! # How it is built
 //!
@@ -35,24 +35,33 @@
 //!   it got lost. Of entries a follower has not answered there is at most a megabyte; then it only
 //!   gets heartbeats ([`rules::Progress`]).
 //! - A term is believed only if it can have come about ([`rules::MAX_LEAP`]).
+//! - A snapshot travels in one message, as the lab wants it. It is sent only to a follower that has
+//!   just shown by an answer that it lacks what the leader has forgotten, so never to one that is away.
+//! - A follower whose log holds already what a snapshot covers goes on with its log. It learns from
+//!   the snapshot that all of it is committed, and does not store it.
 //!
 //! # What is missing
 //!
-//! Snapshots (2D), membership changes, pre-vote and leader transfer. The lab's tests rule out the
-//! no-op entry at the beginning of a term.
+//! Membership changes, pre-vote and leader transfer. The lab's tests rule out the no-op entry at the
+//! beginning of a term.
+//!
+//! A leader forgets at once what its service has put into a snapshot, also if a follower has not got
+//! it yet, and keeps its snapshot in memory. So a follower that comes back while commands keep coming
+//! fast may be sent several snapshots, each newer than the one before, until it has caught up.
 
-mod hard_state;
 mod log;
 mod message;
 mod options;
 pub mod rules;
 pub mod server;
 pub mod storage;
+mod stored;
 
-pub use hard_state::HardState;
 pub use log::{Entry, Log, Place};
 pub use message::{
-    AppendEntriesArgs, AppendEntriesReply, Conflict, RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, Conflict, InstallSnapshotArgs, InstallSnapshotReply,
+    RequestVoteArgs, RequestVoteReply,
 };
 pub use options::{Observer, Options};
 pub use server::{MakeError, Raft};
+pub use stored::{HardState, Snapshot, Stored};

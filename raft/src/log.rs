@@ -20,7 +20,7 @@ impl fmt::Debug for Entry {
 }
 
 /// Where an entry stands, and its term: what tells it from every other one (Log Matching).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Gob)]
 pub struct Place {
     /// Its index.
     pub index: u64,
@@ -31,9 +31,9 @@ pub struct Place {
 /// A log: entries whose indexes follow each other and whose terms never decrease.
 ///
 /// It begins behind its *base*: 0/0 for a log with all its entries, so that the first one has index
-/// 1; later, when snapshots come, the last entry that one includes. Of what is before the base
-/// nothing is known but that it is committed. An index is no position: only this type knows where
-/// in memory an entry lies.
+/// 1; else the last entry that the server's snapshot holds. Of what is before the base nothing is
+/// known but that it is committed. An index is no position: only this type knows where in memory an
+/// entry lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     base: Place,
@@ -126,6 +126,20 @@ impl Log {
             panic!("a log that begins behind {base} cannot lose its entries from {index} on")
         });
         self.entries.truncate(keep);
+    }
+
+    /// Forgets the entries up to and with this one, which becomes the base, and gives their memory
+    /// back. Costs as much as there are entries left.
+    ///
+    /// # Panics
+    /// If there is no such entry.
+    pub(crate) fn forget_through(&mut self, index: u64) {
+        let term = self.get(index).map(|entry| entry.term);
+        let term = term.unwrap_or_else(|| panic!("entry {index}, to be forgotten, is not there"));
+        let left = self.position(index + 1).expect("it is behind an entry");
+        // A new vector: the old one would keep the room for what it has lost.
+        self.entries = self.entries.split_off(left);
+        self.base = Place { index, term };
     }
 
     /// Where in memory the entry with this index lies, or would lie; none for the base and before.
@@ -226,6 +240,24 @@ mod tests {
         assert_eq!((log.last_index(), log.last_term()), (12, 6));
         log.truncate_from(11);
         assert_eq!(log, Log::behind(BASE));
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_a_base_and_no_room() {
+        let mut log = log_behind(BASE, &[4, 6, 6, 7]);
+        log.forget_through(12);
+        assert_eq!(log, log_behind(Place { index: 12, term: 6 }, &[6, 7]));
+        assert_eq!(log.entries.capacity(), 2);
+        log.forget_through(14);
+        assert_eq!(log, Log::behind(Place { index: 14, term: 7 }));
+        assert_eq!(log.entries.capacity(), 0);
+        assert_eq!(log.push(Entry { term: 7, command: Bytes::new() }), 15);
+    }
+
+    #[test]
+    #[should_panic(expected = "entry 15, to be forgotten, is not there")]
+    fn what_is_not_there_cannot_be_forgotten() {
+        log_behind(BASE, &[4, 6, 6, 7]).forget_through(15);
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use labgob::Gob;
 use serde::{Deserialize, Serialize};
 
@@ -63,13 +64,43 @@ pub struct Conflict {
     pub index: u64,
 }
 
+/// Invoked by the leader to send a snapshot to a follower that lacks what the leader has forgotten
+/// (Figure 13, InstallSnapshot RPC). All of it comes at once, so there is no `offset` and no `done`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+pub struct InstallSnapshotArgs {
+    /// The leader's term.
+    pub term: u64,
+    /// The leader's number.
+    pub leader: u32,
+    /// The index of the last entry that the snapshot replaces.
+    pub last_included_index: u64,
+    /// The term of that entry.
+    pub last_included_term: u64,
+    /// The snapshot.
+    pub data: Bytes,
+}
+
+/// The reply to [`InstallSnapshotArgs`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+pub struct InstallSnapshotReply {
+    /// The receiver's term, for the leader to update itself. If it is the leader's, the receiver now
+    /// has all that the snapshot covers.
+    pub term: u64,
+}
+
 /// The RPCs between the servers of a cluster. Go: the methods of `Raft` with an args and a reply.
 ///
-/// Both are handled by the event loop: the handlers only pass them on.
+/// All are handled by the event loop: the handlers only pass them on.
 #[labrpc::service(name = "Raft")]
 pub(crate) trait RaftRpc {
     #[rpc(inline)]
     fn request_vote(&self, args: RequestVoteArgs, reply: labrpc::Reply<RequestVoteReply>);
     #[rpc(inline)]
     fn append_entries(&self, args: AppendEntriesArgs, reply: labrpc::Reply<AppendEntriesReply>);
+    #[rpc(inline)]
+    fn install_snapshot(
+        &self,
+        args: InstallSnapshotArgs,
+        reply: labrpc::Reply<InstallSnapshotReply>,
+    );
 }

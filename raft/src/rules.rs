@@ -9,9 +9,10 @@
 //! 1. save what changed ([`Output::unsaved`]);
 //! 2. answer the requests handled since the last output;
 //! 3. send the new requests ([`Output::requests`]);
-//! 4. apply what was committed ([`Output::committed`]).
+//! 4. hand the service a new snapshot ([`Output::installed`]), then apply what was committed
+//!    ([`Output::committed`]).
 //!
-//! Where each rule of Figure 2 stands:
+//! Where each rule of Figures 2 and 13 stands:
 //!
 //! | Figure 2 | here |
 //! |---|---|
@@ -25,6 +26,11 @@
 //! | Rules, leaders: commands | [`Core::propose`], [`Core::replicate`] |
 //! | Rules, leaders: replies | [`Core::append_reply`] |
 //! | Rules, leaders: commit | `Core::advance_commit` |
+//! | **Figure 13** | |
+//! | InstallSnapshot RPC, receiver 1 to 8 | [`Core::install_snapshot`] |
+//! | (section 7) the service takes a snapshot | [`Core::take_snapshot`] |
+//! | (section 7) a follower lacks what was forgotten | `Progress::note_conflict`, [`Core::replicate`] |
+//! | (section 7) replies | [`Core::install_reply`] |
 //!
 //! A message from outside is checked before it is believed: one that names a server that is not of
 //! the cluster, contradicts what no correct peer can contradict, or claims a term that cannot have
@@ -36,16 +42,21 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::hard_state::HardState;
+use bytes::Bytes;
+
 use crate::log::Log;
-use crate::message::{AppendEntriesArgs, RequestVoteArgs};
+use crate::message::{AppendEntriesArgs, InstallSnapshotArgs, RequestVoteArgs};
+use crate::stored::{HardState, Snapshot, Stored};
 
 mod election;
+mod installing;
 pub mod invariants;
 mod progress;
 mod replication;
+mod snapshots;
 mod warning;
 
+pub use installing::InstallTicket;
 pub use progress::{Progress, Ticket};
 pub use warning::{MAX_LEAP, Warning};
 
@@ -58,6 +69,9 @@ pub struct Core {
     hard: HardState,
     /// Persistent state on all servers: `log[]`.
     log: Log,
+    /// Persistent state on all servers: the snapshot of all up to the log's base (section 7); empty if
+    /// that is 0.
+    snapshot: Bytes,
     /// Volatile state on all servers: `commitIndex`. (`lastApplied` is the business of who applies.)
     commit: u64,
     role: Role,
@@ -90,7 +104,9 @@ pub struct Output {
     pub unsaved: Unsaved,
     /// What to send, and to whom.
     pub requests: Vec<(usize, Request)>,
-    /// The indexes that have become committed.
+    /// A snapshot that the leader has sent. It takes the service from wherever it is to this place.
+    pub installed: Option<Snapshot>,
+    /// The indexes that have become committed; behind those of `installed`, if there is one.
     pub committed: Option<RangeInclusive<u64>>,
     /// The election timer starts again, with a new random timeout.
     pub reset_election_timer: bool,
@@ -108,6 +124,8 @@ pub struct Unsaved {
     pub hard_state: bool,
     /// The log, from this index on; what was there before is replaced.
     pub log_from: Option<u64>,
+    /// The snapshot and the log's base. The whole state is to be replaced, together with it.
+    pub snapshot: bool,
 }
 
 impl Unsaved {
@@ -130,6 +148,9 @@ pub enum Request {
     /// See [`AppendEntriesArgs`]; hand reply or failure, with the ticket, to
     /// [`Core::append_reply`] or [`Core::append_failed`].
     Append(AppendEntriesArgs, Ticket),
+    /// See [`InstallSnapshotArgs`]; hand reply or failure, with the ticket, to
+    /// [`Core::install_reply`] or [`Core::install_failed`].
+    Install(InstallSnapshotArgs, InstallTicket),
 }
 
 impl Core {
@@ -137,12 +158,19 @@ impl Core {
     /// before the log's base is committed, and all that it knows to be.
     ///
     /// # Panics
-    /// If `me` is not one of the servers.
-    pub fn new(me: usize, servers: usize, hard: HardState, log: Log) -> Core {
+    /// If `me` is not one of the servers, or if there is a snapshot without a base of the log or a
+    /// base without a snapshot.
+    pub fn new(me: usize, servers: usize, stored: Stored) -> Core {
         assert!(me < servers, "server {me} is not one of {servers} servers");
+        let Stored { hard, log, snapshot } = stored;
+        let (base, size) = (log.base().index, snapshot.len());
+        assert!(
+            (base == 0) == (size == 0),
+            "server {me}: a snapshot of {size} bytes, but the log begins behind entry {base}"
+        );
         let output = Output { reset_election_timer: true, ..Output::default() };
         let (commit, role, warned) = (log.base().index, Role::Follower, BTreeSet::new());
-        Core { me, servers, hard, log, commit, role, output, warned }
+        Core { me, servers, hard, log, snapshot, commit, role, output, warned }
     }
 
     /// The server's number.
@@ -163,6 +191,11 @@ impl Core {
     /// `log[]`.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The snapshot of all up to the log's base; empty if that is 0.
+    pub fn snapshot(&self) -> &Bytes {
+        &self.snapshot
     }
 
     /// `commitIndex`.

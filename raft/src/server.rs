@@ -1,27 +1,30 @@
 //! A server: the task that owns a [`Core`], and the handle that the service above it holds.
 //!
 //! All that concerns the core comes through one queue: requests and replies from the network,
-//! commands, and the end. The task takes everything that is there, lets the core handle it, looks at
+//! commands and snapshots of the service, and the end. The task takes everything that is there, lets the core handle it, looks at
 //! its two timers, and performs what comes out, in an order that keeps every promise:
 //! **save, then answer, then send, then apply**. So many commands that come together share one save
 //! and one round of AppendEntries.
 //!
 //! Nothing here waits for a peer: the results of calls come into the queue too. A second task feeds
-//! the apply channel, which may block.
+//! the apply channel, which may block; it holds no lock meanwhile, and the event loop never waits for
+//! it. So a service may hand over a snapshot between two messages that it takes from that channel.
 //!
 //! # What is bounded, and by what
 //!
 //! - *Calls under way* to one peer: 128, whatever becomes of them. Of those that a peer has not
 //!   answered three carry entries, of 1 MB each or a single entry that is larger (see
-//!   [`rules::Progress`](crate::rules::Progress)).
+//!   [`rules::Progress`](crate::rules::Progress)). One more may carry a snapshot, which all followers
+//!   and the core share; and it counts as lost before the next one is sent.
 //! - *The event queue*: it holds one input for each call that a peer has under way to this server
 //!   (and peers keep to the bounds above), one for each own call that has ended, and one for each
-//!   task that waits in [`start`](raft_api::Raft::start).
+//!   task that waits in [`start`](raft_api::Raft::start) or [`snapshot`](raft_api::Raft::snapshot).
 //! - *The queue before the apply channel*: by the log. It shares the commands with the log, so what
-//!   a service does not take costs some fifty bytes an entry more.
+//!   a service does not take costs some fifty bytes an entry more. A service that takes nothing gives
+//!   no snapshots either, so its log and this queue grow with what is committed.
 //!
 //! So a follower whose disk is stalled, or that is away, costs its leader and itself a few
-//! megabytes, however long it lasts.
+//! megabytes and a snapshot, however long it lasts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,8 +37,8 @@ use persister::Persister;
 use raft_api::{ApplyMsg, Persisted, RaftState, Started};
 
 use crate::message::{
-    AppendEntriesArgs, AppendEntriesReply, RaftRpc, RaftRpcClient, RaftRpcService, RequestVoteArgs,
-    RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, InstallSnapshotArgs, InstallSnapshotReply, RaftRpc,
+    RaftRpcClient, RaftRpcService, RequestVoteArgs, RequestVoteReply,
 };
 use crate::options::Options;
 use crate::rules::Core;
@@ -43,9 +46,11 @@ use crate::storage::{self, RestoreError, Storage};
 
 mod applier;
 mod event_loop;
+mod input;
 mod status;
 
-use event_loop::{EventLoop, Input, Surroundings};
+use event_loop::{EventLoop, Surroundings};
+use input::Input;
 use status::Status;
 
 /// Why a server cannot be made.
@@ -130,19 +135,19 @@ impl Raft {
         if me >= servers {
             return Err(MakeError::NoSuchServer { me, servers });
         }
-        let (storage, hard, log) =
+        let (storage, stored) =
             Storage::open(persister).map_err(|error| MakeError::Restore { me, error })?;
-        if let Some(vote) = hard.voted_for.filter(|vote| *vote >= servers) {
+        if let Some(vote) = stored.hard.voted_for.filter(|vote| *vote >= servers) {
             return Err(MakeError::ForeignVote { me, vote, servers });
         }
-        let core = Core::new(me, servers, hard, log);
-        let status = Arc::new(Status::new(core.term()));
+        let core = Core::new(me, servers, stored);
+        let status = Arc::new(Status::new(core.term(), core.commit()));
         let (inputs, queue) = channel::unbounded();
-        let (committed, to_apply) = channel::unbounded();
+        let (to_applier, to_apply) = channel::unbounded();
         let surroundings = Surroundings {
             peers: peers.into_iter().map(RaftRpcClient::new).collect(),
             inputs: inputs.clone(),
-            committed,
+            to_applier,
             status: status.clone(),
         };
         let mut event_loop =
@@ -185,6 +190,33 @@ impl raft_api::Raft for Raft {
         started.recv().ok()?
     }
 
+    /// See [`raft_api::Raft::snapshot`].
+    ///
+    /// Like `start` it waits for the server's own disk, until the snapshot is saved, and for nothing
+    /// else; so the size of the Raft state is the new one when it returns. On a server that is over it
+    /// does nothing.
+    ///
+    /// # Panics
+    /// If the service was not given all entries up to `index`, or if the snapshot is empty.
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        let given = self.owner.status.given();
+        assert!(
+            index <= given,
+            "`snapshot({index}, ..)`, but the service was given no more than entry {given}: pass the \
+             index of the last command that is in the snapshot"
+        );
+        assert!(
+            !snapshot.is_empty(),
+            "`snapshot({index}, ..)` with no bytes: to a persister that is no snapshot at all, and a \
+             restarted service would miss {index} commands; encode something, if only the index"
+        );
+        let (sender, saved) = channel::bounded(1);
+        if self.owner.inputs.send(Input::Snapshot(index, snapshot, sender)).is_ok() {
+            // If the server ends first, nobody says it.
+            let _ = saved.recv();
+        }
+    }
+
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         let (hard, log) = storage::restore(state).ok()?;
         Some(Persisted {
@@ -225,5 +257,9 @@ impl RaftRpc for Handlers {
 
     fn append_entries(&self, args: AppendEntriesArgs, reply: Reply<AppendEntriesReply>) {
         let _ = self.owner.inputs.send(Input::AppendEntries(args, reply));
+    }
+
+    fn install_snapshot(&self, args: InstallSnapshotArgs, reply: Reply<InstallSnapshotReply>) {
+        let _ = self.owner.inputs.send(Input::InstallSnapshot(args, reply));
     }
 }

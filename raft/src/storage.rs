@@ -5,24 +5,28 @@
 //! is replaced by one record with everything. So saving an entry costs the same however long the log
 //! is, and the state is at most about twice as large as what it means.
 //!
-//! What is missing: a record for the base of a log, which snapshots bring. Until then each log that
-//! is read begins with index 1.
+//! A new snapshot replaces the whole state too, in one step with the snapshot: the log begins behind
+//! it from then on. Where it begins, the first record says, and no other one. All other writes leave
+//! the snapshot as it is.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use labgob::{Decoder, Gob};
 use persister::{PersistError, Persister};
 use serde::{Deserialize, Serialize};
 
-use crate::hard_state::HardState;
-use crate::log::{Entry, Log};
+use crate::log::{Entry, Log, Place};
 use crate::rules::{Core, Unsaved};
+use crate::stored::{HardState, Stored};
 
 /// A change of the persistent state.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Gob)]
 struct Record {
     /// The new term and vote, if they changed.
     hard_state: Option<HardState>,
+    /// What the snapshot covers, if there is one: only in the first record.
+    base: Option<Place>,
     /// The new end of the log, if it changed.
     log: Option<LogEnd>,
 }
@@ -68,6 +72,19 @@ pub enum RestoreError {
         /// The contradiction.
         what: String,
     },
+    /// State and snapshot are not from the same save.
+    #[error(
+        "the persisted Raft state and the persisted snapshot do not belong together: the state's log \
+         begins behind entry {base}, and the snapshot has {snapshot} bytes. The server does not start; \
+         restore both from one copy. If the persister is your own, let it save both in one step, and \
+         keep the snapshot when only the state is saved"
+    )]
+    Apart {
+        /// The index of the last entry that a snapshot must cover; 0 if there must be none.
+        base: u64,
+        /// The length of the snapshot.
+        snapshot: usize,
+    },
 }
 
 /// A server's part of the persister.
@@ -85,7 +102,7 @@ struct Sizes {
 }
 
 /// How many bytes of records are never worth replacing.
-const SLACK: usize = 16 << 10;
+const SLACK: usize = 1 << 10;
 
 /// About how many bytes a saved entry takes beside its command.
 const ENTRY_OVERHEAD: usize = 6;
@@ -95,11 +112,16 @@ impl Storage {
     ///
     /// # Errors
     /// If it cannot be read or is not a state that this Raft has written. Nothing is changed then.
-    pub fn open(persister: Arc<dyn Persister>) -> Result<(Storage, HardState, Log), RestoreError> {
+    pub fn open(persister: Arc<dyn Persister>) -> Result<(Storage, Stored), RestoreError> {
         let bytes = persister.read_raft_state()?;
         let (hard, log) = restore(&bytes)?;
+        let snapshot = Bytes::from(persister.read_snapshot()?);
+        let base = log.base().index;
+        if (base == 0) != snapshot.is_empty() {
+            return Err(RestoreError::Apart { base, snapshot: snapshot.len() });
+        }
         let sizes = Sizes::of(&log);
-        Ok((Storage { persister, sizes }, hard, log))
+        Ok((Storage { persister, sizes }, Stored { hard, log, snapshot }))
     }
 
     /// Saves what has changed. When this returns, it is on stable storage.
@@ -110,6 +132,10 @@ impl Storage {
         if unsaved.is_empty() {
             return Ok(());
         }
+        if unsaved.snapshot {
+            self.sizes = Sizes::of(core.log());
+            return self.persister.save_state_and_snapshot(&whole(core), core.snapshot());
+        }
         // What changes is not committed, so `from` is behind the log's base.
         let end = |from| LogEnd { from, entries: core.log().from(from).to_vec() };
         let log = unsaved.log_from.map(end);
@@ -117,20 +143,20 @@ impl Storage {
             self.sizes.replace_from(end.from, &end.entries);
         }
         let hard_state = unsaved.hard_state.then(|| core.hard_state());
-        let record = labgob::encode(&Record { hard_state, log });
+        let record = labgob::encode(&Record { hard_state, base: None, log });
         if self.persister.raft_state_size() + record.len() > 2 * self.sizes.total() + SLACK {
-            return self.replace(core);
+            return self.persister.save_raft_state(&whole(core));
         }
         self.persister.append_raft_state(&record)
     }
+}
 
-    /// Replaces all records by one.
-    fn replace(&self, core: &Core) -> Result<(), PersistError> {
-        let (from, entries) = (core.log().first_index(), core.log().entries().to_vec());
-        let hard_state = Some(core.hard_state());
-        let record = Record { hard_state, log: Some(LogEnd { from, entries }) };
-        self.persister.save_raft_state(&labgob::encode(&record))
-    }
+/// The one record that says everything.
+fn whole(core: &Core) -> Vec<u8> {
+    let (from, entries) = (core.log().first_index(), core.log().entries().to_vec());
+    let hard_state = Some(core.hard_state());
+    let base = Some(core.log().base()).filter(|base| base.index > 0);
+    labgob::encode(&Record { hard_state, base, log: Some(LogEnd { from, entries }) })
 }
 
 impl Sizes {
@@ -155,7 +181,7 @@ impl Sizes {
     }
 }
 
-/// Plays back a saved state. No bytes at all are the state of a new server.
+/// Plays back a saved state, without its snapshot. No bytes at all are the state of a new server.
 ///
 /// # Errors
 /// If it is not a state that this Raft has written.
@@ -177,11 +203,26 @@ pub fn restore(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
             }
             hard = next;
         }
+        if let Some(base) = record.base {
+            log = begin(base, position, hard.term).map_err(impossible)?;
+        }
         if let Some(end) = record.log {
             append(&mut log, end, hard.term).map_err(impossible)?;
         }
     }
     Ok((hard, log))
+}
+
+/// A log that begins behind `base`, as the record at this position says.
+fn begin(base: Place, position: usize, term: u64) -> Result<Log, String> {
+    let Place { index, term: of } = base;
+    if position > 0 {
+        return Err(format!("a snapshot up to entry {index} after other records"));
+    }
+    if index == 0 || index == u64::MAX || !(1..=term).contains(&of) {
+        return Err(format!("a snapshot up to entry {index} of term {of} in term {term}"));
+    }
+    Ok(Log::behind(base))
 }
 
 fn append(log: &mut Log, end: LogEnd, term: u64) -> Result<(), String> {
@@ -205,10 +246,7 @@ fn append(log: &mut Log, end: LogEnd, term: u64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::log::Place;
 
     #[test]
     fn the_sizes_of_a_log_follow_its_indexes_behind_a_base_too() {

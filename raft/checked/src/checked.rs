@@ -34,29 +34,36 @@ struct Eyes {
 
 impl Eyes {
     /// Everything must be on stable storage. Looks at every small state, and the less often the
-    /// larger it is, so that looking costs no more than the rest.
-    fn check_saved(&self, core: &Core) {
+    /// larger it is, so that looking costs no more than the rest. A new snapshot is always looked at.
+    fn check_saved(&self, core: &Core, output: &Output) {
+        let me = core.me();
+        let new_snapshot = output.unsaved.snapshot;
+        assert!(
+            self.persister.snapshot_size() == core.snapshot().len()
+                && (!new_snapshot
+                    || self.persister.read_snapshot().ok() == Some(core.snapshot().to_vec())),
+            "server {me}: it is about to answer and send, but its snapshot is not saved"
+        );
         let saves = self.saves.with(|saves| {
             *saves += 1;
             *saves
         });
         let entries = core.log().entries().len() as u64;
-        if entries >= 8 && !saves.is_multiple_of(entries.max(64)) {
+        if !new_snapshot && entries >= 8 && !saves.is_multiple_of(entries.max(64)) {
             return;
         }
         let bytes = self.persister.read_raft_state();
         let state = bytes.ok().and_then(|bytes| storage::restore(&bytes).ok());
         assert!(
             state.is_some_and(|(hard, log)| hard == core.hard_state() && log == *core.log()),
-            "server {}: it is about to answer and send, but its state is not saved",
-            core.me()
+            "server {me}: it is about to answer and send, but its state is not saved"
         );
     }
 }
 
 impl Observer for Eyes {
     fn saved(&self, core: &Core, output: &Output) {
-        self.check_saved(core);
+        self.check_saved(core, output);
         self.checker.saved(core, output);
         // Only the event loop comes here, so nobody misses the reporter meanwhile.
         let mut reporter = self.reporter.with(mem::take);
@@ -78,7 +85,7 @@ impl raft_api::Raft for CheckedRaft {
     ) -> Result<Arc<CheckedRaft>, Box<dyn Error + Send + Sync>> {
         let mut options = Options::default();
         options.observer = Arc::new(Eyes {
-            checker: world::local().unwrap_or_default(),
+            checker: world::local().unwrap_or_else(|| Arc::new(ClusterChecker::of_one_server())),
             persister: persister.clone(),
             reporter: Leaf::default(),
             saves: Leaf::default(),
@@ -92,6 +99,10 @@ impl raft_api::Raft for CheckedRaft {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         self.0.start(command)
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.0.snapshot(index, snapshot);
     }
 
     fn read_persisted(state: &[u8]) -> Option<Persisted> {

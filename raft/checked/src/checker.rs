@@ -15,7 +15,7 @@ use labtrace::{Verdict, verdict};
 use raft::Entry;
 use raft::rules::{Core, Output};
 
-/// Watches one cluster.
+/// Watches one cluster, from its beginning.
 ///
 /// # Panics
 /// Its methods panic when two servers contradict each other; in a world that fails the run.
@@ -35,6 +35,8 @@ struct Seen {
     entries: BTreeMap<(u64, u64), By<(u64, u64)>>,
     /// By index: term and command's hash of each committed entry.
     committed: BTreeMap<u64, By<(u64, u64)>>,
+    /// Not all that was committed was seen here, so what a snapshot covers may be news.
+    in_part: bool,
 }
 
 /// A fact, with the server and the moment that it comes from.
@@ -48,11 +50,18 @@ struct By<T> {
 type Checked = Result<(), Box<Verdict>>;
 
 impl ClusterChecker {
+    /// Watches one server alone, which may have a past. It learns from the server's snapshots what the
+    /// others have committed.
+    pub fn of_one_server() -> ClusterChecker {
+        ClusterChecker { seen: Leaf::new(Seen { in_part: true, ..Seen::default() }) }
+    }
+
     /// A server has saved what this output changes, and has told nobody yet.
     pub fn saved(&self, core: &Core, output: &Output) {
         let us = labtrace::now_us();
         let checked = self.seen.with(|seen| {
             seen.check_vote(core, output, us)?;
+            seen.check_base(core, us)?;
             seen.check_log(core, output, us)?;
             seen.check_leader(core, output, us)?;
             seen.check_committed(core, output, us)
@@ -87,6 +96,37 @@ impl Seen {
                 .fact_at(us, me, voted(vote))
                 .build(),
         ))
+    }
+
+    /// A snapshot covers only what is committed, and the log's base is the last entry of it (section 7).
+    /// So Log Matching and the others hold across it.
+    fn check_base(&mut self, core: &Core, us: u64) -> Checked {
+        let (me, base) = (core.me(), core.log().base());
+        let known = self.committed.get(&base.index).copied();
+        if base.index == 0 || known.is_some_and(|by| by.what.0 == base.term) {
+            return Ok(());
+        }
+        let has =
+            format!("server {me} has a snapshot up to entry {} of term {}", base.index, base.term);
+        let verdict = match known {
+            Some(by) => {
+                let words = format!(
+                    "snapshots: {has}, but the committed entry {} is of term {}",
+                    base.index, by.what.0
+                );
+                verdict("snapshots", words).fact_at(
+                    by.us,
+                    by.server,
+                    format!("server {} committed an entry of term {}", by.server, by.what.0),
+                )
+            }
+            None if self.in_part => return Ok(()),
+            None => {
+                let words = format!("snapshots: {has}, which nobody has committed");
+                verdict("snapshots", words)
+            }
+        };
+        Err(Box::new(verdict.index(base.index).fact_at(us, me, has).build()))
     }
 
     /// Log Matching: entries with the same index and term hold the same command and follow the same
@@ -167,10 +207,11 @@ impl Seen {
         let me = core.me();
         let Some(indexes) = output.committed.clone() else { return Ok(()) };
         for (index, entry) in indexes.clone().zip(core.log().from(*indexes.start())) {
-            if index > core.log().first_index() && !self.committed.contains_key(&(index - 1)) {
+            let follows = index - 1;
+            let in_snapshot = follows == core.log().base().index;
+            if !in_snapshot && !self.committed.contains_key(&follows) {
                 let words = format!(
-                    "server {me} commits index {index}, but nothing was committed at {}",
-                    index - 1
+                    "server {me} commits index {index}, but nothing was committed at {follows}"
                 );
                 return Err(Box::new(verdict("State Machine Safety", words).build()));
             }

@@ -8,7 +8,7 @@ use labtrace::{Keep, Role, Session, What};
 use persister::{MemoryPersister, Persister};
 use raft::rules::{Core, Unsaved};
 use raft::storage::Storage;
-use raft::{HardState, Log};
+use raft::{HardState, Stored};
 use raft_api::Raft;
 use raft_checked::CheckedRaft;
 
@@ -19,9 +19,10 @@ fn traced(term: u64) -> Vec<What> {
     let run = simulate(0, move || {
         inside.enter();
         let persister = Arc::new(MemoryPersister::new());
+        let hard = HardState { term, voted_for: None };
         let (mut storage, ..) = Storage::open(persister.clone()).unwrap();
-        let core = Core::new(0, 1, HardState { term, voted_for: None }, Log::default());
-        storage.save(&core, &Unsaved { hard_state: true, log_from: None }).unwrap();
+        let core = Core::new(0, 1, Stored { hard, ..Stored::default() });
+        storage.save(&core, &Unsaved { hard_state: true, ..Unsaved::default() }).unwrap();
         let peers = vec![labrpc::Network::new().make_end("0 to 0")];
         let (apply, _commands) = channel::unbounded();
         let server = Node::new("server 0");

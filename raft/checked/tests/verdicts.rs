@@ -5,13 +5,13 @@ use std::sync::Arc;
 use labrt::{channel, simulate, thread};
 use persister::{MemoryPersister, PersistError, Persister};
 use raft::rules::Core;
-use raft::{AppendEntriesArgs, Entry, HardState, Log, RequestVoteArgs, RequestVoteReply};
+use raft::{AppendEntriesArgs, Entry, RequestVoteArgs, RequestVoteReply, Stored};
 use raft_api::Raft;
 use raft_checked::{CheckedRaft, ClusterChecker};
 
 /// A server of a cluster of three, without a past.
 fn server(me: usize) -> Core {
-    Core::new(me, 3, HardState::default(), Log::default())
+    Core::new(me, 3, Stored::default())
 }
 
 /// What the checker makes of what the server has done since it last looked.

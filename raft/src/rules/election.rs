@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::invariants::Before;
 use super::{Core, Progress, Request, Role, Warning};
-use crate::hard_state::HardState;
 use crate::message::{RequestVoteArgs, RequestVoteReply};
+use crate::stored::HardState;
 
 impl Core {
     /// A RequestVote has come (Figure 2, RequestVote RPC, receiver implementation).

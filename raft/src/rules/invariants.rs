@@ -4,12 +4,14 @@
 //! worse. So they panic, with a sentence that says what is wrong.
 
 use super::{Core, Role};
-use crate::hard_state::HardState;
+use crate::log::Place;
+use crate::stored::HardState;
 
 /// A server's state before an event, as far as promises are about it.
 pub struct Before {
     hard: HardState,
     commit: u64,
+    base: Place,
     last_index: u64,
     last_term: u64,
     led: bool,
@@ -22,6 +24,7 @@ impl Before {
         Before {
             hard: core.hard,
             commit: core.commit,
+            base: core.log.base(),
             last_index: core.log.last_index(),
             last_term: core.log.last_term(),
             led: core.is_leader(),
@@ -72,8 +75,43 @@ impl Before {
         if core.is_leader() {
             assert_eq!(is.voted_for, Some(me), "server {me}: leads term {term} without its vote");
         }
+        self.check_base(core);
         self.check_log(core, last, last_term);
         check_progress(core, last);
+    }
+
+    /// A snapshot takes the place of what is committed, and never goes back (section 7).
+    fn check_base(&self, core: &Core) {
+        let (me, was, is, output) = (core.me, self.base, core.log.base(), &core.output);
+        assert!(
+            is == was || is.index > was.index && is.term >= was.term,
+            "server {me}: the log began behind {was:?}, and now behind {is:?}"
+        );
+        assert!(
+            is == was || output.unsaved.snapshot,
+            "server {me}: there is a new snapshot, and saving it was forgotten"
+        );
+        assert!(
+            is.index <= core.commit,
+            "server {me}: a snapshot up to {}, but only {} entries are committed",
+            is.index,
+            core.commit
+        );
+        assert_eq!(
+            is.index == 0,
+            core.snapshot.is_empty(),
+            "server {me}: the log begins behind {is:?}, and the snapshot has {} bytes",
+            core.snapshot.len()
+        );
+        // What the service is told is one sequence, and is still there to be told.
+        let told = output.installed.as_ref().map(|snapshot| snapshot.last.index);
+        let first = output.committed.as_ref().map_or(core.commit + 1, |all| *all.start());
+        assert!(
+            told.is_none_or(|told| told + 1 == first) && first > is.index,
+            "server {me}: the service is told of a snapshot up to {told:?} and of entries from \
+             {first} on, but the log begins behind {}",
+            is.index
+        );
     }
 
     fn check_log(&self, core: &Core, last: u64, last_term: u64) {
@@ -83,6 +121,11 @@ impl Before {
         assert!(
             !changed || from.is_some_and(|from| from <= last + 1),
             "server {me}: the log changed, and saving it was forgotten"
+        );
+        let base = core.log.base().index;
+        assert!(
+            from.is_none_or(|from| from > base),
+            "server {me}: the log is to be saved from {from:?} on, but it begins behind {base}"
         );
         // A leader never overwrites or deletes entries in its own log (section 5.3).
         if self.led && core.is_leader() && core.hard.term == self.hard.term {

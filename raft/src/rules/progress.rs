@@ -12,7 +12,12 @@
 //! ([`MAX_UNANSWERED`]), whether it was sent for the first time or again. Beyond that it gets empty
 //! heartbeats until it answers one. So no more is sent in vain to a follower that is away or whose
 //! disk is stalled, however long that lasts; and when it is back, one answer is enough to go on.
+//!
+//! What was forgotten, because it is in a snapshot, cannot be sent any more: `nextIndex` never lies
+//! before the log's first entry. If the follower turns out to lack something before it, it needs the
+//! snapshot (`installing.rs`), and is searched for until it has it.
 
+use super::installing::{InstallTicket, Installing};
 use crate::log::{Entry, Log};
 
 /// How large all entries together may be that a follower was sent and has not answered, unless it is
@@ -37,7 +42,9 @@ pub struct Progress {
     /// `next` was sent.
     searching: bool,
     due: Due,
-    /// How many AppendEntries it was sent; the last one has this number.
+    /// The snapshot, if it needs one. Until it has it, it lacks what is before `next`.
+    installing: Installing,
+    /// How many AppendEntries and InstallSnapshots it was sent; the last one has this number.
     sent: u64,
     /// The size of all entries that it was sent, each as often as it was.
     carried: usize,
@@ -89,6 +96,7 @@ impl Progress {
             awaiting: None,
             searching: true,
             due: Due::Heartbeat,
+            installing: Installing::No,
             sent: 0,
             carried: 0,
             answered: 0,
@@ -114,7 +122,7 @@ impl Progress {
         let sendable = || self.as_many_as_fit(log.from(self.next));
         match self.due {
             Due::Nothing => None,
-            Due::Entries if self.awaiting.is_some() => None,
+            Due::Entries if self.awaiting.is_some() || self.installing != Installing::No => None,
             Due::Entries => Some(sendable()).filter(|entries| !entries.is_empty()),
             Due::Heartbeat if self.searching => Some(&[]),
             Due::Heartbeat => Some(sendable()),
@@ -155,13 +163,24 @@ impl Progress {
         self.stop_awaiting(ticket);
     }
 
-    /// "If successful: update nextIndex and matchIndex for follower." Answers may overtake each
-    /// other, so neither goes back. The log ends with the index `last`.
-    pub(super) fn note_success(&mut self, ticket: Ticket, last: u64) {
-        self.matched = self.matched.max(ticket.last());
+    /// "If successful: update nextIndex and matchIndex for follower." The log begins with the index
+    /// `first` and ends with `last`.
+    pub(super) fn note_success(&mut self, ticket: Ticket, first: u64, last: u64) {
+        self.note_matched(ticket.last(), last);
+        // It has said yes to the last that it was sent, and that ended before our base.
+        if self.matched + 1 < first && ticket.number == self.sent {
+            self.installing.want();
+        }
+    }
+
+    /// The follower has everything up to this index. Answers may overtake each other, so nothing goes
+    /// back.
+    fn note_matched(&mut self, matched: u64, last: u64) {
+        self.matched = self.matched.max(matched);
         if self.matched + 1 >= self.next {
             self.next = self.matched + 1;
             self.searching = false;
+            self.installing = Installing::No;
         }
         if self.next <= last {
             self.want_entries();
@@ -173,22 +192,66 @@ impl Progress {
     pub(super) fn note_conflict(&mut self, ticket: Ticket, end: u64, first: u64) {
         // What it is known to have, or what every log has, no correct follower refuses: to try that
         // again at once would go on for ever.
-        if ticket.prev <= self.matched || ticket.prev < first {
-            self.note_lost(ticket);
+        if ticket.prev <= self.matched {
+            self.note_lost(ticket, first);
         } else if self.is_current(ticket) {
-            self.set_back(end.min(ticket.prev).max(first));
+            if matches!(self.installing, Installing::UnderWay { .. }) {
+                return self.installing.note_refused();
+            }
+            let next = end.clamp(self.matched + 1, ticket.prev);
+            self.set_back(next, first);
             self.searching = self.next > self.matched + 1;
-            self.want_entries();
+            match next < first {
+                true => self.installing.want(),
+                false => self.want_entries(),
+            }
         }
     }
 
     /// An AppendEntries has failed, or was refused without a word why: its entries go out again with
-    /// the next one.
-    pub(super) fn note_lost(&mut self, ticket: Ticket) {
+    /// the next one. The log begins with the index `first`.
+    pub(super) fn note_lost(&mut self, ticket: Ticket, first: u64) {
         self.stop_awaiting(ticket);
         if ticket.count > 0 && ticket.last() > self.matched && self.is_current(ticket) {
-            self.set_back(ticket.prev + 1);
+            self.set_back(ticket.prev + 1, first);
         }
+    }
+
+    /// The log begins with the index `first` now.
+    pub(super) fn note_forgotten(&mut self, first: u64) {
+        if self.next < first {
+            self.next = first;
+            self.searching = true;
+        }
+    }
+
+    /// True if the follower is to be sent a snapshot now.
+    pub(super) fn needs_snapshot(&self) -> bool {
+        self.installing == Installing::Due
+    }
+
+    /// A snapshot is sent, of all up to the index `last`, behind which the log begins.
+    pub(super) fn note_snapshot_sent(&mut self, term: u64, last: u64) -> InstallTicket {
+        self.sent += 1;
+        let ticket = InstallTicket { term, last, number: self.sent };
+        self.installing = Installing::UnderWay { ticket, refused: 0 };
+        self.set_back(last + 1, last + 1);
+        ticket
+    }
+
+    /// The follower has what is in the snapshot. The log ends with the index `last`.
+    pub(super) fn note_installed(&mut self, ticket: InstallTicket, last: u64) {
+        let was_under_way = self.installing.note_ended(ticket);
+        self.note_matched(ticket.last, last);
+        if was_under_way && self.searching {
+            // More has been forgotten meanwhile. Does it lack that?
+            self.want_heartbeat();
+        }
+    }
+
+    /// No snapshot is under way any more, if it was this one.
+    pub(super) fn note_install_lost(&mut self, ticket: InstallTicket) {
+        self.installing.note_ended(ticket);
     }
 
     fn stop_awaiting(&mut self, ticket: Ticket) {
@@ -201,10 +264,13 @@ impl Progress {
         ticket.number >= self.current_from
     }
 
-    /// What was sent from this index on is sent again. Nothing is waited for any longer: it follows
-    /// what is missing, and would be refused too.
-    fn set_back(&mut self, next: u64) {
-        self.next = next.min(self.next).max(self.matched + 1);
+    /// What was sent from this index on is sent again, as far as it is still there. Nothing is waited
+    /// for any longer: it follows what is missing, and would be refused too.
+    fn set_back(&mut self, next: u64, first: u64) {
+        let next = next.max(self.matched + 1);
+        // It may lack what was forgotten.
+        self.searching |= next < first;
+        self.next = next.min(self.next).max(first);
         self.current_from = self.sent + 1;
         self.awaiting = None;
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::invariants::Before;
+use super::snapshots::install_args;
 use super::{Core, Progress, Request, Role, Ticket};
 use crate::log::Entry;
 use crate::message::{AppendEntriesArgs, AppendEntriesReply, Conflict};
@@ -74,7 +75,7 @@ impl Core {
     /// The leader of this term, ours or a later one, has spoken. Rules for candidates: "If
     /// AppendEntries RPC received from new leader: convert to follower." Rules for followers: it
     /// keeps us from starting an election.
-    fn follow(&mut self, term: u64) {
+    pub(super) fn follow(&mut self, term: u64) {
         self.see_term(term);
         self.become_follower();
         self.output.reset_election_timer = true;
@@ -140,12 +141,18 @@ impl Core {
     /// Sends each follower what is due. To be called after some events, so that commands which came
     /// together are sent together. Rules for leaders: "If last log index >= nextIndex for a
     /// follower: send AppendEntries RPC with log entries starting at nextIndex"; see [`Progress`]
-    /// for when.
+    /// for when. A follower that lacks what was forgotten is sent the snapshot (section 7).
     pub fn replicate(&mut self) {
         let (me, term, commit, leader) = (self.me, self.hard.term, self.commit, self.my_number());
         let Role::Leader { progress } = &mut self.role else { return };
         let followers = progress.iter_mut().enumerate().filter(|(server, _)| *server != me);
         for (peer, progress) in followers {
+            if progress.needs_snapshot() {
+                let last = self.log.base();
+                let ticket = progress.note_snapshot_sent(term, last.index);
+                let args = install_args(term, leader, last, self.snapshot.clone());
+                self.output.requests.push((peer, Request::Install(args, ticket)));
+            }
             let Some(entries) = progress.due(&self.log) else { continue };
             let prev_log_index = progress.next - 1;
             // `next` is never before the log's first entry, nor further than one behind its last
@@ -187,9 +194,9 @@ impl Core {
         let progress = &mut progress[from];
         progress.note_answered(ticket);
         match conflict_end {
-            _ if reply.success => progress.note_success(ticket, last),
+            _ if reply.success => progress.note_success(ticket, first, last),
             Some(end) => progress.note_conflict(ticket, end, first),
-            None => progress.note_lost(ticket),
+            None => progress.note_lost(ticket, first),
         }
     }
 
@@ -205,11 +212,11 @@ impl Core {
     /// Who sends need not say so of each one that is lost: the next heartbeat finds out too.
     pub fn append_failed(&mut self, from: usize, ticket: Ticket) {
         let before = Before::of(self);
-        let current = ticket.term == self.hard.term;
+        let (current, first) = (ticket.term == self.hard.term, self.log.first_index());
         if let Role::Leader { progress } = &mut self.role
             && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
         {
-            progress.note_lost(ticket);
+            progress.note_lost(ticket, first);
         }
         before.check(self);
     }
@@ -227,7 +234,7 @@ impl Core {
         }
     }
 
-    fn commit_up_to(&mut self, index: u64) {
+    pub(super) fn commit_up_to(&mut self, index: u64) {
         if index > self.commit {
             let first = self.output.committed.as_ref().map_or(self.commit + 1, |all| *all.start());
             self.output.committed = Some(first..=index);

@@ -1,4 +1,4 @@
-//! The task that hands committed commands to the service.
+//! The task that hands committed commands and the leader's snapshots to the service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,21 @@ use super::status::Status;
 /// How often the applier looks whether its server is over while the service takes nothing.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Hands commands to the service, one after the other, at the service's pace, until the server is
+/// Hands messages to the service, one after the other, at the service's pace, until the server is
 /// over or the service is gone.
 ///
-/// A hand-over that has begun cannot be taken back: one command may still reach the service after
+/// A hand-over that has begun cannot be taken back: one message may still reach the service after
 /// the server's end, if the service takes it before the next look.
 pub(super) fn feed(
-    committed: &Receiver<Vec<ApplyMsg>>,
+    to_apply: &Receiver<Vec<ApplyMsg>>,
     apply: &Sender<ApplyMsg>,
     status: &Arc<Status>,
 ) {
-    for mut message in committed.iter().flatten() {
+    for mut message in to_apply.iter().flatten() {
+        // Before it is sent: whoever takes it may give us a snapshot at once.
+        if let ApplyMsg::Command { index, .. } | ApplyMsg::Snapshot { index, .. } = message {
+            status.hand_over(index);
+        }
         loop {
             if status.is_over() {
                 return;

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use labrpc::{NoReply, Reply, Returned};
+use labrpc::{NoReply, Returned};
 use labrt::channel::{Receiver, RecvTimeoutError, Sender};
 use labrt::rng::{RngExt, Stream};
 use labrt::time::Instant;
 use raft_api::{ApplyMsg, RaftState, Started};
 
+use super::input::{Answer, AppendCall, Input, InstallCall, VoteCall};
 use super::status::Status;
-use crate::log::Entry;
-use crate::message::{
-    AppendEntriesArgs, AppendEntriesReply, RaftRpcClient, RequestVoteArgs, RequestVoteReply,
-};
+use crate::message::RaftRpcClient;
 use crate::options::Options;
-use crate::rules::{Core, Request, Ticket};
+use crate::rules::{Core, Output, Request};
 use crate::storage::Storage;
+use crate::stored::Snapshot;
 
 /// How many inputs are handled before their output is performed.
 const MAX_BATCH: usize = 1024;
@@ -26,48 +24,6 @@ const MAX_BATCH: usize = 1024;
 /// by when 64 heartbeats and some elections have come; more are under way only to a peer that takes
 /// requests and does not answer, and then further ones are of no use to it.
 pub(super) const MAX_CALLS: usize = 128;
-
-/// All that can happen to a server, but for its timers.
-pub(super) enum Input {
-    RequestVote(RequestVoteArgs, Reply<RequestVoteReply>),
-    AppendEntries(AppendEntriesArgs, Reply<AppendEntriesReply>),
-    Voted(Returned<VoteCall, RequestVoteReply>),
-    Appended(Returned<AppendCall, AppendEntriesReply>),
-    Start(Bytes, Sender<Option<Started>>),
-    /// Wakes the loop: the server is over.
-    End,
-}
-
-/// Tells a RequestVote from others when it returns.
-pub(super) struct VoteCall {
-    to: usize,
-    sent_in: u64,
-}
-
-impl From<Returned<VoteCall, RequestVoteReply>> for Input {
-    fn from(returned: Returned<VoteCall, RequestVoteReply>) -> Input {
-        Input::Voted(returned)
-    }
-}
-
-/// Tells an AppendEntries from others when it returns.
-pub(super) struct AppendCall {
-    to: usize,
-    ticket: Ticket,
-}
-
-impl From<Returned<AppendCall, AppendEntriesReply>> for Input {
-    fn from(returned: Returned<AppendCall, AppendEntriesReply>) -> Input {
-        Input::Appended(returned)
-    }
-}
-
-/// An answer that waits until its reasons are saved.
-enum Answer {
-    Vote(Reply<RequestVoteReply>, RequestVoteReply),
-    Append(Reply<AppendEntriesReply>, AppendEntriesReply),
-    Start(Sender<Option<Started>>, Option<Started>),
-}
 
 /// Another server, to send requests to.
 struct Peer {
@@ -83,7 +39,7 @@ pub(super) struct EventLoop {
     peers: Vec<Peer>,
     /// Where the results of calls go.
     inputs: Sender<Input>,
-    committed: Sender<Vec<ApplyMsg>>,
+    to_applier: Sender<Vec<ApplyMsg>>,
     status: Arc<Status>,
     rng: Stream,
     /// When to start an election, unless this server leads.
@@ -98,7 +54,7 @@ pub(super) struct Surroundings {
     pub(super) peers: Vec<RaftRpcClient>,
     /// Into the loop's own queue.
     pub(super) inputs: Sender<Input>,
-    pub(super) committed: Sender<Vec<ApplyMsg>>,
+    pub(super) to_applier: Sender<Vec<ApplyMsg>>,
     pub(super) status: Arc<Status>,
 }
 
@@ -110,7 +66,7 @@ impl EventLoop {
         rng: Stream,
         surroundings: Surroundings,
     ) -> EventLoop {
-        let Surroundings { peers, inputs, committed, status } = surroundings;
+        let Surroundings { peers, inputs, to_applier, status } = surroundings;
         let now = Instant::now();
         EventLoop {
             core,
@@ -118,7 +74,7 @@ impl EventLoop {
             options,
             peers: peers.into_iter().map(|client| Peer { client, calls: 0 }).collect(),
             inputs,
-            committed,
+            to_applier,
             status,
             rng,
             election_at: now,
@@ -164,6 +120,10 @@ impl EventLoop {
                 let answer = self.core.append_entries(&args);
                 self.answers.push(Answer::Append(reply, answer));
             }
+            Input::InstallSnapshot(args, reply) => {
+                let answer = self.core.install_snapshot(&args);
+                self.answers.push(Answer::Install(reply, answer));
+            }
             Input::Voted(Returned { tag: VoteCall { to, sent_in }, result }) => {
                 self.peers[to].calls -= 1;
                 // Without a reply the next election asks again.
@@ -177,6 +137,17 @@ impl EventLoop {
                     Ok(reply) => self.core.append_reply(to, ticket, &reply),
                     Err(NoReply) => self.core.append_failed(to, ticket),
                 }
+            }
+            Input::Installed(Returned { tag: InstallCall { to, ticket }, result }) => {
+                self.peers[to].calls -= 1;
+                match result {
+                    Ok(reply) => self.core.install_reply(to, ticket, &reply),
+                    Err(NoReply) => self.core.install_failed(to, ticket),
+                }
+            }
+            Input::Snapshot(index, snapshot, saved) => {
+                self.core.take_snapshot(index, snapshot);
+                self.answers.push(Answer::Snapshot(saved));
             }
             Input::Start(command, answer) => {
                 let term = self.core.term();
@@ -218,28 +189,33 @@ impl EventLoop {
         self.options.observer.saved(&self.core, &output);
         let is_leader = self.core.is_leader();
         self.status.show(RaftState { term: self.core.term(), is_leader });
-        for answer in self.answers.drain(..) {
-            match answer {
-                Answer::Vote(reply, answer) => reply.send(answer),
-                Answer::Append(reply, answer) => reply.send(answer),
-                // Whoever asked may have been killed.
-                Answer::Start(reply, started) => drop(reply.send(started)),
-            }
-        }
+        self.answers.drain(..).for_each(Answer::send);
+        let to_apply = self.to_apply(&output);
         for (to, request) in output.requests {
             self.send(to, request);
         }
-        if let Some(indexes) = output.committed {
-            // They were not committed before, so they are behind the log's base.
-            let entries = self.core.log().from(*indexes.start());
-            let message = |(index, entry): (u64, &Entry)| {
-                let command = entry.command.clone();
-                ApplyMsg::Command { index, command }
-            };
+        if !to_apply.is_empty() {
             // Without an applier there is no service any more.
-            let _ = self.committed.send(indexes.zip(entries).map(message).collect());
+            let _ = self.to_applier.send(to_apply);
         }
         true
+    }
+
+    /// What the service is told of: a snapshot, then what follows it.
+    fn to_apply(&self, output: &Output) -> Vec<ApplyMsg> {
+        let snapshot = output.installed.clone().map(|Snapshot { last, data }| {
+            let (index, term) = (last.index, last.term);
+            ApplyMsg::Snapshot { index, term, snapshot: data }
+        });
+        // What has become committed is behind the log's base.
+        let commands = output.committed.clone().map(|indexes| {
+            let entries = self.core.log().from(*indexes.start());
+            indexes.zip(entries).map(|(index, entry)| {
+                let command = entry.command.clone();
+                ApplyMsg::Command { index, command }
+            })
+        });
+        snapshot.into_iter().chain(commands.into_iter().flatten()).collect()
     }
 
     /// Both timers begin anew; which one counts depends on what the server is.
@@ -254,6 +230,9 @@ impl EventLoop {
     fn send(&mut self, to: usize, request: Request) {
         let peer = &mut self.peers[to];
         if peer.calls == MAX_CALLS {
+            if let Request::Install(_, ticket) = request {
+                self.core.install_failed(to, ticket);
+            }
             return;
         }
         peer.calls += 1;
@@ -264,6 +243,9 @@ impl EventLoop {
             }
             Request::Append(args, ticket) => {
                 peer.client.append_entries_to(&args, AppendCall { to, ticket }, &self.inputs);
+            }
+            Request::Install(args, ticket) => {
+                peer.client.install_snapshot_to(&args, InstallCall { to, ticket }, &self.inputs);
             }
         }
     }

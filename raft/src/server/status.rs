@@ -11,15 +11,27 @@ pub(super) struct Status {
 struct Inner {
     /// What the server last said about itself, after it was saved.
     state: RaftState,
+    /// The index of the last message that the service was given, or of its stored snapshot.
+    given: u64,
     /// Somebody has ended it, or it has ended by itself.
     over: bool,
 }
 
 impl Status {
-    /// A server that begins in this term.
-    pub(super) fn new(term: u64) -> Status {
+    /// A server that begins in this term, with a snapshot up to this index.
+    pub(super) fn new(term: u64, given: u64) -> Status {
         let state = RaftState { term, is_leader: false };
-        Status { inner: Leaf::new(Inner { state, over: false }) }
+        Status { inner: Leaf::new(Inner { state, given, over: false }) }
+    }
+
+    /// The service is given the message of this index now.
+    pub(super) fn hand_over(&self, index: u64) {
+        self.inner.with(|inner| inner.given = index);
+    }
+
+    /// Up to which index the service has been given all there is.
+    pub(super) fn given(&self) -> u64 {
+        self.inner.with(|inner| inner.given)
     }
 
     pub(super) fn state(&self) -> RaftState {
@@ -52,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_over_leads_no_more_whatever_it_shows() {
-        let status = Status::new(3);
+        let status = Status::new(3, 0);
         let leads = RaftState { term: 4, is_leader: true };
         status.show(leads);
         assert_eq!((status.state(), status.is_over()), (leads, false));

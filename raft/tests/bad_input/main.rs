@@ -9,9 +9,9 @@ mod random;
 
 use raft::rules::{Core, MAX_LEAP, Output, Progress, Request, Role, Ticket, Unsaved, Warning};
 use raft::storage::Storage;
-use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, RequestVoteReply};
+use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, Place, RequestVoteReply};
 
-use common::{append, core, entry, log_with, request_vote, terms};
+use common::{append, core, entry, log_behind, request_vote, terms};
 
 /// Terms that a cluster in term 6 cannot come to.
 const OUT_OF_REACH: [u64; 3] = [6 + MAX_LEAP + 1, u64::MAX / 2, u64::MAX];
@@ -260,7 +260,7 @@ fn last_ticket(core: &mut Core) -> Ticket {
 fn appends(output: &Output) -> impl Iterator<Item = (usize, &AppendEntriesArgs, Ticket)> {
     output.requests.iter().filter_map(|(to, request)| match request {
         Request::Append(args, ticket) => Some((*to, args, *ticket)),
-        Request::Vote(_) => None,
+        Request::Vote(_) | Request::Install(..) => None,
     })
 }
 
@@ -375,16 +375,17 @@ fn the_latest_term_that_is_believed_can_be_lived_with() {
     core.election_timeout();
     let output = core.take_output();
     storage.save(&core, &output.unsaved).unwrap();
-    let (_, hard, _) = Storage::open(persister).expect("what it saved is a state of this Raft");
-    assert_eq!(hard, core.hard_state());
+    let (_, stored) = Storage::open(persister).expect("what it saved is a state of this Raft");
+    assert_eq!(stored.hard, core.hard_state());
 }
 
 fn everything() -> Unsaved {
-    Unsaved { hard_state: true, log_from: Some(1) }
+    Unsaved { hard_state: true, log_from: Some(1), snapshot: false }
 }
 
 /// The helpers' own promise, on which the tests of replies rest.
 #[test]
 fn a_log_is_made_of_the_entries_asked_for() {
-    assert_eq!(log_with(vec![entry(1, 1), entry(3, 2)]).entries(), [entry(1, 1), entry(3, 2)]);
+    let log = log_behind(Place::default(), vec![entry(1, 1), entry(3, 2)]);
+    assert_eq!(log.entries(), [entry(1, 1), entry(3, 2)]);
 }

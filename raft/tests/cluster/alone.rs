@@ -9,9 +9,9 @@ use labrt::sync::Leaf;
 use labrt::thread;
 use labrt::time::Instant;
 use persister::Persister;
-use raft::rules::{Core, Output, Warning};
+use raft::rules::{Core, Output, Unsaved, Warning};
 use raft::storage::Storage;
-use raft::{HardState, Log, Observer, Options, Raft};
+use raft::{HardState, Observer, Options, Raft, Stored};
 use raft_api::{ApplyMsg, Raft as _};
 
 use crate::disk::Disk;
@@ -242,8 +242,8 @@ fn whoever_runs_a_server_in_the_last_term_is_told_once() {
     worlds(|| {
         let disk = Arc::new(Disk::default());
         let hard = HardState { term: u64::MAX, voted_for: None };
-        let core = Core::new(0, 1, hard, Log::default());
-        let everything = raft::rules::Unsaved { hard_state: true, log_from: None };
+        let core = Core::new(0, 1, Stored { hard, ..Stored::default() });
+        let everything = Unsaved { hard_state: true, ..Unsaved::default() };
         Storage::open(disk.clone()).unwrap().0.save(&core, &everything).unwrap();
         let notes = Arc::new(Notes { disk: disk.clone(), ..Notes::default() });
         let alone = Alone::on(disk, None, noted(&notes));

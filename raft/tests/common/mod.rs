@@ -1,7 +1,10 @@
 //! Cores, logs and messages in short, for the tests of the rules.
 
+use bytes::Bytes;
 use raft::rules::Core;
-use raft::{AppendEntriesArgs, Entry, HardState, Log, Place, RequestVoteArgs};
+use raft::{
+    AppendEntriesArgs, Entry, HardState, InstallSnapshotArgs, Log, Place, RequestVoteArgs, Stored,
+};
 
 /// The entry of this term at this index: the same command wherever a test asks for it, as Log
 /// Matching demands.
@@ -12,11 +15,6 @@ pub(crate) fn entry(term: u64, index: u64) -> Entry {
 /// Entries of these terms, the first at this index, which may be an impossible one.
 pub(crate) fn entries(first: u64, terms: &[u64]) -> Vec<Entry> {
     (0..).zip(terms).map(|(more, &term)| entry(term, first.wrapping_add(more))).collect()
-}
-
-/// A log of these entries.
-pub(crate) fn log_with(entries: Vec<Entry>) -> Log {
-    log_behind(Place::default(), entries)
 }
 
 /// A log of these entries, the first of which follows `base`. A log is filled by a leader, so one is
@@ -31,7 +29,8 @@ pub(crate) fn log_behind(base: Place, entries: Vec<Entry>) -> Log {
         entries,
         leader_commit: 0,
     };
-    let mut core = Core::new(0, 2, HardState::default(), Log::behind(base));
+    let log = Log::behind(base);
+    let mut core = Core::new(0, 2, Stored { log, snapshot: snapshot(base), ..Stored::default() });
     assert!(core.append_entries(&args).success, "no leader could send these entries: {args:?}");
     core.log().clone()
 }
@@ -52,9 +51,29 @@ pub(crate) fn core_behind(
 ) -> Core {
     let hard = HardState { term, voted_for: None };
     let log = log_behind(base, entries(base.index + 1, terms));
-    let mut core = Core::new(me, servers, hard, log);
+    let mut core = Core::new(me, servers, Stored { hard, log, snapshot: snapshot(base) });
     core.take_output();
     core
+}
+
+/// The snapshot of a log with this base: some bytes, and none if it has all its entries.
+pub(crate) fn snapshot(base: Place) -> Bytes {
+    match base.index {
+        0 => Bytes::new(),
+        index => format!("all up to {index}").into(),
+    }
+}
+
+/// An InstallSnapshot whose last entry is `last`, an (index, term).
+pub(crate) fn install(term: u64, leader: u32, last: (u64, u64)) -> InstallSnapshotArgs {
+    let data = snapshot(Place { index: last.0, term: last.1 });
+    InstallSnapshotArgs {
+        term,
+        leader,
+        last_included_index: last.0,
+        last_included_term: last.1,
+        data,
+    }
 }
 
 /// The terms of a log's entries.

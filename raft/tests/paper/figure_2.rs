@@ -2,7 +2,7 @@
 //! tests have the cases.
 
 use raft::rules::{Output, Request, Role};
-use raft::{HardState, Log, RequestVoteReply};
+use raft::{HardState, Log, RequestVoteReply, Stored};
 
 use crate::common::{append, core, request_vote, terms};
 use crate::harness::{Cluster, accepted, appends, leader, progress};
@@ -69,7 +69,7 @@ fn request_vote_receiver_2() {
     ] {
         let hard = HardState { term: 5, voted_for };
         let log = core(0, 3, 5, &[1]).log().clone();
-        let mut core = raft::rules::Core::new(0, 3, hard, log);
+        let mut core = raft::rules::Core::new(0, 3, Stored { hard, log, ..Stored::default() });
         let reply = core.request_vote(&request_vote(5, 1, last));
         assert_eq!(reply.vote_granted, granted, "{voted_for:?}, {last:?}");
     }

@@ -4,13 +4,16 @@
 //! message leaves a server unless its disk agrees with its memory. A checker of the whole cluster
 //! looks at every output.
 
-use raft::rules::{Core, Output, Progress, Request, Role, Ticket, Unsaved};
+use bytes::Bytes;
+use raft::rules::{Core, InstallTicket, Output, Progress, Request, Role, Ticket, Unsaved};
 use raft::{
-    AppendEntriesArgs, AppendEntriesReply, Entry, HardState, RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, Entry, HardState, InstallSnapshotArgs,
+    InstallSnapshotReply, Place, RequestVoteArgs, RequestVoteReply, Stored,
 };
 use raft_checked::ClusterChecker;
 
-use crate::common::{entries, log_with, terms};
+use crate::common::{entries, log_behind, terms};
+use crate::service::Service;
 
 /// A message under way.
 #[derive(Clone, Debug)]
@@ -26,13 +29,17 @@ pub(crate) enum Payload {
     Voted { sent_in: u64, reply: RequestVoteReply },
     Append(AppendEntriesArgs, Ticket),
     Appended(Ticket, AppendEntriesReply),
+    Install(InstallSnapshotArgs, InstallTicket),
+    Installed(InstallTicket, InstallSnapshotReply),
 }
 
 /// What a server finds when it comes back.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     hard: HardState,
+    base: Place,
     entries: Vec<Entry>,
+    snapshot: Bytes,
 }
 
 impl Disk {
@@ -40,10 +47,26 @@ impl Disk {
         if unsaved.hard_state {
             self.hard = core.hard_state();
         }
-        if let Some(from) = unsaved.log_from {
-            self.entries.truncate(usize::try_from(from - 1).unwrap());
+        if unsaved.snapshot {
+            self.base = core.log().base();
+            self.entries = core.log().entries().to_vec();
+            self.snapshot = core.snapshot().clone();
+        } else if let Some(from) = unsaved.log_from {
+            self.entries.truncate(usize::try_from(from - self.base.index - 1).unwrap());
             self.entries.extend_from_slice(core.log().from(from));
         }
+    }
+
+    fn holds(&self, core: &Core) -> bool {
+        self.hard == core.hard_state()
+            && self.base == core.log().base()
+            && self.entries == core.log().entries()
+            && self.snapshot == core.snapshot()
+    }
+
+    fn stored(&self) -> Stored {
+        let log = log_behind(self.base, self.entries.clone());
+        Stored { hard: self.hard, log, snapshot: self.snapshot.clone() }
     }
 }
 
@@ -51,14 +74,18 @@ struct Server {
     /// None while the server is down.
     core: Option<Core>,
     disk: Disk,
-    /// How far the service above has been told of commands, since the last restart.
-    applied: u64,
+    /// The service above it, since the last restart.
+    service: Service,
 }
 
 pub(crate) struct Cluster {
     servers: Vec<Server>,
     network: Vec<Message>,
     checker: ClusterChecker,
+    /// All commands that some service has applied.
+    applied: Vec<Bytes>,
+    /// How many snapshots of leaders have been installed.
+    installed: u64,
 }
 
 impl Cluster {
@@ -74,12 +101,18 @@ impl Cluster {
             disk: Disk {
                 hard: HardState { term: *term, voted_for: None },
                 entries: entries(1, terms),
+                ..Disk::default()
             },
-            applied: 0,
+            service: Service::default(),
         };
         let servers: Vec<_> = pasts.iter().map(past).collect();
-        let checker = ClusterChecker::default();
-        let mut cluster = Cluster { servers, network: Vec::new(), checker };
+        let mut cluster = Cluster {
+            servers,
+            network: Vec::new(),
+            checker: ClusterChecker::default(),
+            applied: Vec::new(),
+            installed: 0,
+        };
         (0..pasts.len()).for_each(|server| cluster.restart(server));
         cluster
     }
@@ -119,9 +152,9 @@ impl Cluster {
         let output = core.take_output();
         server.disk.save(core, &output.unsaved);
         self.checker.saved(core, &output);
-        let Output { requests, committed, .. } = output;
+        let Output { requests, installed, committed, .. } = output;
         assert!(
-            server.disk.hard == core.hard_state() && server.disk.entries == core.log().entries(),
+            server.disk.holds(core),
             "server {me} is about to answer and send, but it did not ask to save all that changed"
         );
         self.network.extend(answer);
@@ -129,14 +162,20 @@ impl Cluster {
             let payload = match request {
                 Request::Vote(args) => Payload::Vote(args),
                 Request::Append(args, ticket) => Payload::Append(args, ticket),
+                Request::Install(args, ticket) => Payload::Install(args, ticket),
             };
             self.network.push(Message { from: me, to, payload });
         }
-        if let Some(indexes) = committed {
-            assert_eq!(*indexes.start(), server.applied + 1, "server {me} applies out of order");
-            server.applied = *indexes.end();
+        if let Some(snapshot) = installed {
+            server.service.install(&snapshot);
+            self.installed += 1;
         }
-        assert_eq!(server.applied, core.commit(), "server {me} applies other than it commits");
+        for index in committed.into_iter().flatten() {
+            let entry = core.log().get(index).expect("what is to be applied is in the log");
+            server.service.apply(index, &entry.command);
+        }
+        assert_eq!(server.service.index(), core.commit(), "server {me} applies what it commits");
+        server.service.agrees_with(&mut self.applied);
     }
 
     pub(crate) fn timeout(&mut self, server: usize) {
@@ -155,6 +194,12 @@ impl Cluster {
         index.unwrap_or_else(|| panic!("server {leader} does not lead"))
     }
 
+    /// A server's service takes a snapshot of what it has applied up to this index.
+    pub(crate) fn snapshot(&mut self, server: usize, index: u64) {
+        let data = self.servers[server].service.snapshot(index);
+        self.step(server, |core| core.take_snapshot(index, data));
+    }
+
     /// The server loses all but its disk.
     pub(crate) fn crash(&mut self, server: usize) {
         self.servers[server].core = None;
@@ -162,11 +207,15 @@ impl Cluster {
 
     /// The server comes back with what is on its disk.
     pub(crate) fn restart(&mut self, server: usize) {
-        let Disk { hard, entries } = self.servers[server].disk.clone();
-        let core = Core::new(server, self.servers.len(), hard, log_with(entries));
-        self.servers[server].core = Some(core);
-        self.servers[server].applied = 0;
+        let stored = self.servers[server].disk.stored();
+        self.servers[server].service = Service::restored(&stored.snapshot);
+        self.servers[server].core = Some(Core::new(server, self.servers.len(), stored));
         self.perform(server, None);
+    }
+
+    /// How many snapshots of leaders have been installed.
+    pub(crate) fn installed(&self) -> u64 {
+        self.installed
     }
 
     pub(crate) fn is_up(&self, server: usize) -> bool {
@@ -186,10 +235,11 @@ impl Cluster {
     /// Loses requests, and lets their senders know, as the network does.
     pub(crate) fn lose(&mut self, which: impl Fn(&Message) -> bool) {
         for Message { from, to, payload } in self.take(which) {
-            if let (Payload::Append(_, ticket), Some(core)) =
-                (payload, &mut self.servers[from].core)
-            {
-                core.append_failed(to, ticket);
+            let Some(core) = &mut self.servers[from].core else { continue };
+            match payload {
+                Payload::Append(_, ticket) => core.append_failed(to, ticket),
+                Payload::Install(_, ticket) => core.install_failed(to, ticket),
+                _ => {}
             }
         }
     }
@@ -214,6 +264,13 @@ impl Cluster {
             }
             Payload::Append(args, ticket) => {
                 Some(Payload::Appended(ticket, core.append_entries(&args)))
+            }
+            Payload::Install(args, ticket) => {
+                Some(Payload::Installed(ticket, core.install_snapshot(&args)))
+            }
+            Payload::Installed(ticket, reply) => {
+                core.install_reply(from, ticket, &reply);
+                None
             }
             Payload::Voted { sent_in, reply } => {
                 core.vote_reply(from, sent_in, &reply);
@@ -271,7 +328,7 @@ pub(crate) fn between(a: usize, b: usize) -> impl Fn(&Message) -> bool {
 pub(crate) fn appends(core: &mut Core) -> Vec<(usize, AppendEntriesArgs, Ticket)> {
     let append = |(to, request)| match request {
         Request::Append(args, ticket) => Some((to, args, ticket)),
-        Request::Vote(_) => None,
+        Request::Vote(_) | Request::Install(..) => None,
     };
     core.replicate();
     core.take_output().requests.into_iter().filter_map(append).collect()

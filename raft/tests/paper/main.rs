@@ -5,6 +5,7 @@
 mod behind_a_base;
 #[path = "../common/mod.rs"]
 mod common;
+mod figure_13;
 mod figure_2;
 mod figures;
 mod harness;
@@ -16,5 +17,7 @@ mod section_5_3_flow;
 mod section_5_4_1;
 mod section_5_4_2;
 mod section_5_5;
+mod section_7;
+mod service;
 mod storm;
 mod transcript;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use raft::rules::{Core, Request, Role};
-use raft::{HardState, Log, RequestVoteReply};
+use raft::{HardState, RequestVoteReply, Stored};
 
-use crate::common::{append, core, log_with, request_vote};
+use crate::common::{append, core, request_vote};
 use crate::harness::{Cluster, accepted, appends, between, leader, progress};
 
 fn granted(term: u64) -> RequestVoteReply {
@@ -16,7 +16,7 @@ fn granted(term: u64) -> RequestVoteReply {
 #[test]
 fn a_server_starts_as_a_follower_with_an_election_timer() {
     let hard = HardState { term: 7, voted_for: Some(0) };
-    let mut core = Core::new(0, 3, hard, log_with(Vec::new()));
+    let mut core = Core::new(0, 3, Stored { hard, ..Stored::default() });
     assert_eq!(core.role(), &Role::Follower);
     let output = core.take_output();
     assert!(output.reset_election_timer);
@@ -258,7 +258,7 @@ fn what_a_leader_knows_of_followers_ends_with_its_lead() {
 /// A cluster of one server needs nobody's vote. (5.2)
 #[test]
 fn a_server_that_is_alone_leads_after_its_first_timeout() {
-    let mut core = Core::new(0, 1, HardState::default(), Log::default());
+    let mut core = Core::new(0, 1, Stored::default());
     core.election_timeout();
     let output = core.take_output();
     assert!(core.is_leader() && output.requests.is_empty());

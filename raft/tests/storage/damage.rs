@@ -6,7 +6,7 @@ use labrt::rng::{RngExt, Stream};
 use persister::{MemoryPersister, Persister};
 use raft::rules::{Core, Unsaved};
 use raft::storage::{RestoreError, Storage};
-use raft::{HardState, Log};
+use raft::{HardState, Log, Stored};
 
 use crate::model::{Saved, history};
 
@@ -14,7 +14,7 @@ use crate::model::{Saved, history};
 fn open(bytes: &[u8]) -> Result<(HardState, Log), RestoreError> {
     let persister = Arc::new(MemoryPersister::new());
     persister.save_raft_state(bytes).unwrap();
-    let opened = Storage::open(persister.clone()).map(|(_, hard, log)| (hard, log));
+    let opened = Storage::open(persister.clone()).map(|(_, stored)| (stored.hard, stored.log));
     assert_eq!(persister.read_raft_state().unwrap(), bytes, "opening changes nothing");
     if let Ok(state) = &opened {
         let fresh = (HardState::default(), Log::default());
@@ -114,9 +114,9 @@ fn after_votes_of_two_servers(terms: [u64; 2]) -> Result<(HardState, Log), Resto
     let persister = Arc::new(MemoryPersister::new());
     for (vote, term) in (1..).zip(terms) {
         let hard = HardState { term, voted_for: Some(vote) };
-        let core = Core::new(0, 3, hard, Log::default());
+        let core = Core::new(0, 3, Stored { hard, ..Stored::default() });
         let (mut storage, ..) = Storage::open(persister.clone()).expect("what was saved so far");
-        storage.save(&core, &Unsaved { hard_state: true, log_from: None }).unwrap();
+        storage.save(&core, &Unsaved { hard_state: true, ..Unsaved::default() }).unwrap();
     }
     open(&persister.read_raft_state().unwrap())
 }

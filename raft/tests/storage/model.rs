@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use persister::{MemoryPersister, PersistError, Persister};
 use raft::rules::Core;
 use raft::storage::Storage;
-use raft::{AppendEntriesArgs, Entry, HardState, Log};
+use raft::{AppendEntriesArgs, Entry, HardState, Log, Stored};
 
 /// A persister that counts, and fails when told to.
 #[derive(Default)]
@@ -128,8 +128,9 @@ pub(crate) struct Saved {
 impl Saved {
     pub(crate) fn new(servers: usize) -> Saved {
         let persister = Arc::new(Watched::default());
-        let (storage, hard, log) = Storage::open(persister.clone()).unwrap();
-        let core = Core::new(0, servers, hard, log);
+        let (storage, stored) = Storage::open(persister.clone()).unwrap();
+        let hard = stored.hard;
+        let core = Core::new(0, servers, stored);
         Saved { core, storage, persister, hard, entries: Vec::new() }
     }
 
@@ -173,7 +174,7 @@ impl Saved {
     }
 
     pub(crate) fn check(&self) {
-        let (_, hard, log) = Storage::open(self.persister.clone()).unwrap();
+        let (_, Stored { hard, log, .. }) = Storage::open(self.persister.clone()).unwrap();
         assert_eq!(hard, self.hard);
         assert_eq!(log.entries(), self.entries);
         assert_eq!((hard, &log), (self.core.hard_state(), self.core.log()));

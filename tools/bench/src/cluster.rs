@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use persister::MemoryPersister;
-use raft::rules::{Core, Output, Request, Ticket, Unsaved};
+use raft::rules::{Core, InstallTicket, Output, Request, Ticket, Unsaved};
 use raft::storage::Storage;
 use raft::{
-    AppendEntriesArgs, AppendEntriesReply, Entry, HardState, Log, RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, Entry, HardState, InstallSnapshotArgs,
+    InstallSnapshotReply, RequestVoteArgs, RequestVoteReply, Stored,
 };
 
 /// What keeps a server's persistent state.
@@ -58,6 +59,8 @@ enum Message {
     Voted(u64, RequestVoteReply),
     Append(AppendEntriesArgs, Ticket),
     Appended(Ticket, AppendEntriesReply),
+    Install(InstallSnapshotArgs, InstallTicket),
+    Installed(InstallTicket, InstallSnapshotReply),
 }
 
 struct Server<S> {
@@ -79,7 +82,7 @@ impl<S: Store> Cluster<S> {
     /// If it has not.
     pub fn new(servers: usize) -> Cluster<S> {
         let server = |me| Server {
-            core: Core::new(me, servers, HardState::default(), Log::default()),
+            core: Core::new(me, servers, Stored::default()),
             store: S::empty(),
             inbox: Vec::new(),
             applied: Vec::new(),
@@ -139,6 +142,7 @@ impl<S: Store> Cluster<S> {
             let message = match request {
                 Request::Vote(args) => Message::Vote(args),
                 Request::Append(args, ticket) => Message::Append(args, ticket),
+                Request::Install(args, ticket) => Message::Install(args, ticket),
             };
             self.servers[to].inbox.push((me, message));
         }
@@ -158,8 +162,15 @@ impl<S> Server<S> {
                     let reply = self.core.append_entries(&args);
                     answers.push((from, Message::Appended(ticket, reply)));
                 }
+                Message::Install(args, ticket) => {
+                    let reply = self.core.install_snapshot(&args);
+                    answers.push((from, Message::Installed(ticket, reply)));
+                }
                 Message::Voted(sent_in, reply) => self.core.vote_reply(from, sent_in, &reply),
                 Message::Appended(ticket, reply) => self.core.append_reply(from, ticket, &reply),
+                Message::Installed(ticket, reply) => {
+                    self.core.install_reply(from, ticket, &reply);
+                }
             }
         }
         answers

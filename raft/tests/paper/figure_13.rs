@@ -1,0 +1,89 @@
+//! Figure 13, InstallSnapshot, rule by rule. Where there are no chunks, 2 to 4 have nothing to say.
+
+use raft::rules::{Core, Output, Role, Unsaved};
+use raft::{InstallSnapshotReply, Place, Snapshot};
+
+use crate::common::{append, core, core_behind, install, terms};
+
+fn place(index: u64, term: u64) -> Place {
+    Place { index, term }
+}
+
+/// What InstallSnapshot leaves behind if it is taken: the log begins behind it, and has nothing else.
+fn has_only(core: &Core, last: Place) {
+    assert_eq!((core.log().base(), core.commit()), (last, last.index));
+    assert_eq!(core.snapshot(), &crate::common::snapshot(last));
+}
+
+/// "1. Reply immediately if term < currentTerm." (Figure 13)
+#[test]
+fn install_snapshot_receiver_1() {
+    let mut core = core(0, 3, 5, &[1]);
+    let before = format!("{core:?}");
+    let reply = core.install_snapshot(&install(4, 1, (7, 3)));
+    assert_eq!((reply, format!("{core:?}")), (InstallSnapshotReply { term: 5 }, before));
+}
+
+/// "5. Save snapshot file, discard any existing or partial snapshot with a smaller index." (Figure 13)
+#[test]
+fn install_snapshot_receiver_5() {
+    let mut core = core_behind(place(3, 1), 0, 3, 5, &[2]);
+    assert_eq!(core.install_snapshot(&install(5, 1, (7, 3))), InstallSnapshotReply { term: 5 });
+    has_only(&core, place(7, 3));
+    let Output { unsaved, .. } = core.take_output();
+    assert_eq!(unsaved, Unsaved { hard_state: false, log_from: Some(8), snapshot: true });
+}
+
+/// "6. If existing log entry has same index and term as snapshot's last included entry, retain log
+/// entries following it and reply." (Figure 13)
+///
+/// Here all entries stay, and the snapshot is not stored: the service gets the same from the log.
+#[test]
+fn install_snapshot_receiver_6() {
+    let mut core = core(0, 3, 5, &[1, 1, 3, 4, 4]);
+    assert_eq!(core.install_snapshot(&install(5, 1, (3, 3))), InstallSnapshotReply { term: 5 });
+    assert_eq!((terms(core.log()), core.commit()), (vec![1, 1, 3, 4, 4], 3));
+    let Output { unsaved, installed, committed, .. } = core.take_output();
+    assert_eq!((unsaved, installed, committed), (Unsaved::default(), None, Some(1..=3)));
+}
+
+/// "7. Discard the entire log." (Figure 13)
+#[test]
+fn install_snapshot_receiver_7() {
+    // It is shorter; it has an entry of another term there; and more behind it.
+    for log in [&[1, 1][..], &[1, 1, 2], &[1, 1, 2, 2, 4]] {
+        let mut core = core(0, 3, 5, log);
+        core.install_snapshot(&install(5, 1, (3, 3)));
+        has_only(&core, place(3, 3));
+        assert!(terms(core.log()).is_empty(), "{log:?}");
+    }
+}
+
+/// "8. Reset state machine using snapshot contents." (Figure 13)
+#[test]
+fn install_snapshot_receiver_8() {
+    let mut core = core(0, 3, 5, &[1, 1]);
+    let args = install(5, 1, (7, 3));
+    core.install_snapshot(&args);
+    let snapshot = Snapshot { last: place(7, 3), data: args.data };
+    let Output { installed, committed, .. } = core.take_output();
+    assert_eq!((installed, committed), (Some(snapshot), None));
+    // And only once: what follows are commands.
+    assert!(core.append_entries(&append(5, 1, (7, 3), &[4, 5], 9)).success);
+    let Output { installed, committed, .. } = core.take_output();
+    assert_eq!((installed, committed), (None, Some(8..=9)));
+}
+
+/// It comes from the leader of the term, like AppendEntries. (Figure 2, Rules for all servers, for
+/// followers and for candidates)
+#[test]
+fn install_snapshot_is_a_word_of_the_leader() {
+    for term in [6, 7] {
+        let mut core = core(0, 3, 5, &[1, 1]);
+        core.election_timeout();
+        core.take_output();
+        assert_eq!(core.install_snapshot(&install(term, 1, (7, 3))).term, term);
+        assert_eq!((core.term(), core.role()), (term, &Role::Follower));
+        assert!(core.take_output().reset_election_timer);
+    }
+}
