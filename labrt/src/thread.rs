@@ -370,7 +370,7 @@ impl<T> JoinHandle<T> {
 
 fn join_simulated<T>(kernel: &Kernel, serial: u64, packet: &Packet<T>, at: At) {
     kernel.step(Op::Join, at);
-    let waiting = Waiting { what: "the end of a task", type_name: "", at };
+    let waiting = Waiting::new("the end of a task", "", at);
     while packet.lock().is_none() && !kernel.has_ended(serial) {
         kernel.wait(Key::Exit(serial), waiting, None);
     }

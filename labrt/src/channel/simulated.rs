@@ -15,7 +15,13 @@ use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
 use crate::time::Until;
 
 pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
-    let queue = Queue { messages: VecDeque::new(), senders: 1, receivers: 1, waiting_receivers: 0 };
+    let queue = Queue {
+        messages: VecDeque::new(),
+        senders: 1,
+        receivers: 1,
+        waiting_receivers: 0,
+        receives: Receives::Nobody,
+    };
     let shared = Arc::new(Shared { queue: Mutex::new(queue), capacity });
     (Sender(shared.clone()), Receiver(shared))
 }
@@ -31,6 +37,14 @@ struct Queue<T> {
     senders: usize,
     receivers: usize,
     waiting_receivers: usize,
+    receives: Receives,
+}
+
+/// Who has received up to now, by task; of a channel that can be full, for reports.
+enum Receives {
+    Nobody,
+    One(u64),
+    Many,
 }
 
 pub(super) struct Sender<T>(Arc<Shared<T>>);
@@ -46,7 +60,34 @@ impl<T> Shared<T> {
     }
 
     fn waiting(what: &'static str, at: At) -> Waiting {
-        Waiting { what, type_name: std::any::type_name::<T>(), at }
+        Waiting::new(what, std::any::type_name::<T>(), at)
+    }
+
+    /// The running task receives from the channel.
+    fn received(&self) {
+        if self.capacity.is_none() {
+            return; // nobody ever waits for room
+        }
+        context::with(|clock| {
+            if let Clock::Simulated(kernel) = clock {
+                let me = kernel.running_serial();
+                let mut queue = self.queue.lock();
+                queue.receives = match queue.receives {
+                    Receives::Nobody => Receives::One(me),
+                    Receives::One(other) if other == me => Receives::One(me),
+                    _ => Receives::Many,
+                };
+            }
+        });
+    }
+
+    /// The task that has to receive before there is room, if only one has the receiver as it seems.
+    fn only_receiver(&self) -> Option<u64> {
+        let queue = self.queue.lock();
+        match queue.receives {
+            Receives::One(task) if queue.receivers == 1 => Some(task),
+            _ => None,
+        }
     }
 
     fn notify(&self, key: Key) {
@@ -152,8 +193,9 @@ impl<T> Sender<T> {
         at: At,
     ) -> Result<(), SendTimeoutError<T>> {
         let deadline = until.simulated(kernel.now());
-        let waiting = Shared::<T>::waiting("room in a channel", at);
+        let mut waiting = Shared::<T>::waiting("room in a channel", at);
         loop {
+            waiting.receiver = self.0.only_receiver();
             let woken = kernel.wait(self.0.senders_key(), waiting, deadline);
             message = match self.0.push(message) {
                 Ok(()) => return Ok(()),
@@ -180,11 +222,13 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     pub(super) fn try_recv(&self, at: At) -> Result<T, TryRecvError> {
         step(Op::Receive, at);
+        self.0.received();
         self.0.pop()
     }
 
     pub(super) fn recv(&self, until: Until, at: At) -> Result<T, RecvTimeoutError> {
         step(Op::Receive, at);
+        self.0.received();
         match self.0.pop() {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),

@@ -57,7 +57,7 @@ impl Kernel {
         let slot = state.current;
         let (at, since) = (state.running().last, state.now);
         state.set_timer(slot, since + UNDECIDED_PAUSE);
-        let waiting = Waiting { what: "other tasks to be unwound", type_name: "", at };
+        let waiting = Waiting::new("other tasks to be unwound", "", at);
         state.running().status = Status::Blocked { key: None, waiting, since };
         self.pass_turn(state);
         self.state.lock()

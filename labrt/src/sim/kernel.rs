@@ -143,7 +143,7 @@ impl Kernel {
 
     /// Blocks the running task until `deadline`.
     pub(crate) fn sleep_until(&self, deadline: Duration, at: At) {
-        self.block(None, Waiting { what: "a sleep", type_name: "", at }, Some(deadline));
+        self.block(None, Waiting::new("a sleep", "", at), Some(deadline));
     }
 
     fn block(&self, key: Option<Key>, waiting: Waiting, deadline: Option<Duration>) -> Woken {
@@ -158,17 +158,22 @@ impl Kernel {
         if let Some(deadline) = deadline {
             state.set_timer(slot, deadline);
         }
-        state.running().status = Status::Blocked { key, waiting, since };
+        let task = state.running();
+        task.status = Status::Blocked { key, waiting, since };
+        let awaited = waiting.receiver.filter(|_| !task.held.is_empty());
+        state.awaited_receivers.extend(awaited);
         // Others may go on for ever: this task and those it waits for will not.
-        if deadline.is_none()
-            && state.is_waited_for(slot)
-            && let Some(report) = report::circle(&state, slot)
-        {
-            self.fail_in(&mut state, FailureKind::Deadlock, report);
+        if deadline.is_none() && state.is_waited_for(slot) {
+            self.look_for_circle(&mut state);
         }
         self.pass_turn(state);
 
         let mut state = self.state.lock();
+        if let Some(place) =
+            awaited.and_then(|one| state.awaited_receivers.iter().position(|other| *other == one))
+        {
+            state.awaited_receivers.swap_remove(place);
+        }
         let woken = state.running().woken;
         if woken == Woken::TimedOut {
             // What it does from here on was caused by a timer.
@@ -297,6 +302,10 @@ impl Kernel {
         state.tasks[slot].as_ref().expect("just added").serial
     }
 
+    pub(crate) fn running_serial(&self) -> u64 {
+        self.state.lock().running().serial
+    }
+
     pub(crate) fn running_node(&self) -> Option<Node> {
         self.state.lock().running_node()
     }
@@ -419,6 +428,9 @@ impl Kernel {
                 return None;
             }
             if state.fire_next_timers() {
+                if !state.suspects.is_empty() {
+                    self.look_at_suspects(state);
+                }
                 if state.now > state.deadline {
                     if state.ending {
                         self.abandon(state);

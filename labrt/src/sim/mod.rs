@@ -16,6 +16,7 @@ use kernel::{At, EPOCH, Kernel};
 use report::Stuck;
 
 mod chance;
+mod circles;
 #[cfg_attr(all(windows, target_arch = "aarch64"), path = "no_coroutine.rs")]
 mod coroutine;
 mod ending;

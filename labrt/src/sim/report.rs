@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::circles::{Links, circle};
 use super::kernel::{Key, State, Status, Task};
 use super::state::PanicBegun;
 use crate::failure::ENDS_PROCESS;
@@ -190,27 +191,13 @@ pub(super) fn teardown(state: &State) -> Report {
 }
 
 pub(super) fn deadlock(state: &State) -> Report {
-    (0..state.tasks.len()).find_map(|slot| circle(state, slot)).unwrap_or_else(|| Report {
+    let circle = |slot| circle(state, slot, Links::Likely);
+    (0..state.tasks.len()).find_map(circle).unwrap_or_else(|| Report {
         task: None,
         message: "every task waits, and no timer is set".to_string(),
         location: None,
         details: task_lines(state),
     })
-}
-
-/// The report if the task in `slot` waits, over others, for itself.
-pub(super) fn circle(state: &State, slot: usize) -> Option<Report> {
-    let circle = find_circle(state, slot)?;
-    let tasks = || circle.iter().filter_map(|&slot| state.tasks[slot].as_ref());
-    let names = tasks().chain(tasks().next()).map(title).collect::<Vec<_>>();
-    let message = match &names[..] {
-        [alone, _] => format!("{alone} waits for itself and will never go on"),
-        _ => "tasks wait for each other in a circle and will never go on".to_string(),
-    };
-    let mut details = vec![format!("circle: {}", names.join(" -> "))];
-    details.extend(tasks().map(|task| task_line(state, task)));
-    let location = tasks().next().map(|task| task.last.to_string());
-    Some(Report { task: None, message, location, details })
 }
 
 /// Tasks that have waited for a lock for so long, and who holds it.
@@ -249,7 +236,7 @@ fn task_lines(state: &State) -> Vec<String> {
     lines
 }
 
-fn task_line(state: &State, task: &Task) -> String {
+pub(super) fn task_line(state: &State, task: &Task) -> String {
     let mut line = title(task);
     match &task.status {
         Status::Ready => {
@@ -264,6 +251,10 @@ fn task_line(state: &State, task: &Task) -> String {
             for (holder, at) in key.iter().flat_map(|key| holders(state, *key)) {
                 let _ = write!(line, ", held by {} (taken at {at})", title(holder));
             }
+            let receiver = |task: &&Task| waiting.receiver == Some(task.serial);
+            if let Some(receiver) = state.tasks.iter().flatten().find(receiver) {
+                let _ = write!(line, ", which {} receives from", title(receiver));
+            }
             for held in &task.held {
                 let _ = write!(line, ", while it holds the lock it took at {}", held.at);
             }
@@ -277,41 +268,4 @@ fn holders(state: &State, key: Key) -> impl Iterator<Item = (&Task, super::kerne
         let held = task.held.iter().filter(move |held| held.key == key);
         held.map(move |held| (task, held.at))
     })
-}
-
-/// Slots of tasks of which each waits without limit for something that the next one has to give (a
-/// lock, or its end), and the last one for the first, which is `start`.
-fn find_circle(state: &State, start: usize) -> Option<Vec<usize>> {
-    let mut path = vec![start];
-    let mut seen = vec![false; state.tasks.len()];
-    leads_back(state, &mut path, &mut seen).then_some(path)
-}
-
-/// Extends `path`, depth first, to one that leads back to its beginning.
-fn leads_back(state: &State, path: &mut Vec<usize>, seen: &mut [bool]) -> bool {
-    let task = state.tasks[path[path.len() - 1]].as_ref();
-    let Some(Status::Blocked { key: Some(key), .. }) =
-        task.filter(|task| task.waits_without_limit()).map(|task| &task.status)
-    else {
-        return false;
-    };
-    for slot in 0..state.tasks.len() {
-        let gives = |task: &Task| {
-            *key == Key::Exit(task.serial) || task.held.iter().any(|held| held.key == *key)
-        };
-        if !state.tasks[slot].as_ref().is_some_and(gives) {
-            continue;
-        }
-        if slot == path[0] {
-            return true;
-        }
-        if !std::mem::replace(&mut seen[slot], true) {
-            path.push(slot);
-            if leads_back(state, path, seen) {
-                return true;
-            }
-            path.pop();
-        }
-    }
-    false
 }

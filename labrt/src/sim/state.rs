@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::chance::Chance;
+use super::circles::Suspect;
 use super::op::Op;
 use crate::failure::Failure;
 use crate::node::Node;
@@ -57,6 +58,14 @@ pub(crate) struct Waiting {
     /// The type of what is locked or sent; empty if there is none.
     pub(crate) type_name: &'static str,
     pub(crate) at: At,
+    /// The task that has to receive first, as far as that is known.
+    pub(crate) receiver: Option<u64>,
+}
+
+impl Waiting {
+    pub(crate) fn new(what: &'static str, type_name: &'static str, at: At) -> Waiting {
+        Waiting { what, type_name, at, receiver: None }
+    }
 }
 
 impl fmt::Display for Waiting {
@@ -161,6 +170,11 @@ pub(crate) struct State {
     pub(super) runnable: Vec<usize>,
     timers: BinaryHeap<Reverse<Timer>>,
     pub(super) waiters: FxHashMap<Key, VecDeque<usize>>,
+    /// The tasks that have to receive what others send with a lock held, once for each of these.
+    pub(super) awaited_receivers: Vec<u64>,
+    /// Circles of tasks in which one waits for another to receive. They count when they have lasted
+    /// for a while: somebody else may have the receiver as well.
+    pub(super) suspects: Vec<Suspect>,
     /// Ready tasks that there was no memory for a stack for; each waits for the end of another one.
     pub(super) without_stack: Vec<usize>,
     pub(super) chance: Chance,
@@ -201,6 +215,8 @@ impl State {
             runnable: Vec::new(),
             timers: BinaryHeap::new(),
             waiters: FxHashMap::default(),
+            awaited_receivers: Vec::new(),
+            suspects: Vec::new(),
             without_stack: Vec::new(),
             chance,
             until_switch,
@@ -252,11 +268,14 @@ impl State {
         others.filter_map(|(_, task)| task.as_ref()).any(|task| task.unwinding)
     }
 
-    /// True if other tasks can depend on the one in `slot`: it holds a lock or is being joined.
+    /// True if other tasks can depend on the one in `slot`: it holds a lock, is being joined, or has
+    /// to receive what somebody sends with a lock held.
     pub(super) fn is_waited_for(&self, slot: usize) -> bool {
         let task = self.tasks[slot].as_ref();
         task.is_some_and(|task| {
-            !task.held.is_empty() || self.waiters.contains_key(&Key::Exit(task.serial))
+            !task.held.is_empty()
+                || self.waiters.contains_key(&Key::Exit(task.serial))
+                || self.awaited_receivers.contains(&task.serial)
         })
     }
 

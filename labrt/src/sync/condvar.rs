@@ -138,7 +138,7 @@ impl Condvar {
                 // No other task runs between the release and the wait: a notification cannot be
                 // missed in between.
                 guard.release();
-                let waiting = Waiting { what: "a notification of a Condvar", type_name: "", at };
+                let waiting = Waiting::new("a notification of a Condvar", "", at);
                 let woken = if sooner == Some(kernel.now()) && sooner != deadline {
                     kernel.yield_now(at);
                     Woken::TimedOut

@@ -60,7 +60,7 @@ impl<T: ?Sized> Mutex<T> {
         until: Until,
         at: &'static Location<'static>,
     ) -> Option<MutexGuard<'_, T>> {
-        let waiting = Waiting { what: "a Mutex", type_name: std::any::type_name::<T>(), at };
+        let waiting = Waiting::new("a Mutex", std::any::type_name::<T>(), at);
         let taken = acquire(
             self.key(),
             Op::Lock,

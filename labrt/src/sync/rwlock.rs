@@ -85,7 +85,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn waiting(&self, what: &'static str, at: &'static Location<'static>) -> Waiting {
-        Waiting { what, type_name: std::any::type_name::<T>(), at }
+        Waiting::new(what, std::any::type_name::<T>(), at)
     }
 }
 
