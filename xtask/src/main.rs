@@ -19,6 +19,7 @@ mod shrink;
 mod skeleton;
 mod stress;
 mod trace;
+mod which;
 
 /// Tasks of the Raft lab's workspace.
 #[derive(Parser)]

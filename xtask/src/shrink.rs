@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::setting::Setting;
 use test_runs::build::{self, Messages, TestCase};
+use test_runs::package::Package;
 use test_runs::{platform, process};
 
 mod args;
@@ -53,7 +54,8 @@ const SEARCH: f64 = 0.75;
 
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(args: &Shrink) -> Result<u8> {
-    let test = find_test(args)?;
+    let package = args.which.find()?;
+    let test = find_test(args, &package)?;
     let scratch = tempfile::tempdir().context("cannot make a folder for temporary files")?;
     let stop = Arc::new(AtomicBool::new(false));
     let on_interrupt = stop.clone();
@@ -73,7 +75,7 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
         deadline: None,
     };
     let display = Display::new(std::io::stderr().is_terminal());
-    let result = shrink(args, &mut world, &display);
+    let result = shrink(args, &package.name, &mut world, &display);
     display.finish();
     let Some(report) = result? else { return Ok(PASSES) };
     let text = match args.json {
@@ -86,8 +88,13 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
 }
 
 /// `None` if the seed does not fail.
-fn shrink(args: &Shrink, world: &mut Processes, display: &Display) -> Result<Option<Report>> {
-    display.say(&format!("shrink: {} with seed {}", world.test.name, args.seed));
+fn shrink(
+    args: &Shrink,
+    package: &str,
+    world: &mut Processes,
+    display: &Display,
+) -> Result<Option<Report>> {
+    display.say(&format!("shrink: {} of {package} with seed {}", world.test.name, args.seed));
     if let Some(absent) = platform::ABSENT {
         display.say(&format!("note: {absent}"));
     }
@@ -114,7 +121,7 @@ fn shrink(args: &Shrink, world: &mut Processes, display: &Display) -> Result<Opt
         search::search(world, &name, first.clone(), options, &mut |step| display.step(step))?;
 
     let mut report = Report::new(&first, &found, args.seeds);
-    report.package.clone_from(&args.package);
+    report.package = package.to_string();
     report.test.clone_from(&name);
     report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let setting = found.case.setting;
@@ -128,9 +135,9 @@ fn shrink(args: &Shrink, world: &mut Processes, display: &Display) -> Result<Opt
 }
 
 /// The one simulated test that is meant.
-fn find_test(args: &Shrink) -> Result<TestCase> {
-    let dir = args.dir.clone().unwrap_or_else(workspace);
-    let programs = build::build(&dir, &args.package, args.release, Messages::Shown)?;
+fn find_test(args: &Shrink, package: &Package) -> Result<TestCase> {
+    let Package { name: package, dir } = package;
+    let programs = build::build(dir, package, args.release, Messages::Shown)?;
     let mut tests = Vec::new();
     for program in programs.iter().filter(|program| program.clock == Clock::Sim) {
         tests.extend(build::list(program, &[])?);
@@ -142,10 +149,10 @@ fn find_test(args: &Shrink) -> Result<TestCase> {
     let names: Vec<&str> = tests.iter().filter(alike).map(|test| test.name.as_str()).collect();
     bail!(
         "{} has no simulated test `{}`; {}",
-        args.package,
+        package,
         args.test,
         match names.is_empty() {
-            true => format!("`cargo test -p {} --test sim -- --list` shows all", args.package),
+            true => format!("`cargo test -p {package} --test sim -- --list` shows all"),
             false => format!("did you mean {}?", names.join(", ")),
         }
     );
@@ -157,12 +164,7 @@ fn go_on(args: &Shrink, case: &Case) -> String {
     if !case.setting.is_whole() {
         command += &format!(" --setting '{}'", case.setting);
     }
-    if args.package != "raft-tests" {
-        command += &format!(" --package {}", args.package);
-    }
-    if let Some(dir) = &args.dir {
-        command += &format!(" --dir '{}'", dir.display());
-    }
+    command += &args.which.again();
     if args.release {
         command += " --release";
     }

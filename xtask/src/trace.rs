@@ -11,8 +11,10 @@ use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
 use run_record::{Clock, trace};
 use test_runs::build::{self, Messages, TestCase};
+use test_runs::package::Package;
 use trace_view::terminal::{self, Options, parse_time};
 
+use crate::which::Which;
 use crate::workspace;
 
 /// The environment variable that names the folder where a test leaves its traces.
@@ -30,7 +32,7 @@ const USUAL_WIDTH: usize = 120;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Trace {
     /// The trace, a file that ends in .ndjson.
-    #[arg(required_unless_present = "test", conflicts_with = "test")]
+    #[arg(required_unless_present = "test", conflicts_with_all = ["test", "package", "dir"])]
     file: Option<PathBuf>,
     /// Run this test and show that run.
     #[arg(long, requires = "seed", value_name = "NAME")]
@@ -38,12 +40,8 @@ pub(crate) struct Trace {
     /// The seed to run it with.
     #[arg(long, requires = "test", value_name = "N")]
     seed: Option<u64>,
-    /// The package with the test.
-    #[arg(long, default_value = "raft-tests", requires = "test")]
-    package: String,
-    /// The directory of that package's workspace, if it is not this one.
-    #[arg(long, requires = "test")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
     /// What to take away from the test, such as losses=0,crashes=2.
     #[arg(long, requires = "test")]
     setting: Option<Setting>,
@@ -178,11 +176,12 @@ fn page(file: &Path) -> String {
 
 /// Runs a test so that it leaves a trace; returns the trace's file.
 fn make(args: &Trace, test: &str) -> Result<PathBuf> {
-    let dir = args.dir.clone().unwrap_or_else(workspace);
-    let case = find(&dir, &args.package, test)?;
+    let package = args.which.find()?;
+    let case = find(&package, test)?;
     let folder = workspace().join("target/trace");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let seed = args.seed.context("with which seed? give --seed N")?;
+    eprintln!("trace: {} of {} with seed {seed}", case.name, package.name);
     let name = case.name.rsplit("::").next().unwrap_or(&case.name);
     let file = folder.join(format!("{name}-{seed}.ndjson"));
     // An earlier run's trace must not pass for this one's.
@@ -220,7 +219,8 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
 }
 
 /// The test of this name, on the simulated clock.
-fn find(dir: &Path, package: &str, test: &str) -> Result<TestCase> {
+fn find(package: &Package, test: &str) -> Result<TestCase> {
+    let Package { name: package, dir } = package;
     let programs = build::build(dir, package, false, Messages::Shown)?;
     let program = programs.iter().find(|program| program.clock == Clock::Sim);
     let program = program.with_context(|| format!("{package} has no test target named `sim`"))?;

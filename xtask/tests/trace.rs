@@ -135,6 +135,11 @@ fn a_test_is_run_and_shown() {
         let args = ["--test", test, "--seed", "7", "--package", "traced", "--dir", folder];
         run(&[&args[..], more].concat())
     };
+    // Who is in the crate need not say which one it is.
+    let mut command = xtask(&["--test", "leaves_a_trace", "--seed", "7"]);
+    let output = command.current_dir(dir.path().join("src")).output().expect("xtask runs");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("trace: leaves_a_trace_2A of traced with seed 7"), "{err}");
     let (out, err, code) = traced("leaves_a_trace", &["--setting", "losses=0"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("● t3 leader") && out.contains("losses=0 (this was"), "{out}");

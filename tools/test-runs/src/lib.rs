@@ -18,6 +18,7 @@
 //! | [`process`] | makes some runs of a test in one process with limits, and understands how it ended |
 //! | [`run`] | what is known of a run |
 //! | [`stats`] | intervals and percentiles |
+//! | [`package`] | finds the crate that a command is for |
 //! | [`platform`] | what differs between operating systems |
 //!
 //! This crate never prints, and never decides what becomes of a result. It links to none of the crates
@@ -32,6 +33,7 @@
 
 pub mod build;
 pub mod engine;
+pub mod package;
 pub mod plan;
 pub mod platform;
 pub mod process;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use run_record::setting::Setting;
 
+use crate::which::Which;
+
 /// Find the smallest case in which a simulated run still fails as it does.
 ///
 /// Exit codes: 0 found, 1 the seed does not fail, 64 wrong command line, 70 it could not be done.
@@ -32,12 +34,8 @@ pub(crate) struct Shrink {
     /// With how many other seeds to count how often the smallest setting and the whole test fail.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(..=100_000))]
     pub(crate) neighbours: u64,
-    /// The package with the test.
-    #[arg(long, default_value = "raft-tests")]
-    pub(crate) package: String,
-    /// The directory of that package's workspace, if it is not this one.
-    #[arg(long)]
-    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// Build and run with optimisations and without debug assertions.
     #[arg(long)]
     pub(crate) release: bool,

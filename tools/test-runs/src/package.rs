@@ -1,0 +1,140 @@
+//! Which package a command is for: the one it is called from, unless the user says another.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::platform;
+
+/// The names of the test targets that hold the tests of the lab, on the simulated and the real clock.
+pub const TARGETS: [&str; 2] = ["sim", "wall"];
+
+/// A package with tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Where cargo is to be run for it.
+    pub dir: PathBuf,
+}
+
+/// What the user has said about the package.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// A directory in its workspace.
+    pub dir: Option<&'a Path>,
+    /// Its name.
+    pub name: Option<&'a str>,
+}
+
+/// What `cargo metadata` says of a workspace.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Member>,
+    workspace_root: PathBuf,
+}
+
+/// What `cargo metadata` says of a package.
+#[derive(Debug, Deserialize)]
+struct Member {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Member {
+    fn dir(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
+    fn has_tests_of_the_lab(&self) -> bool {
+        let is_one = |target: &Target| {
+            target.kind.iter().any(|kind| kind == "test") && TARGETS.contains(&target.name.as_str())
+        };
+        self.targets.iter().any(is_one)
+    }
+}
+
+/// Finds the package that the user means: by its name; else the one that the directory lies in, which is
+/// the current one if the user names none; else, for who is elsewhere in the workspace `home` or in no
+/// package at all, the one called `usual` there.
+///
+/// # Errors
+/// If there is no such directory or package, or it cannot be told which one is meant.
+pub fn find(wish: Wish<'_>, home: &Path, usual: &str) -> Result<Package> {
+    let home = platform::canonical(home)
+        .with_context(|| format!("there is no workspace at {}", home.display()))?;
+    let dir = match wish.dir {
+        Some(dir) => dir.to_owned(),
+        None => env::current_dir().context("the current directory cannot be used")?,
+    };
+    let dir = platform::canonical(&dir)
+        .with_context(|| format!("there is no directory {}", dir.display()))?;
+    let at_home = |name: &str| Package { name: name.to_string(), dir: home.clone() };
+    if !dir.ancestors().any(|above| above.join("Cargo.toml").exists()) {
+        ensure!(wish.dir.is_none(), "there is no Cargo.toml in {} or above it", dir.display());
+        return Ok(at_home(wish.name.unwrap_or(usual)));
+    }
+    let metadata = metadata(&dir)?;
+    match wish.name {
+        Some(name) if metadata.packages.iter().any(|member| member.name == name) => {
+            Ok(Package { name: name.to_string(), dir })
+        }
+        // From anywhere, a package of the home may be named.
+        Some(name) if wish.dir.is_none() => Ok(at_home(name)),
+        Some(name) => bail!("{} has no package `{name}`; {}", dir.display(), metadata.choice()),
+        None if platform::canonical(&metadata.workspace_root).is_ok_and(|root| root == home) => {
+            let here = metadata.package_at(&dir).filter(|member| member.has_tests_of_the_lab());
+            Ok(at_home(here.map_or(usual, |member| member.name.as_str())))
+        }
+        None => {
+            let here = metadata.package_at(&dir).or_else(|| metadata.only_one());
+            let Some(here) = here else {
+                bail!("which package? give --package; {}", metadata.choice());
+            };
+            Ok(Package { name: here.name.clone(), dir })
+        }
+    }
+}
+
+impl Metadata {
+    /// The package that a directory lies in.
+    fn package_at(&self, dir: &Path) -> Option<&Member> {
+        let around = self.packages.iter().filter(|member| {
+            platform::canonical(member.dir()).is_ok_and(|package| dir.starts_with(package))
+        });
+        around.max_by_key(|member| member.dir().components().count())
+    }
+
+    /// The package with tests of the lab, if there are not several.
+    fn only_one(&self) -> Option<&Member> {
+        let mut all = self.packages.iter().filter(|member| member.has_tests_of_the_lab());
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    /// In words, what there is.
+    fn choice(&self) -> String {
+        let names: Vec<&str> = self.packages.iter().map(|member| member.name.as_str()).collect();
+        format!("there are {}", names.join(", "))
+    }
+}
+
+fn metadata(dir: &Path) -> Result<Metadata> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["metadata", "--no-deps", "--format-version", "1", "--color", "never"]);
+    let output = cargo.current_dir(dir).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        bail!("cargo cannot read the crate at {}: {}", dir.display(), words.trim());
+    }
+    serde_json::from_slice(&output.stdout).context("cannot read cargo's metadata")
+}
