@@ -57,10 +57,15 @@
 //! and the reader meet at a channel without a buffer. The reader takes no lock of Raft's but inside
 //! `snapshot`, and holds none of its own while it hands a reply on.
 //!
+//! # The other side
+//!
+//! [`ask`] is what the clients of such a service have in common: finding the server that leads.
+//!
 //! # What is missing
 //!
 //! Reads that do not go through the log.
 
+pub mod ask;
 mod error;
 mod machine;
 pub mod once;
