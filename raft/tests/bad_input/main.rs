@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod random;
+mod snapshots;
 
 use raft::rules::{Core, MAX_LEAP, Output, Progress, Request, Role, Ticket, Unsaved, Warning};
 use raft::storage::Storage;

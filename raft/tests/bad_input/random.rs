@@ -1,8 +1,11 @@
 //! Random messages and events: nothing panics, and no promise is broken.
 
 use labrt::rng::{RngExt, Stream};
-use raft::rules::{Core, MAX_LEAP, Ticket};
-use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, Entry, Place, RequestVoteReply};
+use raft::rules::{Core, InstallTicket, MAX_LEAP, Output, Request, Ticket};
+use raft::{
+    AppendEntriesArgs, AppendEntriesReply, Conflict, Entry, InstallSnapshotArgs,
+    InstallSnapshotReply, Place, RequestVoteReply,
+};
 
 use crate::common::{core_behind, entries, request_vote, terms};
 use crate::{appends, end_round};
@@ -13,6 +16,7 @@ struct Fuzz {
     servers: usize,
     /// What the core has sent.
     tickets: Vec<(usize, Ticket)>,
+    installs: Vec<(usize, InstallTicket)>,
 }
 
 impl Fuzz {
@@ -76,9 +80,36 @@ impl Fuzz {
         assert!(!reply.success || args.term == core.term());
     }
 
+    fn install_snapshot(&mut self, core: &mut Core) {
+        let index = self.number(core.log().last_index());
+        let held = core.log().term_at(index).filter(|_| self.rng.random_bool(0.5));
+        let args = InstallSnapshotArgs {
+            term: self.term(core),
+            leader: u32::try_from(self.server()).unwrap_or(u32::MAX),
+            last_included_index: index,
+            last_included_term: held.unwrap_or_else(|| self.term(core)),
+            data: if self.rng.random_bool(0.95) { "all".into() } else { "".into() },
+        };
+        assert_eq!(core.install_snapshot(&args).term, core.term());
+    }
+
+    /// The service's snapshot, of what it was given.
+    fn take_snapshot(&mut self, core: &mut Core) {
+        let given = core.output().committed.as_ref().map_or(core.commit(), |all| all.start() - 1);
+        core.take_snapshot(given - self.rng.random_range(0..3).min(given), "all".into());
+    }
+
     fn replies(&mut self, core: &mut Core) {
         let term = self.term(core);
         let success = self.rng.random_bool(0.5);
+        if !self.installs.is_empty() && self.rng.random_bool(0.2) {
+            let (from, ticket) = self.installs[self.rng.random_range(0..self.installs.len())];
+            match success {
+                true => core.install_reply(from, ticket, &InstallSnapshotReply { term }),
+                false => core.install_failed(from, ticket),
+            }
+            return;
+        }
         if self.tickets.is_empty() || self.rng.random_bool(0.3) {
             let (from, sent_in) = (self.server(), self.term(core));
             core.vote_reply(from, sent_in, &RequestVoteReply { term, vote_granted: success });
@@ -108,6 +139,8 @@ impl Fuzz {
                 core.request_vote(&request_vote(self.term(core), candidate, last));
             }
             30..60 => self.replies(core),
+            60..64 => self.take_snapshot(core),
+            64..70 => self.install_snapshot(core),
             _ => self.append_entries(core),
         }
     }
@@ -119,23 +152,27 @@ fn check(before: &Core, after: &Core) {
     assert!(is.term >= was.term && is.term <= was.term + MAX_LEAP);
     assert!(is.term > was.term || was.voted_for.is_none() || is.voted_for == was.voted_for);
     assert!(after.commit() >= before.commit() && after.commit() <= after.log().last_index());
-    assert_eq!(after.log().base(), before.log().base());
-    for index in 1..=before.commit() {
+    let (base, first) = (after.log().base(), after.log().first_index());
+    assert!(base.index >= before.log().base().index && base.index <= after.commit());
+    for index in first..=before.commit() {
         assert_eq!(after.log().get(index), before.log().get(index), "entry {index} was committed");
     }
+    assert!(base.index > before.commit() || before.log().term_at(base.index) == Some(base.term));
     let terms = terms(after.log());
     assert!(terms.is_sorted() && terms.iter().all(|term| (1..=is.term).contains(term)));
     if before.is_leader() && after.is_leader() && is.term == was.term {
-        assert!(after.log().entries().starts_with(before.log().entries()));
+        let kept = before.log().from(first);
+        assert!(after.log().entries().starts_with(kept));
     }
 }
 
 /// A thousand cores, of clusters of 1 to 5 servers, get a hundred messages or events each. Their logs
 /// begin behind this base.
 fn random_messages(base: Place) {
-    let (mut led, mut committed) = (0, 0);
+    let (mut led, mut committed, mut forgotten) = (0, 0, 0);
     for (seed, servers) in (0..1000).zip((1..=5).cycle()) {
-        let mut fuzz = Fuzz { rng: Stream::seeded(seed), servers, tickets: Vec::new() };
+        let (tickets, installs) = (Vec::new(), Vec::new());
+        let mut fuzz = Fuzz { rng: Stream::seeded(seed), servers, tickets, installs };
         let mut core = core_behind(base, 0, servers, 1, &[]);
         for _ in 0..100 {
             let before = core.clone();
@@ -145,13 +182,25 @@ fn random_messages(base: Place) {
                 let output = end_round(&mut core);
                 assert!(output.requests.iter().all(|(to, _)| (1..servers).contains(to)));
                 fuzz.tickets.extend(appends(&output).map(|(to, _, ticket)| (to, ticket)));
+                fuzz.installs.extend(installs_of(&output));
             }
             led += u64::from(core.is_leader());
+            forgotten += u64::from(core.log().base() != before.log().base());
         }
         committed += core.commit() - base.index;
     }
     // Otherwise the messages get nowhere, and nothing is tested.
-    assert!(led > 10_000 && committed > 1_000, "led {led}, committed {committed}");
+    assert!(
+        led > 10_000 && committed > 1_000 && forgotten > 500,
+        "led {led}, committed {committed}, forgotten {forgotten}"
+    );
+}
+
+fn installs_of(output: &Output) -> impl Iterator<Item = (usize, InstallTicket)> {
+    output.requests.iter().filter_map(|(to, request)| match request {
+        Request::Install(_, ticket) => Some((*to, *ticket)),
+        _ => None,
+    })
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 mod alone;
 mod disk;
+mod part_2d;
+mod service;
 mod slow_followers;
+mod snapshots;
 mod world;
 
 use std::time::Duration;
@@ -13,6 +16,7 @@ use labrt::thread;
 use labrt::time::Instant;
 use raft_api::Raft as _;
 
+use service::Habits;
 use world::{Cluster, eventually};
 
 /// Runs a test in a world for each of several seeds.
@@ -187,7 +191,8 @@ fn in_any_second_each_peer_gets_at_most_ten_heartbeats() {
 #[test]
 fn a_service_that_takes_commands_slowly_slows_nothing_else() {
     worlds(|| {
-        let mut cluster = Cluster::with_pace(3, Duration::from_secs(60));
+        let slow = Habits { pace: Duration::from_secs(60), ..Habits::default() };
+        let mut cluster = Cluster::with_services(3, slow);
         let first = cluster.wait_for_leader();
         let term = cluster.raft(first).state().term;
         for number in 0..50 {

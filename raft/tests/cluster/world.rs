@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use labrpc::{ClientEnd, Network, Server};
-use labrt::channel::{self, Receiver};
-use labrt::sync::Leaf;
+use labrt::channel;
 use labrt::{Node, thread};
-use raft_api::{ApplyMsg, Raft, Started};
+use persister::Persister;
+use raft_api::{Raft, Started};
+use raft_checked::CheckedRaft;
 
 use crate::disk::Disk;
-use raft_checked::CheckedRaft;
+use crate::service::{Habits, Service};
 
 /// One life of a server.
 struct Life {
     node: Node,
     raft: Arc<CheckedRaft>,
-    /// What it has applied, from index 1 on.
-    applied: Arc<Leaf<Vec<Bytes>>>,
+    service: Arc<Service>,
 }
 
 pub(crate) struct Cluster {
@@ -32,16 +32,15 @@ pub(crate) struct Cluster {
     births: usize,
     /// The ends of each server's present life: their names, and whom they lead to.
     ends: Vec<Vec<(String, usize)>>,
-    /// How long a service takes for each command.
-    pace: Duration,
+    habits: Habits,
 }
 
 impl Cluster {
     pub(crate) fn new(servers: usize) -> Cluster {
-        Cluster::with_pace(servers, Duration::ZERO)
+        Cluster::with_services(servers, Habits::default())
     }
 
-    pub(crate) fn with_pace(servers: usize, pace: Duration) -> Cluster {
+    pub(crate) fn with_services(servers: usize, habits: Habits) -> Cluster {
         let mut cluster = Cluster {
             network: Network::new(),
             lives: (0..servers).map(|_| None).collect(),
@@ -49,7 +48,7 @@ impl Cluster {
             connected: (0..servers).collect(),
             births: 0,
             ends: vec![Vec::new(); servers],
-            pace,
+            habits,
         };
         (0..servers).for_each(|server| cluster.restart(server));
         cluster
@@ -96,18 +95,19 @@ impl Cluster {
             })
             .collect();
         let node = Node::new(format!("server {server}"));
-        let applied = Arc::new(Leaf::new(Vec::new()));
+        // It reads its snapshot before the server is there and may write one.
+        let service = Service::restored(&self.disks[server].read_snapshot().unwrap());
         // Nobody takes a command before the service is ready for it.
         let (apply, commands) = channel::bounded(0);
         let disk = self.disks[server].clone();
         let raft = node.enter(|| CheckedRaft::make(peers, server, disk, apply));
         let raft = raft.expect("the node is new").expect("the disk holds a state");
-        let (record, pace) = (applied.clone(), self.pace);
-        node.spawn(move || take_commands(&commands, &record, pace));
+        let (reader, habits, of) = (service.clone(), self.habits, raft.clone());
+        node.spawn(move || reader.read(&commands, &*of, habits));
         let services = raft.clone().services().into_iter();
         let labrpc_server = services.fold(Server::new(), Server::service).node(node.clone());
         self.network.add_server(server.to_string(), labrpc_server);
-        self.lives[server] = Some(Life { node, raft, applied });
+        self.lives[server] = Some(Life { node, raft, service });
         self.ends[server] = names;
         self.enable();
     }
@@ -133,8 +133,7 @@ impl Cluster {
 
     /// Who believes to lead the latest term, among those that are up and connected.
     pub(crate) fn leader(&self) -> Option<usize> {
-        let here =
-            |server: &usize| self.connected.contains(server) && self.lives[*server].is_some();
+        let here = |server: &usize| self.is_connected(*server);
         let states =
             (0..self.servers()).filter(here).map(|server| (server, self.raft(server).state()));
         let (server, state) = states.max_by_key(|(_, state)| (state.term, state.is_leader))?;
@@ -146,7 +145,20 @@ impl Cluster {
     }
 
     pub(crate) fn applied(&self, server: usize) -> Vec<Bytes> {
-        self.life(server).applied.with(|applied| applied.clone())
+        self.life(server).service.applied()
+    }
+
+    /// How often a server's service has got a snapshot of the leader's, in this life.
+    pub(crate) fn installed(&self, server: usize) -> u64 {
+        self.life(server).service.installed()
+    }
+
+    pub(crate) fn is_up(&self, server: usize) -> bool {
+        self.lives[server].is_some()
+    }
+
+    pub(crate) fn is_connected(&self, server: usize) -> bool {
+        self.connected.contains(&server) && self.lives[server].is_some()
     }
 
     /// Offers a command to whoever leads, until these servers have applied it at one index. The
@@ -165,20 +177,6 @@ impl Cluster {
             }
             None
         })
-    }
-}
-
-/// The service: it expects the commands in order, from index 1 on.
-fn take_commands(commands: &Receiver<ApplyMsg>, applied: &Leaf<Vec<Bytes>>, pace: Duration) {
-    for message in commands.iter() {
-        let ApplyMsg::Command { index, command } = message else {
-            panic!("a message of another kind: {message:?}")
-        };
-        applied.with(|applied| {
-            assert_eq!(index, applied.len() as u64 + 1, "out of order");
-            applied.push(command);
-        });
-        thread::sleep(pace);
     }
 }
 

@@ -6,3 +6,4 @@ mod failing_disk;
 mod make_errors;
 mod model;
 mod round_trip;
+mod snapshots;

@@ -24,6 +24,11 @@ impl Watched {
         self.bytes_written.load(Ordering::Relaxed)
     }
 
+    /// How often something was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     /// How often the whole state was written.
     pub(crate) fn replacements(&self) -> u64 {
         self.replacements.load(Ordering::Relaxed)
@@ -70,7 +75,7 @@ impl Persister for Watched {
     }
 
     fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError> {
-        self.write(state)?;
+        self.write(&[state, snapshot].concat())?;
         self.inner.save_state_and_snapshot(state, snapshot)
     }
 
