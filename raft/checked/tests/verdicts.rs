@@ -5,7 +5,9 @@ use std::sync::Arc;
 use labrt::{channel, simulate, thread};
 use persister::{MemoryPersister, PersistError, Persister};
 use raft::rules::Core;
-use raft::{AppendEntriesArgs, Entry, RequestVoteArgs, RequestVoteReply, Stored};
+use raft::{
+    AppendEntriesArgs, Entry, InstallSnapshotArgs, Place, RequestVoteArgs, RequestVoteReply, Stored,
+};
 use raft_api::Raft;
 use raft_checked::{CheckedRaft, ClusterChecker};
 
@@ -136,48 +138,184 @@ fn an_entry_committed_before_the_one_it_follows() {
     saves(&checker, &mut server);
 }
 
-/// A disk that says yes and keeps nothing.
-struct Liar(MemoryPersister);
+/// The server gets a snapshot of all up to this place from the leader.
+fn installs(server: &mut Core, leader: u32, term: u64, index: u64, of: u64) {
+    server.install_snapshot(&InstallSnapshotArgs {
+        term,
+        leader,
+        last_included_index: index,
+        last_included_term: of,
+        data: "all".into(),
+    });
+    assert_eq!(server.log().base(), Place { index, term: of });
+}
+
+/// Server 0 has committed three entries, and the checker has seen it.
+fn three_are_committed(checker: &ClusterChecker) -> Core {
+    let mut server = server(0);
+    follows(&mut server, 2, 2, &[(1, "x"), (2, "y"), (2, "z")], 3);
+    saves(checker, &mut server);
+    server
+}
+
+#[test]
+fn snapshots_of_what_is_committed_are_not_accused() {
+    let checker = ClusterChecker::default();
+    let mut one = three_are_committed(&checker);
+    one.take_snapshot(2, "two".into());
+    saves(&checker, &mut one);
+    let mut other = server(1);
+    installs(&mut other, 0, 2, 2, 2);
+    saves(&checker, &mut other);
+    // It goes on behind it, and may lead: what it has forgotten was committed.
+    let args = AppendEntriesArgs {
+        term: 2,
+        leader: 0,
+        prev_log_index: 2,
+        prev_log_term: 2,
+        entries: vec![Entry { term: 2, command: "z".into() }],
+        leader_commit: 3,
+    };
+    assert!(other.append_entries(&args).success);
+    saves(&checker, &mut other);
+    is_elected(&mut other, 2);
+    saves(&checker, &mut other);
+}
+
+#[test]
+#[should_panic(
+    expected = "server 1 has a snapshot up to entry 4 of term 2, which nobody has committed"
+)]
+fn a_snapshot_of_what_is_not_committed() {
+    let checker = ClusterChecker::default();
+    three_are_committed(&checker);
+    let mut other = server(1);
+    installs(&mut other, 0, 2, 4, 2);
+    saves(&checker, &mut other);
+}
+
+#[test]
+#[should_panic(
+    expected = "server 1 has a snapshot up to entry 2 of term 1, but the committed entry 2 \
+                           is of term 2"
+)]
+fn a_snapshot_with_a_wrong_last_term() {
+    let checker = ClusterChecker::default();
+    three_are_committed(&checker);
+    let mut other = server(1);
+    installs(&mut other, 0, 2, 2, 1);
+    saves(&checker, &mut other);
+}
+
+#[test]
+#[should_panic(expected = "Log Matching: server 1 has 2:b\"other\" at index 3")]
+fn another_entry_behind_a_snapshot() {
+    let checker = ClusterChecker::default();
+    three_are_committed(&checker);
+    let mut other = server(1);
+    installs(&mut other, 0, 2, 2, 2);
+    let args = AppendEntriesArgs {
+        term: 2,
+        leader: 0,
+        prev_log_index: 2,
+        prev_log_term: 2,
+        entries: vec![Entry { term: 2, command: "other".into() }],
+        leader_commit: 2,
+    };
+    assert!(other.append_entries(&args).success);
+    saves(&checker, &mut other);
+}
+
+#[test]
+#[should_panic(expected = "Leader Completeness: server 1 leads term 3 without entry 3 of term 2")]
+fn a_leader_that_has_less_than_was_committed_behind_its_snapshot() {
+    let checker = ClusterChecker::default();
+    three_are_committed(&checker);
+    let mut other = server(1);
+    installs(&mut other, 0, 2, 2, 2);
+    saves(&checker, &mut other);
+    is_elected(&mut other, 2);
+    saves(&checker, &mut other);
+}
+
+/// Who watches one server alone has not seen what the others have committed.
+#[test]
+fn a_checker_of_one_server_learns_from_its_snapshots() {
+    let checker = ClusterChecker::of_one_server();
+    let mut server = server(1);
+    installs(&mut server, 0, 2, 4, 2);
+    saves(&checker, &mut server);
+    server.append_entries(&AppendEntriesArgs {
+        term: 2,
+        leader: 0,
+        prev_log_index: 4,
+        prev_log_term: 2,
+        entries: vec![Entry { term: 2, command: "x".into() }],
+        leader_commit: 5,
+    });
+    saves(&checker, &mut server);
+    assert_eq!(server.commit(), 5);
+}
+
+/// A disk that says yes and keeps nothing, or no snapshots.
+struct Liar {
+    disk: MemoryPersister,
+    keeps_states: bool,
+}
 
 impl Persister for Liar {
-    fn save_raft_state(&self, _: &[u8]) -> Result<(), PersistError> {
-        Ok(())
+    fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError> {
+        if self.keeps_states { self.disk.save_raft_state(state) } else { Ok(()) }
     }
 
-    fn append_raft_state(&self, _: &[u8]) -> Result<(), PersistError> {
-        Ok(())
+    fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError> {
+        if self.keeps_states { self.disk.append_raft_state(record) } else { Ok(()) }
     }
 
     fn read_raft_state(&self) -> Result<Vec<u8>, PersistError> {
-        self.0.read_raft_state()
+        self.disk.read_raft_state()
     }
 
     fn raft_state_size(&self) -> usize {
-        0
+        self.disk.raft_state_size()
     }
 
-    fn save_state_and_snapshot(&self, _: &[u8], _: &[u8]) -> Result<(), PersistError> {
-        Ok(())
+    fn save_state_and_snapshot(&self, state: &[u8], _: &[u8]) -> Result<(), PersistError> {
+        self.save_raft_state(state)
     }
 
     fn read_snapshot(&self) -> Result<Vec<u8>, PersistError> {
-        self.0.read_snapshot()
+        self.disk.read_snapshot()
     }
 
     fn snapshot_size(&self) -> usize {
-        0
+        self.disk.snapshot_size()
     }
+}
+
+/// What stops a server with such a disk, whose service gives it a snapshot of its first command.
+fn stopped_by(keeps_states: bool) -> String {
+    let outcome = simulate(0, move || {
+        let peers = vec![labrpc::Network::new().make_end("0 to 0")];
+        let (apply, commands) = channel::bounded(0);
+        let liar = Arc::new(Liar { disk: MemoryPersister::new(), keeps_states });
+        let raft = CheckedRaft::make(peers, 0, liar, apply).expect("an empty disk");
+        thread::sleep(std::time::Duration::from_secs(5));
+        raft.start("x".into());
+        commands.recv().unwrap();
+        raft.snapshot(1, "one".into());
+    });
+    outcome.expect_err("something is lost").to_string()
 }
 
 #[test]
 fn a_server_whose_state_is_not_on_its_disk_is_stopped() {
-    let outcome = simulate(0, || {
-        let peers = vec![labrpc::Network::new().make_end("0 to 0")];
-        let (apply, _commands) = channel::unbounded();
-        let liar = Arc::new(Liar(MemoryPersister::new()));
-        let _raft = CheckedRaft::make(peers, 0, liar, apply).expect("an empty disk");
-        thread::sleep(std::time::Duration::from_secs(5));
-    });
-    let words = outcome.expect_err("its first vote is lost").to_string();
+    let words = stopped_by(false);
     assert!(words.contains("about to answer and send, but its state is not saved"), "{words}");
+}
+
+#[test]
+fn a_server_whose_snapshot_is_not_on_its_disk_is_stopped() {
+    let words = stopped_by(true);
+    assert!(words.contains("about to answer and send, but its snapshot is not saved"), "{words}");
 }

@@ -1,138 +1,8 @@
-//! Figures 7 and 8 of the paper as transcripts, to be read beside it.
+//! Figures 7, 8 and 12 of the paper as transcripts, to be read beside it.
 
-use raft::AppendEntriesReply;
-use raft::rules::Role;
-
-use crate::harness::{Cluster, Message, Payload, from_to};
+use crate::harness::Cluster;
+use crate::scene::Scene;
 use crate::transcript::Transcript;
-
-/// A scenario under way: a cluster, and what is said about it.
-struct Scene {
-    cluster: Cluster,
-    /// What the servers are called.
-    names: &'static [&'static str],
-    transcript: Transcript,
-}
-
-impl Scene {
-    fn legend(&mut self) {
-        self.transcript
-            .line("At the right: the terms of a log. A bar ends what is known to be committed.");
-        self.transcript.line(
-            "`after 10/6 [7 8]`: AppendEntries with prevLogIndex 10, prevLogTerm 6, two entries.",
-        );
-    }
-
-    fn title(&mut self, title: &str) {
-        self.transcript.line("");
-        self.transcript.line(title);
-    }
-
-    fn say(&mut self, server: usize, what: &str) {
-        let log = row(&self.cluster, server);
-        self.transcript.line(format!("  {:<50}{}:{log}", what, self.names[server]));
-    }
-
-    /// The logs of all servers.
-    fn logs(&mut self) {
-        for (server, name) in self.names.iter().enumerate() {
-            let line = match self.cluster.is_up(server) {
-                true => format!("  {name}:{}", row(&self.cluster, server)),
-                false => format!("  {name}: down"),
-            };
-            self.transcript.line(line);
-        }
-    }
-
-    fn crash(&mut self, server: usize) {
-        self.say(server, &format!("{} crashes", self.names[server]));
-        self.cluster.crash(server);
-    }
-
-    fn restart(&mut self, server: usize) {
-        self.cluster.restart(server);
-        self.say(server, &format!("{} is back", self.names[server]));
-    }
-
-    /// A server asks for votes; the heartbeats of a winner are dropped.
-    fn election(&mut self, server: usize) {
-        self.cluster.timeout(server);
-        let candidate = self.cluster.core(server).term();
-        self.cluster.deliver_where(|m| matches!(m.payload, Payload::Vote(_)));
-        let replies = self.cluster.take(|m| m.to == server);
-        let granted =
-            |m: &&Message| matches!(&m.payload, Payload::Voted { reply, .. } if reply.vote_granted);
-        let voters: Vec<_> = replies.iter().filter(granted).map(|m| self.names[m.from]).collect();
-        replies.into_iter().for_each(|reply| self.cluster.deliver(reply));
-        let name = self.names[server];
-        let votes = match voters.is_empty() {
-            true => "nobody else".to_string(),
-            false => voters.join(" "),
-        };
-        let won = match self.cluster.core(server).role() {
-            Role::Leader { .. } => "leads",
-            _ => "is not elected",
-        };
-        self.say(server, &format!("{name}, term {candidate}: votes of {votes}; {won}"));
-    }
-
-    fn propose(&mut self, server: usize) {
-        self.cluster.propose(server);
-        self.say(server, &format!("{} gets a command", self.names[server]));
-    }
-
-    /// The leader and one follower talk until the leader has nothing more to say.
-    fn replicate(&mut self, leader: usize, follower: usize) {
-        self.cluster.lose(from_to(leader, follower));
-        let term = self.cluster.core(leader).term();
-        self.cluster.heartbeat(leader);
-        // A heartbeat goes to all, but this is about one.
-        self.cluster.lose(|m| m.from == leader && m.to != follower);
-        let mut rounds = 0;
-        while let Some(request) = self.cluster.take(from_to(leader, follower)).pop() {
-            let what = request_in_words(&request);
-            self.cluster.deliver(request);
-            let reply = self.cluster.take(from_to(follower, leader)).pop().expect("an answer");
-            let answer = reply_in_words(&reply);
-            self.cluster.deliver(reply);
-            let names = (self.names[leader], self.names[follower]);
-            self.say(follower, &format!("{}>{} {what}: {answer}", names.0, names.1));
-            assert_eq!(self.cluster.core(leader).term(), term, "the leader steps down");
-            rounds += 1;
-            assert!(rounds < 20, "the leader finds no end");
-        }
-    }
-}
-
-/// A log's terms; a bar stands behind what the server knows to be committed.
-fn row(cluster: &Cluster, server: usize) -> String {
-    let commit = usize::try_from(cluster.core(server).commit()).expect("a short log");
-    let mut row = String::new();
-    for (place, term) in cluster.terms(server).iter().enumerate() {
-        row += if place == commit && commit > 0 { " | " } else { " " };
-        row += &term.to_string();
-    }
-    if commit > 0 && commit == cluster.terms(server).len() { row + " |" } else { row }
-}
-
-fn request_in_words(message: &Message) -> String {
-    let Payload::Append(args, _) = &message.payload else { panic!("{message:?}") };
-    let entries: Vec<_> = args.entries.iter().map(|entry| entry.term.to_string()).collect();
-    format!("after {}/{} [{}]", args.prev_log_index, args.prev_log_term, entries.join(" "))
-}
-
-fn reply_in_words(message: &Message) -> String {
-    match &message.payload {
-        Payload::Appended(_, AppendEntriesReply { success: true, .. }) => "yes".to_string(),
-        Payload::Appended(_, AppendEntriesReply { conflict: Some(conflict), .. }) => {
-            match conflict.term {
-                Some(term) => format!("no, term {term} from {}", conflict.index),
-                None => format!("no, ends before {}", conflict.index),
-            }
-        }
-        _ => panic!("{message:?}"),
-    }
-}
 
 /// The leader of Figure 7 and each of its followers (a) to (f). (Figure 7, 5.3)
 #[test]
@@ -269,4 +139,64 @@ fn figure_8_e_an_entry_of_the_present_term_on_a_majority_cannot_be_overwritten()
         assert_eq!(scene.cluster.terms(server), [1, 2, 4, last]);
     }
     scene.transcript.check("figure_8_e");
+}
+
+/// A leader forgets all up to the fifth entry; followers that lack it are sent the snapshot, others
+/// entries. (Figure 12, section 7)
+#[test]
+fn figure_12_a_snapshot_takes_the_place_of_entries() {
+    let log: &[u64] = &[1, 1, 1, 2, 3, 3, 3];
+    let pasts: [(u64, &[u64]); 7] = [
+        (3, log),
+        (3, log),
+        (3, log),
+        (3, log),
+        (3, &log[..6]),
+        (3, &log[..2]),
+        (3, &[1, 1, 1, 2, 2, 2, 2, 2]),
+    ];
+    let mut scene = Scene {
+        cluster: Cluster::with_logs(&pasts),
+        names: &["L", "a", "b", "c", "d", "e", "f"],
+        transcript: Transcript::new(
+            "Figure 12: a server puts the entries 1 to 5 into a snapshot, and others get it.",
+        ),
+    };
+    scene.legend();
+    scene.legend_of_snapshots();
+    scene.title("L is elected and commits its log with an entry of its own.");
+    scene.logs();
+    scene.election(0);
+    scene.propose(0);
+    for follower in 1..4 {
+        scene.replicate(0, follower);
+    }
+    scene.title("Its service takes a snapshot.");
+    scene.snapshot(0, 5);
+    scene.title("(d) lacks two entries. L still has them.");
+    scene.replicate(0, 4);
+    scene.title("(e) lacks six, of which L has forgotten three.");
+    scene.replicate(0, 5);
+    scene.title("(f) has others at 5 and behind it; all that it has is replaced.");
+    scene.replicate(0, 6);
+    scene.title("The snapshot comes once more, late. It is old by now.");
+    scene.late_snapshot(0, 5);
+    scene.title("(c)'s service takes a snapshot of all. Then c crashes.");
+    scene.cluster.heartbeat(0);
+    scene.cluster.deliver_all();
+    scene.snapshot(3, 8);
+    scene.crash(3);
+    scene.restart(3);
+    scene.title("c leads: what it has is the snapshot. The others have what follows it.");
+    scene.election(3);
+    scene.propose(3);
+    for follower in [0, 1, 2, 4, 5, 6] {
+        scene.replicate(3, follower);
+    }
+    scene.logs();
+    for server in 0..7 {
+        assert_eq!(scene.cluster.core(server).log().last_index(), 9);
+    }
+    assert_eq!(scene.cluster.installed(), 2, "e and f");
+    scene.transcript.check("figure_12");
 }

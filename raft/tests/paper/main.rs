@@ -9,6 +9,7 @@ mod figure_13;
 mod figure_2;
 mod figures;
 mod harness;
+mod scene;
 mod section_5_1;
 mod section_5_2;
 mod section_5_3;
