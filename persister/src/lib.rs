@@ -27,6 +27,21 @@
 //! # Ok::<(), persister::PersistError>(())
 //! ```
 //!
+//! # The course's ways to save
+//!
+//! Its persister changed over the years; each form is here:
+//!
+//! | Go | here | the stored snapshot |
+//! |---|---|---|
+//! | `SaveRaftState(state)`, up to 2022 | [`save_raft_state`](Persister::save_raft_state) | stays |
+//! | `SaveStateAndSnapshot(state, snapshot)`, up to 2022 | [`save_state_and_snapshot`](Persister::save_state_and_snapshot) | is replaced |
+//! | `Save(state, snapshot)`, from 2023 on the only one | the same | is replaced |
+//! | | [`append_raft_state`](Persister::append_raft_state) | stays |
+//!
+//! So with the later form *who saves an empty snapshot erases the one that is stored*. A restarted
+//! server that saves its state that way must hand over the snapshot that it has read. That is easily
+//! forgotten; the first form cannot go wrong in this way.
+//!
 //! # What is guaranteed
 //!
 //! 1. **Acknowledged means saved.** After a write has returned `Ok`, every later read gives its
@@ -213,7 +228,7 @@ pub trait Persister: Send + Sync {
     fn raft_state_size(&self) -> usize;
 
     /// Replaces both strings in one atomic step. Go: `SaveStateAndSnapshot`, named `Save` in later
-    /// years.
+    /// years. An empty snapshot is none: it erases the stored one.
     ///
     /// # Errors
     ///

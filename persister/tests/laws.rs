@@ -50,6 +50,7 @@ laws!(
     empty_strings_are_strings,
     a_pair_replaces_both,
     a_state_keeps_its_snapshot,
+    an_empty_snapshot_erases_the_stored_one,
     strings_of_any_bytes_and_length,
     many_threads_append_whole_records,
     many_threads_save_whole_states,
@@ -109,6 +110,17 @@ fn a_state_keeps_its_snapshot(p: &dyn Persister) {
     p.save_state_and_snapshot(b"1", b"kept").unwrap();
     p.save_raft_state(b"2").unwrap();
     expect(p, b"2", b"kept");
+}
+
+/// What the later course's `Save(state, nil)` does.
+fn an_empty_snapshot_erases_the_stored_one(p: &dyn Persister) {
+    p.save_state_and_snapshot(b"1", b"stored").unwrap();
+    p.append_raft_state(b"2").unwrap();
+    expect(p, b"12", b"stored");
+    p.save_state_and_snapshot(b"3", b"").unwrap();
+    expect(p, b"3", b"");
+    p.save_state_and_snapshot(b"4", b"new").unwrap();
+    expect(p, b"4", b"new");
 }
 
 fn strings_of_any_bytes_and_length(p: &dyn Persister) {
