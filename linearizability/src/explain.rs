@@ -12,7 +12,12 @@ use crate::search::Observer;
 /// explanation takes, whatever the limits.
 const LONGEST_WORK: usize = 20_000_000;
 
-/// Explains it, within as many steps as the decision had.
+/// What an explanation may take in steps, besides a multiple of what the decision took: nobody waits
+/// for minutes to know more exactly what was known in a second.
+const STEPS: u64 = 2_000_000;
+const TIMES_DECISION: u64 = 4;
+
+/// Explains it, within as many steps as the decision had, and fewer if it took few.
 pub(crate) fn explain<M: Model>(
     decider: &mut Decider<M>,
     key: &M::Key,
@@ -20,7 +25,8 @@ pub(crate) fn explain<M: Model>(
     culprit: Option<usize>,
     limits: &Limits,
 ) -> Violation<M::Key> {
-    let limits = Limits { steps: limits.steps / 2, ..*limits };
+    let enough = STEPS + TIMES_DECISION * decider.work.steps;
+    let limits = Limits { steps: limits.steps.min(enough), ..*limits };
     let end = decider.work.steps + limits.steps;
     let culprit = first_culprit(decider, items, culprit, &limits);
     let at = items.iter().find(|item| item.operation == culprit).expect("it is one of them").end;
@@ -119,7 +125,7 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
         let items: Vec<_> =
             items.map(|item| if is_kept(item) { *item } else { item.forgotten() }).collect();
         let left = self.end.saturating_sub(self.decider.work.steps);
-        let limits = Limits { steps: left / 8, ..self.limits };
+        let limits = Limits { steps: left / 16, ..self.limits };
         match self.decider.decide(&items, &limits) {
             Decided::Order(_) => Some(false),
             Decided::Impossible { .. } => Some(true),

@@ -11,6 +11,7 @@ pub mod models;
 mod part;
 pub mod read;
 mod search;
+pub mod view;
 pub mod witness;
 
 pub use answer::{Answer, Limits, Means, Open, Report, Stopped, Undecided, Violation, Work};

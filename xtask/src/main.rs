@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod grade;
+mod history;
 mod platforms;
 mod progress;
 mod readme;
@@ -39,6 +40,7 @@ enum Task {
     Stress(Box<stress::Stress>),
     Shrink(Box<shrink::Shrink>),
     Grade(grade::Grade),
+    History(history::History),
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Task::Stress(stress) => stress::run(&stress),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade).map(|()| 0),
+        Task::History(history) => history::run(&history),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
         Task::Platforms => platforms::run().map(|()| 0),
