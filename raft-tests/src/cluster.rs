@@ -163,7 +163,8 @@ impl<R: Raft> Cluster<R> {
     /// If it cannot be made.
     pub fn start_server(&self, server: usize) {
         self.inner.group.start(server, |seat| {
-            let (apply, messages) = channel::unbounded();
+            // No buffer, as in the course.
+            let (apply, messages) = channel::bounded(0);
             self.read_applied(server, messages);
             move || R::make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
         });
@@ -198,14 +199,15 @@ impl<R: Raft> Cluster<R> {
 
     /// Starts the task that reads and checks what a new instance applies.
     fn read_applied(&self, server: usize, messages: Receiver<ApplyMsg>) {
-        let Inner { group, applied, watch } = &*self.inner;
-        let (group, applied, watch) = (group.clone(), applied.clone(), watch.clone());
+        let cluster = self.clone();
+        let applied = &self.inner.applied;
         let instance = applied.with(|all| {
             all.logs[server].clear();
             all.instances[server] += 1;
             all.instances[server]
         });
         thread::Builder::new().name(format!("apply reader {server}")).spawn(move || {
+            let Inner { group, applied, watch } = &*cluster.inner;
             for message in messages {
                 let ApplyMsg::Command { index, command } = message else {
                     panic!("server {server} applied {message:?}, which this lab does not know");
@@ -223,6 +225,9 @@ impl<R: Raft> Cluster<R> {
                 }
                 if applied.with(|all| all.instances[server] == instance) {
                     watch.applied(server, index);
+                    // As a service would at any time. A Raft that sends with its lock held, and that
+                    // has more to send, waits for this reader while this waits for that lock.
+                    cluster.state(server);
                 }
             }
         });

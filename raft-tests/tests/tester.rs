@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
+use labrt::sync::Mutex;
 use labrt::thread;
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
@@ -191,6 +192,55 @@ fn too_few_servers_are_found() {
         },
         "one(8) failed to reach agreement",
     );
+}
+
+/// A Raft that holds its lock while it sends what is committed.
+struct SendsLocked {
+    lock: Mutex<()>,
+    apply: Sender<ApplyMsg>,
+}
+
+impl Raft for SendsLocked {
+    fn make(
+        _peers: Vec<ClientEnd>,
+        _me: usize,
+        _persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let raft = Arc::new(SendsLocked { lock: Mutex::new(()), apply });
+        let applier = raft.clone();
+        thread::Builder::new().name("applier").spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            let _guard = applier.lock.lock();
+            apply_all(&applier.apply, &[(1, "1"), (2, "2")]);
+        });
+        Ok(raft)
+    }
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        Vec::new()
+    }
+    fn start(&self, _command: Bytes) -> Option<Started> {
+        None
+    }
+    fn state(&self) -> RaftState {
+        let _guard = self.lock.lock();
+        RaftState { term: 1, is_leader: false }
+    }
+    fn kill(&self) {}
+}
+
+#[test]
+fn messages_sent_with_a_lock_held_are_a_deadlock() {
+    let words = verdict::<SendsLocked>(|_, _| thread::sleep(Duration::from_secs(5)));
+    for part in [
+        "tasks wait for each other in a circle",
+        "task `applier` of server",
+        "waits for room in a channel of raft_api::",
+        "while it holds the lock it took at raft-tests/tests/tester.rs",
+        "task `apply reader",
+    ] {
+        assert!(words.contains(part), "`{part}` is not in: {words}");
+    }
 }
 
 /// What was given as a verdict, though the code under test caught the panic.
