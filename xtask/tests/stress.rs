@@ -118,6 +118,29 @@ fn a_run_that_kills_its_process_is_found_and_the_others_are_made() {
 }
 
 #[test]
+fn records_that_do_not_fit_count_for_nothing() {
+    for (test, words) in [
+        ("forges", "a line was not written by the tester"),
+        ("mistakes", "ended while mistakes_2B with seed"),
+        ("hashless", "has no hash, so nothing was simulated"),
+        ("surplus", "ended, which had not begun"),
+    ] {
+        let output = stress(test, &[test, "--iters", "20"]);
+        assert_code(&output, 1);
+        let all = runs(test);
+        let failed = failures(&all);
+        let odd = |run: &&Value| run["seed"].as_u64().is_some_and(|seed| seed % 2 == 1);
+        let honest = if test == "forges" { all.iter().filter(odd).count() } else { 0 };
+        assert!(failed.len() >= 20 - honest, "{test}: {} of 20 failed", failed.len());
+        for run in failed {
+            let message = run["failure"]["message"].as_str().expect("words");
+            assert!(message.starts_with("the records do not fit: "), "{run}");
+            assert!(message.contains(words), "{run}");
+        }
+    }
+}
+
+#[test]
 fn a_hang_is_stopped_and_says_what_its_threads_do() {
     let output = stress("hangs", &["hangs", "--iters", "8"]);
     assert_code(&output, 1);

@@ -16,6 +16,7 @@
 //! | [`plan`] | derives seeds, and hands out runs until a goal is reached |
 //! | [`engine`] | carries out a plan with several processes at once |
 //! | [`process`] | makes some runs of a test in one process with limits, and understands how it ended |
+//! | `fit` | whether the records of a process fit the runs that were asked for |
 //! | [`run`] | what is known of a run |
 //! | [`stats`] | intervals and percentiles |
 //! | [`package`] | finds the crate that a command is for |
@@ -33,6 +34,7 @@
 
 pub mod build;
 pub mod engine;
+mod fit;
 pub mod package;
 pub mod plan;
 pub mod platform;

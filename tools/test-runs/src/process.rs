@@ -1,16 +1,19 @@
 //! Running a test for some seeds in a process of its own, and understanding how that ended.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use run_record::seal::{SEALED, Seals};
 use run_record::{Clock, End, Record};
 
 use crate::build::TestCase;
+use crate::fit;
 use crate::platform;
 use crate::run::{Run, RunFailure};
 
@@ -64,6 +67,16 @@ enum Ending {
     Stopped,
 }
 
+impl Ending {
+    /// What the process ended with, if it ended by itself.
+    fn status(&self) -> Option<ExitStatus> {
+        match self {
+            Ending::Exited(status) => Some(*status),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a test for these items, one after the other in one process. `scratch` is a folder for files
 /// that are not kept; `stop` ends it early.
 ///
@@ -80,11 +93,17 @@ pub fn run(
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let (records, output) =
         (scratch.join(format!("{number}.ndjson")), scratch.join(format!("{number}.out")));
-    let ending = execute(test, items, limits, &records, &output, stop)?;
-    let recorded = read_records(&records)?;
+    let key = &key();
+    let ending = execute(test, items, limits, &records, &output, key, stop)?;
+    let recorded = read_records(&records, key)?;
     let text = read_end(&output)?;
     let _ = fs::remove_file(&records);
     let _ = fs::remove_file(&output);
+    let misfit = fit::misfit(test, items, &recorded, ending.status());
+    if let Some(words) = misfit {
+        return Ok(refuse(test, items, &words, &text));
+    }
+    let recorded = recorded.into_iter().flatten().collect();
     let mut finished = understand(test, items, recorded, &ending, &text);
     confirm(test, &mut finished, items, limits, scratch, stop)?;
     Ok(finished)
@@ -96,6 +115,7 @@ fn execute(
     limits: &Limits,
     records: &Path,
     output: &Path,
+    key: &str,
     stop: &AtomicBool,
 ) -> Result<Ending> {
     let cannot = |path: &Path| format!("cannot write {}", path.display());
@@ -103,7 +123,7 @@ fn execute(
     let err = out.try_clone().with_context(|| cannot(output))?;
     let mut command = Command::new(&test.program.path);
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
-    command.stdin(Stdio::null()).stdout(out).stderr(err);
+    command.stdin(Stdio::piped()).stdout(out).stderr(err).env(SEALED, "1");
     command.env_remove("LAB_SEEDS").env_remove("LAB_SEED").env(run_record::VARIABLE, records);
     command.env_remove(run_record::setting::VARIABLE).env_remove(TRACE_VARIABLE);
     if !test.setting.is_whole() {
@@ -119,6 +139,10 @@ fn execute(
     platform::own_group(&mut command);
     let mut child =
         command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
+    if let Some(mut input) = child.stdin.take() {
+        // A process that is gone already needs no key.
+        let _ = writeln!(input, "{key}");
+    }
     let ending = watch(&mut child, limits, records, output, stop);
     if !matches!(ending, Ok(Ending::Exited(_))) {
         platform::kill_group(&mut child);
@@ -162,7 +186,15 @@ fn watch(
     }
 }
 
-fn read_records(path: &Path) -> Result<Vec<Record>> {
+/// A key that nobody can guess.
+fn key() -> String {
+    // What the standard library seeds its hash tables with.
+    let random = || RandomState::new().hash_one(0);
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// The records of a process. `None` stands for a line that is not sealed with the key.
+fn read_records(path: &Path, key: &str) -> Result<Vec<Option<Record>>> {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         // A process that never came to a run leaves none.
@@ -170,7 +202,9 @@ fn read_records(path: &Path) -> Result<Vec<Record>> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     // A line that was cut off in the middle belongs to a process that died while it wrote it.
-    Ok(text.lines().filter_map(|line| Record::from_line(line).ok()).collect())
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut seals = Seals::new(key);
+    Ok(whole.lines().map(|line| seals.open(line)).collect())
 }
 
 /// The end of what a process has printed.
@@ -222,17 +256,29 @@ fn understand(
         Ending::Exited(status) => ("crash", died(*status)),
         Ending::Stopped => unreachable!("returned above"),
     };
+    finished.runs.push(ended(test, victim, kind, &message, output));
+    finished
+}
+
+/// A run that has no record of its end, or none that counts; with its log.
+fn ended(
+    test: &TestCase,
+    item: Item,
+    kind: &str,
+    message: &str,
+    output: &str,
+) -> (Run, Option<String>) {
     let failure = RunFailure {
         kind: kind.to_string(),
-        message: message.clone(),
+        message: message.to_string(),
         location: None,
         check: String::new(),
         log: None,
-        replay: test.replay(victim.seed),
+        replay: test.replay(item.seed),
     };
     let run = Run {
-        index: victim.index,
-        seed: victim.seed,
+        index: item.index,
+        seed: item.seed,
         lab_us: 0,
         wall_us: 0,
         cpu_us: 0,
@@ -243,9 +289,15 @@ fn understand(
         troubles: None,
         failure: Some(failure),
     };
-    let log = format!("{message}\n\n{}\n\n---- output ----\n{output}", test.replay(victim.seed));
-    finished.runs.push((run, Some(log)));
-    finished
+    let log = format!("{message}\n\n{}\n\n---- output ----\n{output}", test.replay(item.seed));
+    (run, Some(log))
+}
+
+/// What becomes of runs whose records cannot be theirs: none of them counts.
+fn refuse(test: &TestCase, items: &[Item], words: &str, output: &str) -> Finished {
+    let message = format!("the records do not fit: {words}");
+    let runs = items.iter().map(|&item| ended(test, item, "records", &message, output));
+    Finished { runs: runs.collect(), left: Vec::new() }
 }
 
 fn died(status: ExitStatus) -> String {

@@ -1,17 +1,18 @@
 //! Leaving records of runs behind, if a program has asked for them.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use cpu_time::ProcessTime;
 use labrt::time::Instant;
+use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 
 use crate::verdict::{Failed, Ran};
 
 /// Appends to the file that the environment names.
 pub(crate) struct Recorder {
-    file: PathBuf,
+    writer: RefCell<Writer>,
 }
 
 /// A run that has begun.
@@ -24,8 +25,9 @@ pub(crate) struct Running {
 impl Recorder {
     /// `None` if nobody has asked for records.
     pub(crate) fn from_environment() -> Option<Recorder> {
-        let file = std::env::var_os(run_record::VARIABLE)?;
-        Some(Recorder { file: file.into() })
+        let writer = Writer::from_environment();
+        let writer = writer.expect("standard input has the key for sealed records")?;
+        Some(Recorder { writer: RefCell::new(writer) })
     }
 
     pub(crate) fn begin(&self, name: &str, part: &str, seed: Option<u64>) -> Running {
@@ -66,8 +68,9 @@ impl Recorder {
     }
 
     fn append(&self, record: &Record) {
-        if let Err(error) = record.append_to(&self.file) {
-            panic!("cannot write a record to {}: {error}", self.file.display());
+        let mut writer = self.writer.borrow_mut();
+        if let Err(error) = writer.append(record) {
+            panic!("cannot write a record to {}: {error}", writer.file().display());
         }
     }
 }
