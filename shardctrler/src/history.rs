@@ -219,12 +219,11 @@ mod tests {
     #[test]
     fn a_change_that_comes_again_happens_once_also_after_a_restart() {
         let join = Request::Change(Numbered { client: 7, number: 1, request: join(&[1]) });
-        let latest = |controller: &mut Controller| {
-            match controller.apply(Request::Query { number: None }) {
+        let latest =
+            |controller: &mut Controller| match controller.apply(Request::Query { number: None }) {
                 Reply::Config(config) => config.number,
                 Reply::Changed => unreachable!("it was a question"),
-            }
-        };
+            };
         let mut controller = Controller::default();
         assert_eq!(controller.apply(join.clone()), Reply::Changed);
         assert_eq!(controller.apply(join.clone()), Reply::Changed);

@@ -1,0 +1,259 @@
+//! Every order in which a few groups can go through a few configurations.
+//!
+//! A world here is some groups, all messages that were ever sent between them, and a clerk that
+//! writes twice. A step is one request executed by one group. Messages stay for ever: so each can come
+//! late, again, or never, from whichever leader; a crash that takes back an answer is among that. From
+//! each world that can come about, every step is tried.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::message::Op;
+
+const A: Gid = 1;
+const B: Gid = 2;
+const C: Gid = 3;
+
+/// Keys of shards 0 and 1.
+const KEYS: [&str; 2] = ["2", "3"];
+
+fn config(number: u64, owners: [Gid; 2]) -> Config {
+    let mut config = Config { number, ..Config::default() };
+    config.shards[..2].copy_from_slice(&owners);
+    config.groups = owners.into_iter().map(|gid| (gid, vec![format!("server of {gid}")])).collect();
+    config.groups.remove(&NOBODY);
+    config
+}
+
+/// What the clerk writes: one letter to the key of shard 0, then another.
+fn write(number: u64) -> Numbered<Write> {
+    let value = ["", "a", "b"][usize::try_from(number).expect("it is small")].to_string();
+    let request = Write { key: KEYS[0].into(), value, op: Op::Append };
+    Numbered { client: 7, number, request }
+}
+
+/// Something that one group has said to another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+enum Message {
+    Handover {
+        from: Gid,
+        to: Gid,
+        handover: Handover,
+    },
+    /// That `from` has sent it, and may forget it.
+    Received {
+        from: Gid,
+        number: u64,
+        shards: BTreeSet<usize>,
+    },
+}
+
+#[derive(Clone)]
+struct World {
+    configs: Vec<Config>,
+    groups: BTreeMap<Gid, Group>,
+    /// All messages ever sent, encoded, so that they have an order.
+    sent: BTreeSet<Vec<u8>>,
+    /// How many writes the clerk knows to be done.
+    written: u64,
+}
+
+impl World {
+    /// Groups at the first configuration, with these owners of shards 0 and 1 in those that follow.
+    fn new(owners: &[[Gid; 2]]) -> World {
+        let groups: BTreeSet<Gid> = owners.iter().flatten().copied().collect();
+        World {
+            configs: owners.iter().zip(1..).map(|(owners, n)| config(n, *owners)).collect(),
+            groups: groups
+                .into_iter()
+                .filter(|gid| *gid != NOBODY)
+                .map(|gid| (gid, Group::new(gid)))
+                .collect(),
+            sent: BTreeSet::new(),
+            written: 0,
+        }
+    }
+
+    /// What makes a world another one than those that were seen.
+    fn identity(&self) -> Vec<u8> {
+        let states: Vec<State> = self.groups.values().map(|group| group.state.clone()).collect();
+        let sent: Vec<&Vec<u8>> = self.sent.iter().collect();
+        let sent: Vec<u8> = sent.into_iter().flatten().copied().collect();
+        labgob::encode(&(states, sent, self.written))
+    }
+
+    /// All requests that some group could execute next.
+    fn steps(&self) -> Vec<(Gid, Request)> {
+        let mut steps = Vec::new();
+        for (gid, group) in &self.groups {
+            let number = usize::try_from(group.standing().number).expect("it is small");
+            let next = self.configs.get(number).cloned();
+            steps.extend(next.map(|config| (*gid, Request::Configure(config))));
+            let begun = self.written + 1;
+            steps.extend((1..=begun.min(2)).map(|n| (*gid, Request::Write(write(n)))));
+        }
+        steps.extend(self.sent.iter().map(|message| {
+            match labgob::decode(message).expect("it was encoded here") {
+                Message::Handover { to, handover, .. } => (to, Request::Receive(handover)),
+                Message::Received { from, number, shards } => {
+                    (from, Request::Delivered { number, shards })
+                }
+            }
+        }));
+        steps
+    }
+
+    fn execute(&mut self, gid: Gid, request: Request) {
+        let group = self.groups.get_mut(&gid).expect("it is one of them");
+        match (request.clone(), group.apply(request)) {
+            (Request::Write(write), Reply::Written) => {
+                self.written = self.written.max(write.number);
+            }
+            (Request::Receive(handover), Reply::Received(Received::Ok)) => {
+                self.acknowledge(&handover);
+            }
+            _ => {}
+        }
+        for (from, group) in &self.groups {
+            for (to, outgoing) in group.outgoing() {
+                let handover = outgoing.handover.clone();
+                self.sent.insert(labgob::encode(&Message::Handover { from: *from, to, handover }));
+            }
+        }
+    }
+
+    /// Tells all who have sent such a hand-over.
+    fn acknowledge(&mut self, received: &Handover) {
+        let senders: Vec<Gid> = self
+            .sent
+            .iter()
+            .filter_map(|message| match labgob::decode(message).expect("it was encoded here") {
+                Message::Handover { from, handover, .. } if handover == *received => Some(from),
+                _ => None,
+            })
+            .collect();
+        let shards: BTreeSet<usize> = received.shards.keys().copied().collect();
+        for from in senders {
+            let (number, shards) = (received.number, shards.clone());
+            self.sent.insert(labgob::encode(&Message::Received { from, number, shards }));
+        }
+    }
+
+    /// What holds at every moment.
+    fn check(&self) {
+        for (shard, key) in KEYS.iter().enumerate() {
+            let serves = |group: &&Group| (*group).clone().served(key).is_some();
+            let serving: Vec<Gid> =
+                self.groups.values().filter(serves).map(|group| group.gid).collect();
+            assert!(serving.len() <= 1, "groups {serving:?} serve shard {shard}");
+            let copies = self.live_copies(shard);
+            let wanted = usize::from(self.has_begun(shard));
+            assert_eq!(copies.len(), wanted, "so often is shard {shard} there");
+            if shard == 0
+                && let [copy] = &copies[..]
+            {
+                let value = copy.get(key).cloned().unwrap_or_default();
+                assert!("ab".starts_with(&value), "the writes had this effect: `{value}`");
+                let written = usize::try_from(self.written).expect("it is small");
+                assert!(value.len() >= written, "of {written} writes this is left: `{value}`");
+            }
+        }
+        for group in self.groups.values() {
+            let mut restored = Group::new(group.gid);
+            let snapshot = labgob::encode(group.state());
+            restored.restore(labgob::decode(&snapshot).expect("it is one"));
+            assert_eq!(&restored, group, "from its snapshot");
+        }
+    }
+
+    /// Whether the first group that owns a shard has come to the configuration that says so.
+    fn has_begun(&self, shard: usize) -> bool {
+        let first = self.configs.iter().find(|config| config.shards[shard] != NOBODY);
+        first.is_some_and(|first| {
+            self.groups[&first.shards[shard]].standing().number >= first.number
+        })
+    }
+
+    /// The copies of a shard from which it will go on: those that are somewhere, and those on their
+    /// way to a group that has not got them yet.
+    fn live_copies(&self, shard: usize) -> Vec<Shard> {
+        let mut copies = Vec::new();
+        for group in self.groups.values() {
+            copies.extend(group.state.here.get(&shard).cloned());
+            if let Some(leaving) = group.state.leaving.get(&shard) {
+                let Standing { number, awaited } = self.groups[&leaving.to].standing();
+                let waits = number < leaving.number
+                    || (number == leaving.number && awaited.contains(&shard));
+                copies.extend(waits.then(|| leaving.shard.clone()));
+            }
+        }
+        copies
+    }
+
+    /// Lets everything that can happen happen, and checks that nothing is left to do.
+    fn check_that_it_ends_well(mut self) {
+        loop {
+            let before = self.identity();
+            for (gid, request) in self.steps() {
+                self.execute(gid, request);
+            }
+            if self.identity() == before {
+                break;
+            }
+        }
+        let last = self.configs.last().expect("there are some").clone();
+        for (gid, group) in &self.groups {
+            assert_eq!(group.state.config, last, "group {gid} has come to the end");
+            assert!(group.standing().finished() && group.state.leaving.is_empty(), "{group:?}");
+            for (shard, owner) in last.shards.iter().enumerate().take(2) {
+                let here = group.state.here.contains_key(&shard);
+                assert!(*owner == NOBODY || here == (owner == gid), "shard {shard}: {group:?}");
+            }
+        }
+        self.check();
+    }
+}
+
+/// Tries every order; returns how many worlds there are.
+fn explore(owners: &[[Gid; 2]]) -> usize {
+    let first = World::new(owners);
+    let mut seen = BTreeSet::from([first.identity()]);
+    let mut open = vec![first];
+    while let Some(world) = open.pop() {
+        world.check();
+        world.clone().check_that_it_ends_well();
+        for (gid, request) in world.steps() {
+            let mut next = world.clone();
+            next.execute(gid, request);
+            if seen.insert(next.identity()) {
+                open.push(next);
+            }
+        }
+    }
+    seen.len()
+}
+
+#[test]
+fn there_and_back_and_there_again() {
+    assert!(explore(&[[A, A], [B, A], [A, A], [B, A], [A, B]]) > 200);
+}
+
+#[test]
+fn two_groups_hand_shards_to_each_other_at_once() {
+    assert!(explore(&[[A, B], [B, A], [A, B], [B, A]]) > 200);
+}
+
+#[test]
+fn round_among_three_groups() {
+    assert!(explore(&[[A, A], [B, C], [C, A], [A, B]]) > 2000);
+}
+
+#[test]
+fn one_group_gets_shards_of_two_groups_and_of_two_configurations() {
+    assert!(explore(&[[A, B], [C, B], [C, C], [A, C], [A, A]]) > 500);
+}
+
+#[test]
+fn all_groups_leave_and_others_come() {
+    assert!(explore(&[[NOBODY, A], [A, A], [NOBODY, NOBODY], [B, A], [A, A]]) > 100);
+}
