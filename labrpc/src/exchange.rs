@@ -75,16 +75,19 @@ enum Next {
 enum Pause {
     /// The request is lost; the caller will hear of it at the end of the wait.
     Lost(Loss),
+    /// It is on its way, which is nothing to speak of.
+    Travels,
     RequestDelayed,
     ReplyLate,
 }
 
 impl Pause {
-    fn step(self, delay: Duration) -> CallStep<'static> {
+    fn step(self, delay: Duration) -> Option<CallStep<'static>> {
         match self {
-            Pause::Lost(why) => CallStep::Lost { leg: Leg::Request, why, fails_after: delay },
-            Pause::RequestDelayed => CallStep::Delayed(delay),
-            Pause::ReplyLate => CallStep::Late(delay),
+            Pause::Lost(why) => Some(CallStep::Lost { leg: Leg::Request, why, fails_after: delay }),
+            Pause::Travels => None,
+            Pause::RequestDelayed => Some(CallStep::Delayed(delay)),
+            Pause::ReplyLate => Some(CallStep::Late(delay)),
         }
     }
 }
@@ -177,14 +180,15 @@ impl Exchange {
                 let due = Due::Fail(state.calls.insert(call));
                 return Next::Wait(fate.delay, due, Pause::Lost(Loss::Dropped), label);
             }
-            if conditions.reliable {
+            if conditions.reliable && fate.delay.is_zero() {
                 let server = target.server.clone();
                 call.stage = Stage::Running { target, since: now };
                 return Next::Run(state.calls.insert(call), request, server, label, None);
             }
             call.stage = Stage::Requested(request, target);
             let due = Due::Dispatch(state.calls.insert(call));
-            Next::Wait(fate.delay, due, Pause::RequestDelayed, label)
+            let pause = if conditions.reliable { Pause::Travels } else { Pause::RequestDelayed };
+            Next::Wait(fate.delay, due, pause, label)
         });
         self.go_on(next);
     }
@@ -218,8 +222,10 @@ impl Exchange {
                 }
             }
             Next::Wait(delay, due, pause, label) => {
-                if let Some((watch, label)) = self.watched(&label) {
-                    watch.tell(label, pause.step(delay));
+                if let (Some((watch, label)), Some(step)) =
+                    (self.watched(&label), pause.step(delay))
+                {
+                    watch.tell(label, step);
                 }
                 let start = self.timers.schedule_after(delay, due);
                 self.start_timers(start);
@@ -338,7 +344,10 @@ fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>
     }
     let State { faults, rng, fault_counts, .. } = state;
     let next = match faults.reply(conditions, rng, fault_counts) {
-        ReplyFate::Delivered => deliver(state, id),
+        ReplyFate::Delivered => match faults.travel(rng) {
+            Duration::ZERO => deliver(state, id),
+            delay => Next::Wait(delay, Due::Deliver(id), Pause::Travels, label),
+        },
         ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id), Pause::ReplyLate, label),
         ReplyFate::Lost => finish(state, id, Answer::NoReply, Some(Loss::Dropped)),
     };

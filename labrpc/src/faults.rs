@@ -4,10 +4,17 @@ use labrt::rng::{RngExt, Stream};
 
 /// What a network does to calls, in numbers. The default is the course's.
 ///
-/// A delay given as a range is drawn uniformly in whole milliseconds, both ends included.
+/// A delay given as a range is drawn uniformly in whole milliseconds, both ends included, unless it
+/// says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Faults {
+    /// How long each message travels that nothing else delays, in *microseconds*. Default: 0, so
+    /// that on a reliable network a call takes no time but the handler's.
+    ///
+    /// A simulated client that makes one call after the other would make any number of them in no
+    /// time; this gives its calls a length.
+    pub travel_us: (u64, u64),
     /// How long a request waits on an unreliable network. Default: 0 to 26 ms.
     pub request_delay: (u64, u64),
     /// The probability that an unreliable network loses a request. Default: 0.1.
@@ -39,6 +46,7 @@ pub struct Faults {
 impl Default for Faults {
     fn default() -> Faults {
         Faults {
+            travel_us: (0, 0),
             request_delay: (0, 26),
             request_loss: 0.1,
             reply_loss: 0.1,
@@ -114,6 +122,14 @@ impl Faults {
         millis(range, rng)
     }
 
+    /// How long a message travels.
+    pub(crate) fn travel(&self, rng: &mut Stream) -> Duration {
+        match self.travel_us {
+            (0, 0) => Duration::ZERO,
+            (least, most) => Duration::from_micros(rng.random_range(least..=most)),
+        }
+    }
+
     pub(crate) fn request(
         &self,
         conditions: Conditions,
@@ -121,7 +137,7 @@ impl Faults {
         counts: &mut FaultCounts,
     ) -> RequestFate {
         if conditions.reliable {
-            return RequestFate { delay: Duration::ZERO, lost: false };
+            return RequestFate { delay: self.travel(rng), lost: false };
         }
         // Drawn in any case, so that a limit does not shift what is drawn later.
         let mut delay = millis(self.request_delay, rng);

@@ -152,6 +152,8 @@ impl Network {
         for (least, most) in ranges {
             assert!(least <= most, "a delay of {least} to {most} ms is no range");
         }
+        let (least, most) = faults.travel_us;
+        assert!(least <= most, "a way of {least} to {most} us is no range");
         self.exchange.state.with(|state| state.faults = faults);
     }
 

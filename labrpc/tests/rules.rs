@@ -290,6 +290,24 @@ fn names_are_checked() {
 }
 
 #[test]
+fn messages_may_take_time_on_a_reliable_network() {
+    on_simulated(5, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let start = Instant::now();
+        client.handler2(&1).unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO, "they take none by default");
+        let mut faults = Faults::default();
+        faults.travel_us = (500, 600);
+        setup.network.set_faults(faults);
+        let start = Instant::now();
+        client.handler2(&1).unwrap();
+        let both_ways = Duration::from_micros(1000)..=Duration::from_micros(1200);
+        assert!(both_ways.contains(&start.elapsed()), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
 fn impossible_faults_are_refused() {
     assert_words(
         || {

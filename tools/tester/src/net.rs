@@ -36,13 +36,10 @@ impl Net {
         let network = Network::new();
         let book = Arc::new(Leaf::new(Book::default()));
         network.watch(Sight::new(run.clone(), book.clone()));
-        let mut faults = Faults::default();
-        faults.most_losses = run.limit(Trouble::Losses);
-        faults.most_delays = run.limit(Trouble::Delays);
-        faults.most_reorderings = run.limit(Trouble::Reorders);
-        network.set_faults(faults);
         let (rng, began) = (Mutex::new(rng::stream("tester")), Instant::now());
-        Net { inner: Arc::new(Inner { network, run: run.clone(), book, rng, began }) }
+        let net = Net { inner: Arc::new(Inner { network, run: run.clone(), book, rng, began }) };
+        net.network().set_faults(net.faults());
+        net
     }
 
     /// The network itself, to read its counters.
@@ -96,6 +93,24 @@ impl Net {
     pub fn set_long_delays(&self, on: bool) {
         self.network().set_long_delays(on);
         self.record_conditions();
+    }
+
+    /// How long each message travels that nothing else delays, in microseconds, from now on. Default:
+    /// no time. For tests in which clients make one call after the other: without it they make any
+    /// number of them in no time of the simulated clock.
+    pub fn set_travel(&self, least_us: u64, most_us: u64) {
+        let mut faults = self.faults();
+        faults.travel_us = (least_us, most_us);
+        self.network().set_faults(faults);
+    }
+
+    /// What goes wrong on the network, as far as the run's setting allows.
+    fn faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        faults.most_losses = self.run().limit(Trouble::Losses);
+        faults.most_delays = self.run().limit(Trouble::Delays);
+        faults.most_reorderings = self.run().limit(Trouble::Reorders);
+        faults
     }
 
     fn record_conditions(&self) {

@@ -165,7 +165,7 @@ impl<'a> Runner<'a> {
     ) -> Result<trace_files::Files, String> {
         let about = trace_files::About {
             test: self.origin.name,
-            title: self.test.title,
+            title: &self.test.title,
             part: self.test.part,
             package: self.origin.package,
             servers: run.servers(),

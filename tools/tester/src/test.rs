@@ -1,5 +1,6 @@
 //! What a test is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub struct Test {
     /// Its part of the lab, such as `2A`.
     pub part: &'static str,
     /// What its lines call it.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     body: Arc<dyn Fn(&Run) -> Totals + Send + Sync>,
 }
 
@@ -22,10 +23,10 @@ impl Test {
     /// A test with this body, which is the main task of the world of each run.
     pub fn new(
         part: &'static str,
-        title: &'static str,
+        title: impl Into<Cow<'static, str>>,
         body: impl Fn(&Run) -> Totals + Send + Sync + 'static,
     ) -> Test {
-        Test { part, title, body: Arc::new(body) }
+        Test { part, title: title.into(), body: Arc::new(body) }
     }
 
     /// Runs it within the world that the caller is in. Nobody else may have entered a run there.

@@ -1,0 +1,243 @@
+//! Servers of a key/value service under test, and what can be done to them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kv_api::{Clerk, Server};
+use labrpc::Service;
+use labrt::rng::RngExt;
+use labrt::sync::Leaf;
+use raft_api::Raft;
+use raft_watch::Watch;
+use tester::{Group, Net, Run, Totals};
+
+use crate::client::Client;
+use crate::history::History;
+
+/// How long a message travels on the network, in microseconds. An operation that needs a majority
+/// takes four such ways: about 10 ms.
+const TRAVEL_US: (u64, u64) = (1000, 4000);
+
+/// A key/value service on a network of its own, with all its servers running and connected. Clones
+/// are the same one.
+///
+/// The network has neither long delays nor long reordering: a call to a server that is down fails
+/// within 0.1 s.
+///
+/// Go: the type `config` of the package `kvraft`.
+pub struct Cluster<S: Server> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S: Server> {
+    group: Group<Slot<S>>,
+    max_raft_state: Option<usize>,
+    counts: Leaf<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    clients: u64,
+    operations: u64,
+}
+
+/// A server in a slot of the tester's.
+struct Slot<S>(Arc<S>);
+
+impl<S: Server> tester::Server for Slot<S> {
+    fn services(&self) -> Vec<Service> {
+        self.0.clone().services()
+    }
+
+    fn kill(&self) {
+        self.0.kill();
+    }
+}
+
+impl<S> Clone for Slot<S> {
+    fn clone(&self) -> Self {
+        Slot(self.0.clone())
+    }
+}
+
+impl<S: Server> Cluster<S> {
+    /// Starts and connects all servers; then the network becomes unreliable, if it shall.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn new(
+        run: &Run,
+        servers: usize,
+        unreliable: bool,
+        max_raft_state: Option<usize>,
+    ) -> Cluster<S> {
+        let net = Net::new(run);
+        let (least, most) = TRAVEL_US;
+        net.set_travel(least, most);
+        let group = Group::new(&net, "", servers);
+        // It watches from within the group.
+        let _ = Watch::of::<S::Raft>(&group);
+        let cluster =
+            Cluster { inner: Arc::new(Inner { group, max_raft_state, counts: Leaf::default() }) };
+        (0..servers).for_each(|server| cluster.start(server));
+        cluster.connect_all();
+        net.set_reliable(!unreliable);
+        cluster
+    }
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> &Run {
+        self.inner.group.run()
+    }
+
+    /// Its network.
+    pub fn net(&self) -> &Net {
+        self.inner.group.net()
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.inner.group.servers()
+    }
+
+    /// The numbers of all servers.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.servers()).collect()
+    }
+
+    /// Shuts a server down: it leaves the network and ends, and only what it has saved remains.
+    pub fn shut_down(&self, server: usize) {
+        self.inner.group.crash(server);
+    }
+
+    /// Starts a server. It is not connected yet.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn start(&self, server: usize) {
+        let max_raft_state = self.inner.max_raft_state;
+        self.inner.group.start(server, |seat| {
+            move || S::make(seat.ends, seat.me, seat.persister, max_raft_state).map(Slot)
+        });
+    }
+
+    /// Connects every server with every other one.
+    pub fn connect_all(&self) {
+        self.inner.group.partition(&[&self.all()]);
+    }
+
+    /// Splits the servers into two parts, of which each lives on by itself. Clients are not touched.
+    pub fn partition(&self, one: &[usize], other: &[usize]) {
+        self.inner.group.partition(&[one, other]);
+    }
+
+    /// Whether two servers reach each other.
+    pub fn reaches(&self, one: usize, other: usize) -> bool {
+        self.inner.group.reaches(one, other)
+    }
+
+    /// The server with the lowest number that claims to lead; 0 if none does. It may be a stale one.
+    pub fn leader(&self) -> usize {
+        let leads = |server: &usize| {
+            let state = self
+                .inner
+                .group
+                .instance(*server)
+                .and_then(|instance| instance.enter(|slot| slot.0.raft().state()));
+            state.is_some_and(|state| state.is_leader)
+        };
+        (0..self.servers()).find(leads).unwrap_or(0)
+    }
+
+    /// The servers in two parts: a majority without the leader, and the others.
+    pub fn leader_in_minority(&self) -> (Vec<usize>, Vec<usize>) {
+        let leader = self.leader();
+        let mut others = self.all();
+        others.retain(|server| *server != leader);
+        let mut minority = others.split_off(self.servers() / 2 + 1);
+        minority.push(leader);
+        (others, minority)
+    }
+
+    /// The most bytes of Raft state that a server has saved.
+    pub fn log_size(&self) -> usize {
+        (0..self.servers()).map(|server| self.inner.group.state_size(server)).max().unwrap_or(0)
+    }
+
+    /// The most bytes that a server's snapshot has.
+    pub fn snapshot_size(&self) -> usize {
+        (0..self.servers()).map(|server| self.inner.group.snapshot_size(server)).max().unwrap_or(0)
+    }
+
+    /// A new client that reaches these servers, whose calls are not taken down.
+    pub fn client<C: Clerk>(&self, to: &[usize]) -> Client<C> {
+        self.client_with(to, None)
+    }
+
+    /// A new client that reaches these servers, whose calls are part of a history: under this number.
+    pub fn client_in<C: Clerk>(&self, to: &[usize], number: u64, history: &History) -> Client<C> {
+        self.client_with(to, Some((number, history.clone())))
+    }
+
+    fn client_with<C: Clerk>(&self, to: &[usize], history: Option<(u64, History)>) -> Client<C> {
+        let number = self.inner.counts.with(|counts| {
+            counts.clients += 1;
+            counts.clients
+        });
+        let count = self.clone();
+        let count = move || count.inner.counts.with(|counts| counts.operations += 1);
+        // No server can tell from a place which one is meant.
+        let mut order = self.all();
+        self.net().draw(|rng| {
+            for place in (1..order.len()).rev() {
+                order.swap(place, rng.random_range(0..=place));
+            }
+        });
+        let names = order.iter().map(|server| self.inner.group.members().name(*server)).collect();
+        let client = Client::new(self.net(), number, names, order, count, history);
+        client.ends().connect(to);
+        client
+    }
+
+    /// Runs so many clients side by side, each with its number, and waits for all.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    pub fn clients<C: Clerk, T: Send + 'static>(
+        &self,
+        count: usize,
+        work: impl Fn(usize, &mut Client<C>) -> T + Clone + Send + 'static,
+    ) -> Vec<T> {
+        let threads: Vec<_> = (0..count)
+            .map(|number| {
+                let (mut client, work) = (self.client::<C>(&self.all()), work.clone());
+                let name = format!("client {number}");
+                labrt::thread::Builder::new().name(name).spawn(move || work(number, &mut client))
+            })
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join().expect("a client panicked"));
+        results.collect()
+    }
+
+    /// Ends the service; what its last line says.
+    pub fn finish(&self) -> Totals {
+        let operations = self.inner.counts.with(|counts| counts.operations);
+        let totals = self.net().totals(self.servers(), operations);
+        self.run().session().close();
+        self.inner.group.end();
+        self.net().cleanup();
+        totals
+    }
+}
+
+impl<S: Server> Clone for Cluster<S> {
+    fn clone(&self) -> Self {
+        Cluster { inner: self.inner.clone() }
+    }
+}
+
+impl<S: Server> fmt::Debug for Cluster<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("servers", &self.servers()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! The tester and the tests of lab 3, for any key/value service on any Raft, on both clocks.
+//!
+//! [`suite!`] stamps all tests out for a [`kv_api::Server`] and a [`kv_api::Clerk`]:
+//!
+//! ```ignore
+//! // tests/sim.rs: all tests on the simulated clock
+//! kv_tests::suite!(simulated, my_kv::Server, my_kv::Clerk);
+//! // tests/wall.rs: the same ones on the real clock
+//! kv_tests::suite!(real, my_kv::Server, my_kv::Clerk);
+//! ```
+//!
+//! Each test's name ends in its part of the lab: `cargo test -- 3A`, `cargo test -- 3B` (with
+//! snapshots). The figures of a test's last line are seconds of lab time, servers, RPCs (Raft's and
+//! the clerks'), and calls of clerks. Seeds, replay, traces and settings are those of lab 2: see the
+//! front page of `raft-tests`.
+//!
+//! # The network
+//!
+//! As in the course, there are neither long delays nor long reordering: a call to a server that is down
+//! fails within 0.1 s. Each message travels for 1 to 4 ms, on both clocks. On the simulated clock, where
+//! code takes no time, clients would otherwise make any number of calls in no time; and so the two clocks
+//! show the same service.
+//!
+//! # What is checked
+//!
+//! - **What clients saw**: where each client has a key of its own, that it reads what it wrote, each
+//!   Append once and in order; and in every generic test that all calls of all clients together are
+//!   linearizable (crate `linearizability`). It is decided always, or the test says for which keys it
+//!   is not.
+//! - **Progress**: in the majority, within the time that the lab allows; and after healing, also by
+//!   those who waited in the minority.
+//! - **Sizes** of saved Raft state and of snapshots.
+//! - **The Raft below**: the rules of the crate `raft-watch`, at every message between servers.
+//!
+//! A client's thread that sees something wrong ends the run at once, with its own words. A test may
+//! take 120 s of lab time, which is enforced while it runs.
+//!
+//! # What is missing
+//!
+//! Calls of clerks are not part of a run's trace.
+
+pub mod appends;
+mod client;
+mod cluster;
+mod generic;
+mod history;
+mod part_3a;
+mod part_3b;
+mod suite;
+
+pub use client::{Client, Ends};
+pub use cluster::Cluster;
+pub use generic::Generic;
+pub use history::History;
+pub use suite::{all_tests, test};
+
+/// Running a test: what [`suite!`] needs.
+pub mod run {
+    pub use tester::{Origin, real, simulated};
+}

@@ -1,0 +1,140 @@
+//! Part 3A: tests of their own; the others are [generic](crate::generic).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use kv_api::{Clerk, Server};
+use labrt::channel::{self, Receiver, RecvTimeoutError, TryRecvError};
+use labrt::thread;
+use labrt::time::Instant;
+use labtrace::verdict;
+use tester::{Run, Totals};
+
+use crate::appends::{self, element};
+use crate::cluster::Cluster;
+
+/// How long an operation may take on a network without trouble: three in each heartbeat's time.
+const OPERATION: Duration = Duration::from_micros(33_330);
+
+/// A thousand operations, one after the other, may not take long.
+pub(crate) fn speed<S: Server, C: Clerk>(run: &Run, max_raft_state: Option<usize>) -> Totals {
+    const OPERATIONS: u64 = 1000;
+    let cluster = Cluster::<S>::new(run, 3, false, max_raft_state);
+    let mut client = cluster.client::<C>(&cluster.all());
+    let clerk = client.clerk();
+    clerk.get("x"); // until there is a leader
+    let began = Instant::now();
+    for number in 0..OPERATIONS {
+        clerk.append("x", &element(0, number));
+    }
+    let took = began.elapsed();
+    appends::check(0, &clerk.get("x"), OPERATIONS);
+    let each = took / OPERATIONS as u32;
+    if each > OPERATION {
+        let words = format!(
+            "operations completed too slowly: {:.2} ms each, {:.2} ms allowed",
+            each.as_secs_f64() * 1e3,
+            OPERATION.as_secs_f64() * 1e3
+        );
+        verdict("speed", words)
+            .hint(
+                "a leader that sends entries only with its next heartbeat, a service that polls for \
+                 what was executed, or a clerk that asks all servers each time",
+            )
+            .fail();
+    }
+    drop(client);
+    cluster.finish()
+}
+
+/// Five clients append to one key.
+pub(crate) fn unreliable_one_key<S: Server, C: Clerk>(run: &Run) -> Totals {
+    const CLIENTS: usize = 5;
+    const APPENDS: u64 = 10;
+    let cluster = Cluster::<S>::new(run, 3, true, None);
+    let mut client = cluster.client::<C>(&cluster.all());
+    client.put("k", "");
+    cluster.clients::<C, ()>(CLIENTS, |me, client| {
+        (0..APPENDS).for_each(|number| client.append("k", &element(me, number)));
+    });
+    let value = client.get("k");
+    (0..CLIENTS).for_each(|me| appends::check(me, &value, APPENDS));
+    drop(client);
+    cluster.finish()
+}
+
+/// A majority makes progress, a minority does not, and after the healing what waited is done.
+pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
+    let cluster = Cluster::<S>::new(run, 5, false, None);
+    let mut client = cluster.client::<C>(&cluster.all());
+    client.put("1", "13");
+
+    let (majority, minority) = cluster.leader_in_minority();
+    cluster.partition(&majority, &minority);
+    let is_split = !cluster.reaches(majority[0], minority[0]);
+    let mut above = cluster.client::<C>(&majority);
+    let below = [cluster.client::<C>(&minority), cluster.client::<C>(&minority)];
+    above.put("1", "14");
+    above.check("1", "14");
+
+    let waiting = below.each_ref().map(|client| client.ends().clone());
+    let [mut writer, mut reader] = below;
+    let put = in_a_thread("writer below", move || writer.put("1", "15"));
+    let get = in_a_thread("reader below", move || reader.get("1"));
+    thread::sleep(Duration::from_secs(1));
+    if is_split {
+        assert_waits("Put", &put);
+        assert_waits("Get", &get);
+        above.check("1", "14");
+        above.put("1", "16");
+        above.check("1", "16");
+    }
+
+    cluster.connect_all();
+    waiting.iter().for_each(|ends| ends.connect(&cluster.all()));
+    thread::sleep(Duration::from_secs(1));
+    assert_ends("Put", &put);
+    assert_ends("Get", &get);
+    if is_split {
+        client.check("1", "15");
+    }
+    drop((client, above));
+    cluster.finish()
+}
+
+/// Does something in a thread of its own; the channel closes when it is done.
+fn in_a_thread<T: 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Receiver<Infallible> {
+    let (done, receiver) = channel::bounded(0);
+    thread::Builder::new().name(name).spawn(move || {
+        work();
+        drop(done);
+    });
+    receiver
+}
+
+#[track_caller]
+fn assert_waits(what: &str, thread: &Receiver<Infallible>) {
+    if thread.try_recv() == Err(TryRecvError::Disconnected) {
+        verdict("no progress in minority", format!("{what} in a minority completed"))
+            .hint("a server that answers before the request is committed, or reads its own state")
+            .fail();
+    }
+}
+
+#[track_caller]
+fn assert_ends(what: &str, thread: &Receiver<Infallible>) {
+    if thread.recv_timeout(Duration::from_secs(3)) == Err(RecvTimeoutError::Timeout) {
+        verdict(
+            "completion after heal",
+            format!("{what} did not complete within 3 s of the healing"),
+        )
+        .hint(
+            "a leader that was deposed does not let go of those who wait: another request was \
+                 executed where theirs was to stand, or the term has moved on",
+        )
+        .fail();
+    }
+}

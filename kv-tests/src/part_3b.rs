@@ -1,0 +1,70 @@
+//! Part 3B, snapshots: tests of their own; the others are [generic](crate::generic).
+
+use std::time::Duration;
+
+use kv_api::{Clerk, Server};
+use labrt::thread;
+use labtrace::verdict;
+use tester::{Run, Totals};
+
+use crate::cluster::Cluster;
+use crate::generic::check_log_size;
+
+/// From how many bytes of saved Raft state on a snapshot is due.
+pub(crate) const MAX_RAFT_STATE: usize = 1000;
+
+/// A server that was away while the others dropped their logs catches up by a snapshot.
+pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
+    let cluster = Cluster::<S>::new(run, 3, false, Some(MAX_RAFT_STATE));
+    let mut client = cluster.client::<C>(&cluster.all());
+    client.put("a", "A");
+    client.check("a", "A");
+
+    cluster.partition(&[0, 1], &[2]);
+    let mut majority = cluster.client::<C>(&[0, 1]);
+    for number in 0..50 {
+        majority.put(&number.to_string(), &number.to_string());
+    }
+    thread::sleep(Duration::from_secs(1));
+    majority.put("b", "B");
+    check_log_size(&cluster, MAX_RAFT_STATE);
+
+    // Now server 2 is needed.
+    cluster.partition(&[0, 2], &[1]);
+    let mut majority = cluster.client::<C>(&[0, 2]);
+    majority.put("c", "C");
+    majority.put("d", "D");
+    for (key, value) in [("a", "A"), ("b", "B"), ("1", "1"), ("49", "49")] {
+        majority.check(key, value);
+    }
+
+    cluster.connect_all();
+    client.put("e", "E");
+    for (key, value) in [("c", "C"), ("e", "E"), ("1", "1")] {
+        client.check(key, value);
+    }
+    drop((client, majority));
+    cluster.finish()
+}
+
+/// A snapshot holds the values and what duplicates are known by, and no more.
+pub(crate) fn snapshot_size<S: Server, C: Clerk>(run: &Run) -> Totals {
+    const MAX_SNAPSHOT: usize = 500;
+    let cluster = Cluster::<S>::new(run, 3, false, Some(MAX_RAFT_STATE));
+    let mut client = cluster.client::<C>(&cluster.all());
+    for _ in run.rounds(200) {
+        for value in ["0", "1"] {
+            client.put("x", value);
+            client.check("x", value);
+        }
+    }
+    check_log_size(&cluster, MAX_RAFT_STATE);
+    let size = cluster.snapshot_size();
+    if size > MAX_SNAPSHOT {
+        verdict("snapshot size", format!("snapshot too large ({size} > {MAX_SNAPSHOT})"))
+            .hint("old values, or the answers to all requests of a client instead of its last one")
+            .fail();
+    }
+    drop(client);
+    cluster.finish()
+}

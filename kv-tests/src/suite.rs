@@ -1,0 +1,170 @@
+//! All tests, by name.
+
+use kv_api::{Clerk, Server};
+use tester::{Run, Test, Totals};
+
+use crate::generic::Generic;
+use crate::{part_3a, part_3b};
+
+/// Stamps out all tests of the lab for a server that implements [`kv_api::Server`] and a clerk that
+/// implements [`kv_api::Clerk`].
+///
+/// `suite!(simulated, my::Server, my::Clerk)` runs them on the simulated clock, `suite!(real, ...)` on
+/// the real one. Each becomes a `#[test]` whose name ends in its part: `basic_3A`. With a part as last
+/// argument, `suite!(simulated, my::Server, my::Clerk, "3A")`, only that part's.
+#[macro_export]
+macro_rules! suite {
+    ($clock:ident, $server:ty, $clerk:ty) => {
+        $crate::suite!($clock, $server, $clerk, "3A");
+        $crate::suite!($clock, $server, $clerk, "3B");
+    };
+    ($clock:ident, $server:ty, $clerk:ty, "3A") => {
+        $crate::tests! { $clock, $server, $clerk,
+            basic_3A
+            speed_3A
+            concurrent_3A
+            unreliable_3A
+            unreliable_one_key_3A
+            one_partition_3A
+            many_partitions_one_client_3A
+            many_partitions_many_clients_3A
+            persist_one_client_3A
+            persist_concurrent_3A
+            persist_concurrent_unreliable_3A
+            persist_partition_3A
+            persist_partition_unreliable_3A
+            persist_partition_unreliable_linearizable_3A
+        }
+    };
+    ($clock:ident, $server:ty, $clerk:ty, "3B") => {
+        $crate::tests! { $clock, $server, $clerk,
+            snapshot_rpc_3B
+            snapshot_size_3B
+            speed_3B
+            snapshot_recover_3B
+            snapshot_recover_many_clients_3B
+            snapshot_unreliable_3B
+            snapshot_unreliable_recover_3B
+            snapshot_unreliable_recover_concurrent_partition_3B
+            snapshot_unreliable_recover_concurrent_partition_linearizable_3B
+        }
+    };
+}
+
+/// Stamps out tests; the inside of [`suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($clock:ident, $server:ty, $clerk:ty, $($name:ident)*) => {$(
+        #[test]
+        #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
+        fn $name() {
+            let test = $crate::test::<$server, $clerk>(stringify!($name));
+            let origin = $crate::run::Origin {
+                package: env!("CARGO_PKG_NAME"),
+                krate: env!("CARGO_CRATE_NAME"),
+                module: module_path!(),
+                name: stringify!($name),
+                scratch: option_env!("CARGO_TARGET_TMPDIR"),
+            };
+            $crate::run::$clock(&test, origin);
+        }
+    )*};
+}
+
+/// The test of this name, for this server and this clerk.
+///
+/// # Panics
+/// If there is none.
+pub fn test<S: Server, C: Clerk>(name: &str) -> Test {
+    let found = all_tests::<S, C>().into_iter().find(|(of, _)| *of == name);
+    found.unwrap_or_else(|| panic!("there is no test `{name}`")).1
+}
+
+/// All tests as values, by name: for those who run them in a way of their own.
+pub fn all_tests<S: Server, C: Clerk>() -> Vec<(&'static str, Test)> {
+    let mut tests: Vec<(&'static str, Test)> = GENERIC
+        .iter()
+        .map(|(name, generic)| {
+            (*name, Test::new(part(name), generic.title(), |run| generic.play::<S, C>(run)))
+        })
+        .collect();
+    let own: [(&'static str, &'static str, fn(&Run) -> Totals); 6] = [
+        ("speed_3A", "ops complete fast enough", |run| part_3a::speed::<S, C>(run, None)),
+        (
+            "unreliable_one_key_3A",
+            "concurrent append to same key, unreliable",
+            part_3a::unreliable_one_key::<S, C>,
+        ),
+        (
+            "one_partition_3A",
+            "progress in majority, none in minority, completion after heal",
+            part_3a::one_partition::<S, C>,
+        ),
+        ("snapshot_rpc_3B", "InstallSnapshot RPC", part_3b::snapshot_rpc::<S, C>),
+        ("snapshot_size_3B", "snapshot size is reasonable", part_3b::snapshot_size::<S, C>),
+        ("speed_3B", "ops complete fast enough", |run| {
+            part_3a::speed::<S, C>(run, Some(part_3b::MAX_RAFT_STATE))
+        }),
+    ];
+    tests.extend(own.map(|(name, title, body)| (name, Test::new(part(name), title, body))));
+    tests
+}
+
+/// The part that a test's name ends in.
+fn part(name: &'static str) -> &'static str {
+    name.rsplit('_').next().unwrap_or(name)
+}
+
+const ONE: Generic = Generic {
+    clients: 1,
+    servers: 5,
+    unreliable: false,
+    crash: false,
+    partitions: false,
+    max_raft_state: None,
+    random_keys: false,
+};
+const MANY: Generic = Generic { clients: 5, ..ONE };
+const RANDOM: Generic = Generic {
+    clients: 15,
+    servers: 7,
+    unreliable: true,
+    crash: true,
+    partitions: true,
+    max_raft_state: None,
+    random_keys: true,
+};
+
+const fn snapshots(of: Generic) -> Generic {
+    Generic { max_raft_state: Some(part_3b::MAX_RAFT_STATE), ..of }
+}
+
+const GENERIC: [(&str, Generic); 17] = [
+    ("basic_3A", ONE),
+    ("concurrent_3A", MANY),
+    ("unreliable_3A", Generic { unreliable: true, ..MANY }),
+    ("many_partitions_one_client_3A", Generic { partitions: true, ..ONE }),
+    ("many_partitions_many_clients_3A", Generic { partitions: true, ..MANY }),
+    ("persist_one_client_3A", Generic { crash: true, ..ONE }),
+    ("persist_concurrent_3A", Generic { crash: true, ..MANY }),
+    ("persist_concurrent_unreliable_3A", Generic { unreliable: true, crash: true, ..MANY }),
+    ("persist_partition_3A", Generic { crash: true, partitions: true, ..MANY }),
+    (
+        "persist_partition_unreliable_3A",
+        Generic { unreliable: true, crash: true, partitions: true, ..MANY },
+    ),
+    ("persist_partition_unreliable_linearizable_3A", RANDOM),
+    ("snapshot_recover_3B", snapshots(Generic { crash: true, ..ONE })),
+    ("snapshot_recover_many_clients_3B", snapshots(Generic { clients: 20, crash: true, ..ONE })),
+    ("snapshot_unreliable_3B", snapshots(Generic { unreliable: true, ..MANY })),
+    (
+        "snapshot_unreliable_recover_3B",
+        snapshots(Generic { unreliable: true, crash: true, ..MANY }),
+    ),
+    (
+        "snapshot_unreliable_recover_concurrent_partition_3B",
+        snapshots(Generic { unreliable: true, crash: true, partitions: true, ..MANY }),
+    ),
+    ("snapshot_unreliable_recover_concurrent_partition_linearizable_3B", snapshots(RANDOM)),
+];
