@@ -53,6 +53,7 @@
 //!
 //! Ends for clerks, and for servers that call other groups.
 
+mod foreign;
 mod group;
 mod members;
 mod net;

@@ -1,6 +1,7 @@
 //! Running a test: on which clock, with which seeds, and what is said when it fails.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
 use run_record::setting::{Setting, Trouble};
 
+use crate::foreign;
 use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::run::Run;
@@ -196,7 +198,7 @@ impl<'a> Runner<'a> {
                     _ => {
                         let words = "the same seed gave another run when it was recorded: the code \
                                      depends on something outside the simulation";
-                        Some(Err(words.to_string()))
+                        Some(Err(format!("{words}{}", foreign_lines(foreign::Trouble::Differed))))
                     }
                 }
             }
@@ -214,7 +216,10 @@ impl<'a> Runner<'a> {
     ) -> String {
         let mut report = verdict::text(&failed.verdict, failed.kind());
         match seed {
-            Some(seed) => report.push_str(&format!("\n    seed {seed}\n    replay: ")),
+            Some(seed) => {
+                report.push_str(&foreign_lines(foreign::Trouble::Failed));
+                report.push_str(&format!("\n    seed {seed}\n    replay: "));
+            }
             None => report.push_str("\n    run again: "),
         }
         report.push_str(&self.origin.replay(seed, self.setting));
@@ -258,7 +263,8 @@ impl<'a> Runner<'a> {
             show_event(two.events.get(place))
         );
         lines.line("FAILED: two runs with the same seed differ");
-        panic!("{message}\n    replay: {}", self.origin.replay(Some(seed), self.setting));
+        let foreign = foreign_lines(foreign::Trouble::Differed);
+        panic!("{message}{foreign}\n    replay: {}", self.origin.replay(Some(seed), self.setting));
     }
 }
 
@@ -269,6 +275,13 @@ fn show_event(event: Option<&Event>) -> String {
         }
         None => "ended".to_string(),
     }
+}
+
+/// What the package under test uses that a simulation does not control, as lines of a report.
+fn foreign_lines(trouble: foreign::Trouble) -> String {
+    // Cargo runs each test in its package's folder, and whoever else runs one does so too.
+    let lines = foreign::lines(Path::new("."), trouble);
+    lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
 /// Says why a test has failed, past the capture of the test harness, and fails it.
