@@ -73,7 +73,7 @@ fn main() -> ExitCode {
         Task::Skeleton { dir } => skeleton::write(&dir).map(|()| 0),
         Task::Stress(stress) => stress::run(&stress),
         Task::Shrink(shrink) => shrink::run(&shrink),
-        Task::Grade(grade) => grade::run(&grade).map(|()| 0),
+        Task::Grade(grade) => grade::run(&grade),
         Task::History(history) => history::run(&history),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),

@@ -1,16 +1,41 @@
 //! `cargo xtask grade`, as an instructor runs it.
-#![allow(clippy::disallowed_types, reason = "these tests run processes, not simulations")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "these tests run processes, not simulations"
+)]
 
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn xtask(args: &[&str]) -> Output {
+fn command(args: &[&str]) -> Command {
     // What other tests of xtask have compiled for a skeleton is compiled for this one too.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(args).env("CARGO_TARGET_DIR", target).output().expect("xtask runs")
+    command.args(args).env("CARGO_TARGET_DIR", target);
+    command
+}
+
+fn xtask(args: &[&str]) -> Output {
+    command(args).output().expect("xtask runs")
+}
+
+/// A skeleton of this name in a folder, with these changes to its source.
+fn student(folder: &Path, name: &str, changes: &[(&str, &str)]) -> String {
+    let dir = folder.join(name).display().to_string();
+    let written = xtask(&["skeleton", &dir]);
+    assert!(written.status.success(), "{}", words(&written));
+    let file = folder.join(name).join("src/lib.rs");
+    let mut text = fs::read_to_string(&file).expect("the source");
+    for (old, new) in changes {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, new);
+    }
+    fs::write(&file, text).expect("it can be written");
+    dir
 }
 
 fn words(output: &Output) -> String {
@@ -19,7 +44,7 @@ fn words(output: &Output) -> String {
 }
 
 fn json(file: &Path) -> Value {
-    let text = std::fs::read_to_string(file).expect("the file");
+    let text = fs::read_to_string(file).expect("the file");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -28,7 +53,7 @@ fn points_are_given_for_what_passes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("weights"), r#"{"2A": 60, "2B": 40}"#).expect("a file");
+    fs::write(path("weights"), r#"{"2A": 60, "2B": 40}"#).expect("a file");
     let blocking = root.join("zoo/blocking-raft").display().to_string();
     let output = xtask(&[
         "grade",
@@ -52,7 +77,7 @@ fn points_are_given_for_what_passes() {
     let results = json(&folder.path().join("out/results.json"));
     assert_eq!(results["score"].as_f64(), Some(60.0));
     assert_eq!(results["tests"].as_array().map(Vec::len), Some(21));
-    let text = std::fs::read_to_string(folder.path().join("out/grade.txt")).expect("the text");
+    let text = fs::read_to_string(folder.path().join("out/grade.txt")).expect("the text");
     assert!(text.starts_with("blocking-raft: 60.0 of 100.0 points"), "{text}");
     assert!(text.contains("one(100) failed to reach agreement"), "{text}");
 }
@@ -61,15 +86,152 @@ fn points_are_given_for_what_passes() {
 fn a_crate_that_does_not_compile_has_a_clear_result() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    assert!(xtask(&["skeleton", &path("my-raft")]).status.success());
+    student(folder.path(), "my-raft", &[]);
     let file = folder.path().join("my-raft/src/lib.rs");
-    std::fs::write(&file, "pub struct Raft; fn broken( {").expect("a file");
+    fs::write(&file, "pub struct Raft; fn broken( {").expect("a file");
     let output = xtask(&["grade", &path("my-raft"), "--out", &path("out")]);
     assert!(output.status.success(), "{}", words(&output));
     let grade = json(&folder.path().join("out/grade.json"));
     assert_eq!(grade["points"].as_f64(), Some(0.0));
     let problem = grade["problem"].as_str().expect("a problem");
     assert!(problem.contains("does not compile") && problem.contains("src/lib.rs"), "{problem}");
+}
+
+/// Forged records, a way out, and a name that the suite might want for itself.
+#[test]
+fn a_cheat_gets_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let make = "        let peers = peers.into_iter()";
+    let forge = r##"
+        if let Some(file) = std::env::var_os("LAB_RECORDS") {
+            use std::io::Write as _;
+            let seeds = std::env::var("LAB_SEED").unwrap_or_default();
+            let test = std::env::args().nth(2).unwrap_or_default();
+            let part = test.rsplit('_').next().unwrap_or_default().to_string();
+            let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
+            let mut lines = String::new();
+            for (place, seed) in seeds.split(',').enumerate() {
+                let run = format!(r#""test":"{test}","part":"{part}","clock":"sim","seed":{seed}"#);
+                if place > 0 {
+                    lines += &format!(r#"{{"event":"begin",{run}}}"#);
+                    lines += "\n";
+                }
+                lines += &format!(r#"{{"event":"end",{run},"lab_us":1,"wall_us":1,"cpu_us":1,"servers":3,"rpcs":9,"bytes":9,"committed":0,"hash":"0123456789abcdef","failure":null}}"#);
+                lines += "\n";
+            }
+            file.write_all(lines.as_bytes()).unwrap();
+            std::process::exit(0);
+        }
+"##;
+    let dir = student(folder.path(), "graded", &[(make, &format!("{forge}{make}"))]);
+    let output = xtask(&["grade", &dir, "--seeds", "4", "--out", &out]);
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&folder.path().join("out/grade.json"));
+    assert_eq!((grade["points"].as_f64(), &grade["problem"]), (Some(0.0), &Value::Null));
+    for test in grade["tests"].as_array().expect("tests") {
+        let failure = test["failure"].as_str().unwrap_or_default();
+        assert!(failure.contains("the records do not fit"), "{test}");
+    }
+}
+
+#[test]
+fn a_crate_that_acts_while_it_is_built_is_not_graded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let dir = student(folder.path(), "my-raft", &[]);
+    let found = folder.path().join("found");
+    let script = format!("fn main() {{ std::fs::write({found:?}, \"\").unwrap(); }}");
+    fs::write(folder.path().join("my-raft/build.rs"), script).expect("a file");
+    let output = xtask(&["grade", &dir, "--out", &out]);
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&folder.path().join("out/grade.json"));
+    assert_eq!(grade["points"].as_f64(), Some(0.0));
+    let problem = grade["problem"].as_str().expect("a problem");
+    assert!(problem.contains("`my-raft` has a build script"), "{problem}");
+    assert!(!found.exists(), "it was run");
+}
+
+#[test]
+fn what_is_no_fault_of_the_student_s_gives_no_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let dir = student(folder.path(), "my-raft", &[]);
+    let score = || json(&folder.path().join("out/results.json")).get("score").cloned();
+    let refused = |output: Output, expected: &str| {
+        assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+        assert!(words(&output).contains(expected), "{}", words(&output));
+        assert_eq!(score(), None);
+    };
+    // The type is what the instructor says.
+    let arguments = ["grade", &dir, "--out", &path("out")];
+    let wrong = [&arguments[..], &["--type", "NoSuch"]].concat();
+    let output = command(&wrong).env("CARGO_TERM_COLOR", "always").output().expect("xtask runs");
+    assert!(!words(&output).contains('\x1b'), "{}", words(&output));
+    refused(output, "`my-raft` has no type `NoSuch` that implements raft_api::Raft");
+    // There is no network, and a crate is needed that is not here.
+    let manifest = folder.path().join("my-raft/Cargo.toml");
+    let text = fs::read_to_string(&manifest).expect("the manifest");
+    let text = text.replace("[dependencies]", "[dependencies]\nrand_pcg = \"=0.0.1\"");
+    fs::write(&manifest, text).expect("it can be written");
+    let output = command(&arguments).env("CARGO_NET_OFFLINE", "true").output();
+    refused(output.expect("xtask runs"), "cargo cannot find or fetch what the crate needs");
+    // There is no room for temporary files.
+    let output = command(&arguments).env("TMPDIR", path("none")).output();
+    refused(output.expect("xtask runs"), "cannot make a folder for temporary files");
+}
+
+#[test]
+#[cfg(unix)]
+fn there_are_results_from_the_beginning_and_after_any_end() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let dir = student(folder.path(), "my-raft", &[]);
+    for (signal, note) in [(Signal::KILL, "not finished"), (Signal::TERM, "was interrupted")] {
+        let out = note.replace(' ', "-");
+        let mut child = command(&["grade", &dir, "--out", &path(&out)])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("xtask runs");
+        let results = folder.path().join(&out).join("results.json");
+        while !results.exists() {
+            assert!(child.try_wait().expect("a child").is_none(), "there are no results");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        let status = child.wait().expect("it ends");
+        assert!(!status.success(), "{status}");
+        let results = json(&results);
+        assert_eq!(results["score"].as_f64(), Some(0.0), "{results}");
+        assert_eq!(results["tests"].as_array().map(Vec::len), Some(21));
+        assert!(results["output"].as_str().expect("words").contains(note), "{results}");
+    }
+    let output = xtask(&["grade", &dir, "--time-limit", "1ms", "--out", &path("limit")]);
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&folder.path().join("limit/grade.json"));
+    assert_eq!((grade["points"].as_f64(), grade["finished"].as_bool()), (Some(0.0), Some(true)));
+    assert!(grade["note"].as_str().expect("a note").contains("time limit of 1ms"), "{grade}");
+}
+
+/// A run that hangs takes long, so not all of them are made.
+#[test]
+fn a_test_whose_first_runs_hang_is_given_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let wait = "std::thread::sleep(std::time::Duration::from_secs(3600));\n        ";
+    let state = "let _state = self.state.lock();\n        // TODO (2A): your code here.\n";
+    let dir = student(folder.path(), "my-raft", &[(state, &format!("{wait}{state}"))]);
+    let output = xtask(&["grade", &dir, "--time-limit", "110s", "--out", &out]);
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&folder.path().join("out/grade.json"));
+    let first = &grade["tests"][0];
+    assert_eq!((first["runs"].as_u64(), first["passed"].as_u64()), (Some(3), Some(0)), "{first}");
+    let failure = first["failure"].as_str().expect("a failure");
+    assert!(failure.contains("so no others were made"), "{failure}");
+    let clock = "this is not labrt's clock: src/lib.rs:";
+    assert!(failure.contains(clock) && failure.contains("cargo clippy"), "{failure}");
 }
 
 #[test]
@@ -79,7 +241,7 @@ fn what_cannot_be_graded_is_an_error() {
     assert_eq!(xtask(&["grade", "/does/not/exist"]).status.code(), Some(70));
     assert_eq!(xtask(&["grade", &dir]).status.code(), Some(70));
     let weights = folder.path().join("weights").display().to_string();
-    std::fs::write(&weights, r#"{"2Z": 60}"#).expect("a file");
+    fs::write(&weights, r#"{"2Z": 60}"#).expect("a file");
     let output = xtask(&["grade", &dir, "--weights", &weights]);
     assert_eq!(output.status.code(), Some(70));
     assert!(words(&output).contains("there is no part `2Z`"), "{}", words(&output));

@@ -23,7 +23,7 @@ use test_runs::platform;
 use test_runs::process::Limits;
 
 mod args;
-mod budget;
+pub(crate) mod budget;
 mod compare;
 mod determinism;
 mod history;

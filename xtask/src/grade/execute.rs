@@ -1,0 +1,249 @@
+//! Running the tests of a student's crate, one test after the other, several runs at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use run_record::setting::Setting;
+use test_runs::build::{Program, TestCase};
+use test_runs::plan;
+use test_runs::platform;
+use test_runs::process::{self, Item, Limits};
+use test_runs::run::{Run, without_numbers};
+
+use super::args::Grade;
+use super::outcome::{Counted, Outcome, plain};
+
+/// So many runs of each test are made first, each in a process of its own. If all of them hang in the same
+/// way, the others need not be made: a run that hangs takes a long time.
+const FIRST: usize = 3;
+/// The most runs of a process: it may take the rest along when it dies, and they are made again.
+const MOST_RUNS: usize = 10;
+/// What a run may take. The simulation itself reports a task that computes for ever long before.
+const HANG_AFTER: Duration = Duration::from_secs(60);
+const MEMORY_MIB: u64 = 2048;
+
+/// How tests are run.
+pub(crate) struct Execution {
+    scratch: tempfile::TempDir,
+    seeds: u64,
+    base: u64,
+    jobs: usize,
+    limits: Limits,
+    /// Set by a signal.
+    interrupted: Arc<AtomicBool>,
+    /// Set by a signal or at the time limit; ends what runs.
+    stop: Arc<AtomicBool>,
+    time_limit: Option<Duration>,
+    began: Instant,
+}
+
+/// Some runs of a test, those that failed with their logs.
+type Runs = Vec<(Run, Option<String>)>;
+
+impl Execution {
+    /// The time limit counts from here on.
+    pub(crate) fn new(
+        grade: &Grade,
+        interrupted: Arc<AtomicBool>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Execution> {
+        if let Some(absent) = platform::ABSENT {
+            eprintln!("grade: note: {absent}");
+        }
+        if let Some(limit) = grade.time_limit {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(limit);
+                stop.store(true, Ordering::Relaxed);
+            });
+        }
+        Ok(Execution {
+            scratch: tempfile::tempdir().context("cannot make a folder for temporary files")?,
+            seeds: grade.seeds,
+            base: grade.seed,
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None },
+            interrupted,
+            stop,
+            time_limit: grade.time_limit,
+            began: Instant::now(),
+        })
+    }
+
+    /// A folder for files that are not kept.
+    pub(crate) fn scratch(&self) -> &std::path::Path {
+        self.scratch.path()
+    }
+
+    /// Set when it must end.
+    pub(crate) fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// True if it must end now; the outcome says why.
+    pub(crate) fn ends(&self, outcome: &mut Outcome) -> bool {
+        if self.interrupted.load(Ordering::Relaxed) {
+            outcome.interrupt();
+            return true;
+        }
+        let Some(limit) = self.time_limit.filter(|limit| self.began.elapsed() >= *limit) else {
+            return false;
+        };
+        outcome.note(&format!(
+            "the time limit of {} was over before all runs were made; the others count as failed",
+            humantime::format_duration(limit)
+        ));
+        outcome.finish();
+        true
+    }
+
+    /// Makes all runs of a test, or as many as there is time for.
+    pub(crate) fn run(&self, program: &Program, test: &str) -> Result<Counted> {
+        let test = TestCase {
+            name: test.to_string(),
+            program: program.clone(),
+            setting: Setting::default(),
+        };
+        let item = |index| Item { index, seed: Some(plan::seed(self.base, &test.name, index)) };
+        let items: Vec<Item> = (0..self.seeds).map(item).collect();
+        let (first, rest) = items.split_at(items.len().min(FIRST));
+        let mut runs = self.make(&test, first, 1)?;
+        let given_up = !rest.is_empty() && hang_alike(&runs);
+        if !given_up {
+            let size = rest.len().div_ceil(self.jobs).clamp(1, MOST_RUNS);
+            runs.extend(self.make(&test, rest, size)?);
+        }
+        runs.sort_by_key(|(run, _)| run.index);
+        Ok(count(&runs, given_up))
+    }
+
+    /// Makes these runs, so many in each process.
+    fn make(&self, test: &TestCase, items: &[Item], size: usize) -> Result<Runs> {
+        let chunks: Vec<&[Item]> = items.chunks(size).collect();
+        let made = each(self.jobs, &chunks, |chunk| self.all_of(test, chunk));
+        Ok(made.with_context(|| format!("while running {}", test.name))?.concat())
+    }
+
+    /// Makes these runs, with as many processes as it takes one after the other.
+    fn all_of(&self, test: &TestCase, items: &[Item]) -> Result<Runs> {
+        let (mut runs, mut left) = (Vec::new(), items.to_vec());
+        while !left.is_empty() && !self.stop.load(Ordering::Relaxed) {
+            let scratch = self.scratch.path();
+            let finished = process::run(test, &left, &self.limits, scratch, &self.stop)?;
+            runs.extend(finished.runs);
+            left = finished.left;
+        }
+        Ok(runs)
+    }
+}
+
+/// Does some work for each of these, several at once; the results are in the same order.
+fn each<T: Sync, R: Send>(
+    jobs: usize,
+    all: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let results = std::sync::Mutex::new(Vec::new());
+    let take = |place, result| {
+        results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, result));
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(all.len()) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(place) else { return };
+                    take(place, work(one));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// True if these runs all hang, for what looks like one reason.
+fn hang_alike(runs: &Runs) -> bool {
+    let mut reasons = runs.iter().map(|(run, _)| {
+        let failure = run.failure.as_ref()?;
+        let hangs = ["hang", "stuck"].contains(&failure.kind.as_str());
+        let first_line = failure.message.lines().next().unwrap_or_default();
+        hangs.then(|| without_numbers(first_line))
+    });
+    match reasons.next() {
+        Some(Some(first)) => reasons.all(|reason| reason.as_ref() == Some(&first)),
+        _ => false,
+    }
+}
+
+fn count(runs: &Runs, given_up: bool) -> Counted {
+    let passed = runs.iter().filter(|(run, _)| run.failure.is_none()).count() as u64;
+    let mut failure = runs.iter().find_map(words);
+    if let Some(words) = failure.as_mut().filter(|_| given_up) {
+        words.push_str("\nall of the first runs hung like this, so no others were made");
+    }
+    Counted { runs: runs.len() as u64, passed, failure }
+}
+
+/// What is said about a run that failed: what the test itself says, if it could, and the command that
+/// repeats the run.
+fn words((run, log): &(Run, Option<String>)) -> Option<String> {
+    let failure = run.failure.as_ref()?;
+    let _ = log;
+    Some(plain(&format!("{}: {}\n{}", failure.kind, failure.message, failure.replay)))
+}
+
+#[cfg(test)]
+mod tests {
+    use test_runs::run::RunFailure;
+
+    use super::*;
+
+    fn run(index: u64, failure: Option<(&str, &str)>) -> (Run, Option<String>) {
+        let failure = failure.map(|(kind, message)| RunFailure {
+            kind: kind.into(),
+            message: message.into(),
+            location: None,
+            check: String::new(),
+            log: None,
+            replay: format!("LAB_SEED={index} cargo test"),
+        });
+        let run = Run {
+            index,
+            seed: Some(index),
+            lab_us: 0,
+            wall_us: 0,
+            cpu_us: 0,
+            rpcs: 0,
+            bytes: 0,
+            committed: 0,
+            hash: None,
+            troubles: None,
+            failure,
+        };
+        (run, None)
+    }
+
+    #[test]
+    fn only_runs_that_hang_alike_are_a_reason_to_give_up() {
+        let stuck = |index| run(index, Some(("stuck", &format!("no step for {index} s"))));
+        assert!(hang_alike(&vec![stuck(20), stuck(21), stuck(22)]));
+        assert!(!hang_alike(&vec![stuck(20), run(1, None), stuck(22)]));
+        assert!(!hang_alike(&vec![stuck(20), run(1, Some(("hang", "it made no progress")))]));
+        assert!(!hang_alike(&vec![run(0, Some(("panic", "x"))), run(1, Some(("panic", "x")))]));
+        assert!(!hang_alike(&Vec::new()));
+    }
+
+    #[test]
+    fn the_first_failure_stands_for_all() {
+        let runs =
+            vec![run(0, None), run(1, Some(("panic", "\x1b[1mx"))), run(2, Some(("hang", "y")))];
+        let Counted { runs: made, passed, failure } = count(&runs, false);
+        assert_eq!((made, passed), (3, 1));
+        assert_eq!(failure.as_deref(), Some("panic: x\nLAB_SEED=1 cargo test"));
+    }
+}

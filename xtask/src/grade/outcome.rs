@@ -1,0 +1,263 @@
+//! A student's result, and the files it is written to.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::args::Weights;
+use crate::stress::budget::LAB;
+
+/// A student's result; `grade.json` is this.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    package: String,
+    /// None if there is no result.
+    points: Option<f64>,
+    of: f64,
+    /// All is done that was to be done.
+    finished: bool,
+    /// Why there could be no tests, if so.
+    problem: Option<String>,
+    /// What else is to be known.
+    note: Option<String>,
+    pub(crate) tests: Vec<Graded>,
+}
+
+/// One test's part of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Graded {
+    pub(crate) test: String,
+    part: String,
+    /// How many runs were made.
+    runs: u64,
+    /// How many were to be made.
+    of_runs: u64,
+    passed: u64,
+    points: f64,
+    of: f64,
+    /// The first failure: what happened, and the command that repeats it.
+    failure: Option<String>,
+}
+
+/// What came of a test.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) runs: u64,
+    pub(crate) passed: u64,
+    /// The first failure, and why not all runs were made.
+    pub(crate) failure: Option<String>,
+}
+
+impl Outcome {
+    /// Nothing is done yet, so there are no points.
+    pub(crate) fn new(package: &str, weights: &Weights, seeds: u64) -> Outcome {
+        let graded = |test: &&str| {
+            let part = part(test);
+            let count = LAB.iter().filter(|other| self::part(other) == part).count();
+            Graded {
+                test: test.to_string(),
+                part: part.to_string(),
+                runs: 0,
+                of_runs: seeds,
+                passed: 0,
+                points: 0.0,
+                of: weights.get(part).copied().unwrap_or(0.0) / count as f64,
+                failure: None,
+            }
+        };
+        Outcome {
+            package: package.to_string(),
+            points: Some(0.0),
+            of: weights.values().sum(),
+            finished: false,
+            problem: None,
+            note: Some("not finished".to_string()),
+            tests: LAB.iter().map(graded).collect(),
+        }
+    }
+
+    /// A test is done.
+    pub(crate) fn take(&mut self, place: usize, counted: Counted) {
+        let test = &mut self.tests[place];
+        (test.runs, test.passed, test.failure) = (counted.runs, counted.passed, counted.failure);
+        // What was to be run and was not has not passed.
+        test.points = test.of * test.passed as f64 / test.of_runs as f64;
+        self.points = Some(self.tests.iter().map(|test| test.points).sum());
+    }
+
+    /// There can be no tests, and that is the student's fault.
+    pub(crate) fn fail(&mut self, problem: &str) {
+        self.problem = Some(plain(problem));
+        self.finish();
+    }
+
+    /// There can be no result, and that is not the student's fault.
+    pub(crate) fn withdraw(&mut self, reason: &str) {
+        self.points = None;
+        self.note = Some(plain(&format!("there is no result: {reason}")));
+    }
+
+    /// It was ended from outside.
+    pub(crate) fn interrupt(&mut self) {
+        self.note = Some("not finished: grading was interrupted".to_string());
+    }
+
+    /// All is done; what was noted since the beginning stays.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+        self.note = self.note.take().filter(|note| note != "not finished");
+    }
+
+    pub(crate) fn note(&mut self, words: &str) {
+        self.note = Some(words.to_string());
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Writes all forms of the result. Who reads a file while it is written, or after we were killed,
+    /// finds the old one or the new one.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let json = serde_json::to_string_pretty(self).context("cannot encode the result")?;
+        let gradescope =
+            serde_json::to_string_pretty(&self.gradescope()).context("cannot encode the result")?;
+        let files =
+            [("grade.txt", self.text()), ("grade.json", json), ("results.json", gradescope)];
+        for (name, text) in files {
+            let (file, new) = (folder.join(name), folder.join(format!("{name}.new")));
+            fs::write(&new, text)
+                .and_then(|()| fs::rename(&new, &file))
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = match self.points {
+            Some(points) => format!("{}: {points:.1} of {:.1} points\n", self.package, self.of),
+            None => format!("{}: no points\n", self.package),
+        };
+        for words in self.note.iter().chain(&self.problem) {
+            let _ = writeln!(text, "\n{words}\n");
+        }
+        for test in &self.tests {
+            let _ = writeln!(text, "  {}", test.line());
+            for line in test.failure.iter().flat_map(|failure| failure.lines()) {
+                let _ = writeln!(text, "                  {line}");
+            }
+        }
+        text
+    }
+
+    /// The form that Gradescope's autograder reads from `results.json`. Without a score it says that
+    /// grading has failed, and not that the student has.
+    fn gradescope(&self) -> serde_json::Value {
+        let test = |test: &Graded| {
+            let failure = test.failure.as_deref().unwrap_or("");
+            serde_json::json!({
+                "name": test.test,
+                "number": test.part,
+                "score": round(test.points),
+                "max_score": round(test.of),
+                "output": format!("{} of {} runs passed\n{failure}", test.passed, test.of_runs),
+            })
+        };
+        match self.points {
+            Some(points) => serde_json::json!({
+                "score": round(points),
+                "output": self.text(),
+                "tests": self.tests.iter().map(test).collect::<Vec<_>>(),
+            }),
+            None => serde_json::json!({ "output": self.text() }),
+        }
+    }
+}
+
+impl Graded {
+    pub(crate) fn line(&self) -> String {
+        let Graded { test, of_runs, passed, points, of, .. } = self;
+        format!("{points:5.2} of {of:5.2}  {passed:>3}/{of_runs} passed  {test}")
+    }
+}
+
+/// A text without what would colour or steer a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let (mut plain, mut rest) = (String::new(), text.chars().peekable());
+    while let Some(c) = rest.next() {
+        match c {
+            // A colour ends with the first letter.
+            '\x1b' if rest.next_if_eq(&'[').is_some() => {
+                rest.by_ref().find(|c| c.is_ascii_alphabetic());
+            }
+            '\n' | '\t' => plain.push(c),
+            c if c.is_control() => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// The part of the lab, from the end of a test's name.
+fn part(test: &str) -> &str {
+    test.rsplit('_').next().unwrap_or_default()
+}
+
+fn round(points: f64) -> f64 {
+    (points * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> Outcome {
+        let weights = [("2A".to_string(), 30.0), ("2B".to_string(), 70.0)].into();
+        Outcome::new("my-raft", &weights, 20)
+    }
+
+    #[test]
+    fn what_was_not_run_has_not_passed() {
+        let mut outcome = outcome();
+        assert_eq!((outcome.points, outcome.is_finished()), (Some(0.0), false));
+        outcome.take(0, Counted { runs: 10, passed: 10, failure: None });
+        assert_eq!(outcome.points, Some(5.0));
+        assert!(outcome.text().contains("not finished\n"), "{}", outcome.text());
+        outcome.finish();
+        assert!(!outcome.text().contains("not finished"), "{}", outcome.text());
+        assert!(outcome.text().contains(" 5.00 of 10.00   10/20 passed  initial_election_2A"));
+    }
+
+    #[test]
+    fn without_a_result_there_is_no_score() {
+        let mut outcome = outcome();
+        outcome.take(0, Counted { runs: 20, passed: 20, failure: None });
+        outcome.withdraw("the disk is full");
+        assert_eq!(outcome.gradescope().get("score"), None);
+        assert!(outcome.text().starts_with("my-raft: no points\n\nthere is no result: the disk"));
+    }
+
+    #[test]
+    fn files_are_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcome = outcome();
+        outcome.write(&folder.path().join("a/b")).expect("the folder is made");
+        outcome.write(&folder.path().join("a/b")).expect("the files are replaced");
+        let mut names: Vec<_> = fs::read_dir(folder.path().join("a/b"))
+            .expect("the folder")
+            .map(|entry| entry.expect("a file").file_name().into_string().expect("a name"))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["grade.json", "grade.txt", "results.json"]);
+    }
+
+    #[test]
+    fn colours_and_bells_are_left_out() {
+        assert_eq!(plain("\x1b[1;31merror\x1b[0m: x\x07\ty\nz"), "error: x\ty\nz");
+        assert_eq!(plain("\x1b"), "");
+    }
+}

@@ -1,0 +1,203 @@
+//! The suite for a student's type, in a crate of our own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, anyhow, ensure};
+use run_record::Clock;
+use test_runs::build::{self, Messages, Program};
+
+use super::args::Grade;
+use super::student::{Metadata, Package, Student, metadata};
+use crate::skeleton::{in_quotes, lock_file};
+use crate::workspace;
+
+/// What a build says when the machine is at fault, whatever the code is.
+const MACHINE: [&str; 4] =
+    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9"];
+
+/// Why there is no test program.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The student's crate does not compile.
+    Student(String),
+    /// It does, but has no such type, or the type is no Raft.
+    Type(String),
+    /// Something that has nothing to do with the student's crate.
+    Machine(Error),
+}
+
+/// The crate with the suite.
+pub(crate) struct Stamped {
+    dir: PathBuf,
+    /// Its package's name. No crate that it depends on is called so.
+    name: String,
+    /// The type under test, within the student's crate.
+    raft: String,
+    /// The files that decide what is tested, and what must be in them.
+    files: [(&'static str, String); 3],
+    metadata: Metadata,
+}
+
+/// Writes the crate with the suite, and finds out what it is made of.
+pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stamped> {
+    let name = format!("grading-{}", student.name);
+    let raft = grade.raft.clone().unwrap_or_else(|| "Raft".to_string());
+    let root = workspace();
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\n\
+         student = {{ package = \"{}\", path = \"{}\" }}\n\
+         raft-tests = {{ path = \"{}\" }}\n\n\
+         [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n\n[workspace]\n",
+        student.name,
+        in_quotes(&student.dir),
+        in_quotes(&root.join("raft-tests"))
+    );
+    let suite = format!("raft_tests::suite!(simulated, student::{raft});\n");
+    let files = [("Cargo.toml", manifest), ("src/lib.rs", String::new()), ("tests/sim.rs", suite)];
+    let write = |path: &str, text: &str| {
+        let path = dir.join(path);
+        let folder = path.parent().context("a file lies in a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    for (path, text) in &files {
+        write(path, text)?;
+    }
+    write("Cargo.lock", &lock_file(&root)?)?;
+    // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
+    let metadata = metadata(dir, &["--filter-platform", &host()?])
+        .context("cargo cannot find or fetch what the crate needs")?;
+    Ok(Stamped { dir: dir.to_owned(), name, raft, files, metadata })
+}
+
+/// The platform that code is built for here.
+fn host() -> Result<String> {
+    let output = cargo(Path::new("."), &["-vV"]).output().context("cannot run cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("cargo does not say for what it builds")?.to_string())
+}
+
+fn cargo(dir: &Path, args: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(args).current_dir(dir).env("CARGO_TERM_COLOR", "never").stdin(Stdio::null());
+    cargo
+}
+
+impl Stamped {
+    /// Why the student's crate is not graded though it may compile.
+    pub(crate) fn problem(&self, student: &Student) -> Option<String> {
+        self.students_packages().find_map(|package| {
+            let what = package.acts_when_built()?;
+            Some(format!(
+                "`{}` has {what}, which would run before the tests are built and could change them; \
+                 `{}` is graded without it only",
+                package.name, student.name
+            ))
+        })
+    }
+
+    /// The packages that are neither ours nor from a registry.
+    fn students_packages(&self) -> impl Iterator<Item = &Package> {
+        let root = workspace();
+        self.metadata.packages.iter().filter(move |package| match &package.source {
+            Some(source) => !source.starts_with("registry+"),
+            None => package.name != self.name && !package.manifest_path.starts_with(&root),
+        })
+    }
+
+    /// Builds the student's crate, then the suite for it.
+    pub(crate) fn build(&self, student: &Student, stop: &AtomicBool) -> Result<Program, Failure> {
+        let words = "the crate does not compile";
+        let build = ["build", "--lib", "--package", &student.name];
+        self.cargo(&build, stop, |said| Failure::Student(format!("{words}:\n{said}")))?;
+        let words = format!(
+            "`{}` has no type `{}` that implements raft_api::Raft",
+            student.name, self.raft
+        );
+        let test = ["test", "--no-run"];
+        self.cargo(&test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
+        let programs = build::build(&self.dir, &self.name, false, Messages::Kept);
+        let mut programs = programs.map_err(Failure::Machine)?.into_iter();
+        let program = programs.find(|program| program.clock == Clock::Sim);
+        let program = program.context("the suite has no tests on the simulated clock");
+        self.check().map_err(Failure::Machine)?;
+        let mut program = program.map_err(Failure::Machine)?;
+        program.replay = format!("cargo test -p {} --test sim", student.name);
+        // As cargo would run it. The tester looks there for the source of what it tests.
+        program.dir.clone_from(&student.dir);
+        Ok(program)
+    }
+
+    /// Runs cargo; if code does not compile, `fault` makes the failure of the words of the compiler.
+    fn cargo(
+        &self,
+        args: &[&str],
+        stop: &AtomicBool,
+        fault: impl Fn(&str) -> Failure,
+    ) -> Result<(), Failure> {
+        let (passed, out, said) = self.run_cargo(args, stop).map_err(Failure::Machine)?;
+        if passed {
+            return Ok(());
+        }
+        let said = said.trim();
+        let began = out.contains("\"build-finished\"");
+        if began && !MACHINE.iter().any(|words| said.contains(words)) && self.is_theirs(said) {
+            return Err(fault(said));
+        }
+        Err(Failure::Machine(anyhow!("the build came to no end:\n{said}")))
+    }
+
+    /// Runs cargo until it ends or must end: whether it succeeded, and what it wrote.
+    fn run_cargo(&self, args: &[&str], stop: &AtomicBool) -> Result<(bool, String, String)> {
+        let (out, err) = (self.dir.join("cargo.out"), self.dir.join("cargo.err"));
+        let create = |file: &Path| {
+            File::create(file).with_context(|| format!("cannot write {}", file.display()))
+        };
+        let mut command = cargo(&self.dir, args);
+        command.arg("--message-format=json-render-diagnostics");
+        let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();
+        let mut child = child.context("cannot run cargo")?;
+        let status = loop {
+            if let Some(status) = child.try_wait().context("cannot wait for cargo")? {
+                break status;
+            }
+            if stop.load(Ordering::Relaxed) {
+                let _ = child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let text = |file: &Path| {
+            let bytes =
+                fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            Ok::<_, Error>(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        Ok((status.success(), text(&out)?, text(&err)?))
+    }
+
+    /// True if all crates that do not compile are the student's, or the suite for it.
+    fn is_theirs(&self, said: &str) -> bool {
+        let theirs: Vec<&str> =
+            self.students_packages().map(|package| package.name.as_str()).collect();
+        let failed = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("error: could not compile `")?.split('`').next());
+        let mut failed = failed.peekable();
+        failed.peek().is_some()
+            && failed.all(|package| package == self.name || theirs.contains(&package))
+    }
+
+    /// The files that decide what is tested are still ours.
+    fn check(&self) -> Result<()> {
+        for (path, text) in &self.files {
+            let now = fs::read_to_string(self.dir.join(path)).unwrap_or_default();
+            ensure!(now == *text, "somebody has changed {path} of the suite while it was built");
+        }
+        Ok(())
+    }
+}
