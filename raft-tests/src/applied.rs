@@ -11,6 +11,8 @@ pub(crate) struct Applied {
     pub(crate) logs: Vec<Vec<Bytes>>,
     /// The instance whose messages count, for each server.
     pub(crate) instances: Vec<u64>,
+    /// The index of the stored snapshot that each server began with, while it has applied nothing.
+    pub(crate) starts: Vec<Option<u64>>,
     /// Every command ever applied, by index, which server was first, and when.
     pub(crate) history: BTreeMap<u64, (usize, Bytes, u64)>,
 }
@@ -25,6 +27,20 @@ pub(crate) struct Message {
     pub(crate) us: u64,
 }
 
+/// A snapshot that an instance of a server has taken over.
+pub(crate) struct Installed {
+    pub(crate) server: usize,
+    pub(crate) instance: u64,
+    /// The last index that it covers.
+    pub(crate) index: u64,
+    /// What it was made of, from index 1 on.
+    pub(crate) commands: Vec<Bytes>,
+    /// When, in microseconds since the run began.
+    pub(crate) us: u64,
+    /// Whether it is the one that the server had stored, and not one that Raft has handed over.
+    pub(crate) stored: bool,
+}
+
 /// Where an index stands in a list that begins with index 1.
 pub(crate) fn place(index: u64) -> usize {
     usize::try_from(index.saturating_sub(1)).expect("an index in memory")
@@ -35,27 +51,7 @@ impl Applied {
     pub(crate) fn add(&mut self, message: Message) -> Result<(), Box<Verdict>> {
         let Message { server, instance, index, command, us } = message;
         // Whatever an instance has applied must agree with the others, also if it has crashed since.
-        if let Some((first, known, then)) = self.history.get(&index)
-            && *known != command
-        {
-            let (this, other) = (show(&command), show(known));
-            let words = format!(
-                "apply error: commit index={index} server={server} {this} != server={first} {other}"
-            );
-            let applied = |who, what| format!("server {who} applied {what} at index {index}");
-            return Err(Box::new(
-                verdict("State Machine Safety", words)
-                    .index(index)
-                    .fact_at(us, server, applied(server, this))
-                    .fact_at(*then, *first, applied(*first, other))
-                    .hint(
-                        "an entry was committed that a later leader did not have: votes for \
-                         candidates with an older log, entries of earlier terms committed by \
-                         counting, matchIndex too high, or committed entries lost or cut off",
-                    )
-                    .build(),
-            ));
-        }
+        self.check_agrees(server, index, &command, us)?;
         if self.instances[server] != instance {
             return Ok(());
         }
@@ -81,7 +77,76 @@ impl Applied {
             ));
         }
         log.push(command.clone());
+        self.starts[server] = None;
         self.history.entry(index).or_insert((server, command, us));
+        Ok(())
+    }
+
+    /// Replaces what a server has applied by what the snapshot was made of, or says what is wrong
+    /// with it.
+    pub(crate) fn install(&mut self, installed: Installed) -> Result<(), Box<Verdict>> {
+        let Installed { server, instance, index, commands, us, stored } = installed;
+        for (at, command) in (1..).zip(&commands) {
+            self.check_agrees(server, at, command, us)?;
+        }
+        if self.instances[server] != instance {
+            return Ok(());
+        }
+        let log = &mut self.logs[server];
+        let last = log.len() as u64;
+        // At its start a server may send the snapshot that it had stored, and the tester has read.
+        let again = index == last && self.starts[server] == Some(index);
+        if !stored && index <= last && !again {
+            let words = format!(
+                "server {server} applied a snapshot of index {index}, and has applied up to {last}"
+            );
+            return Err(Box::new(
+                verdict("apply order", words)
+                    .index(index)
+                    .fact(server, format!("server {server} has applied 1 to {last}"))
+                    .fact_at(us, server, format!("then a snapshot of index {index} came"))
+                    .hint(
+                        "a late InstallSnapshot is passed on to the service although the log is \
+                         beyond it; or a snapshot was overtaken on its way to the apply channel: both \
+                         must go through it in one order",
+                    )
+                    .build(),
+            ));
+        }
+        *log = commands;
+        self.starts[server] = stored.then_some(index);
+        Ok(())
+    }
+
+    /// What another server has applied at this index, if anything, must be the same.
+    fn check_agrees(
+        &self,
+        server: usize,
+        index: u64,
+        command: &Bytes,
+        us: u64,
+    ) -> Result<(), Box<Verdict>> {
+        if let Some((first, known, then)) = self.history.get(&index)
+            && known != command
+        {
+            let (this, other) = (show(command), show(known));
+            let words = format!(
+                "apply error: commit index={index} server={server} {this} != server={first} {other}"
+            );
+            let applied = |who, what| format!("server {who} applied {what} at index {index}");
+            return Err(Box::new(
+                verdict("State Machine Safety", words)
+                    .index(index)
+                    .fact_at(us, server, applied(server, this))
+                    .fact_at(*then, *first, applied(*first, other))
+                    .hint(
+                        "an entry was committed that a later leader did not have: votes for \
+                         candidates with an older log, entries of earlier terms committed by \
+                         counting, matchIndex too high, or committed entries lost or cut off",
+                    )
+                    .build(),
+            ));
+        }
         Ok(())
     }
 }

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use labrpc::{Network, Service};
-use labrt::channel::{self, Receiver};
+use labrt::channel;
 use labrt::rng::{RngExt, Stream};
 use labrt::sync::Leaf;
 use labrt::time::Instant;
 use labrt::{observe, thread};
 use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
-use raft_api::{ApplyMsg, Raft, RaftState, Started};
+use raft_api::{Raft, RaftState, Started};
 use raft_watch::{Watch, of_several};
 use tester::{Group, Net, Run, Server, Totals};
 
-use crate::applied::{Applied, Message, place};
+use crate::applied::{Applied, place};
+
+mod reader;
 
 /// The longest time a new leader may take to appear; tests wait in multiples of it.
 pub const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,6 +35,8 @@ struct Inner<R: Raft> {
     group: Group<RaftServer<R>>,
     applied: Arc<Leaf<Applied>>,
     watch: Watch,
+    /// Whether the service above takes snapshots (part 2D).
+    snapshots: bool,
 }
 
 /// A Raft in a slot of the tester's.
@@ -76,20 +80,36 @@ impl<R: Raft> Cluster<R> {
         Cluster::on(&net, "", servers)
     }
 
+    /// As [`in_run`](Cluster::in_run), with services that take a snapshot every ten entries (part 2D).
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn with_snapshots(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
+        let net = Net::new(run);
+        net.set_long_delays(true);
+        net.set_reliable(!unreliable);
+        Cluster::made_on(&net, "", servers, true)
+    }
+
     /// As [`new`](Cluster::new), on a network that others may be on as well, if this cluster has a
     /// name.
     ///
     /// # Panics
     /// If a server cannot be made, or the network has a group of this name.
     pub fn on(net: &Net, name: &str, servers: usize) -> Cluster<R> {
+        Cluster::made_on(net, name, servers, false)
+    }
+
+    fn made_on(net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster<R> {
         let group = Group::new(net, name, servers);
         let applied = Applied {
             logs: vec![Vec::new(); servers],
             instances: vec![0; servers],
+            starts: vec![None; servers],
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of::<R>(&group));
-        let cluster = Cluster { inner: Arc::new(Inner { group, applied, watch }) };
+        let cluster = Cluster { inner: Arc::new(Inner { group, applied, watch, snapshots }) };
         (0..servers).for_each(|server| cluster.start_server(server));
         (0..servers).for_each(|server| cluster.connect(server));
         cluster
@@ -165,7 +185,7 @@ impl<R: Raft> Cluster<R> {
         self.inner.group.start(server, |seat| {
             // No buffer, as in the course.
             let (apply, messages) = channel::bounded(0);
-            self.read_applied(server, messages);
+            self.read_applied(server, &*seat.persister, messages);
             move || R::make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
         });
     }
@@ -197,42 +217,6 @@ impl<R: Raft> Cluster<R> {
 
     // ---- What servers apply --------------------------------------------------------------------
 
-    /// Starts the task that reads and checks what a new instance applies.
-    fn read_applied(&self, server: usize, messages: Receiver<ApplyMsg>) {
-        let cluster = self.clone();
-        let applied = &self.inner.applied;
-        let instance = applied.with(|all| {
-            all.logs[server].clear();
-            all.instances[server] += 1;
-            all.instances[server]
-        });
-        thread::Builder::new().name(format!("apply reader {server}")).spawn(move || {
-            let Inner { group, applied, watch } = &*cluster.inner;
-            for message in messages {
-                let ApplyMsg::Command { index, command } = message else {
-                    panic!("server {server} applied {message:?}, which this lab does not know");
-                };
-                if group.run().session().keeps_events() {
-                    group.record(server, What::Applied { index, command: show(&command) });
-                }
-                let us = labtrace::now_us();
-                let message = Message { server, instance, index, command, us };
-                if let Err(mut broken) = applied.with(|all| all.add(message)) {
-                    // Where the entries come from that do not agree.
-                    broken.facts.extend(watch.entries_sent(index));
-                    broken.location = Some(format!("what server {server} applies"));
-                    group.members().fail(*broken);
-                }
-                if applied.with(|all| all.instances[server] == instance) {
-                    watch.applied(server, index);
-                    // As a service would at any time. A Raft that sends with its lock held, and that
-                    // has more to send, waits for this reader while this waits for that lock.
-                    cluster.state(server);
-                }
-            }
-        });
-    }
-
     /// How many servers have applied this index, and with which command.
     pub fn committed(&self, index: u64) -> (usize, Option<Bytes>) {
         self.inner.applied.with(|all| {
@@ -241,6 +225,11 @@ impl<R: Raft> Cluster<R> {
             let command = all.history.get(&index).map(|(_, command, _)| command.clone());
             (count, command.filter(|_| count > 0))
         })
+    }
+
+    /// The most bytes of Raft state that a server has saved, running or not.
+    pub fn log_size(&self) -> usize {
+        (0..self.servers()).map(|server| self.inner.group.state_size(server)).max().unwrap_or(0)
     }
 
     /// Waits, for half a minute at most, until `servers` have applied this index; returns the

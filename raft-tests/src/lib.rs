@@ -47,10 +47,6 @@
 //! two different commands, or out of order, fails the test at that moment.
 //!
 //! A test may take 120 s of lab time, as in the course.
-//!
-//! # What is missing
-//!
-//! The tests of part 2D (snapshots).
 
 mod applied;
 pub mod cluster;
@@ -58,6 +54,7 @@ pub mod commands;
 pub mod part_2a;
 pub mod part_2b;
 pub mod part_2c;
+pub mod part_2d;
 pub mod run;
 mod suite;
 

@@ -26,7 +26,10 @@ impl<R: Raft> Test<R> {
     pub fn general(&self) -> tester::Test {
         let Test { part, title, servers, unreliable, body } = *self;
         tester::Test::new(part, title, move |run| {
-            let cluster = Cluster::in_run(run, servers, unreliable);
+            let cluster = match part {
+                "2D" => Cluster::with_snapshots(run, servers, unreliable),
+                _ => Cluster::in_run(run, servers, unreliable),
+            };
             body(&cluster, run);
             cluster.finish()
         })

@@ -13,6 +13,7 @@ macro_rules! suite {
         $crate::suite!($clock, $raft, "2A");
         $crate::suite!($clock, $raft, "2B");
         $crate::suite!($clock, $raft, "2C");
+        $crate::suite!($clock, $raft, "2D");
     };
     ($clock:ident, $raft:ty, "2A") => {
         $crate::tests! { $clock, $raft,
@@ -60,6 +61,25 @@ macro_rules! suite {
                 figure_8_unreliable_2C: figure_8_unreliable, "Figure 8 (unreliable)", 5, true;
                 churn_2C: churn, "churn", 5, false;
                 unreliable_churn_2C: churn, "unreliable churn", 5, true;
+            }
+        }
+    };
+    ($clock:ident, $raft:ty, "2D") => {
+        $crate::tests! { $clock, $raft,
+            "2D" part_2d {
+                snapshot_basic_2D: snapshots_basic, "snapshots basic", 3, false;
+                snapshot_install_2D:
+                    install_snapshots_disconnect, "install snapshots (disconnect)", 3, false;
+                snapshot_install_unreliable_2D:
+                    install_snapshots_disconnect, "install snapshots (disconnect+unreliable)", 3, true;
+                snapshot_install_crash_2D:
+                    install_snapshots_crash, "install snapshots (crash)", 3, false;
+                snapshot_install_unreliable_crash_2D:
+                    install_snapshots_crash, "install snapshots (unreliable+crash)", 3, true;
+                snapshot_all_crash_2D:
+                    crash_and_restart_all, "crash and restart all servers", 3, false;
+                snapshot_init_2D:
+                    snapshot_initialization, "snapshot initialization after crash", 3, false;
             }
         }
     };
@@ -114,5 +134,6 @@ pub fn all_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
     let mut tests = crate::suite!(table, R, "2A");
     tests.extend(crate::suite!(table, R, "2B"));
     tests.extend(crate::suite!(table, R, "2C"));
+    tests.extend(crate::suite!(table, R, "2D"));
     tests
 }

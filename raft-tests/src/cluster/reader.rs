@@ -1,0 +1,165 @@
+//! The service above each server: it reads what its Raft applies, checks it, and in part 2D takes
+//! snapshots.
+
+use bytes::Bytes;
+use labgob::{Deserialize, Gob, Serialize};
+use labrt::channel::Receiver;
+use labrt::thread;
+use labtrace::{VerdictBuilder, What, show, verdict};
+use persister::Persister;
+use raft_api::{ApplyMsg, Raft};
+
+use super::{Cluster, Inner};
+use crate::applied::{Installed, Message};
+
+/// A snapshot is taken whenever the next index is a multiple of this.
+const SNAPSHOT_EVERY: u64 = 10;
+
+/// What a snapshot holds.
+#[derive(Serialize, Deserialize, Gob)]
+struct Snapshot {
+    /// The last index whose command is in it.
+    index: u64,
+    /// The commands, by index. The first one is empty: no command has index 0.
+    commands: Vec<Bytes>,
+}
+
+/// Which instance of a server a task reads for.
+#[derive(Clone, Copy)]
+struct Reader {
+    server: usize,
+    instance: u64,
+}
+
+impl<R: Raft> Cluster<R> {
+    /// Begins to read what a new instance of a server applies. If services take snapshots, it begins
+    /// with the one that the persister holds.
+    pub(super) fn read_applied(
+        &self,
+        server: usize,
+        persister: &dyn Persister,
+        messages: Receiver<ApplyMsg>,
+    ) {
+        let instance = self.inner.applied.with(|all| {
+            all.logs[server].clear();
+            all.starts[server] = None;
+            all.instances[server] += 1;
+            all.instances[server]
+        });
+        let reader = Reader { server, instance };
+        if self.inner.snapshots {
+            let stored = persister.read_snapshot().expect("memory can be read");
+            if !stored.is_empty() {
+                self.install(reader, None, &stored);
+            }
+        }
+        let cluster = self.clone();
+        let name = format!("apply reader {server}");
+        thread::Builder::new().name(name).spawn(move || {
+            messages.into_iter().for_each(|message| cluster.read(reader, message));
+        });
+    }
+
+    fn read(&self, reader: Reader, message: ApplyMsg) {
+        match message {
+            ApplyMsg::Command { index, command } => self.apply(reader, index, command),
+            ApplyMsg::Snapshot { index, snapshot, .. } if self.inner.snapshots => {
+                self.install(reader, Some(index), &snapshot);
+            }
+            other => {
+                let server = reader.server;
+                panic!(
+                    "server {server} applied {other:?}, which this part of the lab does not know"
+                );
+            }
+        }
+    }
+
+    fn apply(&self, reader: Reader, index: u64, command: Bytes) {
+        let Reader { server, instance } = reader;
+        let Inner { group, applied, watch, .. } = &*self.inner;
+        if group.run().session().keeps_events() {
+            group.record(server, What::Applied { index, command: show(&command) });
+        }
+        let us = labtrace::now_us();
+        let message = Message { server, instance, index, command, us };
+        if let Err(mut broken) = applied.with(|all| all.add(message)) {
+            // Where the entries come from that do not agree.
+            broken.facts.extend(watch.entries_sent(index));
+            broken.location = Some(format!("what server {server} applies"));
+            group.members().fail(*broken);
+        }
+        if !self.is_current(reader) {
+            return;
+        }
+        watch.applied(server, index);
+        if self.inner.snapshots && (index + 1).is_multiple_of(SNAPSHOT_EVERY) {
+            self.take_snapshot(reader, index);
+        } else {
+            // As a service would at any time. A Raft that sends with its lock held, and that has more
+            // to send, waits for this reader while this waits for that lock.
+            self.state(server);
+        }
+    }
+
+    /// Whether the instance has not crashed.
+    fn is_current(&self, Reader { server, instance }: Reader) -> bool {
+        self.inner.applied.with(|all| all.instances[server] == instance)
+    }
+
+    /// Gives the server a snapshot of all that it has applied.
+    fn take_snapshot(&self, reader: Reader, index: u64) {
+        let server = reader.server;
+        let applied = self.inner.applied.with(|all| all.logs[server].clone());
+        let commands = [Bytes::new()].into_iter().chain(applied).collect();
+        let snapshot = Bytes::from(labgob::encode(&Snapshot { index, commands }));
+        if let Some(instance) = self.inner.group.instance(server)
+            && self.is_current(reader)
+        {
+            instance.enter(|raft| raft.0.snapshot(index, snapshot));
+        }
+    }
+
+    /// Takes over a snapshot: one that Raft has handed over as that of `index`, or the stored one.
+    fn install(&self, reader: Reader, index: Option<u64>, snapshot: &[u8]) {
+        let Reader { server, instance } = reader;
+        let Inner { group, applied, watch, .. } = &*self.inner;
+        let fail = |broken: VerdictBuilder| -> ! {
+            group.members().fail(broken.at(format!("what server {server} applies")).build())
+        };
+        let mut snapshot: Snapshot = match labgob::decode(snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(error) => fail(
+                verdict("snapshot", format!("server {server}: snapshot decode error: {error}"))
+                    .hint("the bytes that `snapshot` was given must come back as they were"),
+            ),
+        };
+        if index.is_some_and(|index| index != snapshot.index) {
+            let words = format!("server {server} snapshot doesn't match the message's index");
+            fail(
+                verdict("snapshot", words)
+                    .index(snapshot.index)
+                    .fact(server, format!("the message says index {}", index.unwrap_or_default()))
+                    .fact(None, format!("the snapshot was taken at index {}", snapshot.index))
+                    .hint(
+                        "index and bytes are of different snapshots: keep and send them together",
+                    ),
+            );
+        }
+        if group.run().session().keeps_events() {
+            let command = format!("snapshot of 1 to {}", snapshot.index);
+            group.record(server, What::Applied { index: snapshot.index, command });
+        }
+        let us = labtrace::now_us();
+        let commands = snapshot.commands.split_off(1.min(snapshot.commands.len()));
+        let (stored, index) = (index.is_none(), snapshot.index);
+        let installed = Installed { server, instance, index, commands, us, stored };
+        if let Err(mut broken) = applied.with(|all| all.install(installed)) {
+            broken.location = Some(format!("what server {server} applies"));
+            group.members().fail(*broken);
+        }
+        if !stored && self.is_current(reader) {
+            watch.applied(server, index);
+        }
+    }
+}
