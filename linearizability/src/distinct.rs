@@ -57,7 +57,9 @@ impl Values {
             idle: Vec::new(),
         };
         for (place, access) in accesses.iter().enumerate() {
-            let (Access::Write(value) | Access::Update { to: value, .. }) = access else { continue };
+            let (Access::Write(value) | Access::Update { to: value, .. }) = access else {
+                continue;
+            };
             let writer = &mut values.writers[*value as usize];
             if *value == 0 || writer.is_some() {
                 return None;
@@ -126,11 +128,7 @@ impl Block {
     }
 }
 
-fn order<M: Model>(
-    items: &[Item<M>],
-    accesses: &[Access],
-    values: &Values,
-) -> Option<Vec<usize>> {
+fn order<M: Model>(items: &[Item<M>], accesses: &[Access], values: &Values) -> Option<Vec<usize>> {
     if values.torn || values.has_invention() {
         return None;
     }
@@ -164,11 +162,7 @@ fn moment(spans: &[Block], block: &Block) -> Option<i64> {
 }
 
 /// All blocks, unless one is not in order within itself.
-fn blocks<M: Model>(
-    items: &[Item<M>],
-    accesses: &[Access],
-    values: &Values,
-) -> Option<Vec<Block>> {
+fn blocks<M: Model>(items: &[Item<M>], accesses: &[Access], values: &Values) -> Option<Vec<Block>> {
     let mut is_taken = vec![false; values.writers.len()];
     let begins = |value: usize| match values.writers[value] {
         Some(writer) => matches!(accesses[writer], Access::Write(_)),

@@ -295,9 +295,7 @@ impl<I, O> Default for Recorder<I, O> {
 mod tests {
     use super::*;
 
-    fn history(
-        operations: Vec<Operation<(), ()>>,
-    ) -> Result<History<(), ()>, HistoryError> {
+    fn history(operations: Vec<Operation<(), ()>>) -> Result<History<(), ()>, HistoryError> {
         History::new(operations)
     }
 

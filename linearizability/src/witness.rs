@@ -17,7 +17,9 @@ use crate::search::states::States;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WitnessError {
     /// The order names an operation that the history does not have.
-    #[error("the order names operation {operation} at place {at}, but the history has only {operations}")]
+    #[error(
+        "the order names operation {operation} at place {at}, but the history has only {operations}"
+    )]
     Unknown {
         /// What it names.
         operation: usize,
@@ -65,7 +67,9 @@ pub enum WitnessError {
     },
     /// An operation that only reads is not in the order, and fits nowhere between its call and its
     /// return.
-    #[error("operation {operation}, which is not in the order, cannot have its output between places {from} and {to}")]
+    #[error(
+        "operation {operation}, which is not in the order, cannot have its output between places {from} and {to}"
+    )]
     FitsNowhere {
         /// Which one.
         operation: usize,
@@ -247,9 +251,8 @@ impl<'a, M: Model, W: Iterator<Item = Item<'a, M>>> Walk<'a, '_, M, W> {
 
     /// Whether a read is right in the present state. If several are possible, it tells which.
     fn fits(&mut self, read: &Item<'a, M>) -> bool {
-        let possible = |state: &M::State| {
-            self.model.step(state, read.input, read.output) != Step::Impossible
-        };
+        let possible =
+            |state: &M::State| self.model.step(state, read.input, read.output) != Step::Impossible;
         let states = &mut self.states[self.objects[read.operation] as usize];
         let fits = states.iter().any(possible);
         if fits && states.len() > 1 {

@@ -47,7 +47,8 @@ fn agree<M: Drawn>() -> Counts {
                 Answer::Linearizable(order) => {
                     assert!(expected, "{}", about());
                     // What it left out never returned.
-                    let whole = witness::verify(&model, &history, &order).unwrap_or_else(|error| panic!("{error}: {order:?} {}", about()));
+                    let whole = witness::verify(&model, &history, &order)
+                        .unwrap_or_else(|error| panic!("{error}: {order:?} {}", about()));
                     assert_eq!(whole, order, "{}", about());
                 }
                 Answer::NotLinearizable(violation) => {
@@ -55,10 +56,18 @@ fn agree<M: Drawn>() -> Counts {
                     assert!(violation.minimal);
                     let mut forgotten = vec![true; operations.len()];
                     violation.operations.iter().for_each(|&of| forgotten[of] = false);
-                    assert!(!is_linearizable(&model, &operations, &forgotten), "{violation:?} {}", about());
+                    assert!(
+                        !is_linearizable(&model, &operations, &forgotten),
+                        "{violation:?} {}",
+                        about()
+                    );
                     for &one in &violation.operations {
                         forgotten[one] = true;
-                        assert!(is_linearizable(&model, &operations, &forgotten), "{one} of {violation:?} {}", about());
+                        assert!(
+                            is_linearizable(&model, &operations, &forgotten),
+                            "{one} of {violation:?} {}",
+                            about()
+                        );
                         forgotten[one] = false;
                     }
                 }

@@ -28,8 +28,7 @@ fn stale(text: &str) -> (History<KvInput, KvOutput>, Picture) {
 /// The page without its data, style and script.
 fn markup(page: &str) -> String {
     let mut out = page.to_string();
-    for (begin, end) in
-        [("<style", "</style>"), ("<script", "</script>"), ("<script", "</script>")]
+    for (begin, end) in [("<style", "</style>"), ("<script", "</script>"), ("<script", "</script>")]
     {
         let from = out.find(begin).unwrap();
         let to = from + out[from..].find(end).unwrap() + end.len();
@@ -137,11 +136,23 @@ fn brightness(colour: [f64; 3]) -> f64 {
 #[test]
 fn what_is_written_can_be_read_in_light_and_in_dark() {
     let pairs = [
-        ("text", "back"), ("text", "soft"), ("dim", "back"), ("dim", "soft"), ("link", "back"),
-        ("link", "soft"), ("good", "soft"), ("bad", "soft"), ("unsure", "soft"), ("on-bar", "bar"),
-        ("on-in", "in"), ("on-out", "out"), ("on-culprit", "culprit"), ("on-note", "note"),
+        ("text", "back"),
+        ("text", "soft"),
+        ("dim", "back"),
+        ("dim", "soft"),
+        ("link", "back"),
+        ("link", "soft"),
+        ("good", "soft"),
+        ("bad", "soft"),
+        ("unsure", "soft"),
+        ("on-bar", "bar"),
+        ("on-in", "in"),
+        ("on-out", "out"),
+        ("on-culprit", "culprit"),
+        ("on-note", "note"),
     ];
-    let shapes = [("core", "back"), ("core", "soft"), ("edge", "back"), ("in", "back"), ("culprit", "soft")];
+    let shapes =
+        [("core", "back"), ("core", "soft"), ("edge", "back"), ("in", "back"), ("culprit", "soft")];
     let schemes = colours();
     assert_eq!(schemes.len(), 2);
     for scheme in schemes {
@@ -165,15 +176,25 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
 
 /// The page as a browser shows it, if there is one.
 fn in_browser(page: &str, name: &str, hash: &str) -> Option<String> {
-    let file = std::env::temp_dir().join(format!("linearizability-{name}-{}.html", std::process::id()));
+    let file =
+        std::env::temp_dir().join(format!("linearizability-{name}-{}.html", std::process::id()));
     std::fs::write(&file, page).unwrap();
     let address = format!("file://{}{hash}", file.display());
-    let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom", &address];
+    let arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=5000",
+        "--dump-dom",
+        &address,
+    ];
     let done = Command::new("chromium").args(arguments).output();
     std::fs::remove_file(&file).unwrap();
     match done {
         Ok(done) => Some(String::from_utf8_lossy(&done.stdout).into_owned()),
-        Err(_) if std::env::var_os("TRACE_VIEW_NEEDS_BROWSER").is_some() => panic!("there is no chromium"),
+        Err(_) if std::env::var_os("TRACE_VIEW_NEEDS_BROWSER").is_some() => {
+            panic!("there is no chromium")
+        }
         Err(_) => {
             eprintln!("skipped: there is no chromium");
             None
@@ -198,7 +219,8 @@ fn the_chart_shows_operations_orders_and_notes() {
 #[test]
 fn thousands_of_operations_are_drawn_as_far_as_they_are_seen() {
     let put = |n: u64| KvInput::Put { key: "k".into(), value: n.to_string() };
-    let operations = (0..20_000).map(|n| Operation::new(n % 8, 16 * n, put(n), 16 * n + 100, KvOutput::Done));
+    let operations =
+        (0..20_000).map(|n| Operation::new(n % 8, 16 * n, put(n), 16 * n + 100, KvOutput::Done));
     let history = History::new(operations.collect()).unwrap();
     let report = check(&Kv, &history, &Limits::default());
     let page = Picture::new("many", &Kv, &history, &report.answer).page();

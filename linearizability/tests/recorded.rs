@@ -65,7 +65,11 @@ fn kv() {
                     for &operation in &violation.operations {
                         let operation = &history.operations()[operation];
                         let output = operation.output();
-                        eprintln!("  {} {}", operation.client, Kv.describe(&operation.input, output));
+                        eprintln!(
+                            "  {} {}",
+                            operation.client,
+                            Kv.describe(&operation.input, output)
+                        );
                     }
                 }
             }
@@ -76,7 +80,9 @@ fn kv() {
 #[test]
 fn unsplit_kv() {
     let Some(folder) = folder() else { return };
-    for (name, is_right) in [("c01-ok", true), ("c01-bad", false), ("c10-ok", true), ("c10-bad", false)] {
+    for (name, is_right) in
+        [("c01-ok", true), ("c01-bad", false), ("c10-ok", true), ("c10-bad", false)]
+    {
         let text = std::fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
         let history = read::kv(&text).unwrap();
         let begin = std::time::Instant::now();

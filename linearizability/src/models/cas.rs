@@ -57,7 +57,9 @@ impl<V: Clone + Eq + Hash + Debug> Model for CasRegister<V> {
             (CasInput::Read, None) => Step::Unchanged,
             (CasInput::Read, Some(CasOutput::Value(value))) if value == state => Step::Unchanged,
             (CasInput::Write(value), None | Some(CasOutput::Written)) => Step::To(value.clone()),
-            (CasInput::Cas { from, to }, None | Some(CasOutput::Swapped(true))) if from == state => {
+            (CasInput::Cas { from, to }, None | Some(CasOutput::Swapped(true)))
+                if from == state =>
+            {
                 Step::To(to.clone())
             }
             (CasInput::Cas { from, .. }, None | Some(CasOutput::Swapped(false)))

@@ -52,10 +52,9 @@ pub(super) fn accesses(operations: &[(&KvInput, Option<&KvOutput>)]) -> Option<V
             (KvInput::Put { .. }, None | Some(KvOutput::Done)) => {
                 Access::Write(seen[place].map_or_else(|| values.unread(), |(_, to)| to))
             }
-            (KvInput::Append { .. }, Some(KvOutput::Value(_))) => Access::Update {
-                from: read[place]?,
-                to: values.after(read[place]?, place),
-            },
+            (KvInput::Append { .. }, Some(KvOutput::Value(_))) => {
+                Access::Update { from: read[place]?, to: values.after(read[place]?, place) }
+            }
             (KvInput::Append { .. }, None | Some(KvOutput::Done)) => match seen[place] {
                 Some((from, to)) => Access::Update { from, to },
                 None => Access::Write(values.unread()),

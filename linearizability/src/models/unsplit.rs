@@ -63,9 +63,8 @@ where
     }
 
     fn state_bytes(&self, state: &Self::State) -> usize {
-        let of_each = |(_, state): (&M::Key, &M::State)| {
-            size_of::<M::Key>() + self.0.state_bytes(state)
-        };
+        let of_each =
+            |(_, state): (&M::Key, &M::State)| size_of::<M::Key>() + self.0.state_bytes(state);
         size_of::<Self::State>() + state.iter().map(of_each).sum::<usize>()
     }
 

@@ -73,7 +73,7 @@ impl Model for VersionedKv {
         input: &VersionedInput,
         output: Option<&VersionedOutput>,
     ) -> Step<VersionedState> {
-        use VersionedOutput::{Maybe, NoKey, Value, WrongVersion, Written};
+        use VersionedOutput::{Maybe, NoKey, Value, Written, WrongVersion};
         let absent = state.version == 0;
         let (value, version) = match input {
             VersionedInput::Get { .. } => {

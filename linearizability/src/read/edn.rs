@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
         let mut entries = Vec::new();
         while let Some(key) = values.next() {
             let Some(value) = values.next() else {
-                let problem = format!("the map's last key {} has no value", shown(&key.to_string()));
+                let problem =
+                    format!("the map's last key {} has no value", shown(&key.to_string()));
                 return Err(ReadError::new(begin, problem));
             };
             entries.push((key, value));

@@ -190,7 +190,8 @@ fn log_events(text: &str) -> Result<Vec<Event>, ReadError> {
                 events.push(new_event(number, *process, kind, f, None, value)?);
             }
             [Edn::Int(_), ..] => {
-                let problem = "the event breaks off: process, type, what is asked for and value belong to it";
+                let problem =
+                    "the event breaks off: process, type, what is asked for and value belong to it";
                 return Err(ReadError::new(number, problem));
             }
             // The nemesis.

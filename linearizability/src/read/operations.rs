@@ -68,9 +68,7 @@ pub fn register(
 /// # Errors
 ///
 /// If the file is none.
-pub fn cas_register(
-    text: &str,
-) -> Result<History<CasInput<Value>, CasOutput<Value>>, ReadError> {
+pub fn cas_register(text: &str) -> Result<History<CasInput<Value>, CasOutput<Value>>, ReadError> {
     let input = |event: &Event| match (&event.f[..], &event.value) {
         ("read", _) => Ok(CasInput::Read),
         ("write", value) => Ok(CasInput::Write(value.into())),

@@ -157,7 +157,9 @@ impl<'a, M: Model> Search<'a, M> {
             }
             while next.is_none() {
                 let Some(last) = self.take_back() else {
-                    return Found::Impossible { culprit: self.items[self.furthest.1 as usize].operation };
+                    return Found::Impossible {
+                        culprit: self.items[self.furthest.1 as usize].operation,
+                    };
                 };
                 next = self.next_move(Some(last));
             }
@@ -311,13 +313,11 @@ impl<'a, M: Model> Search<'a, M> {
     /// go in order of their calls.
     fn order(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         let mut uses = vec![0; self.optional.classes()];
-        self.moves.iter().map(move |made| {
-            match made.choice.checked_sub(self.items.len() as u32) {
-                None => self.items[made.choice as usize].operation,
-                Some(class) => {
-                    uses[class as usize] += 1;
-                    self.optional.operation(class, uses[class as usize] - 1)
-                }
+        self.moves.iter().map(move |made| match made.choice.checked_sub(self.items.len() as u32) {
+            None => self.items[made.choice as usize].operation,
+            Some(class) => {
+                uses[class as usize] += 1;
+                self.optional.operation(class, uses[class as usize] - 1)
             }
         })
     }

@@ -22,9 +22,7 @@ impl<S: Eq + Hash> States<S> {
         // No seed: numbers and work are the same in every process.
         let hash = FxBuildHasher.hash_one(&state);
         let States { all, hashes, numbers } = self;
-        let same = |&number: &u32| {
-            hashes[number as usize] == hash && all[number as usize] == state
-        };
+        let same = |&number: &u32| hashes[number as usize] == hash && all[number as usize] == state;
         if let Some(&number) = numbers.find(hash, same) {
             return (number, false);
         }

@@ -35,7 +35,8 @@ impl Picture {
         out.push('\n');
         for &operation in &self.core {
             let bar = &self.bars[operation];
-            let mark = if self.culprit == Some(operation) { "  <- certain with its return" } else { "" };
+            let mark =
+                if self.culprit == Some(operation) { "  <- certain with its return" } else { "" };
             let (line, text) = (scale.bar(bar), short(&bar.text));
             let _ = writeln!(out, "  client {:<3} {line}  {text}{mark}", bar.client);
         }
@@ -74,7 +75,8 @@ fn short(text: &str) -> String {
 fn plain(text: &str) -> String {
     // Marks of direction would let a text stand elsewhere than where it is.
     let steers = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -14,8 +14,13 @@ pub(crate) type Ops<M> = Vec<Operation<<M as Model>::Input, <M as Model>::Output
 
 /// Whether there is an order, by trying all. `forgotten` says which operations count as if they had
 /// not returned.
-pub(crate) fn is_linearizable<M: Model>(model: &M, operations: &Ops<M>, forgotten: &[bool]) -> bool {
-    let keys: Vec<M::Key> = operations.iter().map(|operation| model.key(&operation.input)).collect();
+pub(crate) fn is_linearizable<M: Model>(
+    model: &M,
+    operations: &Ops<M>,
+    forgotten: &[bool],
+) -> bool {
+    let keys: Vec<M::Key> =
+        operations.iter().map(|operation| model.key(&operation.input)).collect();
     let mut different = keys.clone();
     different.sort();
     different.dedup();
@@ -74,13 +79,18 @@ pub(crate) fn random(seed: u64) -> Xoshiro256PlusPlus {
 }
 
 /// A model whose operations can be drawn.
-pub(crate) trait Drawn: Model<Input: Clone + Debug, Output: Clone + Debug, State: Debug> {
+pub(crate) trait Drawn:
+    Model<Input: Clone + Debug, Output: Clone + Debug, State: Debug>
+{
     fn model() -> Self;
     /// What the operation number `n` of a history asks for.
     fn input(random: &mut Xoshiro256PlusPlus, n: usize) -> Self::Input;
     /// What it gets: right in this state, or anything.
-    fn output(random: &mut Xoshiro256PlusPlus, input: &Self::Input, state: &Self::State)
-    -> Self::Output;
+    fn output(
+        random: &mut Xoshiro256PlusPlus,
+        input: &Self::Input,
+        state: &Self::State,
+    ) -> Self::Output;
 }
 
 /// A short history with few clients: outputs are those of a run in some order, but some are wrong.
@@ -175,13 +185,11 @@ impl Drawn for CasRegister<u8> {
             }
         }
     }
-    fn output(
-        random: &mut Xoshiro256PlusPlus,
-        input: &CasInput<u8>,
-        state: &u8,
-    ) -> CasOutput<u8> {
+    fn output(random: &mut Xoshiro256PlusPlus, input: &CasInput<u8>, state: &u8) -> CasOutput<u8> {
         match input {
-            CasInput::Read if random.random_bool(0.1) => CasOutput::Value(random.random_range(0..3)),
+            CasInput::Read if random.random_bool(0.1) => {
+                CasOutput::Value(random.random_range(0..3))
+            }
             CasInput::Read => CasOutput::Value(*state),
             CasInput::Write(_) => CasOutput::Written,
             CasInput::Cas { from, .. } => {
@@ -235,11 +243,7 @@ impl Drawn for Unsplit<Kv> {
     fn input(random: &mut Xoshiro256PlusPlus, n: usize) -> KvInput {
         Kv::input(random, n)
     }
-    fn output(
-        random: &mut Xoshiro256PlusPlus,
-        input: &KvInput,
-        state: &Self::State,
-    ) -> KvOutput {
+    fn output(random: &mut Xoshiro256PlusPlus, input: &KvInput, state: &Self::State) -> KvOutput {
         Kv::output(random, input, state.get(&Kv.key(input)).unwrap_or(&String::new()))
     }
 }
@@ -264,7 +268,7 @@ impl Drawn for VersionedKv {
         input: &VersionedInput,
         state: &Self::State,
     ) -> VersionedOutput {
-        use VersionedOutput::{Maybe, NoKey, Value, WrongVersion, Written};
+        use VersionedOutput::{Maybe, NoKey, Value, Written, WrongVersion};
         if random.random_bool(0.1) {
             let any = [Maybe, NoKey, WrongVersion, Written, Value(state.clone())];
             return any[random.random_range(0..5)].clone();
@@ -277,7 +281,11 @@ impl Drawn for VersionedKv {
             }
             VersionedInput::Put { .. } if state.version == 0 => NoKey,
             VersionedInput::Put { .. } => {
-                if random.random_bool(0.3) { Maybe } else { WrongVersion }
+                if random.random_bool(0.3) {
+                    Maybe
+                } else {
+                    WrongVersion
+                }
             }
         }
     }
@@ -330,7 +338,12 @@ impl Model for Bag {
     fn initial(&self) -> Self::State {
         Self::State::new()
     }
-    fn step(&self, state: &Self::State, input: &BagInput, output: Option<&bool>) -> Step<Self::State> {
+    fn step(
+        &self,
+        state: &Self::State,
+        input: &BagInput,
+        output: Option<&bool>,
+    ) -> Step<Self::State> {
         let right = match input {
             BagInput::Add(_) => true,
             BagInput::Take => !state.is_empty(),
