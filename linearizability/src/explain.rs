@@ -8,6 +8,10 @@ use crate::model::Model;
 use crate::part::{Item, up_to};
 use crate::search::Observer;
 
+/// How many operations all decisions of an explanation together may have: a decision may take time
+/// without a single step.
+const MOST_LOOKED_AT: usize = 50_000_000;
+
 /// How many operations of dead ends are looked at for the longest orders. It bounds what an
 /// explanation takes, whatever the limits.
 const LONGEST_WORK: usize = 20_000_000;
@@ -31,7 +35,8 @@ pub(crate) fn explain<M: Model>(
     let culprit = first_culprit(decider, items, culprit, &limits);
     let at = items.iter().find(|item| item.operation == culprit).expect("it is one of them").end;
     let known = up_to(items, at);
-    let mut shrinker = Shrinker { decider, known: &known, end, limits, minimal: true };
+    let mut shrinker =
+        Shrinker { decider, known: &known, end, limits, minimal: true, looked_at: 0 };
     let kept = shrinker.shrink(culprit);
     let minimal = shrinker.minimal;
     let orders = longest_orders(decider, &known, &limits);
@@ -72,6 +77,8 @@ struct Shrinker<'a, 'd, 'i, M: Model> {
     end: u64,
     limits: Limits,
     minimal: bool,
+    /// How many operations all decisions together had.
+    looked_at: usize,
 }
 
 impl<M: Model> Shrinker<'_, '_, '_, M> {
@@ -89,10 +96,9 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
             size /= 2;
         }
         kept.push(culprit);
-        kept.sort_unstable_by_key(|operation| {
-            self.known.iter().find(|item| item.operation == *operation).map(|item| item.call)
-        });
-        kept
+        kept.sort_unstable();
+        let is_kept = |item: &&Item<M>| kept.binary_search(&item.operation).is_ok();
+        self.known.iter().filter(is_kept).map(|item| item.operation).collect()
     }
 
     /// Leaves out each group of this size without which there is no order either.
@@ -124,6 +130,10 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
         let items = self.known.iter();
         let items: Vec<_> =
             items.map(|item| if is_kept(item) { *item } else { item.forgotten() }).collect();
+        self.looked_at += items.len();
+        if self.looked_at > MOST_LOOKED_AT {
+            return None;
+        }
         let left = self.end.saturating_sub(self.decider.work.steps);
         let limits = Limits { steps: left / 16, ..self.limits };
         match self.decider.decide(&items, &limits) {

@@ -301,3 +301,89 @@ fn distinct<S: Clone + Eq + Hash>(states: Vec<S>) -> Vec<S> {
     });
     table.into_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Operation;
+    use crate::models::{Register, RegisterInput, RegisterOutput};
+
+    type Op = Operation<RegisterInput<u8>, RegisterOutput<u8>>;
+
+    fn write(client: u64, call: u64, value: u8, at: u64) -> Op {
+        Operation::new(client, call, RegisterInput::Write(value), at, RegisterOutput::Written)
+    }
+
+    fn read(client: u64, call: u64, value: u8, at: u64) -> Op {
+        Operation::new(client, call, RegisterInput::Read, at, RegisterOutput::Value(value))
+    }
+
+    fn verified(operations: Vec<Op>, order: &[usize]) -> Result<Vec<usize>, String> {
+        let history = History::new(operations).unwrap();
+        verify(&Register { initial: 0 }, &history, order).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_order_is_checked_against_time_and_model() {
+        let operations = || vec![write(1, 0, 1, 9), write(2, 2, 2, 3), read(3, 10, 1, 12)];
+        assert_eq!(verified(operations(), &[1, 0, 2]), Ok(vec![1, 0, 2]));
+        let wrong = |order: &[usize]| verified(operations(), order).unwrap_err();
+        assert_eq!(wrong(&[0, 1, 2]), "operation 2 at place 2 cannot have its output there");
+        assert_eq!(
+            wrong(&[0, 2, 1]),
+            "operation 1 stands at place 2, after operation 2, which was called only when operation 1 \
+             had returned"
+        );
+        assert_eq!(wrong(&[0, 2]), "operation 1 returned, but is not in the order");
+        assert_eq!(wrong(&[0, 1, 0]), "operation 0 stands in the order twice, at places 0 and 2");
+        assert_eq!(
+            wrong(&[0, 3]),
+            "the order names operation 3 at place 1, but the history has only 3"
+        );
+    }
+
+    #[test]
+    fn reads_that_are_left_out_find_their_places() {
+        let operations = vec![
+            write(1, 0, 1, 9),
+            write(2, 2, 2, 12),
+            read(3, 1, 0, 8),
+            read(4, 3, 1, 8),
+            read(5, 9, 2, 20),
+            read(3, 9, 1, 11),
+        ];
+        assert_eq!(verified(operations, &[0, 1]), Ok(vec![2, 0, 3, 5, 1, 4]));
+    }
+
+    #[test]
+    fn a_read_waits_for_one_that_comes_before_it() {
+        // At its first chance the later read fits, but the earlier one only after the second write.
+        let operations = vec![
+            write(1, 0, 1, 100),
+            write(2, 0, 2, 100),
+            write(3, 0, 1, 100),
+            read(4, 1, 2, 10),
+            read(4, 20, 1, 30),
+        ];
+        assert_eq!(verified(operations, &[0, 1, 2]), Ok(vec![0, 1, 3, 2, 4]));
+    }
+
+    #[test]
+    fn a_read_that_fits_nowhere_is_named() {
+        let operations =
+            vec![write(1, 0, 1, 2), write(1, 3, 2, 4), read(2, 5, 1, 6), write(1, 8, 1, 9)];
+        assert_eq!(
+            verified(operations, &[0, 1, 3]).unwrap_err(),
+            "operation 2, which is not in the order, cannot have its output between places 2 and 2"
+        );
+    }
+
+    #[test]
+    fn what_never_returned_may_be_left_out_or_not() {
+        let operations =
+            || vec![Operation::pending(1, 0, RegisterInput::Write(1)), read(2, 5, 1, 6)];
+        assert_eq!(verified(operations(), &[0, 1]), Ok(vec![0, 1]));
+        assert_eq!(verified(operations(), &[0]), Ok(vec![0, 1]));
+        assert!(verified(operations(), &[1]).is_err());
+    }
+}

@@ -1,4 +1,4 @@
-//! A checker that tries everything, and random histories for it.
+//! Random histories.
 
 use std::fmt::Debug;
 
@@ -6,72 +6,11 @@ use linearizability::models::{
     CasInput, CasOutput, CasRegister, Kv, KvInput, KvOutput, Queue, QueueInput, QueueOutput,
     Register, RegisterInput, RegisterOutput, Unsplit, VersionedInput, VersionedKv, VersionedOutput,
 };
-use linearizability::{History, Model, Operation, Returned, Step};
+use linearizability::{History, Model, Operation, Step};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 pub(crate) type Ops<M> = Vec<Operation<<M as Model>::Input, <M as Model>::Output>>;
-
-/// Whether there is an order, by trying all. `forgotten` says which operations count as if they had
-/// not returned.
-pub(crate) fn is_linearizable<M: Model>(
-    model: &M,
-    operations: &Ops<M>,
-    forgotten: &[bool],
-) -> bool {
-    let keys: Vec<M::Key> =
-        operations.iter().map(|operation| model.key(&operation.input)).collect();
-    let mut different = keys.clone();
-    different.sort();
-    different.dedup();
-    different.iter().all(|key| {
-        let of_key = (0..operations.len()).filter(|&place| keys[place] == *key).collect();
-        let mut brute = Brute { model, operations, forgotten, left: of_key };
-        brute.try_all(&model.initial())
-    })
-}
-
-struct Brute<'a, M: Model> {
-    model: &'a M,
-    operations: &'a Ops<M>,
-    forgotten: &'a [bool],
-    left: Vec<usize>,
-}
-
-impl<M: Model> Brute<'_, M> {
-    fn returned(&self, place: usize) -> Option<&Returned<M::Output>> {
-        self.operations[place].returned.as_ref().filter(|_| !self.forgotten[place])
-    }
-
-    fn try_all(&mut self, state: &M::State) -> bool {
-        if self.left.iter().all(|&place| self.returned(place).is_none()) {
-            return true;
-        }
-        for number in 0..self.left.len() {
-            let place = self.left[number];
-            let call = self.operations[place].call;
-            let is_late =
-                |&other: &usize| self.returned(other).is_some_and(|returned| returned.at < call);
-            if self.left.iter().any(is_late) {
-                continue;
-            }
-            let output = self.returned(place).map(|returned| &returned.output);
-            let next = match self.model.step(state, &self.operations[place].input, output) {
-                Step::Impossible => vec![],
-                Step::Unchanged => vec![state.clone()],
-                Step::To(next) => vec![next],
-                Step::ToAny(any) => any,
-            };
-            self.left.remove(number);
-            let found = next.iter().any(|next| self.try_all(next));
-            self.left.insert(number, place);
-            if found {
-                return true;
-            }
-        }
-        false
-    }
-}
 
 /// Random numbers that are the same everywhere.
 pub(crate) fn random(seed: u64) -> Xoshiro256PlusPlus {
