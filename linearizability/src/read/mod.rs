@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! {:process 0, :type :invoke, :f :append, :key "a", :value "x"}
-//! INFO  jepsen.util - 0	:invoke	:write	3
+//! INFO  jepsen.util - 0  :invoke  :write  3
 //! ```
 //!
 //! The order of the events counts, not their times. An event is an `:invoke`, or how it ended:
