@@ -252,7 +252,7 @@ impl<'a, M: Model, W: Iterator<Item = Item<'a, M>>> Walk<'a, '_, M, W> {
     /// Whether a read is right in the present state. If several are possible, it tells which.
     fn fits(&mut self, read: &Item<'a, M>) -> bool {
         let possible =
-            |state: &M::State| self.model.step(state, read.input, read.output) != Step::Impossible;
+            |state: &M::State| self.model.step(state, read.input, read.output) == Step::Unchanged;
         let states = &mut self.states[self.objects[read.operation] as usize];
         let fits = states.iter().any(possible);
         if fits && states.len() > 1 {

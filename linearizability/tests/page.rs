@@ -192,7 +192,7 @@ fn in_browser(page: &str, name: &str, hash: &str) -> Option<String> {
     std::fs::remove_file(&file).unwrap();
     match done {
         Ok(done) => Some(String::from_utf8_lossy(&done.stdout).into_owned()),
-        Err(_) if std::env::var_os("TRACE_VIEW_NEEDS_BROWSER").is_some() => {
+        Err(_) if std::env::var_os("LINEARIZABILITY_NEEDS_BROWSER").is_some() => {
             panic!("there is no chromium")
         }
         Err(_) => {

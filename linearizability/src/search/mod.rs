@@ -88,10 +88,11 @@ struct Search<'a, M: Model> {
     states: States<M::State>,
     state: u32,
     seen: Seen,
+    /// The order so far.
     moves: Vec<Move>,
-    /// How many choices an operation of a model that is not deterministic left the last time.
     steps: u64,
     state_bytes: u64,
+    /// The length of the longest order.
     longest: usize,
     /// The furthest frontier, and its operation.
     furthest: (usize, u32),
@@ -155,25 +156,27 @@ impl<'a, M: Model> Search<'a, M> {
             if next.is_none() && !observer.dead_end(&mut self.order()) {
                 return Found::Stopped(Stopped::Steps);
             }
-            while next.is_none() {
+            loop {
+                if let Some(stopped) = self.stopped() {
+                    return Found::Stopped(stopped);
+                }
+                if let Some(next) = next {
+                    self.make(next);
+                    break;
+                }
                 let Some(last) = self.take_back() else {
-                    return Found::Impossible {
-                        culprit: self.items[self.furthest.1 as usize].operation,
-                    };
+                    let culprit = self.items[self.furthest.1 as usize].operation;
+                    return Found::Impossible { culprit };
                 };
                 next = self.next_move(Some(last));
             }
-            if let Some(stopped) = self.stopped() {
-                return Found::Stopped(stopped);
-            }
-            self.make(next.expect("the loop ends with one"));
         }
     }
 
     /// Places what only reads and fits, until nothing does.
     fn place_reads(&mut self) {
         while let Some(choice) = self.next_read() {
-            self.push(Move {
+            self.moves.push(Move {
                 choice,
                 outcome: 0,
                 outcomes: 1,
@@ -190,7 +193,7 @@ impl<'a, M: Model> Search<'a, M> {
         self.place.candidates().filter(|&item| self.reads[item as usize]).find(|&item| {
             let Item { input, output, .. } = self.items[item as usize];
             self.steps += 1;
-            self.model.step(state, input, output) != Step::Impossible
+            self.model.step(state, input, output) == Step::Unchanged
         })
     }
 
@@ -257,16 +260,12 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     fn make(&mut self, (made, after): (Move, u32)) {
-        self.push(made);
+        self.moves.push(made);
         self.state = after;
         match made.choice.checked_sub(self.items.len() as u32) {
             None => self.place.order(made.choice),
             Some(class) => self.optional.take(class),
         }
-    }
-
-    fn push(&mut self, made: Move) {
-        self.moves.push(made);
     }
 
     /// Goes back to the last point with an alternative, and gives the move that was made there.

@@ -109,7 +109,7 @@ function drawOrder(visible, placed) {
 
 function drawNames() {
   add('rect', { class: 'names', x: 0, y: 0, width: NAMES - 4, height: y(rows.length) });
-  add('text', { class: 'tick', x: 6, y: HEAD / 2 }, 'time of the event');
+  add('text', { class: 'tick', x: 6, y: HEAD / 2 }, 'time');
   rows.forEach((row, number) => add('text', { x: 6, y: y(number) + ROW / 2 }, cut(row.name, NAMES)));
   add('line', { class: 'rule', x1: NAMES - 4, x2: NAMES - 4, y1: 0, y2: y(rows.length) });
 }
