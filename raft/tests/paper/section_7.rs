@@ -349,6 +349,62 @@ fn entries_that_are_lost_after_they_were_forgotten_lead_to_a_snapshot() {
     assert_eq!(cluster.commits(), [4, 4, 4]);
 }
 
+/// A leader whose follower 1 has everything up to 13 and was sent 14, which is committed without it and
+/// forgotten; and what it was sent.
+fn forgotten_under_way() -> (Core, Ticket) {
+    let (mut core, first) = leader();
+    // The first heartbeats of both followers are alike.
+    (1..3).for_each(|follower| core.append_reply(follower, first, &accepted(7)));
+    core.propose("x".into());
+    let sent = appends(&mut core);
+    assert_eq!(sent.iter().map(|(to, ..)| *to).collect::<Vec<_>>(), [1, 2]);
+    core.append_reply(2, sent[1].2, &accepted(7));
+    assert_eq!(core.commit(), 14);
+    core.take_output();
+    core.take_snapshot(14, snapshot(Place { index: 14, term: 7 }));
+    (core, sent[0].2)
+}
+
+/// The follower is asked by a heartbeat before it is sent more entries, which it may have to refuse.
+#[test]
+fn what_follows_forgotten_entries_that_were_lost_waits_for_an_answer() {
+    let (mut core, ticket) = forgotten_under_way();
+    core.append_failed(1, ticket);
+    core.heartbeat_timeout();
+    core.propose("y".into());
+    let (args, _) = sent(&mut core).appends.remove(0);
+    assert_eq!((args.prev_log_index, args.entries.len()), (14, 0));
+}
+
+/// If it arrives, nothing is missing.
+#[test]
+fn entries_under_way_may_be_forgotten() {
+    let (mut core, ticket) = forgotten_under_way();
+    core.append_reply(1, ticket, &accepted(7));
+    core.propose("y".into());
+    let Sent { appends, installs } = sent(&mut core);
+    assert_eq!((appends[0].0.prev_log_index, appends[0].0.entries.len()), (14, 1));
+    assert!(installs.is_empty());
+}
+
+/// A follower that has taken all it was sent, and yet lacks what was committed and forgotten meanwhile,
+/// needs no further question.
+#[test]
+fn a_follower_that_was_overtaken_is_sent_the_snapshot_at_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.elect(0);
+    cluster.propose(0);
+    let slow = cluster.take(from_to(0, 1));
+    cluster.deliver_where(between(0, 2));
+    // What comes now waits for the follower's answer.
+    cluster.propose(0);
+    cluster.deliver_where(between(0, 2));
+    cluster.snapshot(0, 2);
+    cluster.put_back(slow);
+    cluster.deliver_all();
+    assert_eq!((cluster.commits(), cluster.installed()), (vec![2, 2, 1], 1));
+}
+
 fn is_install(message: &Message) -> bool {
     matches!(message.payload, Payload::Install(..))
 }

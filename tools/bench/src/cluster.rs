@@ -24,6 +24,7 @@ pub trait Store {
 #[derive(Debug, Default)]
 pub struct Plain {
     hard: HardState,
+    base: u64,
     entries: Vec<Entry>,
 }
 
@@ -36,8 +37,11 @@ impl Store for Plain {
         if unsaved.hard_state {
             self.hard = core.hard_state();
         }
-        if let Some(from) = unsaved.log_from {
-            self.entries.truncate(from as usize - 1);
+        if unsaved.snapshot {
+            self.base = core.log().base().index;
+            self.entries = core.log().entries().to_vec();
+        } else if let Some(from) = unsaved.log_from {
+            self.entries.truncate((from - self.base) as usize - 1);
             self.entries.extend_from_slice(core.log().from(from));
         }
     }
@@ -94,9 +98,9 @@ impl<S: Store> Cluster<S> {
         cluster
     }
 
-    /// The length of the leader's log.
+    /// How many entries there are in the leader's log.
     pub fn log_length(&self) -> u64 {
-        self.servers[0].core.log().last_index()
+        self.servers[0].core.log().entries().len() as u64
     }
 
     /// Proposes commands together and goes on until the leader has applied them.
@@ -112,6 +116,16 @@ impl<S: Store> Cluster<S> {
         }
         self.run();
         assert_eq!(self.servers[0].applied.len(), count, "all is committed and applied");
+    }
+
+    /// Every service takes a snapshot of so many bytes of all that its server has committed.
+    pub fn snapshot(&mut self, size: usize) {
+        let data = Bytes::from(vec![2; size]);
+        for me in 0..self.servers.len() {
+            let core = &mut self.servers[me].core;
+            core.take_snapshot(core.commit(), data.clone());
+            self.perform(me, Vec::new());
+        }
     }
 
     /// Goes on until no message is left.
