@@ -8,7 +8,7 @@ use bytes::Bytes;
 use labrpc::Network;
 use labrt::rng::{self, RngExt, Stream};
 use labrt::time::Instant;
-use labrt::{channel, thread};
+use labrt::{Node, channel, thread};
 use persister::Persister;
 use raft::{Options, Raft};
 use raft_api::{ApplyMsg, Raft as _};
@@ -222,6 +222,32 @@ fn a_snapshot_is_saved_when_the_call_returns() {
         assert_eq!(raft.start("x".into()).unwrap().index, 6);
         (4..=6).for_each(|index| assert_eq!(index_of(&messages.recv().unwrap()), index));
     });
+}
+
+/// Whoever gives a snapshot waits for the save, and no longer than the server lives.
+#[test]
+fn the_end_of_a_server_ends_the_wait_for_its_disk() {
+    for by_crash in [false, true] {
+        worlds(move || {
+            let disk = Arc::new(Disk::default());
+            let node = Node::new("server 0");
+            let inside = disk.clone();
+            let (raft, messages) = node.enter(move || alone(inside)).expect("the node is new");
+            raft.start("x".into()).unwrap();
+            assert_eq!(index_of(&messages.recv().unwrap()), 1);
+            disk.stall(Duration::from_secs(3));
+            let service = raft.clone();
+            let waiting = thread::spawn(move || service.snapshot(1, "one".into()));
+            seconds(1);
+            let began = Instant::now();
+            match by_crash {
+                true => node.kill(),
+                false => raft.kill(),
+            }
+            waiting.join().unwrap();
+            assert!(began.elapsed() <= Duration::from_secs(2), "after {:?}", began.elapsed());
+        });
+    }
 }
 
 /// What the failing run says.

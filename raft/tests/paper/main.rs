@@ -19,6 +19,7 @@ mod section_5_4_1;
 mod section_5_4_2;
 mod section_5_5;
 mod section_7;
+mod section_7_flow;
 mod service;
 mod storm;
 mod transcript;
