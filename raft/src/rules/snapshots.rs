@@ -95,12 +95,11 @@ impl Core {
         // Nobody else can lead the term that we lead.
         let ours = self.is_leader() && args.term == self.hard.term;
         let last = last_included(args);
-        match self.log.term_at(last.index) {
-            _ if ours || self.contradicts_committed(last) => Judgement::Impossible,
-            Some(term) if term == last.term => Judgement::Held,
-            _ if last.index <= self.commit => Judgement::Held,
-            _ => Judgement::New,
+        if ours || self.contradicts_committed(last) {
+            return Judgement::Impossible;
         }
+        let held = last.index <= self.commit || self.log.term_at(last.index) == Some(last.term);
+        if held { Judgement::Held } else { Judgement::New }
     }
 
     /// True if an entry of this term at this index, which is committed, cannot be in one log with what
