@@ -85,10 +85,10 @@ impl World {
     /// All requests that some group could execute next.
     fn steps(&self) -> Vec<(Gid, Request)> {
         let mut steps = Vec::new();
-        for (gid, group) in &self.groups {
-            let number = usize::try_from(group.standing().number).expect("it is small");
-            let next = self.configs.get(number).cloned();
-            steps.extend(next.map(|config| (*gid, Request::Configure(config))));
+        for gid in self.groups.keys() {
+            // Those that the group has had or must not have yet, too: whoever asks may be behind.
+            let configs = self.configs.iter().cloned();
+            steps.extend(configs.map(|config| (*gid, Request::Configure(config))));
             let begun = self.written + 1;
             steps.extend((1..=begun.min(2)).map(|n| (*gid, Request::Write(write(n)))));
         }
@@ -146,6 +146,10 @@ impl World {
             let serving: Vec<Gid> =
                 self.groups.values().filter(serves).map(|group| group.gid).collect();
             assert!(serving.len() <= 1, "groups {serving:?} serve shard {shard}");
+            for gid in &serving {
+                let owner = self.groups[gid].state.config.shards[shard];
+                assert_eq!(owner, *gid, "the owner of shard {shard}, which group {gid} serves");
+            }
             let copies = self.live_copies(shard);
             let wanted = usize::from(self.has_begun(shard));
             assert_eq!(copies.len(), wanted, "so often is shard {shard} there");
@@ -163,6 +167,8 @@ impl World {
             let snapshot = labgob::encode(group.state());
             restored.restore(labgob::decode(&snapshot).expect("it is one"));
             assert_eq!(&restored, group, "from its snapshot");
+            let State { here, leaving, .. } = &group.state;
+            assert!(here.keys().all(|shard| !leaving.contains_key(shard)), "two copies: {group:?}");
         }
     }
 
@@ -231,6 +237,35 @@ fn explore(owners: &[[Gid; 2]]) -> usize {
         }
     }
     seen.len()
+}
+
+#[test]
+fn of_what_is_handed_over_a_group_takes_what_it_waits_for_and_nothing_else() {
+    let mut group = Group::new(A);
+    group.apply(Request::Configure(config(1, [B, A])));
+    group.apply(Request::Write(Numbered {
+        client: 7,
+        number: 1,
+        request: Write { key: KEYS[1].into(), value: "a".into(), op: Op::Put },
+    }));
+    group.apply(Request::Configure(config(2, [A, A])));
+    let shards = BTreeMap::from([(0, Shard::default()), (1, Shard::default())]);
+    let handover = Handover { number: 2, shards };
+    assert_eq!(group.apply(Request::Receive(handover)), Reply::Received(Received::Ok));
+    let get = |group: &mut Group, key: &str| group.apply(Request::Get { key: key.into() });
+    assert_eq!(get(&mut group, KEYS[0]), Reply::Value(None));
+    assert_eq!(get(&mut group, KEYS[1]), Reply::Value(Some("a".into())), "as it was");
+}
+
+#[test]
+fn what_is_refused_leaves_no_trace() {
+    let mut group = Group::new(A);
+    let before = group.clone();
+    assert_eq!(group.apply(Request::Write(write(1))), Reply::WrongGroup);
+    assert_eq!(group, before);
+    group.apply(Request::Configure(config(1, [A, A])));
+    assert_eq!(group.apply(Request::Write(write(1))), Reply::Written);
+    assert_eq!(group.apply(Request::Get { key: KEYS[0].into() }), Reply::Value(Some("a".into())));
 }
 
 #[test]

@@ -1,0 +1,5 @@
+//! A controller, groups and clerks on one network, in simulated worlds.
+
+mod moves;
+mod storm;
+mod world;

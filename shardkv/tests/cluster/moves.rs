@@ -1,0 +1,232 @@
+//! Shards that move between groups: what is served meanwhile, and what is left where.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use labrt::sync::atomic::AtomicUsize;
+use labrt::thread;
+use labrt::time::Instant;
+use shard_api::{Clerk as _, ControllerClerk, shard_of};
+
+use crate::world::{Clerk, World, each_seed, ms, sleep};
+
+fn keys() -> impl Iterator<Item = String> {
+    (0..10).map(|key| key.to_string())
+}
+
+fn put_all(clerk: &mut Clerk) -> BTreeMap<String, String> {
+    let pairs: BTreeMap<_, _> =
+        keys().map(|key| (key.clone(), format!("value of {key}"))).collect();
+    pairs.iter().for_each(|(key, value)| clerk.put(key, value));
+    pairs
+}
+
+fn check_all(clerk: &mut Clerk, expected: &BTreeMap<String, String>) {
+    for (key, value) in expected {
+        assert_eq!(&clerk.get(key), value, "the value of key {key}");
+    }
+}
+
+fn check_and_append_all(clerk: &mut Clerk, expected: &mut BTreeMap<String, String>) {
+    for (key, value) in expected {
+        assert_eq!(&clerk.get(key), value, "the value of key {key}");
+        clerk.append(key, "+");
+        value.push('+');
+    }
+}
+
+#[test]
+fn values_go_where_the_configuration_says() {
+    each_seed(|| {
+        let mut world = World::new(3, None);
+        let mut clerk = world.clerk();
+        assert_eq!(world.config().number, 0);
+        world.join(&[100]);
+        let mut expected = put_all(&mut clerk);
+        for change in 0..4 {
+            match change {
+                0 => world.join(&[101, 102]),
+                1 => world.leave(&[100]),
+                2 => world.join(&[100]),
+                _ => world.leave(&[101, 102]),
+            }
+            check_and_append_all(&mut clerk, &mut expected);
+        }
+        // All that is needed is at group 100 now.
+        sleep(500);
+        world.group(101).crash_all();
+        world.group(102).crash_all();
+        check_all(&mut clerk, &expected);
+    });
+}
+
+#[test]
+fn a_move_of_one_shard_moves_it_and_back() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100, 101]);
+        let mut expected = put_all(&mut clerk);
+        for gid in [100, 101, 100, 101] {
+            world.admin.move_shard(shard_of("0"), gid);
+            check_and_append_all(&mut clerk, &mut expected);
+        }
+    });
+}
+
+/// As many threads as keys, each with a clerk of its own that asks for one key: how many of them get
+/// an answer.
+fn answers_within(world: &mut World, time: u64, expected: &BTreeMap<String, String>) -> usize {
+    let answered = Arc::new(AtomicUsize::new(0));
+    for (key, value) in expected.clone() {
+        let (mut clerk, answered) = (world.clerk(), answered.clone());
+        thread::spawn(move || {
+            assert_eq!(clerk.get(&key), value);
+            answered.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+    sleep(time);
+    answered.load(Ordering::SeqCst)
+}
+
+#[test]
+fn a_group_that_is_down_takes_its_own_shards_with_it_and_no_others() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        world.join(&[101]);
+        let expected = put_all(&mut clerk);
+        world.group(101).crash_all();
+        assert_eq!(answers_within(&mut world, 3000, &expected), 5);
+        world.group(101).start_all();
+        check_all(&mut clerk, &expected);
+    });
+}
+
+#[test]
+fn a_group_of_which_one_server_is_cut_off_goes_on_and_takes_shards() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let mut expected = put_all(&mut clerk);
+        for gid in [100, 101] {
+            // If it leads, it takes requests and never answers them.
+            sleep(700);
+            let leader = world.groups[&gid].leader().expect("somebody leads after so long");
+            world.groups[&gid].cut(leader, true);
+            match gid {
+                100 => world.join(&[101]),
+                _ => world.leave(&[100]),
+            }
+            check_and_append_all(&mut clerk, &mut expected);
+            world.groups[&gid].cut(leader, false);
+        }
+        check_all(&mut clerk, &expected);
+    });
+}
+
+/// What one group owns, by keys, changes while another group is down that ought to hand shards over.
+#[test]
+fn unaffected_and_received_shards_are_served_while_others_are_missing() {
+    each_seed(|| {
+        let mut world = World::new(3, None);
+        let mut clerk = world.clerk();
+        world.network.set_reliable(false);
+        world.join(&[100, 101, 102]);
+        sleep(1000);
+        let expected = put_all(&mut clerk);
+        let owners = world.config().shards;
+        world.group(100).crash_all();
+        world.leave(&[100, 102]);
+        // Group 101 has its own shards, gets those of 102, and never those of 100.
+        let reachable = |key: &&String| owners[shard_of(key)] != 100;
+        for key in expected.keys().filter(reachable) {
+            assert_eq!(clerk.get(key), expected[key]);
+            clerk.append(key, "!");
+            assert_eq!(clerk.get(key), format!("{}!", expected[key]));
+        }
+        // And when it comes back, nothing is missing.
+        world.group(100).start_all();
+        for (key, value) in &expected {
+            let more = if owners[shard_of(key)] == 100 { "" } else { "!" };
+            assert_eq!(clerk.get(key), format!("{value}{more}"));
+        }
+    });
+}
+
+#[test]
+fn a_group_does_not_wait_for_one_that_it_gives_shards_to() {
+    each_seed(|| {
+        let mut world = World::new(3, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let expected = put_all(&mut clerk);
+        world.group(101).crash_all();
+        world.join(&[101]);
+        world.join(&[102]);
+        let owners = world.config().shards;
+        let there: Vec<_> = expected.keys().filter(|key| owners[shard_of(key)] == 102).collect();
+        // Those which 102 has by way of 101 have to wait.
+        let answered = answers_within(&mut world, 3000, &expected);
+        assert!(answered > 10 - 5, "{answered} answers; {} keys are at 102", there.len());
+        world.group(101).start_all();
+        check_all(&mut clerk, &expected);
+    });
+}
+
+#[test]
+fn what_nobody_owns_for_a_while_is_not_lost() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let expected = put_all(&mut clerk);
+        world.leave(&[100]);
+        sleep(500);
+        world.group(100).crash_all();
+        world.join(&[101]);
+        sleep(500);
+        world.group(100).start_all();
+        check_all(&mut clerk, &expected);
+    });
+}
+
+#[test]
+fn servers_make_one_end_for_each_name() {
+    each_seed(|| {
+        let mut world = World::new(3, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let mut expected = put_all(&mut clerk);
+        for _ in 0..3 {
+            world.join(&[101, 102]);
+            check_and_append_all(&mut clerk, &mut expected);
+            world.leave(&[101, 102]);
+            check_and_append_all(&mut clerk, &mut expected);
+        }
+        // To the three of its own group, to the controller's, and to those of two other groups.
+        let most = world.groups.values().map(|group| group.most_ends()).max();
+        assert!(most <= Some(3 + 3 + 6), "{most:?} ends");
+    });
+}
+
+#[test]
+fn a_move_takes_less_than_half_a_second() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        put_all(&mut clerk);
+        sleep(1000);
+        world.join(&[101]);
+        let began = Instant::now();
+        while world.config().shards.iter().any(|gid| *gid == 101) && began.elapsed() < ms(1) {
+            sleep(1);
+        }
+        keys().for_each(|key| clerk.append(&key, "."));
+        assert!(began.elapsed() < ms(500), "{:?}", began.elapsed());
+    });
+}

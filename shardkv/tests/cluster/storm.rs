@@ -1,0 +1,123 @@
+//! Everything at once: clerks that append, configurations that change, servers and whole groups that
+//! crash, on a network that loses messages. In the end every append has happened exactly once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use labrt::rng::{self, RngExt, Stream};
+use labrt::sync::atomic::AtomicBool;
+use labrt::thread;
+use shard_api::{Clerk as _, ControllerClerk, Gid};
+
+use crate::world::{World, each_seed, ms, sleep};
+
+const GROUPS: u64 = 3;
+const CLERKS: usize = 5;
+
+/// How long the storm lasts, in rounds of some tenths of a second.
+const ROUNDS: usize = 12;
+
+/// Appends to keys at random until told to stop, and sometimes reads one; returns how many appends
+/// each key got.
+fn append_until(
+    stop: &AtomicBool,
+    who: usize,
+    mut clerk: impl shard_api::Clerk,
+) -> BTreeMap<String, usize> {
+    let mut rng = rng::stream("appends");
+    let mut done: BTreeMap<String, usize> = BTreeMap::new();
+    while !stop.load(Ordering::SeqCst) {
+        let key = rng.random_range(0..10).to_string();
+        let count = done.entry(key.clone()).or_default();
+        if rng.random_bool(0.2) {
+            check_appends(&clerk.get(&key), who, *count);
+        } else {
+            clerk.append(&key, &format!("({who}:{count})"));
+            *count += 1;
+        }
+        thread::sleep(ms(rng.random_range(0..20)));
+    }
+    done
+}
+
+/// A value has these appends of a clerk once, in their order.
+fn check_appends(value: &str, who: usize, count: usize) {
+    let prefix = format!("({who}:");
+    let found: Vec<&str> = value.split_inclusive(')').filter(|a| a.starts_with(&prefix)).collect();
+    let expected: Vec<String> = (0..count).map(|n| format!("({who}:{n})")).collect();
+    assert_eq!(found, expected, "in `{value}`");
+}
+
+fn any_group(rng: &mut Stream) -> Gid {
+    100 + rng.random_range(0..GROUPS)
+}
+
+/// One thing that changes or goes wrong.
+fn trouble(world: &mut World, rng: &mut Stream) {
+    let (gid, server) = (any_group(rng), rng.random_range(0..3));
+    match rng.random_range(0..9) {
+        0 | 1 => world.join(&[gid]),
+        2 => world.leave(&[gid]),
+        3 => world.admin.move_shard(rng.random_range(0..10), gid),
+        4 => world.group(gid).crash(server),
+        5 => world.group(gid).crash_all(),
+        6 => world.group(gid).start_all(),
+        7 => world.group(gid).cut(server, true),
+        _ => world.controller.crash(server),
+    }
+    if rng.random_bool(0.5) {
+        world.controller.start_all();
+    }
+}
+
+fn heal(world: &mut World) {
+    world.network.set_reliable(true);
+    world.controller.start_all();
+    for group in world.groups.values_mut() {
+        group.start_all();
+        (0..3).for_each(|server| group.cut(server, false));
+    }
+}
+
+fn storm(reliable: bool, max_raft_state: Option<usize>) {
+    let mut world = World::new(GROUPS, max_raft_state);
+    let mut rng = rng::stream("trouble");
+    world.network.set_reliable(reliable);
+    world.join(&[any_group(&mut rng)]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let appenders: Vec<_> = (0..CLERKS)
+        .map(|who| {
+            let (stop, clerk) = (stop.clone(), world.clerk());
+            thread::spawn(move || append_until(&stop, who, clerk))
+        })
+        .collect();
+    for _ in 0..ROUNDS {
+        trouble(&mut world, &mut rng);
+        sleep(rng.random_range(0..600));
+    }
+    heal(&mut world);
+    world.join(&[any_group(&mut rng)]); // or the clerks would wait for ever
+    sleep(2000);
+    stop.store(true, Ordering::SeqCst);
+    let done: Vec<BTreeMap<String, usize>> =
+        appenders.into_iter().map(|task| task.join().expect("it does not fail")).collect();
+    let mut clerk = world.clerk();
+    for key in (0..10).map(|key| key.to_string()) {
+        let value = clerk.get(&key);
+        for (who, done) in done.iter().enumerate() {
+            check_appends(&value, who, done.get(&key).copied().unwrap_or(0));
+        }
+    }
+    assert!(done.iter().flat_map(BTreeMap::values).sum::<usize>() > 50, "somebody got through");
+}
+
+#[test]
+fn appends_happen_once_on_a_reliable_network() {
+    each_seed(|| storm(true, None));
+}
+
+#[test]
+fn appends_happen_once_on_an_unreliable_network() {
+    each_seed(|| storm(false, None));
+}
