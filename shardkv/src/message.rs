@@ -84,7 +84,7 @@ pub struct Handover {
 pub enum Received {
     /// The group has all of these shards, now or long since: the sender need not keep them.
     Ok,
-    /// The group has not come to that configuration yet.
+    /// This server's group has not come to that configuration yet, as far as this server knows.
     NotYet,
     /// Another server leads, or none. Whether the group has them is open.
     WrongLeader,
