@@ -1,5 +1,6 @@
 //! A controller, groups and clerks on one network, in simulated worlds.
 
+mod controller;
 mod moves;
 mod storm;
 mod world;

@@ -34,8 +34,7 @@ impl World {
     pub(crate) fn new(groups: u64, max_raft_state: Option<usize>) -> World {
         let network = Network::new();
         let controller = Cluster::new(&network, "controller", SERVERS, make_controller);
-        let ends = Ends::new(&network, "admin".into());
-        let admin = ControllerClerk::make(ends.to_all(controller.names()));
+        let admin = admin_clerk(&network, &controller, 0);
         let make_group = |gid: Gid| {
             let controllers = controller.names().to_vec();
             let make = move |host| make_server(host, max_raft_state, gid, &controllers);
@@ -43,6 +42,12 @@ impl World {
         };
         let groups = (100..100 + groups).map(make_group).collect();
         World { network, controller, groups, admin, clerks: 0 }
+    }
+
+    /// One more clerk of the controller.
+    pub(crate) fn admin_clerk(&mut self) -> shardctrler::Clerk {
+        self.clerks += 1;
+        admin_clerk(&self.network, &self.controller, self.clerks)
     }
 
     pub(crate) fn clerk(&mut self) -> Clerk {
@@ -69,6 +74,11 @@ impl World {
     pub(crate) fn group(&mut self, gid: Gid) -> &mut Cluster {
         self.groups.get_mut(&gid).expect("there is such a group")
     }
+}
+
+fn admin_clerk(network: &Network, controller: &Cluster, number: usize) -> shardctrler::Clerk {
+    let ends = Ends::new(network, format!("admin{number}"));
+    ControllerClerk::make(ends.to_all(controller.names()))
 }
 
 /// What the cluster wants to know of a server of either kind.
