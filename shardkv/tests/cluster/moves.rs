@@ -210,6 +210,31 @@ fn servers_make_one_end_for_each_name() {
     });
 }
 
+/// After a restart a server's machine is as in its last snapshot, until it knows which of the later
+/// entries are committed. How much that leaves open depends on the limit.
+#[test]
+fn a_group_that_nobody_asks_for_anything_goes_on_after_a_restart() {
+    for limit in (100..1200).step_by(100) {
+        each_seed(move || {
+            let mut world = World::new(3, Some(limit));
+            let mut clerk = world.clerk();
+            world.join(&[100]);
+            let expected = put_all(&mut clerk);
+            world.join(&[101]);
+            sleep(1000);
+            world.group(101).crash_all();
+            world.group(101).start_all();
+            world.join(&[102]);
+            let owners = world.config().shards;
+            for (key, value) in &expected {
+                if owners[shard_of(key)] == 102 {
+                    assert_eq!(&clerk.get(key), value);
+                }
+            }
+        });
+    }
+}
+
 /// The sizes of the values in the lab's test of challenge 1.
 #[test]
 fn lost_shards_are_deleted_when_their_new_owner_has_them() {
