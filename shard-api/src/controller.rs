@@ -67,6 +67,7 @@ pub trait ControllerClerk: Send + 'static {
     fn leave(&mut self, gids: &[Gid]);
 
     /// Gives a shard to a group, in one new configuration in which nothing else changes. The next join
-    /// or leave may undo it.
+    /// or leave may undo it. What happens if the configuration does not have that group, each
+    /// implementation says.
     fn move_shard(&mut self, shard: usize, gid: Gid);
 }

@@ -43,6 +43,7 @@ impl ControllerClerk for Clerk {
         )
     }
 
+    /// Nothing happens if group 0 is one of them: that number stands for nobody.
     fn join(&mut self, groups: BTreeMap<Gid, Vec<String>>) {
         let (client, number) = self.next();
         let args = JoinArgs { groups, client, number };
@@ -55,6 +56,7 @@ impl ControllerClerk for Clerk {
         self.change(|server, place, answers| server.leave_to(&args, place, answers));
     }
 
+    /// Nothing happens if the configuration does not have that group, or there is no such shard.
     fn move_shard(&mut self, shard: usize, gid: Gid) {
         let (client, number) = self.next();
         let args = MoveArgs { shard, gid, client, number };

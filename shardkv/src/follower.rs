@@ -67,3 +67,49 @@ fn next(board: &Board, controller: &mut impl ControllerClerk) -> Option<Config> 
     }
     Some(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use labrpc::ClientEnd;
+    use shard_api::{Gid, SHARDS};
+
+    use super::*;
+
+    /// A controller whose latest configuration is this one.
+    struct Fixed(Config);
+
+    impl ControllerClerk for Fixed {
+        fn make(_: Vec<ClientEnd>) -> Fixed {
+            Fixed(Config::default())
+        }
+        fn query(&mut self, _: Option<u64>) -> Config {
+            self.0.clone()
+        }
+        fn join(&mut self, _: BTreeMap<Gid, Vec<String>>) {}
+        fn leave(&mut self, _: &[Gid]) {}
+        fn move_shard(&mut self, _: usize, _: Gid) {}
+    }
+
+    fn config(number: u64) -> Fixed {
+        let groups = BTreeMap::from([(1, vec!["a".to_string()])]);
+        Fixed(Config { number, shards: [1; SHARDS], groups })
+    }
+
+    #[test]
+    fn only_the_next_configuration_is_of_interest() {
+        let board = Board::default();
+        assert_eq!(next(&board, &mut config(0)), None);
+        assert_eq!(next(&board, &mut config(1)), Some(config(1).0));
+        assert_eq!(next(&board, &mut config(2)), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "configuration 1 gives shard 3 to group 7 and names no servers")]
+    fn a_configuration_that_leads_nowhere_is_refused_before_it_is_in_the_log() {
+        let mut wrong = config(1);
+        wrong.0.shards[3] = 7;
+        next(&Board::default(), &mut wrong);
+    }
+}

@@ -100,11 +100,12 @@ impl<R: Raft, C: 'static> ShardKV for Server<R, C> {
 
     fn hand_over(&self, handover: Handover, reply: labrpc::Reply<Received>) {
         match self.board.standing().received(&handover) {
-            // What was received stays received: whoever knows it may say it.
-            Some(Received::Ok) => reply.send(Received::Ok),
-            _ if !self.rsm.state().is_leader => reply.send(Received::WrongLeader),
+            // This needs no log: what was received stays received, and a server that is behind only
+            // makes the other group ask again.
             Some(received) => {
-                self.board.hurry();
+                if received == Received::NotYet {
+                    self.board.hurry();
+                }
                 reply.send(received);
             }
             None => self.rsm.submit_then(Request::Receive(handover), |result| {

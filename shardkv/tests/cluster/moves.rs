@@ -9,7 +9,7 @@ use labrt::thread;
 use labrt::time::Instant;
 use shard_api::{Clerk as _, ControllerClerk, shard_of};
 
-use crate::world::{Clerk, World, each_seed, ms, sleep};
+use crate::world::{Clerk, World, each_seed, ms, on_the_real_clock, sleep};
 
 fn keys() -> impl Iterator<Item = String> {
     (0..10).map(|key| key.to_string())
@@ -36,29 +36,36 @@ fn check_and_append_all(clerk: &mut Clerk, expected: &mut BTreeMap<String, Strin
     }
 }
 
-#[test]
 fn values_go_where_the_configuration_says() {
-    each_seed(|| {
-        let mut world = World::new(3, None);
-        let mut clerk = world.clerk();
-        assert_eq!(world.config().number, 0);
-        world.join(&[100]);
-        let mut expected = put_all(&mut clerk);
-        for change in 0..4 {
-            match change {
-                0 => world.join(&[101, 102]),
-                1 => world.leave(&[100]),
-                2 => world.join(&[100]),
-                _ => world.leave(&[101, 102]),
-            }
-            check_and_append_all(&mut clerk, &mut expected);
+    let mut world = World::new(3, Some(1000));
+    let mut clerk = world.clerk();
+    assert_eq!(world.config().number, 0);
+    world.join(&[100]);
+    let mut expected = put_all(&mut clerk);
+    for change in 0..4 {
+        match change {
+            0 => world.join(&[101, 102]),
+            1 => world.leave(&[100]),
+            2 => world.join(&[100]),
+            _ => world.leave(&[101, 102]),
         }
-        // All that is needed is at group 100 now.
-        sleep(500);
-        world.group(101).crash_all();
-        world.group(102).crash_all();
-        check_all(&mut clerk, &expected);
-    });
+        check_and_append_all(&mut clerk, &mut expected);
+    }
+    // All that is needed is at group 100 now.
+    sleep(500);
+    world.group(101).crash_all();
+    world.group(102).crash_all();
+    check_all(&mut clerk, &expected);
+}
+
+#[test]
+fn values_go_where_the_configuration_says_on_the_simulated_clock() {
+    each_seed(values_go_where_the_configuration_says);
+}
+
+#[test]
+fn values_go_where_the_configuration_says_on_the_real_clock() {
+    on_the_real_clock(values_go_where_the_configuration_says);
 }
 
 #[test]

@@ -153,3 +153,10 @@ pub(crate) fn each_seed(test: impl Fn() + Send + Sync + Copy + 'static) {
         }
     }
 }
+
+/// Runs a test on the real clock, once.
+pub(crate) fn on_the_real_clock(test: impl Fn() + Send + 'static) {
+    if let Err(failure) = Builder::real().time_limit(ms(120_000)).run(test) {
+        panic!("{failure}");
+    }
+}
