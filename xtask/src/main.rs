@@ -15,6 +15,7 @@ mod history;
 mod platforms;
 mod progress;
 mod readme;
+mod say;
 mod shell;
 mod shrink;
 mod skeleton;
@@ -61,6 +62,7 @@ fn workspace() -> PathBuf {
 }
 
 fn main() -> ExitCode {
+    test_runs::watchdog::serve_if_asked();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say::note(&format!("error: {error:#}"));
             ExitCode::from(BROKEN)
         }
     }

@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 20] = [
+const KNOWN: [(&str, &str, &str, &str); 24] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -46,6 +46,8 @@ const KNOWN: [(&str, &str, &str, &str); 20] = [
     (TEST_RUNS, "unix::process::CommandExt", UNIX, "a process group"),
     (TEST_RUNS, "windows::process::CommandExt", WINDOWS, "a process group"),
     (TEST_RUNS, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
+    (TEST_RUNS, "{Pid, WaitId, WaitIdOptions, waitid}", UNIX, "an end that is only looked at"),
+    (TEST_RUNS, "rustix::fs::statvfs", UNIX, "how much room a disk has"),
     (TEST_RUNS, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
     (TEST_RUNS, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
     (TEST_RUNS, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
@@ -54,10 +56,18 @@ const KNOWN: [(&str, &str, &str, &str); 20] = [
     (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
     ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
-    ("xtask/tests/stress.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
-    ("xtask/tests/stress.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
+    (ACCIDENTS, "{Pid, Signal, kill_process, test_kill_process}", UNIX, "signals for others"),
+    (ACCIDENTS, "\"/dev/full\"", LINUX, "a file that is always full"),
+    (ACCIDENTS, "Command::new(\"unshare\")", LINUX, "a small disk"),
+    (
+        "xtask/src/stress/session.rs",
+        "Command::new(\"git\")",
+        ANY,
+        "without git, no commit is known",
+    ),
     ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
 ];
+const ACCIDENTS: &str = "xtask/tests/accidents.rs";
 const PERSISTER: &str = "persister/src/platform.rs";
 const DIRECTORY: &str = "persister/tests/directory.rs";
 const TEST_RUNS: &str = "tools/test-runs/src/platform.rs";

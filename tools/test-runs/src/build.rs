@@ -1,7 +1,8 @@
 //! Building the tests once, and finding out which there are.
 
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
@@ -84,12 +85,11 @@ pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Re
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["test", "--no-run", "--tests", "--message-format=json-render-diagnostics"]);
     cargo.args(["--package", package]).current_dir(dir);
-    cargo.stderr(if messages == Messages::Shown { Stdio::inherit() } else { Stdio::piped() });
     if release {
         cargo.arg("--release");
     }
-    let output =
-        cargo.output().with_context(|| format!("cannot run cargo in {}", dir.display()))?;
+    let output = output_of(cargo, messages)
+        .with_context(|| format!("cannot run cargo in {}", dir.display()))?;
     if !output.status.success() {
         match messages {
             Messages::Shown => bail!("the tests of {package} do not build; see cargo's messages"),
@@ -121,6 +121,28 @@ pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Re
         );
     }
     Ok(programs)
+}
+
+/// Runs cargo. Its messages go to a terminal as they are, and elsewhere through us: cargo gives up if it
+/// cannot write them, and we do not.
+fn output_of(mut cargo: Command, messages: Messages) -> io::Result<Output> {
+    let terminal = io::stderr().is_terminal();
+    match messages {
+        Messages::Kept => return cargo.output(),
+        Messages::Shown if terminal => return cargo.stderr(Stdio::inherit()).output(),
+        Messages::Shown => {}
+    }
+    let mut child = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let said = child.stderr.take();
+    let listener = std::thread::spawn(move || {
+        let lines = said.map(|said| BufReader::new(said).split(b'\n').map_while(Result::ok));
+        for line in lines.into_iter().flatten() {
+            let _ = io::stderr().write_all(&[line, b"\n".to_vec()].concat());
+        }
+    });
+    let output = child.wait_with_output();
+    let _ = listener.join();
+    output
 }
 
 /// The tests of a program whose names contain one of the filters; all without filters.

@@ -1,7 +1,7 @@
 //! Carrying out a plan with several processes at once.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,14 @@ const SHOWN_EVERY: Duration = Duration::from_millis(200);
 /// What all workers share.
 struct Shared<'a> {
     tests: &'a [TestCase],
-    limits: &'a Limits,
-    scratch: &'a Path,
-    stop: &'a AtomicBool,
-    fail_fast: bool,
-    state: Mutex<State>,
+    settings: &'a Settings<'a>,
+    state: Mutex<State<'a>>,
     changed: Condvar,
 }
 
-struct State {
+struct State<'a> {
     plan: Plan,
-    /// For each test, its runs with the logs of failed ones.
-    runs: Vec<Vec<(Run, Option<String>)>>,
+    take: &'a mut Take<'a>,
     /// Why the engine itself cannot go on.
     error: Option<anyhow::Error>,
 }
@@ -41,7 +37,7 @@ pub struct Settings<'a> {
     pub jobs: usize,
     /// What each process may do.
     pub limits: Limits,
-    /// The first failure ends it.
+    /// After a failure nothing new is begun.
     pub fail_fast: bool,
     /// Each worker is kept on one core, where that is possible.
     pub pin: bool,
@@ -51,8 +47,15 @@ pub struct Settings<'a> {
     pub stop: &'a AtomicBool,
 }
 
+/// Some runs of a test, those that failed with their logs.
+pub type Runs = Vec<(Run, Option<String>)>;
+
 /// The runs of each test, with the logs of those that failed.
-pub type Results = Vec<Vec<(Run, Option<String>)>>;
+pub type Results = Vec<Runs>;
+
+/// Takes runs of the test at this place as soon as their process has ended, one process after another.
+/// An error ends the work.
+pub type Take<'a> = dyn FnMut(usize, Runs) -> Result<()> + Send + 'a;
 
 /// Carries out the plan; returns what was done, also if it was ended early. `show` is called now and
 /// then, and at the end, with how far the plan is.
@@ -65,46 +68,87 @@ pub fn execute(
     settings: &Settings<'_>,
     show: &mut dyn FnMut(&Plan),
 ) -> Result<Results> {
-    let shared = Shared {
-        tests,
-        limits: &settings.limits,
-        scratch: settings.scratch,
-        stop: settings.stop,
-        fail_fast: settings.fail_fast,
-        state: Mutex::new(State { plan, runs: vec![Vec::new(); tests.len()], error: None }),
-        changed: Condvar::new(),
+    let mut results = vec![Vec::new(); tests.len()];
+    let mut take = |place: usize, runs: Runs| {
+        results[place].extend(runs);
+        Ok(())
     };
-    let cores = platform::cores();
+    stream(tests, plan, settings, &mut take, show)?;
+    Ok(results)
+}
+
+/// Carries out the plan like [`execute`], and gives each run away as soon as it has been made: of many
+/// runs, none stays in memory. After an error, all that was made until then has been given away.
+///
+/// # Errors
+/// If a process cannot be started, what it has left cannot be read, or `take` fails.
+pub fn stream<'a>(
+    tests: &'a [TestCase],
+    plan: Plan,
+    settings: &'a Settings<'a>,
+    take: &'a mut Take<'a>,
+    show: &mut dyn FnMut(&Plan),
+) -> Result<()> {
+    let state = Mutex::new(State { plan, take, error: None });
+    let shared = Shared { tests, settings, state, changed: Condvar::new() };
+    let cores = if settings.pin { platform::cores() } else { Vec::new() };
     std::thread::scope(|scope| {
         for worker in 0..settings.jobs {
-            let core = settings.pin.then(|| cores.get(worker % cores.len().max(1))).flatten();
+            let core = cores.get(worker % cores.len().max(1)).copied();
             let shared = &shared;
             scope.spawn(move || {
-                if let Some(&core) = core {
-                    platform::stay_on(core);
-                }
+                core.into_iter().for_each(platform::stay_on);
                 shared.work();
             });
         }
         shared.show_until_done(show);
     });
     let state = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match state.error {
-        Some(error) => Err(error),
-        None => Ok(state.runs),
-    }
+    state.error.map_or(Ok(()), Err)
 }
 
-impl Shared<'_> {
-    fn lock(&self) -> MutexGuard<'_, State> {
+/// Does some work for each of these, several at once; the results are in the same order.
+///
+/// # Errors
+/// The first error of one of them; the rest is not begun then.
+pub fn each<T: Sync, R: Send>(
+    jobs: usize,
+    all: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<Result<R>>>> = Mutex::new(all.iter().map(|_| None).collect());
+    let lock = || results.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(all.len()) {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(place) else { return };
+                    let result = work(one);
+                    // After an error nothing more is begun.
+                    if result.is_err() {
+                        next.store(all.len(), Ordering::Relaxed);
+                    }
+                    lock()[place] = Some(result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+}
+
+impl<'a> Shared<'a> {
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_over(&self, state: &State) -> bool {
-        self.stop.load(Ordering::Relaxed) || state.error.is_some() || state.plan.is_done()
+    fn is_over(&self, state: &State<'_>) -> bool {
+        self.settings.stop.load(Ordering::Relaxed) || state.error.is_some() || state.plan.is_done()
     }
 
     fn work(&self) {
+        let Settings { limits, scratch, stop, .. } = self.settings;
         loop {
             let mut state = self.lock();
             let (place, items) = loop {
@@ -121,7 +165,7 @@ impl Shared<'_> {
             drop(state);
             let began = Instant::now();
             let test = &self.tests[place];
-            let finished = process::run(test, &items, self.limits, self.scratch, self.stop)
+            let finished = process::run(test, &items, limits, scratch, stop)
                 .with_context(|| format!("while running {}", test.name));
             self.take(place, finished, began.elapsed());
         }
@@ -129,18 +173,16 @@ impl Shared<'_> {
 
     fn take(&self, place: usize, finished: Result<Finished>, wall: Duration) {
         let mut state = self.lock();
-        match finished {
-            Ok(Finished { runs, left }) => {
-                let failures = runs.iter().filter(|(run, _)| run.failure.is_some()).count() as u64;
-                state.plan.finished(place, (runs.len() as u64, failures), left, wall);
-                state.runs[place].extend(runs);
-                if self.fail_fast && failures > 0 {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
+        let taken = finished.and_then(|Finished { runs, left }| {
+            let failures = runs.iter().filter(|(run, _)| run.failure.is_some()).count() as u64;
+            state.plan.finished(place, (runs.len() as u64, failures), left, wall);
+            if self.settings.fail_fast && failures > 0 {
+                state.plan.close();
             }
-            Err(error) => {
-                state.error.get_or_insert(error);
-            }
+            (state.take)(place, runs)
+        });
+        if let Err(error) = taken {
+            state.error.get_or_insert(error);
         }
         drop(state);
         self.changed.notify_all();

@@ -15,10 +15,13 @@
 //! | [`build`] | builds the test programs of a package with cargo, once, and lists their tests |
 //! | [`plan`] | derives seeds, and hands out runs until a goal is reached |
 //! | [`engine`] | carries out a plan with several processes at once |
-//! | [`process`] | makes some runs of a test in one process with limits, and understands how it ended |
+//! | [`process`] | makes some runs of a test in one process with limits |
+//! | `ending` | understands how a process ended, from its records and its output |
 //! | `fit` | whether the records of a process fit the runs that were asked for |
+//! | [`scratch`] | the folder for what processes leave behind |
+//! | [`watchdog`] | ends test processes if ours dies before them |
 //! | [`run`] | what is known of a run |
-//! | [`stats`] | intervals and percentiles |
+//! | [`stats`] | intervals of failure rates, by the rule that ended the runs |
 //! | [`package`] | finds the crate that a command is for |
 //! | [`platform`] | what differs between operating systems |
 //!
@@ -33,6 +36,7 @@
 )]
 
 pub mod build;
+mod ending;
 pub mod engine;
 mod fit;
 pub mod package;
@@ -40,4 +44,6 @@ pub mod plan;
 pub mod platform;
 pub mod process;
 pub mod run;
+pub mod scratch;
 pub mod stats;
+pub mod watchdog;

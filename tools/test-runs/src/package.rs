@@ -35,6 +35,7 @@ pub struct Wish<'a> {
 struct Metadata {
     packages: Vec<Member>,
     workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
 /// What `cargo metadata` says of a package.
@@ -126,6 +127,15 @@ impl Metadata {
         let names: Vec<&str> = self.packages.iter().map(|member| member.name.as_str()).collect();
         format!("there are {}", names.join(", "))
     }
+}
+
+/// Where cargo puts what it builds for the crate that a directory lies in: `target`, or what
+/// CARGO_TARGET_DIR or a configuration of cargo's says.
+///
+/// # Errors
+/// If cargo cannot be run, or says that there is no crate.
+pub fn target_directory(dir: &Path) -> Result<PathBuf> {
+    Ok(metadata(dir)?.target_directory)
 }
 
 fn metadata(dir: &Path) -> Result<Metadata> {

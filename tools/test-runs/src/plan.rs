@@ -1,12 +1,14 @@
 //! What is to be run, in which order, and with which seeds.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use run_record::Clock;
+use serde::{Deserialize, Serialize};
 
 use crate::build::TestCase;
 use crate::process::Item;
-use crate::stats::wilson;
+use crate::stats::clean_runs_for;
 
 /// How long the runs that a process makes should take together: long enough that starting it does
 /// not matter, short enough that a failure is seen soon.
@@ -26,12 +28,27 @@ pub enum Goal {
 }
 
 /// The k-th of n parts, from 1 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     /// Which part.
     pub k: u64,
     /// Of how many.
     pub n: u64,
+}
+
+impl Shard {
+    /// The whole as one part.
+    pub const WHOLE: Shard = Shard { k: 1, n: 1 };
+
+    /// The number, in the whole plan, of this part's run with this number.
+    fn index(self, number: u64) -> u64 {
+        number * self.n + self.k - 1
+    }
+
+    /// How many runs of a plan with so many are in this part.
+    pub fn share(self, all: u64) -> u64 {
+        (all + self.n - self.k) / self.n
+    }
 }
 
 /// What is left to do.
@@ -40,6 +57,8 @@ pub struct Plan {
     base: u64,
     goal: Goal,
     shard: Shard,
+    /// Nothing new is handed out any more.
+    closed: bool,
     tests: Vec<Progress>,
 }
 
@@ -50,6 +69,8 @@ struct Progress {
     clock: Clock,
     /// The next run's number among those of this shard.
     next: u64,
+    /// Those that an earlier part of the work has done, by their numbers in the whole plan.
+    done: BTreeSet<u64>,
     /// Runs that have to be made again, because the process they were to be made in died.
     left: Vec<Item>,
     runs: u64,
@@ -65,6 +86,7 @@ impl Plan {
             name: test.name.clone(),
             clock: test.program.clock,
             next: 0,
+            done: BTreeSet::new(),
             left: Vec::new(),
             runs: 0,
             failures: 0,
@@ -74,7 +96,8 @@ impl Plan {
         Plan {
             base,
             goal,
-            shard: shard.unwrap_or(Shard { k: 1, n: 1 }),
+            shard: shard.unwrap_or(Shard::WHOLE),
+            closed: false,
             tests: tests.iter().map(progress).collect(),
         }
     }
@@ -82,7 +105,7 @@ impl Plan {
     /// How many runs a test has in this shard; none if only time or a bound decides.
     pub fn total(&self) -> Option<u64> {
         match self.goal {
-            Goal::Iterations(all) => Some((all + self.shard.n - self.shard.k) / self.shard.n),
+            Goal::Iterations(all) => Some(self.shard.share(all)),
             _ => None,
         }
     }
@@ -99,8 +122,9 @@ impl Plan {
             if total.is_some_and(|total| test.next >= total) {
                 break;
             }
-            let index = test.next * shard.n + shard.k - 1;
+            let index = shard.index(test.next);
             test.next += 1;
+            test.pass_over_done(shard);
             let simulated = test.clock == Clock::Sim;
             items.push(Item { index, seed: simulated.then(|| seed(base, &test.name, index)) });
         }
@@ -129,15 +153,29 @@ impl Plan {
         if !test.left.is_empty() {
             return true;
         }
+        if self.closed {
+            return false;
+        }
         match self.goal {
             Goal::Iterations(_) => self.total().is_some_and(|total| test.next < total),
             Goal::Until(end) => Instant::now() < end,
-            Goal::UpperBound(rate) => {
-                // What is under way is taken to pass, so that not too much is started.
-                let runs = test.runs + test.under_way;
-                test.failures == 0 && wilson(0, runs).1 >= rate
-            }
+            Goal::UpperBound(rate) => test.failures == 0 && test.wanted(rate) > 0,
         }
+    }
+
+    /// Runs of a test, by their numbers in the whole plan, have been made already; so many failed.
+    pub fn resume(&mut self, place: usize, done: BTreeSet<u64>, failures: u64) {
+        let shard = self.shard;
+        let test = &mut self.tests[place];
+        (test.runs, test.failures) = (done.len() as u64, failures);
+        test.done = done;
+        test.pass_over_done(shard);
+    }
+
+    /// Hands out nothing new any more. What has been handed out is to be done: only so do the runs
+    /// before a failure count as what came before it.
+    pub fn close(&mut self) {
+        self.closed = true;
     }
 
     /// True if nothing is left and nothing is under way.
@@ -176,10 +214,16 @@ impl Plan {
 }
 
 impl Progress {
+    fn pass_over_done(&mut self, shard: Shard) {
+        while self.done.remove(&shard.index(self.next)) {
+            self.next += 1;
+        }
+    }
+
     /// How long a run takes.
     fn mean(&self) -> Option<Duration> {
         let runs = u32::try_from(self.runs).unwrap_or(u32::MAX);
-        (runs > 0).then(|| self.wall / runs)
+        (runs > 0 && !self.wall.is_zero()).then(|| self.wall / runs)
     }
 
     fn batch_size(&self, goal: Goal) -> u64 {
@@ -196,8 +240,15 @@ impl Progress {
                 let fits = u64::try_from(left / mean.as_nanos().max(1)).unwrap_or(u64::MAX);
                 size.min(fits.max(1))
             }
-            _ => size,
+            Goal::UpperBound(rate) => size.min(self.wanted(rate)),
+            Goal::Iterations(_) => size,
         }
+    }
+
+    /// How many more runs it takes until clean ones show that the failure rate is below this. What is
+    /// under way is taken to pass.
+    fn wanted(&self, rate: f64) -> u64 {
+        clean_runs_for(rate).saturating_sub(self.runs + self.under_way)
     }
 }
 
@@ -217,4 +268,56 @@ fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use run_record::setting::Setting;
+
+    use super::*;
+    use crate::build::Program;
+
+    fn test() -> TestCase {
+        let (path, dir) = (PathBuf::new(), PathBuf::new());
+        let program = Program { clock: Clock::Sim, path, dir, replay: String::new() };
+        TestCase { name: "a_2A".into(), program, setting: Setting::default() }
+    }
+
+    /// The numbers of all runs that are handed out, in order; none fails.
+    fn all(plan: &mut Plan) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while let Some((place, items)) = plan.hand_out() {
+            numbers.extend(items.iter().map(|item| item.index));
+            plan.finished(place, (items.len() as u64, 0), Vec::new(), Duration::from_millis(1));
+        }
+        assert!(plan.is_done());
+        numbers
+    }
+
+    #[test]
+    fn a_resumed_plan_makes_what_is_missing() {
+        let plan = || Plan::new(&[test()], 0, Goal::Iterations(12), Some(Shard { k: 2, n: 2 }));
+        assert_eq!(all(&mut plan()), [1, 3, 5, 7, 9, 11]);
+        for (done, left) in [
+            (vec![1, 3, 7], vec![5, 9, 11]),
+            (vec![9, 11], vec![1, 3, 5, 7]),
+            (vec![1, 3, 5, 7, 9, 11], vec![]),
+        ] {
+            let mut plan = plan();
+            plan.resume(0, done.into_iter().collect(), 0);
+            assert_eq!(all(&mut plan), left);
+        }
+    }
+
+    #[test]
+    fn a_closed_plan_hands_out_only_what_was_begun() {
+        let mut plan = Plan::new(&[test()], 0, Goal::Iterations(12), None);
+        let (place, items) = plan.hand_out().expect("something to do");
+        plan.close();
+        assert!(plan.hand_out().is_none() && !plan.is_done());
+        plan.finished(place, (1, 1), items[1..].to_vec(), Duration::from_millis(1));
+        assert_eq!(all(&mut plan), [1, 2]);
+    }
 }

@@ -33,18 +33,53 @@ pub fn own_group(command: &mut Command) {
     command.creation_flags(NEW_GROUP);
 }
 
-/// Ends a process that has a [group of its own](own_group), with all that it has started.
+/// Ends all of the [group](own_group) that the process with this number began, the process itself
+/// included. Must be called before the process is waited for: after that the number may be another's.
 #[cfg(unix)]
-pub fn kill_group(child: &mut Child) {
+pub fn kill_group(leader: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(leader, Signal::KILL);
+    }
 }
 
-/// Ends a process. What it has started goes on.
+/// Nothing: there are no groups to end.
 #[cfg(not(unix))]
-pub fn kill_group(child: &mut Child) {
-    let _ = child.kill();
+pub fn kill_group(_: u32) {}
+
+/// Whether a process has ended. It is not waited for, so its number stays its own.
+///
+/// # Errors
+/// If nobody tells.
+#[cfg(unix)]
+pub fn has_ended(child: &mut Child) -> io::Result<bool> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(Pid::from_child(child)), how)?.is_some())
+}
+
+/// Whether a process has ended.
+///
+/// # Errors
+/// If nobody tells.
+#[cfg(not(unix))]
+pub fn has_ended(child: &mut Child) -> io::Result<bool> {
+    Ok(child.try_wait()?.is_some())
+}
+
+/// How many bytes can still be written below a folder; none if nobody tells.
+#[cfg(unix)]
+pub fn free_space(folder: &Path) -> Option<u64> {
+    let room = rustix::fs::statvfs(folder).ok()?;
+    Some(room.f_bavail * room.f_frsize)
+}
+
+/// Nobody tells.
+#[cfg(not(unix))]
+pub fn free_space(_: &Path) -> Option<u64> {
+    None
 }
 
 /// How much memory a process has taken, in MiB; address space that it only keeps for itself, as a task's

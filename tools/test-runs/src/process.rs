@@ -1,4 +1,4 @@
-//! Running a test for some seeds in a process of its own, and understanding how that ended.
+//! Running a test for some seeds in a process of its own.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,17 +9,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use run_record::Record;
 use run_record::seal::{SEALED, Seals};
-use run_record::{Clock, End, Record};
 
 use crate::build::TestCase;
+use crate::ending;
 use crate::fit;
 use crate::platform;
-use crate::run::{Run, RunFailure};
+use crate::run::Run;
+use crate::scratch::check_room;
+use crate::watchdog::Group;
 
 /// How much output of a process is kept, and how much ends it.
 const KEPT_OUTPUT: u64 = 64 << 10;
-const MOST_OUTPUT: u64 = 64 << 20;
+pub(crate) const MOST_OUTPUT: u64 = 64 << 20;
 
 /// The environment variable that names the folder for traces.
 const TRACE_VARIABLE: &str = "LAB_TRACE";
@@ -59,7 +62,7 @@ pub struct Finished {
 
 /// How a process came to its end.
 #[derive(Debug, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     Exited(ExitStatus),
     Hung { threads: String },
     TooMuchOutput,
@@ -77,11 +80,19 @@ impl Ending {
     }
 }
 
+/// The files that a process leaves behind.
+struct Files {
+    records: PathBuf,
+    output: PathBuf,
+    /// What its records are sealed with.
+    key: String,
+}
+
 /// Runs a test for these items, one after the other in one process. `scratch` is a folder for files
-/// that are not kept; `stop` ends it early.
+/// that are not kept; `stop` ends it early. Nothing that the process has started outlives it.
 ///
 /// # Errors
-/// If the process cannot be started, or what it has left cannot be read.
+/// If the process cannot be started, or what it has left cannot be read, or the disk is full.
 pub fn run(
     test: &TestCase,
     items: &[Item],
@@ -91,20 +102,23 @@ pub fn run(
 ) -> Result<Finished> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let (records, output) =
-        (scratch.join(format!("{number}.ndjson")), scratch.join(format!("{number}.out")));
-    let key = &key();
-    let ending = execute(test, items, limits, &records, &output, key, stop)?;
-    let recorded = read_records(&records, key)?;
-    let text = read_end(&output)?;
-    let _ = fs::remove_file(&records);
-    let _ = fs::remove_file(&output);
-    let misfit = fit::misfit(test, items, &recorded, ending.status());
-    if let Some(words) = misfit {
-        return Ok(refuse(test, items, &words, &text));
+    let files = Files {
+        records: scratch.join(format!("{number}.ndjson")),
+        output: scratch.join(format!("{number}.out")),
+        key: key(),
+    };
+    let ending = execute(test, items, limits, &files, stop)?;
+    // A process that could not write its records looks like one that has crashed.
+    check_room(scratch)?;
+    let recorded = read_records(&files)?;
+    let text = read_end(&files.output)?;
+    let _ = fs::remove_file(&files.records);
+    let _ = fs::remove_file(&files.output);
+    if let Some(words) = fit::misfit(test, items, &recorded, ending.status()) {
+        return Ok(ending::refuse(test, items, &words, &text));
     }
     let recorded = recorded.into_iter().flatten().collect();
-    let mut finished = understand(test, items, recorded, &ending, &text);
+    let mut finished = ending::understand(test, items, recorded, &ending, &text);
     confirm(test, &mut finished, items, limits, scratch, stop)?;
     Ok(finished)
 }
@@ -113,18 +127,35 @@ fn execute(
     test: &TestCase,
     items: &[Item],
     limits: &Limits,
-    records: &Path,
-    output: &Path,
-    key: &str,
+    files: &Files,
     stop: &AtomicBool,
 ) -> Result<Ending> {
-    let cannot = |path: &Path| format!("cannot write {}", path.display());
-    let out = File::create(output).with_context(|| cannot(output))?;
-    let err = out.try_clone().with_context(|| cannot(output))?;
+    let mut command = command(test, items, limits, files)?;
+    let mut child =
+        command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
+    let group = Group::of(child.id());
+    if let Some(mut input) = child.stdin.take() {
+        // A process that is gone already needs no key.
+        let _ = writeln!(input, "{}", files.key);
+    }
+    let ending = watch(&mut child, limits, files, stop);
+    // Whatever came of the process: what it has started ends with it.
+    drop(group);
+    let _ = child.kill();
+    let status = child.wait().context("cannot wait for a test process")?;
+    Ok(ending?.unwrap_or(Ending::Exited(status)))
+}
+
+/// What is to be started.
+fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> Result<Command> {
+    let cannot = || format!("cannot write {}", files.output.display());
+    let out = File::create(&files.output).with_context(cannot)?;
+    let err = out.try_clone().with_context(cannot)?;
     let mut command = Command::new(&test.program.path);
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
     command.stdin(Stdio::piped()).stdout(out).stderr(err).env(SEALED, "1");
-    command.env_remove("LAB_SEEDS").env_remove("LAB_SEED").env(run_record::VARIABLE, records);
+    command.env_remove("LAB_SEEDS").env_remove("LAB_SEED");
+    command.env(run_record::VARIABLE, &files.records);
     command.env_remove(run_record::setting::VARIABLE).env_remove(TRACE_VARIABLE);
     if !test.setting.is_whole() {
         command.env(run_record::setting::VARIABLE, test.setting.to_string());
@@ -137,49 +168,37 @@ fn execute(
         command.env("LAB_SEED", seeds.join(","));
     }
     platform::own_group(&mut command);
-    let mut child =
-        command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
-    if let Some(mut input) = child.stdin.take() {
-        // A process that is gone already needs no key.
-        let _ = writeln!(input, "{key}");
-    }
-    let ending = watch(&mut child, limits, records, output, stop);
-    if !matches!(ending, Ok(Ending::Exited(_))) {
-        platform::kill_group(&mut child);
-        let _ = child.wait();
-    }
-    ending
+    Ok(command)
 }
 
-/// Waits for the end of the process, or for a reason to end it.
+/// Waits for the end of the process, or for a reason to end it; none if it ends by itself.
 fn watch(
     child: &mut Child,
     limits: &Limits,
-    records: &Path,
-    output: &Path,
+    files: &Files,
     stop: &AtomicBool,
-) -> Result<Ending> {
+) -> Result<Option<Ending>> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
     let (mut seen, mut since) = (0, Instant::now());
     let mut pause = Duration::from_micros(500);
     loop {
-        if let Some(status) = child.try_wait().context("cannot wait for a test process")? {
-            return Ok(Ending::Exited(status));
+        if platform::has_ended(child).context("cannot wait for a test process")? {
+            return Ok(None);
         }
         if stop.load(Ordering::Relaxed) {
-            return Ok(Ending::Stopped);
+            return Ok(Some(Ending::Stopped));
         }
-        if length(output) > MOST_OUTPUT {
-            return Ok(Ending::TooMuchOutput);
+        if length(&files.output) > MOST_OUTPUT {
+            return Ok(Some(Ending::TooMuchOutput));
         }
         if let Some(mib) = platform::memory_of(child).filter(|mib| *mib > limits.memory_mib) {
-            return Ok(Ending::TooMuchMemory { mib });
+            return Ok(Some(Ending::TooMuchMemory { mib }));
         }
-        let now = length(records);
+        let now = length(&files.records);
         if now != seen {
             (seen, since) = (now, Instant::now());
         } else if since.elapsed() > limits.hang_after {
-            return Ok(Ending::Hung { threads: platform::threads_of(child) });
+            return Ok(Some(Ending::Hung { threads: platform::threads_of(child) }));
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
@@ -194,7 +213,8 @@ fn key() -> String {
 }
 
 /// The records of a process. `None` stands for a line that is not sealed with the key.
-fn read_records(path: &Path, key: &str) -> Result<Vec<Option<Record>>> {
+fn read_records(files: &Files) -> Result<Vec<Option<Record>>> {
+    let path = &files.records;
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         // A process that never came to a run leaves none.
@@ -203,7 +223,7 @@ fn read_records(path: &Path, key: &str) -> Result<Vec<Option<Record>>> {
     };
     // A line that was cut off in the middle belongs to a process that died while it wrote it.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut seals = Seals::new(key);
+    let mut seals = Seals::new(&files.key);
     Ok(whole.lines().map(|line| seals.open(line)).collect())
 }
 
@@ -216,128 +236,6 @@ fn read_end(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).with_context(cannot)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Which runs were made, which one the process died of, and which are left.
-fn understand(
-    test: &TestCase,
-    items: &[Item],
-    recorded: Vec<Record>,
-    ending: &Ending,
-    output: &str,
-) -> Finished {
-    let mut finished = Finished::default();
-    let mut items = items.iter().copied();
-    for record in recorded {
-        if let Record::End(end) = record {
-            let Some(item) = items.next() else { break };
-            finished.runs.push(run_of(test, item, *end, output));
-        }
-    }
-    finished.left = items.collect();
-    if finished.left.is_empty() || *ending == Ending::Stopped {
-        return finished;
-    }
-    // The first run without an end is the one that the process died in.
-    let victim = finished.left.remove(0);
-    let (kind, message) = match ending {
-        Ending::Hung { threads } => {
-            ("hang", format!("it made no progress and was killed; its threads:\n{threads}"))
-        }
-        Ending::TooMuchOutput => {
-            ("output", format!("it printed more than {} MiB and was killed", MOST_OUTPUT >> 20))
-        }
-        Ending::TooMuchMemory { mib } => {
-            ("memory", format!("it had taken {mib} MiB of memory and was killed"))
-        }
-        Ending::Exited(status) if status.success() => {
-            ("exit", "the process ended in the middle of the test, as if all were well".into())
-        }
-        Ending::Exited(status) => ("crash", died(*status)),
-        Ending::Stopped => unreachable!("returned above"),
-    };
-    finished.runs.push(ended(test, victim, kind, &message, output));
-    finished
-}
-
-/// A run that has no record of its end, or none that counts; with its log.
-fn ended(
-    test: &TestCase,
-    item: Item,
-    kind: &str,
-    message: &str,
-    output: &str,
-) -> (Run, Option<String>) {
-    let failure = RunFailure {
-        kind: kind.to_string(),
-        message: message.to_string(),
-        location: None,
-        check: String::new(),
-        log: None,
-        replay: test.replay(item.seed),
-    };
-    let run = Run {
-        index: item.index,
-        seed: item.seed,
-        lab_us: 0,
-        wall_us: 0,
-        cpu_us: 0,
-        rpcs: 0,
-        bytes: 0,
-        committed: 0,
-        hash: None,
-        troubles: None,
-        failure: Some(failure),
-    };
-    let log = format!("{message}\n\n{}\n\n---- output ----\n{output}", test.replay(item.seed));
-    (run, Some(log))
-}
-
-/// What becomes of runs whose records cannot be theirs: none of them counts.
-fn refuse(test: &TestCase, items: &[Item], words: &str, output: &str) -> Finished {
-    let message = format!("the records do not fit: {words}");
-    let runs = items.iter().map(|&item| ended(test, item, "records", &message, output));
-    Finished { runs: runs.collect(), left: Vec::new() }
-}
-
-fn died(status: ExitStatus) -> String {
-    match (platform::signal(status), status.code()) {
-        (Some(signal), _) => format!("the process died of signal {signal}"),
-        // Windows has no signals: a crash is a negative code, known by its bits.
-        (None, Some(code @ ..0)) => format!("the process died of exception {code:#x}"),
-        (None, Some(code)) => format!("the process ended in the middle with exit code {code}"),
-        (None, None) => "the process died".to_string(),
-    }
-}
-
-fn run_of(test: &TestCase, item: Item, end: End, output: &str) -> (Run, Option<String>) {
-    let log = end.failure.as_ref().map(|failure| {
-        // On the real clock the output is that of this run alone.
-        let output = if end.run.clock == Clock::Real { output } else { "" };
-        format!("{}\n\n{output}", failure.text)
-    });
-    let failure = end.failure.map(|failure| RunFailure {
-        kind: failure.kind,
-        message: failure.message,
-        location: failure.location,
-        check: failure.check,
-        log: None,
-        replay: test.replay(item.seed),
-    });
-    let run = Run {
-        index: item.index,
-        seed: item.seed,
-        lab_us: end.lab_us,
-        wall_us: end.wall_us,
-        cpu_us: end.cpu_us,
-        rpcs: end.rpcs,
-        bytes: end.bytes,
-        committed: end.committed,
-        hash: end.hash,
-        troubles: Some(end.troubles),
-        failure,
-    };
-    (run, log)
 }
 
 /// Runs the seed that took a process with several seeds down once more, alone: was it this seed?
@@ -356,10 +254,11 @@ fn confirm(
     }
     let item = Item { index: victim.index, seed: victim.seed };
     let again = run(test, &[item], limits, scratch, stop)?;
-    let repeated = again.runs.first().is_some_and(|(run, _)| run.failure.is_some());
-    let words = match repeated {
-        true => "; it did so again when it was run alone",
-        false => NOT_ALONE,
+    // Stopped before it could tell.
+    let Some((again, _)) = again.runs.first() else { return Ok(()) };
+    let words = match again.failure {
+        Some(_) => "; it did so again when it was run alone",
+        None => NOT_ALONE,
     };
     failure.message.push_str(words);
     if let Some(log) = log {

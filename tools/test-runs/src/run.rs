@@ -10,6 +10,9 @@ pub struct Run {
     pub index: u64,
     /// Its seed; none on the real clock.
     pub seed: Option<u64>,
+    /// How many runs its process had made before it.
+    #[serde(default)]
+    pub before: u64,
     /// Lab time: that of the test's own clock.
     pub lab_us: u64,
     /// Wall time.
@@ -44,10 +47,32 @@ pub struct RunFailure {
     /// The rule or check that the run failed by; empty if the test does not say.
     #[serde(default)]
     pub check: String,
+    /// The verdict as the test words it: the rule, the facts, the usual cause. Empty if the process died
+    /// before it could say so.
+    #[serde(default)]
+    pub text: String,
     /// Its log, relative to the report's folder.
     pub log: Option<String>,
     /// The command that repeats it.
     pub replay: String,
+}
+
+impl RunFailure {
+    /// What the run failed by: the rule or check if the test names one, else the kind.
+    pub fn title(&self) -> &str {
+        if self.check.is_empty() { &self.kind } else { &self.check }
+    }
+
+    /// The verdict as the test words it or, of a process that died, what became of it.
+    pub fn verdict(&self) -> &str {
+        if self.text.is_empty() { &self.message } else { &self.text }
+    }
+
+    /// What alike failures have in common: kind, rule, place, and words without their numbers.
+    pub fn likeness(&self) -> (String, String, Option<String>, String) {
+        let words = without_numbers(&self.message);
+        (self.kind.clone(), self.check.clone(), self.location.clone(), words)
+    }
 }
 
 /// A message with each number replaced, so that alike failures are recognized.

@@ -1,4 +1,11 @@
 //! The statistics of runs.
+//!
+//! An interval depends on the rule by which the runs have ended. [`wilson`] is for a number of runs that
+//! was set beforehand; [`inverse`] for runs that went on until enough had failed. The one in the place of
+//! the other claims too much: Wilson's interval of runs that stopped at their first failure holds for 84
+//! of 100 such series, not for 95.
+
+use statrs::distribution::{Beta, ContinuousCDF};
 
 /// The value below which 95 % of a normal distribution lies on both sides of its mean.
 const Z95: f64 = 1.959_963_984_540_054;
@@ -21,14 +28,29 @@ pub fn wilson(failures: u64, runs: u64) -> (f64, f64) {
     (lower, upper)
 }
 
-/// The value that `percent` of the values do not exceed (nearest rank); 0 without values.
+/// After so many runs without a failure, [`wilson`]'s interval ends below this rate.
+pub fn clean_runs_for(rate: f64) -> u64 {
+    let z2 = Z95 * Z95;
+    // The end of the interval is z2 / (n + z2).
+    ((z2 / rate - z2).floor() as u64).saturating_add(1)
+}
+
+/// The 95 % interval of a rate, of runs that were made until so many had failed, the last one among them
+/// (inverse sampling; the runs have a negative binomial distribution). Exact: it holds for 95 % of such
+/// series or for a little more, whatever the rate is.
 ///
-/// # Panics
-/// If the values are not sorted.
-pub fn percentile(sorted: &[u64], percent: u64) -> u64 {
-    assert!(sorted.is_sorted(), "percentiles are of sorted values");
-    let rank = (sorted.len() as u64 * percent).div_ceil(100).max(1) as usize;
-    sorted.get(rank - 1).copied().unwrap_or(0)
+/// Without failures it is [`wilson`]'s, which is the wider one there.
+pub fn inverse(failures: u64, runs: u64) -> (f64, f64) {
+    let failures = failures.min(runs);
+    if failures == 0 {
+        return wilson(0, runs);
+    }
+    let (r, n) = (failures as f64, runs as f64);
+    let quantile = |a, b, at| Beta::new(a, b).map_or(at, |beta| beta.inverse_cdf(at));
+    // So many failures in fewer runs, or in more, would be a surprise of 2.5 % each.
+    let lower = quantile(r, n - r + 1.0, 0.025);
+    let upper = if failures == runs { 1.0 } else { quantile(r, n - r, 0.975) };
+    (lower, upper)
 }
 
 #[cfg(test)]
@@ -54,16 +76,85 @@ mod tests {
         assert_eq!(wilson(0, 0), (0.0, 1.0));
         assert_eq!(wilson(0, 500).0, 0.0);
         assert_eq!(wilson(7, 7).1, 1.0);
+        for rate in [0.5, 0.02, 0.001] {
+            let runs = clean_runs_for(rate);
+            assert!(wilson(0, runs).1 < rate && wilson(0, runs - 1).1 >= rate, "{rate}: {runs}");
+        }
         // 500 clean runs: below 0.8 % (and below 0.6 % by the one-sided rule of three).
         assert!(wilson(0, 500).1 < 0.008);
     }
 
     #[test]
-    fn percentiles_are_values_that_occurred() {
-        assert_eq!(percentile(&[], 50), 0);
-        assert_eq!(percentile(&[7], 95), 7);
-        let hundred: Vec<u64> = (1..=100).collect();
-        assert_eq!((percentile(&hundred, 50), percentile(&hundred, 95)), (50, 95));
-        assert_eq!(percentile(&[1, 2, 3, 4], 50), 2);
+    fn inverse_sampling_until_the_first_failure_is_the_geometric_distribution() {
+        for n in [2, 10, 500] {
+            let exact = |share: f64, n: u64| 1.0 - share.powf(1.0 / n as f64);
+            let (lower, upper) = inverse(1, n);
+            assert!((lower - exact(0.975, n)).abs() < 1e-9, "{lower}");
+            assert!((upper - exact(0.025, n - 1)).abs() < 1e-9, "{upper}");
+        }
+        assert_eq!(inverse(1, 1).1, 1.0);
+        assert_eq!(inverse(0, 500), wilson(0, 500));
+        assert_eq!(inverse(0, 0), (0.0, 1.0));
+    }
+
+    /// Numbers between 0 and 1, the same each time.
+    fn chances(base: u64) -> impl Iterator<Item = f64> {
+        (0..).map(move |index| {
+            (crate::plan::seed(base, "", index) as f64 + 0.5) / (1_u64 << 40) as f64
+        })
+    }
+
+    /// The share of 4,000 series whose interval holds the rate.
+    fn coverage(
+        rate: f64,
+        mut series: impl FnMut(&mut dyn Iterator<Item = f64>) -> (f64, f64),
+    ) -> f64 {
+        let mut chances = chances(rate.to_bits());
+        let holds = (0..4000).filter(|_| {
+            let (lower, upper) = series(&mut chances);
+            lower <= rate && rate <= upper
+        });
+        holds.count() as f64 / 4000.0
+    }
+
+    /// How many runs it takes until one fails.
+    fn until_failure(rate: f64, chances: &mut dyn Iterator<Item = f64>) -> u64 {
+        let chance = chances.next().expect("there is always one more");
+        1 + (chance.ln() / (1.0 - rate).ln()) as u64
+    }
+
+    #[test]
+    fn an_interval_holds_for_its_own_stopping_rule() {
+        for rate in [0.3, 0.1, 0.03, 0.01, 0.001] {
+            let first = coverage(rate, |chances| inverse(1, until_failure(rate, chances)));
+            assert!(first > 0.94, "until the first failure at {rate}: {first}");
+            let third = coverage(rate, |chances| {
+                inverse(3, (0..3).map(|_| until_failure(rate, chances)).sum())
+            });
+            assert!(third > 0.94, "until the third failure at {rate}: {third}");
+            let bounded = coverage(rate, |chances| match until_failure(rate, chances) {
+                runs @ ..=300 => inverse(1, runs),
+                _ => wilson(0, 300),
+            });
+            assert!(bounded > 0.94, "until a failure or a bound at {rate}: {bounded}");
+        }
+        // Wilson's holds on average over the rates; at some of them a little less often.
+        let fixed: Vec<f64> = (1..20)
+            .map(|step| step as f64 / 40.0)
+            .map(|rate| {
+                coverage(rate, |chances| {
+                    let failed = chances.take(60).filter(|chance| *chance < rate).count();
+                    wilson(failed as u64, 60)
+                })
+            })
+            .collect();
+        let mean = fixed.iter().sum::<f64>() / fixed.len() as f64;
+        assert!((0.94..0.96).contains(&mean), "a set number of runs: {fixed:?}");
+    }
+
+    #[test]
+    fn an_interval_for_another_rule_claims_too_much() {
+        let wrong = coverage(0.01, |chances| wilson(1, until_failure(0.01, chances)));
+        assert!((0.80..0.88).contains(&wrong), "{wrong}");
     }
 }

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use run_record::Clock;
+use serde::{Deserialize, Serialize};
 use test_runs::plan::{Goal, Shard};
+
+use crate::which::Which;
 
 /// Repeat each test many times and report what fails, how often, and what it costs.
 ///
-/// Exit codes: 0 fine, 1 failures, 2 over budget, 3 not deterministic, 64 wrong command line, 70 the
-/// run itself went wrong.
+/// Exit codes: 0 fine, 1 failures, 2 over budget, 3 not deterministic, 4 nothing failed but not all was
+/// done, 64 wrong command line, 70 the machine is at fault, such as a full disk.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Stress {
@@ -21,11 +24,14 @@ pub(crate) struct Stress {
     /// Compare two finished runs, named as folders or as names under target/stress.
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     pub(crate) compare: Option<Vec<PathBuf>>,
+    /// Go on with a run that was stopped or killed, named as a folder or as a name under target/stress.
+    #[arg(long, value_name = "RUN", exclusive = true)]
+    pub(crate) resume: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Command {
-    /// Join the reports of several shards or machines into one.
+    /// Join the reports of several shards or machines into one; anything else among them is left out.
     Merge {
         /// The folders of the reports.
         #[arg(required = true)]
@@ -36,7 +42,7 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunArgs {
     /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
     pub(crate) filters: Vec<String>,
@@ -63,15 +69,12 @@ pub(crate) struct RunArgs {
     /// What all seeds are derived from.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Stop at the first failure.
+    /// Begin nothing new after the first failure.
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// The package with the tests.
-    #[arg(long, default_value = "raft-tests")]
-    pub(crate) package: String,
-    /// The directory of that package's workspace, if it is not this one.
-    #[arg(long)]
-    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) which: Which,
     /// Build and run with optimisations and without debug assertions.
     #[arg(long)]
     pub(crate) release: bool,
@@ -103,7 +106,7 @@ impl RunArgs {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum ClockArg {
     Sim,
     Real,
@@ -120,7 +123,7 @@ impl ClockArg {
     }
 }
 
-fn parse_shard(text: &str) -> Result<Shard, String> {
+pub(crate) fn parse_shard(text: &str) -> Result<Shard, String> {
     let parsed = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match parsed {
         Some((k, n)) if (1..=n).contains(&k) => Ok(Shard { k, n }),

@@ -4,8 +4,8 @@
 //! missing.
 
 use run_record::Clock;
-use test_runs::run::Run;
 
+use crate::stress::distribution::Distribution;
 use crate::stress::model::{Report, TestReport};
 
 /// The lab time a test may take, in seconds; the tester ends it then.
@@ -102,29 +102,29 @@ fn check_clock(report: &Report, clock: Clock) -> Vec<Line> {
     let mut add = |what: String, used: f64, limit: f64, unit, hard| {
         lines.push(Line { what, clock, used, limit, unit, over: used > limit, hard });
     };
-    let runs = tests.iter().flat_map(|test| test.runs.iter().map(move |run| (test, run)));
-    if let Some((test, run)) = runs.max_by_key(|(_, run)| run.lab_us) {
+    let longest = tests.iter().filter(|test| test.runs > 0).max_by_key(|test| test.longest_us);
+    if let Some(test) = longest {
         let what = format!("longest run: {}", test.test);
-        add(what, seconds(run.lab_us as f64), TEST_LIMIT_S, "s", true);
+        add(what, seconds(test.longest_us as f64), TEST_LIMIT_S, "s", true);
     }
     let part_2b: Vec<&str> = LAB.into_iter().filter(|name| name.ends_with("_2B")).collect();
-    if let Some(used) = sum_of_means(&tests, &LAB, |run| run.lab_us) {
+    if let Some(used) = sum_of_means(&tests, &LAB, |test| &test.lab_us) {
         for (limit, hard) in SUITE_LIMITS_S {
             add("lab time of all tests".into(), seconds(used), limit, "s", hard);
         }
     }
-    if let Some(used) = sum_of_means(&tests, &part_2b, |run| run.lab_us) {
+    if let Some(used) = sum_of_means(&tests, &part_2b, |test| &test.lab_us) {
         add("lab time of part 2B".into(), seconds(used), PART_2B_LIMIT_S, "s", false);
     }
-    if let Some(used) = sum_of_means(&tests, &part_2b, |run| run.cpu_us) {
+    if let Some(used) = sum_of_means(&tests, &part_2b, |test| &test.cpu_us) {
         add("CPU time of part 2B".into(), seconds(used), CPU_LIMITS_S.0, "s", false);
     }
-    if let Some(used) = sum_of_means(&tests, &LAB, |run| run.cpu_us) {
+    if let Some(used) = sum_of_means(&tests, &LAB, |test| &test.cpu_us) {
         add("CPU time of all tests".into(), seconds(used), CPU_LIMITS_S.1, "s", false);
     }
     let (name, servers) = HEARTBEAT_TEST;
-    let rpcs = sum_of_means(&tests, &[name], |run| run.rpcs);
-    let lab = sum_of_means(&tests, &[name], |run| run.lab_us).filter(|lab| *lab > 0.0);
+    let rpcs = sum_of_means(&tests, &[name], |test| &test.rpcs);
+    let lab = sum_of_means(&tests, &[name], |test| &test.lab_us).filter(|lab| *lab > 0.0);
     if let (Some(rpcs), Some(lab)) = (rpcs, lab) {
         let used = rpcs / seconds(lab) / (servers - 1.0);
         add("heartbeats to a peer (estimate)".into(), used, HEARTBEAT_LIMIT, "/s", false);
@@ -133,12 +133,14 @@ fn check_clock(report: &Report, clock: Clock) -> Vec<Line> {
 }
 
 /// The sum over the named tests of the mean over their runs that passed; none if a test has none.
-fn sum_of_means(tests: &[&TestReport], names: &[&str], of: impl Fn(&Run) -> u64) -> Option<f64> {
+fn sum_of_means(
+    tests: &[&TestReport],
+    names: &[&str],
+    of: impl Fn(&TestReport) -> &Distribution,
+) -> Option<f64> {
     let mean = |name: &&str| {
         let test = tests.iter().find(|test| test.test == **name)?;
-        let values = test.sorted(&of);
-        let sum: u64 = values.iter().sum();
-        (!values.is_empty()).then(|| sum as f64 / values.len() as f64)
+        of(test).mean()
     };
     names.iter().map(mean).sum()
 }
@@ -151,18 +153,16 @@ fn seconds(us: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stress::model::tests::{report, run};
+    use crate::stress::model::tests::{report, run, test};
 
     /// A report with a run of each named test, each of so many seconds of lab and CPU time.
     fn with(names: &[&str], lab_s: u64, cpu_ms: u64) -> Report {
-        let mut whole = report("r", Vec::new());
-        let test = whole.tests.remove(0);
-        for name in names {
+        let of = |name: &&str| {
             let mut run = run(0, None);
             (run.lab_us, run.cpu_us, run.rpcs) = (lab_s * 1_000_000, cpu_ms * 1000, 60);
-            whole.tests.push(TestReport { test: (*name).into(), runs: vec![run], ..test.clone() });
-        }
-        whole
+            test(name, Clock::Sim, vec![run])
+        };
+        Report { tests: names.iter().map(of).collect(), ..report("r", Vec::new()) }
     }
 
     fn line<'a>(lines: &'a [Line], what: &str, limit: f64) -> Option<&'a Line> {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_test_that_never_passed_leaves_the_sum_open() {
         let mut report = with(&LAB, 3, 100);
-        report.tests[20].runs[0] = run(0, Some("failed"));
+        report.tests[20] = test(LAB[20], Clock::Sim, vec![run(0, Some("failed"))]);
         assert!(line(&check(&report), "lab time of all tests", 600.0).is_none());
     }
 

@@ -1,11 +1,12 @@
 //! Compares two reports: what became slower, chattier or flakier beyond noise.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use test_runs::run::Run;
-use test_runs::stats::percentile;
+use statrs::function::factorial::ln_binomial;
 
-use crate::stress::model::{Report, TestReport};
+use crate::stress::distribution::Distribution;
+use crate::stress::model::{Counted, Report, TestReport};
 use crate::stress::table::layout;
 use crate::stress::table::words::{claim, clean, clock, date, rate, time};
 
@@ -14,12 +15,12 @@ const CHANCE: f64 = 0.01;
 /// The number of standard deviations that a normal variable exceeds with that probability.
 const Z99: f64 = 2.575_829_303_548_901;
 /// With fewer runs the normal approximation of the test of medians is not good enough.
-const ENOUGH_RUNS: usize = 20;
+const ENOUGH_RUNS: u64 = 20;
 
 /// A quantity to compare, and what it is called if it grew or shrank.
 struct Quantity {
     name: &'static str,
-    of: fn(&Run) -> u64,
+    of: fn(&TestReport) -> &Distribution,
     text: fn(u64) -> String,
     grown: &'static str,
     shrunk: &'static str,
@@ -29,28 +30,28 @@ struct Quantity {
 const QUANTITIES: [Quantity; 4] = [
     Quantity {
         name: "lab time",
-        of: |run| run.lab_us,
+        of: |test| &test.lab_us,
         text: time,
         grown: "slower",
         shrunk: "faster",
     },
     Quantity {
         name: "wall time",
-        of: |run| run.wall_us,
+        of: |test| &test.wall_us,
         text: time,
         grown: "slower",
         shrunk: "faster",
     },
     Quantity {
         name: "CPU time",
-        of: |run| run.cpu_us,
+        of: |test| &test.cpu_us,
         text: time,
         grown: "hungrier",
         shrunk: "leaner",
     },
     Quantity {
         name: "RPCs",
-        of: |run| run.rpcs,
+        of: |test| &test.rpcs,
         text: |rpcs| rpcs.to_string(),
         grown: "chattier",
         shrunk: "quieter",
@@ -77,7 +78,7 @@ pub(crate) fn compare(a: &Report, b: &Report) -> String {
             words.extend(change.words);
         }
         let ([rate_a, rate_b], word) = rates(a, b);
-        tried += usize::from(!a.runs.is_empty() && !b.runs.is_empty());
+        tried += usize::from(a.runs > 0 && b.runs > 0);
         row.extend([rate_a, rate_b]);
         words.extend(word);
         if !words.is_empty() {
@@ -131,11 +132,10 @@ struct Change {
 impl Change {
     /// Compares a quantity of the runs that passed.
     fn of(quantity: &Quantity, a: &TestReport, b: &TestReport) -> Change {
-        let (a, b) = (a.sorted(quantity.of), b.sorted(quantity.of));
-        let medians =
-            (!a.is_empty() && !b.is_empty()).then(|| (percentile(&a, 50), percentile(&b, 50)));
-        let tried = a.len().min(b.len()) >= ENOUGH_RUNS;
-        let word = match z(&a, &b) {
+        let (a, b) = ((quantity.of)(a), (quantity.of)(b));
+        let medians = a.percentile(50).zip(b.percentile(50));
+        let tried = a.count.min(b.count) >= ENOUGH_RUNS;
+        let word = match z(a, b) {
             z if !tried || z.abs() <= Z99 => None,
             z if z > 0.0 => Some(quantity.grown),
             _ => Some(quantity.shrunk),
@@ -165,8 +165,9 @@ fn ratio(a: u64, b: u64) -> String {
 
 /// Both failure rates, and what changed if it is beyond noise.
 fn rates(a: &TestReport, b: &TestReport) -> ([String; 2], Option<String>) {
-    let [(fa, na), (fb, nb)] = [a, b].map(|test| (test.failures(), test.runs.len() as u64));
-    let rates = [rate(fa, na), rate(fb, nb)];
+    let rates = [rate(a), rate(b)];
+    let [Counted { failures: fa, runs: na }, Counted { failures: fb, runs: nb }] =
+        [a.counted(), b.counted()];
     if fisher(fa, na - fa, fb, nb - fb) >= CHANCE {
         return (rates.map(|rate| rate + " "), None);
     }
@@ -179,19 +180,19 @@ fn rates(a: &TestReport, b: &TestReport) -> ([String; 2], Option<String>) {
 }
 
 /// By how many standard deviations the ranks of the second values are above chance: the
-/// Mann-Whitney U test with the corrections for ties and for continuity. Both are sorted.
-fn z(a: &[u64], b: &[u64]) -> f64 {
-    let (n, m) = (a.len() as f64, b.len() as f64);
-    let (mut i, mut j) = (0, 0);
-    let (mut u, mut ties) = (0.0, 0.0);
+/// Mann-Whitney U test with the corrections for ties and for continuity.
+fn z(a: &Distribution, b: &Distribution) -> f64 {
+    let (n, m) = (a.count as f64, b.count as f64);
+    let values: BTreeSet<u64> = a.values.keys().chain(b.values.keys()).copied().collect();
+    let (mut below, mut u, mut ties) = (0.0, 0.0, 0.0);
     // Value by value: each of `b` scores the values of `a` below it, and half of those it equals.
-    while let Some(value) = a.get(i).into_iter().chain(b.get(j)).min() {
-        let equal = |rest: &[u64]| rest.iter().take_while(|other| *other == value).count();
-        let (in_a, in_b) = (equal(&a[i..]), equal(&b[j..]));
-        u += in_b as f64 * (i as f64 + in_a as f64 / 2.0);
-        let tied = (in_a + in_b) as f64;
+    for value in values {
+        let [in_a, in_b] =
+            [a, b].map(|of| of.values.get(&value).map_or(0.0, |count| *count as f64));
+        u += in_b * (below + in_a / 2.0);
+        let tied = in_a + in_b;
         ties += tied * tied * tied - tied;
-        (i, j) = (i + in_a, j + in_b);
+        below += in_a;
     }
     let variance = n * m / 12.0 * (n + m + 1.0 - ties / ((n + m) * (n + m - 1.0)).max(1.0));
     let above = u - n * m / 2.0;
@@ -206,14 +207,7 @@ fn z(a: &[u64], b: &[u64]) -> f64 {
 fn fisher(fails_a: u64, passes_a: u64, fails_b: u64, passes_b: u64) -> f64 {
     let (a, b) = (fails_a + passes_a, fails_b + passes_b);
     let fails = fails_a + fails_b;
-    let ln: Vec<f64> = (0..=a + b)
-        .scan(0.0, |sum, n| {
-            *sum += (n.max(1) as f64).ln();
-            Some(*sum)
-        })
-        .collect();
-    let choose = |n: u64, k: u64| ln[n as usize] - ln[k as usize] - ln[(n - k) as usize];
-    let of = |k: u64| choose(a, k) + choose(b, fails - k) - choose(a + b, fails);
+    let of = |k: u64| ln_binomial(a, k) + ln_binomial(b, fails - k) - ln_binomial(a + b, fails);
     let seen = of(fails_a) + 1e-7;
     let cases = fails.saturating_sub(b)..=fails.min(a);
     cases.map(of).filter(|ln| *ln <= seen).map(f64::exp).sum::<f64>().min(1.0)
@@ -238,6 +232,12 @@ mod tests {
         report(name, (0..count).map(one).collect())
     }
 
+    fn of(values: &[u64]) -> Distribution {
+        let mut distribution = Distribution::default();
+        values.iter().for_each(|value| distribution.add(*value));
+        distribution
+    }
+
     #[test]
     fn fisher_agrees_with_known_values() {
         near(fisher(8, 2, 1, 5), 0.034_965_034_965);
@@ -249,16 +249,16 @@ mod tests {
     #[test]
     fn mann_whitney_agrees_with_known_values() {
         // U is 17 of 20: (17 - 10 - 0.5) / sqrt(50 / 3).
-        let (men, women) = ([16, 19, 22, 24, 29], [11, 12, 17, 20]);
+        let (men, women) = (of(&[16, 19, 22, 24, 29]), of(&[11, 12, 17, 20]));
         near(z(&women, &men), 1.592_168);
         near(z(&men, &women), -1.592_168);
         // With ties: U is 14 of 16, and the variance 16 / 12 * (9 - 30 / 56).
         near(
-            z(&[1, 2, 2, 3], &[2, 4, 4, 5]),
+            z(&of(&[1, 2, 2, 3]), &of(&[2, 4, 4, 5])),
             (14.0 - 8.0 - 0.5) / (4.0 / 3.0 * (9.0 - 30.0 / 56.0f64)).sqrt(),
         );
-        near(z(&[7; 30], &[7; 30]), 0.0);
-        near(z(&[], &[1]), 0.0);
+        near(z(&of(&[7; 30]), &of(&[7; 30])), 0.0);
+        near(z(&of(&[]), &of(&[1])), 0.0);
     }
 
     #[test]

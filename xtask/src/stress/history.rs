@@ -7,8 +7,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use run_record::Clock;
 use serde::{Deserialize, Serialize};
-use test_runs::run::Run;
-use test_runs::stats::percentile;
 
 use crate::stress::model::{Report, TestReport};
 use crate::stress::table::words::date;
@@ -47,7 +45,7 @@ impl Entry {
             name: report.name.clone(),
             date: date(report.began),
             began: report.began,
-            package: report.package.clone(),
+            package: report.subject.package.clone(),
             runs: report.runs(),
             failures: report.failures(),
             tests: report.tests.iter().map(TestEntry::of).collect(),
@@ -58,20 +56,16 @@ impl Entry {
 impl TestEntry {
     /// The entry of a test.
     fn of(test: &TestReport) -> TestEntry {
-        let median = |of: fn(&Run) -> u64| {
-            let values = test.sorted(of);
-            (!values.is_empty()).then(|| percentile(&values, 50))
-        };
         TestEntry {
             test: test.test.clone(),
             clock: test.clock,
-            runs: test.runs.len() as u64,
-            failures: test.failures(),
-            lab_us: median(|run| run.lab_us),
-            wall_us: median(|run| run.wall_us),
-            cpu_us: median(|run| run.cpu_us),
-            rpcs: median(|run| run.rpcs),
-            bytes: median(|run| run.bytes),
+            runs: test.runs,
+            failures: test.failures,
+            lab_us: test.lab_us.percentile(50),
+            wall_us: test.wall_us.percentile(50),
+            cpu_us: test.cpu_us.percentile(50),
+            rpcs: test.rpcs.percentile(50),
+            bytes: test.bytes.percentile(50),
         }
     }
 }
@@ -82,6 +76,7 @@ impl TestEntry {
 /// If the file cannot be read or written.
 pub(crate) fn append(file: &Path, report: &Report) -> Result<()> {
     let context = || format!("cannot write the history {}", file.display());
+    fs::create_dir_all(file.parent().unwrap_or(file)).with_context(context)?;
     let mut line = serde_json::to_string(&Entry::of(report)).with_context(context)? + "\n";
     // A line that was torn must not tear this one too.
     if bytes(file).with_context(context)?.last().is_some_and(|last| *last != b'\n') {
@@ -147,7 +142,7 @@ mod tests {
         assert_eq!(entries.len(), 2);
         assert_eq!((entries[0].name.as_str(), entries[0].runs, entries[0].failures), ("a", 4, 1));
         assert_eq!(entries[0].date, "2023-11-14 22:13:20 UTC");
-        assert_eq!(entries[0].tests[0].lab_us, Some(1_000_002));
+        assert_eq!(entries[0].tests[0].lab_us, Some(1_000_004), "rounded");
         assert_eq!(entries[0].tests[0].rpcs, Some(52));
         assert_eq!(entries[1].tests[0].lab_us, None);
         fs::remove_file(file).unwrap();

@@ -21,9 +21,9 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
     if !groups.is_empty() {
         out += "\n## Failures\n";
     }
-    for group in &groups {
-        out += &format!("\n### {}\n\n", escape(&group_title(group)));
-        out += &block(&group.failure.message);
+    for (test, group) in groups {
+        out += &format!("\n### {}\n\n", escape(&group_title((test, group))));
+        out += &block(group.failure().verdict());
         for (what, is) in group_facts(group) {
             out += &match what {
                 "replay" => format!("\n{}", block(&is)),

@@ -1,159 +1,191 @@
 //! Makes one report of those of several shards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use run_record::Clock;
+use test_runs::plan::Shard;
 
-use crate::stress::budget::LAB;
-use crate::stress::model::{Report, TestReport};
-use crate::stress::table::words::clock;
+use super::args::parse_shard;
+use super::folder::{self, Folder, each_run};
+use super::model::{Report, State, TestReport};
+use super::tally::{Tally, absorb};
+use super::words::clock;
+use crate::say::note;
 
-/// Pools the runs of all reports; per test and clock they are in the order of their numbers.
+/// Reads the runs of all folders, writes them and their logs to a new one, and makes the report of it.
 ///
 /// The shards are taken to have run side by side: the whole took as long as the longest, with the
-/// processes of all.
+/// processes of all. What is no folder with a report is left out.
 ///
 /// # Errors
 /// If there is no report, if they are not parts of one plan, or if two of them have the same run.
-pub(crate) fn merge(reports: Vec<Report>) -> Result<Report> {
-    let mut reports = reports.into_iter();
-    let mut whole = reports.next().context("there is no report to merge")?;
+pub(crate) fn merge(dirs: &[PathBuf], out: &Path) -> Result<(Report, Folder)> {
+    let mut parts = Vec::new();
+    for dir in dirs {
+        match dir.join("report.json").exists() {
+            true => parts.push((dir, folder::report(dir)?)),
+            false => note(&format!("merge: {} has no report; it is left out", dir.display())),
+        }
+    }
+    let reports: Vec<&Report> = parts.iter().map(|(_, report)| report).collect();
+    let mut whole = joined(&reports)?;
+    let mut folder = Folder::new(out)?;
+    let mut seen = BTreeMap::new();
+    for (dir, report) in &parts {
+        let tests = recount(dir, report, &mut seen, &mut folder)?;
+        for (known, test) in whole.tests.iter_mut().zip(tests) {
+            absorb(known, test);
+        }
+        copy_logs(dir, out)?;
+    }
+    let of = |test: &TestReport| (test.test.clone(), test.clock);
+    let all =
+        |test: &TestReport| seen.get(&of(test)).map_or(0, |runs: &BTreeSet<u64>| runs.len() as u64);
+    // A shard may lack runs that a kill has cost.
+    if whole.subject.iterations.is_some_and(|n| whole.tests.iter().any(|test| all(test) < n))
+        && whole.missing.is_empty()
+        && whole.state == State::Finished
+        && !whole.subject.stops_at_failure
+    {
+        whole.state = State::Interrupted;
+    }
+    Ok((whole, folder))
+}
+
+/// The report of all parts together, without runs.
+fn joined(parts: &[&Report]) -> Result<Report> {
+    let mut whole = (*parts.first().context("there is no report to merge")?).clone();
     let mut names = vec![whole.name.clone()];
-    for part in reports {
-        same("version", &whole.name, whole.version, &part.name, part.version)?;
-        same("package", &whole.name, &whole.package, &part.name, &part.package)?;
-        same("seed", &whole.name, whole.seed, &part.name, part.seed)?;
+    whole.tests = empty(&whole.tests);
+    for part in &parts[1..] {
+        agree(&whole, part)?;
         if !names.contains(&part.name) {
-            names.push(part.name);
+            names.push(part.name.clone());
         }
         whole.began = whole.began.min(part.began);
         whole.wall_us = whole.wall_us.max(part.wall_us);
         whole.jobs += part.jobs;
-        whole.interrupted |= part.interrupted;
-        whole.shards.extend(part.shards);
+        if part.state != State::Finished {
+            whole.state = part.state;
+        }
+        whole.shards.extend(part.shards.iter().cloned());
         whole.determinism.repeated += part.determinism.repeated;
-        whole.determinism.differences.extend(part.determinism.differences);
-        pool(&mut whole.tests, part.tests);
+        whole.determinism.differences.extend(part.determinism.differences.iter().cloned());
     }
     whole.name = names.join("+");
-    for test in &mut whole.tests {
-        test.runs.sort_by_key(|run| run.index);
-        let mut seen = BTreeSet::new();
-        if let Some(run) = test.runs.iter().find(|run| !seen.insert(run.index)) {
-            let (name, clock, index) = (&test.test, clock(test.clock), run.index);
-            anyhow::bail!("run {index} of {name} on clock `{clock}` is there twice");
-        }
+    whole.missing = missing(&whole.shards)?;
+    if whole.state == State::Running {
+        whole.state = State::Interrupted;
     }
     Ok(whole)
 }
 
-/// Refuses two reports that differ in what must be the same.
-fn same<T: PartialEq + std::fmt::Display>(
-    what: &str,
-    name: &str,
-    is: T,
-    other_name: &str,
-    other: T,
-) -> Result<()> {
+/// Refuses two reports that are not of one plan.
+fn agree(one: &Report, other: &Report) -> Result<()> {
+    let (a, b) = (&one.subject, &other.subject);
+    let text = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "unknown".into());
+    let tests = |report: &Report| -> String {
+        let names =
+            report.tests.iter().map(|test| format!("{} ({})", test.test, clock(test.clock)));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let facts = [
+        ("package", a.package.clone(), b.package.clone()),
+        ("seed", a.seed.to_string(), b.seed.to_string()),
+        ("profile", a.profile.clone(), b.profile.clone()),
+        ("commit", text(&a.commit), text(&b.commit)),
+        ("number of runs", a.goal.clone(), b.goal.clone()),
+        ("filters", a.filters.join(" "), b.filters.join(" ")),
+        ("tests", tests(one), tests(other)),
+    ];
+    for (what, is, differs) in facts {
+        ensure!(
+            is == differs,
+            "cannot merge `{}` with `{}`: the {what} of one is `{is}`, of the other `{differs}`",
+            one.name,
+            other.name
+        );
+    }
     ensure!(
-        is == other,
-        "cannot merge `{name}` with `{other_name}`: the {what} of one is {is}, of the other {other}"
+        !one.shards.is_empty() && !other.shards.is_empty(),
+        "cannot merge `{}` with `{}`: a report without a shard is a whole already",
+        one.name,
+        other.name
     );
     Ok(())
 }
 
-/// Adds the tests of a part. If it has others than the whole, all are put in the order of the lab.
-fn pool(tests: &mut Vec<TestReport>, part: Vec<TestReport>) {
-    let before = tests.len();
-    for test in part {
-        let same = |t: &&mut TestReport| (&t.test, t.clock) == (&test.test, test.clock);
-        match tests.iter_mut().find(same) {
-            Some(known) => known.runs.extend(test.runs),
-            None => tests.push(test),
-        }
+/// The shards that are not there.
+fn missing(shards: &[String]) -> Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut of = None;
+    for shard in shards {
+        let Shard { k, n } = parse_shard(shard).map_err(anyhow::Error::msg)?;
+        let of = *of.get_or_insert(n);
+        ensure!(of == n, "shard {shard} is of {n} parts, and others are of {of}");
+        ensure!(seen.insert(k), "shard {shard} is there twice");
     }
-    if tests.len() > before {
-        let place = |name: &str| LAB.iter().position(|test| *test == name).unwrap_or(LAB.len());
-        tests.sort_by_key(|test| (test.clock, place(&test.test)));
-    }
+    let all = 1..=of.unwrap_or(0);
+    Ok(all.filter(|k| !seen.contains(k)).map(|k| format!("{k}/{}", of.unwrap_or(0))).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use run_record::Clock;
+fn empty(tests: &[TestReport]) -> Vec<TestReport> {
+    tests.iter().map(|test| TestReport::new(&test.test, &test.part, test.clock)).collect()
+}
 
-    use super::*;
-    use crate::stress::model::Difference;
-    use crate::stress::model::tests::{report, run};
+/// Which runs of a test there are.
+type Seen = BTreeMap<(String, Clock), BTreeSet<u64>>;
 
-    /// A report of all tests on both clocks with some of the runs.
-    fn part(shard: &str, mine: impl Fn(usize, u64) -> bool) -> Report {
-        let mut part = report("r", Vec::new());
-        let like = part.tests.remove(0);
-        for clock in [Clock::Sim, Clock::Real] {
-            for (place, name) in LAB.iter().enumerate() {
-                let runs = (0..12).filter(|index| mine(place, *index));
-                let runs: Vec<_> =
-                    runs.map(|index| run(index, (index == 5).then_some("no"))).collect();
-                if !runs.is_empty() {
-                    let test = name.to_string();
-                    part.tests.push(TestReport { test, clock, runs, ..like.clone() });
-                }
-            }
+/// Counts the runs of a part, and copies them.
+fn recount(dir: &Path, part: &Report, seen: &mut Seen, to: &mut Folder) -> Result<Vec<TestReport>> {
+    let shard = part.shards.first().and_then(|shard| parse_shard(shard).ok());
+    let stops = part.subject.stops_at_failure;
+    let tally = |test: &TestReport| {
+        Tally::new(&test.test, &test.part, test.clock, shard.unwrap_or(Shard::WHOLE), stops)
+    };
+    let mut tallies: Vec<Tally> = part.tests.iter().map(tally).collect();
+    let mut lines = Vec::new();
+    each_run(dir, |mut line| {
+        let is = |tally: &&mut Tally| {
+            (tally.report().test.as_str(), tally.report().clock) == (line.test.as_str(), line.clock)
+        };
+        let Some(tally) = tallies.iter_mut().find(is) else {
+            bail!("{} has a run of {}, which its report does not know", dir.display(), line.test)
+        };
+        let (name, index) = (line.test.clone(), line.run.index);
+        if !seen.entry((name, line.clock)).or_default().insert(index) {
+            let (name, clock) = (&line.test, clock(line.clock));
+            bail!("run {index} of {name} on clock `{clock}` is there twice");
         }
-        part.shards.extend((!shard.is_empty()).then(|| shard.to_string()));
-        part
+        tally.add(&mut line.run);
+        lines.push(line);
+        if lines.len() >= 1000 {
+            to.append(&lines)?;
+            lines.clear();
+        }
+        Ok(())
+    })?;
+    to.append(&lines)?;
+    let mut tests: Vec<TestReport> = tallies.into_iter().map(Tally::into_report).collect();
+    // What came of failures that were tried again is not in the runs.
+    for (test, known) in tests.iter_mut().zip(&part.tests) {
+        for group in &mut test.groups {
+            let same = known.groups.iter().find(|known| known.first.index == group.first.index);
+            group.alone = same.and_then(|known| known.alone.clone());
+        }
     }
+    Ok(tests)
+}
 
-    fn refusal(change: impl Fn(&mut Report)) -> String {
-        let mut other = part("2/2", |_, index| index >= 6);
-        change(&mut other);
-        merge(vec![part("1/2", |_, index| index < 6), other]).unwrap_err().to_string()
+/// Brings the logs of a part over; their names tell test, clock and run.
+fn copy_logs(from: &Path, out: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(from.join("logs")) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let copied = fs::copy(entry.path(), out.join("logs").join(entry.file_name()));
+        copied.with_context(|| format!("cannot copy {}", entry.path().display()))?;
     }
-
-    #[test]
-    fn shards_by_run_make_the_whole() {
-        let shards = (0..4).rev().map(|n| part(&format!("{n}/4"), |_, index| index % 4 == n));
-        let merged = merge(shards.collect()).unwrap();
-        assert_eq!(merged.tests, part("", |_, _| true).tests);
-        assert_eq!(merged.shards, ["3/4", "2/4", "1/4", "0/4"]);
-        assert_eq!((merged.name.as_str(), merged.jobs, merged.wall_us), ("r", 8, 5_000_000));
-    }
-
-    #[test]
-    fn shards_by_test_make_the_whole() {
-        let shards = (0..3).rev().map(|n| part("", |place, _| place % 3 == n));
-        assert_eq!(merge(shards.collect()).unwrap(), Report { jobs: 6, ..part("", |_, _| true) });
-    }
-
-    #[test]
-    fn one_report_is_itself() {
-        let one = part("", |_, _| true);
-        assert_eq!(merge(vec![one.clone()]).unwrap(), one);
-        assert_eq!(merge(Vec::new()).unwrap_err().to_string(), "there is no report to merge");
-    }
-
-    #[test]
-    fn what_is_not_of_one_plan_is_refused() {
-        let seed = "cannot merge `r` with `r`: the seed of one is 1, of the other 9";
-        assert_eq!(refusal(|other| other.seed = 9), seed);
-        assert!(refusal(|other| other.version = 9).contains("the version of one is 1, of"));
-        assert!(refusal(|other| other.package = "x".into()).contains("of the other x"));
-        let twice = "run 3 of churn_2C on clock `real` is there twice";
-        let churn = LAB.iter().position(|name| *name == "churn_2C").unwrap() + LAB.len();
-        assert_eq!(refusal(|other| other.tests[churn].runs[0].index = 3), twice);
-    }
-
-    #[test]
-    fn what_any_shard_has_seen_the_whole_has_seen() {
-        let mut second = part("2/2", |_, index| index >= 6);
-        (second.interrupted, second.name, second.began) = (true, "s".into(), 5);
-        second.determinism.repeated = 3;
-        let words = "step 1".into();
-        second.determinism.differences.push(Difference { test: "t".into(), seed: 7, words });
-        let merged = merge(vec![part("1/2", |_, index| index < 6), second.clone()]).unwrap();
-        assert!(merged.interrupted);
-        assert_eq!((merged.name.as_str(), merged.began), ("r+s", 5));
-        assert_eq!(merged.determinism, second.determinism);
-    }
+    Ok(())
 }

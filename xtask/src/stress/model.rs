@@ -1,51 +1,137 @@
 //! What a stress run has found: the data behind every form of its report.
 //!
-//! `report.json` is this, as it stands; [`test_runs::run`] describes a run. Times are in
-//! microseconds. A field may be added without a new [`VERSION`]; a reader ignores what it does not
-//! know.
-
-use std::collections::BTreeMap;
+//! `report.json` is this, as it stands. Times are in microseconds. A field may be added without a new
+//! [`VERSION`]; a reader ignores what it does not know. Single runs are in `runs.ndjson`, as
+//! [`test_runs::run`] describes them; of a report they are only counted, so that its size does not
+//! depend on their number.
 
 use run_record::Clock;
 use serde::{Deserialize, Serialize};
-use test_runs::run::{Run, RunFailure, without_numbers};
+use test_runs::run::{Run, RunFailure};
+use test_runs::stats::{inverse, wilson};
 
-/// The version of `report.json`.
-pub(crate) const VERSION: u32 = 1;
+use super::distribution::Distribution;
+
+/// The version of `report.json`, `plan.json` and `runs.ndjson`.
+pub(crate) const VERSION: u32 = 2;
 
 /// A whole stress run, or several ones merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) version: u32,
-    /// The name of the run; its folder is called so.
+    /// The name of the run.
     pub(crate) name: String,
     /// When it began, in seconds since 1970.
     pub(crate) began: u64,
     /// How long it took.
     pub(crate) wall_us: u64,
-    /// The package under test.
-    pub(crate) package: String,
-    /// The base that all seeds were derived from.
-    pub(crate) seed: u64,
+    pub(crate) state: State,
+    /// What was run.
+    pub(crate) subject: Subject,
     /// Which parts of the whole it has, such as `1/4`; empty for the whole.
     pub(crate) shards: Vec<String>,
+    /// Those parts that a merged report has not.
+    #[serde(default)]
+    pub(crate) missing: Vec<String>,
     /// How many processes ran at once.
     pub(crate) jobs: u64,
-    /// It was ended before it had done all it was to do.
-    pub(crate) interrupted: bool,
     /// In the order of the lab.
     pub(crate) tests: Vec<TestReport>,
     /// Runs that were repeated, and those that differed.
     pub(crate) determinism: Determinism,
 }
 
-/// All runs of one test on one clock.
+/// How far a stress run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// It goes on, or its process was killed.
+    Running,
+    /// All was done.
+    Finished,
+    /// It was ended from outside.
+    Interrupted,
+    /// The machine gave out, such as its disk.
+    Failed,
+}
+
+/// What was run: reports that agree in it are parts of one plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    /// The package under test.
+    pub(crate) package: String,
+    /// How it was built: `debug` or `release`.
+    pub(crate) profile: String,
+    /// The commit of its code, with `+` if the code was changed since; none if it is in no repository.
+    pub(crate) commit: Option<String>,
+    /// Which tests were asked for; all if it is empty.
+    pub(crate) filters: Vec<String>,
+    /// The base that all seeds were derived from.
+    pub(crate) seed: u64,
+    /// What ends the runs of a test, in words.
+    pub(crate) goal: String,
+    /// How many runs of each test there are in the whole plan, if that was set.
+    pub(crate) iterations: Option<u64>,
+    /// A failure ends the runs of a test.
+    pub(crate) stops_at_failure: bool,
+}
+
+/// All runs of one test on one clock. Figures are of those that passed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TestReport {
     pub(crate) test: String,
     pub(crate) part: String,
     pub(crate) clock: Clock,
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: u64,
+    pub(crate) failures: u64,
+    /// If a failure ends the runs: those up to the first that failed, which alone count for the rate.
+    pub(crate) until_failure: Option<Counted>,
+    /// The failed run with the least number.
+    pub(crate) first_failing: Option<Name>,
+    /// The longest lab time of all runs.
+    pub(crate) longest_us: u64,
+    /// The wall time of all runs together.
+    pub(crate) all_wall_us: u64,
+    pub(crate) lab_us: Distribution,
+    pub(crate) wall_us: Distribution,
+    pub(crate) cpu_us: Distribution,
+    pub(crate) rpcs: Distribution,
+    pub(crate) bytes: Distribution,
+    /// Failures, alike ones together.
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Which run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Name {
+    pub(crate) index: u64,
+    pub(crate) seed: Option<u64>,
+}
+
+/// Runs, and those of them that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    pub(crate) failures: u64,
+    pub(crate) runs: u64,
+}
+
+/// Failures that are alike: same test, same clock, and what [`RunFailure::likeness`] says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) count: u64,
+    /// The one that failed earliest in lab time.
+    pub(crate) first: Run,
+    /// What came of making that one once more, alone; none if it was not tried.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// What came of making a failed run once more, as the first of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Alone {
+    /// It failed in the same way.
+    pub(crate) same: bool,
+    /// What it did instead, in words.
+    pub(crate) words: String,
 }
 
 /// The check that a seed gives the same run twice.
@@ -65,70 +151,99 @@ pub(crate) struct Difference {
     pub(crate) words: String,
 }
 
-/// Failures that are alike: same test, same clock, same kind, same place, same words but for numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Group<'a> {
-    pub(crate) test: &'a TestReport,
-    /// The one that failed earliest in lab time.
-    pub(crate) first: &'a Run,
-    pub(crate) failure: &'a RunFailure,
-    pub(crate) count: usize,
+impl Group {
+    /// Why its runs failed.
+    ///
+    /// # Panics
+    /// If it was made of a run that passed.
+    pub(crate) fn failure(&self) -> &RunFailure {
+        self.first.failure.as_ref().expect("a group is of runs that failed")
+    }
+
+    /// The failure needs more than its seed.
+    pub(crate) fn is_not_by_seed_alone(&self) -> bool {
+        self.alone.as_ref().is_some_and(|alone| !alone.same)
+    }
 }
 
 impl TestReport {
-    pub(crate) fn failures(&self) -> u64 {
-        self.runs.iter().filter(|run| run.failure.is_some()).count() as u64
+    /// A test that has not run yet.
+    pub(crate) fn new(test: &str, part: &str, clock: Clock) -> TestReport {
+        TestReport {
+            test: test.into(),
+            part: part.into(),
+            clock,
+            runs: 0,
+            failures: 0,
+            until_failure: None,
+            first_failing: None,
+            longest_us: 0,
+            all_wall_us: 0,
+            lab_us: Distribution::default(),
+            wall_us: Distribution::default(),
+            cpu_us: Distribution::default(),
+            rpcs: Distribution::default(),
+            bytes: Distribution::default(),
+            groups: Vec::new(),
+        }
     }
 
-    /// A quantity of all runs that passed, sorted.
-    pub(crate) fn sorted(&self, quantity: impl Fn(&Run) -> u64) -> Vec<u64> {
-        let passed = self.runs.iter().filter(|run| run.failure.is_none());
-        let mut values: Vec<u64> = passed.map(quantity).collect();
-        values.sort_unstable();
-        values
+    /// The failures and runs that count for the failure rate.
+    pub(crate) fn counted(&self) -> Counted {
+        let all = Counted { failures: self.failures, runs: self.runs };
+        self.until_failure.filter(|counted| counted.failures > 0).unwrap_or(all)
+    }
+
+    /// The 95 % interval of the failure rate, by the rule that ended the runs.
+    pub(crate) fn interval(&self) -> (f64, f64) {
+        let Counted { failures, runs } = self.counted();
+        match self.until_failure {
+            Some(_) => inverse(failures, runs),
+            None => wilson(failures, runs),
+        }
     }
 }
 
 impl Report {
     pub(crate) fn runs(&self) -> u64 {
-        self.tests.iter().map(|test| test.runs.len() as u64).sum()
+        self.tests.iter().map(|test| test.runs).sum()
     }
 
     pub(crate) fn failures(&self) -> u64 {
-        self.tests.iter().map(TestReport::failures).sum()
+        self.tests.iter().map(|test| test.failures).sum()
+    }
+
+    /// All was done that was to be done.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == State::Finished && self.missing.is_empty()
     }
 
     /// All failures, alike ones together, the most frequent first.
-    pub(crate) fn groups(&self) -> Vec<Group<'_>> {
-        let mut groups: BTreeMap<_, Group<'_>> = BTreeMap::new();
-        for test in &self.tests {
-            for run in &test.runs {
-                let Some(failure) = &run.failure else { continue };
-                let words = without_numbers(&failure.message);
-                let key = (&test.test, test.clock, &failure.kind, &failure.location, words);
-                let group =
-                    groups.entry(key).or_insert(Group { test, first: run, failure, count: 0 });
-                group.count += 1;
-                if run.lab_us < group.first.lab_us {
-                    (group.first, group.failure) = (run, failure);
-                }
-            }
-        }
-        let mut groups: Vec<_> = groups.into_values().collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    pub(crate) fn groups(&self) -> Vec<(&TestReport, &Group)> {
+        let of = |test| -> Vec<_> { Vec::from_iter(groups_of(test)) };
+        let mut groups: Vec<_> = self.tests.iter().flat_map(of).collect();
+        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
         groups
     }
 }
 
+fn groups_of(test: &TestReport) -> impl Iterator<Item = (&TestReport, &Group)> {
+    test.groups.iter().map(move |group| (test, group))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
+    use test_runs::plan::Shard;
+
     use super::*;
+    use crate::stress::tally::Tally;
 
     /// A run for tests.
     pub(crate) fn run(index: u64, failure: Option<&str>) -> Run {
         Run {
             index,
             seed: Some(index * 10),
+            before: index % 3,
             lab_us: 1_000_000 + index,
             wall_us: 2000,
             cpu_us: 1000,
@@ -142,10 +257,18 @@ pub(crate) mod tests {
                 message: message.into(),
                 location: Some("a.rs:1:1".into()),
                 check: String::new(),
+                text: String::new(),
                 log: Some(format!("logs/{index}.txt")),
                 replay: format!("LAB_SEED={} cargo test", index * 10),
             }),
         }
+    }
+
+    /// A test with these runs.
+    pub(crate) fn test(name: &str, clock: Clock, runs: Vec<Run>) -> TestReport {
+        let mut tally = Tally::new(name, "2A", clock, Shard::WHOLE, false);
+        runs.into_iter().for_each(|mut run| tally.add(&mut run));
+        tally.into_report()
     }
 
     /// A report for tests.
@@ -155,17 +278,21 @@ pub(crate) mod tests {
             name: name.into(),
             began: 1_700_000_000,
             wall_us: 5_000_000,
-            package: "raft-tests".into(),
-            seed: 1,
+            state: State::Finished,
+            subject: Subject {
+                package: "raft-tests".into(),
+                profile: "debug".into(),
+                commit: None,
+                filters: Vec::new(),
+                seed: 1,
+                goal: "10 runs each".into(),
+                iterations: Some(10),
+                stops_at_failure: false,
+            },
             shards: Vec::new(),
+            missing: Vec::new(),
             jobs: 2,
-            interrupted: false,
-            tests: vec![TestReport {
-                test: "initial_election_2A".into(),
-                part: "2A".into(),
-                clock: Clock::Sim,
-                runs,
-            }],
+            tests: vec![test("initial_election_2A", Clock::Sim, runs)],
             determinism: Determinism::default(),
         }
     }
@@ -179,7 +306,7 @@ pub(crate) mod tests {
         let report = report("r", runs);
         let groups = report.groups();
         assert_eq!(groups.len(), 2);
-        assert_eq!((groups[0].count, groups[0].first.index), (2, 2));
+        assert_eq!((groups[0].1.count, groups[0].1.first.index), (2, 2));
         assert_eq!(report.failures(), 3);
     }
 }

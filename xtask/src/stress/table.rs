@@ -2,10 +2,8 @@
 
 pub(crate) mod words;
 
-use test_runs::run::Run;
-use test_runs::stats::percentile;
-
 use crate::stress::budget::{Line, TEST_LIMIT_S};
+use crate::stress::distribution::Distribution;
 use crate::stress::model::{Report, TestReport};
 use words::{claim, clean, clock, determinism, facts, group_facts, group_title};
 use words::{rate, seed, size, time};
@@ -50,7 +48,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line], colour: bool) -> String 
     let mut lines = layout(&HEAD, &rows, 2).into_iter();
     out += &format!("{}\n", lines.next().unwrap_or_default());
     for (line, test) in lines.zip(&report.tests) {
-        out += &if test.failures() > 0 { paint(false, &line) } else { line + "\n" };
+        out += &if test.failures > 0 { paint(false, &line) } else { line + "\n" };
     }
     if !budgets.is_empty() {
         let rows: Vec<_> = budgets.iter().map(budget_cells).collect();
@@ -59,12 +57,12 @@ pub(crate) fn render(report: &Report, budgets: &[Line], colour: bool) -> String 
         lines.zip(budgets).for_each(|(line, budget)| out += &paint(!budget.over, &line));
     }
     out += &format!("\n{}", paint(report.failures() == 0 && report.runs() > 0, &claim(report)));
-    for group in report.groups() {
-        out += &format!("\n{}", paint(false, &group_title(&group)));
-        for line in clean(&group.failure.message).lines() {
+    for (test, group) in report.groups() {
+        out += &format!("\n{}", paint(false, &group_title((test, group))));
+        for line in clean(group.failure().verdict()).lines() {
             out += &format!("    {line}\n");
         }
-        for (what, is) in group_facts(&group) {
+        for (what, is) in group_facts(group) {
             out += &format!("    {what}: {is}\n");
         }
     }
@@ -78,38 +76,29 @@ pub(crate) fn render(report: &Report, budgets: &[Line], colour: bool) -> String 
 
 /// The cells of a test, as many as [`HEAD`] has.
 pub(crate) fn cells(test: &TestReport) -> Vec<String> {
-    let [lab, wall, cpu, rpcs, bytes] = [
-        |run: &Run| run.lab_us,
-        |run: &Run| run.wall_us,
-        |run: &Run| run.cpu_us,
-        |run: &Run| run.rpcs,
-        |run: &Run| run.bytes,
-    ]
-    .map(|of| test.sorted(of));
+    let TestReport { lab_us: lab, wall_us: wall, cpu_us: cpu, rpcs, bytes, .. } = test;
     // A test that never passed has no figures; zeros would say that it was fast.
-    let p = |values: &[u64], percent, text: fn(u64) -> String| match values {
-        [] => "-".into(),
-        values => text(percentile(values, percent)),
+    let p = |values: &Distribution, percent, text: fn(u64) -> String| {
+        values.percentile(percent).map_or("-".into(), text)
     };
     let of_limit = |us: u64| format!("{:.0} %", us as f64 / 1e4 / TEST_LIMIT_S);
-    let failed = test.runs.iter().filter(|run| run.failure.is_some());
-    let first = failed.min_by_key(|run| run.index).map(seed).unwrap_or_default();
+    let first = test.first_failing.map(seed).unwrap_or_default();
     vec![
         test.test.clone(),
         clock(test.clock).into(),
-        test.runs.len().to_string(),
-        test.failures().to_string(),
-        rate(test.failures(), test.runs.len() as u64),
-        p(&lab, 50, time),
-        p(&lab, 95, time),
-        p(&lab, 100, time),
-        p(&lab, 100, of_limit),
-        p(&wall, 50, time),
-        p(&cpu, 50, time),
-        p(&rpcs, 50, |rpcs| rpcs.to_string()),
-        p(&rpcs, 100, |rpcs| rpcs.to_string()),
-        p(&bytes, 50, size),
-        p(&bytes, 100, size),
+        test.runs.to_string(),
+        test.failures.to_string(),
+        rate(test),
+        p(lab, 50, time),
+        p(lab, 95, time),
+        p(lab, 100, time),
+        p(lab, 100, of_limit),
+        p(wall, 50, time),
+        p(cpu, 50, time),
+        p(rpcs, 50, |rpcs| rpcs.to_string()),
+        p(rpcs, 100, |rpcs| rpcs.to_string()),
+        p(bytes, 50, size),
+        p(bytes, 100, size),
         first,
     ]
 }

@@ -1,18 +1,19 @@
 //! The words that all forms of a report share: sentences and figures with their units.
 
+use chrono::DateTime;
 use run_record::Clock;
-use test_runs::run::Run;
 use test_runs::stats::wilson;
 
-use crate::stress::model::{Group, Report, TestReport};
+use crate::stress::model::{Counted, Group, Name, Report, State, TestReport};
+use crate::stress::repeat::CAUSES;
 
 /// What kind of run it was: pairs of a word and its value.
 pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("run", clean(&report.name)),
         ("of", date(report.began)),
-        ("package", clean(&report.package)),
-        ("seed", report.seed.to_string()),
+        ("package", clean(&report.subject.package)),
+        ("seed", report.subject.seed.to_string()),
         ("jobs", report.jobs.to_string()),
         ("took", time(report.wall_us)),
         ("runs", report.runs().to_string()),
@@ -21,16 +22,31 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if !report.shards.is_empty() {
         facts.push(("shards", clean(&report.shards.join(" "))));
     }
-    if report.interrupted {
-        facts.push(("ended", "early".into()));
-    }
+    facts.extend(shortfall(report).map(|words| ("not whole:", words)));
     facts
+}
+
+/// What a report lacks of the whole, if it does.
+pub(crate) fn shortfall(report: &Report) -> Option<String> {
+    let state = match report.state {
+        State::Finished => None,
+        State::Running => Some("it has not come to its end".to_string()),
+        State::Interrupted => Some("it was ended early".to_string()),
+        State::Failed => Some("the machine gave out".to_string()),
+    };
+    let missing = match report.missing.as_slice() {
+        [] => None,
+        [one] => Some(format!("shard {} is missing", clean(one))),
+        several => Some(format!("shards {} are missing", clean(&several.join(", ")))),
+    };
+    let all: Vec<String> = state.into_iter().chain(missing).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// What the runs allow to claim, in one sentence.
 pub(crate) fn claim(report: &Report) -> String {
-    let (failing, clean): (Vec<_>, Vec<_>) = report.tests.iter().partition(|t| t.failures() > 0);
-    let runs = clean.iter().map(|test| test.runs.len() as u64);
+    let (failing, clean): (Vec<_>, Vec<_>) = report.tests.iter().partition(|t| t.failures > 0);
+    let runs = clean.iter().map(|test| test.runs);
     let (least, most) = (runs.clone().min().unwrap_or(0), runs.max().unwrap_or(0));
     let count = if least == most { least.to_string() } else { format!("at least {least}") };
     let below = percent(wilson(0, least).1);
@@ -58,28 +74,47 @@ pub(crate) fn claim(report: &Report) -> String {
 
 /// What can be claimed of a test that failed.
 fn failing_claim(test: &TestReport) -> String {
-    let (failures, runs) = (test.failures(), test.runs.len() as u64);
-    let (low, high) = wilson(failures, runs);
+    let (low, high) = test.interval();
     let (name, of, low, high) = (&test.test, clock(test.clock), percent(low), percent(high));
+    let TestReport { failures, runs, .. } = test;
+    let counted = match test.until_failure {
+        // Whoever stops at a failure has chosen when: another interval belongs to that.
+        Some(Counted { failures: 1, runs }) => format!(", first in run {runs}"),
+        _ => String::new(),
+    };
     format!(
-        "test {name} ({of}) failed in {failures} of {runs} runs: between {low} and {high} of \
+        "test {name} ({of}) failed in {failures} of {runs} runs{counted}: between {low} and {high} of \
          its runs fail with 95 % confidence"
     )
 }
 
 /// The first line of a group of failures.
-pub(crate) fn group_title(group: &Group<'_>) -> String {
-    let (count, kind) = (group.count, clean(&group.failure.kind));
+pub(crate) fn group_title((test, group): (&TestReport, &Group)) -> String {
+    let (count, title) = (group.count, clean(group.failure().title()));
     let runs = if count == 1 { "run" } else { "runs" };
-    format!("{kind} in {count} {runs} of {} ({})", group.test.test, clock(group.test.clock))
+    let not_alone = if group.is_not_by_seed_alone() { ", but not by this seed alone" } else { "" };
+    format!("{title} in {count} {runs} of {} ({}){not_alone}", test.test, clock(test.clock))
 }
 
 /// What else there is to say about a group: pairs of a word and its value.
-pub(crate) fn group_facts(group: &Group<'_>) -> Vec<(&'static str, String)> {
-    let Group { first, failure, .. } = group;
+pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
+    let (first, failure) = (&group.first, group.failure());
     let mut facts = Vec::new();
-    facts.extend(failure.location.as_ref().map(|location| ("at", clean(location))));
-    facts.push(("earliest", format!("{}, after {} of lab time", seed(first), time(first.lab_us))));
+    // The test's own words have it already.
+    let place = failure.location.as_ref().filter(|place| !failure.text.contains(place.as_str()));
+    facts.extend(place.map(|place| ("at", clean(place))));
+    if let Some(alone) = group.alone.as_ref().filter(|alone| !alone.same) {
+        let words = clean(&alone.words);
+        let came = match first.before {
+            0 => "as it had been the first time".to_string(),
+            1 => "a run had come before it the first time".to_string(),
+            before => format!("{before} runs had come before it the first time"),
+        };
+        let words = format!("made once more, alone, {words} ({came}); {CAUSES}");
+        facts.push(("not by this seed alone", words));
+    }
+    let name = Name { index: first.index, seed: first.seed };
+    facts.push(("earliest", format!("{}, after {} of lab time", seed(name), time(first.lab_us))));
     facts.extend(failure.log.as_ref().map(|log| ("log", clean(log))));
     facts.push(("replay", clean(&failure.replay)));
     facts
@@ -93,7 +128,8 @@ pub(crate) fn determinism(report: &Report) -> String {
         return "Determinism: no run was repeated.".into();
     }
     if differences.is_empty() {
-        return format!("Determinism: {repeated} runs were repeated, and none differed.");
+        let runs = if repeated == 1 { "1 run was" } else { &*format!("{repeated} runs were") };
+        return format!("Determinism: {runs} repeated, and none differed.");
     }
     let mut text =
         format!("Determinism: {} of {repeated} repeated runs differed.", differences.len());
@@ -101,11 +137,11 @@ pub(crate) fn determinism(report: &Report) -> String {
         let words = clean(&difference.words);
         text += &format!("\n    {} with seed {}: {words}", difference.test, difference.seed);
     }
-    text
+    text + &format!("\n    {CAUSES}")
 }
 
 /// How to name a run: by its seed, or by its number if it has none.
-pub(crate) fn seed(run: &Run) -> String {
+pub(crate) fn seed(run: Name) -> String {
     run.seed.map_or(format!("run {}", run.index), |seed| format!("seed {seed}"))
 }
 
@@ -117,9 +153,10 @@ pub(crate) fn clock(clock: Clock) -> &'static str {
     }
 }
 
-/// A failure rate with its 95 % Wilson interval; just that if nothing failed, since it begins at 0.
-pub(crate) fn rate(failures: u64, runs: u64) -> String {
-    let (low, high) = wilson(failures, runs);
+/// A failure rate with its 95 % interval; just that if nothing failed, since it begins at 0.
+pub(crate) fn rate(test: &TestReport) -> String {
+    let Counted { failures, runs } = test.counted();
+    let (low, high) = test.interval();
     let interval = format!("{} to {}", percent(low), percent(high));
     match failures {
         0 => interval,
@@ -157,18 +194,13 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// The date of a second since 1970, in UTC.
 pub(crate) fn date(seconds: u64) -> String {
-    let (days, second) = (seconds / 86400, seconds % 86400);
-    // The Gregorian calendar repeats itself every 400 years, of 146097 days. Counted from a first
-    // of March, a leap day is the last day of its year.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    moment(seconds).format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A second since 1970; the first one for what no calendar has.
+pub(crate) fn moment(seconds: u64) -> DateTime<chrono::Utc> {
+    let known = i64::try_from(seconds).ok().and_then(|second| DateTime::from_timestamp(second, 0));
+    known.unwrap_or_default()
 }
 
 /// A text without control characters but ends of lines: it could be anything a process has said.
@@ -178,15 +210,18 @@ pub(crate) fn clean(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use test_runs::plan::Shard;
+    use test_runs::run::Run;
+
     use super::*;
-    use crate::stress::model::Difference;
-    use crate::stress::model::tests::{report, run};
+    use crate::stress::model::tests::{report, run, test};
+    use crate::stress::model::{Alone, Difference};
+    use crate::stress::tally::Tally;
 
     /// A report of as many clean runs and of a second test with these runs.
     fn two(clean: u64, second: Vec<Run>) -> Report {
         let mut report = report("r", (0..clean).map(|index| run(index, None)).collect());
-        let other = TestReport { test: "churn_2C".into(), runs: second, ..report.tests[0].clone() };
-        report.tests.push(other);
+        report.tests.push(test("churn_2C", Clock::Sim, second));
         report
     }
 
@@ -220,8 +255,9 @@ mod tests {
         assert!(determinism(&report).ends_with("5 runs were repeated, and none differed."));
         let words = "step 7\x1b[2J".into();
         report.determinism.differences.push(Difference { test: "t".into(), seed: 3, words });
-        let text = "Determinism: 1 of 5 repeated runs differed.\n    t with seed 3: step 7[2J";
-        assert_eq!(determinism(&report), text);
+        let text =
+            "Determinism: 1 of 5 repeated runs differed.\n    t with seed 3: step 7[2J\n    usual";
+        assert!(determinism(&report).starts_with(text), "{}", determinism(&report));
     }
 
     #[test]
@@ -240,16 +276,52 @@ mod tests {
         assert_eq!([999, 1000, 2_500_000].map(size), ["999 B", "1.0 kB", "2.5 MB"]);
         let shares = [0.0, 0.000_5, 0.007_624, 1.0].map(percent);
         assert_eq!(shares, ["0 %", "0.0500 %", "0.76 %", "100 %"]);
-        assert_eq!(rate(0, 20), "0 % to 16.11 %");
-        assert_eq!(rate(1, 29), "3.45 % (0.61 % to 17.18 %)");
-        assert_eq!(rate(0, 0), "0 % to 100 %");
+        let of = |runs: u64, fails: u64| {
+            let failing = |index| (index < fails).then_some("no");
+            test("a", Clock::Sim, (0..runs).map(|index| run(index, failing(index))).collect())
+        };
+        assert_eq!(rate(&of(20, 0)), "0 % to 16.11 %");
+        assert_eq!(rate(&of(29, 1)), "3.45 % (0.61 % to 17.18 %)");
+        assert_eq!(rate(&of(0, 0)), "0 % to 100 %");
     }
 
     #[test]
     fn a_run_is_named_by_its_seed_or_its_number() {
-        let mut run = run(4, None);
-        assert_eq!(seed(&run), "seed 40");
-        run.seed = None;
-        assert_eq!(seed(&run), "run 4");
+        assert_eq!(seed(Name { index: 4, seed: Some(40) }), "seed 40");
+        assert_eq!(seed(Name { index: 4, seed: None }), "run 4");
+    }
+
+    #[test]
+    fn runs_that_a_failure_ended_have_the_interval_for_that() {
+        let mut tally = Tally::new("a_2A", "2A", Clock::Sim, Shard::WHOLE, true);
+        (0..40).for_each(|index| tally.add(&mut run(index, (index >= 29).then_some("no"))));
+        let report = Report { tests: vec![tally.into_report()], ..report("r", Vec::new()) };
+        let expected = "Test a_2A (sim) failed in 11 of 40 runs, first in run 30: between 0.0844 % \
+                        and 11.94 % of its runs fail";
+        assert!(claim(&report).starts_with(expected), "{}", claim(&report));
+        assert_eq!(rate(&report.tests[0]), "3.33 % (0.0844 % to 11.94 %)");
+    }
+
+    #[test]
+    fn a_failure_that_needs_more_than_its_seed_says_so() {
+        let mut report = report("r", vec![run(7, Some("no"))]);
+        let alone = Alone { same: false, words: "it passed then".into() };
+        report.tests[0].groups[0].alone = Some(alone);
+        let groups = report.groups();
+        assert!(group_title(groups[0]).ends_with("(sim), but not by this seed alone"));
+        let (what, is) = &group_facts(groups[0].1)[1];
+        assert_eq!(*what, "not by this seed alone");
+        let begin = "made once more, alone, it passed then (a run had come before it the first time); usual causes: the";
+        assert!(is.starts_with(begin), "{is}");
+    }
+
+    #[test]
+    fn what_is_not_whole_says_why() {
+        let mut report = report("r", Vec::new());
+        assert_eq!(shortfall(&report), None);
+        report.state = State::Interrupted;
+        report.missing = vec!["3/4".into()];
+        let words = "it was ended early; shard 3/4 is missing";
+        assert_eq!(shortfall(&report).as_deref(), Some(words));
     }
 }

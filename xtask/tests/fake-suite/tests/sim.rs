@@ -1,8 +1,11 @@
 //! A suite that behaves like one of the lab from outside, with tests whose behaviour is known.
 
 use std::collections::hash_map::RandomState;
+use std::fs::OpenOptions;
 use std::hash::BuildHasher;
 use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
 
-const TESTS: [&str; 18] = [
+const TESTS: [&str; 24] = [
     "passes_2A",
     "fails_1_in_10_2A",
     "hangs_2B",
@@ -29,13 +32,31 @@ const TESTS: [&str; 18] = [
     "dying_2C",
     "waiting_2C",
     "moody_2C",
+    "crowded_2C",
+    "grudging_2C",
+    "spawns_2B",
+    "lingers_2B",
+    "judged_2B",
+    "patient_2A",
 ];
+
+/// How many runs this process has begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// The variable that names a file for the numbers of processes.
+const PIDS: &str = "FAKE_PIDS";
+/// The argument that makes this program sleep and nothing else.
+const SLEEP: &str = "--sleep";
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if args.iter().any(|arg| arg == "--list") {
         TESTS.iter().for_each(|test| println!("{test}: test"));
         return;
+    }
+    if args.iter().any(|arg| arg == SLEEP) {
+        note_process();
+        std::thread::sleep(Duration::from_secs(3600));
     }
     let place = args.iter().position(|arg| arg == "--exact").expect("--exact NAME");
     let test = &args[place + 1];
@@ -45,6 +66,21 @@ fn main() {
         failed |= !run(test, seed);
     }
     std::process::exit(if failed { 101 } else { 0 });
+}
+
+/// Notes which process this is, if somebody wants to know.
+fn note_process() {
+    let Some(file) = std::env::var_os(PIDS) else { return };
+    let mut file = OpenOptions::new().create(true).append(true).open(file).expect("a file");
+    writeln!(file, "{}", std::process::id()).expect("it can be written");
+}
+
+/// Starts a process that does not end by itself.
+fn start_sleeper() {
+    let program = std::env::current_exe().expect("this program");
+    let mut command = Command::new(program);
+    let sleeper = command.arg(SLEEP).stdout(Stdio::piped()).spawn();
+    let _ = sleeper.expect("it starts");
 }
 
 fn record(record: Record) {
@@ -62,6 +98,7 @@ fn record(record: Record) {
 
 /// True if the run passes.
 fn run(test: &str, seed: u64) -> bool {
+    let earlier = BEGUN.fetch_add(1, Ordering::Relaxed);
     let part = test.rsplit('_').next().expect("a part").to_string();
     let begin = Begin { test: test.into(), part, clock: Clock::Sim, seed: Some(seed) };
     record(Record::Begin(begin.clone()));
@@ -131,6 +168,26 @@ fn run(test: &str, seed: u64) -> bool {
         "waiting_2C" if has(&troubles(seed), 1, 0) && seed % 2 == 0 => {
             std::thread::sleep(Duration::from_secs(3600));
         }
+        // Another run if others came before it in its process.
+        "crowded_2C" if earlier > 2 => end.hash = Some("crowded".into()),
+        // Fails if many came before it in its process.
+        "grudging_2C" if earlier > 20 => end.failure = Some(failure("agreement", seed)),
+        // Leaves a process behind.
+        "spawns_2B" => start_sleeper(),
+        "lingers_2B" => {
+            note_process();
+            start_sleeper();
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        "judged_2B" => {
+            let mut failure = failure("a rule", seed);
+            failure.text = format!(
+                "a rule: {}\n    - a fact\n    usual cause: a mistake\n    seed {seed}\n    replay: x",
+                failure.message
+            );
+            end.failure = Some(failure);
+        }
+        "patient_2A" => std::thread::sleep(Duration::from_millis(20)),
         // Fails but when somebody looks.
         "moody_2C" if std::env::var_os("LAB_TRACE").is_none() => {
             end.failure = Some(failure("agreement", seed));

@@ -1,0 +1,197 @@
+//! Understanding how a process ended: which runs it made, and which one it died of.
+
+use std::process::ExitStatus;
+
+use run_record::{Clock, End, Record};
+
+use crate::build::TestCase;
+use crate::platform;
+use crate::process::{Ending, Finished, Item, MOST_OUTPUT};
+use crate::run::{Run, RunFailure};
+
+/// How many bytes of a failure's words are kept; a log has all of them.
+const MOST_WORDS: usize = 8 << 10;
+
+/// Which runs were made, which one the process died of, and which are left.
+pub(crate) fn understand(
+    test: &TestCase,
+    items: &[Item],
+    recorded: Vec<Record>,
+    ending: &Ending,
+    output: &str,
+) -> Finished {
+    let mut finished = Finished::default();
+    let mut items = items.iter().copied();
+    for record in recorded {
+        if let Record::End(end) = record {
+            let Some(item) = items.next() else { break };
+            let before = finished.runs.len() as u64;
+            finished.runs.push(run_of(test, item, before, *end, output));
+        }
+    }
+    finished.left = items.collect();
+    let Some(&victim) = finished.left.first() else { return finished };
+    if let Some((kind, message)) = death(ending) {
+        // The first run without an end is the one that the process died in.
+        finished.left.remove(0);
+        let before = finished.runs.len() as u64;
+        finished.runs.push(died(test, victim, before, (kind, message), output));
+    }
+    finished
+}
+
+/// Kind and words of an end before all was done; none if we have ended it for no fault of its own.
+fn death(ending: &Ending) -> Option<(&'static str, String)> {
+    Some(match ending {
+        Ending::Stopped => return None,
+        Ending::Hung { threads } => {
+            ("hang", format!("it made no progress and was killed; its threads:\n{threads}"))
+        }
+        Ending::TooMuchOutput => {
+            ("output", format!("it printed more than {} MiB and was killed", MOST_OUTPUT >> 20))
+        }
+        Ending::TooMuchMemory { mib } => {
+            ("memory", format!("it had taken {mib} MiB of memory and was killed"))
+        }
+        Ending::Exited(status) if status.success() => {
+            ("exit", "the process ended in the middle of the test, as if all were well".into())
+        }
+        Ending::Exited(status) => ("crash", exited(*status)),
+    })
+}
+
+fn exited(status: ExitStatus) -> String {
+    match (platform::signal(status), status.code()) {
+        (Some(9), _) => {
+            "the process died of signal 9, which somebody else has sent, or the system \
+                         for want of memory"
+                .to_string()
+        }
+        (Some(signal), _) => format!("the process died of signal {signal}"),
+        // Windows has no signals: a crash is a negative code, known by its bits.
+        (None, Some(code @ ..0)) => format!("the process died of exception {code:#x}"),
+        (None, Some(code)) => format!("the process ended in the middle with exit code {code}"),
+        (None, None) => "the process died".to_string(),
+    }
+}
+
+/// A run that has no record of its end, or none that counts; with its log.
+fn died(
+    test: &TestCase,
+    item: Item,
+    before: u64,
+    (kind, message): (&str, String),
+    output: &str,
+) -> (Run, Option<String>) {
+    let replay = test.replay(item.seed);
+    let log = format!("{message}\n\n{replay}\n\n---- output ----\n{output}");
+    let failure = RunFailure {
+        kind: kind.to_string(),
+        message: shortened(&message),
+        location: None,
+        check: String::new(),
+        text: String::new(),
+        log: None,
+        replay,
+    };
+    let run = Run {
+        index: item.index,
+        seed: item.seed,
+        before,
+        lab_us: 0,
+        wall_us: 0,
+        cpu_us: 0,
+        rpcs: 0,
+        bytes: 0,
+        committed: 0,
+        hash: None,
+        troubles: None,
+        failure: Some(failure),
+    };
+    (run, Some(log))
+}
+
+/// What becomes of runs whose records cannot be theirs: none of them counts.
+pub(crate) fn refuse(test: &TestCase, items: &[Item], words: &str, output: &str) -> Finished {
+    let message = format!("the records do not fit: {words}");
+    let runs = items
+        .iter()
+        .zip(0..)
+        .map(|(&item, before)| died(test, item, before, ("records", message.clone()), output));
+    Finished { runs: runs.collect(), left: Vec::new() }
+}
+
+/// A run that came to its end, with its log if it failed.
+fn run_of(
+    test: &TestCase,
+    item: Item,
+    before: u64,
+    end: End,
+    output: &str,
+) -> (Run, Option<String>) {
+    let log = end.failure.as_ref().map(|failure| {
+        // On the real clock the output is that of this run alone.
+        let output = if end.run.clock == Clock::Real { output } else { "" };
+        format!("{}\n\n{output}", failure.text)
+    });
+    let failure = end.failure.map(|failure| RunFailure {
+        kind: failure.kind,
+        message: shortened(&failure.message),
+        location: failure.location,
+        check: failure.check,
+        text: shortened(verdict(&failure.text)),
+        log: None,
+        replay: test.replay(item.seed),
+    });
+    let run = Run {
+        index: item.index,
+        seed: item.seed,
+        before,
+        lab_us: end.lab_us,
+        wall_us: end.wall_us,
+        cpu_us: end.cpu_us,
+        rpcs: end.rpcs,
+        bytes: end.bytes,
+        committed: end.committed,
+        hash: end.hash,
+        troubles: Some(end.troubles),
+        failure,
+    };
+    (run, log)
+}
+
+/// What a report says about the fault: all before the lines that name the seed and what repeats it.
+fn verdict(report: &str) -> &str {
+    let end = ["\n    seed ", "\n    replay: "].iter().filter_map(|mark| report.find(mark)).min();
+    &report[..end.unwrap_or(report.len())]
+}
+
+/// A text that may be of any length, at most as long as is of use.
+fn shortened(text: &str) -> String {
+    if text.len() <= MOST_WORDS {
+        return text.to_string();
+    }
+    let end = text.floor_char_boundary(MOST_WORDS);
+    format!("{} ... ({} bytes more, in the log)", &text[..end], text.len() - end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_ends_where_the_replay_begins() {
+        let report = "a rule: words\n    - a fact\n    usual cause: x\n    seed 7\n    replay: y";
+        assert_eq!(verdict(report), "a rule: words\n    - a fact\n    usual cause: x");
+        assert_eq!(verdict("words\n    replay: y\n    seed 7"), "words");
+        assert_eq!(verdict("words"), "words");
+    }
+
+    #[test]
+    fn long_words_are_shortened_between_letters() {
+        assert_eq!(shortened("short"), "short");
+        let short = shortened(&"\u{e9}".repeat(MOST_WORDS));
+        assert!(short.len() < MOST_WORDS + 50, "{}", short.len());
+        assert!(short.ends_with(&format!(" ... ({MOST_WORDS} bytes more, in the log)")), "{short}");
+    }
+}

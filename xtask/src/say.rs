@@ -1,0 +1,22 @@
+//! Words for the user while a run goes on.
+
+use std::io::{self, Write as _};
+
+use anyhow::{Context, Result};
+
+/// Says a line on standard error. Nobody need listen: a run is worth more than its words.
+pub(crate) fn note(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// Prints a result. Whoever has stopped reading has seen enough.
+///
+/// # Errors
+/// If it cannot be written for another reason, such as a full disk.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}

@@ -1,0 +1,360 @@
+//! One stress run: from the command line, or from the folder of one that was stopped, to its report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow, bail};
+use run_record::Clock;
+use test_runs::build::{self, TestCase};
+use test_runs::engine::{self, Runs};
+use test_runs::package::Package;
+use test_runs::plan::{Goal, Plan, Shard};
+use test_runs::platform;
+use test_runs::process::Limits;
+use test_runs::scratch::Scratch;
+
+use super::args::{ClockArg, RunArgs};
+use super::budget;
+use super::folder::{self, Folder, Line, Order};
+use super::model::{Determinism, Group, Report, State, Subject, VERSION};
+use super::repeat::Again;
+use super::tally::Tally;
+use super::{conclude, micros, words};
+use crate::progress::Display;
+use crate::say::note;
+use crate::workspace;
+
+/// How often the report is written while runs are made.
+const REPORTED_EVERY: Duration = Duration::from_secs(10);
+
+/// A run under way.
+struct Session {
+    order: Order,
+    folder: Folder,
+    tests: Vec<TestCase>,
+    tallies: Vec<Tally>,
+    /// How long it took before it was stopped the last time.
+    earlier: Duration,
+    start: Instant,
+    reported: Instant,
+}
+
+/// Makes runs as the command line says; returns the exit code.
+pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let package = args.which.find()?;
+    let stop = stop_on_signal()?;
+    let tests = find_tests(args, &package)?;
+    let folder = match &args.out {
+        Some(out) => Folder::new(out)?,
+        None => {
+            let parent = super::stress_folder(&package.dir)?;
+            match &args.name {
+                // What the user has given is not changed.
+                Some(name) => Folder::new(&parent.join(name))?,
+                None => Folder::new_in(&parent, &format!("run-{began}"))?,
+            }
+        }
+    };
+    let name = args.name.clone().unwrap_or_else(|| folder.name());
+    let subject = subject(args, &package);
+    let args = args.clone();
+    let order = Order { version: VERSION, name, began, subject, dir: package.dir, args };
+    folder.write_json("plan.json", &order)?;
+    Session::new(order, folder, tests).go_on(&stop, Vec::new())
+}
+
+/// Goes on with the run of a folder; returns the exit code.
+pub(crate) fn resume(path: &Path) -> Result<u8> {
+    let order = folder::order(path)?;
+    let package = Package { name: order.subject.package.clone(), dir: order.dir.clone() };
+    let now = commit(&package.dir);
+    if now != order.subject.commit {
+        let text = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "unknown".into());
+        bail!(
+            "the code has changed since {} began: it was commit {}, and is {} now; its runs would be \
+             of two programs",
+            path.display(),
+            text(&order.subject.commit),
+            text(&now)
+        );
+    }
+    let stop = stop_on_signal()?;
+    let tests = find_tests(&order.args, &package)?;
+    let folder = Folder::open(path)?;
+    let mut session = Session::new(order, folder, tests);
+    session.earlier =
+        folder::report(path).map_or(Duration::ZERO, |report| Duration::from_micros(report.wall_us));
+    let done = session.recall()?;
+    session.go_on(&stop, done)
+}
+
+/// What is set when somebody asks us to end: by Ctrl-C, SIGTERM or SIGHUP.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = stop.clone();
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))
+        .context("cannot take care of Ctrl-C")?;
+    Ok(stop)
+}
+
+impl Session {
+    fn new(order: Order, folder: Folder, tests: Vec<TestCase>) -> Session {
+        let shard = order.args.shard.unwrap_or(Shard::WHOLE);
+        let stops = order.subject.stops_at_failure;
+        let tally =
+            |test: &TestCase| Tally::new(&test.name, test.part(), test.program.clock, shard, stops);
+        let tallies = tests.iter().map(tally).collect();
+        let now = Instant::now();
+        let earlier = Duration::ZERO;
+        Session { order, folder, tests, tallies, earlier, start: now, reported: now }
+    }
+
+    /// Counts the runs that the folder has already; returns their numbers, by test.
+    fn recall(&mut self) -> Result<Vec<BTreeSet<u64>>> {
+        let key = |test: &TestCase| (test.name.clone(), test.program.clock);
+        let places: BTreeMap<_, _> = self.tests.iter().map(key).zip(0..).collect();
+        let mut done = vec![BTreeSet::new(); self.tests.len()];
+        let path = self.folder.path().to_owned();
+        folder::each_run(&path, |mut line| {
+            let place = places.get(&(line.test.clone(), line.clock));
+            let Some(&place) = place else {
+                bail!("{} has runs of {}, which does not exist any more", path.display(), line.test)
+            };
+            let place: usize = place;
+            if done[place].insert(line.run.index) {
+                self.tallies[place].add(&mut line.run);
+            }
+            Ok(())
+        })?;
+        Ok(done)
+    }
+
+    /// Makes the runs that are not done yet, and reports.
+    fn go_on(mut self, stop: &AtomicBool, done: Vec<BTreeSet<u64>>) -> Result<u8> {
+        let args = self.order.args.clone();
+        let jobs = jobs(&args);
+        self.header(jobs, done.iter().map(|done| done.len() as u64).sum());
+        self.write(State::Running, &Determinism::default())?;
+        let scratch = Scratch::new()?;
+        let limits = Limits { hang_after: args.hang_after, memory_mib: args.memory, trace: None };
+        let pin = args.load == 1 && args.clock == ClockArg::Sim;
+        let settings = engine::Settings {
+            jobs,
+            limits: limits.clone(),
+            fail_fast: args.fail_fast,
+            pin,
+            scratch: scratch.path(),
+            stop,
+        };
+        let mut plan = Plan::new(&self.tests, args.seed, self.goal(), args.shard);
+        for (place, done) in done.into_iter().enumerate() {
+            plan.resume(place, done, self.tallies[place].report().failures);
+        }
+        let tests = self.tests.clone();
+        let mut display = Display::new(tests.len(), jobs);
+        let mut show = |plan: &Plan| display.show(&tests, plan);
+        let made = engine::stream(&tests, plan, &settings, &mut |p, r| self.take(p, r), &mut show);
+        display.finish();
+        let again = Again { tests: &tests, jobs, limits: &limits, scratch: scratch.path(), stop };
+        let repeated = made.and_then(|()| self.repeat(&again));
+        let (state, determinism) = match &repeated {
+            Ok(_) if stop.load(Ordering::Relaxed) => (State::Interrupted, Determinism::default()),
+            Ok(determinism) => (State::Finished, determinism.clone()),
+            Err(_) => (State::Failed, Determinism::default()),
+        };
+        let report = self.report(state, determinism);
+        let history = super::stress_folder(&self.order.dir);
+        let concluded = conclude(&report, &self.folder, history.ok().as_deref());
+        // What went wrong first is what the user must know of.
+        repeated.map(|_| ()).and(concluded).map_err(|error| self.kept(&error, &report))
+    }
+
+    /// When each test has been run often enough; what was done before counts.
+    fn goal(&self) -> Goal {
+        match self.order.args.goal() {
+            Goal::Until(end) => Goal::Until(end.checked_sub(self.earlier).unwrap_or(end)),
+            goal => goal,
+        }
+    }
+
+    /// Some runs of a test have ended.
+    fn take(&mut self, place: usize, runs: Runs) -> Result<()> {
+        let test = &self.tests[place];
+        let mut lines = Vec::new();
+        for (mut run, log) in runs {
+            if let Some(failure) = &mut run.failure {
+                let clock = words::clock(test.program.clock);
+                failure.log = Some(format!("logs/{}-{clock}-{}.txt", test.name, run.index));
+            }
+            self.tallies[place].add(&mut run);
+            // Of many alike failures, only some keep theirs.
+            let file = run.failure.as_ref().and_then(|failure| failure.log.as_ref());
+            if let (Some(file), Some(log)) = (file, log) {
+                self.folder.write(file, &log)?;
+            }
+            lines.push(Line { test: test.name.clone(), clock: test.program.clock, run });
+        }
+        self.folder.append(&lines)?;
+        if self.reported.elapsed() >= REPORTED_EVERY {
+            self.write(State::Running, &Determinism::default())?;
+            self.reported = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Makes some runs again, unless the user wants to end.
+    fn repeat(&mut self, again: &Again<'_>) -> Result<Determinism> {
+        if again.stop.load(Ordering::Relaxed) {
+            return Ok(Determinism::default());
+        }
+        let determinism = again.passed(&self.tallies)?;
+        let of = |(test, tally)| -> Vec<(&TestCase, &mut Group)> {
+            let test: &TestCase = test;
+            let tally: &mut Tally = tally;
+            tally.groups_mut().iter_mut().map(|group| (test, group)).collect()
+        };
+        let mut groups: Vec<_> = self.tests.iter().zip(&mut self.tallies).flat_map(of).collect();
+        again.failed(&mut groups)?;
+        Ok(determinism)
+    }
+
+    fn report(&self, state: State, determinism: Determinism) -> Report {
+        let Order { name, began, subject, args, .. } = &self.order;
+        let shard = args.shard.map(|shard| format!("{}/{}", shard.k, shard.n));
+        Report {
+            version: VERSION,
+            name: name.clone(),
+            began: *began,
+            wall_us: micros(self.earlier + self.start.elapsed()),
+            state,
+            subject: subject.clone(),
+            shards: shard.into_iter().collect(),
+            missing: Vec::new(),
+            jobs: jobs(args) as u64,
+            tests: self.tallies.iter().map(|tally| tally.report().clone()).collect(),
+            determinism,
+        }
+    }
+
+    fn write(&self, state: State, determinism: &Determinism) -> Result<()> {
+        self.folder.write_json("report.json", &self.report(state, determinism.clone()))
+    }
+
+    /// Why it could not be brought to its end, and what is there all the same.
+    fn kept(&self, error: &anyhow::Error, report: &Report) -> anyhow::Error {
+        let folder = self.folder.path().display();
+        anyhow!(
+            "{error:#}\nThis says nothing about the code under test. The {} runs that were made are in \
+             {folder}; to go on: cargo xtask stress --resume {folder}",
+            report.runs()
+        )
+    }
+
+    fn header(&self, jobs: usize, done: u64) {
+        let Order { args, subject, .. } = &self.order;
+        let clocks: Vec<&str> = [(Clock::Sim, "simulated"), (Clock::Real, "real")]
+            .into_iter()
+            .filter(|(clock, _)| args.clock.has(*clock))
+            .map(|(_, name)| name)
+            .collect();
+        let dir = self.order.dir.display();
+        note(&format!(
+            "stress: {} tests of {} in {dir} on the {} clock, {}, {jobs} at once, base seed {}",
+            self.tests.len(),
+            subject.package,
+            clocks.join(" and the "),
+            subject.goal,
+            subject.seed
+        ));
+        if done > 0 {
+            note(&format!("stress: {done} runs are done already"));
+        }
+        if let Some(absent) = platform::ABSENT {
+            note(&format!("stress: note: {absent}"));
+        }
+    }
+}
+
+/// Builds and lists; at least one test, or an error.
+fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
+    let programs = build::build(&package.dir, &package.name, args.release, build::Messages::Shown)?;
+    let mut tests = Vec::new();
+    for program in programs.iter().filter(|program| args.clock.has(program.clock)) {
+        tests.extend(build::list(program, &args.filters)?);
+    }
+    if tests.is_empty() {
+        bail!(
+            "no test of {} on this clock matches {}; `cargo test -p {} -- --list` shows all",
+            package.name,
+            if args.filters.is_empty() { "anything".into() } else { args.filters.join(", ") },
+            package.name
+        );
+    }
+    // In the order of the lab; what is not of the lab comes last.
+    let place = |test: &TestCase| budget::LAB.iter().position(|name| *name == test.name);
+    tests.sort_by_key(|test| (test.program.clock, place(test).unwrap_or(usize::MAX)));
+    Ok(tests)
+}
+
+fn jobs(args: &RunArgs) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let usual = match args.clock {
+        ClockArg::Sim => cores,
+        // A real test sleeps for all but a hundredth of its time.
+        ClockArg::Real | ClockArg::Both => cores * 8,
+    };
+    usize::try_from(args.jobs.unwrap_or(usual) * args.load).unwrap_or(1)
+}
+
+fn subject(args: &RunArgs, package: &Package) -> Subject {
+    let goal = args.goal();
+    let in_words = match goal {
+        Goal::Iterations(n) => format!("{n} runs each"),
+        Goal::Until(_) => "for a set time".to_string(),
+        Goal::UpperBound(rate) => format!("until each surely fails below {} %", rate * 100.0),
+    };
+    Subject {
+        package: package.name.clone(),
+        profile: if args.release { "release" } else { "debug" }.into(),
+        commit: commit(&package.dir),
+        filters: args.filters.clone(),
+        seed: args.seed,
+        goal: in_words,
+        iterations: match goal {
+            Goal::Iterations(n) => Some(n),
+            _ => None,
+        },
+        stops_at_failure: args.fail_fast || matches!(goal, Goal::UpperBound(_)),
+    }
+}
+
+/// The commit of the code in a directory, with `+` if files that git knows have changed since.
+fn commit(dir: &Path) -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(dir).args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changed.is_empty() { commit } else { commit + "+" })
+}
+
+/// A run's folder, by its path or by its name.
+pub(crate) fn folder_of(named: &Path) -> PathBuf {
+    if named.join("report.json").exists() {
+        return named.to_owned();
+    }
+    let here = super::stress_folder(Path::new(".")).map(|parent| parent.join(named));
+    match here {
+        Ok(here) if here.join("report.json").exists() => here,
+        _ => match super::stress_folder(&workspace()) {
+            Ok(parent) => parent.join(named),
+            Err(_) => named.to_owned(),
+        },
+    }
+}

@@ -1,0 +1,241 @@
+//! Counting the runs of a test as they come: what is kept of them does not grow with their number.
+
+use std::collections::BTreeMap;
+
+use run_record::Clock;
+use test_runs::plan::Shard;
+use test_runs::run::Run;
+
+use super::model::{Counted, Group, Name, TestReport};
+
+/// Of so many alike failures everything is kept; of the others only that they were.
+const KEPT_ALIKE: u64 = 100;
+/// So many different kinds of failures of a test are told apart.
+const MOST_GROUPS: usize = 200;
+/// One run in so many is to be repeated, and at least one.
+const REPEATED: u64 = 100;
+
+type Likeness = (String, String, Option<String>, String);
+
+/// The runs of a test.
+pub(crate) struct Tally {
+    report: TestReport,
+    shard: Shard,
+    /// A failure ends the runs.
+    stops_at_failure: bool,
+    /// Where the group of alike failures is.
+    groups: BTreeMap<Likeness, usize>,
+    /// Runs that passed and are to be repeated.
+    repeat: Vec<Run>,
+    /// How many have passed since the last of these was chosen.
+    since: u64,
+}
+
+impl Tally {
+    pub(crate) fn new(
+        test: &str,
+        part: &str,
+        clock: Clock,
+        shard: Shard,
+        stops_at_failure: bool,
+    ) -> Tally {
+        Tally {
+            report: TestReport::new(test, part, clock),
+            shard,
+            stops_at_failure,
+            groups: BTreeMap::new(),
+            repeat: Vec::new(),
+            since: 0,
+        }
+    }
+
+    /// Counts a run. What there is enough of already is taken away from it: of a failure that has
+    /// happened very often, the text of the verdict and the log.
+    pub(crate) fn add(&mut self, run: &mut Run) {
+        let report = &mut self.report;
+        report.runs += 1;
+        report.longest_us = report.longest_us.max(run.lab_us);
+        report.all_wall_us += run.wall_us;
+        if run.failure.is_some() {
+            report.failures += 1;
+            let name = Name { index: run.index, seed: run.seed };
+            let first = report.first_failing;
+            report.first_failing = Some(first.map_or(name, |first| first.min(name)));
+            self.add_to_group(run);
+        } else {
+            report.lab_us.add(run.lab_us);
+            report.wall_us.add(run.wall_us);
+            report.cpu_us.add(run.cpu_us);
+            report.rpcs.add(run.rpcs);
+            report.bytes.add(run.bytes);
+            self.consider(run);
+        }
+        if self.stops_at_failure {
+            self.report.until_failure = Some(self.until_failure());
+        }
+    }
+
+    fn until_failure(&self) -> Counted {
+        match self.report.first_failing {
+            Some(first) => Counted { failures: 1, runs: first.index / self.shard.n + 1 },
+            None => Counted { failures: 0, runs: self.report.runs },
+        }
+    }
+
+    fn add_to_group(&mut self, run: &mut Run) {
+        let Some(failure) = &mut run.failure else { return };
+        let mut likeness = failure.likeness();
+        if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&likeness) {
+            likeness = ("further".into(), String::new(), None, String::new());
+        }
+        let groups = &mut self.report.groups;
+        let Some(&place) = self.groups.get(&likeness) else {
+            self.groups.insert(likeness, groups.len());
+            groups.push(Group { count: 1, first: run.clone(), alone: None });
+            return;
+        };
+        let group = &mut groups[place];
+        group.count += 1;
+        if run.lab_us < group.first.lab_us {
+            group.first = run.clone();
+        } else if group.count > KEPT_ALIKE {
+            failure.log = None;
+            failure.text = String::new();
+        }
+    }
+
+    /// Whether a run is to be repeated. The more runs its process had made before, the more could have
+    /// changed something for it; so of each hundred it is the one with the most.
+    fn consider(&mut self, run: &Run) {
+        let fresh = self.since.is_multiple_of(REPEATED);
+        self.since += 1;
+        match self.repeat.last_mut() {
+            Some(last) if !fresh => {
+                if run.before > last.before {
+                    *last = run.clone();
+                }
+            }
+            _ => self.repeat.push(run.clone()),
+        }
+    }
+
+    pub(crate) fn report(&self) -> &TestReport {
+        &self.report
+    }
+
+    pub(crate) fn groups_mut(&mut self) -> &mut [Group] {
+        &mut self.report.groups
+    }
+
+    /// The runs that are to be repeated.
+    pub(crate) fn to_repeat(&self) -> &[Run] {
+        &self.repeat
+    }
+
+    pub(crate) fn into_report(self) -> TestReport {
+        self.report
+    }
+}
+
+/// Adds the runs of another part of the same test.
+pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
+    whole.runs += part.runs;
+    whole.failures += part.failures;
+    whole.first_failing = whole.first_failing.into_iter().chain(part.first_failing).min();
+    whole.longest_us = whole.longest_us.max(part.longest_us);
+    whole.all_wall_us += part.all_wall_us;
+    whole.until_failure = match (whole.until_failure, part.until_failure) {
+        (Some(a), Some(b)) => {
+            Some(Counted { failures: a.failures + b.failures, runs: a.runs + b.runs })
+        }
+        (one, other) => one.or(other),
+    };
+    whole.lab_us.absorb(&part.lab_us);
+    whole.wall_us.absorb(&part.wall_us);
+    whole.cpu_us.absorb(&part.cpu_us);
+    whole.rpcs.absorb(&part.rpcs);
+    whole.bytes.absorb(&part.bytes);
+    for group in part.groups {
+        let alike = |known: &&mut Group| known.failure().likeness() == group.failure().likeness();
+        match whole.groups.iter_mut().find(alike) {
+            Some(known) => {
+                known.count += group.count;
+                if group.first.lab_us < known.first.lab_us {
+                    (known.first, known.alone) = (group.first, group.alone);
+                }
+            }
+            None => whole.groups.push(group),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stress::model::tests::run;
+
+    fn tally(stops_at_failure: bool) -> Tally {
+        Tally::new("a_2A", "2A", Clock::Sim, Shard { k: 2, n: 4 }, stops_at_failure)
+    }
+
+    #[test]
+    fn of_alike_failures_the_first_hundred_keep_their_texts() {
+        let mut tally = tally(false);
+        for index in 0..300 {
+            let mut run = run(index, Some("no"));
+            tally.add(&mut run);
+            let log = run.failure.expect("it failed").log;
+            assert_eq!(log.is_some(), index < 100, "{index}");
+        }
+        // The earliest of all is shown, so it keeps them too.
+        let mut earlier = run(300, Some("no"));
+        earlier.lab_us = 1;
+        tally.add(&mut earlier);
+        assert!(earlier.failure.expect("it failed").log.is_some());
+        assert_eq!(tally.report().groups[0].first.index, 300);
+    }
+
+    #[test]
+    fn kinds_of_failures_are_told_apart_up_to_a_bound() {
+        let mut tally = tally(false);
+        for index in 0..1000 {
+            let letters: String =
+                format!("{index}").chars().map(|c| (c as u8 + 49) as char).collect();
+            tally.add(&mut run(index, Some(&letters)));
+        }
+        let report = tally.into_report();
+        assert_eq!(report.groups.len(), MOST_GROUPS + 1);
+        assert_eq!(report.groups.iter().map(|group| group.count).sum::<u64>(), 1000);
+    }
+
+    #[test]
+    fn the_run_with_the_most_before_it_is_repeated() {
+        let mut tally = tally(false);
+        for index in 0..250 {
+            let mut run = run(index, None);
+            run.before = index % 50;
+            tally.add(&mut run);
+        }
+        let chosen: Vec<_> = tally.to_repeat().iter().map(|run| (run.index, run.before)).collect();
+        assert_eq!(chosen, [(49, 49), (149, 49), (249, 49)]);
+    }
+
+    #[test]
+    fn runs_after_the_first_failure_do_not_count_if_it_ends_them() {
+        let mut tally = tally(true);
+        // The numbers of the second of four parts are 1, 5, 9, ...
+        for number in [0, 1, 3, 2, 4] {
+            let failure = (number >= 3).then_some("no");
+            tally.add(&mut run(number * 4 + 1, failure));
+        }
+        let report = tally.into_report();
+        assert_eq!(report.counted(), Counted { failures: 1, runs: 4 });
+        assert_eq!(report.interval(), test_runs::stats::inverse(1, 4));
+        let mut clean = Tally::new("a_2A", "2A", Clock::Sim, Shard { k: 1, n: 4 }, true);
+        clean.add(&mut run(0, None));
+        let mut whole = clean.into_report();
+        assert_eq!(whole.interval(), test_runs::stats::wilson(0, 1));
+        absorb(&mut whole, report);
+        assert_eq!(whole.until_failure, Some(Counted { failures: 1, runs: 5 }));
+    }
+}
