@@ -20,6 +20,7 @@ use run_record::Clock;
 use run_record::setting::Setting;
 use test_runs::build::{self, Messages, TestCase};
 use test_runs::package::Package;
+use test_runs::scratch::Scratch;
 use test_runs::{platform, process};
 
 mod args;
@@ -56,7 +57,7 @@ const SEARCH: f64 = 0.75;
 pub(crate) fn run(args: &Shrink) -> Result<u8> {
     let package = args.which.find()?;
     let test = find_test(args, &package)?;
-    let scratch = tempfile::tempdir().context("cannot make a folder for temporary files")?;
+    let scratch = Scratch::new()?;
     let stop = Arc::new(AtomicBool::new(false));
     let on_interrupt = stop.clone();
     ctrlc::set_handler(move || on_interrupt.store(true, Ordering::Relaxed))

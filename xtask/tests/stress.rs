@@ -98,6 +98,18 @@ fn a_suite_that_passes_has_exit_code_0_and_all_files() {
 }
 
 #[test]
+fn the_crate_is_the_one_that_stress_is_called_from_or_for() {
+    let once =
+        |name: &str| xtask(&["passes", "--iters", "1", "--out", &out(name).display().to_string()]);
+    let within = once("within").current_dir(suite().join("src")).output().expect("xtask runs");
+    let elsewhere = once("elsewhere").arg("--dir").arg(suite()).output().expect("xtask runs");
+    for output in [within, elsewhere] {
+        assert_code(&output, 0);
+        assert!(words(&output).contains("stress: 1 tests of fake-suite in "), "{}", words(&output));
+    }
+}
+
+#[test]
 fn failures_are_counted_and_leave_logs() {
     let output = stress("one-in-ten", &["fails_1_in_10", "--iters", "300"]);
     assert_code(&output, 1);

@@ -61,15 +61,14 @@ impl Folder {
             }
         }
         let logs = path.join("logs");
-        fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+        fs::create_dir_all(&logs).with_context(|| cannot_make(&logs))?;
         Folder::open(path)
     }
 
     /// A folder of this name, or of one with a number behind it if that is taken: two runs that begin
     /// at once must not share one.
     pub(crate) fn new_in(parent: &Path, name: &str) -> Result<Folder> {
-        let cannot = |path: &Path| format!("cannot make {}", path.display());
-        fs::create_dir_all(parent).with_context(|| cannot(parent))?;
+        fs::create_dir_all(parent).with_context(|| cannot_make(parent))?;
         for number in 1.. {
             let path = match number {
                 1 => parent.join(name),
@@ -78,7 +77,7 @@ impl Folder {
             match fs::create_dir(&path) {
                 Ok(()) => return Folder::new(&path),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error).with_context(|| cannot(&path)),
+                Err(error) => return Err(error).with_context(|| cannot_make(&path)),
             }
         }
         unreachable!("some name is free")
@@ -135,6 +134,10 @@ impl Folder {
         let text = serde_json::to_string_pretty(value).context("cannot encode the report")?;
         self.write(name, &text)
     }
+}
+
+fn cannot_make(path: &Path) -> String {
+    format!("cannot make {}; name a folder that can be written to with --out", path.display())
 }
 
 /// How long the whole lines at the beginning of a file are.

@@ -37,6 +37,8 @@ struct Session {
     folder: Folder,
     tests: Vec<TestCase>,
     tallies: Vec<Tally>,
+    /// How many runs are in the folder.
+    kept: u64,
     /// How long it took before it was stopped the last time.
     earlier: Duration,
     start: Instant,
@@ -111,7 +113,7 @@ impl Session {
         let tallies = tests.iter().map(tally).collect();
         let now = Instant::now();
         let earlier = Duration::ZERO;
-        Session { order, folder, tests, tallies, earlier, start: now, reported: now }
+        Session { order, folder, tests, tallies, kept: 0, earlier, start: now, reported: now }
     }
 
     /// Counts the runs that the folder has already; returns their numbers, by test.
@@ -128,6 +130,7 @@ impl Session {
             let place: usize = place;
             if done[place].insert(line.run.index) {
                 self.tallies[place].add(&mut line.run);
+                self.kept += 1;
             }
             Ok(())
         })?;
@@ -171,7 +174,7 @@ impl Session {
         let history = super::stress_folder(&self.order.dir);
         let concluded = conclude(&report, &self.folder, history.ok().as_deref());
         // What went wrong first is what the user must know of.
-        repeated.map(|_| ()).and(concluded).map_err(|error| self.kept(&error, &report))
+        repeated.map(|_| ()).and(concluded).map_err(|error| self.told(&error, state))
     }
 
     /// When each test has been run often enough; what was done before counts.
@@ -200,6 +203,7 @@ impl Session {
             lines.push(Line { test: test.name.clone(), clock: test.program.clock, run });
         }
         self.folder.append(&lines)?;
+        self.kept += lines.len() as u64;
         if self.reported.elapsed() >= REPORTED_EVERY {
             self.write(State::Running, &Determinism::default())?;
             self.reported = Instant::now();
@@ -246,13 +250,16 @@ impl Session {
     }
 
     /// Why it could not be brought to its end, and what is there all the same.
-    fn kept(&self, error: &anyhow::Error, report: &Report) -> anyhow::Error {
+    fn told(&self, error: &anyhow::Error, state: State) -> anyhow::Error {
         let folder = self.folder.path().display();
-        anyhow!(
-            "{error:#}\nThis says nothing about the code under test. The {} runs that were made are in \
-             {folder}; to go on: cargo xtask stress --resume {folder}",
-            report.runs()
-        )
+        match state {
+            State::Finished => anyhow!("{error:#}\nAll was done; the report is in {folder}"),
+            _ => anyhow!(
+                "{error:#}\nThis says nothing about the code under test. {} runs are kept in {folder}; \
+                 to go on: cargo xtask stress --resume {folder}",
+                self.kept
+            ),
+        }
     }
 
     fn header(&self, jobs: usize, done: u64) {
