@@ -3,11 +3,13 @@
 //! ```text
 //! args -> build (once) -> confirm -> search -> trials -> World: processes, some seeds each
 //!                                       |
-//!                                       v
+//!                            |          v
+//!                            |   reference: the same with the reference Raft
+//!                            v
 //!                        smallest case -> neighbours, trace -> report
 //! ```
 //!
-//! The search is a pure function of what a [`trials::World`] says.
+//! The search is a pure function of what two [`trials::World`]s say.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ mod case;
 mod neighbours;
 mod processes;
 mod progress;
+mod reference;
 mod report;
 mod search;
 mod trials;
@@ -36,6 +39,7 @@ pub(crate) use args::Shrink;
 use case::Case;
 use processes::Processes;
 use progress::Display;
+use reference::Reference;
 use report::Report;
 use search::{End, Found, Options};
 use trials::Halt;
@@ -113,13 +117,19 @@ fn shrink(
     };
     let first = Case { setting: args.setting, seed: args.seed, failed };
     display.say(&format!("it fails: {}", first.failed.verdict.name()));
+    let same_test = find_reference(args, package, world, display)?;
     let began = Instant::now();
     world.deadline = Some(began + args.budget.mul_f64(SEARCH));
+    let name = world.test.name.clone();
+    let mut reference =
+        same_test.map(|test| Reference::new(Processes { test, ..world.clone() }, &name));
+    if let Some(reference) = &mut reference {
+        check_beginning(args, reference)?;
+    }
     let options =
         Options { seeds: usize::try_from(args.seeds).unwrap_or(usize::MAX), most_runs: args.tries };
-    let name = world.test.name.clone();
-    let found =
-        search::search(world, &name, first.clone(), options, &mut |step| display.step(step))?;
+    let watch = &mut |step: &search::Step<'_>| display.step(step);
+    let found = search::search(world, &name, first.clone(), reference, options, watch)?;
 
     let mut report = Report::new(&first, &found, args.seeds);
     report.package = package.to_string();
@@ -133,6 +143,35 @@ fn shrink(
         show(args, world, &found, &mut report)?;
     }
     Ok(Some(report))
+}
+
+/// The same test with the reference Raft; none if there is no such test, or if that is the Raft in
+/// question.
+fn find_reference(args: &Shrink, world: &Processes, display: &Display) -> Result<Option<TestCase>> {
+    if args.no_reference || package == reference::PACKAGE {
+        return Ok(None);
+    }
+    let found = reference::find(&world.test.name, args.release)?;
+    if found.is_none() {
+        display.say(&format!(
+            "note: {} has no test of this name, so the reference Raft is not tried",
+            reference::PACKAGE
+        ));
+    }
+    Ok(found)
+}
+
+/// Refuses to begin with a setting that makes any Raft fail.
+fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
+    match reference.passes(args.setting, args.seed) {
+        Ok(false) => bail!(
+            "with the setting `{}` the reference Raft fails too: it takes away what the test needs. \
+             Begin without --setting",
+            args.setting
+        ),
+        Err(Halt::Broken(error)) => Err(error),
+        Ok(true) | Err(_) => Ok(()),
+    }
 }
 
 /// The one simulated test that is meant.

@@ -57,7 +57,7 @@ pub fn simulated(test: &Test, origin: Origin) {
         let mut sums = Vec::new();
         for seed in block.iter() {
             let ran = runner.run_recorded(Some(seed), &lines);
-            say_what_is_not_judged(&ran, &mut said, &lines);
+            say_what_is_missing(&ran, &mut said, &lines);
             match ran.result {
                 Ok(outcome) => sums.push(outcome.value),
                 Err(failed) if runner.recorder.is_none() => {
@@ -89,19 +89,26 @@ pub fn real(test: &Test, origin: Origin) {
     let runner = Runner::from_environment(test, origin);
     let lines = Arc::new(Lines::begin(format!("({}): {}", test.part, test.title)));
     let ran = runner.run_recorded(None, &lines);
-    say_what_is_not_judged(&ran, &mut BTreeSet::new(), &lines);
+    say_what_is_missing(&ran, &mut BTreeSet::new(), &lines);
     match ran.result {
         Ok(outcome) => lines.passed(&outcome.value),
         Err(failed) => say_and_panic(&lines, &runner.report(&failed, None, ran.files.as_ref())),
     }
 }
 
-/// Says which rules could not be judged: once for a test, not for each of its runs.
-fn say_what_is_not_judged(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
+/// Says which rules could not be judged, and that a trace could not be written: once for a test, not
+/// for each of its runs.
+fn say_what_is_missing(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
     for sentence in &ran.not_judged {
         if said.insert(sentence.clone()) {
             lines.line(sentence);
         }
+    }
+    // Each failed run says so in its report.
+    if let (Ok(_), Some(Err(words))) = (&ran.result, &ran.files)
+        && said.insert("no trace".to_string())
+    {
+        lines.line(&format!("warning: there is no trace: {words}"));
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) struct Shrink {
     /// Build and run with optimisations and without debug assertions.
     #[arg(long)]
     pub(crate) release: bool,
+    /// Do not try settings on the reference Raft: what fails may then fail with any Raft.
+    #[arg(long)]
+    pub(crate) no_reference: bool,
     /// How many processes to run at once [default: the cores].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) jobs: Option<u64>,

@@ -15,12 +15,14 @@ pub(crate) struct Verdict {
     pub(crate) check: String,
     /// What happened, in one sentence.
     pub(crate) message: String,
+    /// Where in the source, as `file:line:column`; empty if nobody knows.
+    pub(crate) location: String,
 }
 
 impl Verdict {
     /// A name for the way a run failed: runs with the same name failed in the same way.
     pub(crate) fn name(&self) -> String {
-        let Verdict { kind, check, message } = self;
+        let Verdict { kind, check, message, .. } = self;
         match kind.as_str() {
             // Who notices that a run makes no progress is a question of who has less patience, and
             // what its threads do meanwhile one of chance.
@@ -31,9 +33,20 @@ impl Verdict {
                 format!("crash: {}", message.split(';').next().unwrap_or_default())
             }
             "crash" => "crash, but not alone".to_string(),
+            // A panic of no rule is the same one only at the same place.
+            "panic" if check.is_empty() || check == kind => match self.line() {
+                Some(line) => format!("panic at {line}"),
+                None => format!("panic: {}", without_numbers(message)),
+            },
             _ if !check.is_empty() => check.clone(),
             _ => format!("{kind}: {}", without_numbers(message)),
         }
+    }
+
+    /// The file and the line, without the column.
+    fn line(&self) -> Option<&str> {
+        let (line, column) = self.location.rsplit_once(':')?;
+        column.parse::<u32>().is_ok().then_some(line)
     }
 }
 
@@ -57,6 +70,7 @@ pub(crate) fn outcome(run: &Run) -> Outcome {
         kind: failure.kind.clone(),
         check: failure.check.clone(),
         message: failure.message.clone(),
+        location: failure.location.clone().unwrap_or_default(),
     };
     let lab_us = run.troubles.map(|_| run.lab_us);
     Some(Failed { verdict, troubles: run.troubles, lab_us })
@@ -163,7 +177,27 @@ mod tests {
     use super::*;
 
     fn name(kind: &str, check: &str, message: &str) -> String {
-        Verdict { kind: kind.into(), check: check.into(), message: message.into() }.name()
+        verdict(kind, check, message, "").name()
+    }
+
+    fn verdict(kind: &str, check: &str, message: &str, location: &str) -> Verdict {
+        let [kind, check, message, location] = [kind, check, message, location].map(String::from);
+        Verdict { kind, check, message, location }
+    }
+
+    #[test]
+    fn panics_are_the_same_at_the_same_place_only() {
+        let panic = |message, location| verdict("panic", "panic", message, location).name();
+        let own = panic("I did not expect a refusal of term 6", "src/server.rs:40:9");
+        assert_eq!(own, "panic at src/server.rs:40");
+        assert_eq!(own, panic("I did not expect a refusal of term 7", "src/server.rs:40:21"));
+        assert_ne!(own, panic("I did not expect a refusal of term 6", "src/server.rs:41:9"));
+        assert_ne!(own, panic("5 committed but no majority", "src/part_2b.rs:40:9"));
+        // Without a place their words have to do.
+        assert_ne!(panic("a refusal of term 6", ""), panic("5 committed", ""));
+        // A rule is a rule, wherever it is checked.
+        let rule = |location| verdict("panic", "Log Matching", "w", location).name();
+        assert_eq!(rule("a.rs:1:1"), rule("b.rs:2:2"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::trials::{Halt, World};
 const MOST_SEEDS: usize = 50;
 
 /// The world of a test program.
+#[derive(Clone)]
 pub(crate) struct Processes {
     pub(crate) test: TestCase,
     pub(crate) limits: Limits,

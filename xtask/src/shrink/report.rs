@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::case::{Case, Verdict, amount, grouped, words};
 use super::neighbours::Rate;
+use super::reference::SEEDS;
 use super::search::{End, Found};
 
 const NO_TROUBLE: &str = "no trouble of any kind that can be taken away, or none that was counted";
@@ -26,6 +27,11 @@ pub(crate) struct Report {
     end: &'static str,
     /// The kinds of trouble of which one less was not seen to fail.
     checked: Vec<Trouble>,
+    /// The kinds of which the test itself needs what is left: with less the reference Raft fails too.
+    needed: Vec<Trouble>,
+    /// With how many settings the reference Raft fails too, so that they do not count; none if it was
+    /// not asked.
+    void: Option<usize>,
     /// With how many seeds a setting was tried at most.
     seeds: u64,
     trials: Vec<TrialReport>,
@@ -62,6 +68,7 @@ struct TrialReport {
     setting: String,
     seeds: usize,
     failing: Option<u64>,
+    void: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,6 +149,7 @@ impl Report {
             setting: trial.setting.to_string(),
             seeds: trial.seeds,
             failing: trial.failing,
+            void: trial.void,
         };
         Report {
             version: 1,
@@ -157,6 +165,8 @@ impl Report {
                 End::Interrupted => "interrupted",
             },
             checked: found.checked.clone(),
+            needed: found.needed.clone(),
+            void: found.void,
             seeds,
             trials: found.trials.iter().map(trial).collect(),
             runs: found.runs,
@@ -188,7 +198,8 @@ impl Report {
         line("smallest", &smallest.words);
         line("fails", &smallest.when());
         line("before", &format!("{}: {}", original.when(), original.had()));
-        let failing = self.trials.iter().filter(|trial| trial.failing.is_some()).count();
+        let failing = self.trials.iter().filter(|trial| trial.failing.is_some() && !trial.void);
+        let failing = failing.count();
         line(
             "tried",
             &format!(
@@ -199,6 +210,7 @@ impl Report {
             ),
         );
         line("minimal?", &self.minimality());
+        line("reference", &self.reference());
         if let Some(share) = &self.neighbours {
             line("neighbours", &share.words());
         }
@@ -237,6 +249,24 @@ impl Report {
         format!("unknown, since {ended}; go on with\n              {}", self.go_on)
     }
 
+    /// Whether the setting alone makes any Raft fail.
+    fn reference(&self) -> String {
+        match self.void {
+            None => {
+                "was not tried: whether the setting makes any Raft fail is not known".to_string()
+            }
+            Some(void) => format!(
+                "the reference Raft passes with the smallest setting ({SEEDS} seeds); {} with which \
+                 it fails too did not count",
+                match void {
+                    0 => "no setting".to_string(),
+                    1 => "1 setting".to_string(),
+                    _ => format!("{void} settings"),
+                }
+            ),
+        }
+    }
+
     fn what_is_minimal(&self) -> String {
         let mut words = Vec::new();
         if !self.checked.is_empty() {
@@ -246,6 +276,10 @@ impl Report {
                 kinds.join(", or of "),
                 self.seeds
             ));
+        }
+        if !self.needed.is_empty() {
+            let kinds: Vec<&str> = self.needed.iter().map(|kind| kind.name()).collect();
+            words.push(format!("with fewer {} the test fails any Raft", kinds.join(", or ")));
         }
         let free = self.smallest.free();
         if !free.is_empty() {
@@ -314,6 +348,8 @@ mod tests {
             case,
             end,
             checked: checked.to_vec(),
+            needed: Vec::new(),
+            void: None,
             trials: Vec::new(),
             runs: 1,
             others: Vec::new(),

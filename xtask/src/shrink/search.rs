@@ -6,6 +6,7 @@
 use run_record::setting::{Setting, Trouble};
 
 use super::case::Case;
+use super::reference::Reference;
 use super::trials::{Halt, Other, Trials, World};
 
 /// How thorough a search is.
@@ -25,6 +26,8 @@ pub(crate) struct Trial {
     pub(crate) seeds: usize,
     /// The one that failed with the least.
     pub(crate) failing: Option<u64>,
+    /// It failed, but the reference Raft does so too.
+    pub(crate) void: bool,
 }
 
 /// What the search has just done.
@@ -57,6 +60,10 @@ pub(crate) struct Found {
     /// The kinds of which one less, and none, was tried with all seeds and not seen to fail. Empty
     /// unless the end is [`End::Minimal`].
     pub(crate) checked: Vec<Trouble>,
+    /// The kinds of which the test itself needs what is left: with less the reference fails too.
+    pub(crate) needed: Vec<Trouble>,
+    /// With how many settings the reference fails; none if it was not asked.
+    pub(crate) void: Option<usize>,
     pub(crate) trials: Vec<Trial>,
     pub(crate) runs: u64,
     pub(crate) others: Vec<Other>,
@@ -85,12 +92,14 @@ pub(crate) fn search(
     world: &mut dyn World,
     test: &str,
     first: Case,
+    reference: Option<Reference<'_>>,
     options: Options,
     watch: &mut dyn FnMut(&Step<'_>),
 ) -> anyhow::Result<Found> {
     let trials = Trials::new(world, test, &first, options.most_runs);
     let mut search = Search {
         trials,
+        reference,
         best: first,
         options,
         density: None,
@@ -98,17 +107,19 @@ pub(crate) fn search(
         log: Vec::new(),
         watch,
     };
-    let (end, checked) = match search.descend() {
+    let (end, (checked, needed)) = match search.descend() {
         Ok(checked) => (End::Minimal, checked),
-        Err(Halt::Budget) => (End::Budget, Vec::new()),
-        Err(Halt::Tries) => (End::Tries, Vec::new()),
-        Err(Halt::Interrupted) => (End::Interrupted, Vec::new()),
+        Err(Halt::Budget) => (End::Budget, Default::default()),
+        Err(Halt::Tries) => (End::Tries, Default::default()),
+        Err(Halt::Interrupted) => (End::Interrupted, Default::default()),
         Err(Halt::Broken(error)) => return Err(error),
     };
     Ok(Found {
         case: search.best,
         end,
         checked,
+        needed,
+        void: search.reference.map(|reference| reference.failing()),
         trials: search.log,
         runs: search.trials.runs,
         others: search.trials.others.into_values().collect(),
@@ -116,8 +127,12 @@ pub(crate) fn search(
     })
 }
 
+/// The kinds of which less was not seen to fail, and those of which the test itself needs what is left.
+type Checked = (Vec<Trouble>, Vec<Trouble>);
+
 struct Search<'a> {
     trials: Trials<'a>,
+    reference: Option<Reference<'a>>,
     best: Case,
     options: Options,
     /// How often the present setting fails, as far as is known.
@@ -131,7 +146,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Until nothing more can be taken away.
-    fn descend(&mut self) -> Result<Vec<Trouble>, Halt> {
+    fn descend(&mut self) -> Result<Checked, Halt> {
         self.accept(self.best.clone())?;
         loop {
             self.scout(FEWEST_SEEDS, ENOUGH)?;
@@ -209,18 +224,33 @@ impl Search<'_> {
 
     /// Tries one less of each kind that is left, and none of it, with all seeds. Returns what was
     /// checked, or `None` if something failed after all.
-    fn check(&mut self) -> Result<Option<Vec<Trouble>>, Halt> {
-        let mut checked = Vec::new();
+    fn check(&mut self) -> Result<Option<Checked>, Halt> {
+        let (mut checked, mut needed) = Checked::default();
         for trouble in self.left() {
             let Some(limit) = self.best.setting.limit(trouble) else { continue };
+            let mut is_void = false;
             for lower in [0, limit - 1] {
-                if self.attempt(self.best.setting.with(trouble, Some(lower)), self.options.seeds)? {
+                let setting = self.best.setting.with(trouble, Some(lower));
+                if self.attempt(setting, self.options.seeds)? {
                     return Ok(None);
                 }
+                is_void |= self.is_void(setting);
             }
-            checked.push(trouble);
+            if is_void { needed.push(trouble) } else { checked.push(trouble) }
         }
-        Ok(Some(checked))
+        Ok(Some((checked, needed)))
+    }
+
+    fn is_void(&self, setting: Setting) -> bool {
+        self.reference.as_ref().is_some_and(|reference| reference.is_known_to_fail(setting))
+    }
+
+    /// Whether a setting that fails with this seed says anything: not if the reference fails too.
+    fn counts(&mut self, setting: Setting, seed: u64) -> Result<bool, Halt> {
+        match &mut self.reference {
+            Some(reference) => reference.passes(setting, seed),
+            None => Ok(true),
+        }
     }
 
     /// The kinds that there may be some of.
@@ -263,7 +293,7 @@ impl Search<'_> {
 
     /// Tries a smaller setting; if it fails, it is the present one from now on.
     fn attempt(&mut self, setting: Setting, seeds: usize) -> Result<bool, Halt> {
-        if setting == self.best.setting {
+        if setting == self.best.setting || self.is_void(setting) {
             return Ok(false);
         }
         let mut first = vec![self.best.seed];
@@ -274,9 +304,19 @@ impl Search<'_> {
         if tried.failing.is_empty() && self.trials.runs == runs {
             return Ok(false); // Nothing that was not known.
         }
-        let case = tried.smallest().cloned();
-        let trial =
-            Trial { setting, seeds: tried.seeds.len(), failing: case.as_ref().map(|c| c.seed) };
+        let mut case = tried.smallest().cloned();
+        let mut trial = Trial {
+            setting,
+            seeds: tried.seeds.len(),
+            failing: case.as_ref().map(|case| case.seed),
+            void: false,
+        };
+        if let Some(seed) = trial.failing
+            && !self.counts(setting, seed)?
+        {
+            trial.void = true;
+            case = None;
+        }
         let accepted = case.map(|case| {
             self.failing = tried.failing.iter().map(|case| case.seed).collect();
             self.accept(case)
@@ -290,17 +330,32 @@ impl Search<'_> {
 
     /// Makes a case the present one, with what happened in it as its limits.
     fn accept(&mut self, case: Case) -> Result<(), Halt> {
-        let (tight, seed) = (case.tightened(), case.seed);
+        let tight = case.tightened();
         // First of all, lest it be lost if the search ends here.
         self.best = case;
-        if tight != self.best.setting {
-            // Up to its failure it is the same run, if the test counts as it limits.
-            let tried = self.trials.attempt(tight, &[seed], 1)?;
-            if let Some(same) = tried.smallest() {
-                self.best = same.clone();
+        if !self.tighten(tight)? && self.is_void(tight) {
+            // The test needs later what had not happened until the failure: limits one by one.
+            for trouble in Trouble::ALL {
+                let limit = tight.limit(trouble);
+                self.tighten(self.best.setting.with(trouble, limit))?;
             }
         }
         Ok(())
+    }
+
+    /// Makes limits what had happened. Up to its failure it is the same run, if the test counts as it
+    /// limits. True if it fails with them.
+    fn tighten(&mut self, tight: Setting) -> Result<bool, Halt> {
+        let seed = self.best.seed;
+        if tight == self.best.setting || self.is_void(tight) {
+            return Ok(false);
+        }
+        let tried = self.trials.attempt(tight, &[seed], 1)?;
+        match tried.smallest() {
+            Some(same) if self.counts(tight, seed)? => self.best = same.clone(),
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Looks for a smaller case among other seeds of the present setting, and at how often it fails.

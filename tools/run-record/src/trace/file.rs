@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +131,11 @@ pub fn write_whole(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    // Whoever else writes the same file at the same time has another draft.
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
     let mut draft = path.as_os_str().to_owned();
-    draft.push(".tmp");
+    draft.push(format!(".{}-{number}.tmp", std::process::id()));
     let write = || {
         let mut out = BufWriter::new(fs::File::create(&draft)?);
         content(&mut out)?;
@@ -255,6 +259,20 @@ mod tests {
         let later = r#"{"n":6,"us":6000,"task":"t","event":"teleported","to":3}"#;
         let event: Event = serde_json::from_str(later).expect("an event");
         assert_eq!(event.what, What::Unknown);
+    }
+
+    #[test]
+    fn a_file_that_is_written_in_part_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("t.html");
+        fs::write(&path, "before").expect("it can be written");
+        let torn = write_whole(&path, |out| {
+            out.write_all(b"half a page")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert_eq!(torn.expect_err("it fails").to_string(), "the disk is full");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "before");
+        assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 1, "a draft is left");
     }
 
     #[test]

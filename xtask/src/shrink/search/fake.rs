@@ -53,13 +53,28 @@ pub(super) fn searched(
     let first = Case { setting, seed, failed };
     let options = Options { seeds: SEEDS, most_runs };
     let mut steps = 0;
-    let found = search(&mut world, "t", first, options, &mut |_| steps += 1);
+    let found = search(&mut world, "t", first, None, options, &mut |_| steps += 1);
     Searched { found: found.expect("the world is not broken"), made: world.made, steps }
 }
 
 pub(super) fn found(rule: &Rule<'_>) -> Found {
     let seed = (0..10_000).find(|seed| rule(&Setting::default(), *seed).is_some());
     searched(rule, seed.expect("some seed fails"), usize::MAX, None).found
+}
+
+/// Searches where the reference Raft ends as this rule says.
+pub(super) fn found_beside(rule: &Rule<'_>, reference: &Rule<'_>) -> Found {
+    let setting = Setting::default();
+    let failed = rule(&setting, 0).expect("the first run fails");
+    fn fake<'a>(rule: &'a Rule<'a>) -> Fake<'a> {
+        Fake { rule, made: BTreeMap::new(), budget: usize::MAX }
+    }
+    let mut world = fake(rule);
+    let first = Case { setting, seed: 0, failed };
+    let options = Options { seeds: SEEDS, most_runs: None };
+    let reference = Some(Reference::new(fake(reference), "t"));
+    let found = search(&mut world, "t", first, reference, options, &mut |_| ());
+    found.expect("the world is not broken")
 }
 
 pub(super) fn mix(mut x: u64) -> u64 {

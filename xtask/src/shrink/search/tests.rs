@@ -77,6 +77,31 @@ fn a_fault_that_needs_luck_is_followed_to_the_end() {
     }
 }
 
+/// The test fails any Raft if fewer than three servers are cut off.
+#[test]
+fn a_setting_that_the_reference_fails_with_too_is_void() {
+    let few_cuts = |setting: &Setting| setting.limit(Cuts).is_some_and(|cuts| cuts < 3);
+    let reference = |setting: &Setting, _| few_cuts(setting).then(|| fails("c", None, 5))?;
+    // It fails early, before anything is cut off; or late, when all has happened.
+    for early in [true, false] {
+        let rule = |setting: &Setting, seed| {
+            let present = within(setting, natural(seed));
+            let seen = if early { counts(&[(Crashes, 1)]) } else { present };
+            let failing = few_cuts(setting) || has(present, counts(&[(Crashes, 1)]));
+            failing.then(|| fails("c", Some(seen), 5))?
+        };
+        let found = found_beside(&rule, &reference);
+        let setting = found.case.setting;
+        assert!(!few_cuts(&setting), "early {early}: {setting} says nothing");
+        assert_eq!(setting.with(Cuts, Some(0)), exactly(&[(Crashes, 1)]), "early {early}");
+        assert_eq!(found.checked, [Crashes], "early {early}");
+        assert!(found.void > Some(0), "early {early}");
+        if !early {
+            assert_eq!((setting.limit(Cuts), found.needed), (Some(3), vec![Cuts]));
+        }
+    }
+}
+
 #[test]
 fn small_numbers_are_tried_even_if_larger_ones_pass() {
     let rule = |setting: &Setting, seed| {

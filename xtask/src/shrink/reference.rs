@@ -1,0 +1,72 @@
+//! Whether a setting makes any Raft fail.
+//!
+//! A test relies on what it does to its cluster. If too much of that is taken away, it may fail
+//! whatever Raft it is given. So a setting counts only if the reference Raft passes with it.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use run_record::Clock;
+use run_record::setting::Setting;
+use test_runs::build::{self, Messages, TestCase};
+use test_runs::plan;
+
+use super::trials::{Halt, World};
+use crate::workspace;
+
+/// The package whose own tests run the reference Raft.
+pub(crate) const PACKAGE: &str = "raft-tests";
+
+/// With so many seeds the reference is tried. What a setting breaks, it breaks with nearly all.
+pub(crate) const SEEDS: u64 = 8;
+
+/// The same test with the reference Raft.
+pub(crate) struct Reference<'a> {
+    world: Box<dyn World + 'a>,
+    test: String,
+    /// Whether it passes.
+    known: HashMap<Setting, bool>,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn new(world: impl World + 'a, test: &str) -> Reference<'a> {
+        Reference { world: Box::new(world), test: test.to_string(), known: HashMap::new() }
+    }
+
+    /// True if the reference passes with a setting, with this seed and others.
+    pub(crate) fn passes(&mut self, setting: Setting, seed: u64) -> Result<bool, Halt> {
+        if let Some(known) = self.known.get(&setting) {
+            return Ok(*known);
+        }
+        let other = |number| plan::seed(seed, &format!("reference of {}", self.test), number);
+        let seeds: Vec<u64> = [seed].into_iter().chain((1..SEEDS).map(other)).collect();
+        let passes = self.world.run(&setting, &seeds)?.iter().all(Option::is_none);
+        self.known.insert(setting, passes);
+        Ok(passes)
+    }
+
+    /// True if the reference was seen to fail with a setting.
+    pub(crate) fn is_known_to_fail(&self, setting: Setting) -> bool {
+        self.known.get(&setting) == Some(&false)
+    }
+
+    /// How many settings it was seen to fail with.
+    pub(crate) fn failing(&self) -> usize {
+        self.known.values().filter(|passes| !**passes).count()
+    }
+}
+
+/// The reference's test of this name, if it has one.
+///
+/// # Errors
+/// If the reference's tests cannot be built.
+pub(crate) fn find(test: &str, release: bool) -> Result<Option<TestCase>> {
+    let programs = build::build(&workspace(), PACKAGE, release, Messages::Shown)?;
+    for program in programs.iter().filter(|program| program.clock == Clock::Sim) {
+        let found = build::list(program, &[])?.into_iter().find(|case| case.name == test);
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
