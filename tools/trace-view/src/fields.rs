@@ -5,6 +5,34 @@ use run_record::names::{self, Name};
 use run_record::trace::items_left_out;
 use serde_json::{Map, Value};
 
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It asks for a vote.
+    Vote,
+    /// It brings entries.
+    Append,
+    /// It is an AppendEntries without entries.
+    Heartbeat,
+    /// Nobody here knows.
+    Other,
+}
+
+impl Kind {
+    pub(crate) fn of(method: &str, args: &Value) -> Kind {
+        let name = names::method(method);
+        match () {
+            () if names::is(name, Name::RequestVote) => Kind::Vote,
+            () if names::is(name, Name::AppendEntries) => match entries(args) {
+                None | Some([]) => Kind::Heartbeat,
+                Some(_) => Kind::Append,
+            },
+            () if names::is(name, Name::Heartbeat) => Kind::Heartbeat,
+            () => Kind::Other,
+        }
+    }
+}
+
 /// How deep fields are looked for: a wrapper or a header, and what is within.
 const DEPTH: usize = 3;
 

@@ -9,24 +9,34 @@ use std::io;
 use std::path::Path;
 
 use run_record::Clock;
-use run_record::names;
 use run_record::trace::{Fact, Trace, Verdict, What, write_whole};
-use serde_json::{Number, Value, json, to_value};
+use serde_json::{Number, Value, to_value};
 
 use crate::grouped;
+
+mod blame;
+mod elections;
+#[cfg(test)]
+mod fixture;
+mod meaning;
+mod sources;
+
+use sources::Sources;
 
 /// The page, with a name in double braces where each part of it goes.
 const PAGE: &str = include_str!("page/page.html");
 /// How it looks.
 const STYLE: &str = include_str!("page/page.css");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("page/model.js"),
     include_str!("page/axis.js"),
     include_str!("page/story.js"),
     include_str!("page/elections.js"),
     include_str!("page/words.js"),
+    include_str!("page/labels.js"),
     include_str!("page/draw.js"),
+    include_str!("page/tester.js"),
     include_str!("page/lanes.js"),
     include_str!("page/arrows.js"),
     include_str!("page/overview.js"),
@@ -38,16 +48,21 @@ const SCRIPTS: [&str; 13] = [
 /// The greatest whole number up to which JavaScript knows all.
 const MOST_EXACT: u64 = (1 << 53) - 1;
 
-/// Writes the page of a trace to a file, whole or not at all.
+/// Writes the page of a trace that this program has made to a file, whole or not at all. The lines of
+/// source code that the verdict names are in it, if they are at hand.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write(trace: &Trace, file: &Path) -> io::Result<()> {
-    write_whole(file, |out| out.write_all(render(trace).as_bytes()))
+    write_whole(file, |out| out.write_all(render_with(trace, &sources::at_hand(trace)).as_bytes()))
 }
 
 /// The whole page of a trace.
 pub fn render(trace: &Trace) -> String {
+    render_with(trace, &Sources::new())
+}
+
+fn render_with(trace: &Trace, sources: &Sources) -> String {
     let header = &trace.header;
     let outcome = match (verdict(trace), &trace.footer) {
         (Some(verdict), _) => format!("failed: {}", verdict.check),
@@ -58,18 +73,13 @@ pub fn render(trace: &Trace) -> String {
         ("name", escape(&format!("{}: {outcome}", header.test))),
         ("heading", escape(&format!("{} ({})", header.title, header.part))),
         ("verdict", claim(trace)),
+        ("why", why(trace, sources)),
         ("facts", facts(trace)),
         ("replay", escape(&header.replay)),
         ("style", STYLE.into()),
-        ("data", data(trace)),
-        ("script", names() + &SCRIPTS.concat()),
+        ("data", data(trace, sources)),
+        ("script", SCRIPTS.concat()),
     ])
-}
-
-/// The table of names, for the scripts.
-fn names() -> String {
-    let rows = names::TABLE.iter().map(|(name, aliases)| (format!("{name:?}"), json!(aliases)));
-    format!("const NAMES = {};\n", Value::Object(rows.collect()))
 }
 
 /// Puts the parts into the page, in one pass: what a part says is never taken for a name.
@@ -99,22 +109,31 @@ fn verdict(trace: &Trace) -> Option<&Verdict> {
 
 /// What came of the run, as the first thing on the page.
 fn claim(trace: &Trace) -> String {
-    let verdict = verdict(trace);
-    let (class, inside) = match (verdict, &trace.footer) {
-        (Some(verdict), _) => (" bad", failure(verdict)),
+    let (class, title, words) = match (verdict(trace), &trace.footer) {
+        (Some(verdict), _) => (" bad", escape(&verdict.check), escape(&verdict.words)),
         (None, Some(footer)) => {
-            let after = format!("No rule was broken in {}.", seconds(footer.end_us));
-            ("", format!("<h2>Passed</h2>\n<p class=\"words\">{after}</p>\n"))
+            let words = format!("No rule was broken in {}.", seconds(footer.end_us));
+            ("", "Passed".into(), words)
         }
-        (None, None) => (
-            " unsure",
-            "<h2>No verdict</h2>\n<p class=\"words\">The trace ends before the run did, and up to \
-             there no rule was broken.</p>\n"
-                .into(),
-        ),
+        (None, None) => {
+            let words = "The trace ends before the run did, and up to there no rule was broken.";
+            (" unsure", "No verdict".into(), words.into())
+        }
     };
+    format!(
+        "<section class=\"claim{class}\" aria-label=\"Verdict\">\n<h2>{title}</h2>\n\
+         <p class=\"words\">{words}</p>\n</section>\n"
+    )
+}
+
+/// What the verdict rests on, and what the trace does not have.
+fn why(trace: &Trace, sources: &Sources) -> String {
+    let why = verdict(trace).map(|verdict| failure(verdict, sources)).unwrap_or_default();
     let gaps: String = gaps(trace).map(|gap| format!("<p class=\"warn\">{gap}</p>\n")).collect();
-    format!("<section class=\"claim{class}\" aria-label=\"Verdict\">\n{inside}{gaps}</section>\n")
+    match why.is_empty() && gaps.is_empty() {
+        true => String::new(),
+        false => format!("<section class=\"why\" aria-label=\"Why\">\n{why}{gaps}</section>\n"),
+    }
 }
 
 /// What the trace does not have.
@@ -142,10 +161,16 @@ fn gaps(trace: &Trace) -> impl Iterator<Item = String> {
     beginning.into_iter().chain(middle).chain(end)
 }
 
-/// A verdict in full.
-fn failure(verdict: &Verdict) -> String {
-    let mut out = format!("<h2>{}</h2>\n", escape(&verdict.check));
-    let _ = writeln!(out, "<p class=\"words\">{}</p>", escape(&verdict.words));
+/// What a verdict says besides its rule and its words.
+fn failure(verdict: &Verdict, sources: &Sources) -> String {
+    let mut out = "<h2>What does not fit together</h2>\n".to_string();
+    if !verdict.facts.is_empty() {
+        let facts = verdict.facts.iter().enumerate().map(fact).collect::<String>();
+        let _ = writeln!(out, "<ol class=\"conflict-facts\">\n{facts}</ol>");
+    }
+    if let Some(hint) = &verdict.hint {
+        let _ = writeln!(out, "<p><strong>Usual cause:</strong> {}</p>", escape(hint));
+    }
     let servers: Vec<_> = verdict.servers.iter().map(u32::to_string).collect();
     let who = match servers.len() {
         0 => String::new(),
@@ -157,28 +182,29 @@ fn failure(verdict: &Verdict) -> String {
     let when = time(verdict.us, None);
     let rest = escape(&(who + &at.collect::<String>()));
     let _ = writeln!(out, "<p class=\"dim\">At {when}{rest}</p>");
-    if !verdict.facts.is_empty() {
-        let facts = verdict.facts.iter().map(fact).collect::<String>();
-        let _ = writeln!(out, "<ol class=\"conflict-facts\">\n{facts}</ol>");
-    }
-    if let Some(hint) = &verdict.hint {
-        let _ = writeln!(out, "<p><strong>Usual cause:</strong> {}</p>", escape(hint));
-    }
     if !verdict.details.is_empty() {
         let _ = writeln!(out, "<pre>{}</pre>", escape(&verdict.details.join("\n")));
+    }
+    let lines = sources::places(verdict).into_iter().filter_map(|place| {
+        let text = sources.get(&place)?;
+        Some(format!("<dt>{}</dt><dd><code>{}</code></dd>\n", escape(&place), escape(text)))
+    });
+    let lines: String = lines.collect();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "<dl class=\"source\">\n{lines}</dl>");
     }
     out
 }
 
-fn fact(fact: &Fact) -> String {
-    let when = fact.us.map(|us| format!("{}: ", time(us, fact.server)));
+fn fact((number, fact): (usize, &Fact)) -> String {
+    let when = fact.us.map(|us| format!("{}: ", time(us, Some(number))));
     format!("<li>{}{}</li>\n", when.unwrap_or_default(), escape(&fact.text))
 }
 
-/// A time that leads to its place in the diagram once the script runs.
-fn time(us: u64, server: Option<u32>) -> String {
-    let server = server.map(|server| format!(" data-server=\"{server}\"")).unwrap_or_default();
-    format!("<span class=\"time\" data-us=\"{us}\"{server}>{}</span>", seconds(us))
+/// A time that leads to its place in the diagram once the script runs; perhaps that of a fact.
+fn time(us: u64, fact: Option<usize>) -> String {
+    let fact = fact.map(|number| format!(" data-fact=\"{number}\"")).unwrap_or_default();
+    format!("<span class=\"time\" data-us=\"{us}\"{fact}>{}</span>", seconds(us))
 }
 
 fn seconds(us: u64) -> String {
@@ -208,16 +234,35 @@ fn facts(trace: &Trace) -> String {
         .collect()
 }
 
-/// The trace as JSON within an element.
-fn data(trace: &Trace) -> String {
+/// The trace as JSON within an element, with what is worked out of it here.
+fn data(trace: &Trace, sources: &Sources) -> String {
     let mut out = format!("{{\"header\":{},\"events\":[", json(to_value(&trace.header)));
-    for (place, event) in trace.events.iter().enumerate() {
+    let learned = meaning::learned(trace);
+    for (place, (event, learned)) in trace.events.iter().zip(learned).enumerate() {
+        let mut value = to_value(event);
+        if let Ok(Value::Object(fields)) = &mut value {
+            let more = [("is", meaning::of(&event.what)), ("learned", learned)];
+            fields.extend(more.into_iter().filter_map(|(name, v)| Some((name.to_string(), v?))));
+        }
         // A line for each, so that the source of a page can be read.
         out += if place == 0 { "\n" } else { ",\n" };
-        out += &json(to_value(event));
+        out += &json(value);
     }
-    out += "\n],\"footer\":";
-    out += &json(to_value(&trace.footer));
+    let verdict = verdict(trace);
+    let fact = |fact| verdict.and_then(|verdict| blame::fact(trace, verdict, fact));
+    let elections = elections::of(trace);
+    let parts = [
+        ("footer", to_value(&trace.footer)),
+        ("guilty", to_value(verdict.and_then(|v| blame::guilty(trace, v, &elections.refused)))),
+        ("facts", to_value(verdict.map(|v| v.facts.iter().map(fact).collect::<Vec<_>>()))),
+        ("elections", to_value(&elections.elections)),
+        ("refused", to_value(&elections.refused)),
+        ("sources", to_value(sources)),
+    ];
+    out += "\n]";
+    for (name, part) in parts {
+        let _ = write!(out, ",\n\"{name}\":{}", json(part));
+    }
     out + "}"
 }
 
@@ -432,7 +477,7 @@ mod tests {
         assert!(page.contains(
             "At <span class=\"time\" data-us=\"1000002\">1.000002 s</span>, servers 0, 1,"
         ));
-        assert!(page.contains("data-us=\"3\" data-server=\"1\">0.000003 s</span>: T</li>"));
+        assert!(page.contains("data-us=\"3\" data-fact=\"0\">0.000003 s</span>: T</li>"));
         assert!(page.contains("<strong>Usual cause:</strong> T</p>"));
         assert!(page.contains("<pre>T\nT</pre>"));
         assert!(!page.contains("lost its beginning") && !page.contains("breaks off"));

@@ -66,6 +66,8 @@ pub struct Server<'t> {
 pub struct Log<'t> {
     entries: BTreeMap<u64, Entry<'t>>,
     last: u64,
+    /// The first index where it is otherwise than when somebody last took note.
+    changed: Option<u64>,
 }
 
 /// An entry of a log.
@@ -134,6 +136,7 @@ impl<'t> Log<'t> {
 
     fn change(&mut self, change: &'t LogChange) {
         let from = change.from.max(1);
+        self.note_change(from);
         self.entries.split_off(&from);
         self.last = from - 1;
         for entry in &change.entries {
@@ -141,6 +144,10 @@ impl<'t> Log<'t> {
             let (term, command) = (Some(entry.term), entry.command.as_str());
             self.entries.insert(self.last, Entry { term, command });
         }
+    }
+
+    fn note_change(&mut self, index: u64) {
+        self.changed = Some(self.changed.map_or(index, |first| first.min(index)));
     }
 
     /// The log holds this entry; if it held one of another term there, what followed it is gone.
@@ -152,7 +159,12 @@ impl<'t> Log<'t> {
             self.last = index;
         }
         // What was applied is what was stored: it tells nothing new but its command.
-        if entry.term.is_some() || known.is_none_or(|known| known.command != entry.command) {
+        let is_new = match entry.term {
+            Some(_) => known != Some(entry),
+            None => known.is_none_or(|known| known.command != entry.command),
+        };
+        if is_new {
+            self.note_change(index);
             self.entries.insert(index, entry);
         }
         self.last = self.last.max(index);
@@ -183,6 +195,13 @@ impl<'t> Server<'t> {
             return;
         }
         for (index, term, command) in fields::numbered_entries(args) {
+            self.log.store(index, Entry { term, command });
+        }
+    }
+
+    /// The server has taken a command from the tester.
+    fn took(&mut self, index: u64, term: Option<u64>, command: &'t str) {
+        if !self.reports_log {
             self.log.store(index, Entry { term, command });
         }
     }
@@ -279,6 +298,13 @@ impl<'t> Replay<'t> {
         }
     }
 
+    /// The first index where a server's log has changed since this was last asked, and the log.
+    pub(crate) fn take_change(&mut self, lane: u32) -> Option<(u64, &Log<'t>)> {
+        let log = &mut self.server_mut(Some(lane))?.log;
+        let from = log.changed.take()?;
+        Some((from, log))
+    }
+
     fn learn(&mut self, event: &'t Event) {
         match &event.what {
             What::Sent { call, to, method, args, .. } => {
@@ -308,7 +334,8 @@ impl<'t> Replay<'t> {
             }
             // What the logs were is not known any more, unless servers say it anew.
             What::LeftOut { .. } => {
-                self.servers.iter_mut().for_each(|server| server.log = Log::default());
+                let forgotten = || Log { changed: Some(1), ..Log::default() };
+                self.servers.iter_mut().for_each(|server| server.log = forgotten());
             }
             What::Begin { span, of, name } => {
                 self.spans.insert(*span, Span { of: *of, name, began_us: event.us });
@@ -340,6 +367,9 @@ impl<'t> Server<'t> {
             What::Connected => self.connected = true,
             What::Disconnected => self.connected = false,
             What::Applied { index, command } => self.applied(*index, command),
+            What::Offered { command, index: Some(index), term } => {
+                self.took(*index, *term, command);
+            }
             What::State(state) => {
                 self.reports = true;
                 (self.role, self.term) = (Some(state.role), Some(state.term));

@@ -255,15 +255,14 @@ impl Report {
             None => {
                 "was not tried: whether the setting makes any Raft fail is not known".to_string()
             }
-            Some(void) => format!(
-                "the reference Raft passes with the smallest setting ({SEEDS} seeds); {} with which \
-                 it fails too did not count",
-                match void {
-                    0 => "no setting".to_string(),
-                    1 => "1 setting".to_string(),
-                    _ => format!("{void} settings"),
-                }
-            ),
+            Some(void) => {
+                let void = match void {
+                    0 => String::new(),
+                    1 => "; 1 setting with which it fails too did not count".to_string(),
+                    _ => format!("; {void} settings with which it fails too did not count"),
+                };
+                format!("the reference Raft passes with the smallest setting ({SEEDS} seeds){void}")
+            }
         }
     }
 

@@ -165,36 +165,24 @@ function openHead(context, x, y, angle, size, color) {
   context.stroke();
 }
 
-/** Labels where they do not cover each other. */
-function drawLabels(frame, faded) {
-  if (frame.density || frame.segments.length > 110) return;
-  const { app, context, colors, model, left, right } = frame;
-  const taken = [];
-  context.font = "10px system-ui, sans-serif";
+/** What is written at messages: most of them if there are few, else those that matter. */
+function labelMessages(frame, faded) {
+  if (frame.density || frame.segments.length > 160) return;
+  const { app, colors, model } = frame;
   const sorted = [...frame.segments].sort((a, b) => classOf(a.one) - classOf(b.one));
   for (const s of sorted) {
-    if (faded && !isPast(app, s.one)) continue;
-    const text = messageLabel(model, s.one);
-    const width = context.measureText(text).width + 3;
-    const spot = [0.3, 0.5, 0.15, 0.7].map((share) => labelSpot(frame, s, share))
-      .find(({ x, y, free }) => free && x >= left && x + width <= right &&
-        !taken.some((t) => x < t.x + t.width && t.x < x + width && Math.abs(t.y - y) < 11));
-    if (!spot) continue;
-    const { x, y } = spot;
-    taken.push({ x, y, width });
     const color = s.one.fate === LATE ? colors.late : s.one.fate === REFUSED ? colors.refused
       : colors.purpose[s.one.purpose];
-    halo(frame, text, x, y, color, "10px");
+    // What can have led to what is looked at comes first.
+    const worth = WORTH.message + (faded && isPast(app, s.one) ? 0.5 : 0) - classOf(s.one) / 100;
+    label(frame, worth, messageLabel(model, s.one), color, labelSpots(s));
   }
 }
 
-/** A point beside a message, and whether it is clear of all bands. Stubs have one such point. */
-function labelSpot(frame, s, share) {
-  const { layout } = frame;
-  const part = s.one.fate === CUT ? 1 : share;
-  const x = s.x1 + (s.x2 - s.x1) * part + 4, y = s.y1 + (s.y2 - s.y1) * part;
-  const free = layout.shown.every((lane) => Math.abs(layout.y[lane] - y) > BAND / 2 + 4);
-  return { x, y, free };
+/** Points beside a message. Stubs have one such point. */
+function labelSpots(s) {
+  const shares = s.one.fate === CUT ? [1] : [0.3, 0.5, 0.15, 0.7, 0.85];
+  return shares.map((share) => [s.x1 + (s.x2 - s.x1) * share + 4, s.y1 + (s.y2 - s.y1) * share]);
 }
 
 // ---- Too many to be drawn one by one -----------------------------------------------------------
@@ -274,7 +262,8 @@ function drawFocus(frame, i) {
   context.globalAlpha = 1;
   for (const lane of layout.shown) frontierMark(frame, lane);
   if (m >= 0) drawLink(frame, model.messages[m]);
-  drawChain(frame, chainOf(model, i));
+  const chain = chainOf(model, i);
+  drawChain(frame, chain);
   if (m >= 0) {
     const one = model.messages[m];
     if (layout.y[one.from] >= 0 && layout.y[one.to] >= 0) bold(frame, segmentOf(frame, one, m));
@@ -283,6 +272,42 @@ function drawFocus(frame, i) {
   if (y < 0) return;
   ring(context, x, y, 8, colors.text, 2.5);
   ring(context, x, y, 11, colors.back, 1.5);
+  labelChain(frame, chain);
+}
+
+/** As many causes are named in the diagram; the panel has all of them. */
+const MOST_NAMED = 6;
+
+/** The selected event and what led to it, in words. The two ends of a message are named once. */
+function labelChain(frame, chain) {
+  const { colors, layout, model, left, right } = frame;
+  const named = new Set();
+  const seen = chain.filter((i) => {
+    const key = model.messageOf[i] >= 0 ? `m${model.messageOf[i]}` : i;
+    const isNew = !named.has(key);
+    named.add(key);
+    return isNew;
+  });
+  seen.slice(0, MOST_NAMED).forEach((i, step) => {
+    const [x, y] = middleOf(frame, i);
+    if (y < 0 || x < left || x > right) return;
+    const guilty = step === 0 && i === model.guilty;
+    const text = (step === 0 ? "" : `${step === 1 ? "because" : "before that"}: `) + plainEvent(model, i);
+    const spots = [[x + 10, y], [x - 10 - measure(frame, text), y], [x + 10, y - 14], [x + 10, y + 14]];
+    label(frame, step === 0 ? WORTH.guilty : WORTH.chain - step / 10, text, guilty ? colors.back : colors.text, spots,
+      { bold: true, must: true, at: [x, y], box: guilty ? colors.bad : step === 0 ? colors.line : undefined,
+        most: layout.narrow ? 230 : 420 });
+  });
+}
+
+/** Where the words about an event belong: at the middle of a message. */
+function middleOf(frame, i) {
+  const m = frame.model.messageOf[i];
+  if (m < 0) return spotOf(frame, i);
+  const one = frame.model.messages[m];
+  if (frame.layout.y[one.from] < 0 || frame.layout.y[one.to] < 0) return spotOf(frame, i);
+  const s = segmentOf(frame, one, m);
+  return [(s.x1 + s.x2) / 2, (s.y1 + s.y2) / 2];
 }
 
 function frontierMark(frame, lane) {
@@ -379,7 +404,7 @@ function drawLink(frame, one) {
       context.lineWidth = 1;
       context.strokeRect(x1, y, x2 - x1, 5);
     }
-    halo(frame, `link ${laneShort(model, lane)}–${laneShort(model, other)}`, left + 4,
-      y + side * 9 + 2, colors.dim, "10px");
+    label(frame, WORTH.note, `link ${laneShort(model, lane)}–${laneShort(model, other)}`, colors.dim,
+      [[left + 4, y + side * 9 + 2]]);
   }
 }

@@ -1,12 +1,12 @@
 // ---- The diagram -------------------------------------------------------------------------------
 
-const BAND = 30, AXIS = 24, TESTER = 46;
+const BAND = 30, AXIS = 24, TESTER = 60;
 
 /** The colours as the style sheet has them now. */
 function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const names = ["back", "text", "dim", "line", "soft", "bad", "bar", "follower", "candidate",
-    "leader", "on-leader", "vote", "append", "beat", "other", "lost", "late", "refused", "cut",
+    "leader", "old-leader", "on-leader", "vote", "append", "beat", "other", "lost", "late", "refused", "cut",
     "down", "on-down", "hit", "check"];
   const palette = {};
   for (const name of names) palette[name] = style.getPropertyValue("--" + name).trim();
@@ -23,9 +23,9 @@ function layOut(app, width) {
   // What is left of the first screen below the verdict, so that all lanes are seen at once.
   const above = document.getElementById("stage").getBoundingClientRect().top + window.scrollY;
   const strip = STRIP_TOP + shown.length * STRIP_ROW + 6;
-  const room = Math.max(300, Math.min(680, window.innerHeight - above - strip - 16));
-  const least = narrow ? 58 : 64;
-  const pitch = Math.max(least, Math.min(112, (room - AXIS - TESTER) / Math.max(1, shown.length)));
+  const room = Math.max(300, Math.min(900, window.innerHeight - above - strip - 34));
+  const least = narrow ? 62 : 64;
+  const pitch = Math.max(least, Math.min(150, (room - AXIS - TESTER - 8) / Math.max(1, shown.length)));
   const top = AXIS + TESTER;
   const y = new Float64Array(app.model.lanes.length).fill(-1);
   shown.forEach((lane, row) => { y[lane] = top + pitch * (row + 0.5); });
@@ -71,7 +71,8 @@ function newFrame(app, context) {
   const x = (place) => layout.gutter + (place - view.a) * scale;
   const xe = (i) => (i < 0 ? layout.gutter - 9 : i >= model.count ? x(axis.end) : x(axis.at[i]));
   return { app, context, model, axis, view, layout, scale, first, last, x, xe,
-    colors: app.palette, left: layout.gutter, right: layout.width, patterns: {} };
+    colors: app.palette, left: layout.gutter, right: layout.width, patterns: {}, labels: [], taken: [],
+    placed: [] };
 }
 
 function drawDiagram(app) {
@@ -93,21 +94,43 @@ function drawDiagram(app) {
   const focus = app.hovered >= 0 ? app.hovered : app.selected;
   drawAxis(frame);
   drawCuts(frame);
+  drawGaps(frame);
   drawMessages(frame, focus >= 0);
   for (const lane of layout.shown) drawLane(frame, lane);
-  drawLabels(frame, focus >= 0);
+  labelMessages(frame, focus >= 0);
   drawTester(frame);
   if (focus >= 0) drawFocus(frame, focus);
   drawVerdict(frame);
   drawHits(frame);
+  placeLabels(frame);
   context.restore();
   drawGutter(frame);
+}
+
+/** Where the middle of the run was left out. */
+function drawGaps(frame) {
+  const { context, colors, layout, model, xe, left, right, patterns } = frame;
+  for (const i of model.gaps) {
+    let end = i + 1;
+    while (end < model.count && model.us[end] < model.events[i].until_us) end++;
+    const [x1, x2] = [Math.max(left, xe(i)), Math.min(right, Math.max(xe(end), xe(i) + 8))];
+    if (x2 < left || x1 > right) continue;
+    context.globalAlpha = 0.4;
+    context.fillStyle = patterns.inferred;
+    context.fillRect(x1, AXIS, x2 - x1, layout.height);
+    context.globalAlpha = 1;
+    context.fillStyle = colors.late;
+    context.fillRect(x1, AXIS, 2, layout.height);
+    context.fillRect(x2 - 2, AXIS, 2, layout.height);
+    label(frame, WORTH.step, `${model.events[i].events} events are left out`, colors.late,
+      [[x1 + 5, AXIS + TESTER + 8]], { must: true });
+  }
 }
 
 // ---- Axis --------------------------------------------------------------------------------------
 
 function drawAxis(frame) {
-  const { app, context, colors, layout, left, right, model, first, last } = frame;
+  const { app, context, colors, layout, left, model, first, last } = frame;
   if (last - first < 500 && app.axis.name !== "time") drawMoments(frame);
   const { step, list } = ticks(model, app.axis, app.view, layout.plot, layout.narrow ? 64 : 84);
   context.font = "11px system-ui, sans-serif";
@@ -121,16 +144,12 @@ function drawAxis(frame) {
     context.lineTo(x, layout.height);
   }
   context.stroke();
-  context.fillStyle = colors.dim;
   for (const [offset, us] of list) {
-    const text = timeText(us, step) + " s";
-    if (left + offset + 4 + context.measureText(text).width < right) {
-      context.fillText(text, left + offset + 4, 9);
-    }
+    label(frame, WORTH.role, timeText(us, step) + " s", colors.dim, [[left + offset + 4, 9]]);
   }
   // Within one moment there is no tick; which moment it is must be said all the same.
   if (list.length === 0) {
-    context.fillText(timeText(timeOfPlace(model, app.axis, app.view.a)) + " s", left + 4, 9);
+    label(frame, WORTH.role, timeText(timeOfPlace(model, app.axis, app.view.a)) + " s", colors.dim, [[left + 4, 9]]);
   }
 }
 
@@ -164,46 +183,54 @@ function drawVerdict(frame) {
   if (at > left - 2 && at < right + 2) {
     context.fillStyle = colors.bad;
     context.fillRect(at - 1, 14, 2, layout.height);
-    context.font = "bold 11px system-ui, sans-serif";
-    const wide = Math.ceil(context.measureText("violation").width) + 10;
-    const to = at + wide > right ? at - wide : at;
-    context.fillRect(to, 0, wide, 16);
-    context.fillStyle = colors.back;
-    context.textAlign = "left";
-    context.fillText("violation", to + 5, 8.5);
+    label(frame, WORTH.verdict, "violation", colors.back, [[at + 4, 8], [at - 60, 8]],
+      { box: colors.bad, bold: true, must: true, at: [at, 14] });
   }
+  const count = new Map();
   verdict.facts.forEach((fact, number) => {
-    const place = factPlace(model, axis, fact);
-    if (place === null || !(layout.y[fact.server] > 0)) return;
-    badge(frame, x(place), layout.y[fact.server] - BAND / 2 - 10, number + 1);
+    const place = factPlace(model, axis, number);
+    const lane = fact.server;
+    if (!(layout.y[lane] > 0)) return;
+    // What lies outside of the view is named at its edge; a fact without a time holds in the end.
+    const inside = place === null ? at : x(place);
+    const [from, to] = [left + 12, right - 12];
+    const side = inside < from ? "◀ " : inside > to ? "▶ " : "";
+    const key = `${lane} ${Math.round(Math.max(from, Math.min(to, inside)) / 40)}`;
+    const row = count.get(key) || 0;
+    count.set(key, row + 1);
+    // Several at one place stand side by side, away from the edge.
+    const bx = Math.max(from, Math.min(to, inside)) + (inside < from + 60 ? row : -row) * 20;
+    badge(frame, bx, layout.y[lane] - BAND / 2 - 10, number + 1);
+    const when = side && fact.us !== undefined ? `${timeText(fact.us, 1000)} s: ` : "";
+    const text = side + when + factWords(model, fact);
+    const y = layout.y[lane] - BAND / 2 - 10;
+    label(frame, WORTH.fact, text, colors.bad, [[bx + 13, y], [bx - 13 - measure(frame, text), y]],
+      { bold: true, must: true, at: [bx, y], most: layout.narrow ? 190 : 330 });
   });
 }
 
-/** A fact is at the event that it tells of, if there is one, else at the last of its moment. */
-function factPlace(model, axis, fact) {
-  if (typeof fact.us !== "number") return null;
-  const i = factEvent(model, fact);
-  return i >= 0 ? axis.at[i] : placeOfTime(model, axis, fact.us, true);
+function measure(frame, text) {
+  frame.context.font = fontOf({ bold: true });
+  return frame.context.measureText(text).width;
 }
 
-function factEvent(model, fact) {
-  if (typeof fact.us !== "number") return -1;
-  const { verdict } = model;
-  const list = model.laneEvents[fact.server] || model.testerEvents;
-  let best = -1;
-  for (let k = list.length - 1; k >= 0; k--) {
-    const i = list[k];
-    if (model.us[i] < fact.us) break;
-    if (model.us[i] > fact.us) continue;
-    const event = model.events[i];
-    if (model.kind[i] === K.applied && event.index === verdict.index) return i;
-    if (best < 0 || model.kind[i] === K.state && model.kind[best] !== K.state) best = i;
-  }
-  return best;
+/** A fact without the name of its server, which is that of its lane. */
+function factWords(model, fact) {
+  const name = laneName(model, fact.server) + " ";
+  return fact.text.startsWith(name) ? fact.text.slice(name.length) : fact.text;
+}
+
+/** A fact is at the event that it tells of, if there is one, else at the last of its moment. */
+function factPlace(model, axis, number) {
+  const i = model.factEvents[number];
+  const { us } = model.verdict.facts[number];
+  if (i >= 0) return axis.at[i];
+  return typeof us === "number" ? placeOfTime(model, axis, us, true) : null;
 }
 
 function badge(frame, x, y, number) {
   const { context, colors } = frame;
+  reserve(frame, x - 9, y - 9, 18, 18);
   context.fillStyle = colors.bad;
   context.beginPath();
   context.arc(x, y, 9, 0, 7);

@@ -11,96 +11,24 @@ function termAt(model, lane, event) {
 function isStale(model, one) {
   if (one.leg !== REPLY || one.end < 0 || model.kind[one.end] !== K.returned) return false;
   const call = model.calls[one.call];
-  const asked = call.sent < 0 ? undefined : termOf(model.events[call.sent].args);
   const now = termAt(model, one.to, one.end);
-  return typeof asked === "number" && now !== null && now > asked;
-}
-
-/** Every candidacy with the votes that it asked for and got, and what came of it. */
-function electionsOf(model) {
-  if (model.elections) return model.elections;
-  const rows = new Map();
-  for (const call of model.calls) {
-    if (call.purpose !== VOTE || call.sent < 0 || call.from < 0) continue;
-    const term = termOf(model.events[call.sent].args);
-    const key = `${term} ${call.from}`;
-    if (!rows.has(key)) {
-      rows.set(key, { term, candidate: call.from, first: call.sent, last: call.sent, asked: 0,
-        granted: new Map(), refused: 0, late: [], won: -1, stale: [], double: [], twice: false });
-    }
-    const row = rows.get(key);
-    row.asked++;
-    if (call.replied < 0) continue;
-    const granted = answerOf(model.events[call.replied].reply);
-    if (granted === false) row.refused++;
-    if (granted === true) noteVote(row, call);
-  }
-  model.elections = [...rows.values()].sort((a, b) => a.first - b.first);
-  findWinners(model);
-  findDoubleVotes(model);
-  return model.elections;
-}
-
-/** A vote counts when it has come to the candidate: `at` is that event, or -1. */
-function noteVote(row, call) {
-  const known = row.granted.get(call.to);
-  if (known && known.at >= 0) return;
-  row.granted.set(call.to, { at: call.returned, given: call.replied, lost: call.lost >= 0 || call.failed >= 0 });
-  if (call.returned >= 0) row.last = Math.max(row.last, call.returned);
-}
-
-function findWinners(model) {
-  const leaders = new Map();
-  model.states.slice(0, model.servers).forEach(({ roles }, lane) => {
-    roles.at.forEach((i, s) => {
-      if (roles.role[s] !== LEADER) return;
-      const row = model.elections.find((one) => one.term === roles.term[s] && one.candidate === lane);
-      // Some say a new term a moment before they step down: only who stood for election can lead.
-      if (!row) return;
-      if (row.won < 0) row.won = i;
-      leaders.set(roles.term[s], (leaders.get(roles.term[s]) || new Set()).add(lane));
-    });
-  });
-  for (const row of model.elections) {
-    row.twice = row.won >= 0 && leaders.get(row.term).size > 1;
-    row.votes = 1 + [...row.granted.values()].filter(({ at }) => at >= 0 && (row.won < 0 || at <= row.won)).length;
-    row.few = row.won >= 0 && row.votes <= model.servers / 2;
-  }
-  for (const row of model.elections.filter((one) => one.few)) {
-    // Votes of earlier terms that came while it was a candidate of this one.
-    for (const old of model.elections) {
-      if (old.candidate !== row.candidate || old.term >= row.term) continue;
-      for (const [voter, { at }] of old.granted) {
-        if (at > row.first && at <= row.won) row.stale.push([voter, old.term, at]);
-      }
-    }
-  }
-}
-
-/** Who voted for two candidates of one term. */
-function findDoubleVotes(model) {
-  const given = new Map();
-  for (const row of model.elections) {
-    for (const voter of [row.candidate, ...row.granted.keys()]) {
-      const key = `${row.term} ${voter}`;
-      if (given.has(key)) {
-        row.double.push(voter);
-        given.get(key).double.push(voter);
-      } else {
-        given.set(key, row);
-      }
-    }
-  }
+  return typeof call.is.term === "number" && now !== null && now > call.is.term;
 }
 
 const isOdd = (row) => row.few || row.twice || row.double.length > 0;
 const MOST_ELECTIONS = 9;
 
+/** The numbers of the first event in view and of that behind the last one. */
+function numbersInView({ model, axis, view }) {
+  const number = (place) => (place < model.count ? model.events[place].n : Infinity);
+  return [number(lowerBound(axis.at, view.a)), number(lowerBound(axis.at, view.b))];
+}
+
 /** The last elections in view, and before them all that cannot be right. */
 function shownElections(app) {
-  const { model, view, axis } = app;
-  const from = lowerBound(axis.at, view.a), to = lowerBound(axis.at, view.b);
-  const all = electionsOf(model);
+  const { model } = app;
+  const [from, to] = numbersInView(app);
+  const all = model.elections;
   const near = all.filter((row) => row.last >= from && row.first < to).slice(-MOST_ELECTIONS);
   const odd = all.filter((row) => isOdd(row) && !near.includes(row)).slice(-MOST_ELECTIONS);
   return [...odd, ...near];
@@ -128,72 +56,45 @@ function showElections(app) {
 
 function electionRow(app, row) {
   const { model } = app;
-  const link = (i, text) => eventLink(app, i, text);
-  const votes = [`self`];
-  for (const [voter, { at, given, lost }] of row.granted) {
+  const link = (n, text) => eventLink(app, eventByNumber(model, n), text);
+  const when = (n) => timeText(model.us[eventByNumber(model, n)] || 0, 1000);
+  const votes = ["itself"];
+  for (const { voter, given, came, lost } of row.granted) {
     const name = laneShort(model, voter);
-    votes.push(", ", at < 0 ? link(given, `${name} (${lost ? "lost" : "on its way"})`) : row.won >= 0 && at > row.won
-      ? link(at, `${name} (later)`) : link(at, name));
+    votes.push(", ", came === null ? link(given, `${name} (${lost ? "lost" : "on its way"})`)
+      : link(came, row.won !== null && came > row.won ? `${name} (later)` : name));
   }
   const more = [];
-  for (const [voter, term, at] of row.stale) {
-    more.push(el("div", { class: "bad" }, link(at, `${laneShort(model, voter)}: vote of term ${term}`)));
+  for (const { voter, term, came } of row.stale) {
+    more.push(el("div", { class: "bad" }, link(came, `${laneShort(model, voter)}: vote of term ${term}`)));
   }
-  for (const voter of new Set(row.double)) {
+  for (const voter of row.double) {
     more.push(el("div", { class: "bad" }, `${laneShort(model, voter)} voted twice in term ${row.term}`));
   }
   const of = `${row.votes} of ${model.servers}`;
-  const outcome = row.won >= 0 ? link(row.won, `leads, ${of}`) : `no, ${of}`;
+  const outcome = row.won !== null ? link(row.won, `leads, ${of}`) : `no, ${of}`;
   const wrong = row.few ? el("div", { class: "bad" }, "too few votes")
     : row.twice ? el("div", { class: "bad" }, "a second leader") : null;
   return el("tr", { class: isOdd(row) ? "odd" : null },
-    el("td", {}, link(row.first, timeText(model.us[row.first], 1000))), el("td", {}, String(row.term)),
+    el("td", {}, link(row.first, when(row.first))), el("td", {}, String(row.term)),
     el("td", {}, laneShort(model, row.candidate)), el("td", { class: "loose" }, votes, more),
     el("td", {}, outcome, wrong, row.refused > 0 ? el("div", { class: "dim" }, `${row.refused} refused`) : null));
 }
 
 // ---- Appends that are refused again and again --------------------------------------------------
 
-/** Runs of refusals that bring the leader no step further: the same place, over and over. */
-function stuckRuns(model) {
-  if (model.stuck) return model.stuck;
-  const open = new Map();
-  model.stuck = [];
-  for (const call of model.calls) {
-    if (call.sent < 0 || call.replied < 0 || call.purpose !== APPEND && call.purpose !== BEAT) continue;
-    const args = model.events[call.sent].args;
-    const reply = model.events[call.replied].reply;
-    const pair = `${call.from} ${call.to}`;
-    const place = `${termOf(args)} ${prevIndexOf(args)}`;
-    const run = open.get(pair);
-    if (!isRefusal(reply)) {
-      open.delete(pair);
-    } else if (run && run.place === place) {
-      run.count++;
-      run.last = call.replied;
-    } else {
-      const begun = { place, call, count: 1, first: call.replied, last: call.replied };
-      open.set(pair, begun);
-      model.stuck.push(begun);
-    }
-  }
-  model.stuck = model.stuck.filter((run) => run.count >= 4);
-  return model.stuck;
-}
-
 function stuckAppends(app) {
-  const { model, view, axis } = app;
-  const from = lowerBound(axis.at, view.a), to = lowerBound(axis.at, view.b);
-  return stuckRuns(model).filter((run) => run.last >= from && run.first < to).slice(-5);
+  const [from, to] = numbersInView(app);
+  return app.model.refused.filter((run) => run.last >= from && run.first < to).slice(-5);
 }
 
 function stuckNode(app, run) {
   const { model } = app;
-  const { from, to, sent } = run.call;
-  const args = model.events[sent].args;
-  return el("li", {}, eventLink(app, run.last, `${laneShort(model, from)} → ${laneShort(model, to)}`),
-    ` in term ${termOf(args)}: `, el("strong", { class: "bad" }, `${run.count} times`),
-    ` with ${prevText(args)}, from ${timeText(model.us[run.first], 1000)} to ` +
-    `${timeText(model.us[run.last], 1000)} s; the last answer was ` +
-    (conflictText(model.events[run.last].reply) || "refused without a hint"));
+  const [first, last] = [run.first, run.last].map((n) => eventByNumber(model, n));
+  const call = model.calls[model.callOf[last]];
+  return el("li", {}, eventLink(app, last, `${laneShort(model, run.leader)} → ${laneShort(model, run.follower)}`),
+    ` in term ${run.term}: `, el("strong", { class: "bad" }, `${run.count} times`),
+    ` with ${prevText(call.is)}, from ${timeText(model.us[first], 1000)} to ` +
+    `${timeText(model.us[last], 1000)} s; the last answer was ` +
+    (moreText(model.events[last]) || "refused without a hint"));
 }

@@ -3,7 +3,9 @@
 /** Room beside the ends of the run, as a share of the view. */
 const MARGIN = 0.03;
 /** With more events no label can be read. */
-const MOST_IN_VIEW = 700;
+const MOST_IN_VIEW = 300;
+/** The moments before the end are shown so close that labels find room. */
+const CLOSE_VIEW = 110;
 
 function setView(app, a, b) {
   const { axis } = app;
@@ -53,25 +55,23 @@ function fitAll(app) {
   glideTo(app, -app.axis.end * MARGIN / 2, app.axis.end * (1 + MARGIN / 2));
 }
 
-/** The moments before the run failed; of a run that passed, the whole. */
+/** The moments before the run failed, with what led to it; of a run that passed, the whole. */
 function initialView(app) {
   const { model, axis } = app;
   const verdict = model.verdict;
   if (!verdict && model.footer) return [-axis.end * MARGIN / 2, axis.end * (1 + MARGIN / 2)];
-  const end = verdict ? verdict.us : model.endUs;
-  let begin = end - 1_500_000;
-  const last = lowerBound(model.us, end + 0.5);
-  for (const fact of verdict ? verdict.facts : []) {
-    if (typeof fact.us !== "number" || fact.us >= begin + 100_000) continue;
-    // Earlier facts are worth a wider view as long as arrows can be told apart; others are jumped to.
-    if (last - lowerBound(model.us, fact.us) < MOST_IN_VIEW) begin = Math.max(0, fact.us - 100_000);
+  const last = verdict ? lowerBound(model.us, verdict.us + 0.5) : model.count;
+  const close = app.layout && app.layout.narrow ? Math.round(CLOSE_VIEW / 3) : CLOSE_VIEW;
+  let first = Math.max(0, last - close);
+  // What led to it, and earlier facts, are worth a wider view as long as arrows can be told apart.
+  const causes = model.guilty < 0 ? [] : chainOf(model, model.guilty).slice(0, 4);
+  for (const i of [...causes, ...model.factEvents, model.guilty]) {
+    if (i >= 0 && i < first && last - i < MOST_IN_VIEW) first = i;
   }
-  // So many that no arrow could be told from the next: closer.
-  const first = Math.max(lowerBound(model.us, begin), last - MOST_IN_VIEW);
-  if (first < last && model.us[first] > begin) begin = Math.min(model.us[first], end - 300_000);
-  const a = placeOfTime(model, axis, Math.max(begin, model.startUs));
-  const b = placeOfTime(model, axis, end, true);
-  return [a, b + Math.max(axis.least, (b - a) * 0.08)];
+  const b = last > 0 ? axis.at[Math.min(last, model.count) - 1] : axis.end;
+  const a = first < model.count ? axis.at[first] : 0;
+  const room = Math.max(axis.least, (b - a) * 0.06);
+  return [a - room / 3, b + room];
 }
 
 function setAxis(app, name) {
@@ -107,21 +107,22 @@ function bringIntoView(app, i) {
   glideTo(app, place - near / 2, place + near / 2);
 }
 
-function jumpToTime(app, us, server) {
-  const fact = { us, server };
-  const i = factEvent(app.model, fact);
+function jumpToFact(app, number, us) {
+  const i = number >= 0 ? app.model.factEvents[number] : -1;
   if (i >= 0) return select(app, i, true);
   const place = placeOfTime(app.model, app.axis, us);
   const half = (app.view.b - app.view.a) / 2;
   glideTo(app, place - half, place + half);
 }
 
+/** Where a reader begins: at the event that broke the rule. */
+const beginning = (model) => (model.guilty >= 0 ? model.guilty : model.violations.length > 0 ? model.violations[0] : -1);
+
 function jumpToViolation(app) {
-  const { model } = app;
-  if (!model.verdict) return;
+  if (!app.model.verdict) return;
   const [a, b] = initialView(app);
   glideTo(app, a, b);
-  if (model.violations.length > 0) select(app, model.violations[0]);
+  select(app, beginning(app.model));
 }
 
 /** The next event of a lane that the filters show; all lanes' if `lane` is null. */

@@ -13,23 +13,10 @@ function drawCuts(frame) {
       context.fillStyle = colors.cut;
       context.fillRect(x1, y - half, 2, half * 2);
       context.fillRect(x2 - 1, y - half, 2, half * 2);
-      if (x2 - Math.max(x1, left) > 90) {
-        halo(frame, "cut off", Math.max(x1, left) + 6, y - half + 6, colors.cut, "10px");
-      }
+      const at = Math.max(x1, left) + 6;
+      label(frame, WORTH.role, "cut off", colors.cut, [[at, y + half - 6], [at, y - half + 6]], { most: x2 - at });
     }
   }
-}
-
-/** Text that can be read on anything. */
-function halo(frame, text, x, y, color, size, weight = "") {
-  const { context, colors } = frame;
-  context.font = `${weight} ${size} system-ui, sans-serif`;
-  context.textAlign = "left";
-  context.lineWidth = 3;
-  context.strokeStyle = colors.back;
-  context.strokeText(text, x, y);
-  context.fillStyle = color;
-  context.fillText(text, x, y);
 }
 
 function drawLane(frame, lane) {
@@ -51,43 +38,59 @@ const HEIGHTS = [10, 16, 23, BAND, 0];
 const LETTERS = ["", "F", "C", "L", ""];
 
 function drawRoles(frame, lane) {
-  const { context, colors, layout, model, first, xe, left, right, patterns } = frame;
+  const { layout, model, first, xe, left, right } = frame;
   const { at, role, term, inferred } = model.states[lane].roles;
   const bottom = layout.y[lane] + BAND / 2;
-  const labels = [];
-  let room = left;
   for (let s = Math.max(0, lastAtMost(at, first - 1)); s < at.length; s++) {
     const x1 = Math.max(left - 9, xe(at[s]));
     if (x1 > right) break;
-    const x2 = Math.min(right + 9, s + 1 < at.length ? xe(at[s + 1]) : xe(model.count));
-    const height = HEIGHTS[role[s]];
-    if (x2 < left || height === 0) continue;
-    context.globalAlpha = inferred[s] ? 0.65 : 1;
-    context.fillStyle = colors.role[role[s]];
-    context.fillRect(x1, bottom - height, Math.max(1, x2 - x1), height);
-    context.globalAlpha = 1;
-    if (role[s] === CANDIDATE) stripe(frame, patterns.candidate, x1, bottom - height, x2, height, 0.35);
-    if (inferred[s]) stripe(frame, patterns.inferred, x1, bottom - height, x2, height, 0.8);
-    if (role[s] === LEADER) {
-      context.fillStyle = colors.text;
-      context.fillRect(x1, bottom - height, Math.max(1, x2 - x1), 2);
-    }
-    if (x1 > left) {
-      context.fillStyle = colors.back;
-      context.fillRect(x1 - 0.5, bottom - height, 1, height);
-    }
-    const label = `${LETTERS[role[s]]} ${term[s] === null ? "" : term[s]}${inferred[s] ? "?" : ""}`.trim();
-    labels.push([label, Math.max(x1, left) + 4, x2, role[s]]);
+    const end = s + 1 < at.length ? at[s + 1] : model.count;
+    const x2 = Math.min(right + 9, xe(end));
+    if (x2 < left || HEIGHTS[role[s]] === 0) continue;
+    // Who leads a term that others have left behind leads nobody any more.
+    const deposed = role[s] === LEADER && term[s] !== null ? deposedAt(model, term[s]) : end;
+    const turn = deposed >= end ? x2 : Math.max(x1, Math.min(x2, xe(Math.max(deposed, at[s]))));
+    const one = { role: role[s], inferred: inferred[s], bottom, height: HEIGHTS[role[s]], cut: x1 > left };
+    if (turn > x1) drawRole(frame, one, x1, turn, false);
+    if (turn < x2) drawRole(frame, one, turn, x2, true);
+    labelRole(frame, lane, one, term[s], Math.max(x1, left), turn > x1 ? turn : x2, turn <= x1);
+    if (turn > x1 && turn < x2) labelRole(frame, lane, one, term[s], Math.max(turn, left), x2, true);
   }
-  context.font = "600 11px system-ui, sans-serif";
-  context.textAlign = "left";
-  for (const [label, x, end, kind] of labels) {
-    const wide = context.measureText(label).width;
-    if (x < room || end - x < wide + 2 && end < right) continue;
-    context.fillStyle = kind === LEADER ? colors["on-leader"] : colors.text;
-    context.fillText(label, x, bottom - (kind === LEADER ? 21 : 9));
-    room = x + wide;
+}
+
+function drawRole(frame, { role, inferred, bottom, height, cut }, x1, x2, stale) {
+  const { context, colors, patterns } = frame;
+  const wide = Math.max(1, x2 - x1);
+  context.globalAlpha = inferred ? 0.65 : 1;
+  context.fillStyle = stale ? colors["old-leader"] : colors.role[role];
+  context.fillRect(x1, bottom - height, wide, height);
+  context.globalAlpha = 1;
+  if (role === CANDIDATE) stripe(frame, patterns.candidate, x1, bottom - height, x2, height, 0.2);
+  if (inferred) stripe(frame, patterns.inferred, x1, bottom - height, x2, height, 0.5);
+  if (role === LEADER && !stale) {
+    context.fillStyle = colors.text;
+    context.fillRect(x1, bottom - height, wide, 2);
   }
+  if (!cut) return;
+  context.fillStyle = colors.back;
+  context.fillRect(x1 - 0.5, bottom - height, 1, height);
+}
+
+/** Role and term, in a word where there is room for one. */
+function labelRole(frame, lane, { role, inferred, bottom }, term, x1, x2, stale) {
+  const { app, context, colors } = frame;
+  const room = x2 - x1 - 6;
+  const known = term === null ? "" : ` ${term}`;
+  const doubt = inferred ? "?" : "";
+  const long = `${stale ? "old leader" : ROLES[role]}${known && ", term" + known}${doubt}`;
+  const short = `${LETTERS[role]}${known}${doubt}`.trim();
+  context.font = fontOf({ bold: true });
+  const text = [long, short].find((one) => context.measureText(one).width <= room);
+  if (text === undefined || role === UNKNOWN && term === null) return;
+  // What is behind the past of what is looked at is pale.
+  const pale = stale || app.past !== null && frame.xe(app.past[lane]) < x1 + 4;
+  const color = role === LEADER && !pale ? colors["on-leader"] : colors.text;
+  label(frame, WORTH.role, text, color, [[x1 + 4, bottom - 8]], { bold: true, inside: true });
 }
 
 function stripe(frame, pattern, x1, y, x2, height, alpha) {
@@ -107,12 +110,9 @@ function drawDowns(frame, lane) {
     context.fillRect(x1, y - BAND / 2, Math.max(2, x2 - x1), BAND);
     if (from >= 0 && x1 >= left) cross(context, x1, y, 6, colors.bad, 3);
     if (to < model.count && x2 <= right) triangle(context, x2, y, 0, 7, colors.leader);
-    if (from >= 0 && x2 - Math.max(x1, left) > 80) {
-      context.fillStyle = colors["on-down"];
-      context.font = "11px system-ui, sans-serif";
-      context.textAlign = "left";
-      context.fillText("crashed", Math.max(x1, left) + 12, y);
-    }
+    const at = Math.max(x1, left) + 12;
+    const text = from >= 0 ? "crashed" : "not started";
+    if (x2 - at > 50) label(frame, WORTH.role, text, colors["on-down"], [[at, y]], { inside: true, most: x2 - at });
   }
 }
 
@@ -135,29 +135,25 @@ function triangle(context, x, y, angle, size, color) {
   context.fill();
 }
 
-/** The commit index: a step line under the band, and its number where there is room. */
+/** The commit index: a step under the band, and its number where there is room. */
 function drawCommit(frame, lane) {
   const { context, colors, layout, model, first, xe, left, right } = frame;
   const { commitAt, commit } = model.states[lane];
-  const y = layout.y[lane] + BAND / 2 + 7;
-  let [skip, room] = [-Infinity, -Infinity];
+  const y = layout.y[lane] + BAND / 2 + 8;
+  let skip = -Infinity;
   const dense = lastAtMost(commitAt, frame.last) - lowerBound(commitAt, first) > layout.plot / 8;
   for (let s = Math.max(0, lastAtMost(commitAt, first - 1)); s < commitAt.length; s++) {
     const at = xe(commitAt[s]);
     if (at > right) break;
     const x = Math.max(left, at);
-    if (x - skip < 2 && s + 1 < commitAt.length) continue;
+    if (x - skip < (dense ? 60 : 2) && s + 1 < commitAt.length) continue;
     skip = x;
-    if (commit[s] === null) continue;
-    if (at > left && !dense) {
+    if (commit[s] === null || commit[s] === 0) continue;
+    if (at > left) {
       context.fillStyle = colors.append;
-      context.fillRect(x - 0.5, y - 6, 1.5, 5);
+      context.fillRect(x - 0.5, y - 7, 1.5, 5);
     }
-    const text = at > left ? `c${commit[s]}` : `commit ${commit[s]}`;
-    context.font = "10px system-ui, sans-serif";
-    if (x < room || commit[s] === 0) continue;
-    halo(frame, text, x + 3, y, colors.append, "10px");
-    room = x + context.measureText(text).width + (dense ? 60 : 10);
+    label(frame, WORTH.apply, `commit ${commit[s]}`, colors.append, [[x + 3, y], [x + 3, y + 11]]);
   }
 }
 
@@ -168,10 +164,9 @@ function drawApplied(frame, lane) {
   const y = layout.y[lane] + BAND / 2;
   const conflict = model.verdict ? model.verdict.index : undefined;
   let skip = -Infinity;
-  let label = null;
+  let group = null;
   const from = lowerBound(appliedAt, first);
   const dense = lastAtMost(appliedAt, last) - from > layout.plot / 4;
-  context.font = "10px system-ui, sans-serif";
   for (let k = from; k < appliedAt.length && appliedAt[k] <= last; k++) {
     const x = xe(appliedAt[k]);
     const event = model.events[appliedAt[k]];
@@ -184,28 +179,27 @@ function drawApplied(frame, lane) {
       skip = x;
     }
     if (dense && !matters) continue;
-    if (label !== null && !matters && !label.matters && x < label.x + label.room) {
-      label.to = event.index;
+    if (group !== null && !matters && !group.matters && x < group.x + 70) {
+      group.to = event.index;
       continue;
     }
-    if (label !== null) appliedLabel(frame, label, y);
-    const text = `${event.index}: ${shortCommand(event.command)}`;
-    label = { x, text, from: event.index, to: event.index, matters, room: context.measureText(text).width + 8 };
+    if (group !== null) labelApplied(frame, group, y);
+    group = { x, command: event.command, from: event.index, to: event.index, matters };
   }
-  if (label !== null) appliedLabel(frame, label, y);
+  if (group !== null) labelApplied(frame, group, y);
   if (app.filter.saved) drawSaved(frame, lane);
 }
 
-function appliedLabel(frame, { x, text, from, to, matters }, y) {
+function labelApplied(frame, { x, command, from, to, matters }, y) {
   const { context, colors } = frame;
   if (matters) {
     context.strokeStyle = colors.bad;
     context.lineWidth = 2;
     context.strokeRect(x - 3, y - 6, 6, 12);
   }
-  const color = matters ? colors.bad : colors.text;
-  halo(frame, from === to ? text : `${from}–${to}`, x + 3, y + (matters ? 29 : 18), color, "10px", matters ? "bold" : "");
-  context.font = "10px system-ui, sans-serif";
+  const text = from === to ? `applies ${from}: ${shortCommand(command)}` : `applies ${from}–${to}`;
+  const spots = [19, 30, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
+  label(frame, matters ? WORTH.step : WORTH.apply, text, matters ? colors.bad : colors.text, spots, { bold: matters });
 }
 
 function drawSaved(frame, lane) {
@@ -227,7 +221,7 @@ function drawMarks(frame, lane) {
   const { app, context, colors, layout, model, first, last, xe } = frame;
   const { marks } = model.states[lane];
   const y = layout.y[lane];
-  let [skip, room] = [-Infinity, -Infinity];
+  let skip = -Infinity;
   for (let k = lowerBound(marks, first); k < marks.length && marks[k] <= last; k++) {
     const i = marks[k];
     const x = xe(i);
@@ -240,11 +234,9 @@ function drawMarks(frame, lane) {
       context.arc(x, y + BAND / 2, 2, 0, 7);
       context.stroke();
     } else if (app.filter.notes && x - skip >= 2) {
+      skip = x;
       flag(context, x, y - BAND / 2, colors.check);
-      if (x < room) continue;
-      const text = cut(model.events[i].text || "?", 30);
-      halo(frame, text, x + 8, y - BAND / 2 - 8, colors.check, "10px");
-      room = x + context.measureText(text).width + 12;
+      label(frame, WORTH.note, model.events[i].text || "?", colors.check, [[x + 9, y - BAND / 2 - 9]], { most: 170 });
     }
   }
 }
@@ -257,96 +249,30 @@ function flag(context, x, y, color) {
   context.fill();
 }
 
+/** What takes time, as its lane says: lines above a server's band, bars on the lane of a client. */
 function drawUserSpans(frame, lane) {
   if (!frame.app.filter.notes) return;
-  for (const span of frame.model.spans) {
+  const { layout, model } = frame;
+  for (const span of model.spans) {
     if (span.lane !== lane) continue;
-    const y = frame.layout.y[lane] - BAND / 2 - 6 - span.row % 2 * 5;
-    drawSpan(frame, span, y, 4, false);
+    if (lane < model.servers) drawSpan(frame, span, layout.y[lane] - BAND / 2 - 6 - span.row % 2 * 5, 4, false);
+    else drawSpan(frame, span, layout.y[lane] - BAND / 2 + span.row % 2 * 15, 14, true);
   }
 }
 
 function drawSpan(frame, span, y, height, named) {
   const { context, colors, model, xe, left, right } = frame;
   const [x1, x2] = [xe(span.begin), span.end < 0 ? right + 9 : xe(span.end)];
-  if (x2 < left || x1 > right) return -Infinity;
+  if (x2 < left || x1 > right) return;
   const from = Math.max(left, x1);
-  context.globalAlpha = named ? 0.25 : 0.7;
+  context.globalAlpha = named ? 0.2 : 0.7;
   context.fillStyle = colors.check;
   context.fillRect(x1, y, Math.max(2, x2 - x1), height);
   context.globalAlpha = 1;
   context.fillRect(x1, y, 2, height);
   if (span.end >= 0) context.fillRect(x2 - 1, y, 2, height);
-  if (named && Math.min(right, x2) - from > 50) {
-    context.save();
-    context.beginPath();
-    context.rect(from, y, Math.min(right, x2) - from, height);
-    context.clip();
-    context.fillStyle = colors.text;
-    context.font = "11px system-ui, sans-serif";
-    context.textAlign = "left";
-    context.fillText(String(model.events[span.begin].name), from + 5, y + height / 2 + 0.5);
-    context.restore();
-  }
-  return x2;
-}
-
-// ---- Tester ------------------------------------------------------------------------------------
-
-function drawTester(frame) {
-  const { app, context, colors, layout, model, first, last, xe, left, right } = frame;
-  context.fillStyle = colors.line;
-  context.fillRect(left, AXIS + TESTER - 4, right - left, 1);
-  if (!app.filter.tester) return;
-  for (const span of model.spans) {
-    if (span.lane < 0) drawSpan(frame, span, AXIS + (span.row % 2) * 16, 14, true);
-  }
-  let skip = -Infinity;
-  for (const i of model.testerMarks.slice(lowerBound(model.testerMarks, first))) {
-    if (i > last) break;
-    const x = xe(i);
-    if (x - skip < 2) continue;
-    skip = x;
-    flag(context, x, AXIS + 14, colors.check);
-  }
-  drawOffers(frame);
-}
-
-function drawOffers(frame) {
-  const { context, colors, layout, model, first, last, xe, app } = frame;
-  const { offers } = model;
-  const [from, to] = [lowerBound(offers, first), lastAtMost(offers, last)];
-  const dense = to - from > 300;
-  const top = AXIS + TESTER - 8;
-  let [skip, room] = [-Infinity, -Infinity];
-  for (let k = from; k <= to; k++) {
-    const i = offers[k];
-    const lane = model.lane[i];
-    const x = xe(i);
-    const event = model.events[i];
-    const taken = event.index !== undefined;
-    if (!taken && !app.filter.refusals) continue;
-    if (lane < 0 || app.hidden.has(lane) || x - skip < 1) continue;
-    skip = x;
-    context.globalAlpha = dense ? 0.25 : 0.5;
-    context.strokeStyle = taken ? colors.check : colors.dim;
-    context.lineWidth = 1;
-    context.setLineDash(taken ? [] : [2, 3]);
-    context.beginPath();
-    // What was refused led to nothing: a short mark at the server is enough.
-    const edge = layout.y[lane] - BAND / 2 - 2;
-    context.moveTo(x, taken || dense ? top : edge - 9);
-    context.lineTo(x, dense ? top + 8 : edge);
-    context.stroke();
-    context.setLineDash([]);
-    if (!dense && taken) {
-      triangle(context, x, layout.y[lane] - BAND / 2 - 5, Math.PI / 2, 4, colors.check);
-    }
-    context.globalAlpha = 1;
-    if (taken && x > room && to - from < 60) {
-      const text = shortCommand(event.command);
-      halo(frame, text, x + 3, top - 3, colors.check, "10px");
-      room = x + context.measureText(text).width + 8;
-    }
+  if (named) {
+    label(frame, WORTH.step, model.events[span.begin].name, colors.text, [[from + 5, y + height / 2]],
+      { inside: true, most: Math.min(right, x2) - from - 8 });
   }
 }

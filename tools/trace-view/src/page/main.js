@@ -44,7 +44,7 @@ function listenToKeys(app) {
     if (event.target === document.body && (event.key === "ArrowUp" || event.key === "ArrowDown") &&
       app.selected < 0) return;
     const key = KEYS.find(([name, other]) => event.key === name || other !== "" && event.key === other);
-    if (!key) return;
+    if (!key || event.key.length === 1 && !app.singleKeys) return;
     event.preventDefault();
     key[2](app);
   });
@@ -52,6 +52,22 @@ function listenToKeys(app) {
   for (const [name, , , words] of KEYS) {
     list.append(el("div", {}, el("dt", {}, el("kbd", {}, KEY_NAMES[name] || name)), el("dd", {}, words)));
   }
+}
+
+/** Keys of one letter get in the way of some ways to write, such as speech: they can be switched off. */
+function listenToKeySwitch(app) {
+  const box = document.getElementById("single-keys");
+  const remembered = () => { try { return localStorage.getItem("single-keys"); } catch (error) { return null; } };
+  app.singleKeys = remembered() !== "off";
+  box.checked = app.singleKeys;
+  box.addEventListener("change", () => {
+    app.singleKeys = box.checked;
+    try {
+      localStorage.setItem("single-keys", box.checked ? "on" : "off");
+    } catch (error) {
+      // A page from a file may not be allowed to remember anything.
+    }
+  });
 }
 
 function listenToButtons(app) {
@@ -77,9 +93,9 @@ function listenToButtons(app) {
   }
   // The verdict stands in the page without scripts; with them, its times lead to the diagram.
   for (const time of document.querySelectorAll("span[data-us]")) {
-    const server = time.dataset.server === undefined ? undefined : Number(time.dataset.server);
+    const number = time.dataset.fact === undefined ? -1 : Number(time.dataset.fact);
     time.replaceWith(el("button", { type: "button", class: "link time",
-      onclick: () => jumpToTime(app, Number(time.dataset.us), server) }, time.textContent));
+      onclick: () => jumpToFact(app, number, Number(time.dataset.us)) }, time.textContent));
   }
 }
 
@@ -202,6 +218,10 @@ function report(app, took) {
   data.drawn = app.drawn;
   data.dense = String(app.frame.density !== null);
   data.inView = Math.max(0, app.frame.last - app.frame.first + 1);
+  if (data.probe) {
+    const rect = ({ one, spot }) => [one.text, one.worth, spot.x, spot.y, spot.width, spot.height];
+    data.labels = JSON.stringify(app.frame.placed.map(rect));
+  }
   if (data.ready) return;
   data.events = app.model.count;
   data.messages = app.model.messages.length;
@@ -218,18 +238,21 @@ function start() {
   const model = buildModel(trace);
   document.body.dataset.parseMs = (parsed - begin).toFixed(0);
   document.body.dataset.indexMs = (performance.now() - parsed).toFixed(0);
-  document.getElementById("main").hidden = false;
-  const filter = Object.fromEntries(FILTERS.map(([name]) => [name, name !== "refusals"]));
+  for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
+  const filter = Object.fromEntries(FILTERS.map(([name]) => [name, true]));
   const app = { model, filter, hidden: new Set(), axis: buildAxis(model, AXES[0]), view: { a: 0, b: 1 },
     layout: null, palette: readPalette(), colorsAge: 0, selected: -1, hovered: -1, pastFor: -1,
     past: null, hits: [], hitAt: -1, frames: 0, drawn: 0, range: null, panelDue: true,
     canvas: document.getElementById("diagram"), overview: document.getElementById("overview") };
   buildFilters(app);
+  app.layout = layOut(app, stageWidth());
   setView(app, ...initialView(app));
+  app.selected = beginning(model);
   listenToPointer(app);
   listenToOverview(app);
   listenToButtons(app);
   listenToKeys(app);
+  listenToKeySwitch(app);
   listenToSurroundings(app);
   if (location.hash.length > 1) readAddress(app);
   drawNow(app);

@@ -2,7 +2,7 @@
 
 const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
   "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
-  "saved", "state", "inferred", "begin", "end", "note", "violation"];
+  "saved", "state", "inferred", "begin", "end", "note", "violation", "left_out"];
 const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
 
 const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
@@ -20,66 +20,14 @@ const REQUEST = 0, REPLY = 1;
 /** Messages are sorted by their beginning; of each block it is known how far its last one reaches. */
 const BLOCK = 64;
 
-/** Names of fields differ from student to student in case and underscores only. */
-function plain(name) {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
-}
+/** What a request is for, as the page's data says it. */
+const PURPOSE_OF = { vote: VOTE, append: APPEND, heartbeat: BEAT, call: OTHER };
 
-/** The first field whose plain name fits, here or in an object within. */
-function field(value, fits, depth = 2) {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
-  for (const name of Object.keys(value)) if (fits(plain(name))) return value[name];
-  if (depth === 0) return undefined;
-  for (const name of Object.keys(value)) {
-    const found = field(value[name], fits, depth - 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
+/** What a request asks: its term, the place it joins on to a log, and how many entries it brings. */
+const asked = (event) => (event && event.is) || { kind: "call" };
 
-/** True of the names that stand for this in the table that all tools share (NAMES). */
-const is = (known) => (name) => NAMES[known].includes(name);
-
-const termOf = (value) => field(value, is("Term"));
-const entriesOf = (args) => field(args, is("Entries"));
-const prevIndexOf = (args) => field(args, is("PrevIndex"));
-
-/** What the name of a variant says, if that is yes or no. Those of fields are written small. */
-function variantAnswer(name) {
-  if (!/^[A-Z]/.test(name)) return undefined;
-  return is("VariantYes")(plain(name)) ? true : is("VariantNo")(plain(name)) ? false : undefined;
-}
-
-/** Whether a reply says yes: by a flag, by the name of a variant, or by being no more than that. */
-function answerOf(reply) {
-  const said = (value) => {
-    if (typeof value === "boolean") return value;
-    if (typeof value === "string") return variantAnswer(value);
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
-    const names = Object.keys(value);
-    return names.length === 1 ? variantAnswer(names[0]) : undefined;
-  };
-  const whole = said(reply);
-  if (whole !== undefined) return whole;
-  const flag = said(field(reply, is("Yes")));
-  if (flag !== undefined || reply === null || typeof reply !== "object") return flag;
-  return Object.values(reply).filter((value) => typeof value !== "boolean").map(said)
-    .find((answer) => answer !== undefined);
-}
-
-function purposeOf(method, args) {
-  const name = plain(String(method).split(/[.:/]/).pop());
-  if (is("Heartbeat")(name)) return BEAT;
-  if (is("RequestVote")(name) || is("PreVoteMethod")(name)) return VOTE;
-  if (!is("AppendEntries")(name)) return OTHER;
-  const entries = entriesOf(args);
-  if (entries === null) return BEAT;
-  return Array.isArray(entries) && entries.length === 0 ? BEAT : APPEND;
-}
-
-function isRefusal(reply) {
-  return answerOf(reply) === false;
-}
+/** Whether a reply says yes or no; undefined if it says neither. */
+const answerOf = (event) => (event && event.is ? event.is.yes : undefined);
 
 /** A list of numbers that grows, and becomes a typed array. */
 function asInts(list) {
@@ -87,9 +35,10 @@ function asInts(list) {
 }
 
 function buildModel(trace) {
-  const { header, events, footer } = trace;
+  const { header, events, footer, elections, refused, sources } = trace;
   const count = events.length;
-  const model = { header, events, footer, count, lanes: header.lanes.map(String) };
+  const model = { header, events, footer, count, elections, refused, sources,
+    lanes: header.lanes.map(String) };
   model.servers = Math.min(header.servers, model.lanes.length);
   model.us = new Float64Array(count);
   model.kind = new Uint8Array(count);
@@ -112,14 +61,25 @@ function buildModel(trace) {
   }
   model.endUs = Math.max(footer ? footer.end_us : 0, count > 0 ? model.us[count - 1] : 0);
   model.violations = [];
-  for (let i = 0; i < count; i++) if (model.kind[i] === K.violation) model.violations.push(i);
+  model.gaps = [];
+  model.logsAreTold = events.some((event) => event.log);
+  for (let i = 0; i < count; i++) {
+    if (model.kind[i] === K.violation) model.violations.push(i);
+    if (model.kind[i] === K.left_out) model.gaps.push(i);
+  }
+  const place = (n) => (typeof n === "number" ? eventByNumber(model, n) : -1);
+  model.guilty = trace.guilty ? place(trace.guilty.event) : -1;
+  model.sure = trace.guilty !== null && trace.guilty.sure;
+  model.factEvents = (trace.facts || []).map(place);
   const first = model.violations[0];
   model.verdict = (footer && footer.verdict) || (first === undefined ? null : events[first].verdict);
   model.involved = involvedIn(model.verdict);
   indexCalls(model);
   placeEvents(model);
   model.states = model.lanes.map((_, lane) => indexLane(model, lane));
+  indexTerms(model);
   indexSpans(model);
+  indexSteps(model);
   return model;
 }
 
@@ -160,7 +120,7 @@ function indexCalls(model) {
     if (number === undefined) {
       number = calls.length;
       numbers.set(event.call, number);
-      calls.push({ from: -1, to: -1, purpose: OTHER, method: "", args: undefined, sent: -1, delayed: -1,
+      calls.push({ from: -1, to: -1, purpose: OTHER, method: "", is: asked(null), sent: -1, delayed: -1,
         delivered: -1, replied: -1, late: -1, returned: -1, failed: -1, lost: -1, leg: REQUEST });
     }
     model.callOf[i] = number;
@@ -171,8 +131,8 @@ function indexCalls(model) {
       call.from = lane;
       call.to = event.to < model.lanes.length ? event.to : -1;
       call.method = event.method;
-      call.purpose = purposeOf(event.method, event.args);
-      call.args = event.args;
+      call.purpose = PURPOSE_OF[asked(event).kind];
+      call.is = asked(event);
     } else if (kind[i] === K.delivered || kind[i] === K.replied) {
       call.to = lane;
     } else if (kind[i] === K.returned || kind[i] === K.failed) {
@@ -228,7 +188,7 @@ function message(model, call, number, leg, start, end) {
   if (end >= 0 && end === call.lost) {
     const why = model.events[end].why;
     fate = why === "dropped" ? DROPPED : why === "disconnected" || why === "no_server" ? CUT : GONE;
-  } else if (leg === REPLY && event.reply !== undefined && isRefusal(event.reply)) {
+  } else if (leg === REPLY && answerOf(event) === false) {
     fate = REFUSED;
   } else if (leg === REPLY && call.late >= 0 && end >= 0) {
     fate = LATE;
@@ -304,13 +264,13 @@ function indexLane(model, lane) {
   };
   for (const i of model.laneEvents[lane]) {
     const event = model.events[i];
+    if (event.log || event.learned) state.logAt.push(i);
     switch (model.kind[i]) {
       case K.state:
         push(i, Math.max(0, ROLES.indexOf(event.role)), event.term, event.vote, 0);
         if (event.commit !== undefined && event.commit !== state.commit[state.commit.length - 1]) {
           state.commitAt.push(i); state.commit.push(event.commit);
         }
-        if (event.log) state.logAt.push(i);
         break;
       case K.inferred:
         push(i, Math.max(0, ROLES.indexOf(event.role)), event.term, null, 1);
@@ -348,6 +308,28 @@ function indexLane(model, lane) {
   }
   state.roles = roles;
   return state;
+}
+
+/** From which event on some server is known to be in which term: the highest one until then. */
+function indexTerms(model) {
+  const steps = [];
+  for (const { roles } of model.states.slice(0, model.servers)) {
+    roles.at.forEach((at, s) => { if (roles.term[s] !== null) steps.push([at, roles.term[s]]); });
+  }
+  steps.sort((a, b) => a[0] - b[0]);
+  model.termAt = [];
+  model.highest = [];
+  for (const [at, term] of steps) {
+    if (model.highest.length > 0 && term <= model.highest[model.highest.length - 1]) continue;
+    model.termAt.push(at);
+    model.highest.push(term);
+  }
+}
+
+/** The event from which on a leader of a term leads nobody any more: another server is further. */
+function deposedAt(model, term) {
+  const place = lowerBound(model.highest, term + 1);
+  return place < model.highest.length ? model.termAt[place] : model.count;
 }
 
 /** Intervals less others: of a server that has crashed, nobody asks whether it is connected. */
@@ -413,7 +395,7 @@ function indexSpans(model) {
   model.testerMarks = [];
   for (let i = 0; i < model.count; i++) {
     if (model.kind[i] === K.offered) model.offers.push(i);
-    if (model.lane[i] < 0 && [K.note, K.network, K.unknown].includes(model.kind[i])) {
+    if (model.lane[i] < 0 && [K.note, K.unknown].includes(model.kind[i])) {
       model.testerMarks.push(i);
     }
   }
@@ -436,17 +418,24 @@ function lastAtMost(list, value) {
   return lowerBound(list, value + 1) - 1;
 }
 
-/** A server's log after an event: entries by index, some unknown if the trace lost its beginning. */
+/** A server's log after an event: entries by index. Some may not be known. */
 function logAt(model, lane, event) {
-  const state = model.states[lane];
   const log = [];
-  for (const i of state.logAt) {
+  for (const i of model.states[lane].logAt) {
     if (i > event) break;
-    const { from, entries } = model.events[i].log;
-    log.length = Math.max(0, from);
-    entries.forEach((entry, offset) => { log[from + offset] = entry; });
+    if (model.gaps.some((gap) => gap > (log.since || 0) && gap < i)) log.length = 0;
+    log.since = i;
+    changeLog(log, model.events[i]);
   }
   return log;
+}
+
+/** Brings a log up to date with what an event of its server says of it. */
+function changeLog(log, event) {
+  const change = event.log || event.learned;
+  if (!change) return;
+  log.length = Math.max(0, Math.min(log.length, change.from));
+  change.entries.forEach((entry, offset) => { if (entry) log[change.from + offset] = entry; });
 }
 
 /** What a server has applied since its last start, by index. */

@@ -99,15 +99,15 @@ function drawMarksOfStrip(app, context, height) {
   const first = model.violations[0];
   const place = first === undefined ? placeOfTime(model, axis, model.verdict.us, true) : axis.at[first];
   context.fillRect(stripX(app, place) - 1, 0, 2, height);
-  for (const fact of model.verdict.facts) {
-    const at = factPlace(model, axis, fact);
-    if (at === null) continue;
+  model.verdict.facts.forEach((fact, number) => {
+    const at = factPlace(model, axis, number);
+    if (at === null) return;
     context.beginPath();
     const row = app.layout.shown.indexOf(fact.server);
     const y = row < 0 ? 7 : STRIP_TOP + row * STRIP_ROW + 3;
     context.arc(stripX(app, at), y, 3, 0, 7);
     context.fill();
-  }
+  });
 }
 
 function drawWindow(app, context, height) {

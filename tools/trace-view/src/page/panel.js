@@ -21,16 +21,16 @@ function eventLink(app, i, text) {
 }
 
 /** A value field by field: objects as lists of terms, entries of a log one a line. */
-function valueNode(value, name = "", args = undefined) {
+function valueNode(value, first = undefined) {
   if (Array.isArray(value)) {
     if (value.length === 0) return el("span", { class: "dim" }, "none");
-    if (value.every((one) => one !== null && typeof one === "object")) return entryList(value, name, args);
+    if (value.every((one) => one !== null && typeof one === "object")) return entryList(value, first);
     return el("span", {}, cut(value.map(scalarText).join(", "), 400));
   }
   if (value !== null && typeof value === "object") {
     const list = el("dl", { class: "fields" });
     for (const key of Object.keys(value)) {
-      list.append(el("dt", {}, key), el("dd", {}, valueNode(value[key], key, value)));
+      list.append(el("dt", {}, key), el("dd", {}, valueNode(value[key], first)));
     }
     return list;
   }
@@ -41,13 +41,17 @@ function scalarText(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function entryList(entries, name, args) {
-  const prev = plain(name) === "entries" || plain(name) === "logentries" ? prevIndexOf(args) : undefined;
-  const first = Number.isFinite(Number(prev)) && prev !== undefined ? Number(prev) + 1 : null;
+/** Entries one a line, with their indexes if that of the first is known. */
+function entryList(entries, first) {
+  let index = first;
   const list = el("ul", { class: "entries" });
-  entries.slice(0, MOST_ENTRIES).forEach((entry, offset) => {
-    const index = first === null ? "" : `[${first + offset}] `;
-    list.append(el("li", {}, index + entryText(entry)));
+  entries.slice(0, MOST_ENTRIES).forEach((entry) => {
+    const left = itemsLeftOut(entry);
+    const at = index === undefined || left > 0 ? "" : `[${index}] `;
+    if (index !== undefined) index += left || 1;
+    list.append(left > 0
+      ? el("li", { class: "dim" }, `+${left} of ${sizeText(entry.bytes)}, left out of the trace`)
+      : el("li", {}, at + entryText(entry)));
   });
   if (entries.length > MOST_ENTRIES) {
     list.append(el("li", { class: "dim" }, `and ${entries.length - MOST_ENTRIES} more`));
@@ -55,11 +59,22 @@ function entryList(entries, name, args) {
   return list;
 }
 
+/** How many items of a list one stands for that was left out of the trace; 0 for any other one. */
+function itemsLeftOut(item) {
+  const names = item === null ? [] : Object.keys(item);
+  return names.length === 2 && "bytes" in item && item.left_out > 0 ? item.left_out : 0;
+}
+
+function sizeText(bytes) {
+  return bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+}
+
+/** An item of a list in one line: `term 3, command 7`. */
 function entryText(entry) {
-  const term = field(entry, is("Term"), 0);
-  const command = field(entry, is("Command"), 0);
-  if (term === undefined || command === undefined) return cut(JSON.stringify(entry), 120);
-  return `term ${term}: ${cut(scalarText(command), 100)}`;
+  const parts = Object.entries(entry).map(([name, value]) =>
+    (Array.isArray(entry) ? "" : `${name} `) + (value !== null && typeof value === "object"
+      ? JSON.stringify(value) : scalarText(value)));
+  return cut(parts.join(", "), 120);
 }
 
 /** Everything about an event. In a tip nothing can be clicked, so it has no links. */
@@ -72,7 +87,7 @@ function details(app, i, links) {
   const facts = el("dl", { class: "fields" });
   const row = (name, ...value) => facts.append(el("dt", {}, name), el("dd", {}, ...value));
   row("time", `${timeText(model.us[i])} s`, el("span", { class: "dim" }, `  event ${event.n}`));
-  row("task", event.task);
+  if (event.task) row("task", event.task, ...sourceOfTask(model, event.task));
   const cause = model.cause[i];
   if (cause >= 0) row("cause", link(cause, `${event.cause}: ${cut(lineWithLane(model, cause), 140)}`));
   else if (event.cause !== undefined) row("cause", `${event.cause}: not in this trace`);
@@ -82,6 +97,12 @@ function details(app, i, links) {
   if (model.kind[i] === K.violation && links) parts.push(factList(app, event.verdict));
   else if (links) parts.push(chainList(app, i));
   return parts;
+}
+
+/** The line that a task was started at, if it is called by its place and the source was at hand. */
+function sourceOfTask(model, task) {
+  const text = model.sources[task];
+  return text === undefined ? [] : [el("div", {}, el("code", {}, text))];
 }
 
 function lineWithLane(model, i) {
@@ -118,7 +139,8 @@ function callDetails(app, call, at, link) {
     const event = model.events[call.sent];
     parts.push(el("h4", {}, event.method, el("span", { class: "dim" },
       `  ${laneName(model, call.from)} → ${laneName(model, call.to)}, ${event.bytes} bytes`)));
-    parts.push(valueNode(event.args));
+    const { at } = call.is;
+    parts.push(valueNode(event.args, call.purpose === APPEND && at !== undefined ? at + 1 : undefined));
   }
   if (call.replied >= 0) {
     const event = model.events[call.replied];
@@ -132,7 +154,7 @@ function callDetails(app, call, at, link) {
 function ownFields(model, i) {
   const own = {};
   for (const [key, value] of Object.entries(model.events[i])) {
-    if (["n", "us", "lane", "task", "cause", "event", "verdict"].includes(key)) continue;
+    if (["n", "us", "lane", "task", "cause", "event", "verdict", "is", "learned"].includes(key)) continue;
     if (key === "log" && value) own[`log from ${value.from}`] = value.entries;
     else own[key] = value;
   }
@@ -143,11 +165,11 @@ function ownFields(model, i) {
 function factList(app, verdict) {
   const { model } = app;
   const list = el("ol", { class: "chain" });
-  for (const fact of verdict.facts) {
-    const at = factEvent(model, fact);
+  verdict.facts.forEach((fact, number) => {
+    const at = model.factEvents[number];
     const text = (typeof fact.us === "number" ? `${timeText(fact.us)} s  ` : "") + fact.text;
     list.append(el("li", {}, at >= 0 ? eventLink(app, at, text) : text));
-  }
+  });
   return el("div", {}, el("h4", {}, "What does not fit together"), list);
 }
 
@@ -177,7 +199,9 @@ function showPanel(app) {
   }
   const close = el("button", { type: "button", class: "close", "aria-label": "Let the selection go",
     onclick: () => select(app, -1) }, "×");
-  panel.replaceChildren(close, el("h2", {}, "Selected"), ...details(app, i, true));
+  const title = i !== app.model.guilty ? "Selected" : app.model.sure ? "What broke the rule" : "Where to look first";
+  panel.classList.toggle("guilty", i === app.model.guilty);
+  panel.replaceChildren(close, el("h2", {}, title), ...details(app, i, true));
   panel.scrollTop = 0;
 }
 
@@ -230,8 +254,7 @@ function showLogs(app) {
   if (question === null) return;
   const { index, event, when } = question;
   const servers = model.lanes.slice(0, model.servers);
-  const byState = model.states.some((state) => state.logAt.length > 0);
-  const logs = servers.map((_, lane) => knownLog(model, lane, event));
+  const logs = servers.map((_, lane) => logAt(model, lane, event));
   const applied = servers.map((_, lane) => appliedBy(model, lane, event));
   const indices = [];
   for (let at = Math.max(1, index - LOG_BEFORE); at <= index + LOG_AFTER; at++) indices.push(at);
@@ -242,7 +265,7 @@ function showLogs(app) {
   const body = el("tbody", {}, servers.map((name, lane) => el("tr", {},
     el("th", { scope: "row", title: name, class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
     indices.map((at, k) => logCell(columns[k][lane], at === index)))));
-  const source = byState ? "✓ applied since its last start"
+  const source = model.logsAreTold ? "✓ applied since its last start"
     : "By the messages: what a server sent or accepted; ✓ applied since its last start";
   box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
     el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
@@ -261,7 +284,7 @@ function logColumn(at, logs, applied) {
     const done = applied[lane].get(at);
     const entry = log[at];
     if (entry === undefined && done === undefined) return null;
-    const term = entry === undefined ? "" : `t${entry.term}`;
+    const term = !entry || entry.term === null ? "" : `t${entry.term}`;
     const command = entry === undefined || entry.command === undefined ? done : entry.command;
     return { term, command, done, odd: done !== undefined && done !== command };
   });

@@ -1,67 +1,8 @@
-// ---- Logs as messages tell them ----------------------------------------------------------------
+// ---- The story of one index --------------------------------------------------------------------
 //
 // A server that never says what its log is shows it all the same: what it sends it has, what it
-// accepts it has from then on, and what it takes from the tester too.
-
-const prevTermOf = (args) => field(args, is("PrevTerm"));
-const commandOf = (entry) => field(entry, is("Command"), 0);
-
-/** Puts entries into a log, the first at `from`. As in the paper, a conflict deletes what follows. */
-function putEntries(log, from, entries) {
-  entries.forEach((entry, offset) => {
-    const index = from + offset;
-    if (!(index >= 1)) return;
-    const known = log[index];
-    if (known && known.term !== entry.term) log.length = index;
-    if (!log[index] || log[index].command === undefined) log[index] = entry;
-  });
-}
-
-/** What an AppendEntries says of the log of whoever sends or accepts it. */
-function putAppend(log, args) {
-  const prev = Number(prevIndexOf(args)), term = prevTermOf(args);
-  if (!Number.isFinite(prev)) return;
-  if (prev > 0 && typeof term === "number") putEntries(log, prev, [{ term, command: undefined }]);
-  const entries = entriesOf(args);
-  if (!Array.isArray(entries)) return;
-  putEntries(log, prev + 1, entries.map((entry) => {
-    const command = commandOf(entry);
-    return { term: termOf(entry), command: command === undefined ? undefined : scalarText(command) };
-  }));
-}
-
-/** Brings a log up to date with one event of its server. */
-function learn(model, i, log) {
-  const event = model.events[i];
-  const kind = model.kind[i];
-  if (kind === K.state && event.log) {
-    log.length = Math.max(0, Math.min(log.length, event.log.from));
-    event.log.entries.forEach((entry, offset) => { log[event.log.from + offset] = entry; });
-  } else if (kind === K.offered && event.index !== undefined) {
-    putEntries(log, event.index, [{ term: event.term, command: event.command }]);
-  } else if (kind === K.sent || kind === K.replied && isAccepted(event.reply)) {
-    const call = model.calls[model.callOf[i]];
-    if (call.sent < 0 || call.purpose !== APPEND && call.purpose !== BEAT) return;
-    putAppend(log, model.events[call.sent].args);
-  }
-}
-
-function isAccepted(reply) {
-  return answerOf(reply) === true;
-}
-
-/** A server's log after an event, by what it told or else by its messages. */
-function knownLog(model, lane, event) {
-  if (model.states[lane].logAt.length > 0) return logAt(model, lane, event);
-  const log = [];
-  for (const i of model.laneEvents[lane]) {
-    if (i > event) break;
-    learn(model, i, log);
-  }
-  return log;
-}
-
-// ---- The story of one index --------------------------------------------------------------------
+// accepts it has from then on, and what it takes from the tester too. The page's data says so with
+// each event.
 
 /** All that happened to the entry at an index on any server, in order. */
 function storyOf(model, index) {
@@ -83,9 +24,13 @@ function storyOnLane(model, index, lane) {
     const event = model.events[i];
     const kind = model.kind[i];
     const before = log[index];
-    learn(model, i, log);
+    changeLog(log, event);
+    // A server that tells its log may do so a moment after it has taken a command.
+    if (kind === K.offered && event.index === index && !log[index]) {
+      log[index] = { term: event.term, command: event.command };
+    }
     const now = log[index];
-    if (now && (!before || before.term !== now.term)) steps.push(changeStep(model, i, before, now));
+    if (now && (!before || before.term !== now.term && now.term !== null)) steps.push(changeStep(model, i, before, now));
     if (kind === K.applied && event.index === index) {
       steps.push({ i, text: `applies ${shortCommand(event.command)}`, bad: false, strong: true });
     }
@@ -100,14 +45,15 @@ function storyOnLane(model, index, lane) {
 }
 
 function entryWords({ term, command }) {
-  return `t${term}${command === undefined ? "" : " " + shortCommand(command)}`;
+  return (term === null ? "" : `term ${term}: `) + shortCommand(command);
 }
 
 function changeStep(model, i, before, now) {
   const kind = model.kind[i];
-  if (before) return { i, text: `replaces ${entryWords(before)} by ${entryWords(now)}`, bad: true };
+  if (before && before.command !== now.command) return { i, text: `replaces ${entryWords(before)} by ${entryWords(now)}`, bad: true };
   if (kind === K.offered) return { i, text: `takes ${entryWords(now)} from the tester`, bad: false };
   const call = model.calls[model.callOf[i]];
+  if (kind === K.applied) return { i, text: `has ${entryWords(now)}`, bad: false };
   return { i, bad: false, text: kind === K.replied
     ? `stores ${entryWords(now)} from ${laneName(model, call.from)}` : `has ${entryWords(now)}` };
 }

@@ -35,111 +35,122 @@ function shortCommand(command) {
 }
 
 /** Where an AppendEntries joins on: `prev 3 of term 2`. */
-function prevText(args) {
-  const term = prevTermOf(args);
-  return `prev ${prevIndexOf(args)}${term === undefined ? "" : ` of term ${term}`}`;
+function prevText(is) {
+  return `prev ${is.at}${is.at_term === undefined ? "" : ` of term ${is.at_term}`}`;
 }
 
 /** What a refusal says besides its term, whatever its fields are called. */
-function conflictText(reply) {
-  return conflictFields(reply).map(([name, value]) => `${name} ${value === null ? "none" : value}`).join(", ");
+function moreText(event) {
+  return moreOf(event).map(([name, value]) => `${name} ${value === null ? "none" : value}`).join(", ");
 }
 
-function conflictFields(reply) {
-  if (reply === null || typeof reply !== "object") return [];
-  return Object.entries(reply).filter(([name, value]) => !is("Term")(plain(name)) && !is("Yes")(plain(name)) &&
-    (value === null || typeof value === "number"));
-}
+const moreOf = (event) => (event && event.is && event.is.more) || [];
 
-/** What a request asks for: `append 8–9, term 4`. */
-function requestText(call, args) {
-  const term = termOf(args);
-  const inTerm = term === undefined ? "" : `, term ${term}`;
+/** What a request asks for: `AppendEntries (entries 8 to 9), term 4`. */
+function requestText(call) {
+  const { is } = call;
+  const inTerm = is.term === undefined ? "" : `, term ${is.term}`;
   const name = shortMethod(call.method);
   if (call.purpose === BEAT) return `${name} (heartbeat)${inTerm}`;
-  if (call.purpose === VOTE) return `${name}${inTerm}${lastText(args, ", its log ends at ", " of term ")}`;
-  const entries = entriesOf(args);
-  if (call.purpose === APPEND && Array.isArray(entries)) {
-    return `${name} (${entryRange(args, entries)})${inTerm}`;
-  }
+  if (call.purpose === VOTE) return `${name}${inTerm}${lastText(is, ", its log ends at ", " of term ")}`;
+  if (call.purpose === APPEND) return `${name} (${entryRange(is)})${inTerm}`;
   return name + inTerm;
 }
 
 /** Where a candidate's log ends, which decides who may vote for it. */
-function lastText(args, before, between) {
-  const index = field(args, is("LastIndex"));
-  const term = field(args, is("LastTerm"));
-  return index === undefined ? "" : before + index + (term === undefined ? "" : between + term);
+function lastText(is, before, between) {
+  return is.at === undefined ? "" : before + is.at + (is.at_term === undefined ? "" : between + is.at_term);
 }
 
 /** Which entries a request carries: `entries 8 to 9`. */
-function entryRange(args, entries) {
-  const prev = Number(prevIndexOf(args));
-  if (!Number.isFinite(prev)) return plural(entries.length, "entry");
-  const [first, last] = [prev + 1, prev + entries.length];
-  return first === last ? `entry ${first}` : `entries ${first} to ${last}`;
+function entryRange({ at, count }) {
+  if (at === undefined) return plural(count, "entry");
+  return count === 1 ? `entry ${at + 1}` : `entries ${at + 1} to ${at + count}`;
 }
 
-function replyText(call, reply) {
-  if (reply === undefined) return "reply";
-  const answer = answerOf(reply);
+function replyText(call, event) {
+  if (!event || event.reply === undefined) return "reply";
+  const answer = answerOf(event);
   if (answer === true) return call.purpose === VOTE ? "vote granted" : "accepted";
   if (answer === false && call.purpose === VOTE) return "vote refused";
-  if (answer === false) return refusalText(call, reply);
+  if (answer === false) return refusalText(call, event);
   return `reply to ${shortMethod(call.method)}`;
 }
 
-function refusalText(call, reply) {
-  const conflict = conflictText(reply);
-  const at = call.args === undefined || prevIndexOf(call.args) === undefined ? "" : ` at ${prevText(call.args)}`;
-  return `refused${at}${conflict === "" ? "" : `; ${conflict}`}`;
+function refusalText(call, event) {
+  const more = moreText(event);
+  const at = call.is.at === undefined ? "" : ` at ${prevText(call.is)}`;
+  return `refused${at}${more === "" ? "" : `; ${more}`}`;
 }
 
 /** A label for a reply. An old one says so: it answers what was asked in an earlier term. */
-function replyLabel(model, one, call, reply) {
-  const term = termOf(call.args);
+function replyLabel(model, one, call, event) {
+  const { term, at, at_term: atTerm } = call.is;
   const old = isStale(model, one) ? ` OLD t${term}` : "";
   if (call.purpose === VOTE) {
-    return ({ "vote granted": "granted", "vote refused": "no vote" }[replyText(call, reply)] || "reply") +
+    return ({ "vote granted": "vote", "vote refused": "no vote" }[replyText(call, event)] || "reply") +
       (old || (term === undefined ? "" : ` t${term}`));
   }
-  if (!isRefusal(reply)) return (isAccepted(reply) ? "ok" : "reply") + old;
-  const values = conflictFields(reply).map(([, value]) => (value === null ? "–" : value)).join("/");
-  const prev = prevIndexOf(call.args);
-  const prevTerm = prevTermOf(call.args);
-  const at = prev === undefined ? "" : ` prev ${prev}${prevTerm === undefined ? "" : `:t${prevTerm}`}`;
-  return `no${at}${values === "" ? "" : ` (${values})`}${old}`;
+  if (answerOf(event) !== false) return (answerOf(event) === true ? "ok" : "reply") + old;
+  const values = moreOf(event).map(([, value]) => (value === null ? "–" : value)).join("/");
+  const prev = at === undefined ? "" : ` prev ${at}${atTerm === undefined ? "" : `:t${atTerm}`}`;
+  return `no${prev}${values === "" ? "" : ` (${values})`}${old}`;
 }
 
 /** Which entries an append carries, and their term if it is not that of the request. */
-function appendLabel(args, entries, term, inTerm) {
-  const prev = Number(prevIndexOf(args));
-  if (!Number.isFinite(prev)) return `+${entries.length}${inTerm}`;
-  const range = entries.length === 1 ? `${prev + 1}` : `${prev + 1}–${prev + entries.length}`;
-  const own = termOf(entries[entries.length - 1]);
+function appendLabel({ at, count, term, last_term: own }, inTerm) {
+  if (at === undefined) return `+${count}${inTerm}`;
+  const range = count === 1 ? `${at + 1}` : `${at + 1}–${at + count}`;
   return `+[${range}]${own !== undefined && own !== term ? ` of t${own} in` : ""}${inTerm}`;
 }
 
 /** A label for a message in the diagram. */
 function messageLabel(model, one) {
   const call = model.calls[one.call];
-  const event = model.events[one.start];
-  if (one.leg === REPLY) return replyLabel(model, one, call, event.reply);
-  const term = termOf(event.args);
-  const inTerm = term === undefined ? "" : ` t${term}`;
-  if (call.purpose === VOTE) return `vote?${inTerm}${lastText(event.args, " (", ":t")}${lastText(event.args, "", "") === "" ? "" : ")"}`;
+  if (one.leg === REPLY) return replyLabel(model, one, call, model.events[one.start]);
+  const { is } = call;
+  const inTerm = is.term === undefined ? "" : ` t${is.term}`;
+  if (call.purpose === VOTE) return `vote?${inTerm}${is.at === undefined ? "" : `${lastText(is, " (", ":t")})`}`;
   if (call.purpose === BEAT) return "beat" + inTerm;
   if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
-  const entries = entriesOf(event.args);
-  return Array.isArray(entries) ? appendLabel(event.args, entries, term, inTerm) : "append" + inTerm;
+  return appendLabel(is, inTerm);
+}
+
+/** A message in a few plain words, for those that matter most: who says what to whom. */
+function plainMessage(model, one) {
+  const call = model.calls[one.call];
+  const [from, to] = [laneShort(model, one.from), laneShort(model, one.to)];
+  const { is } = call;
+  const inTerm = is.term === undefined ? "" : ` in term ${is.term}`;
+  if (one.leg === REQUEST) {
+    if (call.purpose === VOTE) return `${from} asks for ${to}'s vote${inTerm}${lastText(is, "; its log ends at ", " of term ")}`;
+    if (call.purpose === BEAT) return `${from} sends ${to} a heartbeat${inTerm}`;
+    if (call.purpose === APPEND) return `${from} sends ${to} ${entryRange(is)}${inTerm}`;
+    return `${from} calls ${shortMethod(call.method)} of ${to}`;
+  }
+  const yes = answerOf(model.events[one.start]);
+  if (call.purpose === VOTE && yes !== undefined) {
+    return yes ? `${from} votes for ${to}${inTerm}` : `${from} refuses ${to} its vote${inTerm}`;
+  }
+  if ((call.purpose === APPEND || call.purpose === BEAT) && yes !== undefined) {
+    const what = call.purpose === APPEND ? entryRange(is) : "a heartbeat";
+    return yes ? `${from} accepts ${what} from ${to}${inTerm}` : `${from} refuses ${what} from ${to}${inTerm}`;
+  }
+  return `${from} answers ${to}`;
+}
+
+/** An event in a few plain words, for its label in the diagram. */
+function plainEvent(model, i) {
+  const m = model.messageOf[i];
+  if (m >= 0) return plainMessage(model, model.messages[m]);
+  return `${laneShort(model, model.place[i])} ${describe(model, i)}`;
 }
 
 /** An event in one line, without its time and lane. */
 function describe(model, i) {
   const event = model.events[i];
   const call = model.callOf[i] >= 0 ? model.calls[model.callOf[i]] : null;
-  const args = call && call.sent >= 0 ? model.events[call.sent].args : undefined;
-  const request = call ? requestText(call, args) : "";
+  const request = call ? requestText(call) : "";
   const to = (lane) => laneName(model, lane);
   switch (model.kind[i]) {
     case K.sent: return `sends ${request} to ${to(call.to)}`;
@@ -149,11 +160,10 @@ function describe(model, i) {
       return `lost: ${what}; ${LOSSES[event.why] || event.why}`;
     }
     case K.delivered: return `receives ${request} from ${to(call.from)}`;
-    case K.replied: return `answers ${to(call.from)}: ${replyText(call, event.reply)}`;
+    case K.replied: return `answers ${to(call.from)}: ${replyText(call, event)}`;
     case K.late: return `the network holds the reply back for ${durationText(event.by_us)}`;
     case K.returned: {
-      const reply = call.replied >= 0 ? model.events[call.replied].reply : undefined;
-      return `hears from ${to(call.to)}: ${replyText(call, reply)}`;
+      return `hears from ${to(call.to)}: ${replyText(call, model.events[call.replied])}`;
     }
     case K.failed: return `learns that no reply to ${request} will come from ${to(call.to)}`;
     case K.started: return "is started";
@@ -173,7 +183,9 @@ function describe(model, i) {
       return `ends${span ? ": " + span.name : ""}${event.text ? " – " + event.text : ""}`;
     }
     case K.note: return `[${event.topic}] ${event.text}`;
-    case K.violation: return `VIOLATION of ${event.verdict.check}: ${event.verdict.words}`;
+    case K.left_out: return `${event.events} events are left out up to ${timeText(event.until_us)} s: ` +
+      "the run was too long to be kept whole";
+    case K.violation: return `breaks the rule "${event.verdict.check}": ${event.verdict.words}`;
     default: return `an event that this page does not know: ${event.event}`;
   }
 }

@@ -6,11 +6,12 @@ use run_record::trace::{Event, Leg, Loss, What};
 use serde_json::Value;
 
 use super::line::{Line, Teller};
-use super::message::{self, Kind};
+use super::message;
 use super::parts::Parts;
 use super::story::{call_of, receiver};
 use super::text;
 use super::topic::Topic;
+use crate::fields::Kind;
 use crate::replay::Replay;
 
 /// A reply that comes later than this says so.

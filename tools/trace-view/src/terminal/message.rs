@@ -6,37 +6,11 @@ use serde_json::Value;
 
 use super::parts::{ASIDE, Parts};
 use super::text;
-use crate::fields::{answer, entries, entry_count, entry_parts, field, number, object};
-
-/// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It asks for a vote.
-    Vote,
-    /// It brings entries.
-    Append,
-    /// It is an AppendEntries without entries.
-    Heartbeat,
-    /// Nobody here knows.
-    Other,
-}
+use crate::fields::{Kind, answer, entries, entry_count, entry_parts, field, number, object};
 
 impl Kind {
-    pub(crate) fn of(method: &str, args: &Value) -> Kind {
-        let name = names::method(method);
-        match () {
-            () if names::is(name, Name::RequestVote) => Kind::Vote,
-            () if names::is(name, Name::AppendEntries) => match entries(args) {
-                None | Some([]) => Kind::Heartbeat,
-                Some(_) => Kind::Append,
-            },
-            () if names::is(name, Name::Heartbeat) => Kind::Heartbeat,
-            () => Kind::Other,
-        }
-    }
-
     /// The letters that stand for it.
-    pub(crate) fn letters(self, method: &str) -> &str {
+    pub(super) fn letters(self, method: &str) -> &str {
         match self {
             Kind::Vote => "RV",
             Kind::Append => "AE",

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use run_record::trace::{Event, Leg, Loss, Role, Trace, What};
 
 use super::layout::{DIM, PLAIN, Paint, Row};
-use super::message::Kind;
+
 use super::options::Options;
 use super::text;
 use super::topic::Topic;
+use crate::fields::Kind;
 use crate::replay::{Replay, Server};
 
 /// The rows of the table that count something; one that is zero everywhere is left out.

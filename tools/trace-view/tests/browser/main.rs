@@ -1,0 +1,164 @@
+//! Opens pages in a real browser, if there is one, and compares what they say about themselves.
+//!
+//! The page writes into attributes of its body that it is ready, what it holds and draws, how long that
+//! took, and any error. These tests open a page without a window, let a script in it press keys and turn
+//! the wheel, and read the document as it is afterwards.
+//!
+//! Without a browser nothing is checked, and the tests say so; with `TRACE_VIEW_NEEDS_BROWSER=1` they
+//! fail then.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "these tests run a browser, not simulations"
+)]
+
+mod first_look;
+mod harness;
+mod traces;
+
+use std::path::Path;
+use std::time::Duration;
+
+use harness::{Opened, Page, browser};
+use run_record::trace::{Trace, What};
+use traces::{large, small};
+
+/// Presses keys, turns the wheel and clicks, and notes what the page shows after each step.
+const DRIVER: &str = r##"<script>
+"use strict";
+(async function () {
+  const said = {};
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const key = (name) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const text = (id) => document.getElementById(id).textContent;
+  const say = async (name) => {
+    // Long enough for a view to come to rest and for the table to be filled.
+    await pause(700);
+    const { inView, drawn, dense, frameMs } = document.body.dataset;
+    said[name] = { inView: +inView, drawn: +drawn, dense, frameMs: +frameMs, status: text("status"),
+      panel: text("panel"), logs: text("logs"), elections: text("elections"), hits: text("hits"), hash: location.hash };
+  };
+  await say("start");
+  key("0"); await say("all");
+  const diagram = document.getElementById("diagram");
+  const box = diagram.getBoundingClientRect();
+  const at = { clientX: box.left + box.width / 2, clientY: box.top + 150, bubbles: true, cancelable: true };
+  diagram.dispatchEvent(new WheelEvent("wheel", { ...at, deltaY: -400 })); await say("wheel");
+  key("v"); await say("violation");
+  key("Escape"); await say("escape");
+  const search = document.getElementById("search");
+  search.value = "needle";
+  search.dispatchEvent(new Event("input")); await say("search");
+  key("n"); await say("hit");
+  key("]"); await say("next");
+  key("a"); await say("time");
+  document.getElementById("events").open = true; await say("table");
+  said.rows = document.querySelectorAll("#events-body tr").length;
+  document.querySelector("#filters button").click(); await say("filter");
+  const links = document.querySelectorAll(".conflict-facts button");
+  if (links.length > 0) { links[0].click(); await say("fact"); }
+  document.body.dataset.said = JSON.stringify(said);
+})();
+</script>
+</body>"##;
+
+fn open(browser: &Path, trace: &Trace, fragment: &str) -> Page {
+    harness::open(
+        browser,
+        trace,
+        &Opened { driver: DRIVER, fragment, size: (1280, 900), dark: false },
+    )
+}
+
+#[test]
+fn a_failed_run_is_shown_and_can_be_explored() {
+    let Some(browser) = browser("a_failed_run_is_shown_and_can_be_explored") else { return };
+    let (trace, messages) = small();
+    let page = open(&browser, &trace, "");
+    assert_eq!(page.number("events"), trace.events.len());
+    assert_eq!(page.number("messages"), messages);
+    assert!(page.count_after("start", "drawn") > 0);
+    assert!(page.after("start", "logs").contains("Logs around index 1"));
+    assert!(page.after("start", "logs").contains("≠ t2needle"), "{}", page.after("start", "logs"));
+    let story = page.after("start", "logs");
+    assert!(story.contains("How index 1 came about"), "{story}");
+    assert!(story.contains("S0 takes term 1: 104 from the tester"), "{story}");
+    let elections = page.after("all", "elections");
+    assert!(elections.contains("S0itself, S1leads, 2 of 31 refused"), "{elections}");
+    // Nobody asked for the votes of the second leader: it is none of an election.
+    assert!(!elections.contains("too few"), "{elections}");
+    assert_eq!(page.count_after("all", "inView"), trace.events.len());
+    assert!(page.count_after("wheel", "inView") < trace.events.len());
+    assert!(page.after("violation", "panel").contains("What broke the rule"));
+    let after = page.after("escape", "panel");
+    assert!(after.contains("Nothing selected"), "{after}; {}", page.said);
+    // A note, a state, an applied command and the violation tell of it.
+    assert_eq!(page.after("search", "hits"), "4 hits");
+    assert!(page.after("hit", "status").contains("needle"), "{}", page.after("hit", "status"));
+    assert_ne!(page.after("next", "status"), page.after("hit", "status"));
+    assert!(page.after("time", "hash").starts_with("#axis=time&t="));
+    assert!(page.said["rows"].as_u64().is_some_and(|rows| rows > 0));
+    assert!(page.count_after("filter", "drawn") <= page.count_after("table", "drawn"));
+    assert!(page.after("fact", "status").contains("applies 104 at index 1"));
+}
+
+#[test]
+fn a_part_of_a_run_can_be_linked_to() {
+    let Some(browser) = browser("a_part_of_a_run_can_be_linked_to") else { return };
+    let (trace, _) = small();
+    let chosen =
+        trace.events.iter().find(|event| matches!(event.what, What::Returned { .. })).unwrap();
+    let page = open(&browser, &trace, &format!("#t=0.29..0.41&sel={}", chosen.n));
+    assert!(page.count_after("start", "inView") < trace.events.len());
+    let panel = page.after("start", "panel");
+    assert!(panel.contains("hears from server 1: vote granted"), "{panel}");
+    assert!(panel.contains("What led to it") && panel.contains("sends RequestVote"), "{panel}");
+}
+
+#[test]
+fn what_a_trace_lacks_is_no_error() {
+    let Some(browser) = browser("what_a_trace_lacks_is_no_error") else { return };
+    let (mut trace, _) = small();
+    trace.footer = None;
+    trace.events.drain(..trace.events.len() / 2);
+    let half = open(&browser, &trace, "");
+    assert_eq!(half.number("events"), trace.events.len());
+    trace.events.clear();
+    assert_eq!(open(&browser, &trace, "").number("events"), 0);
+    trace.header.lanes.clear();
+    trace.header.servers = 0;
+    assert_eq!(open(&browser, &trace, "").number("messages"), 0);
+}
+
+#[test]
+fn a_gap_in_a_long_run_is_shown() {
+    let Some(browser) = browser("a_gap_in_a_long_run_is_shown") else { return };
+    let (mut trace, _) = small();
+    let middle = trace.events.len() / 2;
+    let last = trace.events[middle + 4].us;
+    trace.events.drain(middle + 1..middle + 5);
+    trace.events[middle].lane = None;
+    trace.events[middle].what = What::LeftOut { events: 5, until_us: last };
+    let page = open(&browser, &trace, "");
+    assert_eq!(page.number("events"), trace.events.len());
+    let html = trace_view::page::render(&trace);
+    assert!(html.contains("The run was too long to be kept whole: between "), "the reader is told");
+    assert!(html.contains(", 5 events are left out."));
+}
+
+#[test]
+fn the_largest_run_stays_quick() {
+    let Some(browser) = browser("the_largest_run_stays_quick") else { return };
+    let (trace, messages) = large();
+    let page = open(&browser, &trace, "");
+    assert_eq!(page.number("events"), trace.events.len());
+    assert_eq!(page.number("messages"), messages);
+    assert_eq!(page.after("all", "dense"), "true", "so many arrows cannot be told apart");
+    assert!(page.after("hit", "status").contains("needle"));
+    // The browser's own clock is one that a test turns forward, so its times are rough.
+    let (events, first) = (trace.events.len(), page.number("first-draw-ms"));
+    println!("{events} events: drawn after {first} ms, explored and closed after {:?}", page.took);
+    // Some ten times what a slow machine takes: the test is for what grows out of all bounds.
+    assert!(first < 15_000 && page.took < Duration::from_secs(60), "{first} ms, {:?}", page.took);
+}
