@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use raft_tests::run::{Origin, Test, simulated};
 use raft_tests::part_2a;
+use raft_tests::run::{Origin, Test, simulated};
 
 /// The run itself, for the tests below: they run it in a process of its own.
 fn run() {

@@ -112,7 +112,8 @@ function drawDowns(frame, lane) {
     if (to < model.count && x2 <= right) triangle(context, x2, y, 0, 7, colors.leader);
     const at = Math.max(x1, left) + 12;
     const text = from >= 0 ? "crashed" : "not started";
-    if (x2 - at > 50) label(frame, WORTH.role, text, colors["on-down"], [[at, y]], { inside: true, most: x2 - at });
+    const pale = frame.app.past !== null && xe(frame.app.past[lane]) < at;
+    if (x2 - at > 50) label(frame, WORTH.role, text, pale ? colors.text : colors["on-down"], [[at, y]], { inside: true, most: x2 - at });
   }
 }
 

@@ -178,6 +178,7 @@ pub(crate) fn small() -> (Trace, usize) {
         ],
         hint: Some("a vote for a server whose log is older".into()),
         index: Some(1),
+        location: Some("what server 2 applies".into()),
         ..Verdict::default()
     };
     run.add(None, Some(last), What::Violation { verdict: verdict.clone() });
