@@ -147,7 +147,12 @@ fn shrink(
 
 /// The same test with the reference Raft; none if there is no such test, or if that is the Raft in
 /// question.
-fn find_reference(args: &Shrink, world: &Processes, display: &Display) -> Result<Option<TestCase>> {
+fn find_reference(
+    args: &Shrink,
+    package: &str,
+    world: &Processes,
+    display: &Display,
+) -> Result<Option<TestCase>> {
     if args.no_reference || package == reference::PACKAGE {
         return Ok(None);
     }

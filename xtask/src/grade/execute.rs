@@ -209,12 +209,14 @@ mod tests {
             message: message.into(),
             location: None,
             check: String::new(),
+            text: String::new(),
             log: None,
             replay: format!("LAB_SEED={index} cargo test"),
         });
         let run = Run {
             index,
             seed: Some(index),
+            before: 0,
             lab_us: 0,
             wall_us: 0,
             cpu_us: 0,
