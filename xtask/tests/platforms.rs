@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 24] = [
+const KNOWN: [(&str, &str, &str, &str); 26] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -65,6 +65,8 @@ const KNOWN: [(&str, &str, &str, &str); 24] = [
         ANY,
         "without git, no commit is known",
     ),
+    ("linearizability/tests/page.rs", "Command::new(\"chromium\")", ANY, "skipped without it"),
+    ("xtask/src/shell.rs", "Command::new(\"sh\")", UNIX, "a test of quoting for a shell"),
     ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
 ];
 const ACCIDENTS: &str = "xtask/tests/accidents.rs";

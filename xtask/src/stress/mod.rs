@@ -9,8 +9,8 @@
 //!                              model: Report -> table, report.json, .md, .html, junit.xml
 //! ```
 //!
-//! Nothing in memory grows with the number of runs: `runs.ndjson` has each of them, and a report has
-//! counts. `merge` and `--resume` count the same file again.
+//! `runs.ndjson` has each run, and a report has counts only; in memory is one run of a hundred, to be
+//! repeated. `merge` and `--resume` count the same file again.
 #![deny(
     clippy::print_stdout,
     clippy::print_stderr,
