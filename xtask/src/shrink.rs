@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::setting::Setting;
 use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::Package;
+use test_runs::package::{self, Package};
 use test_runs::scratch::Scratch;
 use test_runs::{platform, process};
 
@@ -43,8 +43,6 @@ use reference::Reference;
 use report::Report;
 use search::{End, Found, Options};
 use trials::Halt;
-
-use crate::workspace;
 
 /// The exit code if the seed does not fail.
 const PASSES: u8 = 1;
@@ -241,7 +239,10 @@ fn look_around(
 
 /// Makes the smallest run once more: does it fail again, and what happens in it?
 fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
-    let folder = args.out.clone().unwrap_or_else(|| workspace().join("target/traces"));
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => package::target_directory(&args.which.find()?.dir)?.join("traces"),
+    };
     // The test program runs elsewhere.
     let folder = std::path::absolute(&folder).context("cannot tell where traces are to go")?;
     std::fs::create_dir_all(&folder)

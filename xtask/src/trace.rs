@@ -11,11 +11,10 @@ use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
 use run_record::{Clock, trace};
 use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::Package;
+use test_runs::package::{self, Package};
 use trace_view::terminal::{self, Options, parse_time};
 
 use crate::which::Which;
-use crate::workspace;
 
 /// The environment variable that names the folder where a test leaves its traces.
 const VARIABLE: &str = "LAB_TRACE";
@@ -178,7 +177,7 @@ fn page(file: &Path) -> String {
 fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     let package = args.which.find()?;
     let case = find(&package, test)?;
-    let folder = workspace().join("target/trace");
+    let folder = package::target_directory(&package.dir)?.join("traces");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let seed = args.seed.context("with which seed? give --seed N")?;
     eprintln!("trace: {} of {} with seed {seed}", case.name, package.name);

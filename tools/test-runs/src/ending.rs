@@ -90,7 +90,9 @@ fn died(
         message: shortened(&message),
         location: None,
         check: String::new(),
-        text: String::new(),
+        text: last_panic(output).map_or(String::new(), |panic| {
+            shortened(&format!("{message}\n    the last panic in its output:\n{panic}"))
+        }),
         log: None,
         replay,
     };
@@ -109,6 +111,14 @@ fn died(
         failure: Some(failure),
     };
     (run, Some(log))
+}
+
+/// The last panic that a process has told of, if it has: its place and its words.
+fn last_panic(output: &str) -> Option<String> {
+    let begin = output.rfind("panicked at ")?;
+    let begin = output[..begin].rfind('\n').map_or(0, |end| end + 1);
+    let lines = output[begin..].lines().take(2);
+    Some(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"))
 }
 
 /// What becomes of runs whose records cannot be theirs: none of them counts.
@@ -185,6 +195,16 @@ mod tests {
         assert_eq!(verdict(report), "a rule: words\n    - a fact\n    usual cause: x");
         assert_eq!(verdict("words\n    replay: y\n    seed 7"), "words");
         assert_eq!(verdict("words"), "words");
+    }
+
+    #[test]
+    fn the_last_panic_is_quoted_with_its_words() {
+        let output = "x\nthread 'a' panicked at a.rs:1:1:\nfirst\n\
+                      thread 'b' panicked at b.rs:2:2:\nsecond\nstack";
+        let quoted = "    thread 'b' panicked at b.rs:2:2:\n    second";
+        assert_eq!(last_panic(output).as_deref(), Some(quoted));
+        assert_eq!(last_panic("panicked at x").as_deref(), Some("    panicked at x"));
+        assert_eq!(last_panic("nothing"), None);
     }
 
     #[test]

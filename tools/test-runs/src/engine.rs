@@ -50,35 +50,13 @@ pub struct Settings<'a> {
 /// Some runs of a test, those that failed with their logs.
 pub type Runs = Vec<(Run, Option<String>)>;
 
-/// The runs of each test, with the logs of those that failed.
-pub type Results = Vec<Runs>;
-
 /// Takes runs of the test at this place as soon as their process has ended, one process after another.
 /// An error ends the work.
 pub type Take<'a> = dyn FnMut(usize, Runs) -> Result<()> + Send + 'a;
 
-/// Carries out the plan; returns what was done, also if it was ended early. `show` is called now and
-/// then, and at the end, with how far the plan is.
-///
-/// # Errors
-/// If a process cannot be started, or what it has left cannot be read.
-pub fn execute(
-    tests: &[TestCase],
-    plan: Plan,
-    settings: &Settings<'_>,
-    show: &mut dyn FnMut(&Plan),
-) -> Result<Results> {
-    let mut results = vec![Vec::new(); tests.len()];
-    let mut take = |place: usize, runs: Runs| {
-        results[place].extend(runs);
-        Ok(())
-    };
-    stream(tests, plan, settings, &mut take, show)?;
-    Ok(results)
-}
-
-/// Carries out the plan like [`execute`], and gives each run away as soon as it has been made: of many
-/// runs, none stays in memory. After an error, all that was made until then has been given away.
+/// Carries out the plan, also if it is ended early, and gives each run away as soon as it has been made:
+/// of many runs, none stays in memory. `show` is called now and then, and at the end, with how far the plan
+/// is. After an error, all that was made until then has been given away.
 ///
 /// # Errors
 /// If a process cannot be started, what it has left cannot be read, or `take` fails.

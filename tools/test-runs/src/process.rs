@@ -260,7 +260,9 @@ fn confirm(
         Some(_) => "; it did so again when it was run alone",
         None => NOT_ALONE,
     };
+    let before = failure.message.clone();
     failure.message.push_str(words);
+    failure.text = failure.text.replacen(&before, &failure.message, 1);
     if let Some(log) = log {
         log.push_str(&format!("\n{words}\n"));
     }

@@ -47,8 +47,8 @@ pub struct RunFailure {
     /// The rule or check that the run failed by; empty if the test does not say.
     #[serde(default)]
     pub check: String,
-    /// The verdict as the test words it: the rule, the facts, the usual cause. Empty if the process died
-    /// before it could say so.
+    /// The verdict as the test words it: the rule, the facts, the usual cause. If the process died before
+    /// it could say so, what became of it and its last panic; empty if there is none.
     #[serde(default)]
     pub text: String,
     /// Its log, relative to the report's folder.

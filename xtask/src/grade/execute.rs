@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use run_record::setting::Setting;
 use test_runs::build::{Program, TestCase};
+use test_runs::engine;
 use test_runs::plan;
 use test_runs::platform;
 use test_runs::process::{self, Item, Limits};
 use test_runs::run::{Run, without_numbers};
+use test_runs::scratch::Scratch;
 
 use super::args::Grade;
 use super::outcome::{Counted, Outcome, plain};
@@ -26,7 +28,7 @@ const MEMORY_MIB: u64 = 2048;
 
 /// How tests are run.
 pub(crate) struct Execution {
-    scratch: tempfile::TempDir,
+    scratch: Scratch,
     seeds: u64,
     base: u64,
     jobs: usize,
@@ -60,7 +62,7 @@ impl Execution {
             });
         }
         Ok(Execution {
-            scratch: tempfile::tempdir().context("cannot make a folder for temporary files")?,
+            scratch: Scratch::new()?,
             seeds: grade.seeds,
             base: grade.seed,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -122,7 +124,7 @@ impl Execution {
     /// Makes these runs, so many in each process.
     fn make(&self, test: &TestCase, items: &[Item], size: usize) -> Result<Runs> {
         let chunks: Vec<&[Item]> = items.chunks(size).collect();
-        let made = each(self.jobs, &chunks, |chunk| self.all_of(test, chunk));
+        let made = engine::each(self.jobs, &chunks, |chunk| self.all_of(test, chunk));
         Ok(made.with_context(|| format!("while running {}", test.name))?.concat())
     }
 
@@ -137,33 +139,6 @@ impl Execution {
         }
         Ok(runs)
     }
-}
-
-/// Does some work for each of these, several at once; the results are in the same order.
-fn each<T: Sync, R: Send>(
-    jobs: usize,
-    all: &[T],
-    work: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let results = std::sync::Mutex::new(Vec::new());
-    let take = |place, result| {
-        results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, result));
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.min(all.len()) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(one) = all.get(place) else { return };
-                    take(place, work(one));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// True if these runs all hang, for what looks like one reason.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
+use test_runs::package;
 
 mod args;
 mod execute;
@@ -36,8 +37,10 @@ use crate::workspace;
 pub(crate) fn run(grade: &Grade) -> Result<u8> {
     let weights = args::read_weights(grade.weights.as_deref())?;
     let student = Student::at(&grade.dir)?;
-    let folder =
-        grade.out.clone().unwrap_or_else(|| workspace().join("target/grade").join(&student.name));
+    let folder = match &grade.out {
+        Some(folder) => folder.clone(),
+        None => package::target_directory(&workspace())?.join("grade").join(&student.name),
+    };
     let (interrupted, stop) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let on_signal = (interrupted.clone(), stop.clone());
     ctrlc::set_handler(move || {
