@@ -61,7 +61,8 @@ fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--doc", "--no-fail-fast"]).current_dir(outside.path());
-    let output = cargo.env("CARGO_TARGET_DIR", target).output().expect("cargo runs");
+    cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
+    let output = cargo.output().expect("cargo runs");
     let out = String::from_utf8_lossy(&output.stdout);
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{out}{err}");

@@ -16,6 +16,7 @@ use test_runs::scratch::Scratch;
 
 use super::args::Grade;
 use super::outcome::{Counted, Outcome, plain};
+use super::stamp::PREFIX;
 
 /// So many runs of each test are made first, each in a process of its own. If all of them hang in the same
 /// way, the others need not be made: a run that hangs takes a long time.
@@ -164,16 +165,26 @@ fn count(runs: &Runs, given_up: bool) -> Counted {
     Counted { runs: runs.len() as u64, passed, failure }
 }
 
-/// What is said about a run that failed: what the test itself says, if it could, and the command that
-/// repeats the run.
+/// What is said about a run that failed: the report of the test itself; or, if its process died in it, how
+/// that came, and the words of the panic in its output.
 fn words((run, log): &(Run, Option<String>)) -> Option<String> {
     let failure = run.failure.as_ref()?;
-    let _ = log;
-    Some(plain(&format!("{}: {}\n{}", failure.kind, failure.message, failure.replay)))
+    let log = log.as_deref().unwrap_or_default();
+    let has_report = run.troubles.is_some();
+    let words = match has_report {
+        true => log.trim().replace(&format!("cargo test -p {PREFIX}"), "cargo test -p "),
+        false => {
+            let lines = log.lines().skip_while(|line| !line.contains("panicked at ")).take(2);
+            let panic: String = lines.map(|line| format!("\n{line}")).collect();
+            format!("{}: {}{panic}\n{}", failure.kind, failure.message, failure.replay)
+        }
+    };
+    Some(plain(&words))
 }
 
 #[cfg(test)]
 mod tests {
+    use run_record::setting::Counts;
     use test_runs::run::RunFailure;
 
     use super::*;
@@ -222,5 +233,25 @@ mod tests {
         let Counted { runs: made, passed, failure } = count(&runs, false);
         assert_eq!((made, passed), (3, 1));
         assert_eq!(failure.as_deref(), Some("panic: x\nLAB_SEED=1 cargo test"));
+    }
+
+    #[test]
+    fn a_failure_is_said_as_the_test_says_it() {
+        let (mut failed, _) = run(1, Some(("panic", "a rule: words")));
+        let output = "x\nthread 'main' panicked at src/lib.rs:1:\nI did not expect it\nmore\n";
+        let died = (failed.clone(), Some(format!("how it died\n\n---- output ----\n{output}")));
+        assert_eq!(
+            words(&died).as_deref(),
+            Some(
+                "panic: a rule: words\nthread 'main' panicked at src/lib.rs:1:\nI did not expect \
+                 it\nLAB_SEED=1 cargo test"
+            )
+        );
+        failed.troubles = Some(Counts::default());
+        let report = "a rule: words\n    - a fact\n    replay: cargo test -p grading-my-raft\n\n";
+        assert_eq!(
+            words(&(failed, Some(report.to_string()))).as_deref(),
+            Some("a rule: words\n    - a fact\n    replay: cargo test -p my-raft")
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
 use test_runs::build::{self, Messages, Program};
+use test_runs::platform;
 
 use super::args::Grade;
 use super::student::{Metadata, Package, Student, metadata};
@@ -16,8 +17,16 @@ use crate::skeleton::{in_quotes, lock_file};
 use crate::workspace;
 
 /// What a build says when the machine is at fault, whatever the code is.
-const MACHINE: [&str; 4] =
-    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9"];
+const MACHINE: [&str; 5] = [
+    "No space left on device",
+    "os error 28",
+    "Disk quota exceeded",
+    "signal: 9",
+    "error: linking with",
+];
+
+/// The package with the suite is called so, with the student's name behind it.
+pub(crate) const PREFIX: &str = "grading-";
 
 /// Why there is no test program.
 #[derive(Debug)]
@@ -44,7 +53,7 @@ pub(crate) struct Stamped {
 
 /// Writes the crate with the suite, and finds out what it is made of.
 pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stamped> {
-    let name = format!("grading-{}", student.name);
+    let name = format!("{PREFIX}{}", student.name);
     let raft = grade.raft.clone().unwrap_or_else(|| "Raft".to_string());
     let root = workspace();
     let manifest = format!(
@@ -52,7 +61,8 @@ pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stam
          [dependencies]\n\
          student = {{ package = \"{}\", path = \"{}\" }}\n\
          raft-tests = {{ path = \"{}\" }}\n\n\
-         [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n\n[workspace]\n",
+         [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\nincremental = false\n\n\
+         [workspace]\n",
         student.name,
         in_quotes(&student.dir),
         in_quotes(&root.join("raft-tests"))
@@ -85,7 +95,8 @@ fn host() -> Result<String> {
 
 fn cargo(dir: &Path, args: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(args).current_dir(dir).env("CARGO_TERM_COLOR", "never").stdin(Stdio::null());
+    cargo.args(args).current_dir(dir).stdin(Stdio::null());
+    cargo.env("CARGO_TERM_COLOR", "never");
     cargo
 }
 
@@ -161,6 +172,7 @@ impl Stamped {
         };
         let mut command = cargo(&self.dir, args);
         command.arg("--message-format=json-render-diagnostics");
+        platform::own_group(&mut command);
         let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();
         let mut child = child.context("cannot run cargo")?;
         let status = loop {
@@ -168,7 +180,8 @@ impl Stamped {
                 break status;
             }
             if stop.load(Ordering::Relaxed) {
-                let _ = child.kill();
+                // With its compilers: one that is left would write into what the next build makes.
+                platform::kill_group(&mut child);
             }
             std::thread::sleep(Duration::from_millis(20));
         };
