@@ -101,6 +101,16 @@ pub fn waits_for_locks(at_least: Duration) -> Vec<String> {
     })
 }
 
+/// One line for each task of the nodes of this name that has waited for at least so long: for what,
+/// where and since when; if it is a lock, also who holds it. Many that do the same are one line.
+/// Simulated clock only.
+pub fn waits_of(node: &str, at_least: Duration) -> Vec<String> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.waits_of(node, at_least),
+        Clock::Real => Vec::new(),
+    })
+}
+
 /// The cause that a message sent now carries.
 pub(crate) fn cause_of_message() -> Option<Cause> {
     if USED.load(Ordering::Relaxed) { cause() } else { None }

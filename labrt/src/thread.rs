@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
 use crate::node::Node;
-use crate::sim::kernel::{At, Kernel, Key, Op, Waiting};
+use crate::sim::kernel::{At, Kernel, Key, Op, TaskId, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
 
@@ -146,8 +146,8 @@ impl Builder {
         });
         let name = self.name.unwrap_or_else(|| name_of_place(at));
         let node = self.node.resolve(|| kernel.running_node());
-        let serial = kernel.spawn(name, node, body, at);
-        JoinHandle(Handle::Simulated { serial, packet })
+        let id = kernel.spawn(name, node, body, at);
+        JoinHandle(Handle::Simulated { id, packet })
     }
 
     fn spawn_real<T: Send + 'static>(
@@ -313,7 +313,7 @@ enum Handle<T> {
         ended: crossbeam::channel::Receiver<Infallible>,
     },
     Simulated {
-        serial: u64,
+        id: TaskId,
         packet: Packet<T>,
     },
 }
@@ -341,9 +341,9 @@ impl<T> JoinHandle<T> {
                 }
                 thread.join()
             }
-            Handle::Simulated { serial, packet } => {
+            Handle::Simulated { id, packet } => {
                 context::with(|clock| match clock {
-                    Clock::Simulated(kernel) => join_simulated(kernel, serial, &packet, at),
+                    Clock::Simulated(kernel) => join_simulated(kernel, id, &packet, at),
                     Clock::Real => {}
                 });
                 // A task that was killed before it began leaves nothing.
@@ -357,10 +357,10 @@ impl<T> JoinHandle<T> {
     pub fn is_finished(&self) -> bool {
         match &self.0 {
             Handle::Real { thread, .. } => thread.is_finished(),
-            Handle::Simulated { serial, packet } => {
+            Handle::Simulated { id, packet } => {
                 packet.lock().is_some()
                     || context::with(|clock| match clock {
-                        Clock::Simulated(kernel) => kernel.has_ended(*serial),
+                        Clock::Simulated(kernel) => kernel.has_ended(*id),
                         Clock::Real => true,
                     })
             }
@@ -368,11 +368,11 @@ impl<T> JoinHandle<T> {
     }
 }
 
-fn join_simulated<T>(kernel: &Kernel, serial: u64, packet: &Packet<T>, at: At) {
+fn join_simulated<T>(kernel: &Kernel, id: TaskId, packet: &Packet<T>, at: At) {
     kernel.step(Op::Join, at);
     let waiting = Waiting::new("the end of a task", "", at);
-    while packet.lock().is_none() && !kernel.has_ended(serial) {
-        kernel.wait(Key::Exit(serial), waiting, None);
+    while packet.lock().is_none() && !kernel.has_ended(id) {
+        kernel.wait(Key::Exit(id.serial), waiting, None);
     }
 }
 

@@ -240,3 +240,26 @@ fn a_task_that_is_unwound_does_not_make_others_look_so() {
     });
     assert_eq!(seen.expect("nothing fails").value, [true, false]);
 }
+
+#[test]
+fn what_the_tasks_of_a_node_wait_for_is_told() {
+    simulate(1, || {
+        let lock = Arc::new(Mutex::new(0u8));
+        let guard = lock.lock();
+        let node = Node::new("server 1");
+        for _ in 0..12 {
+            node.spawn(|| thread::sleep(Duration::from_secs(9)));
+        }
+        let same = lock.clone();
+        node.spawn(move || drop(same.lock()));
+        Node::new("server 2").spawn(|| thread::sleep(Duration::from_secs(9)));
+        thread::sleep(Duration::from_secs(2));
+        assert_eq!(observe::waits_of("server 1", Duration::from_secs(3)), Vec::<String>::new());
+        let waits = observe::waits_of("server 1", Duration::from_secs(2));
+        let [one, crowd] = &waits[..] else { panic!("{waits:?}") };
+        assert!(one.contains("of server 1 waits for a Mutex of u8 at "), "{one}");
+        assert!(one.contains("since 2.000 s, held by task `main` (taken at "), "{one}");
+        assert!(crowd.starts_with("12 tasks started at "), "{crowd}");
+        drop(guard);
+    });
+}

@@ -24,7 +24,10 @@ use parking_lot::Mutex;
 
 pub use super::op::Op;
 use super::report;
-pub(crate) use super::state::{At, Body, EPOCH, Held, Key, State, Status, Task, Waiting, Woken};
+use super::state::nanos;
+pub(crate) use super::state::{
+    At, Body, EPOCH, Held, Key, State, Status, Task, TaskId, Waiting, Woken,
+};
 use super::switch::Switch;
 use crate::failure::FailureKind;
 use crate::node::Node;
@@ -46,7 +49,8 @@ pub(crate) struct Kernel {
     pub(crate) settings: Settings,
     pub(super) switch: Switch,
     itself: Weak<Kernel>,
-    /// Steps, and simulated time in ns, for the watchdog, which must not take the lock.
+    /// Steps, and simulated time in ns, for those who must not take the lock (the watchdog) or need
+    /// not: time stands still while a task has the turn, unless it fires a timer itself.
     pub(crate) progress: AtomicU64,
     pub(crate) time: AtomicU64,
 }
@@ -62,7 +66,7 @@ impl Kernel {
             switch,
             itself: itself.clone(),
             progress: AtomicU64::new(0),
-            time: AtomicU64::new(0),
+            time: AtomicU64::new(nanos(EPOCH)),
         })
     }
 
@@ -80,6 +84,19 @@ impl Kernel {
             state.until_switch -= 1;
         } else {
             self.force_switch(state);
+        }
+    }
+
+    /// As [`step`](Kernel::step), before the running task tries to take the lock `key`: it counts as
+    /// held from here on, unless [`not_acquired`](Kernel::not_acquired) follows.
+    pub(crate) fn step_to_acquire(&self, key: Key, op: Op, at: At) {
+        let mut state = self.begin_step(op, at);
+        if state.until_switch > 0 {
+            state.until_switch -= 1;
+            state.running().held.push(Held { key, at });
+        } else {
+            self.force_switch(state);
+            self.acquired(key, at);
         }
     }
 
@@ -109,7 +126,7 @@ impl Kernel {
         if state.runnable.is_empty() || state.chance.pauses() {
             let soon = state.now + state.chance.pause();
             if state.next_timer_at().is_some_and(|at| at <= soon) {
-                state.fire_next_timers();
+                self.fire_next_timers(&mut state);
             }
         }
         if !state.runnable.is_empty() {
@@ -203,16 +220,18 @@ impl Kernel {
         self.state.lock().running().held.push(Held { key, at });
     }
 
+    /// The running task has not got the lock `key`.
+    pub(crate) fn not_acquired(&self, key: Key) {
+        self.state.lock().running().release(key);
+    }
+
     /// The running task has released the lock `key`; one (or every) task waiting for it may try.
     pub(crate) fn released(&self, key: Key, wake_all: bool) {
         let mut state = self.state.lock();
         if state.abandoned {
             return;
         }
-        let held = &mut state.running().held;
-        if let Some(place) = held.iter().rposition(|held| held.key == key) {
-            held.swap_remove(place);
-        }
+        state.running().release(key);
         if wake_all {
             state.notify_all(key);
         } else {
@@ -246,7 +265,16 @@ impl Kernel {
     }
 
     pub(crate) fn now(&self) -> Duration {
-        self.state.lock().now
+        match self.time.load(Relaxed) {
+            u64::MAX => self.state.lock().now,
+            ns => Duration::from_nanos(ns),
+        }
+    }
+
+    fn fire_next_timers(&self, state: &mut State) -> bool {
+        let fired = state.fire_next_timers();
+        self.time.store(state.now_ns, Relaxed);
+        fired
     }
 
     /// How long ago the world began.
@@ -281,6 +309,11 @@ impl Kernel {
         report::waits_for_locks(&self.state.lock(), at_least)
     }
 
+    /// Tasks of the nodes of this name that have waited for so long.
+    pub(crate) fn waits_of(&self, node: &str, at_least: Duration) -> Vec<String> {
+        report::waits_of(&self.state.lock(), node, at_least)
+    }
+
     /// The running task goes on with what the task that woke it was doing.
     pub(crate) fn take_over_cause(&self) {
         let mut state = self.state.lock();
@@ -295,11 +328,11 @@ impl Kernel {
         state.mix(serial, op);
     }
 
-    /// Starts a task; returns its number.
-    pub(crate) fn spawn(&self, name: Arc<str>, node: Option<Node>, body: Body, at: At) -> u64 {
+    /// Starts a task.
+    pub(crate) fn spawn(&self, name: Arc<str>, node: Option<Node>, body: Body, at: At) -> TaskId {
         let mut state = self.state.lock();
-        let slot = state.add_task(name, node, body, at);
-        state.tasks[slot].as_ref().expect("just added").serial
+        let serial = state.next_serial;
+        TaskId { slot: state.add_task(name, node, body, at), serial }
     }
 
     pub(crate) fn running_serial(&self) -> u64 {
@@ -333,15 +366,16 @@ impl Kernel {
         (former, task.unwinding)
     }
 
-    pub(crate) fn has_ended(&self, serial: u64) -> bool {
-        self.state.lock().tasks.iter().flatten().all(|task| task.serial != serial)
+    pub(crate) fn has_ended(&self, TaskId { slot, serial }: TaskId) -> bool {
+        let state = self.state.lock();
+        let task = state.tasks.get(slot).and_then(Option::as_ref);
+        task.is_none_or(|task| task.serial != serial)
     }
 
     pub(super) fn count(&self, state: &mut State, op: Op) {
         state.steps += 1;
         state.steps_here += 1;
         self.progress.store(state.steps, Relaxed);
-        self.time.store(state.now.as_nanos() as u64, Relaxed);
         let serial = state.running().serial;
         state.mix(serial, op);
         if state.steps_here > self.settings.steps_per_instant {
@@ -427,7 +461,7 @@ impl Kernel {
             if state.live == 0 {
                 return None;
             }
-            if state.fire_next_timers() {
+            if self.fire_next_timers(state) {
                 if !state.suspects.is_empty() {
                     self.look_at_suspects(state);
                 }

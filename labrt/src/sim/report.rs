@@ -211,19 +211,33 @@ pub(super) fn waits_for_locks(state: &State, at_least: Duration) -> Vec<String> 
     state.tasks.iter().flatten().filter(long).map(|task| task_line(state, task)).collect()
 }
 
+/// Tasks of the nodes of this name that have waited for so long.
+pub(super) fn waits_of(state: &State, node: &str, at_least: Duration) -> Vec<String> {
+    let is_of_it = |task: &&Task| task.node.as_ref().is_some_and(|of| of.name() == node);
+    let waits = |task: &&Task| match &task.status {
+        Status::Blocked { since, .. } => state.now - *since >= at_least,
+        Status::Ready => false,
+    };
+    lines_of(state, state.tasks.iter().flatten().filter(is_of_it).filter(waits))
+}
+
 /// So many tasks that were started at one place and wait at one place are counted, not listed.
 const CROWD: usize = 10;
 
 /// One line for each task: what it waits for, where, and who holds it; those that hold a lock come
 /// first. Crowds of like tasks are one line each, at the end.
 fn task_lines(state: &State) -> Vec<String> {
+    lines_of(state, state.tasks.iter().flatten())
+}
+
+fn lines_of<'a>(state: &'a State, tasks: impl Iterator<Item = &'a Task>) -> Vec<String> {
     let doing = |task: &Task| match &task.status {
         Status::Ready => "can run".to_string(),
         Status::Blocked { waiting, .. } => format!("wait for {waiting} at {}", waiting.at),
     };
     let alike = |task: &Task| format!("tasks started at {} {}", task.started, doing(task));
     let single = |task: &&Task| !task.held.is_empty();
-    let (holders, others): (Vec<_>, Vec<_>) = state.tasks.iter().flatten().partition(single);
+    let (holders, others): (Vec<_>, Vec<_>) = tasks.partition(single);
     let mut crowds = count_by(others.iter().copied(), alike);
     crowds.retain(|(_, count)| *count >= CROWD);
     let in_crowd = |task: &Task| {

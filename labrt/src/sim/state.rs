@@ -24,6 +24,11 @@ pub(crate) const EPOCH: Duration = Duration::from_secs(1_000_000);
 /// How much simulated time the destructors of an ending world may take.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(600);
 
+/// A moment in ns; `u64::MAX` if it is too far away.
+pub(super) fn nanos(moment: Duration) -> u64 {
+    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A place in source code, for reports.
 pub(crate) type At = &'static Location<'static>;
 
@@ -99,6 +104,13 @@ pub(crate) struct Held {
     pub(crate) at: At,
 }
 
+/// Names a task: slots are used again, serial numbers are not.
+#[derive(Clone, Copy)]
+pub(crate) struct TaskId {
+    pub(super) slot: usize,
+    pub(crate) serial: u64,
+}
+
 pub(crate) struct Task {
     pub(crate) serial: u64,
     pub(crate) name: Arc<str>,
@@ -143,6 +155,13 @@ impl Task {
         self.panics.clear();
     }
 
+    /// It does not hold the lock `key` any more, taken last.
+    pub(super) fn release(&mut self, key: Key) {
+        if let Some(place) = self.held.iter().rposition(|held| held.key == key) {
+            self.held.swap_remove(place);
+        }
+    }
+
     /// True if nothing but a notification can end its wait.
     pub(super) fn waits_without_limit(&self) -> bool {
         self.timer == 0 && matches!(self.status, Status::Blocked { .. })
@@ -159,6 +178,8 @@ struct Timer {
 
 pub(crate) struct State {
     pub(crate) now: Duration,
+    /// The same in ns, as far as they can be counted.
+    pub(super) now_ns: u64,
     pub(crate) steps: u64,
     pub(crate) switches: u64,
     pub(crate) hash: u64,
@@ -204,6 +225,7 @@ impl State {
         let until_switch = chance.gap();
         State {
             now: EPOCH,
+            now_ns: nanos(EPOCH),
             steps: 0,
             switches: 0,
             hash: seed,
@@ -346,7 +368,7 @@ impl State {
                 continue;
             }
             if timer.at > self.now {
-                self.now = timer.at;
+                (self.now, self.now_ns) = (timer.at, nanos(timer.at));
                 self.steps_here = 0;
             }
             self.make_ready(timer.slot, Woken::TimedOut);
@@ -423,8 +445,7 @@ impl State {
     }
 
     pub(super) fn mix(&mut self, serial: u64, op: Op) {
-        let time = u64::try_from(self.now.as_nanos()).unwrap_or(u64::MAX);
-        for word in [time, serial, op.code()] {
+        for word in [self.now_ns, serial, op.code()] {
             self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         }
         if let Some(events) = &mut self.events {

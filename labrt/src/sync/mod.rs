@@ -42,17 +42,14 @@ fn acquire<G>(
 ) -> Option<(G, Option<Key>)> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
-            kernel.step(op, waiting.at);
-            let deadline = until.simulated(kernel.now());
-            let guard = loop {
-                if let Some(guard) = attempt() {
-                    break guard;
-                }
-                if kernel.wait(key, waiting, deadline) == Woken::TimedOut {
-                    break attempt()?;
+            kernel.step_to_acquire(key, op, waiting.at);
+            let guard = match attempt() {
+                Some(guard) => guard,
+                None => {
+                    kernel.not_acquired(key);
+                    wait_for(kernel, key, waiting, until, attempt)?
                 }
             };
-            kernel.acquired(key, waiting.at);
             Some((guard, Some(key)))
         }
         Clock::Real => {
@@ -66,6 +63,28 @@ fn acquire<G>(
     })
 }
 
+/// Takes a lock of the simulated clock that was not free.
+fn wait_for<G>(
+    kernel: &Kernel,
+    key: Key,
+    waiting: Waiting,
+    until: Until,
+    attempt: impl Fn() -> Option<G>,
+) -> Option<G> {
+    let deadline = until.simulated(kernel.now());
+    loop {
+        let woken = kernel.wait(key, waiting, deadline);
+        match (attempt(), woken) {
+            (Some(guard), _) => {
+                kernel.acquired(key, waiting.at);
+                return Some(guard);
+            }
+            (None, Woken::TimedOut) => return None,
+            (None, Woken::Notified) => {}
+        }
+    }
+}
+
 /// Takes a lock if it is free.
 fn try_acquire<G>(
     key: Key,
@@ -75,10 +94,12 @@ fn try_acquire<G>(
 ) -> Option<(G, Option<Key>)> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
-            kernel.step(op, at);
-            let guard = attempt()?;
-            kernel.acquired(key, at);
-            Some((guard, Some(key)))
+            kernel.step_to_acquire(key, op, at);
+            let guard = attempt();
+            if guard.is_none() {
+                kernel.not_acquired(key);
+            }
+            Some((guard?, Some(key)))
         }
         Clock::Real => {
             context::checkpoint();
