@@ -80,7 +80,7 @@ impl<'a> Peek<'a> {
         fields.iter().map_while(move |field| Some((field.name, next(&field.ty, &mut rest)?)))
     }
 
-    /// The elements of a list, a set, an array or a tuple.
+    /// The elements of a list, a set, an array or a tuple; of an `Option` the one that it has, or none.
     pub fn items(&self) -> Option<impl Iterator<Item = Peek<'a>> + use<'a>> {
         let mut rest = self.bytes;
         let (count, types): (usize, &[Type]) = match self.shape {
@@ -91,6 +91,11 @@ impl<'a> Peek<'a> {
             }
             Shape::Array(item, count) => (*count, std::slice::from_ref(item)),
             Shape::Tuple(items) => (items.len(), items),
+            Shape::Option(item) => {
+                let (is_some, content) = rest.split_first().filter(|(is_some, _)| **is_some < 2)?;
+                rest = content;
+                (usize::from(*is_some), std::slice::from_ref(item))
+            }
             _ => return None,
         };
         let types = types.iter().cycle().take(count);

@@ -46,6 +46,20 @@ fn parts_are_found_where_they_lie() {
 }
 
 #[test]
+fn an_option_has_one_element_or_none() {
+    fn elements(value: Option<u64>) -> Vec<Option<u64>> {
+        let bytes = labgob::encode(&value);
+        let items = Peek::of::<Option<u64>>(&bytes).unwrap().items().unwrap();
+        items.map(|item| item.number()).collect()
+    }
+    assert_eq!(elements(Some(300)), [Some(300)]);
+    assert_eq!(elements(None), []);
+    let mut broken = labgob::encode(&Some(7u64));
+    broken[4] = 2;
+    assert!(Peek::of::<Option<u64>>(&broken).unwrap().items().is_none());
+}
+
+#[test]
 fn a_view_shows_it_all() {
     let bytes = labgob::encode(&args());
     let view = Peek::of::<Args>(&bytes).unwrap().view().unwrap();
