@@ -99,3 +99,44 @@ fn what_waits_for_a_call_is_told() {
     });
     assert_told(&facts, "for the answer of server 1 to AppendEntries, and has sent nothing since");
 }
+
+#[test]
+fn what_waits_in_a_server_that_does_not_answer_is_told() {
+    let facts = facts(|cluster| {
+        let puppet_1 = puppet(1);
+        let _stalled = puppet_1.stalls();
+        labrt::thread::spawn(|| puppet(0).asks_for_vote(0, 1, 4));
+        labrt::thread::spawn(|| puppet(2).asks_for_vote(2, 1, 5));
+        cluster.check_one_leader();
+    });
+    assert_told(&facts, "server 1 has had RequestVote of server ");
+    assert_told(&facts, "of server 1 waits for a Mutex of ");
+    assert_told(&facts, ", held by task `main` (taken at ");
+}
+
+#[test]
+fn a_vote_that_is_refused_though_free_is_told_with_the_ends_of_both_logs() {
+    let facts = facts(|cluster| {
+        puppet(1).saves(5, None, vec![2, 2]);
+        puppet(1).answers(5, false);
+        puppet(2).asks_with_log(2, 1, 5, (1, 4));
+        puppet(1).saves(6, None, vec![2, 5]);
+        puppet(1).answers(6, false);
+        puppet(2).asks_with_log(2, 1, 6, (1, 4));
+        // A vote that was given to itself.
+        puppet(1).saves(7, Some(1), vec![2, 5]);
+        puppet(1).answers(7, false);
+        puppet(2).asks_with_log(2, 1, 7, (9, 5));
+        cluster.check_one_leader();
+    });
+    assert_told(
+        &facts,
+        "server 1 refused its vote to server 2, though free: that one's log ends with entry 1 of term \
+         4; its own log ends with entry 2 of term 2",
+    );
+    assert_told(
+        &facts,
+        "whose log ends with entry 1 of term 4; its own log ends with entry 2 of term 5",
+    );
+    assert_told(&facts, "server 1 refused its vote to server 2: it had voted for another one");
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use labgob::{Deserialize, Gob, Serialize};
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
-use labrt::sync::{Leaf, Mutex};
+use labrt::sync::{Leaf, Mutex, MutexGuard};
 use labrt::world::{self, Builder};
 use labrt::{FailureKind, thread};
 use labtrace::{Keep, Verdict};
@@ -151,6 +151,11 @@ impl Rpc for Puppet {
 impl Puppet {
     pub(crate) fn answers(&self, term: u64, yes: bool) {
         *self.answer.lock() = Answer { term, yes };
+    }
+
+    /// Its handlers wait for as long as the guard is kept.
+    pub(crate) fn stalls(&self) -> MutexGuard<'_, impl Sized> {
+        self.answer.lock()
     }
 
     pub(crate) fn asks_for_vote(&self, me: usize, to: usize, term: u64) {

@@ -81,3 +81,30 @@ fn what_a_snapshot_holds_is_saved() {
         &["server 1 accepted entry 3 of term 4", "its persister holds one of term 3"],
     );
 }
+
+#[test]
+fn a_promise_is_looked_at_if_nothing_was_saved_for_it_however_much_there_is() {
+    const MANY: u64 = 20_000;
+    let check = "saved before answered";
+    assert_broken(
+        |_| {
+            puppet(1).answers(4, true);
+            puppet(1).saves(4, Some(0), vec![4; 20_000]);
+            puppet(0).commits(1, 4, (0, 0), MANY, 0);
+            puppet(0).commits(1, 4, (MANY, 4), 1, 0);
+        },
+        check,
+        &[1],
+        &["server 1 accepted entry 20001 of term 4", "its persister holds none there"],
+    );
+    assert_broken(
+        |_| {
+            puppet(1).answers(4, true);
+            puppet(1).saves(4, None, vec![4; 20_000]);
+            puppet(0).asks_with_log(0, 1, 4, (MANY, 4));
+        },
+        check,
+        &[1],
+        &["server 1 voted for 0 in term 4", "its persister holds no vote"],
+    );
+}

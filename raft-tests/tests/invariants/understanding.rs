@@ -250,6 +250,83 @@ dress!(Conflicts, (u64, Bytes), |term| (*term, Bytes::new()), OnlyConflict, |ter
     conflict: None
 });
 
+/// One entry for each message, or none: the rest comes in messages of its own.
+enum OneByOne {}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct AppendOne {
+    term: u64,
+    prev_log_index: u64,
+    prev_log_term: u64,
+    entry: Option<Odd>,
+    leader_commit: u64,
+}
+
+impl Dress for OneByOne {
+    type Vote = VoteArgs;
+    type VoteReply = Granted;
+    type Append = AppendOne;
+    type AppendReply = Success;
+    fn vote(term: u64) -> VoteArgs {
+        Tuples::vote(term)
+    }
+    fn voted(term: u64) -> Granted {
+        Tuples::voted(term)
+    }
+    fn append(term: u64, prev: (u64, u64), terms: &[u64], leader_commit: u64) -> AppendOne {
+        let (prev_log_index, prev_log_term) = prev;
+        let entry = terms.first().map(|term| Odd { epoch: *term, what: Vec::new() });
+        AppendOne { term, prev_log_index, prev_log_term, entry, leader_commit }
+    }
+    fn accepted(term: u64) -> Success {
+        Tuples::accepted(term)
+    }
+}
+
+#[test]
+fn one_entry_in_an_option_is_understood() {
+    let (verdict, not_judged) = run::<OneByOne>(|| {
+        Says::<OneByOne>::append(1, 4, (0, 0), &[4], 0);
+        Says::<OneByOne>::append(1, 4, (1, 4), &[4], 1);
+        Says::<OneByOne>::append(1, 4, (2, 4), &[], 2);
+    });
+    assert_eq!((verdict, not_judged), (None, Vec::new()));
+    let (verdict, _) = run::<OneByOne>(|| {
+        Says::<OneByOne>::append(1, 4, (0, 0), &[4], 0);
+        Says::<OneByOne>::append(1, 4, (1, 4), &[], 2);
+    });
+    assert_eq!(verdict.map(|verdict| verdict.check), Some("committed by a majority".into()));
+}
+
+/// Each message goes one way; what answers it is a call of its own.
+enum OneWay {}
+
+impl Dress for OneWay {
+    type Vote = VoteArgs;
+    type VoteReply = ();
+    type Append = <Tuples as Dress>::Append;
+    type AppendReply = ();
+    fn vote(term: u64) -> VoteArgs {
+        Tuples::vote(term)
+    }
+    fn voted(_: u64) {}
+    fn append(term: u64, prev: (u64, u64), terms: &[u64], commit: u64) -> Self::Append {
+        Tuples::append(term, prev, terms, commit)
+    }
+    fn accepted(_: u64) {}
+}
+
+#[test]
+fn one_way_messages_are_not_judged() {
+    assert_not_judged::<OneWay>(
+        "committed by a majority, committed when told, applied when committed, because the reply to \
+         AppendEntries has no `success` or the like",
+    );
+    assert_not_judged::<OneWay>(
+        "one vote a term, election restriction, because the reply to RequestVote",
+    );
+}
+
 #[test]
 fn other_dresses_are_understood() {
     assert_understood::<Tuples>();

@@ -6,7 +6,8 @@
 
 use labtrace::{VerdictBuilder, verdict};
 
-use super::judge::{Checked, Judge, Look, Means};
+use super::judge::{Checked, Judge, Means};
+use super::persister::Look;
 use super::reigns::Reign;
 use super::understanding::Missing;
 use super::understanding::missing as rules;
@@ -35,13 +36,13 @@ impl Judge {
             return Ok(());
         }
         reign.commit = commit;
-        let limit =
-            match (means.missing.allows(&rules::COMMITTED), means.missing.allows(&rules::TOLD)) {
-                (false, _) => return Ok(()),
-                (true, false) => self.reigns.committed,
-                (true, true) => self.can_know(leader),
-            };
-        if commit > limit {
+        let allows = |rule| means.missing.allows(rule);
+        let knows = match (allows(&rules::COMMITTED), allows(&rules::TOLD)) {
+            (false, _) => return Ok(()),
+            (true, false) => commit <= self.reigns.committed,
+            (true, true) => self.can_know_of(leader, commit),
+        };
+        if !knows {
             return self.committed_too_early(leader, term, commit, Shown::Said, us);
         }
         if means.missing.allows(&rules::TOLD) {
@@ -58,6 +59,11 @@ impl Judge {
             told.commit.max(append.commit).min(told.checked.max(append.last.index))
         });
         told.max().unwrap_or(0).max(known.knows)
+    }
+
+    /// True if a server can know that this entry is committed.
+    fn can_know_of(&self, server: usize, index: u64) -> bool {
+        index <= self.servers[server].knows || index <= self.can_know(server)
     }
 
     /// What this instance of a server can have heard or counted.
@@ -90,7 +96,7 @@ impl Judge {
         // A leader applies what it has committed itself.
         let term = self.servers[server].promised.term;
         let leads = term > 0 && self.servers[server].led == term;
-        if is_committed && (blind || index <= self.can_know(server)) {
+        if is_committed && (blind || self.can_know_of(server, index)) {
             return match leads && !blind {
                 true => self.check_counting(server, term, index, Shown::Applied, us),
                 false => {
@@ -147,7 +153,7 @@ impl Judge {
         if commit > reign.committed || others.len() >= majority {
             return Ok(());
         }
-        let Some(saved) = (means.saved)(leader, Look::IfCheap) else { return Ok(()) };
+        let Some(saved) = means.saved.look(leader, Look::IfCheap) else { return Ok(()) };
         let has = saved.log_base + saved.log_terms.len() as u64;
         if has >= commit {
             return Ok(());

@@ -51,6 +51,12 @@ impl Elections {
         self.votes.get(&(server, term)).is_some_and(|vote| vote.candidate == server)
     }
 
+    /// What was refused in terms after that of the last leader, the latest first.
+    pub(super) fn refusals_since_the_last_leader(&self) -> impl Iterator<Item = &Refusal> {
+        let since = self.leaders.last_key_value().map_or(0, |(term, _)| *term);
+        self.refusals.iter().rev().filter(move |refusal| refusal.term > since)
+    }
+
     fn voters(&self, candidate: usize, term: u64) -> Vec<usize> {
         self.received.get(&(candidate, term)).into_iter().flatten().copied().collect()
     }

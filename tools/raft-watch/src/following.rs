@@ -5,8 +5,10 @@
 
 use labtrace::{Verdict, verdict};
 
+use super::calls::{Append, Call, Delivered};
 use super::evidence::{Held, Suspicion};
-use super::judge::{Append, Call, Checked, Delivered, Judge, Look, Means};
+use super::judge::{Checked, Judge, Means};
+use super::persister::Look;
 use super::reigns::{Accepted, Refused};
 use super::saved::check_entry_saved;
 use super::understanding::missing as rules;
@@ -29,25 +31,35 @@ impl Judge {
                 if means.missing.allows(&rules::CHECKED) {
                     self.check_prev(call, delivered, append, us)?;
                 }
+                let look = match self.is_news(call, delivered, append) {
+                    true => means.saved.since(call.to, delivered),
+                    false => Look::IfCheap,
+                };
                 let place = self.accept(call, append, reply, us, means.missing)?;
                 self.servers[call.to].promise(append.term, us);
-                match (means.saved)(call.to, Look::IfCheap) {
-                    Some(saved) => {
-                        let brought = append.last.index > append.prev.index;
-                        check_entry_saved(call.to, append.term, place, brought, reply, &saved)
-                    }
+                match means.saved.look(call.to, look) {
+                    Some(saved) => check_entry_saved(call.to, append, place, reply, saved),
                     None => Ok(()),
                 }
             }
             Some(false) => {
                 self.refuse(call, append, reply, us, means)?;
-                match (means.saved)(call.to, Look::IfCheap) {
-                    Some(saved) => super::saved::check_term_saved(call.to, reply, &saved),
+                match means.saved.look(call.to, Look::IfCheap) {
+                    Some(saved) => super::saved::check_term_saved(call.to, reply, saved),
                     None => Ok(()),
                 }
             }
             None => Ok(()),
         }
+    }
+
+    /// True if this instance has not accepted as much before in this term.
+    fn is_news(&self, call: &Call, delivered: Delivered, append: Append) -> bool {
+        let accepted = self.reigns.of(append.term).and_then(|reign| reign.accepted[call.to]);
+        let has = |accepted: Accepted| {
+            accepted.instance == delivered.instance && accepted.place.index >= append.last.index
+        };
+        append.brings_some() && !accepted.is_some_and(has)
     }
 
     /// A yes to entries behind a place says that the log has the entry there.
@@ -155,7 +167,7 @@ impl Judge {
         let instance = self.servers[server].instance;
         let accepted = Accepted { place, us, at: self.now, instance };
         self.reigns.accept(term, server, accepted);
-        if let Some(call) = self.calls.get_mut(&call.number) {
+        if let Some(call) = self.calls.get_mut(call.number) {
             call.accepted = Some(place);
         }
         let known = &mut self.servers[server];
@@ -195,7 +207,7 @@ impl Judge {
         let restarted = had.instance != known.instance;
         let verdict = lost_entries(call, term, prev.index, had, restarted, us);
         // Its term may have gone on without a word: what it has saved tells, or its next yes.
-        match (means.saved)(server, Look::Surely) {
+        match means.saved.look(server, Look::Surely) {
             Some(saved) if saved.term == term => Err(verdict),
             Some(saved) if saved.term > term => Ok(()),
             _ => {

@@ -101,6 +101,15 @@ impl Judge {
         ))
     }
 
+    /// True if a slow call may have held up what was prepared behind it.
+    fn is_held_up(&self, call: u64, (from, to): (usize, usize), since: u64, us: u64) -> bool {
+        let flow = self.flows.0.get(&(from, to));
+        let held_up = flow.and_then(|flow| flow.slow_until).is_some_and(|until| until > since);
+        let mut before = self.calls.all().take_while(|before| before.number < call);
+        held_up
+            || before.any(|call| (call.from, call.to) == (from, to) && call.sent_us + SLOW_US < us)
+    }
+
     /// A reply with a newer term has come back.
     pub(super) fn hears_of_newer(&mut self, server: usize, by: usize, term: u64, us: u64) {
         let newer = &mut self.servers[server].newer;
@@ -123,13 +132,7 @@ impl Judge {
             self.servers[from].newer = None;
             return Ok(());
         }
-        let flow = self.flows.0.get(&(from, to));
-        let held_up = flow.and_then(|flow| flow.slow_until).is_some_and(|until| until > newer.us);
-        let waits = self
-            .calls
-            .range(..call)
-            .any(|(_, call)| (call.from, call.to) == (from, to) && call.sent_us + SLOW_US < us);
-        if us < newer.us + GOES_ON_US || held_up || waits {
+        if us < newer.us + GOES_ON_US || self.is_held_up(call, (from, to), newer.us, us) {
             return Ok(());
         }
         let words = format!(

@@ -1,14 +1,13 @@
 //! What a run's messages have shown, and the way of each event through the rules.
 
-use std::collections::BTreeMap;
-
 use labtrace::Verdict;
-use raft_api::Persisted;
 
+use super::calls::{Append, Asked, Call, Calls, Delivered, Sent};
 use super::elections::Elections;
-use super::evidence::{Held, Promise, Server};
+use super::evidence::Server;
 use super::heartbeats::Flows;
 use super::matching::Entries;
+use super::persister::SavedStates;
 use super::reigns::Reigns;
 use super::understanding::{Missing, Place, Reply, Request};
 
@@ -20,7 +19,7 @@ pub(crate) type Checked<T = ()> = Result<T, Box<Verdict>>;
 pub(crate) struct Judge {
     pub(super) servers: Vec<Server>,
     /// The calls whose reply may still come.
-    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) calls: Calls,
     pub(super) elections: Elections,
     pub(super) entries: Entries,
     pub(super) reigns: Reigns,
@@ -38,100 +37,17 @@ pub(crate) struct Judge {
     pub(super) now: u64,
 }
 
-/// A call under way.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) number: u64,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
-    pub(crate) asked: Asked,
-    pub(crate) sent_us: u64,
-    pub(crate) sent_at: u64,
-    /// The server's state when the request reached it.
-    pub(crate) delivered: Option<Delivered>,
-    pub(crate) answered: bool,
-    /// Up to where the reply accepts.
-    pub(crate) accepted: Option<Place>,
-    /// The reply shows a vote.
-    pub(crate) granted: bool,
-    /// The reply shows a later term than the request.
-    pub(crate) newer: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Delivered {
-    pub(crate) instance: u64,
-    pub(crate) promised: Promise,
-    pub(crate) held: Option<Held>,
-    /// How many AppendEntries had reached the server, this one included.
-    pub(crate) appends: u64,
-}
-
-/// What a call asks its server for, as far as its reply promises it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Asked {
-    Vote {
-        term: u64,
-        last: Place,
-    },
-    Append(Append),
-    /// It shows its sender's term, and its reply no more than the server's.
-    Beat {
-        term: u64,
-        commit: u64,
-    },
-    Nothing,
-}
-
-impl Asked {
-    fn term(&self) -> Option<u64> {
-        match self {
-            Asked::Vote { term, .. } | Asked::Beat { term, .. } => Some(*term),
-            Asked::Append(append) => Some(append.term),
-            Asked::Nothing => None,
-        }
-    }
-}
-
-/// An AppendEntries, without its entries.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Append {
-    pub(crate) term: u64,
-    pub(crate) prev: Place,
-    /// The last entry, or `prev` if there are none.
-    pub(crate) last: Place,
-    pub(crate) commit: u64,
-}
-
-/// A request on its way out.
-#[derive(Debug)]
-pub(crate) struct Sent<'a> {
-    pub(crate) call: u64,
-    pub(crate) from: usize,
-    pub(crate) instance: u64,
-    pub(crate) to: usize,
-    pub(crate) request: Request<'a>,
-    pub(crate) us: u64,
-}
-
-/// What a reply is judged by, beside itself.
+/// What messages are judged by, beside themselves.
 pub(crate) struct Means<'a> {
     pub(crate) missing: &'a Missing,
-    /// Reads what a server has saved: always, or only as often as it costs little.
-    pub(crate) saved: &'a mut dyn FnMut(usize, Look) -> Option<Persisted>,
-}
-
-/// How much it matters to look at what is saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    IfCheap,
-    Surely,
+    pub(crate) saved: SavedStates<'a>,
 }
 
 impl Judge {
     pub(crate) fn new(servers: usize) -> Judge {
         Judge {
             servers: vec![Server::default(); servers],
+            calls: Calls::new(servers),
             reigns: Reigns::new(servers),
             elections: Elections::new(servers),
             ..Judge::default()
@@ -140,9 +56,7 @@ impl Judge {
 
     pub(crate) fn started(&mut self, server: usize, instance: u64) {
         self.servers[server].start(instance);
-        let dead = |call: &Call| call.to == server && call.delivered.is_some() && !call.answered;
-        let lost: Vec<u64> =
-            self.calls.iter().filter(|(_, call)| dead(call)).map(|(number, _)| *number).collect();
+        let lost: Vec<u64> = self.calls.open_at(server).map(|call| call.number).collect();
         for call in lost {
             self.unanswered(call);
         }
@@ -172,39 +86,18 @@ impl Judge {
 
     /// A request has been sent; what a dead server says does not count, nor what one says to itself.
     pub(crate) fn sent(&mut self, sent: Sent<'_>, means: &mut Means<'_>) -> Checked {
-        let Sent { call, from, instance, to, request, us } = sent;
+        let Sent { from, instance, to, .. } = sent;
         self.now += 1;
         if !self.is_live(from, instance) || from == to || to >= self.servers.len() {
             return Ok(());
         }
-        let asked = self.asks(call, (from, to), &request, us, means)?;
-        let (sent_us, sent_at, delivered) = (us, self.now, None);
-        let (answered, granted, newer) = (false, false, None);
-        let call_state = Call {
-            number: call,
-            from,
-            to,
-            asked,
-            sent_us,
-            sent_at,
-            delivered,
-            answered,
-            accepted: None,
-            granted,
-            newer,
-        };
-        self.calls.insert(call, call_state);
+        let asked = self.asks(&sent, means)?;
+        self.calls.insert(Call::new(&sent, asked, self.now));
         Ok(())
     }
 
-    fn asks(
-        &mut self,
-        call: u64,
-        (from, to): (usize, usize),
-        request: &Request<'_>,
-        us: u64,
-        means: &mut Means<'_>,
-    ) -> Checked<Asked> {
+    fn asks(&mut self, sent: &Sent<'_>, means: &mut Means<'_>) -> Checked<Asked> {
+        let Sent { call, from, to, ref request, us, .. } = *sent;
         match request {
             Request::Vote { term, last } => {
                 self.speaks(from, *term, us)?;
@@ -242,9 +135,9 @@ impl Judge {
     }
 
     /// A request reaches its server: the handler may begin.
-    pub(crate) fn delivered(&mut self, number: u64, us: u64) {
+    pub(crate) fn delivered(&mut self, number: u64, us: u64, means: &Means<'_>) {
         self.now += 1;
-        let Some(call) = self.calls.get_mut(&number) else { return };
+        let Some(call) = self.calls.get(number) else { return };
         let server = &mut self.servers[call.to];
         if !server.alive {
             return;
@@ -255,7 +148,8 @@ impl Judge {
             server.reached(from, number, append.term, us);
         }
         let Server { instance, promised, appends, .. } = *server;
-        call.delivered = Some(Delivered { instance, promised, held, appends });
+        let saves = means.saved.count(to);
+        self.calls.reach(number, Delivered { instance, promised, held, appends, saves });
         match asked {
             Asked::Append(append) => self.reaches(to, append),
             Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
@@ -267,7 +161,7 @@ impl Judge {
     fn reaches(&mut self, to: usize, append: Append) {
         let Append { term, prev, last, .. } = append;
         let server = &mut self.servers[to];
-        let has_news = last.index > prev.index
+        let has_news = append.brings_some()
             && !(server.may_have_been_sent(last)
                 && server.may_have_been_sent(Place { index: prev.index + 1, term: last.term }));
         if has_news && let Some(reign) = self.reigns.of(term) {
@@ -286,10 +180,9 @@ impl Judge {
         means: &mut Means<'_>,
     ) -> Checked {
         self.now += 1;
-        let Some(call) = self.calls.get_mut(&number) else { return Ok(()) };
+        let Some(call) = self.calls.get(number) else { return Ok(()) };
         let Some(delivered) = call.delivered else { return Ok(()) };
-        let first = !std::mem::replace(&mut call.answered, true);
-        let call = call.clone();
+        let first = self.calls.answer(number);
         let live = self.is_live(call.to, delivered.instance);
         if let (Asked::Append(_), true, true) = (call.asked, first, live) {
             self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
@@ -300,7 +193,7 @@ impl Judge {
         self.check_term_of_reply(&call, delivered, reply, us)?;
         match call.asked {
             Asked::Vote { term, last } => {
-                if let Some(known) = self.calls.get_mut(&number) {
+                if let Some(known) = self.calls.get_mut(number) {
                     known.granted = reply.yes == Some(true);
                 }
                 self.votes(&call, delivered, (term, last), reply, us, means)?;
@@ -315,7 +208,7 @@ impl Judge {
             && term > asked
         {
             self.servers[call.to].promise(term, us);
-            if let Some(known) = self.calls.get_mut(&number) {
+            if let Some(known) = self.calls.get_mut(number) {
                 known.newer = Some(term);
             }
         }
@@ -324,13 +217,10 @@ impl Judge {
 
     /// A request has been handled or not, and there will be no answer: it may have told.
     fn unanswered(&mut self, number: u64) {
-        let Some(call) = self.calls.get_mut(&number) else { return };
-        let (to, asked) = (call.to, call.asked);
-        if let (Some(delivered), false) = (call.delivered, call.answered)
-            && let Asked::Append(append) = asked
-        {
-            call.answered = true;
-            let server = &mut self.servers[to];
+        let Some(call) = self.calls.get(number) else { return };
+        let (Some(delivered), Asked::Append(append)) = (call.delivered, call.asked) else { return };
+        if self.calls.answer(number) {
+            let server = &mut self.servers[call.to];
             server.tell(append.term, append.commit, append.last.index, call.sent_us);
             if server.instance == delivered.instance {
                 server.open = server.open.saturating_sub(1);
@@ -344,7 +234,7 @@ impl Judge {
         if failed {
             self.unanswered(number);
         }
-        let Some(call) = self.calls.remove(&number) else { return };
+        let Some(call) = self.calls.remove(number) else { return };
         let Call { from, to, asked, accepted, granted, newer, sent_us, .. } = call;
         if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
             self.elections.receives(from, term, to);
@@ -379,9 +269,7 @@ impl Judge {
 
     /// The AppendEntries that have reached a server and are not answered: they may have told it.
     pub(super) fn open_appends(&self, server: usize) -> impl Iterator<Item = Append> + '_ {
-        let open =
-            move |call: &&Call| call.to == server && call.delivered.is_some() && !call.answered;
-        self.calls.values().filter(open).filter_map(|call| match call.asked {
+        self.calls.open_at(server).filter_map(|call| match call.asked {
             Asked::Append(append) => Some(append),
             _ => None,
         })

@@ -6,10 +6,11 @@ use ::persister::Persister;
 use labrpc::{CallStep, Message};
 use labrt::observe;
 use labtrace::{Role, What};
-use tester::{Call, Watcher};
+use tester::{Call, SaveCount, Watcher};
 
-use super::judge::{Checked, Means, Sent};
-use super::persister::Saves;
+use super::calls::Sent;
+use super::judge::{Checked, Means};
+use super::persister::SavedStates;
 use super::understanding::{Encoded, Part, Request};
 use super::{State, Watch, locks};
 
@@ -54,22 +55,16 @@ impl Watch {
     }
 
     /// Applies rules, with all that they may look at.
-    fn judge(
+    fn judge<R>(
         &self,
         state: &mut State,
-        rules: impl FnOnce(&mut super::Judge, &mut Means<'_>) -> Checked,
-    ) -> Checked {
+        rules: impl FnOnce(&mut super::Judge, &mut Means<'_>) -> R,
+    ) -> R {
         let State { understanding, judge, saves, .. } = state;
-        let read = self.inner.read_persisted;
-        let mut silent = false;
-        let mut saved = |server: usize, look| {
-            let saved = saves[server].look(read, look);
-            silent |= saves[server].is_silent();
-            saved
-        };
-        let mut means = Means { missing: understanding.missing(), saved: &mut saved };
+        let saved = SavedStates::new(saves, self.inner.read_persisted);
+        let mut means = Means { missing: understanding.missing(), saved };
         let checked = rules(judge, &mut means);
-        if silent {
+        if means.saved.are_silent() {
             let why = "`read_persisted` does not say what the saved state means".to_string();
             understanding.missing_mut().note(Part::Saved, why);
         }
@@ -137,10 +132,16 @@ impl Watch {
 }
 
 impl Watcher for Watch {
-    fn starting(&self, server: usize, instance: u64, persister: &Arc<dyn Persister>) {
+    fn starting(
+        &self,
+        server: usize,
+        instance: u64,
+        persister: &Arc<dyn Persister>,
+        saves: &SaveCount,
+    ) {
         self.inner.state.with(|state| {
             state.judge.started(server, instance);
-            state.saves[server] = Saves::of(persister.clone());
+            state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
         });
     }
@@ -156,7 +157,9 @@ impl Watcher for Watch {
             CallStep::Replied(reply) => self.replied(of, reply),
             CallStep::Delivered => {
                 let us = labtrace::now_us();
-                self.inner.state.with(|state| state.judge.delivered(call, us));
+                self.inner.state.with(|state| {
+                    self.judge(state, |judge, means| judge.delivered(call, us, means));
+                });
             }
             CallStep::Returned => self.over(call, false),
             CallStep::Failed => self.over(call, true),

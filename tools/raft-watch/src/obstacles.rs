@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use labtrace::Fact;
 
-use super::judge::{Asked, Judge};
+use super::calls::Call;
+use super::judge::Judge;
 use super::understanding::Missing;
 use super::understanding::missing as rules;
 use super::votes::{Refusal, Vote};
 
 /// What is younger may be on its way still.
-const LONG_US: u64 = 500_000;
+pub(crate) const LONG_US: u64 = 500_000;
 /// A call that was open for so long tells of a peer that does not answer.
 const STUCK_US: u64 = 1_500_000;
 /// So many refusals in a row are no ordinary repair any more.
@@ -20,17 +21,24 @@ const MANY: u64 = 3;
 
 impl Judge {
     /// What keeps the cluster from agreement; what stands in the way most comes first.
-    pub(crate) fn obstacles(&self, us: u64, missing: &Missing) -> Vec<Fact> {
+    ///
+    /// `waits` has a line for each task of a server that has waited for long.
+    pub(crate) fn obstacles(&self, us: u64, missing: &Missing, waits: &[Vec<String>]) -> Vec<Fact> {
         let mut facts = Vec::new();
+        let mut stuck = BTreeSet::new();
         if missing.allows(&rules::COMMITTED) {
             facts.extend(self.not_committed(us));
             facts.extend(self.not_applied(us));
+            stuck.extend(facts.iter().filter_map(|fact| fact.server));
         }
         facts.extend(self.refused_without_end());
         facts.extend(self.elections_without_end());
         facts.extend(self.refused_votes());
         facts.extend(self.elections_while_heard());
-        facts.extend(self.waits_for_calls(us));
+        let calls = [self.not_answered(us), self.waits_for_calls(us)].concat();
+        stuck.extend(calls.iter().filter_map(|fact| fact.server));
+        facts.extend(calls);
+        facts.extend(what_waits(&stuck, waits));
         facts
     }
 
@@ -111,9 +119,8 @@ impl Judge {
     fn refused_votes(&self) -> Vec<Fact> {
         /// The latest ones tell enough.
         const SHOWN: usize = 4;
-        let since = self.elections.leaders.last_key_value().map_or(0, |(term, _)| *term);
         let mut by_text: Vec<(String, u64, Refusal)> = Vec::new();
-        for refusal in self.elections.refusals.iter().rev().filter(|r| r.term > since) {
+        for refusal in self.elections.refusals_since_the_last_leader() {
             let text = why_refused(refusal);
             match by_text.iter_mut().find(|(known, ..)| *known == text) {
                 Some((_, count, _)) => *count += 1,
@@ -139,11 +146,30 @@ impl Judge {
         often.map(fact).collect()
     }
 
+    /// Requests that have reached their server, whose handler does not return.
+    fn not_answered(&self, us: u64) -> Vec<Fact> {
+        let servers = 0..self.servers.len();
+        let oldest =
+            servers.filter_map(|server| self.calls.open_at(server).min_by_key(|call| call.sent_at));
+        let stuck = oldest.filter(|call| us >= call.sent_us + STUCK_US);
+        let fact = |call: &Call| {
+            let text = format!(
+                "server {} has had {} of server {} for {:.1} s, and has not answered",
+                call.to,
+                call.asked.name(),
+                call.from,
+                (us - call.sent_us) as f64 / 1e6
+            );
+            fact(text, Some(call.sent_us), Some(call.to))
+        };
+        stuck.map(fact).collect()
+    }
+
     /// Servers that have sent nothing since they called one that does not answer.
     fn waits_for_calls(&self, us: u64) -> Vec<Fact> {
         let mut facts = Vec::new();
         for (server, _) in self.servers.iter().enumerate().filter(|(_, server)| server.alive) {
-            let mine = self.calls.values().filter(|call| call.from == server);
+            let mine = self.calls.all().filter(|call| call.from == server);
             let oldest = mine.clone().min_by_key(|call| call.sent_at);
             let latest = mine.map(|call| call.sent_us).max();
             let (Some(oldest), Some(latest)) = (oldest, latest) else { continue };
@@ -151,21 +177,33 @@ impl Judge {
             if open < STUCK_US || latest > oldest.sent_us + LONG_US / 5 {
                 continue;
             }
-            let what = match oldest.asked {
-                Asked::Vote { .. } => "RequestVote",
-                Asked::Append(_) | Asked::Beat { .. } => "AppendEntries",
-                Asked::Nothing => "a call",
-            };
             let text = format!(
-                "server {server} has waited {:.1} s for the answer of server {} to {what}, and has sent \
+                "server {server} has waited {:.1} s for the answer of server {} to {}, and has sent \
                  nothing since",
                 open as f64 / 1e6,
-                oldest.to
+                oldest.to,
+                oldest.asked.name()
             );
             facts.push(fact(text, Some(oldest.sent_us), Some(server)));
         }
         facts
     }
+}
+
+/// What tasks of these servers wait for, so far as there are not too many.
+fn what_waits(servers: &BTreeSet<u32>, waits: &[Vec<String>]) -> Vec<Fact> {
+    /// Of each server.
+    const SHOWN: usize = 4;
+    let of = |server: &u32| {
+        let lines = waits.get(*server as usize).map_or(&[][..], Vec::as_slice);
+        let server = *server;
+        lines.iter().take(SHOWN).map(move |line| Fact {
+            text: line.clone(),
+            us: None,
+            server: Some(server),
+        })
+    };
+    servers.iter().flat_map(of).collect()
 }
 
 /// Why a vote was refused, as far as that is known.

@@ -2,46 +2,154 @@
 
 use std::sync::Arc;
 
-use persister::Persister;
+use ::persister::Persister;
 use raft_api::Persisted;
+use tester::SaveCount;
 
-use super::judge::Look;
+use super::calls::Delivered;
 
-/// Looks at what a server has saved, each time while that is little, and the less often the more it
-/// is, so that looking costs no more than the rest.
+/// How much it matters to look at what is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Only as often as it costs little.
+    IfCheap,
+    Surely,
+}
+
+/// What a server has saved.
+///
+/// To read it may cost more than all the rest that is done for a message. So what has been read is
+/// kept until something is saved, and what changes all the time is read only as often as the *credit*
+/// allows. That lasts for some time, so nothing of a short run is missed.
 #[derive(Clone, Default)]
 pub(crate) struct Saves {
     persister: Option<Arc<dyn Persister>>,
-    looks: usize,
+    /// How often something was saved.
+    count: SaveCount,
+    /// What was read last, and the count then.
+    seen: Option<(u64, Option<Persisted>)>,
+    /// How many bytes may be read; below 0 while a long state is paid for.
+    credit: i64,
     silent: bool,
 }
 
+/// The credit at the beginning of a run, which is also the most that there can be, in bytes.
+const CREDIT: i64 = 16 * 1024;
+/// What each wish to look adds to it.
+const INCOME: i64 = 64;
+
 impl Saves {
-    pub(crate) fn of(persister: Arc<dyn Persister>) -> Saves {
-        Saves { persister: Some(persister), looks: 0, silent: false }
+    /// Those of a server that has not been started yet.
+    pub(crate) fn none() -> Saves {
+        Saves { credit: CREDIT, ..Saves::default() }
+    }
+
+    /// A new instance saves to this.
+    pub(crate) fn begin(&mut self, persister: Arc<dyn Persister>, count: SaveCount) {
+        (self.persister, self.count, self.seen) = (Some(persister), count, None);
     }
 
     /// What is saved, if this is the time to look and the Raft says what it means.
-    pub(crate) fn look(
-        &mut self,
-        read: fn(&[u8]) -> Option<Persisted>,
-        look: Look,
-    ) -> Option<Persisted> {
-        const LITTLE: usize = 2048;
-        let persister = self.persister.as_ref()?;
-        self.looks += 1;
-        let dear = (persister.raft_state_size() / LITTLE).max(1);
-        if look == Look::IfCheap && !self.looks.is_multiple_of(dear) {
-            return None;
+    fn look(&mut self, read: fn(&[u8]) -> Option<Persisted>, look: Look) -> Option<&Persisted> {
+        let count = self.count.get();
+        self.credit = (self.credit + INCOME).min(CREDIT);
+        let is_known = self.seen.as_ref().is_some_and(|(at, _)| *at == count);
+        if !is_known {
+            if look == Look::IfCheap && self.credit < 0 {
+                return None;
+            }
+            let state = self.persister.as_ref()?.read_raft_state().ok()?;
+            self.credit -= i64::try_from(state.len()).unwrap_or(i64::MAX);
+            let saved = read(&state);
+            self.silent |= saved.is_none() && !state.is_empty();
+            self.seen = Some((count, saved));
         }
-        let state = persister.read_raft_state().ok()?;
-        let saved = read(&state);
-        self.silent |= saved.is_none() && !state.is_empty();
-        saved
+        self.seen.as_ref()?.1.as_ref()
+    }
+}
+
+/// What all servers have saved.
+pub(crate) struct SavedStates<'a> {
+    saves: &'a mut [Saves],
+    read: fn(&[u8]) -> Option<Persisted>,
+}
+
+impl<'a> SavedStates<'a> {
+    pub(crate) fn new(saves: &'a mut [Saves], read: fn(&[u8]) -> Option<Persisted>) -> Self {
+        SavedStates { saves, read }
     }
 
-    /// Something is saved, and the Raft does not say what.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.silent
+    /// What a server has saved, if this is the time to look and its Raft says what it means.
+    pub(crate) fn look(&mut self, server: usize, look: Look) -> Option<&Persisted> {
+        self.saves[server].look(self.read, look)
+    }
+
+    /// How to look at what a server promises now that it has handled a request: surely, if it has saved
+    /// nothing since the request reached it.
+    pub(crate) fn since(&self, server: usize, delivered: Delivered) -> Look {
+        match self.count(server) == delivered.saves {
+            true => Look::Surely,
+            false => Look::IfCheap,
+        }
+    }
+
+    /// How often a server has saved something.
+    pub(crate) fn count(&self, server: usize) -> u64 {
+        self.saves[server].count.get()
+    }
+
+    /// Some server has saved something, and its Raft does not say what.
+    pub(crate) fn are_silent(&self) -> bool {
+        self.saves.iter().any(|saves| saves.silent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use ::persister::MemoryPersister;
+
+    use super::*;
+
+    static READ: AtomicUsize = AtomicUsize::new(0);
+
+    fn read(state: &[u8]) -> Option<Persisted> {
+        READ.fetch_add(1, Ordering::Relaxed);
+        Some(Persisted { term: state.len() as u64, ..Persisted::default() })
+    }
+
+    /// How often the state is read if something is saved before each of 1,000 looks.
+    fn reads(length: usize, look: Look) -> usize {
+        let (mut saves, persister) = (Saves::none(), Arc::new(MemoryPersister::new()));
+        saves.persister = Some(persister.clone());
+        persister.save_raft_state(&vec![0; length]).expect("memory can be written");
+        READ.store(0, Ordering::Relaxed);
+        for _ in 0..1_000 {
+            saves.count.add();
+            let saved = saves.look(read, look);
+            assert!(saved.is_none_or(|saved| saved.term == length as u64));
+        }
+        READ.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_saved_state_is_read_as_often_as_it_costs_little() {
+        assert_eq!(reads(64, Look::IfCheap), 1_000);
+        let often = (CREDIT + 1_000 * INCOME) as usize;
+        for length in [1_000, 10_000, 100_000] {
+            let most = often / length + 1;
+            assert!((most / 2..=most).contains(&reads(length, Look::IfCheap)), "{length} bytes");
+        }
+        assert_eq!(reads(100_000, Look::Surely), 1_000);
+
+        // What has not changed is not read again.
+        let persister = Some(Arc::new(MemoryPersister::new()) as Arc<dyn Persister>);
+        let mut saves = Saves { persister, ..Saves::none() };
+        READ.store(0, Ordering::Relaxed);
+        for _ in 0..10 {
+            saves.look(read, Look::Surely);
+        }
+        assert_eq!(READ.load(Ordering::Relaxed), 1);
     }
 }

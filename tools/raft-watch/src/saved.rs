@@ -4,6 +4,7 @@
 use labtrace::verdict;
 use raft_api::{Persisted, SavedEntry};
 
+use super::calls::Append;
 use super::judge::Checked;
 use super::understanding::{Place, Reply};
 
@@ -50,13 +51,13 @@ pub(super) fn check_vote_saved(
 /// have been replaced since.
 pub(super) fn check_entry_saved(
     server: usize,
-    term: u64,
+    append: Append,
     place: Place,
-    brought: bool,
     reply: Reply,
     saved: &Persisted,
 ) -> Checked {
     check_term_saved(server, reply, saved)?;
+    let term = append.term;
     let exchanged = looks_exchanged(saved, term);
     if saved.term < term {
         let promise = format!("accepted a request of term {term}");
@@ -71,7 +72,7 @@ pub(super) fn check_entry_saved(
         SavedEntry::Missing => "none there".to_string(),
         SavedEntry::OfTerm(_) | SavedEntry::InSnapshot => return Ok(()),
     };
-    match brought {
+    match append.brings_some() {
         true => behind(server, format!("accepted entry {index} of term {of}"), has, exchanged),
         false => not_there(server, place_words(index, of), has),
     }

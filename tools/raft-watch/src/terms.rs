@@ -6,7 +6,8 @@
 
 use labtrace::verdict;
 
-use super::judge::{Asked, Call, Checked, Delivered, Judge};
+use super::calls::{Call, Delivered};
+use super::judge::{Checked, Judge};
 use super::understanding::Reply;
 
 impl Judge {
@@ -41,12 +42,8 @@ impl Judge {
         reply: Reply,
         us: u64,
     ) -> Checked {
-        let (server, Some(term)) = (call.to, reply.term) else { return Ok(()) };
-        let asked = match call.asked {
-            Asked::Vote { term, .. } | Asked::Beat { term, .. } => term,
-            Asked::Append(append) => append.term,
-            Asked::Nothing => return Ok(()),
-        };
+        let server = call.to;
+        let (Some(term), Some(asked)) = (reply.term, call.asked.term()) else { return Ok(()) };
         let before = delivered.promised;
         if reply.yes == Some(true) && term < asked {
             let words = format!(

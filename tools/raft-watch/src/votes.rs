@@ -4,9 +4,12 @@
 //! - A vote is given only to a candidate whose log is at least as up-to-date.
 
 use labtrace::verdict;
+use raft_api::Persisted;
 
+use super::calls::{Call, Delivered};
 use super::evidence::Held;
-use super::judge::{Call, Checked, Delivered, Judge, Look, Means};
+use super::judge::{Checked, Judge, Means};
+use super::persister::Look;
 use super::saved::check_vote_saved;
 use super::understanding::missing as rules;
 use super::understanding::{Missing, Place, Reply};
@@ -127,11 +130,15 @@ impl Judge {
                 }
                 self.servers[voter].promise(term, us);
             }
-            Some(false) => self.refuses_vote(call, delivered, (term, last), us),
+            Some(false) => self.refuses_vote(call, delivered, (term, last), us, means),
             None => {}
         }
-        match (means.saved)(voter, Look::IfCheap) {
-            Some(saved) => check_vote_saved(candidate, voter, term, reply, &saved),
+        let look = match reply.yes {
+            Some(true) => means.saved.since(voter, delivered),
+            _ => Look::IfCheap,
+        };
+        match means.saved.look(voter, look) {
+            Some(saved) => check_vote_saved(candidate, voter, term, reply, saved),
             None => Ok(()),
         }
     }
@@ -142,16 +149,25 @@ impl Judge {
         delivered: Delivered,
         (term, last): (u64, Place),
         us: u64,
+        means: &mut Means<'_>,
     ) {
         const KEPT: usize = 64;
+        /// After so many refusals since the last election that was won it matters why.
+        const MANY: usize = 3;
         let (voter, candidate) = (call.to, call.from);
         let server = &self.servers[voter];
+        let look = match self.elections.refusals_since_the_last_leader().count() < MANY {
+            true => Look::IfCheap,
+            false => Look::Surely,
+        };
+        let saved = means.saved.look(voter, look);
         let end = server.log_end.filter(|(_, appends)| *appends == server.appends);
-        let own = end.map(|(place, _)| (place, true));
+        let own = saved.map(end_of_log).or(end.map(|(place, _)| place)).map(|place| (place, true));
         let own = own.or(delivered.held.map(|held| (held.place, false)));
         let vote = self.elections.votes.get(&(voter, term));
-        let bound =
-            vote.is_some_and(|vote| vote.candidate != candidate) || delivered.promised.term > term;
+        let bound = vote.is_some_and(|vote| vote.candidate != candidate)
+            || delivered.promised.term > term
+            || saved.is_some_and(|saved| is_bound(saved, term, candidate));
         let refusals = &mut self.elections.refusals;
         if refusals.len() == KEPT {
             refusals.remove(0);
@@ -205,4 +221,17 @@ impl Judge {
         };
         Box::new(broken.hint(hint).build())
     }
+}
+
+/// The last entry of a saved log.
+fn end_of_log(saved: &Persisted) -> Place {
+    Place {
+        index: saved.log_base + saved.log_terms.len() as u64,
+        term: saved.log_terms.last().copied().unwrap_or(saved.log_base_term),
+    }
+}
+
+/// True if a server with this state must not vote for the candidate in this term.
+fn is_bound(saved: &Persisted, term: u64, candidate: usize) -> bool {
+    saved.term > term || saved.term == term && saved.voted_for.is_some_and(|vote| vote != candidate)
 }

@@ -17,7 +17,7 @@ use crate::members::{self, Members};
 use crate::net::Net;
 use crate::observer::{Party, Watcher};
 use crate::run::Run;
-use crate::saves::WatchedPersister;
+use crate::saves::{SaveCount, WatchedPersister};
 
 /// What can run in a slot: a handle on a server. Clones are the same server.
 pub trait Server: Clone + Send + Sync + 'static {
@@ -247,13 +247,13 @@ impl<S: Server> Group<S> {
         self.net().book().with(|book| {
             book.ends.extend(names.into_iter().map(|name| (name, party)));
         });
-        let saved: Arc<dyn Persister> = saved;
+        let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
         if let Some(watcher) = self.inner.watcher.get() {
-            watcher.starting(me, instance, &saved);
+            watcher.starting(me, instance, &saved, &count);
         }
         self.record(me, What::Started);
         let session = self.run().session().clone();
-        let persister = Arc::new(WatchedPersister::new(saved, session, members.lane(me)));
+        let persister = Arc::new(WatchedPersister::new(saved, count, session, members.lane(me)));
         Seat { ends, me, persister }
     }
 

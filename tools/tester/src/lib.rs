@@ -76,5 +76,6 @@ pub use observer::{Call, Watcher};
 pub use run::Run;
 pub use run_record::setting::{Setting, Trouble};
 pub use runner::{TIME_LIMIT, real, simulated};
+pub use saves::SaveCount;
 pub use test::{Origin, Test, Totals};
 pub use trace_files::VARIABLE as TRACE_VARIABLE;

@@ -13,13 +13,20 @@ use run_record::trace;
 use rustc_hash::FxHashMap;
 
 use crate::run::Run;
+use crate::saves::SaveCount;
 
 /// Sees the servers of a group from outside: when they come and go, and each step of each call
 /// between them. It makes no step of a simulated run and takes no part in it.
 pub trait Watcher: Send + Sync {
     /// A new instance of a server is about to be made; the first one has number 1. This is what it
-    /// saves to.
-    fn starting(&self, server: usize, instance: u64, persister: &Arc<dyn Persister>);
+    /// saves to, and how often it has done so.
+    fn starting(
+        &self,
+        server: usize,
+        instance: u64,
+        persister: &Arc<dyn Persister>,
+        saves: &SaveCount,
+    );
 
     /// A server has crashed: what it does from here on does not count.
     fn crashed(&self, server: usize);

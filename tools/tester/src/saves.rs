@@ -1,23 +1,47 @@
 //! Telling the trace what servers save.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use labtrace::{Session, What};
 use persister::{PersistError, Persister};
 
-/// A server's persister that tells the trace of each save.
+/// How often an instance of a server has saved something. Clones are the same count.
+#[derive(Clone, Debug, Default)]
+pub struct SaveCount(Arc<AtomicU64>);
+
+impl SaveCount {
+    /// How often up to now. A save counts before the server hears that it is done.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Something has been saved.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A server's persister that counts each save and tells the trace of it.
 pub(crate) struct WatchedPersister {
     inner: Arc<dyn Persister>,
+    count: SaveCount,
     session: Session,
     lane: u32,
 }
 
 impl WatchedPersister {
-    pub(crate) fn new(inner: Arc<dyn Persister>, session: Session, lane: u32) -> Self {
-        WatchedPersister { inner, session, lane }
+    pub(crate) fn new(
+        inner: Arc<dyn Persister>,
+        count: SaveCount,
+        session: Session,
+        lane: u32,
+    ) -> Self {
+        WatchedPersister { inner, count, session, lane }
     }
 
     fn saved(&self, result: Result<(), PersistError>) -> Result<(), PersistError> {
+        self.count.add();
         if result.is_ok() {
             let bytes = self.inner.raft_state_size() as u64;
             self.session.record(Some(self.lane), What::Saved { bytes });

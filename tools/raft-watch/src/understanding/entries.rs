@@ -49,7 +49,8 @@ impl EntryPlan {
     /// How to read the entries in a field of this type; or why that cannot be done.
     pub(crate) fn of(list: &'static Shape) -> Result<EntryPlan, &'static str> {
         let item = match list {
-            Shape::List(item) | Shape::Array(item, _) => item,
+            // One entry for each message, or none.
+            Shape::List(item) | Shape::Array(item, _) | Shape::Option(item) => item,
             _ => return Err("they are no list"),
         };
         EntryPlan::of_entry(item.shape())

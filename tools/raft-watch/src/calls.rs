@@ -1,0 +1,182 @@
+//! Calls between servers that are under way.
+
+use std::collections::BTreeMap;
+
+use super::evidence::{Held, Promise};
+use super::understanding::{Place, Request};
+
+/// What a call asks its server for, as far as its reply promises it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    Vote {
+        term: u64,
+        last: Place,
+    },
+    Append(Append),
+    /// It shows its sender's term, and its reply no more than the server's.
+    Beat {
+        term: u64,
+        commit: u64,
+    },
+    Nothing,
+}
+
+impl Asked {
+    pub(crate) fn term(&self) -> Option<u64> {
+        match self {
+            Asked::Vote { term, .. } | Asked::Beat { term, .. } => Some(*term),
+            Asked::Append(append) => Some(append.term),
+            Asked::Nothing => None,
+        }
+    }
+
+    /// What such a call is named.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Asked::Vote { .. } => "RequestVote",
+            Asked::Append(_) | Asked::Beat { .. } => "AppendEntries",
+            Asked::Nothing => "a call",
+        }
+    }
+}
+
+/// An AppendEntries, without its entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append {
+    pub(crate) term: u64,
+    pub(crate) prev: Place,
+    /// The last entry, or `prev` if there are none.
+    pub(crate) last: Place,
+    pub(crate) commit: u64,
+}
+
+impl Append {
+    /// True if it brings entries.
+    pub(crate) fn brings_some(&self) -> bool {
+        self.last.index > self.prev.index
+    }
+}
+
+/// A request on its way out.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    pub(crate) call: u64,
+    pub(crate) from: usize,
+    pub(crate) instance: u64,
+    pub(crate) to: usize,
+    pub(crate) request: Request<'a>,
+    pub(crate) us: u64,
+}
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) number: u64,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) asked: Asked,
+    pub(crate) sent_us: u64,
+    pub(crate) sent_at: u64,
+    /// The server's state when the request reached it.
+    pub(crate) delivered: Option<Delivered>,
+    pub(crate) answered: bool,
+    /// Up to where the reply accepts.
+    pub(crate) accepted: Option<Place>,
+    /// The reply shows a vote.
+    pub(crate) granted: bool,
+    /// The reply shows a later term than the request.
+    pub(crate) newer: Option<u64>,
+}
+
+impl Call {
+    /// A call that has just been made, as event number `at`.
+    pub(crate) fn new(sent: &Sent<'_>, asked: Asked, at: u64) -> Call {
+        Call {
+            number: sent.call,
+            from: sent.from,
+            to: sent.to,
+            asked,
+            sent_us: sent.us,
+            sent_at: at,
+            delivered: None,
+            answered: false,
+            accepted: None,
+            granted: false,
+            newer: None,
+        }
+    }
+}
+
+/// What was known of a server when a request reached it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) instance: u64,
+    pub(crate) promised: Promise,
+    pub(crate) held: Option<Held>,
+    /// How many AppendEntries had reached the server, this one included.
+    pub(crate) appends: u64,
+    /// How often it had saved something.
+    pub(crate) saves: u64,
+}
+
+/// The calls that are not over.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    by_number: BTreeMap<u64, Call>,
+    /// By server: the calls that have reached it and that it has not answered. A program may leave
+    /// thousands of calls open, so nobody looks through all of them at a message.
+    reached: Vec<Vec<u64>>,
+}
+
+impl Calls {
+    pub(crate) fn new(servers: usize) -> Calls {
+        Calls { by_number: BTreeMap::new(), reached: vec![Vec::new(); servers] }
+    }
+
+    pub(crate) fn insert(&mut self, call: Call) {
+        self.by_number.insert(call.number, call);
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<Call> {
+        self.by_number.get(&number).copied()
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Call> {
+        self.by_number.get_mut(&number)
+    }
+
+    /// The call is over.
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Call> {
+        self.answer(number);
+        self.by_number.remove(&number)
+    }
+
+    /// All of them, in the order in which they were made.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Call> + Clone {
+        self.by_number.values()
+    }
+
+    /// A call has reached its server.
+    pub(crate) fn reach(&mut self, number: u64, delivered: Delivered) {
+        if let Some(call) = self.by_number.get_mut(&number) {
+            call.delivered = Some(delivered);
+            self.reached[call.to].push(number);
+        }
+    }
+
+    /// A call that has reached its server is answered, or never will be. True for the first time.
+    pub(crate) fn answer(&mut self, number: u64) -> bool {
+        let Some(call) = self.by_number.get_mut(&number) else { return false };
+        let first = !std::mem::replace(&mut call.answered, true);
+        let reached = &mut self.reached[call.to];
+        if first && let Some(place) = reached.iter().rposition(|open| *open == number) {
+            reached.swap_remove(place);
+        }
+        first
+    }
+
+    /// The calls that have reached a server and that it has not answered.
+    pub(crate) fn open_at(&self, server: usize) -> impl Iterator<Item = &Call> {
+        self.reached[server].iter().filter_map(|number| self.by_number.get(number))
+    }
+}
