@@ -50,7 +50,8 @@
 //! - **Missing loops**: a wait on a condition variable rarely ends for no reason, and a weak exchange
 //!   rarely fails for none, as every standard allows.
 //! - **Deadlocks**: a circle of tasks of which each waits for a lock that the next one holds, or for
-//!   its end, is reported at the moment it closes, also if other tasks could go on for ever; and a
+//!   its end, is reported at the moment it closes, also if other tasks could go on for ever. (A circle
+//!   over a full channel must last for a second: somebody else may receive.) And a
 //!   world in which no task can run and no timer is set. The failure says what each task waits for,
 //!   where, and who holds it.
 //! - **Spinning**: a task that makes calls for ever without letting time pass.
@@ -71,7 +72,9 @@
 //! # What a simulated run asks of the code in it
 //!
 //! To block, sleep, lock, measure time and draw random numbers through this crate only. Not to let
-//! addresses or the order of a `HashMap` decide anything. Tasks share the thread-local variables of
+//! addresses or the order of a `HashMap` decide anything, nor what is left in a static from the run
+//! before. To read variables of the environment by [`env::var`], so that they are known afterwards. Tasks
+//! share the thread-local variables of
 //! the world's thread (unless [`SwitchBy::Threads`] is chosen). A task's stack is
 //! [`world::Builder::stack_size`] bytes.
 //!
@@ -89,6 +92,7 @@
 
 pub mod channel;
 mod context;
+pub mod env;
 pub mod failure;
 pub mod killed;
 pub mod node;

@@ -55,6 +55,8 @@ pub struct Trace {
     pub forced_switches: u64,
     /// Each step, if [`Builder::record_events`] was set; empty otherwise.
     pub events: Vec<Event>,
+    /// What each task is called, by its number, if [`Builder::record_events`] was set.
+    pub tasks: Vec<String>,
 }
 
 /// One step of a simulated run.
@@ -66,6 +68,8 @@ pub struct Event {
     pub task: u64,
     /// What it did.
     pub op: Op,
+    /// The line of the code under test that did it.
+    pub at: &'static Location<'static>,
 }
 
 /// How to run a world.

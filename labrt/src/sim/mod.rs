@@ -76,6 +76,7 @@ pub(crate) fn run_world<T: Send + 'static>(
         switches: state.switches,
         forced_switches: state.forced_switches,
         events: state.events.take().unwrap_or_default(),
+        tasks: std::mem::take(&mut state.titles),
     };
     let elapsed = state.now - EPOCH;
     drop(state);

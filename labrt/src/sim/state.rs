@@ -187,6 +187,8 @@ pub(crate) struct State {
     pub(crate) tasks: Vec<Option<Task>>,
     pub(crate) current: usize,
     pub(crate) events: Option<Vec<Event>>,
+    /// The titles of all tasks by their numbers, if events are kept.
+    pub(crate) titles: Vec<String>,
     pub(super) free: Vec<usize>,
     pub(super) runnable: Vec<usize>,
     timers: BinaryHeap<Reverse<Timer>>,
@@ -233,6 +235,7 @@ impl State {
             tasks: Vec::new(),
             current: usize::MAX,
             events: settings.record_events.then(Vec::new),
+            titles: Vec::new(),
             free: Vec::new(),
             runnable: Vec::new(),
             timers: BinaryHeap::new(),
@@ -331,6 +334,9 @@ impl State {
             self.tasks.push(None);
             self.tasks.len() - 1
         });
+        if self.events.is_some() {
+            self.titles.push(super::report::title(&task));
+        }
         self.tasks[slot] = Some(task);
         self.live += 1;
         self.runnable.push(slot);
@@ -448,8 +454,10 @@ impl State {
         for word in [self.now_ns, serial, op.code()] {
             self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         }
-        if let Some(events) = &mut self.events {
-            events.push(Event { time: self.now - EPOCH, task: serial, op });
+        if self.events.is_some() {
+            let (time, at) = (self.now - EPOCH, self.running().last);
+            let event = Event { time, task: serial, op, at };
+            self.events.iter_mut().for_each(|events| events.push(event));
         }
     }
 

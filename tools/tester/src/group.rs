@@ -1,6 +1,5 @@
 //! A group of servers in slots on a network: what can be done to them, whatever they are.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +17,8 @@ use crate::net::Net;
 use crate::observer::{Party, Watcher};
 use crate::run::Run;
 use crate::saves::{SaveCount, WatchedPersister};
+
+mod links;
 
 /// What can run in a slot: a handle on a server. Clones are the same server.
 pub trait Server: Clone + Send + Sync + 'static {
@@ -83,9 +84,6 @@ impl<S> Instance<S> {
         self.node.enter(|| f(&self.server)).ok()
     }
 }
-
-/// Those that are connected and not in a part of their own.
-const WHOLE: usize = 0;
 
 impl<S: Server> Group<S> {
     /// A group of so many empty slots. With a name, it may be one of several; else it is the only one.
@@ -282,97 +280,6 @@ impl<S: Server> Group<S> {
         self.slot(server).with(|slot| slot.persister.clone())
     }
 
-    // ---- Who reaches whom ----------------------------------------------------------------------
-
-    /// True if the server is connected, be it in a part of the group only.
-    pub fn is_connected(&self, server: usize) -> bool {
-        self.part(server).is_some()
-    }
-
-    /// True if calls of the one reach the other, should both run.
-    pub fn reaches(&self, one: usize, other: usize) -> bool {
-        let part = self.part(one);
-        part.is_some() && part == self.part(other)
-    }
-
-    fn part(&self, server: usize) -> Option<usize> {
-        self.slot(server).with(|slot| slot.part)
-    }
-
-    /// Lets a server reach all connected ones and them reach it. If the group is split into parts, it
-    /// comes to the first of them.
-    pub fn connect(&self, server: usize) {
-        self.put(server, Some(WHOLE));
-        let connected: BTreeSet<usize> =
-            (0..self.servers()).filter(|peer| self.reaches(server, *peer)).collect();
-        self.enable_ends(server, &connected, true);
-    }
-
-    /// Cuts a server off from all others, unless the run's setting has no cut left.
-    pub fn disconnect(&self, server: usize) {
-        if !self.is_connected(server) || self.run().may(Trouble::Cuts) {
-            self.cut_off(server);
-        }
-    }
-
-    fn cut_off(&self, server: usize) {
-        self.put(server, None);
-        self.enable_ends(server, &(0..self.servers()).collect(), false);
-    }
-
-    /// Splits the group into parts, each of which lives on by itself. A server that is in none is cut
-    /// off from all others. `&[&[0, 1, 2]]` connects three.
-    ///
-    /// If anybody is cut off from anybody by that, it counts as one cut. If the run's setting has none
-    /// left, those in the parts are all connected with each other instead, and the others stay as they
-    /// are.
-    pub fn partition(&self, parts: &[&[usize]]) {
-        let all = || 0..self.servers();
-        let part_of = |server: usize| parts.iter().position(|part| part.contains(&server));
-        let together = |one, other| part_of(one).is_some() && part_of(one) == part_of(other);
-        let cuts = |one: usize| {
-            all().any(|other| one != other && self.reaches(one, other) && !together(one, other))
-        };
-        let may = !all().any(cuts) || self.run().may(Trouble::Cuts);
-        for server in all() {
-            match part_of(server) {
-                Some(_) if !may => self.put(server, Some(WHOLE)),
-                None if !may => {}
-                part => self.put(server, part),
-            }
-        }
-        if may {
-            self.run().session().record(None, split(parts));
-        }
-        for server in all() {
-            let (with, without) = all().partition(|peer| self.reaches(server, *peer));
-            self.enable_ends(server, &without, false);
-            self.enable_ends(server, &with, true);
-        }
-    }
-
-    fn put(&self, server: usize, part: Option<usize>) {
-        let before = self.slot(server).with(|slot| std::mem::replace(&mut slot.part, part));
-        match (before, part) {
-            (None, Some(_)) => _ = self.record(server, What::Connected),
-            (Some(_), None) => _ = self.record(server, What::Disconnected),
-            _ => {}
-        }
-    }
-
-    fn enable_ends(&self, server: usize, peers: &BTreeSet<usize>, on: bool) {
-        let to = |from: usize, to: usize| {
-            let name = self.slot(from).with(|slot| slot.ends.get(to).cloned());
-            if let Some(name) = name {
-                self.net().network().enable(name, on);
-            }
-        };
-        for &peer in peers {
-            to(server, peer);
-            to(peer, server);
-        }
-    }
-
     /// Ends all servers.
     pub fn end(&self) {
         for slot in &self.inner.slots {
@@ -388,16 +295,6 @@ impl<S: Server> Group<S> {
 fn end<S: Server>(instance: Instance<S>) {
     instance.enter(S::kill);
     instance.node.kill();
-}
-
-/// How a group is split, for people to read.
-fn split(parts: &[&[usize]]) -> What {
-    let part = |part: &&[usize]| {
-        let numbers: Vec<String> = part.iter().map(usize::to_string).collect();
-        numbers.join(", ")
-    };
-    let parts: Vec<String> = parts.iter().map(part).collect();
-    What::Note { topic: "partition".into(), text: parts.join(" | ") }
 }
 
 impl<S: Server> Clone for Group<S> {

@@ -66,6 +66,7 @@ mod saves;
 mod seeds;
 mod test;
 mod trace_files;
+mod twice;
 mod verdict;
 
 pub use group::{Group, Instance, MakeError, Seat, Server};

@@ -55,7 +55,7 @@ impl Lines {
 /// Seconds, servers, RPCs and operations, in the course's columns.
 fn passed(totals: &Totals) -> String {
     let Totals { time, servers, rpcs, operations, .. } = totals;
-    format!("Passed -- {:4.1}  {servers} {rpcs:4} {operations:4}", time.as_secs_f64())
+    format!("Passed --  {:4.1}  {servers} {rpcs:4} {operations:4}", time.as_secs_f64())
 }
 
 /// Writes to standard output as a whole. That nobody listens is no reason to fail.
@@ -74,6 +74,6 @@ mod tests {
     fn the_columns_are_those_of_the_course() {
         let time = Duration::from_millis(3140);
         let totals = Totals { time, servers: 3, rpcs: 58, bytes: 0, operations: 7 };
-        assert_eq!(passed(&totals), "Passed --  3.1  3   58    7");
+        assert_eq!(passed(&totals), "Passed --   3.1  3   58    7");
     }
 }

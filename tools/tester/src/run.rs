@@ -72,6 +72,10 @@ impl Run {
         self.inner.lines.line(&format!("warning: {text}"));
     }
 
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.inner.lines
+    }
+
     /// True if there may be one more trouble of this kind, which is counted then.
     pub fn may(&self, trouble: Trouble) -> bool {
         let limit = self.limit(trouble);

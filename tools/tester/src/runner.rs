@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrt::world::{Builder, Event, Outcome};
+use labrt::world::{Builder, Outcome};
 use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
 use run_record::setting::{Setting, Trouble};
@@ -17,6 +17,7 @@ use crate::run::Run;
 use crate::seeds::Seeds;
 use crate::test::{Origin, Test, Totals};
 use crate::trace_files::{self, Folder};
+use crate::twice;
 use crate::verdict::{self, Failed, Ran};
 
 /// How much lab time a test may take.
@@ -48,12 +49,7 @@ pub fn simulated(test: &Test, origin: Origin) {
     let seeds = Seeds::from_environment();
     let (mut failed, mut said) = (0, BTreeSet::new());
     for (number, block) in seeds.blocks().into_iter().enumerate() {
-        let setting = match runner.setting.is_whole() {
-            true => String::new(),
-            false => format!(", {}", runner.setting),
-        };
-        let title = format!("({}): {} ({block}{setting})", test.part, test.title);
-        let lines = Arc::new(Lines::begin(title));
+        let lines = runner.begin(Some(block.to_string()));
         let mut sums = Vec::new();
         for seed in block.iter() {
             let ran = runner.run_recorded(Some(seed), &lines);
@@ -87,7 +83,7 @@ pub fn simulated(test: &Test, origin: Origin) {
 /// If it fails.
 pub fn real(test: &Test, origin: Origin) {
     let runner = Runner::from_environment(test, origin);
-    let lines = Arc::new(Lines::begin(format!("({}): {}", test.part, test.title)));
+    let lines = runner.begin(None);
     let ran = runner.run_recorded(None, &lines);
     say_what_is_missing(&ran, &mut BTreeSet::new(), &lines);
     match ran.result {
@@ -122,6 +118,18 @@ impl<'a> Runner<'a> {
         Runner { test, origin, setting, folder, recorder }
     }
 
+    /// Writes the first line of some runs: with these seeds, if they have any.
+    fn begin(&self, seeds: Option<String>) -> Arc<Lines> {
+        let Test { part, title, .. } = self.test;
+        let setting = (!self.setting.is_whole()).then(|| self.setting.to_string());
+        let details: Vec<String> = seeds.into_iter().chain(setting).collect();
+        let details = match details.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", details.join(", ")),
+        };
+        Arc::new(Lines::begin(format!("({part}): {title}{details}")))
+    }
+
     /// Runs the test once and leaves a record of it, if somebody has asked for one.
     fn run_recorded(&self, seed: Option<u64>, lines: &Arc<Lines>) -> Ran {
         let keep = match (&self.folder, seed) {
@@ -140,7 +148,7 @@ impl<'a> Runner<'a> {
     fn run(&self, seed: Option<u64>, keep: Keep, lines: &Arc<Lines>) -> Ran {
         let world = seed.map_or_else(Builder::real, Builder::simulated);
         let run = Run::with_lines(keep, self.setting, lines.clone());
-        let result = self.run_in(world, &run);
+        let result = self.run_in(world, seed, &run);
         let mut troubles = run.troubles();
         let result = match result {
             Ok(outcome) => {
@@ -160,10 +168,27 @@ impl<'a> Runner<'a> {
         Ran { result, troubles, not_judged: run.not_judged(), files }
     }
 
-    fn run_in(&self, world: Builder, run: &Run) -> Result<Outcome<Totals>, Box<Failure>> {
+    fn run_in(
+        &self,
+        world: Builder,
+        seed: Option<u64>,
+        run: &Run,
+    ) -> Result<Outcome<Totals>, Box<Failure>> {
         let (test, run) = (self.test.clone(), run.clone());
         let switches = run.limit(Trouble::Switches);
-        world.time_limit(TIME_LIMIT).forced_switches(switches).run(move || test.play(&run))
+        let world = world.time_limit(TIME_LIMIT).forced_switches(switches);
+        world.last_words(self.last_words(seed, &run)).run(move || test.play(&run))
+    }
+
+    /// What is said when a panic in a destructor is about to end the process: what came first, and how
+    /// to see it again. Nobody else will be there to say it.
+    fn last_words(&self, seed: Option<u64>, run: &Run) -> impl Fn(&Failure) + use<> {
+        let (origin, setting, run) = (self.origin, self.setting, run.clone());
+        move |failure| {
+            let verdict = verdict::of(failure, run.session().verdict());
+            let failed = Failed { failure: Box::new(failure.clone()), verdict };
+            run.lines().line(&format!("FAILED: {}", report(&failed, "", origin, seed, setting)));
+        }
     }
 
     fn write_trace(
@@ -182,7 +207,7 @@ impl<'a> Runner<'a> {
             setting: self.setting,
             replay: self.origin.replay(seed, self.setting),
         };
-        let usual = Folder::usual(self.origin.scratch);
+        let usual = Folder::usual(self.origin.scratch, self.origin.package);
         trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run.session(), verdict)
     }
 
@@ -221,15 +246,8 @@ impl<'a> Runner<'a> {
         seed: Option<u64>,
         files: Option<&Result<trace_files::Files, String>>,
     ) -> String {
-        let mut report = verdict::text(&failed.verdict, failed.kind());
-        match seed {
-            Some(seed) => {
-                report.push_str(&foreign_lines(foreign::Trouble::Failed));
-                report.push_str(&format!("\n    seed {seed}\n    replay: "));
-            }
-            None => report.push_str("\n    run again: "),
-        }
-        report.push_str(&self.origin.replay(seed, self.setting));
+        let foreign = seed.map(|_| foreign_lines(foreign::Trouble::Failed)).unwrap_or_default();
+        let mut report = report(failed, &foreign, self.origin, seed, self.setting);
         match files {
             Some(Ok(files)) => report.push_str(&format!(
                 "\n    trace: {}\n    page: {}",
@@ -247,7 +265,7 @@ impl<'a> Runner<'a> {
         let record = || {
             let world = Builder::simulated(seed).record_events(true);
             let run = Run::with_lines(Keep::Nothing, self.setting, lines.clone());
-            match self.run_in(world, &run) {
+            match self.run_in(world, Some(seed), &run) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
                 Err(failure) => {
                     let verdict = verdict::of(&failure, run.session().verdict());
@@ -256,31 +274,28 @@ impl<'a> Runner<'a> {
             }
         };
         let (one, two) = (record(), record());
-        if one == two {
-            return;
+        if let Some(message) = twice::difference(seed, &one, &two) {
+            lines.line("FAILED: two runs with the same seed differ");
+            let foreign = foreign_lines(foreign::Trouble::Differed);
+            let replay = self.origin.replay(Some(seed), self.setting);
+            panic!("{message}{foreign}\n    replay: {replay}");
         }
-        let both = one.events.iter().zip(&two.events);
-        let first = both.clone().position(|(one, two)| one != two);
-        let place = first.unwrap_or(one.events.len().min(two.events.len()));
-        let message = format!(
-            "two runs with seed {seed} differ: the code depends on something outside the \
-             simulation (the order of a HashMap, an address, std's clock or threads). At step \
-             {place} one had {} and the other {}",
-            show_event(one.events.get(place)),
-            show_event(two.events.get(place))
-        );
-        lines.line("FAILED: two runs with the same seed differ");
-        let foreign = foreign_lines(foreign::Trouble::Differed);
-        panic!("{message}{foreign}\n    replay: {}", self.origin.replay(Some(seed), self.setting));
     }
 }
 
-fn show_event(event: Option<&Event>) -> String {
-    match event {
-        Some(Event { time, task, op }) => {
-            format!("{op:?} of task {task} at {:.6} s", time.as_secs_f64())
-        }
-        None => "ended".to_string(),
+/// What has failed, what more is to be said of it, and the command that repeats it.
+fn report(
+    failed: &Failed,
+    more: &str,
+    origin: Origin,
+    seed: Option<u64>,
+    setting: Setting,
+) -> String {
+    let report = verdict::text(&failed.verdict, failed.kind()) + more;
+    let replay = origin.replay(seed, setting);
+    match seed {
+        Some(seed) => format!("{report}\n    seed {seed}\n    replay: {replay}"),
+        None => format!("{report}\n    run again: {replay}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a test is.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,16 +102,34 @@ impl Origin {
         format!("cargo test -p {} {target} -- --exact {path}", self.package)
     }
 
-    /// The command that repeats a run.
+    /// The command that repeats a run, with the variables that the code under test has asked for.
     pub(crate) fn replay(&self, seed: Option<u64>, setting: Setting) -> String {
-        let mut command = self.command();
-        if let Some(seed) = seed {
-            command = format!("LAB_SEED={seed} {command}");
-        }
+        self.replay_with(labrt::env::asked(), seed, setting)
+    }
+
+    fn replay_with(
+        &self,
+        mut variables: BTreeMap<String, String>,
+        seed: Option<u64>,
+        setting: Setting,
+    ) -> String {
         if !setting.is_whole() {
-            command = format!("LAB_SETTING={setting} {command}");
+            variables.insert(run_record::setting::VARIABLE.to_string(), setting.to_string());
         }
-        command
+        let mut words: Vec<String> =
+            variables.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+        words.extend(seed.map(|seed| format!("LAB_SEED={seed}")));
+        words.push(self.command());
+        words.join(" ")
+    }
+}
+
+/// A value as a shell takes it.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=,.:/@%".contains(c);
+    match value.chars().all(plain) {
+        true => value.to_string(),
+        false => format!("'{}'", value.replace('\'', r"'\''")),
     }
 }
 
@@ -140,5 +159,16 @@ mod tests {
             Setting::default().with(Trouble::Cuts, Some(1)).with(Trouble::Losses, Some(0));
         let replay = origin("sim", "sim").replay(Some(7), setting);
         assert!(replay.starts_with("LAB_SETTING=losses=0,cuts=1 LAB_SEED=7 cargo"), "{replay}");
+    }
+
+    #[test]
+    fn the_replay_command_sets_what_the_code_has_asked_for() {
+        let set = |value: &str| {
+            let variables = BTreeMap::from([("RAFT_ZOO".to_string(), value.to_string())]);
+            origin("sim", "sim").replay_with(variables, Some(7), Setting::default())
+        };
+        assert!(set("SameTimeout").starts_with("RAFT_ZOO=SameTimeout LAB_SEED=7 cargo test"));
+        assert!(set("it's 2").starts_with(r"RAFT_ZOO='it'\''s 2' LAB_SEED=7 cargo test"));
+        assert!(set("").starts_with("RAFT_ZOO= LAB_SEED=7 cargo test"));
     }
 }

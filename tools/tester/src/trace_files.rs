@@ -26,13 +26,14 @@ impl Folder {
         Some(Folder(folder.into()))
     }
 
-    /// Where the traces of failed runs go by themselves: beside what cargo builds, if it has said
-    /// where that is.
-    pub(crate) fn usual(scratch: Option<&str>) -> Folder {
-        match scratch.and_then(|scratch| Path::new(scratch).parent()) {
-            Some(target) => Folder(target.join("traces")),
-            None => Folder(std::env::temp_dir().join("raft-lab-traces")),
-        }
+    /// Where the traces of a package's failed runs go by themselves: beside what cargo builds, if it
+    /// has said where that is. Other packages have tests of the same names.
+    pub(crate) fn usual(scratch: Option<&str>, package: &str) -> Folder {
+        let traces = match scratch.and_then(|scratch| Path::new(scratch).parent()) {
+            Some(target) => target.join("traces"),
+            None => std::env::temp_dir().join("raft-lab-traces"),
+        };
+        Folder(traces.join(package))
     }
 }
 
@@ -100,4 +101,16 @@ pub(crate) fn write(
     trace.write(&files.trace).map_err(|error| cannot(&files.trace, error))?;
     trace_view::page::write(&trace, &files.page).map_err(|error| cannot(&files.page, error))?;
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_do_not_overwrite_each_others_traces() {
+        let folder = |package| Folder::usual(Some("/project/target/tmp"), package).0;
+        assert_eq!(folder("my-raft"), Path::new("/project/target/traces/my-raft"));
+        assert_eq!(folder("raft-zoo"), Path::new("/project/target/traces/raft-zoo"));
+    }
 }

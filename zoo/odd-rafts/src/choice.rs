@@ -83,7 +83,7 @@ impl Odd {
     pub(crate) fn chosen() -> Odd {
         let given = world::local::<Slot>().and_then(|slot| slot.0.get().cloned());
         given.unwrap_or_else(|| {
-            let name = std::env::var(VARIABLE).unwrap_or_default();
+            let name = labrt::env::var(VARIABLE).unwrap_or_default();
             name.parse().unwrap_or_else(|words| panic!("{VARIABLE}={name}: {words}"))
         })
     }

@@ -1,0 +1,31 @@
+//! Two runs with one seed that are not the same.
+
+use labrt::world::{Event, Trace};
+
+/// What usually makes runs with one seed differ.
+const CAUSES: &str = "the code depends on something outside the simulation: the order of a HashMap or \
+     HashSet, what a static holds from the run before, an address, std's clock or threads, or the \
+     operating system's randomness, from which a library may draw as well (raft-rs its election \
+     timeouts, for one: then set what it draws yourself)";
+
+/// Says where two runs differ; none if they are the same.
+pub(crate) fn difference(seed: u64, one: &Trace, two: &Trace) -> Option<String> {
+    if one == two {
+        return None;
+    }
+    let mut both = one.events.iter().zip(&two.events);
+    let place = both.position(|(one, two)| one != two);
+    let place = place.unwrap_or(one.events.len().min(two.events.len()));
+    Some(format!(
+        "two runs with seed {seed} differ. At step {place} one had {}, and the other {}. {CAUSES}",
+        show(one, one.events.get(place)),
+        show(two, two.events.get(place)),
+    ))
+}
+
+fn show(trace: &Trace, event: Option<&Event>) -> String {
+    let Some(Event { time, task, op, at, .. }) = event else { return "ended".to_string() };
+    let title = usize::try_from(*task).ok().and_then(|number| trace.tasks.get(number));
+    let title = title.map_or("a task", String::as_str);
+    format!("{op:?} of {title} in {at} at {:.6} s", time.as_secs_f64())
+}

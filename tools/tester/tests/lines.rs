@@ -1,0 +1,59 @@
+//! The lines of a test, as a user sees them: a test here runs itself in a process of its own.
+
+use std::env;
+use std::process::Command;
+use std::time::Duration;
+
+use tester::{Origin, Test, Totals};
+
+/// The variable that says that a process is one of those.
+const INSIDE: &str = "LAB_SEED";
+
+fn test() -> Test {
+    Test::new("0", "a title", |_| Totals {
+        time: Duration::from_millis(3140),
+        servers: 3,
+        rpcs: 58,
+        bytes: 0,
+        operations: 7,
+    })
+}
+
+fn origin(name: &'static str) -> Origin {
+    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
+    Origin { package, krate, module: module_path!(), name, scratch: None }
+}
+
+fn said_by(name: &str, setting: &str) -> String {
+    let mut run = Command::new(env::current_exe().expect("a running program"));
+    run.args(["--exact", name]).env(INSIDE, "7").env("LAB_SETTING", setting);
+    let output = run.output().expect("it can be run");
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn assert_says(words: &str, line: &str) {
+    assert!(words.lines().any(|said| said == line), "`{line}` is not in: {words}");
+}
+
+#[test]
+fn simulated() {
+    if env::var_os(INSIDE).is_some() {
+        return tester::simulated(&test(), origin("simulated"));
+    }
+    assert_says(&said_by("simulated", ""), "Test (0): a title (seed 7) ...");
+    assert_says(&said_by("simulated", ""), "  ... Passed --   3.1  3   58    7");
+    let less = said_by("simulated", "losses=0,cuts=1");
+    assert_says(&less, "Test (0): a title (seed 7, losses=0,cuts=1) ...");
+}
+
+#[test]
+fn real() {
+    if env::var_os(INSIDE).is_some() {
+        return tester::real(&test(), origin("real"));
+    }
+    assert_says(&said_by("real", ""), "Test (0): a title ...");
+    // What is taken away from a test is said, or its pass would look whole.
+    assert_says(&said_by("real", "losses=0"), "Test (0): a title (losses=0) ...");
+}
