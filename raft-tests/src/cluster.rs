@@ -232,6 +232,17 @@ impl<R: Raft> Cluster<R> {
         (0..self.servers()).map(|server| self.inner.group.state_size(server)).max().unwrap_or(0)
     }
 
+    /// Makes sure that nobody has applied an index that was offered since servers were cut off, unless
+    /// a majority is connected all the same.
+    ///
+    /// # Panics
+    /// If somebody has.
+    #[track_caller]
+    pub fn check_minority_commits_nothing(&self, index: u64) {
+        let (count, _) = self.committed(index);
+        assert!(self.has_majority() || count == 0, "{count} committed but no majority");
+    }
+
     /// Waits, for half a minute at most, until `servers` have applied this index; returns the
     /// command. With a `term`, gives up and returns `None` when some server has gone on to a later
     /// one.
@@ -375,7 +386,18 @@ impl<R: Raft> Cluster<R> {
         term
     }
 
-    /// Makes sure that no connected server claims to lead.
+    /// True if a majority of the servers run and are connected with each other.
+    ///
+    /// A test that has cut servers off must ask: the run's setting may have denied it.
+    pub fn has_majority(&self) -> bool {
+        let group = &self.inner.group;
+        (0..self.servers()).any(|one| {
+            let reached = |other: &usize| group.is_running(*other) && group.reaches(one, *other);
+            (0..self.servers()).filter(reached).count() > self.servers() / 2
+        })
+    }
+
+    /// Makes sure that no connected server claims to lead. They must be no majority.
     ///
     /// # Panics
     /// If one does.
@@ -495,8 +517,13 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// As [`finish`](Cluster::finish).
     pub fn cleanup(&self) {
-        self.inner.group.end();
+        self.end();
         self.net().cleanup();
+    }
+
+    /// Ends all servers. Others may go on using the network.
+    pub fn end(&self) {
+        self.inner.group.end();
     }
 
     /// Ends the run with a verdict about servers of this cluster.
@@ -511,13 +538,14 @@ const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate cou
      another term, or of less than a majority";
 
 /// What usually leads to elections that nobody wins.
-const NO_LEADER: &str = "elections do not succeed: timers that do not fire or fire all at once, votes \
-     that are refused or not counted, or a server that waits (for a lock, for a reply) instead of \
-     answering";
+const NO_LEADER: &str = "elections do not succeed: timers that do not fire, fire all at once, or are \
+     started anew by a refused vote or a newer term, votes that are refused or not counted, or a server \
+     that waits (for a lock, for a reply) instead of answering";
 
 /// What usually leads to a command that nobody accepts.
 const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: elections do not \
-     succeed, or a server waits (for a lock, for a reply) instead of answering";
+     succeed (do refused votes or newer terms start election timers anew?), or a server waits (for a \
+     lock, for a reply) instead of answering";
 
 /// What usually leads to a follower that does not apply what others have applied.
 const NOT_BROUGHT_UP_TO_DATE: &str = "the leader does not bring a follower up to date, or does not \
@@ -526,7 +554,8 @@ const NOT_BROUGHT_UP_TO_DATE: &str = "the leader does not bring a follower up to
 /// What usually leads to a command that is accepted and not applied.
 const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied: AppendEntries that \
      are refused without end (nextIndex does not go back, or goes back to the wrong place), a \
-     commit index that does not advance or is not passed on, or an applier that has stopped";
+     commit index that does not advance or is not passed on, an applier that has stopped, or no leader \
+     after it (do refused votes or newer terms start election timers anew?)";
 
 impl<R: Raft> Clone for Cluster<R> {
     fn clone(&self) -> Self {

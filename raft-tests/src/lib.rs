@@ -9,12 +9,13 @@
 //! raft_tests::suite!(real, my_raft::Raft);
 //! ```
 //!
-//! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. Its lines are
+//! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. (Those that end in
+//! `sizes` belong to no part: clusters of one server, and of even numbers.) Its lines are
 //! those of the course: seconds of lab time, servers, RPCs sent, entries committed.
 //!
 //! ```text
 //! Test (2A): initial election (seed 0) ...
-//!   ... Passed --  3.1  3   58    0
+//!   ... Passed --   3.1  3   58    0
 //! ```
 //!
 //! # Seeds
@@ -22,14 +23,20 @@
 //! A simulated test runs with a few seeds, four unless `LAB_SEEDS=n` asks for more. A failure prints
 //! the command that repeats exactly that run; `LAB_SEED=s` is the heart of it (`LAB_SEED=3,5,8` runs
 //! several). One run of each test
-//! is made twice and the traces compared, so that code which does not behave the same twice (it
-//! looks at a `HashMap`'s order, or asks std for the time) is found out.
+//! is made twice and the traces compared, so that code which does not behave the same twice is found
+//! out: it looks at a `HashMap`'s order, keeps something in a static, asks std for the time, or the
+//! operating system for random numbers. The last may be done by a library. If it lets its numbers be
+//! set (election timeouts, seeds), draw them from [`labrt::rng`]; if not, it can only be tested on the
+//! real clock.
+//!
+//! What a Raft reads from the environment is part of what a run depends on. Read it with
+//! [`labrt::env::var`]: then the command that repeats a run sets it.
 //!
 //! # When a test fails
 //!
 //! The first thing that is said is the verdict: which rule or check, when, which servers, the facts that
 //! do not fit together, the usual cause. A simulated run is then made again with everything recorded; its
-//! trace and a page lie in `target/traces` (in the folder that `LAB_TRACE` names, which asks for the
+//! trace and a page lie in `target/traces/PACKAGE` (in the folder that `LAB_TRACE` names, which asks for the
 //! trace of every run). `LAB_SETTING=crashes=3,losses=0` takes troubles away from a simulated test;
 //! `cargo xtask shrink` finds the least that still fails. On the real clock the last events of each run
 //! are kept in memory and written when it fails.
@@ -56,6 +63,7 @@ pub mod part_2b;
 pub mod part_2c;
 pub mod part_2d;
 pub mod run;
+pub mod sizes;
 mod suite;
 
 pub use cluster::Cluster;

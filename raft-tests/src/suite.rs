@@ -14,6 +14,7 @@ macro_rules! suite {
         $crate::suite!($clock, $raft, "2B");
         $crate::suite!($clock, $raft, "2C");
         $crate::suite!($clock, $raft, "2D");
+        $crate::suite!($clock, $raft, "sizes");
     };
     ($clock:ident, $raft:ty, "2A") => {
         $crate::tests! { $clock, $raft,
@@ -83,6 +84,16 @@ macro_rules! suite {
             }
         }
     };
+    ($clock:ident, $raft:ty, "sizes") => {
+        $crate::tests! { $clock, $raft,
+            "sizes" sizes {
+                agreement_of_1_sizes: alone, "one server alone", 1, false;
+                agreement_of_2_sizes: half_is_no_majority, "half is no majority", 2, false;
+                agreement_of_4_sizes: half_is_no_majority, "half is no majority", 4, false;
+                agreement_of_6_sizes: half_is_no_majority, "half is no majority", 6, false;
+            }
+        }
+    };
 }
 
 /// Stamps out tests; the inside of [`suite!`].
@@ -135,5 +146,6 @@ pub fn all_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
     tests.extend(crate::suite!(table, R, "2B"));
     tests.extend(crate::suite!(table, R, "2C"));
     tests.extend(crate::suite!(table, R, "2D"));
+    tests.extend(crate::suite!(table, R, "sizes"));
     tests
 }

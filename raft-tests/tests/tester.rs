@@ -129,6 +129,7 @@ fn no_leader_and_different_terms_are_found() {
         cluster.check_one_leader();
     };
     assert_verdict::<NoLeader>(check, "expected one leader, got none");
+    assert_verdict::<NoLeader>(check, "started anew by a refused vote or a newer term");
     let terms = |cluster: &Cluster<NoLeader>, _: &Run| {
         cluster.check_terms();
     };
@@ -294,4 +295,11 @@ fake!(
 #[test]
 fn code_that_does_not_behave_the_same_twice_is_found() {
     assert_verdict::<Unpredictable>(nothing, "two runs with seed 0 differ");
+    let words = verdict::<Unpredictable>(nothing);
+    // Which task, and where.
+    assert!(words.contains(" of task `"), "{words}");
+    assert!(words.contains("raft-tests/tests/tester.rs:"), "{words}");
+    for cause in ["HashMap", "static", "std's clock", "operating system's randomness"] {
+        assert!(words.contains(cause), "`{cause}` is not in: {words}");
+    }
 }

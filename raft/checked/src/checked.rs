@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::mem;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use bytes::Bytes;
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
 use labrt::sync::Leaf;
-use labrt::world;
+use labrt::{Node, world};
 use persister::Persister;
 use raft::rules::{Core, Output, Warning};
 use raft::storage;
@@ -16,12 +17,28 @@ use raft_api::{ApplyMsg, Persisted, RaftState, Started};
 use crate::checker::ClusterChecker;
 use crate::reporter::Reporter;
 
-/// A [`Raft`] under the eyes of the world's [`ClusterChecker`].
+/// A [`Raft`] under the eyes of its cluster's [`ClusterChecker`].
 ///
-/// For tests of one cluster: all servers of a world report to one checker. Outside of a world each
-/// server has one of its own.
+/// The servers of a world whose nodes are called alike up to the last hyphen report to one checker:
+/// `server 100-0` and `server 100-1`, and all those without a hyphen. Outside of a world each server has
+/// one of its own.
 #[derive(Debug)]
 pub struct CheckedRaft(Arc<Raft>);
+
+/// The checkers of a world, by the group of servers.
+#[derive(Default)]
+struct Checkers(Leaf<BTreeMap<String, Arc<ClusterChecker>>>);
+
+/// The checker of the group that the calling server belongs to.
+fn checker() -> Arc<ClusterChecker> {
+    let Some(checkers) = world::local::<Checkers>() else {
+        return Arc::new(ClusterChecker::of_one_server());
+    };
+    let node = Node::current();
+    let name = node.as_ref().map_or("", Node::name);
+    let group = name.rsplit_once('-').map_or("", |(group, _)| group);
+    checkers.0.with(|checkers| checkers.entry(group.to_string()).or_default().clone())
+}
 
 /// What looks at one server.
 struct Eyes {
@@ -85,7 +102,7 @@ impl raft_api::Raft for CheckedRaft {
     ) -> Result<Arc<CheckedRaft>, Box<dyn Error + Send + Sync>> {
         let mut options = Options::default();
         options.observer = Arc::new(Eyes {
-            checker: world::local().unwrap_or_else(|| Arc::new(ClusterChecker::of_one_server())),
+            checker: checker(),
             persister: persister.clone(),
             reporter: Leaf::default(),
             saves: Leaf::default(),

@@ -29,7 +29,9 @@ impl<B: Bug> StudentRaft<B> {
             let (raft, args) = (self.clone(), args.clone());
             thread::spawn(move || raft.ask_for_vote(peer, &args));
         }
-        self.lead_if_elected(state);
+        if !Self::has(Kind::AloneNeverElected) {
+            self.lead_if_elected(state);
+        }
     }
 
     fn ask_for_vote(self: &Arc<Self>, peer: usize, args: &RequestVoteArgs) {

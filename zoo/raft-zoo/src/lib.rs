@@ -32,6 +32,9 @@
 //! | [`LockOrder`] | `unreliable_churn` 4 %, `unreliable_agreement` 0.6 %, as a time limit | *deadlock*, with both places: as often, at the moment it happens |
 //! | [`RpcUnderLock`] | almost all tests, as time limits | *RPC while holding a lock*: every run, at the first election |
 //! | [`HeartbeatUnchecked`] | ten tests, mostly 95 % or more | *accepted after a look*: the same, nearly every run of them |
+//! | [`HalfIsEnough`] | `agreement_of_2`, `of_4`, `of_6_sizes` | *elected by a majority*, *committed by a majority*: every run of these |
+//! | [`AloneNeverElected`] | `agreement_of_1_sizes` 100 % | none, but the verdict counts the elections that nobody won |
+//! | [`AloneNeverCommits`] | `agreement_of_1_sizes` 100 % | none |
 //! | [`LongerLogWins`] | `leader_backs_up_quickly`, `rejoin_of_partitioned_leader` 100 %, as `apply error` | *election restriction*: at the vote, the same |
 //!
 //! Lost votes need a crash in the short time between a vote and the next entry, and an election that
@@ -94,7 +97,7 @@ impl Bug for FromEnvironment {
     fn kind() -> Option<Kind> {
         static KIND: OnceLock<Option<Kind>> = OnceLock::new();
         *KIND.get_or_init(|| {
-            let name = std::env::var("RAFT_ZOO").ok()?;
+            let name = labrt::env::var("RAFT_ZOO")?;
             let known = Kind::ALL.iter().find(|kind| format!("{kind:?}") == name);
             let Some(kind) = known else {
                 panic!("RAFT_ZOO={name} names no bug; there are {:?}", Kind::ALL);
@@ -253,4 +256,23 @@ zoo! {
     ///
     /// The thought: "Up-to-date means that nothing is missing."
     LongerLogWins,
+    /// Half of the servers count as a majority.
+    ///
+    /// Breaks section 5.2 and all that rests on "a majority of the servers": two halves elect and commit
+    /// without knowing of each other. With an odd number of servers nothing is to be seen.
+    ///
+    /// The thought: "`votes * 2 >= servers`, as for three of five."
+    HalfIsEnough,
+    /// Votes are counted when a reply comes, and then only.
+    ///
+    /// A server that is alone, which is a majority, never leads.
+    ///
+    /// The thought: "A candidate is elected by its peers."
+    AloneNeverElected,
+    /// The commit index moves when a reply comes, and then only.
+    ///
+    /// A server that is alone leads and commits nothing.
+    ///
+    /// The thought: "Only an answer can change what a majority has."
+    AloneNeverCommits,
 }

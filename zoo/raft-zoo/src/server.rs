@@ -202,7 +202,10 @@ impl<B: Bug> StudentRaft<B> {
     }
 
     pub(crate) fn is_majority(&self, servers: usize) -> bool {
-        servers > self.peers.len() / 2
+        match Self::has(Kind::HalfIsEnough) {
+            true => 2 * servers >= self.peers.len(),
+            false => servers > self.peers.len() / 2,
+        }
     }
 
     pub(crate) fn others(&self) -> impl Iterator<Item = usize> + use<B> {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Origin, Test, simulated};
-use raft_tests::{part_2a, part_2b, part_2c};
+use raft_tests::{part_2a, part_2b, part_2c, sizes};
 
 /// A line for each bug: name, type, body, servers, whether the network is unreliable, seeds, and what
 /// the verdict contains.
@@ -68,6 +68,34 @@ found! {
         "accepted after a look: server";
     longer_log_wins: LongerLogWins, part_2b::leader_backs_up_quickly, 5, false, 0..1,
         "election restriction: server";
+    half_is_enough_of_2: HalfIsEnough, sizes::half_is_no_majority, 2, false, 0..1,
+        "by a majority: server";
+    half_is_enough_of_4: HalfIsEnough, sizes::half_is_no_majority, 4, false, 0..1,
+        "by a majority: server";
+    half_is_enough_of_6: HalfIsEnough, sizes::half_is_no_majority, 6, false, 0..1,
+        "by a majority: server";
+    alone_never_elected: AloneNeverElected, sizes::alone, 1, false, 0..1,
+        "agreement: one(10) failed to reach agreement";
+    alone_never_commits: AloneNeverCommits, sizes::alone, 1, false, 0..1,
+        "agreement: one(10) failed to reach agreement";
+}
+
+/// The command that repeats a run says which bug the environment chose: else it would repeat another.
+#[test]
+fn the_replay_names_the_chosen_bug() {
+    let name = "the_replay_names_the_chosen_bug";
+    if env::var_os("LAB_SEED").is_none() {
+        return assert_found(name, 0..1, "replay: RAFT_ZOO=LongerLogWins LAB_SEED=0 cargo test");
+    }
+    let test = Test::<raft_zoo::Chosen> {
+        part: "zoo",
+        title: "chosen",
+        servers: 5,
+        unreliable: false,
+        body: part_2b::leader_backs_up_quickly,
+    };
+    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
+    simulated(&test, Origin { package, krate, module: module_path!(), name, scratch: None });
 }
 
 /// Runs one of the tests above with these seeds and looks for these words.
@@ -76,6 +104,7 @@ fn assert_found(name: &str, seeds: Range<u64>, expected: &str) {
         .args(["--exact", name, "--nocapture"])
         .env("LAB_SEED", seeds.start.to_string())
         .env("LAB_SEEDS", (seeds.end - seeds.start).to_string())
+        .env("RAFT_ZOO", "LongerLogWins") // for those that let the environment choose
         .env_remove("LAB_RECORDS")
         .output()
         .expect("it can be run");
