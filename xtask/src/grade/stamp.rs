@@ -181,7 +181,7 @@ impl Stamped {
             }
             if stop.load(Ordering::Relaxed) {
                 // With its compilers: one that is left would write into what the next build makes.
-                platform::kill_group(&mut child);
+                platform::kill_group(child.id());
             }
             std::thread::sleep(Duration::from_millis(20));
         };
