@@ -4,3 +4,4 @@
 raft_tests::suite!(simulated, odd_rafts::OddRaft, "2A");
 raft_tests::suite!(simulated, odd_rafts::OddRaft, "2B");
 raft_tests::suite!(simulated, odd_rafts::OddRaft, "2C");
+raft_tests::suite!(simulated, odd_rafts::OddRaft, "sizes");

@@ -4,3 +4,4 @@
 raft_tests::suite!(real, raft_zoo::Chosen, "2A");
 raft_tests::suite!(real, raft_zoo::Chosen, "2B");
 raft_tests::suite!(real, raft_zoo::Chosen, "2C");
+raft_tests::suite!(real, raft_zoo::Chosen, "sizes");
