@@ -172,7 +172,7 @@ impl<'t> Elections<'t> {
         let vote = Vote { voter, given, came: None, lost: false };
         match election.granted.iter().position(|known| known.voter == voter) {
             // One that has come counts, whatever comes later.
-            Some(known) if election.granted[known].came.is_some() => return,
+            Some(known) if election.granted[known].came.is_some() => {}
             Some(known) => {
                 election.granted[known] = vote;
                 self.votes.insert(number, (place, known));
