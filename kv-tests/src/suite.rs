@@ -89,7 +89,7 @@ pub fn all_tests<S: Server, C: Clerk>() -> Vec<(&'static str, Test)> {
             (*name, Test::new(part(name), generic.title(), |run| generic.play::<S, C>(run)))
         })
         .collect();
-    let own: [(&'static str, &'static str, fn(&Run) -> Totals); 6] = [
+    let own: [Own; 6] = [
         ("speed_3A", "ops complete fast enough", |run| part_3a::speed::<S, C>(run, None)),
         (
             "unreliable_one_key_3A",
@@ -110,6 +110,9 @@ pub fn all_tests<S: Server, C: Clerk>() -> Vec<(&'static str, Test)> {
     tests.extend(own.map(|(name, title, body)| (name, Test::new(part(name), title, body))));
     tests
 }
+
+/// A test that is like no other: its name, its title, and what it does.
+type Own = (&'static str, &'static str, fn(&Run) -> Totals);
 
 /// The part that a test's name ends in.
 fn part(name: &'static str) -> &'static str {
