@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use labrpc::Network;
+use labrpc::{Network, Server};
 use labrt::rng::{self, RngExt, Stream};
 use labrt::time::Instant;
 use labrt::{Node, channel, thread};
 use persister::Persister;
-use raft::{Options, Raft};
+use raft::{
+    AppendEntriesArgs, AppendEntriesReply, Entry, InstallSnapshotArgs, InstallSnapshotReply,
+    Options, Raft,
+};
 use raft_api::{ApplyMsg, Raft as _};
 
 use crate::disk::Disk;
@@ -218,9 +221,59 @@ fn a_snapshot_is_saved_when_the_call_returns() {
         // Whoever is over takes none.
         raft.snapshot(3, "too late".into());
         let (raft, messages) = alone(Arc::new(disk.copy()));
+        raft.snapshot(3, "what is there already".into());
         // An entry of its own term lets it commit those of earlier ones (5.4.2).
         assert_eq!(raft.start("x".into()).unwrap().index, 6);
         (4..=6).for_each(|index| assert_eq!(index_of(&messages.recv().unwrap()), index));
+    });
+}
+
+/// What server 1, as leader of term 5, sends behind entry `prev`, an (index, term).
+fn append(prev: (u64, u64), commands: &[&'static str], leader_commit: u64) -> AppendEntriesArgs {
+    let entry = |command: &&'static str| Entry { term: 5, command: Bytes::from(*command) };
+    AppendEntriesArgs {
+        term: 5,
+        leader: 1,
+        prev_log_index: prev.0,
+        prev_log_term: prev.1,
+        entries: commands.iter().map(entry).collect(),
+        leader_commit,
+    }
+}
+
+/// A service is told of the snapshot first, and then of what follows it, also if both have come while
+/// its server was busy with a save.
+#[test]
+fn a_snapshot_and_what_follows_it_reach_the_service_in_this_order() {
+    worlds(|| {
+        let (disk, network) = (Arc::new(Disk::default()), Network::new());
+        let peers = (0..3).map(|peer| network.make_end(format!("0 to {peer}"))).collect();
+        let (apply, messages) = channel::bounded(0);
+        let raft = Raft::open(peers, 0, disk.clone(), apply, Options::default()).unwrap();
+        let services = raft.clone().services().into_iter();
+        network.add_server("0", services.fold(Server::new(), Server::service));
+        let leader = network.make_end("1 to 0");
+        network.connect("1 to 0", "0");
+        network.enable("1 to 0", true);
+        disk.stall(Duration::from_secs(1));
+        let method = "Raft.AppendEntries";
+        leader.call_then::<_, AppendEntriesReply>(method, &append((0, 0), &["old"], 1), |_| {});
+        thread::sleep(millis(100));
+        let install = InstallSnapshotArgs {
+            term: 5,
+            leader: 1,
+            last_included_index: 7,
+            last_included_term: 5,
+            data: "seven".into(),
+        };
+        leader.call_then::<_, InstallSnapshotReply>("Raft.InstallSnapshot", &install, |_| {});
+        thread::sleep(millis(100));
+        let reply = leader.call::<_, AppendEntriesReply>(method, &append((7, 5), &["x"], 8));
+        assert!(reply.unwrap().success);
+        assert_eq!(index_of(&messages.recv().unwrap()), 1);
+        let snapshot = ApplyMsg::Snapshot { index: 7, term: 5, snapshot: "seven".into() };
+        assert_eq!(messages.recv().unwrap(), snapshot);
+        assert_eq!(index_of(&messages.recv().unwrap()), 8);
     });
 }
 
