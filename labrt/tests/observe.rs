@@ -243,7 +243,7 @@ fn a_task_that_is_unwound_does_not_make_others_look_so() {
 
 #[test]
 fn what_the_tasks_of_a_node_wait_for_is_told() {
-    simulate(1, || {
+    let outcome = simulate(1, || {
         let lock = Arc::new(Mutex::new(0u8));
         let guard = lock.lock();
         let node = Node::new("server 1");
@@ -262,4 +262,5 @@ fn what_the_tasks_of_a_node_wait_for_is_told() {
         assert!(crowd.starts_with("12 tasks started at "), "{crowd}");
         drop(guard);
     });
+    outcome.expect("nothing fails");
 }
