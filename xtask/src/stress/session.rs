@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,8 +19,9 @@ use test_runs::scratch::Scratch;
 use super::args::{ClockArg, RunArgs};
 use super::budget;
 use super::folder::{self, Folder, Line, Order};
-use super::model::{Determinism, Group, Report, State, Subject, VERSION};
+use super::model::{Determinism, Group, Report, State, VERSION};
 use super::repeat::Again;
+use super::subject::{commit, subject};
 use super::tally::Tally;
 use super::{conclude, micros, words};
 use crate::progress::Display;
@@ -316,39 +316,6 @@ fn jobs(args: &RunArgs) -> usize {
         ClockArg::Real | ClockArg::Both => cores * 8,
     };
     usize::try_from(args.jobs.unwrap_or(usual) * args.load).unwrap_or(1)
-}
-
-fn subject(args: &RunArgs, package: &Package) -> Subject {
-    let goal = args.goal();
-    let in_words = match goal {
-        Goal::Iterations(n) => format!("{n} runs each"),
-        Goal::Until(_) => "for a set time".to_string(),
-        Goal::UpperBound(rate) => format!("until each surely fails below {} %", rate * 100.0),
-    };
-    Subject {
-        package: package.name.clone(),
-        profile: if args.release { "release" } else { "debug" }.into(),
-        commit: commit(&package.dir),
-        filters: args.filters.clone(),
-        seed: args.seed,
-        goal: in_words,
-        iterations: match goal {
-            Goal::Iterations(n) => Some(n),
-            _ => None,
-        },
-        stops_at_failure: args.fail_fast || matches!(goal, Goal::UpperBound(_)),
-    }
-}
-
-/// The commit of the code in a directory, with `+` if files that git knows have changed since.
-fn commit(dir: &Path) -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(dir).args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
-    };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
-    Some(if changed.is_empty() { commit } else { commit + "+" })
 }
 
 /// A run's folder, by its path or by its name.
