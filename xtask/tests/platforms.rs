@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 26] = [
+const KNOWN: [(&str, &str, &str, &str); 29] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -54,13 +54,16 @@ const KNOWN: [(&str, &str, &str, &str); 26] = [
     (TEST_RUNS, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
     (TEST_RUNS, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
     (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
+    (OPEN_CALLS, "\"/proc/self/status\"", ANY, "elsewhere it says nothing of memory"),
+    ("xtask/tests/grade.rs", "{Pid, Signal, kill_process}", UNIX, "signals for others"),
+    ("tools/test-runs/src/fit.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
     ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
     (ACCIDENTS, "{Pid, Signal, kill_process, test_kill_process}", UNIX, "signals for others"),
     (ACCIDENTS, "\"/dev/full\"", LINUX, "a file that is always full"),
     (ACCIDENTS, "Command::new(\"unshare\")", LINUX, "a small disk"),
     (
-        "xtask/src/stress/session.rs",
+        "xtask/src/stress/subject.rs",
         "Command::new(\"git\")",
         ANY,
         "without git, no commit is known",
@@ -70,6 +73,7 @@ const KNOWN: [(&str, &str, &str, &str); 26] = [
     ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
 ];
 const ACCIDENTS: &str = "xtask/tests/accidents.rs";
+const OPEN_CALLS: &str = "labrpc/examples/open_calls.rs";
 const PERSISTER: &str = "persister/src/platform.rs";
 const DIRECTORY: &str = "persister/tests/directory.rs";
 const TEST_RUNS: &str = "tools/test-runs/src/platform.rs";
