@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use run_record::setting::Setting;
 use test_runs::build::{Program, TestCase};
-use test_runs::engine;
+use test_runs::engine::{self, Runs};
 use test_runs::plan;
 use test_runs::platform;
 use test_runs::process::{self, Item, Limits};
@@ -16,7 +16,6 @@ use test_runs::scratch::Scratch;
 
 use super::args::Grade;
 use super::outcome::{Counted, Outcome, plain};
-use super::stamp::PREFIX;
 
 /// So many runs of each test are made first, each in a process of its own. If all of them hang in the same
 /// way, the others need not be made: a run that hangs takes a long time.
@@ -41,9 +40,6 @@ pub(crate) struct Execution {
     time_limit: Option<Duration>,
     began: Instant,
 }
-
-/// Some runs of a test, those that failed with their logs.
-type Runs = Vec<(Run, Option<String>)>;
 
 impl Execution {
     /// The time limit counts from here on.
@@ -165,26 +161,21 @@ fn count(runs: &Runs, given_up: bool) -> Counted {
     Counted { runs: runs.len() as u64, passed, failure }
 }
 
-/// What is said about a run that failed: the report of the test itself; or, if its process died in it, how
-/// that came, and the words of the panic in its output.
+/// What is said about a run that failed: the verdict as the test words it; or, if its process died in it,
+/// how that came, and the words of the panic in its output. Then the command that repeats it.
 fn words((run, log): &(Run, Option<String>)) -> Option<String> {
     let failure = run.failure.as_ref()?;
+    if !failure.text.is_empty() {
+        return Some(plain(&format!("{}\n{}", failure.text, failure.replay)));
+    }
     let log = log.as_deref().unwrap_or_default();
-    let has_report = run.troubles.is_some();
-    let words = match has_report {
-        true => log.trim().replace(&format!("cargo test -p {PREFIX}"), "cargo test -p "),
-        false => {
-            let lines = log.lines().skip_while(|line| !line.contains("panicked at ")).take(2);
-            let panic: String = lines.map(|line| format!("\n{line}")).collect();
-            format!("{}: {}{panic}\n{}", failure.kind, failure.message, failure.replay)
-        }
-    };
-    Some(plain(&words))
+    let lines = log.lines().skip_while(|line| !line.contains("panicked at ")).take(2);
+    let panic: String = lines.map(|line| format!("\n{line}")).collect();
+    Some(plain(&format!("{}: {}{panic}\n{}", failure.kind, failure.message, failure.replay)))
 }
 
 #[cfg(test)]
 mod tests {
-    use run_record::setting::Counts;
     use test_runs::run::RunFailure;
 
     use super::*;
@@ -247,11 +238,11 @@ mod tests {
                  it\nLAB_SEED=1 cargo test"
             )
         );
-        failed.troubles = Some(Counts::default());
-        let report = "a rule: words\n    - a fact\n    replay: cargo test -p grading-my-raft\n\n";
+        let failure = failed.failure.as_mut().expect("it failed");
+        failure.text = "a rule: words\n    - a fact".to_string();
         assert_eq!(
-            words(&(failed, Some(report.to_string()))).as_deref(),
-            Some("a rule: words\n    - a fact\n    replay: cargo test -p my-raft")
+            words(&(failed, None)).as_deref(),
+            Some("a rule: words\n    - a fact\nLAB_SEED=1 cargo test")
         );
     }
 }

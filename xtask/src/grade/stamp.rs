@@ -25,9 +25,6 @@ const MACHINE: [&str; 5] = [
     "error: linking with",
 ];
 
-/// The package with the suite is called so, with the student's name behind it.
-pub(crate) const PREFIX: &str = "grading-";
-
 /// Why there is no test program.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -53,7 +50,7 @@ pub(crate) struct Stamped {
 
 /// Writes the crate with the suite, and finds out what it is made of.
 pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stamped> {
-    let name = format!("{PREFIX}{}", student.name);
+    let name = format!("grading-{}", student.name);
     let raft = grade.raft.clone().unwrap_or_else(|| "Raft".to_string());
     let root = workspace();
     let manifest = format!(
@@ -182,6 +179,7 @@ impl Stamped {
             if stop.load(Ordering::Relaxed) {
                 // With its compilers: one that is left would write into what the next build makes.
                 platform::kill_group(child.id());
+                let _ = child.kill();
             }
             std::thread::sleep(Duration::from_millis(20));
         };
