@@ -12,6 +12,15 @@
 //! - A group may have a [`Watcher`] that sees its servers come and go, and each step of each call
 //!   between them. `raft-watch` is one.
 //!
+//! In `Cargo.toml`, for a crate beside this workspace:
+//!
+//! ```toml
+//! [dependencies]
+//! labrpc = { path = "../raft-lab/labrpc" } # the network that the servers are on
+//! labrt = { path = "../raft-lab/labrt" } # the worlds that tests run in
+//! tester = { path = "../raft-lab/tools/tester" }
+//! ```
+//!
 //! ```
 //! use tester::{Group, Keep, Net, Run, Setting};
 //! use labrt::simulate;
