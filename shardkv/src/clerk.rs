@@ -15,8 +15,9 @@ use crate::message::{
 };
 
 /// How long a clerk waits before it asks the same group again: one that does not have the shard yet,
-/// or cannot be reached.
-const PAUSE: Duration = Duration::from_millis(40);
+/// or cannot be reached. Each time twice as long as before, from the first to the second of these: most
+/// shards come soon, and the others perhaps not for long.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
 /// Makes calls to the service, one at a time.
 ///
@@ -106,6 +107,7 @@ impl<C: ControllerClerk> Clerk<C> {
         done: impl Fn(R) -> Option<End<T>>,
     ) -> T {
         let shard = shard_of(key);
+        let [mut pause, most] = PAUSES;
         loop {
             let gid = self.config.shards[shard];
             if gid != NOBODY
@@ -117,7 +119,8 @@ impl<C: ControllerClerk> Clerk<C> {
             }
             self.config = self.controller.query(None);
             if self.config.shards[shard] == gid {
-                thread::sleep(PAUSE);
+                thread::sleep(pause);
+                pause = (pause * 2).min(most);
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::ends::Groups;
 use crate::group::{Outgoing, Request};
 use crate::message::Received;
 
-/// How long a courier waits before it tries again, when the other group cannot take the shards yet.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long a courier waits before it tries again, when the other group cannot take the shards yet. Each
+/// time twice as long as before, from the first to the second of these.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
 /// How often one looks whether its server leads, while there is something to hand over.
 const LOOK: Duration = Duration::from_millis(100);
@@ -42,6 +43,8 @@ pub(crate) fn start<R: Raft>(rsm: Arc<Rsm<Replica, R>>, board: Arc<Board>, make_
 /// What a leader has handed over without having it noted, the next one hands over again. That does no
 /// harm.
 fn run<R: Raft>(gid: Gid, rsm: &Rsm<Replica, R>, board: &Board, mut groups: Groups) {
+    let [first, most] = PAUSES;
+    let mut pause = first;
     while let Some(outgoing) = board.wait_for_outgoing(|outgoing| outgoing.get(&gid).cloned()) {
         if !rsm.state().is_leader {
             thread::sleep(LOOK);
@@ -50,8 +53,10 @@ fn run<R: Raft>(gid: Gid, rsm: &Rsm<Replica, R>, board: &Board, mut groups: Grou
             let (number, shards) = (handover.number, handover.shards.keys().copied().collect());
             // If this server has ceased to lead, the next leader sees to it.
             let _ = rsm.submit(Request::Delivered { number, shards });
+            pause = first;
         } else {
-            thread::sleep(PAUSE);
+            thread::sleep(pause);
+            pause = (pause * 2).min(most);
         }
     }
 }
