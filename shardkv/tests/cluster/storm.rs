@@ -55,8 +55,8 @@ fn any_group(rng: &mut Stream) -> Gid {
 
 /// One thing that changes or goes wrong.
 fn trouble(world: &mut World, rng: &mut Stream) {
-    let (gid, server) = (any_group(rng), rng.random_range(0..3));
-    match rng.random_range(0..9) {
+    let (gid, other, server) = (any_group(rng), any_group(rng), rng.random_range(0..3));
+    match rng.random_range(0..12) {
         0 | 1 => world.join(&[gid]),
         2 => world.leave(&[gid]),
         3 => world.admin.move_shard(rng.random_range(0..10), gid),
@@ -64,6 +64,15 @@ fn trouble(world: &mut World, rng: &mut Stream) {
         5 => world.group(gid).crash_all(),
         6 => world.group(gid).start_all(),
         7 => world.group(gid).cut(server, true),
+        8 if gid != other => world.group(gid).cut_from(&format!("server-{other}"), true),
+        9 => world.group(gid).cut_from("controller", true),
+        10 => {
+            // The power fails, everywhere.
+            world.groups.values_mut().for_each(|group| group.crash_all());
+            world.controller.crash_all();
+            world.groups.values_mut().for_each(|group| group.start_all());
+            world.controller.start_all();
+        }
         _ => {
             // One at a time: without a majority nobody answers the next change.
             world.controller.start_all();
@@ -77,7 +86,8 @@ fn heal(world: &mut World) {
     world.controller.start_all();
     for group in world.groups.values_mut() {
         group.start_all();
-        (0..3).for_each(|server| group.cut(server, false));
+        group.cut_from("server", false);
+        group.cut_from("controller", false);
     }
 }
 

@@ -167,6 +167,15 @@ impl Cluster {
         }
     }
 
+    /// Cuts all servers off from those whose names begin so, as far as they have called them already,
+    /// or connects them again. What those call still arrives.
+    pub(crate) fn cut_from(&self, others: &str, cut: bool) {
+        let to_others = format!("-{others}");
+        for running in self.places.iter().filter_map(|place| place.running.as_ref()) {
+            running.ends.enable(!cut, |end| end.contains(&to_others));
+        }
+    }
+
     /// A server that believes it leads.
     pub(crate) fn leader(&self) -> Option<usize> {
         self.places.iter().position(|place| {
