@@ -48,6 +48,7 @@ fn run<R: Raft>(gid: Gid, rsm: &Rsm<Replica, R>, board: &Board, mut groups: Grou
     while let Some(outgoing) = board.wait_for_outgoing(|outgoing| outgoing.get(&gid).cloned()) {
         if !rsm.state().is_leader {
             thread::sleep(LOOK);
+            pause = first;
         } else if deliver(gid, &outgoing, &mut groups) {
             let Outgoing { handover, .. } = &*outgoing;
             let (number, shards) = (handover.number, handover.shards.keys().copied().collect());
