@@ -17,6 +17,7 @@
 
 use std::time::Duration;
 
+pub mod checkers;
 pub mod cluster;
 pub mod cpu;
 pub mod schedules;
