@@ -1,19 +1,14 @@
-//! The linearizability checker, alone and beside others.
+//! The linearizability checker, alone and beside others: CPU time, of all threads.
 //!
 //! `LINEARIZABILITY_RECORDED` names the folder of Porcupine's recorded histories; without it only
 //! histories are measured that are made here.
 
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "benches measure the real clock"
-)]
-
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 
 use bench::checkers::{self, Etcd};
+use bench::cpu::{self, ProcessCpu};
 use bench::{fact, only_tests};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use linearizability::models::{CasRegister, Kv, KvInput, KvOutput, Unsplit};
@@ -61,7 +56,7 @@ fn long_history(length: usize) -> History<KvInput, KvOutput> {
     History::new((0..length).map(operation).collect()).expect("the times are right")
 }
 
-fn with_witness(c: &mut Criterion) {
+fn with_witness(c: &mut Criterion<ProcessCpu>) {
     let length = if only_tests() { LONG / 100 } else { LONG };
     let history = long_history(length);
     let order: Vec<usize> = (0..length).collect();
@@ -73,24 +68,25 @@ fn with_witness(c: &mut Criterion) {
         b.iter(|| check_by(&Kv, &history, &[Means::Distinct], &Limits::default()));
     });
     group.finish();
-    let began = Instant::now();
+    let began = cpu::used();
     black_box(whole());
-    let text = format!("{:.2?}, {:.0?} for each", began.elapsed(), began.elapsed() / length as u32);
+    let used = cpu::used() - began;
+    let text = format!("{used:.2?}, {:.0?} for each", used / length as u32);
     fact("linearizability: 1,000,000 operations of 64 clients with a witness; goal 2 s", &text);
-    let began = Instant::now();
+    let began = cpu::used();
     let report = check_by(&Kv, &history, &[Means::Search], &Limits::default());
-    let text = format!("{:.2?}, {} steps", began.elapsed(), report.work.steps);
+    let text = format!("{:.2?}, {} steps", cpu::used() - began, report.work.steps);
     assert!(report.answer.is_linearizable());
     fact("linearizability: the same by search, without the witness", &text);
 }
 
 /// Short histories as model checkers have them, by each checker.
-fn short(c: &mut Criterion) {
+fn short(c: &mut Criterion<ProcessCpu>) {
     let histories: Vec<Etcd> = (0..200).map(checkers::short_history).collect();
     compare(c, "200 histories of 12 operations", &histories, true);
 }
 
-fn recorded(c: &mut Criterion) {
+fn recorded(c: &mut Criterion<ProcessCpu>) {
     let Some(folder) = std::env::var_os("LINEARIZABILITY_RECORDED").map(PathBuf::from) else {
         fact("linearizability: recorded histories", "skipped: LINEARIZABILITY_RECORDED is not set");
         return;
@@ -105,17 +101,19 @@ fn recorded(c: &mut Criterion) {
 
     let kv = read::kv(&text("c10-ok.txt")).expect("it is a history");
     let theirs = checkers::porcupine_kv(&kv);
-    let mut group = c.benchmark_group("linearizability, c10-ok as one object");
-    group.sample_size(10);
-    group.bench_function("this", |b| {
-        b.iter(|| assert!(check(&Unsplit(Kv), &kv, &Limits::default()).answer.is_linearizable()));
-    });
-    group.bench_function("porcupine-rs", |b| b.iter(|| assert!(theirs.is_linearizable())));
-    group.finish();
+    let ours = || check(&Unsplit(Kv), &kv, &Limits::default()).answer.is_linearizable();
+    c.bench_function("linearizability, c10-ok as one object/this", |b| b.iter(|| assert!(ours())));
+    if !only_tests() {
+        // Once: it takes long.
+        let began = cpu::used();
+        assert!(theirs.is_linearizable());
+        let text = format!("{:.2?}", cpu::used() - began);
+        fact("linearizability, c10-ok as one object: porcupine-rs, CPU time", &text);
+    }
 }
 
 /// Measures each checker on these histories, after a look whether all give the same answers.
-fn compare(c: &mut Criterion, what: &str, histories: &[Etcd], with_stateright: bool) {
+fn compare(c: &mut Criterion<ProcessCpu>, what: &str, histories: &[Etcd], with_stateright: bool) {
     let model = CasRegister { initial: None };
     for (number, history) in histories.iter().enumerate() {
         let answers = [history.ours(), history.porcupine(), Etcd::todc(history.todc.clone())];
@@ -149,5 +147,13 @@ fn compare(c: &mut Criterion, what: &str, histories: &[Etcd], with_stateright: b
     group.finish();
 }
 
-criterion_group!(benches, short, recorded, with_witness);
+fn cpu_time() -> Criterion<ProcessCpu> {
+    Criterion::default().with_measurement(ProcessCpu).warm_up_time(Duration::from_millis(500))
+}
+
+criterion_group! {
+    name = benches;
+    config = cpu_time();
+    targets = short, recorded, with_witness
+}
 criterion_main!(benches);
