@@ -28,8 +28,10 @@ fn long_history(length: usize) -> History<KvInput, KvOutput> {
     let mut free: Vec<u64> = vec![0; CLIENTS as usize];
     let operation = |n: usize| {
         let now = 10 * n as u64;
-        let client = random.random_range(0..free.len());
-        // It takes effect now: it was called before and returns later.
+        // It takes effect now: it was called before and returns later, so at most 30 are under way.
+        let first = random.random_range(0..free.len());
+        let mut clients = (0..free.len()).map(|next| (first + next) % free.len());
+        let client = clients.find(|&client| free[client] <= now).expect("some client is free");
         let call = free[client].max(now.saturating_sub(random.random_range(0..300)));
         let at = now + random.random_range(1..300);
         free[client] = at + 1;
@@ -47,11 +49,7 @@ fn long_history(length: usize) -> History<KvInput, KvOutput> {
                 (KvInput::Put { key, value: value.clone() }, KvOutput::Done)
             }
         };
-        // A client whose last operation has not returned yet is another one.
-        match call <= now {
-            true => Operation::new(client as u64, call, input, at, output),
-            false => Operation::new(CLIENTS + n as u64, now, input, now + 1, output),
-        }
+        Operation::new(client as u64, call, input, at, output)
     };
     History::new((0..length).map(operation).collect()).expect("the times are right")
 }
