@@ -1,16 +1,12 @@
 //! What many open calls cost: each waits for a server that is away.
 //!
 //! ```text
-//! cargo run --release -p labrpc --example open_calls
+//! cargo run -p labrpc --example open_calls
 //! ```
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "it measures how long a simulation takes"
-)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use labrpc::{ClientEnd, Network, NoReply, Returned};
 use labrt::world::Builder;
 use labrt::{channel, thread};
@@ -27,6 +23,13 @@ impl From<Returned<(), u64>> for Ended {
 }
 
 fn main() {
+    report("call_to", |end| {
+        let (results, ended) = channel::unbounded::<Ended>();
+        (0..CALLS).for_each(|_| end.call_to::<u64, u64, _, _>("Away.Ask", &7, (), &results));
+        let taken = resident_kib();
+        (0..CALLS).for_each(|_| drop(ended.recv()));
+        taken
+    });
     for round in ["first", "second"] {
         report(&format!("a thread for each, {round} world"), |end| {
             let call = |_| {
@@ -43,18 +46,11 @@ fn main() {
             taken
         });
     }
-    report("call_to", |end| {
-        let (results, ended) = channel::unbounded::<Ended>();
-        (0..CALLS).for_each(|_| end.call_to::<u64, u64, _, _>("Away.Ask", &7, (), &results));
-        let taken = resident_kib();
-        (0..CALLS).for_each(|_| drop(ended.recv()));
-        taken
-    });
 }
 
 /// Runs this in a world of its own; it returns how much memory was taken while all calls were open.
 fn report(name: &str, calls: impl FnOnce(ClientEnd) -> Option<u64> + Send + 'static) {
-    let (began, before) = (Instant::now(), resident_kib());
+    let (began, before) = (ProcessTime::now(), resident_kib());
     let run = Builder::simulated(1).run(move || {
         let network = Network::new();
         network.set_long_delays(true);
@@ -62,7 +58,7 @@ fn report(name: &str, calls: impl FnOnce(ClientEnd) -> Option<u64> + Send + 'sta
     });
     let taken = run.unwrap_or_else(|failure| panic!("{failure}")).value;
     let each = began.elapsed() / CALLS;
-    println!("{CALLS} open calls, {name}: {each:?} each");
+    println!("{CALLS} open calls, {name}: {each:?} of CPU time each");
     if let (Some(before), Some(taken)) = (before, taken) {
         println!(
             "    {:.1} MiB more in memory than before",

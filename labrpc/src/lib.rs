@@ -75,6 +75,20 @@
 //! A handler may answer later: a method that takes a [`Reply`] may return before it has answered, and
 //! some other task answers.
 //!
+//! # What open calls cost
+//!
+//! A peer that is away takes up to 7 s to fail, so a program may have thousands of calls open. In a
+//! world, from the call to its end, each of 10,000 costs:
+//!
+//! | form | CPU | memory | all 10,000 |
+//! |---|---|---|---|
+//! | a thread for each, in a blocking call | 20 µs | 5 KiB | 0.2 s, 52 MiB |
+//! | with a channel | 2 µs | 0.4 KiB | 0.02 s, 4 MiB |
+//!
+//! `cargo run -p labrpc --example open_calls` measures it (these are of a busy machine with 2 cores).
+//! More than half of the first line is the system's work for 10,000 stacks; a program with up to 1,024
+//! calls open at a time gets them from earlier worlds.
+//!
 //! # What runs on which task
 //!
 //! | what | where | may it block? |

@@ -102,7 +102,7 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
 }
 
 /// How many free stacks the process keeps for its next worlds: as many as a program needs that starts
-/// a thread for each call. Of each no more than what was used is in memory, some 10 KiB.
+/// a thread for each call. Of each no more than what was used is in memory, some 5 KiB.
 const KEPT_STACKS: usize = 1024;
 
 /// Free stacks that worlds have left, with their size. Most worlds are small and short: they would
