@@ -151,7 +151,7 @@ fn run_of(
         check: failure.check,
         text: shortened(verdict(&failure.text)),
         log: None,
-        replay: test.replay(item.seed),
+        replay: replay(test, item.seed, &failure.text),
     });
     let run = Run {
         index: item.index,
@@ -168,6 +168,50 @@ fn run_of(
         failure,
     };
     (run, log)
+}
+
+/// The command that repeats a run, with the variables that its report says it depends on.
+fn replay(test: &TestCase, seed: Option<u64>, report: &str) -> String {
+    let plain = test.replay(seed);
+    let marks = ["\n    replay: ", "\n    run again: "];
+    let said = marks.iter().find_map(|mark| report.split_once(mark)).map(|(_, said)| said);
+    let variables = said.and_then(|said| said.split_once("cargo test")).map(|(before, _)| before);
+    match variables.filter(|variables| are_assignments(variables)) {
+        Some(variables) => format!("{variables}{} -- --exact {}", test.program.replay, test.name),
+        None => plain,
+    }
+}
+
+/// Whether a shell takes these words as values of variables and as nothing else.
+fn are_assignments(words: &str) -> bool {
+    let (mut quoted, mut name) = (false, true);
+    let mut characters = words.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\'' if !name => quoted = !quoted,
+            '\n' => return false,
+            _ if quoted => {}
+            '=' if name => name = false,
+            _ if name => {
+                if !character.is_ascii_alphanumeric() && character != '_' {
+                    return false;
+                }
+            }
+            ' ' => name = true,
+            // The one way to write a quote between quotes.
+            '\\' => {
+                if characters.next() != Some('\'') {
+                    return false;
+                }
+            }
+            _ => {
+                if !character.is_ascii_alphanumeric() && !"_-+=,.:/@%".contains(character) {
+                    return false;
+                }
+            }
+        }
+    }
+    !quoted && name
 }
 
 /// What a report says about the fault: all before the lines that name the seed and what repeats it.
@@ -188,6 +232,16 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_variables_of_a_replay_are_values_and_nothing_else() {
+        for good in ["", "A=1 ", "RAFT_ZOO='it'\\''s; 2' LAB_SETTING=cuts=1,losses=0 LAB_SEED=7 "] {
+            assert!(are_assignments(good), "{good}");
+        }
+        for bad in ["rm -rf x; ", "A=$(rm) ", "A=1; ", "A='1 ", "A=1", "A=1\nB=2 ", "A=\\n "] {
+            assert!(!are_assignments(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_verdict_ends_where_the_replay_begins() {
