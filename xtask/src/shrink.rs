@@ -133,8 +133,7 @@ fn shrink(
     report.package = package.to_string();
     report.test.clone_from(&name);
     report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let setting = found.case.setting;
-    report.replay = TestCase { setting, ..world.test.clone() }.replay(Some(found.case.seed));
+    report.replay.clone_from(&found.case.failed.replay);
     report.go_on = go_on(args, &found.case);
     if found.end != End::Interrupted {
         look_around(args, world, &found, began + args.budget, &mut report, display)?;

@@ -58,6 +58,8 @@ pub(crate) struct Failed {
     pub(crate) troubles: Option<Counts>,
     /// When it failed; unknown if the process died.
     pub(crate) lab_us: Option<u64>,
+    /// The command that repeats it.
+    pub(crate) replay: String,
 }
 
 /// How a run ended: `None` if it passed.
@@ -73,7 +75,8 @@ pub(crate) fn outcome(run: &Run) -> Outcome {
         location: failure.location.clone().unwrap_or_default(),
     };
     let lab_us = run.troubles.map(|_| run.lab_us);
-    Some(Failed { verdict, troubles: run.troubles, lab_us })
+    let replay = failure.replay.clone();
+    Some(Failed { verdict, troubles: run.troubles, lab_us, replay })
 }
 
 /// A run that fails: its setting, its seed, and how it does.
@@ -221,8 +224,12 @@ mod tests {
     fn case(setting: &str, counts: &[(Trouble, u64)], lab_us: u64) -> Case {
         let mut troubles = Counts::default();
         counts.iter().for_each(|(trouble, count)| troubles.set(*trouble, *count));
-        let failed =
-            Failed { verdict: Verdict::default(), troubles: Some(troubles), lab_us: Some(lab_us) };
+        let failed = Failed {
+            verdict: Verdict::default(),
+            troubles: Some(troubles),
+            lab_us: Some(lab_us),
+            replay: String::new(),
+        };
         Case { setting: setting.parse().expect("a setting"), seed: 1, failed }
     }
 

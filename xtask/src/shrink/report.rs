@@ -340,7 +340,12 @@ mod tests {
 
     /// The text for a search that went from the whole test to this setting.
     fn text(setting: &str, end: End, checked: &[Trouble]) -> String {
-        let failed = Failed { verdict: Verdict::default(), troubles: None, lab_us: None };
+        let failed = Failed {
+            verdict: Verdict::default(),
+            troubles: None,
+            lab_us: None,
+            replay: String::new(),
+        };
         let case = Case { setting: setting.parse().expect("a setting"), seed: 7, failed };
         let first = Case { setting: Setting::default(), ..case.clone() };
         let found = Found {

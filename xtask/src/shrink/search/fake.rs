@@ -120,7 +120,7 @@ pub(super) fn has(present: Counts, needed: Counts) -> bool {
 
 pub(super) fn fails(check: &str, troubles: Option<Counts>, lab_us: u64) -> Outcome {
     let verdict = Verdict { check: check.into(), ..Verdict::default() };
-    Some(Failed { verdict, troubles, lab_us: troubles.map(|_| lab_us) })
+    Some(Failed { verdict, troubles, lab_us: troubles.map(|_| lab_us), replay: String::new() })
 }
 
 /// A limit for each kind.
