@@ -52,7 +52,7 @@ pub(crate) fn read_weights(file: Option<&Path>) -> Result<Weights> {
         format!("{} must be JSON such as {{\"2A\": 30, \"2B\": 70}}", file.display())
     })?;
     for (part, points) in &weights {
-        ensure!(["2A", "2B", "2C"].contains(&part.as_str()), "there is no part `{part}`");
+        ensure!(["2A", "2B", "2C", "2D"].contains(&part.as_str()), "there is no part `{part}`");
         ensure!(*points >= 0.0, "part {part} has {points} points");
     }
     Ok(weights)

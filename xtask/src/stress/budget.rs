@@ -21,7 +21,10 @@ const HEARTBEAT_LIMIT: f64 = 10.0;
 /// The test that has little but heartbeats, and the number of its servers.
 const HEARTBEAT_TEST: (&str, f64) = ("initial_election_2A", 3.0);
 
-/// The tests of the lab, in its order.
+/// The lab time and the CPU time of the tests with snapshots and all before them.
+const WITH_2D_LIMITS_S: (f64, f64) = (360.0, 60.0);
+
+/// The tests of parts 2A to 2C, in their order.
 pub(crate) const LAB: [&str; 21] = [
     "initial_election_2A",
     "election_after_network_failure_2A",
@@ -44,6 +47,17 @@ pub(crate) const LAB: [&str; 21] = [
     "figure_8_unreliable_2C",
     "churn_2C",
     "unreliable_churn_2C",
+];
+
+/// The tests of part 2D.
+const PART_2D: [&str; 7] = [
+    "snapshot_basic_2D",
+    "snapshot_install_2D",
+    "snapshot_install_unreliable_2D",
+    "snapshot_install_crash_2D",
+    "snapshot_install_unreliable_crash_2D",
+    "snapshot_all_crash_2D",
+    "snapshot_init_2D",
 ];
 
 /// One budget and what was used of it.
@@ -122,6 +136,15 @@ fn check_clock(report: &Report, clock: Clock) -> Vec<Line> {
     if let Some(used) = sum_of_means(&tests, &LAB, |test| &test.cpu_us) {
         add("CPU time of all tests".into(), seconds(used), CPU_LIMITS_S.1, "s", false);
     }
+    let with_2d: Vec<&str> = LAB.into_iter().chain(PART_2D).collect();
+    if let Some(used) = sum_of_means(&tests, &with_2d, |test| &test.lab_us) {
+        let what = "lab time of all tests with 2D".into();
+        add(what, seconds(used), WITH_2D_LIMITS_S.0, "s", false);
+    }
+    if let Some(used) = sum_of_means(&tests, &with_2d, |test| &test.cpu_us) {
+        let what = "CPU time of all tests with 2D".into();
+        add(what, seconds(used), WITH_2D_LIMITS_S.1, "s", false);
+    }
     let (name, servers) = HEARTBEAT_TEST;
     let rpcs = sum_of_means(&tests, &[name], |test| &test.rpcs);
     let lab = sum_of_means(&tests, &[name], |test| &test.lab_us).filter(|lab| *lab > 0.0);
@@ -172,13 +195,24 @@ mod tests {
     #[test]
     fn the_tests_are_those_of_the_suite() {
         let suite = include_str!("../../../raft-tests/src/suite.rs");
-        for name in LAB {
+        for name in LAB.into_iter().chain(PART_2D) {
             assert!(suite.contains(&format!(" {name}:")), "the suite has no test {name}");
         }
         let stamped = suite.matches("_2A:").count()
             + suite.matches("_2B:").count()
-            + suite.matches("_2C:").count();
-        assert_eq!(stamped, LAB.len());
+            + suite.matches("_2C:").count()
+            + suite.matches("_2D:").count();
+        assert_eq!(stamped, LAB.len() + PART_2D.len());
+    }
+
+    #[test]
+    fn part_2d_has_budgets_together_with_all_before_it() {
+        let all: Vec<&str> = LAB.into_iter().chain(PART_2D).collect();
+        let lines = check(&with(&all, 3, 100));
+        let lab = line(&lines, "lab time of all tests with 2D", 360.0);
+        assert_eq!(lab.map(|line| line.used), Some(84.0));
+        let alone = check(&with(&PART_2D, 3, 100));
+        assert_eq!(line(&alone, "lab time of all tests with 2D", 360.0), None);
     }
 
     #[test]
