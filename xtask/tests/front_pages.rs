@@ -13,7 +13,7 @@ const WORKSPACE: &str = "../raft-lab/";
 
 /// A library's front page.
 struct Page {
-    library: String,
+    krate: String,
     folder: PathBuf,
     /// As Markdown.
     text: String,
@@ -23,13 +23,13 @@ struct Page {
 fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
     let pages: Vec<Page> = front_pages(root).into_iter().filter(Page::has_examples).collect();
-    let libraries: Vec<&str> = pages.iter().map(|page| page.library.as_str()).collect();
+    let libraries: Vec<&str> = pages.iter().map(|page| page.krate.as_str()).collect();
     for library in ["labrt", "labgob", "labrpc", "persister", "labtrace"] {
         assert!(libraries.contains(&library), "{library} is not among {libraries:?}");
     }
     for page in &pages {
         let hidden = page.hidden_attribute();
-        assert_eq!(hidden, None, "{}: readers do not see this, but need it", page.library);
+        assert_eq!(hidden, None, "{}: readers do not see this, but need it", page.krate);
     }
 
     let outside = tempfile::tempdir().expect("a folder");
@@ -48,7 +48,7 @@ fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
         ),
     );
     for page in &pages {
-        let Page { library, text, .. } = page;
+        let Page { krate: library, text, .. } = page;
         let manifest = format!(
             "[package]\nname = \"page-of-{library}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{}",
             page.dependencies(root)
@@ -86,7 +86,7 @@ fn front_page(package: &Value) -> Option<Page> {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
     let text = lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
     let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
-    Some(Page { library: package["name"].as_str()?.to_string(), folder, text })
+    Some(Page { krate: package["name"].as_str()?.to_string(), folder, text })
 }
 
 impl Page {
@@ -122,7 +122,7 @@ impl Page {
         match self.blocks().into_iter().find(|(language, _)| *language == "toml") {
             Some((_, text)) => text.replace(WORKSPACE, &format!("{}/", slashes(root))),
             None => {
-                let Page { library, folder, .. } = self;
+                let Page { krate: library, folder, .. } = self;
                 format!("[dependencies]\n{library} = {{ path = \"{}\" }}\n", slashes(folder))
             }
         }
