@@ -11,6 +11,7 @@ use crate::name::Name;
 use crate::observer::Label;
 use crate::request::{Answer, CallId, Request};
 use crate::server::Server;
+use crate::slots::Slots;
 
 /// How the caller hears of the end of its call.
 pub(crate) enum Done {
@@ -50,53 +51,12 @@ pub(crate) enum Stage {
 }
 
 /// The calls that are under way.
-#[derive(Default)]
-pub(crate) struct Calls {
-    slots: Vec<Option<(u64, Call)>>,
-    free: Vec<usize>,
-    next_serial: u64,
-}
+pub(crate) type Calls = Slots<Call>;
 
-impl Calls {
-    pub(crate) fn insert(&mut self, call: Call) -> CallId {
-        let serial = self.next_serial;
-        self.next_serial += 1;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.slots[slot] = Some((serial, call));
-        CallId { slot, serial }
-    }
-
-    /// The call, unless it is over.
-    pub(crate) fn get_mut(&mut self, id: CallId) -> Option<&mut Call> {
-        match self.slots.get_mut(id.slot) {
-            Some(Some((serial, call))) if *serial == id.serial => Some(call),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn remove(&mut self, id: CallId) -> Option<Call> {
-        self.get_mut(id)?;
-        self.free.push(id.slot);
-        self.slots[id.slot].take().map(|(_, call)| call)
-    }
-
-    /// Removes all calls.
-    pub(crate) fn take_all(&mut self) -> Vec<Call> {
-        self.free.clear();
-        std::mem::take(&mut self.slots).into_iter().flatten().map(|(_, call)| call).collect()
-    }
-
-    /// The calls whose handler runs.
-    pub(crate) fn running(&self) -> impl Iterator<Item = (CallId, EndId, &Target, Instant)> {
-        let all = self.slots.iter().enumerate();
-        all.filter_map(|(slot, entry)| match entry {
-            Some((serial, Call { end, stage: Stage::Running { target, since }, .. })) => {
-                Some((CallId { slot, serial: *serial }, *end, target, *since))
-            }
-            _ => None,
-        })
-    }
+/// Those whose handler runs: each with its end, its target and since when.
+pub(crate) fn running(calls: &Calls) -> impl Iterator<Item = (CallId, EndId, &Target, Instant)> {
+    calls.iter().filter_map(|(id, call)| match &call.stage {
+        Stage::Running { target, since } => Some((id, call.end, target, *since)),
+        _ => None,
+    })
 }

@@ -9,7 +9,7 @@ use labrt::sync::Leaf;
 use labrt::thread::{self, Pool};
 use labrt::time::Instant;
 
-use crate::call::{Call, Calls, Done, Stage, Target};
+use crate::call::{Call, Calls, Done, Stage, Target, running};
 use crate::ends::{EndId, EndRef, Ends};
 use crate::faults::{Conditions, FaultCounts, Faults, ReplyFate};
 use crate::name::Name;
@@ -139,7 +139,7 @@ impl Exchange {
         let now = Instant::now();
         let checks = self.state.with(|state| {
             let every = state.faults.liveness_check;
-            let running = state.calls.running();
+            let running = running(&state.calls);
             let concerned = running.filter(|(_, end, target, _)| concerned(*end, target));
             let next = concerned.map(|(id, _, _, since)| {
                 let looks = (now - since).as_nanos() / every.as_nanos().max(1) + 1;

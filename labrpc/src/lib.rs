@@ -130,6 +130,7 @@ mod reply;
 mod request;
 mod server;
 mod service;
+mod slots;
 mod timers;
 
 pub use client::{ClientEnd, NoReply, Returned};

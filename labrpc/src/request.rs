@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use labgob::{Gob, Shape};
 
-/// Names a call; never used again for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CallId {
-    pub(crate) slot: usize,
-    pub(crate) serial: u64,
-}
+use crate::slots::Id;
+
+/// Names a call.
+pub(crate) type CallId = Id;
 
 /// What the caller wants.
 pub(crate) struct Request {

@@ -74,10 +74,7 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If a server cannot be made.
     pub fn in_run(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
-        let net = Net::new(run);
-        net.set_long_delays(true);
-        net.set_reliable(!unreliable);
-        Cluster::on(&net, "", servers)
+        Cluster::on(&lab_net(run, unreliable), "", servers)
     }
 
     /// As [`in_run`](Cluster::in_run), with services that take a snapshot every ten entries (part 2D).
@@ -85,10 +82,7 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If a server cannot be made.
     pub fn with_snapshots(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
-        let net = Net::new(run);
-        net.set_long_delays(true);
-        net.set_reliable(!unreliable);
-        Cluster::made_on(&net, "", servers, true)
+        Cluster::made_on(&lab_net(run, unreliable), "", servers, true)
     }
 
     /// As [`new`](Cluster::new), on a network that others may be on as well, if this cluster has a
@@ -556,6 +550,14 @@ const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied:
      are refused without end (nextIndex does not go back, or goes back to the wrong place), a \
      commit index that does not advance or is not passed on, an applier that has stopped, or no leader \
      after it (do refused votes or newer terms start election timers anew?)";
+
+/// The network of a test of lab 2.
+fn lab_net(run: &Run, unreliable: bool) -> Net {
+    let net = Net::new(run);
+    net.set_long_delays(true);
+    net.set_reliable(!unreliable);
+    net
+}
 
 impl<R: Raft> Clone for Cluster<R> {
     fn clone(&self) -> Self {
