@@ -1,0 +1,115 @@
+//! What the suite is there to find is found: clerks that do a little less, or more, than they say.
+
+use kv::Clerk as Right;
+use kv_api::Clerk;
+use labrpc::ClientEnd;
+use tester::Run;
+
+type Server = kv::Server<raft::Raft>;
+
+/// The words of the failure that a test has with this clerk.
+fn failure<C: Clerk>(test: &'static str) -> String {
+    let play = move || kv_tests::test::<Server, C>(test).play(&Run::silent());
+    match labrt::simulate(0, play) {
+        Ok(_) => panic!("{test} passes"),
+        Err(failure) => failure.message,
+    }
+}
+
+/// Appends twice, now and then.
+struct Twice(Right, u64);
+
+impl Clerk for Twice {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        Twice(Right::make(servers), 0)
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        self.0.get(key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.1 += 1;
+        self.0.append(key, value);
+        if self.1.is_multiple_of(7) {
+            self.0.append(key, value);
+        }
+    }
+}
+
+/// Forgets a write, now and then.
+struct Forgets(Right, u64);
+
+impl Clerk for Forgets {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        Forgets(Right::make(servers), 0)
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        self.0.get(key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.1 += 1;
+        if !self.1.is_multiple_of(7) {
+            self.0.append(key, value);
+        }
+    }
+}
+
+/// Gives what it read the last time, if that was the same key.
+struct Stale(Right, Option<(String, String)>);
+
+impl Clerk for Stale {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        Stale(Right::make(servers), None)
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        let now = self.0.get(key);
+        let last = self.1.replace((key.into(), now.clone()));
+        last.filter(|(of, _)| of == key).map_or(now, |(_, value)| value)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.0.append(key, value);
+    }
+}
+
+#[test]
+fn an_append_that_happens_twice() {
+    let words = failure::<Twice>("unreliable_one_key_3A");
+    assert!(words.contains("is in the result twice"), "{words}");
+}
+
+#[test]
+fn an_append_that_does_not_happen() {
+    let words = failure::<Forgets>("unreliable_one_key_3A");
+    assert!(words.contains("is missing in the result"), "{words}");
+}
+
+#[test]
+fn a_client_that_does_not_read_what_it_wrote() {
+    let words = failure::<Stale>("basic_3A");
+    assert!(words.contains("get wrong value"), "{words}");
+}
+
+#[test]
+fn a_history_that_no_order_explains() {
+    let words = failure::<Stale>("persist_partition_unreliable_linearizable_3A");
+    assert!(words.contains("history is not linearizable"), "{words}");
+    let words = failure::<Twice>("persist_partition_unreliable_linearizable_3A");
+    assert!(words.contains("history is not linearizable"), "{words}");
+}
