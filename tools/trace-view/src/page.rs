@@ -29,8 +29,11 @@ use sources::Sources;
 const PAGE: &str = include_str!("page/page.html");
 /// How it looks.
 const STYLE: &str = include_str!("page/page.css");
+/// What the buttons of class `copy` of a page do: they copy the text that stands before them.
+pub const COPY: &str = include_str!("page/copy.js");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 17] = [
+const SCRIPTS: [&str; 18] = [
+    COPY,
     include_str!("page/model.js"),
     include_str!("page/calls.js"),
     include_str!("page/axis.js"),

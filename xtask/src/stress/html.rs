@@ -10,7 +10,6 @@ use crate::stress::words::{claim, clean, determinism, facts, group_facts, group_
 mod plot;
 
 const STYLE: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("report.js");
 /// What the page may load: nothing but what is in it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
@@ -49,7 +48,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
                     }
                     div.plots { @for test in &report.tests { (plot::plot(test)) } }
                 }
-                script { (PreEscaped(SCRIPT)) }
+                script { (PreEscaped(trace_view::page::COPY)) }
             }
         }
     };

@@ -89,7 +89,6 @@ function listenToButtons(app) {
   document.getElementById("events").addEventListener("toggle", () => showTable(app));
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;
-    button.addEventListener("click", () => copy(button));
   }
   // The verdict stands in the page without scripts; with them, its times lead to the diagram.
   for (const time of document.querySelectorAll("span[data-us]")) {
@@ -97,25 +96,6 @@ function listenToButtons(app) {
     time.replaceWith(el("button", { type: "button", class: "link time",
       onclick: () => jumpToFact(app, number, Number(time.dataset.us)) }, time.textContent));
   }
-}
-
-async function copy(button) {
-  const command = button.previousElementSibling;
-  const range = document.createRange();
-  range.selectNodeContents(command);
-  const selection = getSelection();
-  selection.removeAllRanges();
-  selection.addRange(range);
-  let done = false;
-  try {
-    await navigator.clipboard.writeText(command.textContent);
-    done = true;
-  } catch (error) {
-    // A page from a file may have no clipboard of its own.
-    done = document.execCommand("copy");
-  }
-  button.textContent = done ? "Copied" : "Selected";
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 
 // ---- The address -------------------------------------------------------------------------------
