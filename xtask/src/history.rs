@@ -1,7 +1,6 @@
 //! `cargo xtask history`: whether a recorded history is linearizable, and why not.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +9,8 @@ use linearizability::models::{CasRegister, Kv, Queue, Register};
 use linearizability::read::{self, ReadError, Value};
 use linearizability::view::Picture;
 use linearizability::{Answer, History as Recorded, Limits, Model, check};
+
+use crate::say;
 
 /// The exit code if the history is not linearizable.
 const VIOLATION: u8 = 1;
@@ -75,11 +76,9 @@ fn checked<M: Model>(
         fs::write(page, picture.page())
             .with_context(|| format!("cannot write the page to {}", page.display()))?;
     }
-    let mut out = io::stdout().lock();
-    // A closed pipe is the reader's choice.
-    let _ = out.write_all(picture.text().as_bytes());
+    say::print(&picture.text())?;
     if let Some(page) = &args.page {
-        let _ = writeln!(out, "\npage: {}", page.display());
+        say::print(&format!("\npage: {}\n", page.display()))?;
     }
     Ok(match report.answer {
         Answer::Linearizable(_) => 0,

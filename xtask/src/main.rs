@@ -1,4 +1,6 @@
 //! The tasks of this workspace: `cargo xtask --help`.
+// They panic when a pipe is closed or a disk is full: `say` has what does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,

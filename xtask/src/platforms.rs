@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
+use crate::{say, workspace};
 
 /// What is said to be supported; `docs/platforms.md` has the same list.
 const TARGETS: [&str; 6] = [
@@ -21,7 +21,9 @@ const TARGETS: [&str; 6] = [
 pub(crate) fn run() -> Result<()> {
     for target in TARGETS {
         if !is_installed(target)? {
-            println!("{target}: not checked; `rustup target add {target}` makes that possible");
+            say::print(&format!(
+                "{target}: not checked; `rustup target add {target}` makes that possible\n"
+            ))?;
             continue;
         }
         // Benches need a C compiler for the target.
@@ -31,7 +33,7 @@ pub(crate) fn run() -> Result<()> {
         if !status.success() {
             bail!("the workspace does not build for {target}; see cargo's messages");
         }
-        println!("{target}: builds");
+        say::print(&format!("{target}: builds\n"))?;
     }
     Ok(())
 }

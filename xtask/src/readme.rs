@@ -7,6 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::say;
+
 /// Runs the commands of the README, in its order, until one fails.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
@@ -27,7 +29,7 @@ fn check(root: &Path, text: &str) -> Result<()> {
     }
     let mut made = Made(Vec::new());
     for command in commands {
-        println!("\n$ {command}");
+        say::print(&format!("\n$ {command}\n"))?;
         let skeleton = skeleton_of(command, root);
         if let Some(path) = skeleton {
             must_be_free(&path)?;

@@ -1,6 +1,7 @@
 //! Words for the user while a run goes on.
 
-use std::io::{self, Write as _};
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write as _};
 
 use anyhow::{Context, Result};
 
@@ -14,8 +15,16 @@ pub(crate) fn note(words: &str) {
 /// # Errors
 /// If it cannot be written for another reason, such as a full disk.
 pub(crate) fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    show(text)
+}
+
+/// As [`print`], for what may be too long to be made whole first.
+///
+/// # Errors
+/// If it cannot be written for another reason than that nobody reads, such as a full disk.
+pub(crate) fn show(text: impl Display) -> Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
     }

@@ -11,7 +11,7 @@
 //!
 //! The search is a pure function of what two [`trials::World`]s say.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +35,7 @@ mod report;
 mod search;
 mod trials;
 
+use crate::say;
 pub(crate) use args::Shrink;
 use case::Case;
 use processes::Processes;
@@ -85,8 +86,7 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
         true => serde_json::to_string_pretty(&report).context("cannot encode the result")? + "\n",
         false => report.text(),
     };
-    // A reader that has gone away is no reason to fail.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    say::print(&text)?;
     Ok(if report.repeated == Some(false) { crate::BROKEN } else { 0 })
 }
 
@@ -107,7 +107,8 @@ fn shrink(
         Ok(None) => {
             display.finish();
             let test = TestCase { setting: args.setting, ..world.test.clone() };
-            eprintln!("it passes, so there is nothing to shrink: {}", test.replay(Some(args.seed)));
+            let replay = test.replay(Some(args.seed));
+            say::note(&format!("it passes, so there is nothing to shrink: {replay}"));
             return Ok(None);
         }
         Err(Halt::Broken(error)) => return Err(error),

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use test_runs::platform;
 
-use crate::shell;
+use crate::{say, shell};
 
 /// The files of the skeleton; `{name}`, `{crate}` and `{workspace}` are filled in.
 const FILES: [(&str, &str); 8] = [
@@ -56,10 +56,12 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
     // Cargo strikes out what the skeleton does not need.
     let path = dir.join("Cargo.lock");
     fs::write(&path, lock).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("wrote a skeleton to {}; now:\n", dir.display());
-    println!("    cd {}\n    cargo test -- 2A\n", shell::quoted(&dir));
-    println!("The tests fail until src/lib.rs has a Raft in it. README.md says where to begin.");
-    Ok(())
+    say::print(&format!(
+        "wrote a skeleton to {}; now:\n\n    cd {}\n    cargo test -- 2A\n\n\
+         The tests fail until src/lib.rs has a Raft in it. README.md says where to begin.\n",
+        dir.display(),
+        shell::quoted(&dir)
+    ))
 }
 
 /// The one way to write the path of something that need not exist yet.

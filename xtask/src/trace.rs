@@ -1,7 +1,7 @@
 //! `cargo xtask trace`: a trace on the terminal, from a file or from a run made for it.
 
 use std::fs;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,7 @@ use test_runs::build::{self, Messages, TestCase};
 use test_runs::package::{self, Package};
 use trace_view::terminal::{self, Options, parse_time};
 
+use crate::say;
 use crate::which::Which;
 
 /// The environment variable that names the folder where a test leaves its traces.
@@ -104,21 +105,13 @@ pub(crate) fn run(args: &Trace) -> Result<()> {
     };
     let trace = read(&file)?;
     let options = args.options();
-    let mut out = BufWriter::new(io::stdout().lock());
-    let shown = match args.logs {
-        Some(index) => {
-            out.write_all(terminal::logs(&trace, index, 5, args.to, &options).as_bytes())
-        }
-        None => write!(out, "{}", terminal::view(&trace, &options)?),
-    };
-    let shown = shown.and_then(|()| match args.page {
-        true => writeln!(out, "\n{}", page(&file)),
+    match args.logs {
+        Some(index) => say::print(&terminal::logs(&trace, index, 5, args.to, &options))?,
+        None => say::show(terminal::view(&trace, &options)?)?,
+    }
+    match args.page {
+        true => say::print(&format!("\n{}\n", page(&file))),
         false => Ok(()),
-    });
-    match shown.and_then(|()| out.flush()) {
-        // Who reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to standard output"),
     }
 }
 
@@ -180,7 +173,7 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     let folder = package::target_directory(&package.dir)?.join("traces");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let seed = args.seed.context("with which seed? give --seed N")?;
-    eprintln!("trace: {} of {} with seed {seed}", case.name, package.name);
+    say::note(&format!("trace: {} of {} with seed {seed}", case.name, package.name));
     let name = case.name.rsplit("::").next().unwrap_or(&case.name);
     let file = folder.join(format!("{name}-{seed}.ndjson"));
     // An earlier run's trace must not pass for this one's.

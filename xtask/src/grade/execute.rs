@@ -49,7 +49,7 @@ impl Execution {
         stop: Arc<AtomicBool>,
     ) -> Result<Execution> {
         if let Some(absent) = platform::ABSENT {
-            eprintln!("grade: note: {absent}");
+            crate::say::note(&format!("grade: note: {absent}"));
         }
         if let Some(limit) = grade.time_limit {
             let stop = stop.clone();

@@ -11,7 +11,6 @@
 //! The results are on the disk from the beginning, and are replaced as a whole after each test. What is no
 //! fault of the student's (no network, a full disk) is an error, and gives no points at all, not even none.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +30,7 @@ use outcome::Outcome;
 use stamp::Failure;
 use student::Student;
 
-use crate::workspace;
+use crate::{say, workspace};
 
 /// Grades a crate; returns the exit code.
 pub(crate) fn run(grade: &Grade) -> Result<u8> {
@@ -62,8 +61,7 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
         }
     }
     outcome.write(&folder)?;
-    // A reader that has gone away is no reason to fail: the files are there.
-    let _ = write!(io::stdout(), "{}\nwritten to {}\n", outcome.text(), folder.display());
+    say::print(&format!("{}\nwritten to {}\n", outcome.text(), folder.display()))?;
     Ok(if outcome.is_finished() { 0 } else { crate::BROKEN })
 }
 
@@ -102,7 +100,7 @@ fn judge(
             return Ok(());
         }
         outcome.write(folder)?;
-        let _ = writeln!(io::stderr(), "grade: {}", outcome.tests[place].line());
+        say::note(&format!("grade: {}", outcome.tests[place].line()));
     }
     outcome.finish();
     Ok(())

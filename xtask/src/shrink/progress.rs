@@ -29,7 +29,7 @@ impl Display {
     pub(crate) fn say(&self, words: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(words.to_string()),
-            None => eprintln!("{words}"),
+            None => crate::say::note(words),
         }
     }
 
