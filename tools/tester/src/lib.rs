@@ -62,6 +62,7 @@
 //!
 //! Ends for clerks, and for servers that call other groups.
 
+mod afresh;
 mod foreign;
 mod group;
 mod members;

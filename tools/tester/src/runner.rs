@@ -10,7 +10,6 @@ use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
 use run_record::setting::{Setting, Trouble};
 
-use crate::foreign;
 use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::run::Run;
@@ -19,6 +18,7 @@ use crate::test::{Origin, Test, Totals};
 use crate::trace_files::{self, Folder};
 use crate::twice;
 use crate::verdict::{self, Failed, Ran};
+use crate::{afresh, foreign};
 
 /// How much lab time a test may take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -221,12 +221,12 @@ impl<'a> Runner<'a> {
         files: Option<Result<trace_files::Files, String>>,
     ) -> ! {
         // To be stuck once more would take as long again.
-        let again = files.is_none() && failed.failure.kind != FailureKind::Stuck;
-        let files = match again {
+        let stuck = failed.failure.kind == FailureKind::Stuck;
+        let files = match files.is_none() && !stuck {
             true => {
                 let again = self.run(Some(seed), Keep::All, lines);
                 match again.result {
-                    Err(second) if second.verdict.words == failed.verdict.words => again.files,
+                    Err(second) if second.is_as(&failed) => again.files,
                     _ => {
                         let words = "the same seed gave another run when it was recorded: the code \
                                      depends on something outside the simulation";
@@ -236,7 +236,11 @@ impl<'a> Runner<'a> {
             }
             false => files,
         };
-        say_and_panic(lines, &self.report(&failed, Some(seed), files.as_ref()))
+        let mut report = self.report(&failed, Some(seed), files.as_ref());
+        if !stuck && let Some(words) = afresh::otherwise(self.origin, seed, self.setting, &failed) {
+            report.push_str(&format!("\n    careful: {words}"));
+        }
+        say_and_panic(lines, &report)
     }
 
     /// All that is known about a failure: the verdict, and how to see it again.

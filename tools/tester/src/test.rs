@@ -96,10 +96,15 @@ impl Origin {
     fn command(&self) -> String {
         let own = self.krate == self.package.replace('-', "_");
         let target = if own { "--lib".to_string() } else { format!("--test {}", self.krate) };
-        let module = self.module.split_once("::").map_or("", |(_, inner)| inner);
-        let path =
-            if module.is_empty() { self.name.into() } else { format!("{module}::{}", self.name) };
-        format!("cargo test -p {} {target} -- --exact {path}", self.package)
+        format!("cargo test -p {} {target} -- --exact {}", self.package, self.path())
+    }
+
+    /// What the test is called in its test program.
+    pub(crate) fn path(&self) -> String {
+        match self.module.split_once("::") {
+            Some((_, module)) => format!("{module}::{}", self.name),
+            None => self.name.to_string(),
+        }
     }
 
     /// The command that repeats a run, with the variables that the code under test has asked for.

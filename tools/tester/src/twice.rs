@@ -3,7 +3,7 @@
 use labrt::world::{Event, Trace};
 
 /// What usually makes runs with one seed differ.
-const CAUSES: &str = "the code depends on something outside the simulation: the order of a HashMap or \
+pub(crate) const CAUSES: &str = "the code depends on something outside the simulation: the order of a HashMap or \
      HashSet, what a static holds from the run before, an address, std's clock or threads, or the \
      operating system's randomness, from which a library may draw as well (raft-rs its election \
      timeouts, for one: then set what it draws yourself)";

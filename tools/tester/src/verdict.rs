@@ -17,6 +17,12 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    /// Whether another run of the same seed has failed as this one, at the same time.
+    pub(crate) fn is_as(&self, other: &Failed) -> bool {
+        let times = [self.failure.time, other.failure.time];
+        self.verdict.words == other.verdict.words && times[0] == times[1]
+    }
+
     /// The kind of the failure that the verdict is about.
     pub(crate) fn kind(&self) -> FailureKind {
         match self.verdict.words == self.failure.message {
