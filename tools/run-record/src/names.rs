@@ -1,4 +1,4 @@
-//! The names that students give to what Figure 2 of the paper names, in one table.
+//! The names that students give to what Figures 2 and 13 of the paper name, in one table.
 //!
 //! Whoever looks into a message that it did not write goes by this table: the rules of the tester and
 //! the views of a trace. Case and underscores do not matter: `prev_log_index`, `PrevLogIndex` and
@@ -22,6 +22,8 @@ pub enum Name {
     Heartbeat,
     /// A method that asks whether a vote would be given; it promises nothing.
     PreVoteMethod,
+    /// The method InstallSnapshot (Figure 13).
+    InstallSnapshot,
     /// `term`, in a message or an entry.
     Term,
     /// `candidateId`.
@@ -58,6 +60,16 @@ pub enum Name {
     Command,
     /// The index of an entry, in the entry.
     Index,
+    /// `lastIncludedIndex`, in an InstallSnapshot.
+    IncludedIndex,
+    /// `lastIncludedTerm`, in an InstallSnapshot.
+    IncludedTerm,
+    /// `offset`: where in the snapshot this chunk of it begins.
+    Offset,
+    /// `data[]`: the snapshot, or this chunk of it.
+    SnapshotData,
+    /// `done`: this is the last chunk.
+    Done,
     /// A variant of a reply that says yes.
     VariantYes,
     /// A variant of a reply that says no.
@@ -76,6 +88,17 @@ pub const TABLE: &[(Name, &[&str])] = &[
     ),
     (Name::Heartbeat, &["heartbeat", "heartbeats", "sendheartbeat"]),
     (Name::PreVoteMethod, &["prevote", "requestprevote", "prerequestvote", "askprevote"]),
+    (
+        Name::InstallSnapshot,
+        &[
+            "installsnapshot",
+            "installsnapshots",
+            "installsnapshotrpc",
+            "sendsnapshot",
+            "installsnap",
+            "snapshot",
+        ],
+    ),
     (
         Name::Term,
         &[
@@ -203,6 +226,46 @@ pub const TABLE: &[(Name, &[&str])] = &[
         &["command", "cmd", "data", "payload", "value", "op", "operation", "content", "body", "c"],
     ),
     (Name::Index, &["index", "idx", "logindex", "entryindex"]),
+    (
+        Name::IncludedIndex,
+        &[
+            "lastincludedindex",
+            "lastincludedidx",
+            "lastincludeindex",
+            "includedindex",
+            "lastsnapshotindex",
+            "snapshotindex",
+            "snapshotidx",
+            "snapindex",
+            "lastindex",
+            "lastlogindex",
+            "baseindex",
+            "index",
+            "lii",
+        ],
+    ),
+    (
+        Name::IncludedTerm,
+        &[
+            "lastincludedterm",
+            "lastincludeterm",
+            "lastincludedepoch",
+            "includedterm",
+            "lastsnapshotterm",
+            "snapshotterm",
+            "snapterm",
+            "lastterm",
+            "lastlogterm",
+            "baseterm",
+            "lit",
+        ],
+    ),
+    (Name::Offset, &["offset", "chunkoffset", "dataoffset", "position"]),
+    (
+        Name::SnapshotData,
+        &["data", "snapshot", "snapshotdata", "snapshotbytes", "snap", "bytes", "chunk", "content"],
+    ),
+    (Name::Done, &["done", "isdone", "lastchunk", "islast", "islastchunk", "finished", "eof"]),
     (
         Name::VariantYes,
         &[
