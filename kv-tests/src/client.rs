@@ -1,82 +1,33 @@
 //! A clerk under the tester's eyes.
 
 use std::fmt;
-use std::sync::Arc;
 
 use kv_api::Clerk;
-use labrpc::Name;
 use linearizability::models::{KvInput, KvOutput};
-use tester::Net;
 
 use crate::history::History;
 
-/// A clerk with ends of its own, whose calls are counted and, if asked for, taken down.
-///
-/// When it and all who hold its ends are gone, these leave the network.
+/// A clerk with ends of its own, whose calls are counted, stand in the run's trace and are, if asked
+/// for, part of a history.
 pub struct Client<C: Clerk> {
     clerk: C,
-    ends: Arc<Ends>,
-    count: Box<dyn Fn() + Send>,
+    /// Its ends. Whoever has a clone may connect it, while it is at work elsewhere.
+    ends: tester::Client,
     history: Option<(u64, History)>,
 }
 
-/// The ends of a client. Whoever holds them may connect it, while it is at work elsewhere.
-pub struct Ends {
-    net: Net,
-    names: Vec<Name>,
-    /// Which server each of them leads to.
-    servers: Vec<usize>,
-}
-
-impl Ends {
-    /// Lets the client reach these servers, beside those that it reaches already.
-    pub fn connect(&self, to: &[usize]) {
-        for (name, server) in self.names.iter().zip(&self.servers) {
-            if to.contains(server) {
-                self.net.network().enable(name, true);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Ends {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.names).finish()
-    }
-}
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.names.iter().for_each(|name| self.net.network().remove_end(name));
-    }
-}
-
 impl<C: Clerk> Client<C> {
-    /// A client that reaches nobody yet. Its clerk has an end to each of `names`, in that order;
-    /// these are the `servers`.
+    /// A client with this clerk. With a history, its calls are part of it, under this number.
     pub(crate) fn new(
-        net: &Net,
-        number: u64,
-        names: Vec<Name>,
-        servers: Vec<usize>,
-        count: impl Fn() + Send + 'static,
+        clerk: C,
+        ends: tester::Client,
         history: Option<(u64, History)>,
     ) -> Client<C> {
-        let network = net.network();
-        let own = |server: &Name| Name::from(format!("client {number} to {server}"));
-        let ends: Vec<Name> = names.iter().map(own).collect();
-        let made = ends.iter().zip(&names).map(|(end, server)| {
-            let made = network.make_end(end);
-            network.connect(end, server);
-            made
-        });
-        let clerk = C::make(made.collect());
-        let ends = Arc::new(Ends { net: net.clone(), names: ends, servers });
-        Client { clerk, ends, count: Box::new(count), history }
+        Client { clerk, ends, history }
     }
 
-    /// Its ends.
-    pub fn ends(&self) -> &Arc<Ends> {
+    /// The tester's side of it: its ends, which can be connected and cut off.
+    pub fn ends(&self) -> &tester::Client {
         &self.ends
     }
 
@@ -120,16 +71,21 @@ impl<C: Clerk> Client<C> {
         &mut self,
         input: impl Fn() -> KvInput,
         call: impl FnOnce(&mut C) -> T,
-        output: impl FnOnce(&T) -> KvOutput,
+        output: impl Fn(&T) -> KvOutput,
     ) -> T {
-        let history = self.history.as_ref();
-        let ticket = history.map(|(client, history)| history.calls(*client, input()));
-        let result = call(&mut self.clerk);
-        if let (Some((_, history)), Some(ticket)) = (history, ticket) {
-            history.returned(ticket, output(&result));
-        }
-        (self.count)();
-        result
+        let Client { clerk, ends, history } = self;
+        let lane = ends.lane();
+        let work = || {
+            let begun = history
+                .as_ref()
+                .map(|(client, history)| (history, history.calls(*client, lane, input())));
+            let result = call(clerk);
+            if let Some((history, ticket)) = begun {
+                history.returned(ticket, output(&result));
+            }
+            result
+        };
+        ends.operate(|| words::asked(&input()), work, |result| words::got(&output(result)))
     }
 }
 
@@ -140,5 +96,38 @@ pub(crate) const WRONG_VALUE: &str = "a write that was acknowledged and then los
 impl<C: Clerk> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("ends", &self.ends).finish_non_exhaustive()
+    }
+}
+
+/// Calls in words, for traces and verdicts.
+pub(crate) mod words {
+    use super::{KvInput, KvOutput};
+
+    /// What was asked for.
+    pub(crate) fn asked(input: &KvInput) -> String {
+        match input {
+            KvInput::Get { key } => format!("Get {key:?}"),
+            KvInput::Put { key, value } => format!("Put {key:?} {}", end_of(value)),
+            KvInput::Append { key, value } => format!("Append {key:?} {}", end_of(value)),
+        }
+    }
+
+    /// What came of it.
+    pub(crate) fn got(output: &KvOutput) -> String {
+        match output {
+            KvOutput::Value(value) => end_of(value),
+            KvOutput::Done => String::new(),
+        }
+    }
+
+    /// A value, of which the end says most: what was added last.
+    fn end_of(value: &str) -> String {
+        const SHOWN: usize = 40;
+        match value.char_indices().nth_back(SHOWN) {
+            None => format!("{value:?}"),
+            Some((begin, _)) => {
+                format!("...{:?} ({} bytes)", &value[begin..], value.len())
+            }
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use kv_api::{Clerk, Server};
 use labrpc::Service;
-use labrt::rng::RngExt;
 use labrt::sync::Leaf;
 use raft_api::Raft;
 use raft_watch::Watch;
@@ -32,13 +31,8 @@ pub struct Cluster<S: Server> {
 struct Inner<S: Server> {
     group: Group<Slot<S>>,
     max_raft_state: Option<usize>,
-    counts: Leaf<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    clients: u64,
-    operations: u64,
+    /// How many clients without a number of their own there were.
+    clients: Leaf<u64>,
 }
 
 /// A server in a slot of the tester's.
@@ -78,7 +72,7 @@ impl<S: Server> Cluster<S> {
         // It watches from within the group.
         let _ = Watch::of::<S::Raft>(&group);
         let cluster =
-            Cluster { inner: Arc::new(Inner { group, max_raft_state, counts: Leaf::default() }) };
+            Cluster { inner: Arc::new(Inner { group, max_raft_state, clients: Leaf::default() }) };
         (0..servers).for_each(|server| cluster.start(server));
         cluster.connect_all();
         net.set_reliable(!unreliable);
@@ -169,34 +163,36 @@ impl<S: Server> Cluster<S> {
         (0..self.servers()).map(|server| self.inner.group.snapshot_size(server)).max().unwrap_or(0)
     }
 
-    /// A new client that reaches these servers, whose calls are not taken down.
+    /// A new client that reaches these servers, whose calls are not part of a history.
     pub fn client<C: Clerk>(&self, to: &[usize]) -> Client<C> {
-        self.client_with(to, None)
+        let number = self.inner.clients.with(|clients| {
+            *clients += 1;
+            *clients - 1
+        });
+        self.client_with(to, number, None)
     }
 
     /// A new client that reaches these servers, whose calls are part of a history: under this number.
     pub fn client_in<C: Clerk>(&self, to: &[usize], number: u64, history: &History) -> Client<C> {
-        self.client_with(to, Some((number, history.clone())))
+        self.client_with(to, number, Some((number, history.clone())))
     }
 
-    fn client_with<C: Clerk>(&self, to: &[usize], history: Option<(u64, History)>) -> Client<C> {
-        let number = self.inner.counts.with(|counts| {
-            counts.clients += 1;
-            counts.clients
-        });
-        let count = self.clone();
-        let count = move || count.inner.counts.with(|counts| counts.operations += 1);
-        // No server can tell from a place which one is meant.
-        let mut order = self.all();
-        self.net().draw(|rng| {
-            for place in (1..order.len()).rev() {
-                order.swap(place, rng.random_range(0..=place));
-            }
-        });
-        let names = order.iter().map(|server| self.inner.group.members().name(*server)).collect();
-        let client = Client::new(self.net(), number, names, order, count, history);
-        client.ends().connect(to);
-        client
+    fn client_with<C: Clerk>(
+        &self,
+        to: &[usize],
+        number: u64,
+        history: Option<(u64, History)>,
+    ) -> Client<C> {
+        let members = self.inner.group.members();
+        let client = tester::Client::new(self.net(), &format!("client {number}"));
+        let clerk = C::make(client.ends_to(members));
+        client.connect(members, to);
+        Client::new(clerk, client, history)
+    }
+
+    /// Lets a client reach these servers, beside those that it reaches already.
+    pub fn connect_client(&self, client: &tester::Client, to: &[usize]) {
+        client.connect(self.inner.group.members(), to);
     }
 
     /// Runs so many clients side by side, each with its number, and waits for all.
@@ -221,8 +217,7 @@ impl<S: Server> Cluster<S> {
 
     /// Ends the service; what its last line says.
     pub fn finish(&self) -> Totals {
-        let operations = self.inner.counts.with(|counts| counts.operations);
-        let totals = self.net().totals(self.servers(), operations);
+        let totals = self.net().totals(self.servers(), self.net().operations());
         self.run().session().close();
         self.inner.group.end();
         self.net().cleanup();

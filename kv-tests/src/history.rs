@@ -18,19 +18,28 @@ pub struct History {
 #[derive(Default)]
 struct Inner {
     recorder: Recorder<KvInput, KvOutput>,
-    /// When each call began and ended, in microseconds of lab time.
-    times: Vec<(u64, Option<u64>)>,
+    calls: Vec<Call>,
+}
+
+/// A call, as the run's trace has it.
+#[derive(Clone, Copy)]
+struct Call {
+    /// The client's lane.
+    lane: u32,
+    /// When it began and ended, in microseconds of lab time.
+    began: u64,
+    ended: Option<u64>,
 }
 
 /// How much work a history may be. Those of the suite need a small part of it.
 const LIMITS: Limits = Limits { steps: 20_000_000, bytes: 1 << 29 };
 
 impl History {
-    /// A client calls.
-    pub(crate) fn calls(&self, client: u64, input: KvInput) -> Ticket {
+    /// A client calls, which has this lane.
+    pub(crate) fn calls(&self, client: u64, lane: u32, input: KvInput) -> Ticket {
         let us = labtrace::now_us();
         self.inner.with(|inner| {
-            inner.times.push((us, None));
+            inner.calls.push(Call { lane, began: us, ended: None });
             inner.recorder.call(client, input)
         })
     }
@@ -39,7 +48,7 @@ impl History {
     pub(crate) fn returned(&self, ticket: Ticket, output: KvOutput) {
         let us = labtrace::now_us();
         self.inner.with(|inner| {
-            inner.times[ticket.place()].1 = Some(us);
+            inner.calls[ticket.place()].ended = Some(us);
             inner.recorder.returned(ticket, output);
         });
     }
@@ -49,12 +58,12 @@ impl History {
     /// # Panics
     /// If they are not.
     pub fn check(&self, run: &Run) {
-        let Inner { recorder, times } = self.inner.with(std::mem::take);
+        let Inner { recorder, calls } = self.inner.with(std::mem::take);
         let history = recorder.finish().expect("each client makes one call at a time");
         match linearizability::check(&Kv, &history, &LIMITS).answer {
             Answer::Linearizable(_) => {}
             Answer::Undecided(undecided) => run.warn(&words_of_undecided(&undecided)),
-            Answer::NotLinearizable(violation) => fail(&history, &times, &violation),
+            Answer::NotLinearizable(violation) => fail(&history, &calls, &violation),
         }
     }
 }
@@ -77,7 +86,7 @@ fn words_of_undecided(undecided: &Undecided<String>) -> String {
 
 fn fail(
     history: &linearizability::History<KvInput, KvOutput>,
-    times: &[(u64, Option<u64>)],
+    calls: &[Call],
     violation: &Violation<String>,
 ) -> ! {
     let Violation { key, culprit, operations, .. } = violation;
@@ -86,13 +95,13 @@ fn fail(
     for &place in operations {
         let operation = &history.operations()[place];
         let what = Kv.describe(&operation.input, operation.output());
-        let (began, ended) = times[place];
+        let Call { lane, began, ended } = calls[place];
         let until =
             ended.map_or("never returned".to_string(), |us| format!("until {}", seconds(us)));
         let mark = if place == *culprit { "; here it became certain" } else { "" };
         let client = operation.client;
         let text = format!("client {client}: {what}, {until}{mark}");
-        broken = broken.with_fact(Fact { text, us: Some(began), server: None });
+        broken = broken.with_fact(Fact { text, us: Some(began), server: Some(lane) });
     }
     broken.hint(crate::client::WRONG_VALUE).fail()
 }

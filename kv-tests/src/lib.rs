@@ -34,11 +34,6 @@
 //!
 //! A client's thread that sees something wrong ends the run at once, with its own words. A test may
 //! take 120 s of lab time, which is enforced while it runs.
-//!
-//! # What is missing
-//!
-//! Calls of clerks are not part of a run's trace.
-
 pub mod appends;
 mod client;
 mod cluster;
@@ -48,7 +43,7 @@ mod part_3a;
 mod part_3b;
 mod suite;
 
-pub use client::{Client, Ends};
+pub use client::Client;
 pub use cluster::Cluster;
 pub use generic::Generic;
 pub use history::History;

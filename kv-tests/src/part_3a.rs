@@ -91,7 +91,7 @@ pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
     }
 
     cluster.connect_all();
-    waiting.iter().for_each(|ends| ends.connect(&cluster.all()));
+    waiting.iter().for_each(|client| cluster.connect_client(client, &cluster.all()));
     thread::sleep(Duration::from_secs(1));
     assert_ends("Put", &put);
     assert_ends("Get", &get);

@@ -113,3 +113,15 @@ fn a_history_that_no_order_explains() {
     let words = failure::<Twice>("persist_partition_unreliable_linearizable_3A");
     assert!(words.contains("history is not linearizable"), "{words}");
 }
+
+#[test]
+fn a_traced_run_is_the_same_run() {
+    let trace = |keep| {
+        let play = move || {
+            let run = Run::new(keep, Default::default());
+            kv_tests::test::<Server, Right>("snapshot_rpc_3B").play(&run)
+        };
+        labrt::simulate(5, play).expect("the reference passes").trace
+    };
+    assert_eq!(trace(tester::Keep::All), trace(tester::Keep::Nothing));
+}

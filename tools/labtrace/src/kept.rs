@@ -125,6 +125,7 @@ enum Holds {
     State(Option<u32>),
     Network,
     Span(u64),
+    Operation(u64),
 }
 
 impl Middle {
@@ -142,6 +143,11 @@ impl Middle {
             What::Begin { span, .. } => Holds::Span(*span),
             What::End { span, .. } => {
                 self.latest.remove(&Holds::Span(*span));
+                return;
+            }
+            What::Called { op, .. } => Holds::Operation(*op),
+            What::Answered { op, .. } => {
+                self.latest.remove(&Holds::Operation(*op));
                 return;
             }
             _ => return,
@@ -203,6 +209,7 @@ fn size(event: &Event, message: Option<&Message>) -> usize {
         What::Begin { name, .. } => name.len(),
         What::End { text, .. } => text.len(),
         What::Note { topic, text } => topic.len() + text.len(),
+        What::Called { text, .. } | What::Answered { text, .. } => text.len(),
         _ => 0,
     };
     const USUAL: usize = 120;

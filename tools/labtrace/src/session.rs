@@ -17,6 +17,8 @@ use crate::now_us;
 
 /// Longer notes, names of spans and the like are cut off here, in bytes.
 const LONGEST_TEXT: usize = 8 << 10;
+/// What a client asks for and gets is cut off here, in bytes: there are many of them.
+const LONGEST_OPERATION: usize = 400;
 
 /// How many sessions of this process keep events. While there are none, nobody looks further.
 static RECORDING: AtomicUsize = AtomicUsize::new(0);
@@ -50,6 +52,7 @@ struct Inner {
     stated: Leaf<BTreeMap<u32, State>>,
     verdict: Leaf<Option<Verdict>>,
     next_span: AtomicU64,
+    next_op: AtomicU64,
     /// The run is over, whatever else happens in its world.
     closed: AtomicBool,
 }
@@ -119,6 +122,7 @@ impl Session {
                 stated: Leaf::default(),
                 verdict: Leaf::default(),
                 next_span: AtomicU64::new(1),
+                next_op: AtomicU64::new(1),
                 closed: AtomicBool::new(false),
             }),
         }
@@ -222,6 +226,11 @@ impl Session {
         u32::try_from(self.inner.lanes.with(place)?).ok()
     }
 
+    /// A number for an operation of a client that is about to begin.
+    pub fn next_op(&self) -> u64 {
+        self.inner.next_op.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn next_span(&self) -> u64 {
         self.inner.next_span.fetch_add(1, Ordering::Relaxed)
     }
@@ -266,6 +275,9 @@ fn shorten(what: &mut What) {
     match what {
         What::Note { text, .. } | What::End { text, .. } => trace::cut(text, LONGEST_TEXT),
         What::Begin { name, .. } => trace::cut(name, LONGEST_TEXT),
+        What::Called { text, .. } | What::Answered { text, .. } => {
+            trace::cut(text, LONGEST_OPERATION);
+        }
         What::Violation { verdict } => verdict.shorten(LONGEST_TEXT),
         _ => {}
     }

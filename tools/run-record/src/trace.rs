@@ -209,6 +209,22 @@ pub enum What {
         term: u64,
     },
 
+    /// The client in `lane` begins an operation: it asks the service for something, with as many
+    /// calls as it takes.
+    Called {
+        /// Numbers the operations of a run.
+        op: u64,
+        /// What it asks for, for people to read.
+        text: String,
+    },
+    /// The operation is done. One without this event never returned.
+    Answered {
+        /// Which.
+        op: u64,
+        /// What came of it, for people to read; empty if there is nothing to say.
+        text: String,
+    },
+
     /// Something begins that takes time: a check of the tester, or whatever a user's code marks.
     Begin {
         /// Numbers it.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use labrpc::{ClientEnd, Name, Service};
 use labrt::rng::RngExt;
@@ -14,7 +14,7 @@ use run_record::setting::Trouble;
 
 use crate::members::{self, Members};
 use crate::net::Net;
-use crate::observer::{Party, Watcher};
+use crate::observer::{Member, Party, Watcher, Watchers};
 use crate::run::Run;
 use crate::saves::{SaveCount, WatchedPersister};
 
@@ -56,7 +56,6 @@ struct Inner<S> {
     number: usize,
     members: Members,
     slots: Vec<Leaf<Slot<S>>>,
-    watcher: OnceLock<Arc<dyn Watcher>>,
 }
 
 /// The place of one server.
@@ -97,9 +96,9 @@ impl<S: Server> Group<S> {
         let lanes: Vec<u32> = lanes.collect();
         let number = net.book().with(|book| {
             let group = book.watchers.len();
-            book.watchers.push(None);
+            book.watchers.push(Arc::new([]));
             for (server, &lane) in lanes.iter().enumerate() {
-                let party = Party { lane, group, server, instance: 0 };
+                let party = Member { lane, group, server, instance: 0 };
                 let fresh = book.servers.insert(Name::from(address(server)), party).is_none();
                 assert!(fresh, "each group of a network needs a name of its own");
             }
@@ -116,19 +115,21 @@ impl<S: Server> Group<S> {
             })
         };
         let slots = (0..servers).map(slot).collect();
-        let (net, watcher) = (net.clone(), OnceLock::new());
-        Group { inner: Arc::new(Inner { net, number, members, slots, watcher }) }
+        Group { inner: Arc::new(Inner { net: net.clone(), number, members, slots }) }
     }
 
-    /// Has somebody see what its servers do from now on.
-    ///
-    /// # Panics
-    /// If somebody does already.
+    /// Has somebody see what its servers do from now on. There may be several: each is told in turn,
+    /// who came first first.
     pub fn watch(&self, watcher: Arc<dyn Watcher>) {
-        let alone = self.inner.watcher.set(watcher.clone()).is_ok();
-        assert!(alone, "the group is watched already");
         self.run().add_watcher(watcher.clone());
-        self.net().book().with(|book| book.watchers[self.inner.number] = Some(watcher));
+        self.net().book().with(|book| {
+            let watchers = &mut book.watchers[self.inner.number];
+            *watchers = watchers.iter().cloned().chain([watcher]).collect();
+        });
+    }
+
+    fn watchers(&self) -> Watchers {
+        self.net().book().with(|book| book.watchers[self.inner.number].clone())
     }
 
     /// How many servers there are, running or not.
@@ -174,9 +175,7 @@ impl<S: Server> Group<S> {
         self.net().network().delete_server(self.members().name(server));
         // Now nobody hears it any more, and all that somebody has heard can still be saved.
         if running {
-            if let Some(watcher) = self.inner.watcher.get() {
-                watcher.crashed(server);
-            }
+            self.watchers().iter().for_each(|watcher| watcher.crashed(server));
             self.record(server, What::Crashed);
         }
         let instance = self.slot(server).with(|slot| {
@@ -240,13 +239,13 @@ impl<S: Server> Group<S> {
             slot.ends = names.clone();
             (slot.persister.clone(), slot.instances)
         });
-        let party =
-            Party { lane: members.lane(me), group: self.inner.number, server: me, instance };
+        let (lane, group) = (members.lane(me), self.inner.number);
+        let party = Party::Server(Member { lane, group, server: me, instance });
         self.net().book().with(|book| {
             book.ends.extend(names.into_iter().map(|name| (name, party)));
         });
         let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
-        if let Some(watcher) = self.inner.watcher.get() {
+        for watcher in self.watchers().iter() {
             watcher.starting(me, instance, &saved, &count);
         }
         self.record(me, What::Started);

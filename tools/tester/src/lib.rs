@@ -9,8 +9,10 @@
 //! - In the body's world there is a [`Net`], the network with all that happens on it, and on that are
 //!   [`Group`]s of servers: each is started, crashed, connected, cut off, or split into parts that
 //!   both live.
-//! - A group may have a [`Watcher`] that sees its servers come and go, and each step of each call
-//!   between them. `raft-watch` is one.
+//! - A [`Client`] has ends to servers of one group or of several; it is connected and cut off by
+//!   itself. What it asks the service for, its operations, are counted, and stand in the trace.
+//! - A group may have [`Watcher`]s that see its servers come and go, and each step of each call
+//!   between them and from clients to them. `raft-watch` is one.
 //!
 //! In `Cargo.toml`, for a crate beside this workspace:
 //!
@@ -56,13 +58,15 @@
 //!
 //! Labs 3 and 4 have more than one group on one network. A group with a name, `100` say, has servers
 //! `100-0`, `100-1` and so on: so they are called on the network, their nodes and their lanes in a
-//! trace `server 100-0`. The one group of lab 2 has no name, and its servers are `0`, `1`, ....
+//! trace `server 100-0`. The one group of lab 2 has no name, and its servers are `0`, `1`, .... All
+//! groups are made before the first client is: in a trace the lanes of servers come first.
 //!
 //! # What is missing
 //!
-//! Ends for clerks, and for servers that call other groups.
+//! Ends for servers that call other groups.
 
 mod afresh;
+mod client;
 mod foreign;
 mod group;
 mod members;
@@ -79,11 +83,12 @@ mod trace_files;
 mod twice;
 mod verdict;
 
+pub use client::Client;
 pub use group::{Group, Instance, MakeError, Seat, Server};
 pub use labtrace::Keep;
 pub use members::Members;
 pub use net::Net;
-pub use observer::{Call, Watcher};
+pub use observer::{Call, ClientCall, Watcher};
 pub use run::Run;
 pub use run_record::setting::{Setting, Trouble};
 pub use runner::{TIME_LIMIT, real, simulated};

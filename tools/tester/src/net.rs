@@ -28,6 +28,8 @@ struct Inner {
     book: Arc<Leaf<Book>>,
     rng: Mutex<Stream>,
     began: Instant,
+    /// How many operations of clients are done.
+    operations: Leaf<u64>,
 }
 
 impl Net {
@@ -37,7 +39,8 @@ impl Net {
         let book = Arc::new(Leaf::new(Book::default()));
         network.watch(Sight::new(run.clone(), book.clone()));
         let (rng, began) = (Mutex::new(rng::stream("tester")), Instant::now());
-        let net = Net { inner: Arc::new(Inner { network, run: run.clone(), book, rng, began }) };
+        let (run, operations) = (run.clone(), Leaf::default());
+        let net = Net { inner: Arc::new(Inner { network, run, book, rng, began, operations }) };
         net.network().set_faults(net.faults());
         net
     }
@@ -64,6 +67,15 @@ impl Net {
     /// How long ago it was made.
     pub fn elapsed(&self) -> Duration {
         self.inner.began.elapsed()
+    }
+
+    pub(crate) fn count_operation(&self) {
+        self.inner.operations.with(|count| *count += 1);
+    }
+
+    /// How many [operations](crate::Client::operate) of clients are done.
+    pub fn operations(&self) -> u64 {
+        self.inner.operations.with(|count| *count)
     }
 
     /// The sums up to now.

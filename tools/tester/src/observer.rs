@@ -16,7 +16,7 @@ use crate::run::Run;
 use crate::saves::SaveCount;
 
 /// Sees the servers of a group from outside: when they come and go, and each step of each call
-/// between them. It makes no step of a simulated run and takes no part in it.
+/// between them and from clients to them. It makes no step of a simulated run and takes no part in it.
 pub trait Watcher: Send + Sync {
     /// A new instance of a server is about to be made; the first one has number 1. This is what it
     /// saves to, and how often it has done so.
@@ -37,6 +37,9 @@ pub trait Watcher: Send + Sync {
     /// A panic in it is a panic of the task and fails the run, which is how a rule fails it.
     fn call(&self, call: &Call<'_>);
 
+    /// The same of a call from a client to a server of the group.
+    fn client_call(&self, _call: &ClientCall<'_>) {}
+
     /// Which rules could not be judged, and why, in a sentence for each reason.
     fn not_judged(&self) -> Vec<String>;
 }
@@ -54,9 +57,43 @@ pub struct Call<'a> {
     pub event: &'a CallEvent<'a>,
 }
 
-/// A server, as somebody on the network.
+/// A step of a call from a client to a server of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientCall<'a> {
+    /// The client's [number](crate::Client::number).
+    pub client: u64,
+    /// The server that is called.
+    pub to: usize,
+    /// What happens.
+    pub event: &'a CallEvent<'a>,
+}
+
+/// Whose an end is.
 #[derive(Clone, Copy)]
-pub(crate) struct Party {
+pub(crate) enum Party {
+    Server(Member),
+    Client(Caller),
+}
+
+impl Party {
+    fn lane(self) -> u32 {
+        match self {
+            Party::Server(member) => member.lane,
+            Party::Client(caller) => caller.lane,
+        }
+    }
+}
+
+/// A client.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) lane: u32,
+    pub(crate) number: u64,
+}
+
+/// A server of a group.
+#[derive(Clone, Copy)]
+pub(crate) struct Member {
     pub(crate) lane: u32,
     /// The number of its group.
     pub(crate) group: usize,
@@ -70,25 +107,52 @@ pub(crate) struct Party {
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) ends: FxHashMap<Name, Party>,
-    pub(crate) servers: FxHashMap<Name, Party>,
+    pub(crate) servers: FxHashMap<Name, Member>,
     /// By group.
-    pub(crate) watchers: Vec<Option<Arc<dyn Watcher>>>,
+    pub(crate) watchers: Vec<Watchers>,
+    /// How many clients there have been.
+    pub(crate) clients: u64,
 }
 
-/// The two sides of a call, and who watches if they are of one group.
+/// All that watch one group.
+pub(crate) type Watchers = Arc<[Arc<dyn Watcher>]>;
+
+/// The two sides of a call, and who watches the group of the server that is called.
 struct Sides {
     from: Option<Party>,
-    to: Option<Party>,
-    watcher: Option<Arc<dyn Watcher>>,
+    to: Option<Member>,
+    watchers: Option<Watchers>,
 }
 
 impl Book {
     fn sides(&self, event: &CallEvent<'_>) -> Sides {
         let from = self.ends.get(event.end).copied();
         let to = event.server.and_then(|name| self.servers.get(name)).copied();
-        let group = from.zip(to).filter(|(from, to)| from.group == to.group);
-        let watcher = group.and_then(|(from, _)| self.watchers[from.group].clone());
-        Sides { from, to, watcher }
+        let watchers = from.zip(to).and_then(|(from, to)| match from {
+            Party::Server(from) if from.group != to.group => None,
+            _ => Some(self.watchers[to.group].clone()),
+        });
+        Sides { from, to, watchers }
+    }
+}
+
+impl Sides {
+    /// Tells those who watch.
+    fn tell(&self, event: &CallEvent<'_>) {
+        let (Some(from), Some(to), Some(watchers)) = (self.from, self.to, &self.watchers) else {
+            return;
+        };
+        let to = to.server;
+        for watcher in watchers.iter() {
+            match from {
+                Party::Server(Member { server, instance, .. }) => {
+                    watcher.call(&Call { from: server, instance, to, event });
+                }
+                Party::Client(Caller { number, .. }) => {
+                    watcher.client_call(&ClientCall { client: number, to, event });
+                }
+            }
+        }
     }
 }
 
@@ -110,7 +174,7 @@ impl Sight {
             return None;
         }
         let call = event.call;
-        let (from, to) = (sides.from.map(|party| party.lane), sides.to.map(|party| party.lane));
+        let (from, to) = (sides.from.map(Party::lane), sides.to.map(|member| member.lane));
         let message = |lane: u32, what: What, message: Message<'_>| {
             session.record_message(Some(lane), what, message.bytes(), message.shape())
         };
@@ -147,10 +211,7 @@ impl Observer for Sight {
         let sides = self.book.with(|book| book.sides(event));
         self.count(event.step);
         let cause = self.record(event, &sides);
-        if let Sides { from: Some(from), to: Some(to), watcher: Some(watcher) } = sides {
-            let Party { server, instance, .. } = from;
-            watcher.call(&Call { from: server, instance, to: to.server, event });
-        }
+        sides.tell(event);
         cause
     }
 }

@@ -1,5 +1,6 @@
 //! One run of a test: what its body may use, and what it leaves behind.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ struct State {
     troubles: Counts,
     servers: u32,
     watchers: Vec<Arc<dyn Watcher>>,
+    /// The lanes of clients, by name.
+    clients: BTreeMap<String, u32>,
 }
 
 impl Run {
@@ -132,6 +135,17 @@ impl Run {
             state.servers += 1;
         });
         lane
+    }
+
+    /// The lane of a client of this name, which is a new one at first.
+    pub(crate) fn lane_of_client(&self, name: &str) -> u32 {
+        let session = self.session();
+        let known = self.inner.state.with(|state| state.clients.get(name).copied());
+        known.unwrap_or_else(|| {
+            let lane = session.add_lane(name);
+            self.inner.state.with(|state| state.clients.insert(name.to_string(), lane));
+            lane
+        })
     }
 
     /// How many of the lanes are servers.
