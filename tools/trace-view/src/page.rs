@@ -32,7 +32,7 @@ const STYLE: &str = include_str!("page/page.css");
 /// What the buttons of class `copy` of a page do: they copy the text that stands before them.
 pub const COPY: &str = include_str!("page/copy.js");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     COPY,
     include_str!("page/model.js"),
     include_str!("page/calls.js"),
@@ -43,6 +43,7 @@ const SCRIPTS: [&str; 18] = [
     include_str!("page/labels.js"),
     include_str!("page/draw.js"),
     include_str!("page/tester.js"),
+    include_str!("page/operations.js"),
     include_str!("page/lanes.js"),
     include_str!("page/arrows.js"),
     include_str!("page/focus.js"),

@@ -69,10 +69,10 @@ function isPast(app, one) {
 
 /** Where a message is drawn: from the edge of one band to that of the other, or as far as it got. */
 function segmentOf(frame, one, m) {
-  const { layout, xe } = frame;
+  const { layout, model, xe } = frame;
   const down = layout.y[one.to] > layout.y[one.from] ? 1 : -1;
-  const y1 = layout.y[one.from] + down * (BAND / 2 + 1);
-  const yEnd = layout.y[one.to] - down * (BAND / 2 + 1);
+  const y1 = layout.y[one.from] + down * (halfOf(model, one.from) + 1);
+  const yEnd = layout.y[one.to] - down * (halfOf(model, one.to) + 1);
   const x1 = xe(one.start);
   let [x2, y2] = [one.end < 0 ? x1 : xe(one.end), yEnd];
   if (one.from === one.to) y2 = y1 - down * BAND;
@@ -210,7 +210,7 @@ function drawDensity(frame, single, faded) {
   for (let part = 0; part < 5; part++) {
     context.fillStyle = tints[part];
     for (const lane of layout.shown) {
-      const base = layout.y[lane] - BAND / 2 - 1;
+      const base = layout.y[lane] - halfOf(model, lane) - 1;
       for (let column = 0; column < columns; column++) {
         const cell = lane * columns + column;
         if (counts[cell * 5 + part] === 0) continue;
@@ -232,11 +232,11 @@ function barHeight(count, most, room) {
 
 /** What the bar at a point of the diagram counts, or null. */
 function densityAt(frame, x, y) {
-  const { density, layout, left } = frame;
+  const { density, layout, left, model } = frame;
   if (!density || x < left) return null;
   const column = Math.floor((x - left) / COLUMN);
   for (const lane of layout.shown) {
-    const base = layout.y[lane] - BAND / 2;
+    const base = layout.y[lane] - halfOf(model, lane);
     if (y > base || y < base - 36 || column >= density.columns) continue;
     const cell = lane * density.columns + column;
     if (density.heights[cell] === 0) return null;

@@ -74,6 +74,8 @@ pub(super) fn fact(trace: &Trace, verdict: &Verdict, fact: &Fact) -> Option<u64>
 fn fits(what: &What, words: &str, index: Option<u64>) -> u8 {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     match what {
+        // A fact about a client is about what it asked for.
+        What::Called { .. } => 6,
         What::Applied { index: at, .. } if says(&["applied"]) => 4 + u8::from(Some(*at) == index),
         What::Offered { .. } if says(&["accepted it", "from the tester", "offered"]) => 4,
         What::Replied { .. } if says(&["accepted", "voted", "granted", "refused", "answered"]) => 3,

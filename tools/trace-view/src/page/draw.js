@@ -15,9 +15,21 @@ function readPalette() {
   return palette;
 }
 
-/** Where the lanes lie. Hidden servers take no room. */
+/** The lanes that are shown, from top to bottom: clients are above the servers. */
+function shownLanes({ model, hidden }) {
+  const shown = model.lanes.map((_, lane) => lane).filter((lane) => !hidden.has(lane));
+  const clients = shown.filter((lane) => isClient(model, lane));
+  clients.sort((a, b) => model.lanes[a].localeCompare(model.lanes[b], "en", { numeric: true }));
+  return [...clients, ...shown.filter((lane) => !isClient(model, lane))];
+}
+
+/** How much room a client's lane takes. */
+const CLIENT_PITCH = 30;
+
+/** Where the lanes lie. Hidden ones take no room. */
 function layOut(app, width) {
-  const shown = app.model.lanes.map((_, lane) => lane).filter((lane) => !app.hidden.has(lane));
+  const shown = shownLanes(app);
+  const clients = shown.filter((lane) => isClient(app.model, lane)).length;
   const narrow = width < 560;
   const gutter = narrow ? 34 : 78;
   // What is left of the first screen below the verdict, so that all lanes are seen at once.
@@ -25,12 +37,17 @@ function layOut(app, width) {
   const strip = STRIP_TOP + shown.length * STRIP_ROW + 6;
   const room = Math.max(300, Math.min(900, window.innerHeight - above - strip - 34));
   const least = narrow ? 62 : 64;
-  const pitch = Math.max(least, Math.min(150, (room - AXIS - TESTER - 8) / Math.max(1, shown.length)));
   const top = AXIS + TESTER;
+  // Above the clients is room for the words about what they feel.
+  const lower = clients === 0 ? top : top + 14 + clients * CLIENT_PITCH;
+  const others = shown.length - clients;
+  const pitch = Math.max(least, Math.min(150, (room - lower - 8) / Math.max(1, others)));
   const y = new Float64Array(app.model.lanes.length).fill(-1);
-  shown.forEach((lane, row) => { y[lane] = top + pitch * (row + 0.5); });
+  shown.forEach((lane, row) => {
+    y[lane] = row < clients ? top + 14 + CLIENT_PITCH * (row + 0.5) : lower + pitch * (row - clients + 0.5);
+  });
   return { width, gutter, narrow, pitch, shown, y, top, plot: width - gutter,
-    height: Math.round(top + pitch * shown.length + 8) };
+    height: Math.round(lower + pitch * others + 8) };
 }
 
 function fitCanvas(canvas, width, height) {
@@ -93,6 +110,7 @@ function drawDiagram(app) {
   frame.patterns.inferred = stripes(context, colors.back, 5, 1);
   const focus = app.hovered >= 0 ? app.hovered : app.selected;
   drawAxis(frame);
+  drawTroubles(frame);
   drawCuts(frame);
   drawGaps(frame);
   drawMessages(frame, focus >= 0);
@@ -200,10 +218,11 @@ function drawVerdict(frame) {
     count.set(key, row + 1);
     // Several at one place stand side by side, away from the edge.
     const bx = Math.max(from, Math.min(to, inside)) + (inside < from + 60 ? row : -row) * 20;
-    badge(frame, bx, layout.y[lane] - BAND / 2 - 10, number + 1);
+    const above = layout.y[lane] - halfOf(model, lane) - 10;
+    badge(frame, bx, above, number + 1);
     const when = side && fact.us !== undefined ? `${timeText(fact.us, 1000)} s: ` : "";
     const text = side + when + factWords(model, fact);
-    const y = layout.y[lane] - BAND / 2 - 10;
+    const y = above;
     label(frame, WORTH.fact, text, colors.bad, [[bx + 13, y], [bx - 13 - measure(frame, text), y]],
       { bold: true, must: true, at: [bx, y], most: layout.narrow ? 190 : 330 });
   });
@@ -277,6 +296,7 @@ function drawGutter(frame) {
     context.font = `${bad ? "bold" : "600"} 12px system-ui, sans-serif`;
     const name = layout.narrow ? laneShort(model, lane) : cut(laneName(model, lane), 11);
     context.fillText(name, 4, layout.y[lane]);
-    if (bad) context.fillRect(layout.gutter - 4, layout.y[lane] - BAND / 2, 3, BAND);
+    const half = halfOf(model, lane);
+    if (bad) context.fillRect(layout.gutter - 4, layout.y[lane] - half, 3, 2 * half);
   }
 }

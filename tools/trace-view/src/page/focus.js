@@ -8,7 +8,7 @@ function drawFocus(frame, i) {
   // All of a lane up to here happened before; behind it nothing can have mattered.
   for (const lane of layout.shown) {
     const x = Math.max(left, app.past[lane] < 0 ? left : xe(app.past[lane]) + 1);
-    const half = BAND / 2 + 20;
+    const half = isClient(model, lane) ? BAR + 3 : BAND / 2 + 20;
     context.fillRect(x, layout.y[lane] - half, right - x, half * 2);
   }
   context.globalAlpha = 1;
@@ -63,12 +63,13 @@ function middleOf(frame, i) {
 }
 
 function frontierMark(frame, lane) {
-  const { app, context, colors, layout, xe, left, right } = frame;
+  const { app, context, colors, layout, model, xe, left, right } = frame;
   const x = app.past[lane] < 0 ? -1 : xe(app.past[lane]);
   if (x < left || x > right) return;
   context.fillStyle = colors.text;
   context.globalAlpha = 0.5;
-  context.fillRect(x, layout.y[lane] - BAND / 2 - 5, 1.5, BAND + 10);
+  const half = halfOf(model, lane) + 5;
+  context.fillRect(x, layout.y[lane] - half, 1.5, 2 * half);
   context.globalAlpha = 1;
 }
 
@@ -142,7 +143,7 @@ function drawLink(frame, one) {
   for (const [lane, other] of [[one.from, one.to], [one.to, one.from]]) {
     if (layout.y[lane] < 0) continue;
     const side = layout.y[other] > layout.y[lane] ? 1 : -1;
-    const y = layout.y[lane] + side * (BAND / 2 + 5) - 2.5;
+    const y = layout.y[lane] + side * (halfOf(model, lane) + 5) - 2.5;
     context.fillStyle = colors.leader;
     context.fillRect(left, y + 1.5, right - left, 2);
     for (const [from, to] of downs) {

@@ -60,6 +60,8 @@ function initialView(app) {
   const { model, axis } = app;
   const verdict = model.verdict;
   if (!verdict && model.footer) return [-axis.end * MARGIN / 2, axis.end * (1 + MARGIN / 2)];
+  const operations = viewOfOperations(app);
+  if (operations) return operations;
   const last = verdict ? lowerBound(model.us, verdict.us + 0.5) : model.count;
   const close = app.layout && app.layout.narrow ? Math.round(CLOSE_VIEW / 3) : CLOSE_VIEW;
   let first = Math.max(0, last - close);
@@ -162,9 +164,10 @@ function eventAt(app, x, y) {
     offer(s.one.end >= 0 && d.share > 0.5 ? s.one.end : s.one.start, d.distance);
   }
   for (const lane of layout.shown) {
-    if (Math.abs(y - layout.y[lane]) > BAND / 2 + 12) continue;
+    const half = halfOf(model, lane);
+    if (Math.abs(y - layout.y[lane]) > half + (isClient(model, lane) ? 2 : 12)) continue;
     // On a band its own events come before messages that pass behind it.
-    const inside = Math.abs(y - layout.y[lane]) <= BAND / 2 + 2 ? 3 : 0;
+    const inside = Math.abs(y - layout.y[lane]) <= half + 2 ? 3 : 0;
     eachNear(frame, model.laneEvents[lane], x, (i, dx) => {
       if (!eventIsShown(app, i)) return;
       const own = model.kind[i] < K.sent || model.kind[i] > K.failed;
@@ -179,7 +182,7 @@ function eventAt(app, x, y) {
       if (span.lane < 0 && inside && Math.abs(y - AXIS - 7 - span.row % 2 * 16) < 8) offer(span.begin, 8);
     }
   }
-  return best;
+  return best >= 0 ? best : operationAt(app, x, y);
 }
 
 /** Visits the few events of a list around a pixel. */

@@ -28,6 +28,7 @@ function drawLane(frame, lane) {
   if (isServer && app.filter.state) drawRoles(frame, lane);
   if (isServer) drawDowns(frame, lane);
   drawUserSpans(frame, lane);
+  if (app.filter.operations) drawOperations(frame, lane);
   if (isServer && app.filter.state) drawCommit(frame, lane);
   if (app.filter.apply) drawApplied(frame, lane);
   drawMarks(frame, lane);
@@ -221,7 +222,7 @@ function drawSaved(frame, lane) {
 function drawMarks(frame, lane) {
   const { app, context, colors, layout, model, first, last, xe } = frame;
   const { marks } = model.states[lane];
-  const y = layout.y[lane];
+  const [y, half] = [layout.y[lane], halfOf(model, lane)];
   let skip = -Infinity;
   for (let k = lowerBound(marks, first); k < marks.length && marks[k] <= last; k++) {
     const i = marks[k];
@@ -232,12 +233,12 @@ function drawMarks(frame, lane) {
       context.strokeStyle = colors.dim;
       context.lineWidth = 1;
       context.beginPath();
-      context.arc(x, y + BAND / 2, 2, 0, 7);
+      context.arc(x, y + half, 2, 0, 7);
       context.stroke();
     } else if (app.filter.notes && x - skip >= 2) {
       skip = x;
-      flag(context, x, y - BAND / 2, colors.check);
-      label(frame, WORTH.note, model.events[i].text || "?", colors.check, [[x + 9, y - BAND / 2 - 9]], { most: 170 });
+      flag(context, x, y - half, colors.check);
+      label(frame, WORTH.note, model.events[i].text || "?", colors.check, [[x + 9, y - half - 9]], { most: 170 });
     }
   }
 }

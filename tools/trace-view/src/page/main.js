@@ -157,7 +157,7 @@ function drawNow(app) {
   const focus = app.hovered >= 0 ? app.hovered : app.selected;
   if (app.pastFor !== focus) {
     app.pastFor = focus;
-    app.past = focus >= 0 ? pastOf(app.model, focus) : null;
+    app.past = focus >= 0 ? pastOf(app.model, endOfFocus(app.model, focus)) : null;
   }
   drawDiagram(app);
   drawOverview(app);
@@ -220,7 +220,7 @@ function start() {
   document.body.dataset.indexMs = (performance.now() - parsed).toFixed(0);
   for (const part of document.querySelectorAll(".scripted")) part.hidden = false;
   const filter = Object.fromEntries(FILTERS.map(([name]) => [name, true]));
-  const app = { model, filter, hidden: new Set(), axis: buildAxis(model, AXES[0]), view: { a: 0, b: 1 },
+  const app = { model, filter, hidden: hiddenAtFirst(model), axis: buildAxis(model, AXES[0]), view: { a: 0, b: 1 },
     layout: null, palette: readPalette(), colorsAge: 0, selected: -1, hovered: -1, pastFor: -1,
     past: null, hits: [], hitAt: -1, frames: 0, drawn: 0, range: null, panelDue: true,
     canvas: document.getElementById("diagram"), overview: document.getElementById("overview") };

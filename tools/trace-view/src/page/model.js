@@ -2,7 +2,7 @@
 
 const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
   "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
-  "saved", "state", "inferred", "begin", "end", "note", "violation", "left_out"];
+  "saved", "state", "inferred", "begin", "end", "note", "violation", "left_out", "called", "answered"];
 const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
 
 const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
@@ -80,6 +80,7 @@ function buildModel(trace) {
   indexTerms(model);
   indexSpans(model);
   indexSteps(model);
+  indexOperations(model);
   return model;
 }
 

@@ -56,6 +56,12 @@ function drawStrip(app, context, width, height) {
       context.fillStyle = colors.role[roles.role[s]];
       context.fillRect(x1, y + STRIP_ROW - 1 - tall, Math.max(0.7, x2 - x1), tall);
     }
+    for (const one of model.operationsOf[lane]) {
+      context.fillStyle = one.bad ? colors.bad : colors.bar;
+      context.globalAlpha = one.bad ? 1 : 0.4;
+      context.fillRect(x(one.begin), y + 1, Math.max(0.7, x(one.end < 0 ? model.count : one.end) - x(one.begin)), STRIP_ROW - 3);
+      context.globalAlpha = 1;
+    }
     context.fillStyle = colors.cut;
     for (const [from, to] of lane < model.servers ? cuts : []) {
       context.globalAlpha = 0.35;

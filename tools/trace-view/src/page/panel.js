@@ -92,7 +92,8 @@ function details(app, i, links) {
   if (cause >= 0) row("cause", link(cause, `${event.cause}: ${cut(lineWithLane(model, cause), 140)}`));
   else if (event.cause !== undefined) row("cause", `${event.cause}: not in this trace`);
   parts.push(facts);
-  if (model.callOf[i] >= 0) parts.push(...callDetails(app, model.calls[model.callOf[i]], i, link));
+  if (model.operationOf[i] >= 0) parts.push(...operationDetails(app, model.operations[model.operationOf[i]], link));
+  else if (model.callOf[i] >= 0) parts.push(...callDetails(app, model.calls[model.callOf[i]], i, link));
   else parts.push(ownFields(model, i));
   if (model.kind[i] === K.violation && links) parts.push(factList(app, event.verdict));
   else if (links) parts.push(chainList(app, i));
@@ -357,6 +358,7 @@ function eventIsShown(app, i) {
   if (kind === K.state || kind === K.inferred) return filter.state;
   if (kind === K.applied) return filter.apply;
   if (kind === K.saved) return filter.saved;
+  if (kind === K.called || kind === K.answered) return filter.operations;
   if (kind === K.note) return filter.notes;
   if (kind === K.offered && model.events[i].index === undefined && !filter.refusals) return false;
   if ([K.offered, K.begin, K.end, K.network].includes(kind)) return filter.tester;

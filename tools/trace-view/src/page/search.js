@@ -2,7 +2,7 @@
 
 const FILTERS = [["votes", "votes"], ["appends", "appends"], ["heartbeats", "heartbeats"],
   ["others", "other calls"], ["replies", "replies"], ["lost", "lost"], ["state", "state"],
-  ["apply", "applied"], ["saved", "saved"], ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
+  ["apply", "applied"], ["saved", "saved"], ["operations", "operations"], ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
 
 /** The text of an event that a search looks through. Made at the first search, then kept. */
 function haystack(app) {
@@ -58,7 +58,7 @@ function buildFilters(app) {
   }
   const lanes = document.getElementById("lanes");
   app.model.lanes.forEach((_, lane) => {
-    lanes.append(chip(laneShort(app.model, lane), "chip", true, (on) => {
+    lanes.append(chip(laneShort(app.model, lane), "chip", !app.hidden.has(lane), (on) => {
       if (on) app.hidden.delete(lane); else app.hidden.add(lane);
       app.layout = null;
       redraw(app);

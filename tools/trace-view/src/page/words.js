@@ -16,7 +16,9 @@ const shortMethod = (method) => String(method).split(".").pop();
 
 /** A name for narrow places: `S3` for a server. */
 function laneShort(model, lane) {
-  return lane < model.servers ? `S${lane}` : laneName(model, lane).slice(0, 4);
+  if (lane < 0) return laneName(model, lane);
+  if (lane < model.servers) return `S${lane}`;
+  return laneName(model, lane).replace(/^client /, "c").slice(0, 5);
 }
 
 function plural(number, word) {
@@ -182,6 +184,8 @@ function describe(model, i) {
       const span = model.spanOf[i] >= 0 ? model.events[model.spans[model.spanOf[i]].begin] : null;
       return `ends${span ? ": " + span.name : ""}${event.text ? " – " + event.text : ""}`;
     }
+    case K.called: return `asks for ${operationText(model, model.operations[model.operationOf[i]])}`;
+    case K.answered: return event.text === "" ? "has what it asked for" : `has got ${event.text}`;
     case K.note: return `[${event.topic}] ${event.text}`;
     case K.left_out: return `${event.events} events are left out up to ${timeText(event.until_us)} s: ` +
       "the run was too long to be kept whole";
