@@ -145,12 +145,7 @@ impl<S: Server> Cluster<S> {
 
     /// The servers in two parts: a majority without the leader, and the others.
     pub fn leader_in_minority(&self) -> (Vec<usize>, Vec<usize>) {
-        let leader = self.leader();
-        let mut others = self.all();
-        others.retain(|server| *server != leader);
-        let mut minority = others.split_off(self.servers() / 2 + 1);
-        minority.push(leader);
-        (others, minority)
+        self.inner.group.minority_with(self.leader())
     }
 
     /// The most bytes of Raft state that a server has saved.

@@ -61,6 +61,8 @@ struct Inner<S> {
 /// The place of one server.
 struct Slot<S> {
     running: Option<Instance<S>>,
+    /// The one that was stopped, and whose tasks may go on.
+    stopped: Option<Instance<S>>,
     persister: Arc<MemoryPersister>,
     /// How often it has been started.
     instances: u64,
@@ -108,6 +110,7 @@ impl<S: Server> Group<S> {
         let slot = |_| {
             Leaf::new(Slot {
                 running: None,
+                stopped: None,
                 persister: Arc::default(),
                 instances: 0,
                 ends: Vec::new(),
@@ -167,25 +170,47 @@ impl<S: Server> Group<S> {
     ///
     /// If it runs and the run's setting has no crash left, nothing happens.
     pub fn crash(&self, server: usize) {
-        let running = self.is_running(server);
-        if running && !self.run().may(Trouble::Crashes) {
+        if self.is_running(server) && !self.run().may(Trouble::Crashes) {
             return;
         }
+        self.take_away(server).into_iter().for_each(end);
+        self.end_stopped(server);
+    }
+
+    /// Stops a server, as the course does: all is as after a [`crash`](Group::crash), but its tasks
+    /// are only told to end. So it can be seen whether it lets go of those who wait for it. They are
+    /// ended when the server is started or crashed again.
+    ///
+    /// If it runs and the run's setting has no crash left, nothing happens.
+    pub fn stop(&self, server: usize) {
+        if !self.is_running(server) || !self.run().may(Trouble::Crashes) {
+            return;
+        }
+        if let Some(instance) = self.take_away(server) {
+            self.slot(server).with(|slot| slot.stopped = Some(instance.clone()));
+            instance.enter(S::kill);
+        }
+    }
+
+    fn end_stopped(&self, server: usize) {
+        let stopped = self.slot(server).with(|slot| slot.stopped.take());
+        stopped.into_iter().for_each(|instance| instance.node.kill());
+    }
+
+    /// Takes a server out of the network and its slot, with what it has saved up to now.
+    fn take_away(&self, server: usize) -> Option<Instance<S>> {
         self.cut_off(server);
         self.net().network().delete_server(self.members().name(server));
         // Now nobody hears it any more, and all that somebody has heard can still be saved.
-        if running {
+        if self.is_running(server) {
             self.watchers().iter().for_each(|watcher| watcher.crashed(server));
             self.record(server, What::Crashed);
         }
-        let instance = self.slot(server).with(|slot| {
+        self.slot(server).with(|slot| {
             // From here on the dead server's writes go to a store that nobody reads.
             slot.persister = Arc::new(slot.persister.copy());
             slot.running.take()
-        });
-        if let Some(instance) = instance {
-            end(instance);
-        }
+        })
     }
 
     /// Starts a server anew, after a crash if it runs. It is not connected yet.
@@ -281,11 +306,10 @@ impl<S: Server> Group<S> {
 
     /// Ends all servers.
     pub fn end(&self) {
-        for slot in &self.inner.slots {
-            let instance = slot.with(|slot| slot.running.take());
-            if let Some(instance) = instance {
-                end(instance);
-            }
+        for server in 0..self.servers() {
+            let running = self.slot(server).with(|slot| slot.running.take());
+            running.into_iter().for_each(end);
+            self.end_stopped(server);
         }
     }
 }

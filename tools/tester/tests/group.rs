@@ -144,6 +144,36 @@ fn a_crash_keeps_state_and_snapshot_and_nothing_of_what_comes_later() {
 }
 
 #[test]
+fn a_stopped_server_is_off_the_network_and_goes_on_until_the_next_start() {
+    with_setting("crashes=1", |group| {
+        let stopped = group.instance(2).expect("it runs");
+        group.stop(2);
+        assert!(!group.is_running(2) && !group.is_connected(2));
+        let late = |server: &Idle| {
+            server.persister.save_raft_state(b"too late").expect("memory");
+            server.asks(0)
+        };
+        assert_eq!(stopped.enter(late), Some(None), "it lives, and reaches nobody");
+        assert_eq!(group.state_size(2), 0);
+        group.start(2, |seat| move || Idle::make(seat));
+        assert_eq!(stopped.enter(late), None);
+        group.connect(2);
+        assert_eq!(reached(group), vec![vec![0, 1, 2, 3]; 4]);
+        // The setting has no crash left, and a stop is one.
+        group.stop(1);
+        assert_eq!(reached(group), vec![vec![0, 1, 2, 3]; 4]);
+    });
+}
+
+#[test]
+fn the_minority_with_a_server_has_it_at_its_end() {
+    with_setting("", |group| {
+        assert_eq!(group.minority_with(1), (vec![0, 2, 3], vec![1]));
+        assert_eq!(group.minority_with(3), (vec![0, 1, 2], vec![3]));
+    });
+}
+
+#[test]
 fn groups_of_one_network_have_names_nodes_and_lanes_of_their_own() {
     let run = Run::new(Keep::All, Setting::default());
     let inside = run.clone();

@@ -81,6 +81,15 @@ impl<S: Server> Group<S> {
         }
     }
 
+    /// The servers in two parts, of which the second is a minority with this server in it: the first of
+    /// the others that are a majority, and the rest with this one at its end.
+    pub fn minority_with(&self, server: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut others: Vec<usize> = (0..self.servers()).filter(|other| *other != server).collect();
+        let mut minority = others.split_off(self.servers() / 2 + 1);
+        minority.push(server);
+        (others, minority)
+    }
+
     /// Whom a server reaches, and whom it does not.
     fn sides_of(&self, server: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
         (0..self.servers()).partition(|peer| self.reaches(server, *peer))
