@@ -67,7 +67,6 @@
 
 pub mod ask;
 mod error;
-mod machine;
 pub mod once;
 mod pending;
 mod reader;
@@ -75,6 +74,6 @@ mod server;
 mod shared;
 
 pub use error::{MakeError, SubmitError};
-pub use machine::Machine;
+pub use rsm_api::Machine;
 pub use server::Rsm;
 pub use shared::Options;

@@ -1,5 +1,6 @@
 //! A server: a machine on a Raft.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use labrt::sync::{Condvar, Mutex};
 use labrt::thread;
 use persister::Persister;
 use raft_api::{Raft, RaftState};
+use rsm_api::WrongLeader;
 
 use crate::pending::{Pending, Tell};
 use crate::reader::Reader;
@@ -138,6 +140,37 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
             self.shared.update(|pending| pending.looked(placed, term, is_leader));
             thread::sleep(LOOK);
         }
+    }
+}
+
+impl<M: Machine, R: Raft> rsm_api::Server for Rsm<M, R> {
+    type Machine = M;
+    type Raft = R;
+
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        max_raft_state: Option<usize>,
+        machine: M,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        Ok(Rsm::make(peers, me, persister, Options { max_raft_state }, machine)?)
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        Rsm::services(&self)
+    }
+
+    fn submit(&self, request: M::Request) -> Result<M::Reply, WrongLeader> {
+        Rsm::submit(self, request).map_err(|_| WrongLeader)
+    }
+
+    fn raft(&self) -> &R {
+        Rsm::raft(self)
+    }
+
+    fn kill(&self) {
+        Rsm::kill(self);
     }
 }
 

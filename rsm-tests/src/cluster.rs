@@ -1,0 +1,308 @@
+//! Servers of a replicated counter under test, and what can be done to them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrpc::Service;
+use labrt::sync::Leaf;
+use labrt::thread;
+use labrt::time::Instant;
+use labtrace::verdict;
+use raft_api::Raft;
+use raft_watch::Watch;
+use rsm_api::{Server, WrongLeader};
+use tester::{Group, Net, Run, Totals};
+
+use crate::counter::{Counter, Reply, Request};
+
+/// How many servers there are.
+pub(crate) const SERVERS: usize = 3;
+
+/// How long a message travels on the network, in microseconds.
+const TRAVEL_US: (u64, u64) = (1000, 4000);
+
+/// How long a request may take from its submission until it is executed.
+pub(crate) const ONE: Duration = Duration::from_secs(10);
+
+/// How long who submits waits after it has asked all servers in vain.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Three servers of a replicated [`Counter`], all running and connected, on a network without
+/// troubles. Clones are the same ones.
+///
+/// Go (2025): the type `Test` of the package `rsm`.
+pub struct Cluster<S: Server<Machine = Counter>> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S: Server<Machine = Counter>> {
+    group: Group<Slot<S>>,
+    max_raft_state: Option<usize>,
+    state: Leaf<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Who executed a request last.
+    leader: usize,
+    /// How many requests were executed for somebody who asked.
+    operations: u64,
+}
+
+/// A server in a slot of the tester's, with its counter.
+struct Slot<S> {
+    server: Arc<S>,
+    counter: Counter,
+}
+
+impl<S> Clone for Slot<S> {
+    fn clone(&self) -> Self {
+        Slot { server: self.server.clone(), counter: self.counter.clone() }
+    }
+}
+
+impl<S: Server<Machine = Counter>> tester::Server for Slot<S> {
+    fn services(&self) -> Vec<Service> {
+        self.server.clone().services()
+    }
+
+    fn kill(&self) {
+        self.server.kill();
+    }
+}
+
+impl<S: Server<Machine = Counter>> Cluster<S> {
+    /// Starts and connects all servers. `max_raft_state`: from how many bytes of saved Raft state on a
+    /// snapshot is due.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn new(run: &Run, max_raft_state: Option<usize>) -> Cluster<S> {
+        let net = Net::new(run);
+        let (least, most) = TRAVEL_US;
+        net.set_travel(least, most);
+        let group = Group::new(&net, "", SERVERS);
+        // It watches from within the group.
+        let _ = Watch::of::<S::Raft>(&group);
+        let inner = Inner { group, max_raft_state, state: Leaf::default() };
+        let cluster = Cluster { inner: Arc::new(inner) };
+        cluster.start_all();
+        cluster
+    }
+
+    pub(crate) fn group(&self) -> &Group<impl tester::Server> {
+        &self.inner.group
+    }
+
+    /// Starts all servers, those that run too, and connects them.
+    ///
+    /// # Panics
+    /// If one cannot be made.
+    pub fn start_all(&self) {
+        let Inner { group, max_raft_state, .. } = &*self.inner;
+        for server in 0..SERVERS {
+            group.start(server, |seat| {
+                move || {
+                    let counter = Counter::default();
+                    let (machine, limit) = (counter.clone(), *max_raft_state);
+                    let server = S::make(seat.ends, seat.me, seat.persister, limit, machine)?;
+                    Ok(Slot { server, counter })
+                }
+            });
+        }
+        self.connect_all();
+    }
+
+    /// Stops all servers: they leave the network and are told to end, and only what they have saved
+    /// counts from now on.
+    pub fn stop_all(&self) {
+        (0..SERVERS).for_each(|server| self.inner.group.stop(server));
+    }
+
+    /// Connects every server with every other one.
+    pub fn connect_all(&self) {
+        self.inner.group.partition(&[&[0, 1, 2]]);
+    }
+
+    /// The server with the lowest number that claims to lead; 0 if none does.
+    pub fn leader(&self) -> usize {
+        let leads = |server: &usize| {
+            let instance = self.inner.group.instance(*server);
+            let state = instance.and_then(|at| at.enter(|slot| slot.server.raft().state()));
+            state.is_some_and(|state| state.is_leader)
+        };
+        (0..SERVERS).find(leads).unwrap_or(0)
+    }
+
+    /// Submits a request to one server, as a task of that server, and waits. `None`: the server does not
+    /// run, or was killed meanwhile.
+    pub fn submit(&self, server: usize, request: Request) -> Option<Result<Reply, WrongLeader>> {
+        let instance = self.inner.group.instance(server)?;
+        let result = instance.enter(|slot| slot.server.submit(request))?;
+        if let Ok(reply) = result {
+            check_kind(server, request, reply);
+            self.inner.state.with(|state| {
+                (state.leader, state.operations) = (server, state.operations + 1);
+            });
+        }
+        Some(result)
+    }
+
+    /// Has a request executed by one of the connected servers among these, within 10 s. `None`: none
+    /// has done it, or no server runs any more.
+    pub fn try_one(&self, among: &[usize], request: Request) -> Option<Reply> {
+        let until = Instant::now() + ONE;
+        while Instant::now() < until && self.is_any_running() {
+            let first = self.inner.state.with(|state| state.leader);
+            for server in (first..SERVERS).chain(0..first) {
+                let reachable = among.contains(&server) && self.inner.group.is_connected(server);
+                if let Some(Ok(reply)) = reachable.then(|| self.submit(server, request)).flatten() {
+                    return Some(reply);
+                }
+            }
+            thread::sleep(PAUSE);
+        }
+        None
+    }
+
+    fn is_any_running(&self) -> bool {
+        (0..SERVERS).any(|server| self.inner.group.is_running(server))
+    }
+
+    /// Has an Inc executed by one of the connected servers among these; returns the counter's value
+    /// after it.
+    ///
+    /// # Panics
+    /// If none does it within 10 s.
+    #[track_caller]
+    pub fn inc_at(&self, among: &[usize]) -> u64 {
+        match self.try_one(among, Request::Inc) {
+            Some(Reply::Value(value)) => value,
+            Some(Reply::Done) => unreachable!("the kinds of request and reply have been compared"),
+            None => {
+                let words = format!("an Inc was not executed within {} s", ONE.as_secs());
+                verdict("one", words)
+                    .hint(
+                        "a submitter that is not told of its reply, or of its server's not leading; \
+                         a reader that has stopped; or no leader",
+                    )
+                    .fail()
+            }
+        }
+    }
+
+    /// Has an Inc executed; returns the counter's value after it.
+    ///
+    /// # Panics
+    /// If nobody does it within 10 s.
+    #[track_caller]
+    pub fn inc(&self) -> u64 {
+        self.inc_at(&[0, 1, 2])
+    }
+
+    /// Has an Inc executed, which must bring the counter to `expected`.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn check_inc(&self, expected: u64) {
+        let value = self.inc();
+        if value != expected {
+            verdict("counter", format!("Inc was answered {value}, and not {expected}"))
+                .hint(
+                    "a request that was executed twice or not at all, a reply that belongs to \
+                     another request (of before a restart?), or a machine that was not restored",
+                )
+                .fail();
+        }
+    }
+
+    /// Waits until so many servers show this value: 30 looks, with pauses from 10 ms to 1 s.
+    ///
+    /// # Panics
+    /// If they do not.
+    #[track_caller]
+    pub fn check_counter(&self, value: u64, servers: usize) {
+        let mut pause = Duration::from_millis(10);
+        for _ in 0..30 {
+            let showing = self.values().into_iter().filter(|(_, shown)| *shown == value).count();
+            if showing >= servers {
+                return;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        let values = self.values();
+        let showing = values.iter().filter(|(_, shown)| *shown == value).count();
+        let words = format!("only {showing} servers have counted to {value}, and not {servers}");
+        let mut broken = verdict("counter", words);
+        for (server, shown) in values {
+            broken = broken.fact(server, format!("server {server} shows {shown}"));
+        }
+        broken
+            .hint(
+                "requests that only the leader executes, that are executed twice or not again after a \
+                 restart, or a reader that has stopped",
+            )
+            .fail()
+    }
+
+    /// What the running servers show.
+    fn values(&self) -> Vec<(usize, u64)> {
+        let shown = |server: usize| {
+            let instance = self.inner.group.instance(server)?;
+            Some((server, instance.enter(|slot| slot.counter.value())?))
+        };
+        (0..SERVERS).filter_map(shown).collect()
+    }
+
+    /// The most bytes of Raft state that a server has saved.
+    pub fn log_size(&self) -> usize {
+        (0..SERVERS).map(|server| self.inner.group.state_size(server)).max().unwrap_or(0)
+    }
+
+    /// Ends all servers and the network; returns the test's sums.
+    pub fn finish(&self) -> Totals {
+        let Inner { group, state, .. } = &*self.inner;
+        let operations = state.with(|state| state.operations);
+        let totals = group.net().totals(SERVERS, operations);
+        group.run().session().close();
+        group.end();
+        group.net().cleanup();
+        totals
+    }
+}
+
+/// Checks that a reply can be one to this request.
+#[track_caller]
+fn check_kind(server: usize, request: Request, reply: Reply) {
+    let fits = match request {
+        Request::Inc => matches!(reply, Reply::Value(_)),
+        Request::Null => reply == Reply::Done,
+        // Its execution would have failed the run, so this is the reply to something else.
+        Request::Dec => false,
+    };
+    if !fits {
+        let words = format!("server {server} answered {request:?} with {reply:?}");
+        verdict("replies", words)
+            .hint(
+                "the reply to another request, which stands at the index that was promised to this \
+                 one: compare who submitted it, not only the index; or one of before a restart, of \
+                 the same name",
+            )
+            .fail();
+    }
+}
+
+impl<S: Server<Machine = Counter>> Clone for Cluster<S> {
+    fn clone(&self) -> Self {
+        Cluster { inner: self.inner.clone() }
+    }
+}
+
+impl<S: Server<Machine = Counter>> fmt::Debug for Cluster<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("group", &self.inner.group).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! Part 4C: snapshots.
+
+use std::time::Duration;
+
+use labrt::thread;
+use labtrace::verdict;
+use rsm_api::Server;
+use tester::{Run, Totals};
+
+use crate::cluster::{Cluster, SERVERS};
+use crate::counter::Counter;
+
+/// From how many bytes of saved Raft state on a snapshot is due.
+const MAX_RAFT_STATE: usize = 1000;
+
+/// Snapshots are made, keep the log short, and are what servers start from.
+pub(crate) fn snapshot<S: Server<Machine = Counter>>(run: &Run) -> Totals {
+    let cluster = Cluster::<S>::new(run, Some(MAX_RAFT_STATE));
+    let mut value = 0;
+    for _ in run.rounds(100) {
+        value += 1;
+        cluster.check_inc(value);
+    }
+    cluster.check_counter(value, SERVERS);
+    let size = cluster.log_size();
+    if size > 2 * MAX_RAFT_STATE {
+        verdict("log size", format!("logs were not trimmed ({size} > 2*{MAX_RAFT_STATE})"))
+            .hint("snapshots that are not made, or Raft does not drop what they cover")
+            .fail();
+    }
+
+    cluster.stop_all();
+    thread::sleep(Duration::from_secs(1));
+    cluster.start_all();
+    cluster.check_inc(value + 1);
+    cluster.check_counter(value + 1, SERVERS);
+    cluster.finish()
+}

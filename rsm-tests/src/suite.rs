@@ -1,0 +1,88 @@
+//! All tests, by name.
+
+use rsm_api::Server;
+use tester::{Run, Test, Totals};
+
+use crate::counter::Counter;
+use crate::{part_4a, part_4c};
+
+/// Stamps out all tests for a type that implements [`rsm_api::Server`] with the machine
+/// [`Counter`].
+///
+/// `suite!(simulated, my::Rsm<rsm_tests::Counter>)` runs them on the simulated clock, `suite!(real, ...)`
+/// on the real one. Each becomes a `#[test]` whose name ends in its part: `basic_4A`. With a part as last
+/// argument, `suite!(simulated, my::Rsm<rsm_tests::Counter>, "4A")`, only that part's.
+#[macro_export]
+macro_rules! suite {
+    ($clock:ident, $server:ty) => {
+        $crate::suite!($clock, $server, "4A");
+        $crate::suite!($clock, $server, "4C");
+    };
+    ($clock:ident, $server:ty, "4A") => {
+        $crate::tests! { $clock, $server,
+            basic_4A
+            concurrent_4A
+            leader_failure_4A
+            leader_partition_4A
+            restart_replay_4A
+            shutdown_4A
+            restart_submit_4A
+        }
+    };
+    ($clock:ident, $server:ty, "4C") => {
+        $crate::tests! { $clock, $server, snapshot_4C }
+    };
+}
+
+/// Stamps out tests; the inside of [`suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($clock:ident, $server:ty, $($name:ident)*) => {$(
+        #[test]
+        #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
+        fn $name() {
+            let test = $crate::test::<$server>(stringify!($name));
+            let origin = $crate::run::Origin {
+                package: env!("CARGO_PKG_NAME"),
+                krate: env!("CARGO_CRATE_NAME"),
+                module: module_path!(),
+                name: stringify!($name),
+                scratch: option_env!("CARGO_TARGET_TMPDIR"),
+            };
+            $crate::run::$clock(&test, origin);
+        }
+    )*};
+}
+
+/// The test of this name, for this server.
+///
+/// # Panics
+/// If there is none.
+pub fn test<S: Server<Machine = Counter>>(name: &str) -> Test {
+    let found = all_tests::<S>().into_iter().find(|(of, _)| *of == name);
+    found.unwrap_or_else(|| panic!("there is no test `{name}`")).1
+}
+
+/// All tests as values, by name: for those who run them in a way of their own.
+pub fn all_tests<S: Server<Machine = Counter>>() -> Vec<(&'static str, Test)> {
+    let tests: [Named; 8] = [
+        ("basic_4A", "RSM basic", part_4a::basic::<S>),
+        ("concurrent_4A", "concurrent submit", part_4a::concurrent::<S>),
+        ("leader_failure_4A", "leader failure", part_4a::leader_failure::<S>),
+        ("leader_partition_4A", "leader partition", part_4a::leader_partition::<S>),
+        ("restart_replay_4A", "restart", part_4a::restart_replay::<S>),
+        ("shutdown_4A", "shutdown", part_4a::shutdown::<S>),
+        ("restart_submit_4A", "restart and submit", part_4a::restart_submit::<S>),
+        ("snapshot_4C", "creating and restoring snapshot", part_4c::snapshot::<S>),
+    ];
+    let part = |name: &'static str| name.rsplit('_').next().unwrap_or(name);
+    tests
+        .map(|(name, title, body)| {
+            (name, Test::new(part(name), format!("{title} (reliable network)"), body))
+        })
+        .into()
+}
+
+/// A test's name, its title, and what it does.
+type Named = (&'static str, &'static str, fn(&Run) -> Totals);

@@ -1,0 +1,63 @@
+//! What the suite is there to find is found: a student's layer that makes one mistake.
+
+mod student;
+
+use rsm_tests::all_tests;
+use student::{Habits, Student};
+use tester::Run;
+
+/// With which of a few seeds a student's layer with these habits fails in a test, and the words.
+fn failures<H: Habits>(test: &str, seeds: u64) -> Vec<(u64, String)> {
+    let play = |seed| {
+        let test = rsm_tests::test::<Student<H>>(test);
+        let failure = labrt::simulate(seed, move || test.play(&Run::silent())).err()?;
+        Some((seed, failure.message))
+    };
+    (0..seeds).filter_map(play).collect()
+}
+
+/// A line for each mistake: what it is, the test that finds it, and what that says.
+macro_rules! found {
+    ($($name:ident: $($habit:ident = $is:literal),+; $test:literal, $words:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            struct Mistaken;
+            impl Habits for Mistaken {
+                $(const $habit: bool = $is;)+
+            }
+            let failures = failures::<Mistaken>($test, 10);
+            let (_, words) = failures.first().expect("it is found");
+            assert!(words.contains($words), "{words}");
+        }
+    )*};
+}
+
+found! {
+    a_submitter_that_waits_for_ever_at_a_deposed_leader: LETS_GO_WHEN_DEPOSED = false;
+        "leader_partition_4A", "somebody still waits in submit 1 s after the parts were joined";
+    a_submitter_that_waits_for_ever_at_a_server_that_is_over: LETS_GO_AT_THE_END = false;
+        "shutdown_4A", "somebody still waits in submit 11 s after all servers were stopped";
+    a_reply_to_whoever_waits_for_the_index: LOOKS_WHO_SUBMITTED = false;
+        "leader_partition_4A", "answered Dec with Value(2)";
+    a_reply_of_an_earlier_life: NAMES_AFRESH = false;
+        "restart_replay_4A", ", and not 101";
+    a_request_that_is_executed_before_it_is_committed: EXECUTES_AT_ONCE = true;
+        "leader_partition_4A", "a Dec was executed";
+    a_request_that_is_executed_at_once_and_again: EXECUTES_AT_ONCE = true, EXECUTES_ONCE = false;
+        "basic_4A", "servers have counted to 1, and not 3";
+    a_follower_that_executes_nothing: EXECUTES_ALL = false;
+        "basic_4A", "only 1 servers have counted to 1, and not 3";
+    a_machine_that_is_not_restored: RESTORES = false;
+        "snapshot_4C", "Inc was answered";
+    a_log_that_is_never_cut: MAKES_SNAPSHOTS = false;
+        "snapshot_4C", "logs were not trimmed";
+}
+
+#[test]
+fn a_layer_without_mistakes_passes() {
+    struct Right;
+    impl Habits for Right {}
+    for (name, _) in all_tests::<Student<Right>>() {
+        assert_eq!(failures::<Right>(name, 3), [], "{name}");
+    }
+}
