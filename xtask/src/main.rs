@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 mod grade;
 mod history;
+mod labs;
 mod platforms;
 mod progress;
 mod readme;
@@ -35,10 +36,13 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Write a small crate to begin one's own Raft in, with the tests of the lab.
+    /// Write a small crate to begin one's own solution of a lab in, with the lab's tests.
     Skeleton {
         /// The directory to write it to; must not exist, or be empty. Its name names the crate.
         dir: PathBuf,
+        /// The lab: 2 (Raft) or 3 (a key/value service).
+        #[arg(long, default_value = "2", value_parser = labs::Lab::named)]
+        lab: &'static labs::Lab,
     },
     Stress(Box<stress::Stress>),
     Shrink(Box<shrink::Shrink>),
@@ -74,7 +78,7 @@ fn main() -> ExitCode {
         }
     };
     let done = match args.task {
-        Task::Skeleton { dir } => skeleton::write(&dir).map(|()| 0),
+        Task::Skeleton { dir, lab } => skeleton::write(&dir, lab).map(|()| 0),
         Task::Stress(stress) => stress::run(&stress),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),

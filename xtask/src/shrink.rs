@@ -35,6 +35,7 @@ mod report;
 mod search;
 mod trials;
 
+use crate::labs::{LABS, Lab};
 use crate::say;
 pub(crate) use args::Shrink;
 use case::Case;
@@ -58,7 +59,7 @@ const SEARCH: f64 = 0.75;
 
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(args: &Shrink) -> Result<u8> {
-    let package = args.which.find()?;
+    let package = args.which.find(&[&args.test])?;
     let test = find_test(args, &package)?;
     let scratch = Scratch::new()?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -143,23 +144,21 @@ fn shrink(
     Ok(Some(report))
 }
 
-/// The same test with the reference Raft; none if there is no such test, or if that is the Raft in
-/// question.
+/// The same test with the reference; none if there is no such test, or if that is the one in question.
 fn find_reference(
     args: &Shrink,
     package: &str,
     world: &Processes,
     display: &Display,
 ) -> Result<Option<TestCase>> {
-    if args.no_reference || package == reference::PACKAGE {
+    let suite = Lab::of(&world.test.name).unwrap_or(&LABS[0]).suite;
+    if args.no_reference || package == suite {
         return Ok(None);
     }
-    let found = reference::find(&world.test.name, args.release)?;
+    let found = reference::find(suite, &world.test.name, args.release)?;
     if found.is_none() {
-        display.say(&format!(
-            "note: {} has no test of this name, so the reference Raft is not tried",
-            reference::PACKAGE
-        ));
+        display
+            .say(&format!("note: {suite} has no test of this name, so the reference is not tried"));
     }
     Ok(found)
 }
@@ -180,9 +179,9 @@ fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
 /// The one simulated test that is meant.
 fn find_test(args: &Shrink, package: &Package) -> Result<TestCase> {
     let Package { name: package, dir } = package;
-    let programs = build::build(dir, package, args.release, Messages::Shown)?;
+    let programs = build::build(dir, package, &[Clock::Sim], args.release, Messages::Shown)?;
     let mut tests = Vec::new();
-    for program in programs.iter().filter(|program| program.clock == Clock::Sim) {
+    for program in &programs {
         tests.extend(build::list(program, &[])?);
     }
     if let Some(place) = tests.iter().position(|test| test.name == args.test) {
@@ -241,7 +240,7 @@ fn look_around(
 fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
     let folder = match &args.out {
         Some(folder) => folder.clone(),
-        None => package::target_directory(&args.which.find()?.dir)?.join("traces"),
+        None => package::target_directory(&args.which.find(&[&args.test])?.dir)?.join("traces"),
     };
     // The test program runs elsewhere.
     let folder = std::path::absolute(&folder).context("cannot tell where traces are to go")?;

@@ -1,4 +1,4 @@
-//! `cargo xtask skeleton DIR`: a crate to begin one's own Raft in.
+//! `cargo xtask skeleton DIR`: a crate to begin one's own solution of a lab in.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,18 +7,48 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use test_runs::platform;
 
+use crate::labs::{Lab, Type};
 use crate::{say, shell};
 
-/// The files of the skeleton; `{name}`, `{crate}` and `{workspace}` are filled in.
-const FILES: [(&str, &str); 8] = [
+/// The files that the skeletons of all labs have. In all files `{name}`, `{crate}` and `{workspace}` are
+/// filled in; in these, and in what stands in for them, the lab's own pieces too.
+const SHARED: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
     (".cargo/config.toml", include_str!("../skeleton/config.toml.in")),
     ("clippy.toml", include_str!("../../clippy.toml")),
     (".gitignore", include_str!("../skeleton/gitignore.in")),
-    ("README.md", include_str!("../skeleton/README.md.in")),
-    ("src/lib.rs", include_str!("../skeleton/lib.rs.in")),
     ("tests/sim.rs", include_str!("../skeleton/sim.rs.in")),
     ("tests/wall.rs", include_str!("../skeleton/wall.rs.in")),
+];
+
+/// What only one lab's skeleton has.
+struct Own {
+    lab: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    /// Packages that the crate is made of: folder in the workspace, name, what for.
+    dependencies: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const OWN: [Own; 2] = [
+    Own {
+        lab: "2",
+        files: &[
+            ("README.md", include_str!("../skeleton/lab2/README.md.in")),
+            ("src/lib.rs", include_str!("../skeleton/lab2/lib.rs.in")),
+        ],
+        dependencies: &[],
+    },
+    Own {
+        lab: "3",
+        files: &[
+            ("README.md", include_str!("../skeleton/lab3/README.md.in")),
+            ("src/lib.rs", include_str!("../skeleton/lab3/lib.rs.in")),
+        ],
+        dependencies: &[
+            ("kv-api", "kv-api", "what a server and a clerk must offer"),
+            ("raft", "raft", "the Raft below: this one, or your own"),
+        ],
+    },
 ];
 
 /// What a package cannot be called, beside the packages of the lock file: words of the language, crates
@@ -29,7 +59,7 @@ const RESERVED: &str = "\
     static std struct super test trait true type typeof unsafe unsized use virtual wall where while yield";
 
 /// Writes the skeleton.
-pub(crate) fn write(dir: &Path) -> Result<()> {
+pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     refuse_to_overwrite(dir)?;
     let dir = resolved(dir).with_context(|| format!("cannot use {}", dir.display()))?;
     let workspace = workspace()?;
@@ -43,8 +73,15 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
             workspace.display()
         );
     }
-    for (path, template) in FILES {
+    let own = OWN.iter().find(|own| own.lab == lab.number);
+    let own = own.with_context(|| format!("there is no skeleton for lab {}", lab.number))?;
+    let (types, first) = (suite_arguments(lab), lab.parts[0].name);
+    for (path, template) in SHARED.iter().chain(own.files) {
         let text = template
+            .replace("{dependencies}", &dependencies(own))
+            .replace("{suite}", lab.suite)
+            .replace("{suite_crate}", &lab.suite.replace('-', "_"))
+            .replace("{types}", &types)
             .replace("{workspace}", &in_quotes(&workspace))
             .replace("{name}", &name)
             .replace("{crate}", &name.replace('-', "_"));
@@ -57,11 +94,25 @@ pub(crate) fn write(dir: &Path) -> Result<()> {
     let path = dir.join("Cargo.lock");
     fs::write(&path, lock).with_context(|| format!("cannot write {}", path.display()))?;
     say::print(&format!(
-        "wrote a skeleton to {}; now:\n\n    cd {}\n    cargo test -- 2A\n\n\
-         The tests fail until src/lib.rs has a Raft in it. README.md says where to begin.\n",
+        "wrote a skeleton to {}; now:\n\n    cd {}\n    cargo test -- {first}\n\n\
+         The tests fail until src/lib.rs is filled in. README.md says where to begin.\n",
         dir.display(),
         shell::quoted(&dir)
     ))
+}
+
+/// The types of the crate, as the macro of the lab's suite takes them.
+fn suite_arguments(lab: &Lab) -> String {
+    let one = |one: &Type| format!("{{crate}}::{}", one.name);
+    lab.types.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Lines of the manifest.
+fn dependencies(own: &Own) -> String {
+    let line = |(folder, name, what): &(&str, &str, &str)| {
+        format!("{name} = {{ path = \"{{workspace}}/{folder}\" }} # {what}\n")
+    };
+    own.dependencies.iter().map(line).collect()
 }
 
 /// The one way to write the path of something that need not exist yet.

@@ -168,7 +168,7 @@ fn page(file: &Path) -> String {
 
 /// Runs a test so that it leaves a trace; returns the trace's file.
 fn make(args: &Trace, test: &str) -> Result<PathBuf> {
-    let package = args.which.find()?;
+    let package = args.which.find(&[test])?;
     let case = find(&package, test)?;
     let folder = package::target_directory(&package.dir)?.join("traces");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -213,9 +213,8 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
 /// The test of this name, on the simulated clock.
 fn find(package: &Package, test: &str) -> Result<TestCase> {
     let Package { name: package, dir } = package;
-    let programs = build::build(dir, package, false, Messages::Shown)?;
-    let program = programs.iter().find(|program| program.clock == Clock::Sim);
-    let program = program.with_context(|| format!("{package} has no test target named `sim`"))?;
+    let programs = build::build(dir, package, &[Clock::Sim], false, Messages::Shown)?;
+    let program = programs.first().with_context(|| format!("cargo built no tests of {package}"))?;
     let all = build::list(program, &[])?;
     choose(&all, test).with_context(|| format!("package {package}"))
 }

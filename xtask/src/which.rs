@@ -6,13 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use test_runs::package::{self, Package, Wish};
 
-use crate::{shell, workspace};
+use crate::{labs, shell, workspace};
 
 /// Which crate a task is for.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Which {
     /// The package with the tests [default: the one of the current directory or, elsewhere in this
-    /// workspace, raft-tests].
+    /// workspace, the one with the tests that are asked for].
     #[arg(long)]
     pub(crate) package: Option<String>,
     /// The directory of the package or of its workspace, instead of the current one.
@@ -21,10 +21,10 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Finds the package.
-    pub(crate) fn find(&self) -> Result<Package> {
+    /// Finds the package; `tests` are names of tests or parts of names.
+    pub(crate) fn find<S: AsRef<str>>(&self, tests: &[S]) -> Result<Package> {
         let wish = Wish { dir: self.dir.as_deref(), name: self.package.as_deref() };
-        package::find(wish, &workspace(), "raft-tests")
+        package::find(wish, &workspace(), labs::suite_with(tests))
     }
 
     /// The same options, as they were given, for a command that is called from the same place.

@@ -20,22 +20,25 @@ fn skeleton(dir: &Path) -> Output {
     xtask(&["skeleton", dir.to_str().expect("a plain path")])
 }
 
+/// Runs cargo in a skeleton: whether it succeeded, and what it said.
+fn cargo(dir: &Path, args: &[&str]) -> (bool, String) {
+    let mut cargo = Command::new(env!("CARGO"));
+    // What another test has compiled need not be compiled again.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
+    cargo.args(args).current_dir(dir).env("CARGO_TARGET_DIR", target);
+    // As when it is graded: both tests build into one folder.
+    cargo.env("CARGO_INCREMENTAL", "0");
+    let output = cargo.output().expect("cargo runs");
+    (output.status.success(), words(&output))
+}
+
 #[test]
 fn a_skeleton_compiles_and_its_tests_fail_as_the_handout_shows() {
     let outside = tempfile::tempdir().expect("a directory");
     let dir = outside.path().join("my-raft");
     let written = skeleton(&dir);
     assert!(written.status.success(), "{}", words(&written));
-    // What the workspace has compiled already need not be compiled again.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
-    let cargo = |args: &[&str]| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(args).current_dir(&dir).env("CARGO_TARGET_DIR", &target);
-        // As when it is graded: both tests build into one folder.
-        cargo.env("CARGO_INCREMENTAL", "0");
-        let output = cargo.output().expect("cargo runs");
-        (output.status.success(), words(&output))
-    };
+    let cargo = |args: &[&str]| cargo(&dir, args);
     let (compiled, text) = cargo(&["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     // Versions are those of the workspace: with others a seed may give another run.
@@ -67,6 +70,26 @@ fn a_skeleton_compiles_and_its_tests_fail_as_the_handout_shows() {
     let (passed, text) = cargo(&["test", "--test", "sim"]);
     assert!(!passed);
     assert!(text.contains("0 passed; 32 failed"), "{text}");
+}
+
+#[test]
+fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("my-kv");
+    let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "3"]);
+    assert!(written.status.success(), "{}", words(&written));
+    assert!(words(&written).contains("cargo test -- 3A"), "{}", words(&written));
+    let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
+    assert!(compiled && !text.contains("warning"), "{text}");
+    let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
+    assert!(!passed && text.contains("0 passed; 23 failed"), "{text}");
+    assert!(
+        text.contains("LAB_SEED=0 cargo test -p my-kv --test sim -- --exact basic_3A"),
+        "{text}"
+    );
+    let refused = xtask(&["skeleton", "my-kv", "--lab", "9"]);
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(words(&refused).contains("there is no lab `9`; there are 2, 3"), "{}", words(&refused));
 }
 
 #[test]

@@ -9,6 +9,8 @@ use run_record::Clock;
 use run_record::setting::Setting;
 use serde::Deserialize;
 
+use crate::package;
+
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -77,14 +79,34 @@ pub enum Messages {
     Kept,
 }
 
-/// Builds the test targets `sim` and `wall` of a package, whose workspace is in this directory.
+/// Builds the tests of the lab of a package, whose workspace is in this directory: those on these clocks,
+/// as far as it has them, and nothing else of it.
 ///
 /// # Errors
-/// If cargo cannot be run, or the tests do not build, or the package has neither target.
-pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Result<Vec<Program>> {
+/// If cargo cannot be run, or the tests do not build, or there are none.
+pub fn build(
+    dir: &Path,
+    package: &str,
+    clocks: &[Clock],
+    release: bool,
+    messages: Messages,
+) -> Result<Vec<Program>> {
+    let mut wanted = package::clocks(dir, package)?;
+    wanted.retain(|clock| clocks.contains(clock));
+    if wanted.is_empty() {
+        let names: Vec<&str> = clocks.iter().map(|clock| package::target(*clock)).collect();
+        bail!(
+            "{package} has no test target named {}; make tests/sim.rs, or tests/wall.rs for the real \
+             clock, with the suite of the lab in it",
+            names.join(" or ")
+        );
+    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--no-run", "--tests", "--message-format=json-render-diagnostics"]);
+    cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
     cargo.args(["--package", package]).current_dir(dir);
+    for clock in &wanted {
+        cargo.args(["--test", package::target(*clock)]);
+    }
     if release {
         cargo.arg("--release");
     }
@@ -104,21 +126,12 @@ pub fn build(dir: &Path, package: &str, release: bool, messages: Messages) -> Re
         if artifact.reason != "compiler-artifact" || !target.kind.contains(&"test".to_string()) {
             continue;
         }
-        let clock = match target.name.as_str() {
-            "sim" => Clock::Sim,
-            "wall" => Clock::Real,
-            _ => continue,
-        };
+        let clock = wanted.iter().find(|clock| package::target(**clock) == target.name);
+        let Some(clock) = clock.copied() else { continue };
         let manifest = artifact.manifest_path.unwrap_or_default();
         let dir = manifest.parent().unwrap_or(dir).to_owned();
         let replay = format!("cargo test{flag} -p {package} --test {}", target.name);
         programs.push(Program { clock, path, dir, replay });
-    }
-    if programs.is_empty() {
-        bail!(
-            "{package} has no test target named `sim` or `wall`; make tests/sim.rs with \
-             `raft_tests::suite!(simulated, ...)` in it"
-        );
     }
     Ok(programs)
 }

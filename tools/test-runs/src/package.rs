@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use run_record::Clock;
 use serde::Deserialize;
 
 use crate::platform;
 
-/// The names of the test targets that hold the tests of the lab, on the simulated and the real clock.
-pub const TARGETS: [&str; 2] = ["sim", "wall"];
+/// The name of the test target that holds the tests of the lab on this clock.
+pub fn target(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Sim => "sim",
+        Clock::Real => "wall",
+    }
+}
 
 /// A package with tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +63,13 @@ impl Member {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 
-    fn has_tests_of_the_lab(&self) -> bool {
-        let is_one = |target: &Target| {
-            target.kind.iter().any(|kind| kind == "test") && TARGETS.contains(&target.name.as_str())
-        };
-        self.targets.iter().any(is_one)
+    /// The clocks on which it has the tests of the lab.
+    fn clocks(&self) -> Vec<Clock> {
+        let is_test = |target: &&Target| target.kind.iter().any(|kind| kind == "test");
+        let tests: Vec<&str> =
+            self.targets.iter().filter(is_test).map(|target| target.name.as_str()).collect();
+        let has = |clock: &Clock| tests.contains(&target(*clock));
+        [Clock::Sim, Clock::Real].into_iter().filter(has).collect()
     }
 }
 
@@ -94,7 +102,7 @@ pub fn find(wish: Wish<'_>, home: &Path, usual: &str) -> Result<Package> {
         Some(name) if wish.dir.is_none() => Ok(at_home(name)),
         Some(name) => bail!("{} has no package `{name}`; {}", dir.display(), metadata.choice()),
         None if platform::canonical(&metadata.workspace_root).is_ok_and(|root| root == home) => {
-            let here = metadata.package_at(&dir).filter(|member| member.has_tests_of_the_lab());
+            let here = metadata.package_at(&dir).filter(|member| !member.clocks().is_empty());
             Ok(at_home(here.map_or(usual, |member| member.name.as_str())))
         }
         None => {
@@ -118,7 +126,7 @@ impl Metadata {
 
     /// The package with tests of the lab, if there are not several.
     fn only_one(&self) -> Option<&Member> {
-        let mut all = self.packages.iter().filter(|member| member.has_tests_of_the_lab());
+        let mut all = self.packages.iter().filter(|member| !member.clocks().is_empty());
         all.next().filter(|_| all.next().is_none())
     }
 
@@ -129,6 +137,18 @@ impl Metadata {
     }
 }
 
+/// The platform that cargo builds for, if it is not told otherwise.
+///
+/// # Errors
+/// If cargo cannot be run, or does not say.
+pub fn host() -> Result<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo).arg("-vV").output().context("cannot run cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("cargo does not say for what it builds")?.to_string())
+}
+
 /// Where cargo puts what it builds for the crate that a directory lies in: `target`, or what
 /// CARGO_TARGET_DIR or a configuration of cargo's says.
 ///
@@ -136,6 +156,19 @@ impl Metadata {
 /// If cargo cannot be run, or says that there is no crate.
 pub fn target_directory(dir: &Path) -> Result<PathBuf> {
     Ok(metadata(dir)?.target_directory)
+}
+
+/// The clocks on which a package has the tests of the lab.
+///
+/// # Errors
+/// If cargo cannot be run, or knows no such package there.
+pub fn clocks(dir: &Path, package: &str) -> Result<Vec<Clock>> {
+    let metadata = metadata(dir)?;
+    let found = metadata.packages.iter().find(|member| member.name == package);
+    let found = found.with_context(|| {
+        format!("{} has no package `{package}`; {}", dir.display(), metadata.choice())
+    })?;
+    Ok(found.clocks())
 }
 
 fn metadata(dir: &Path) -> Result<Metadata> {

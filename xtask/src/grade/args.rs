@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-/// Run the suite on a student's crate and give points for each part.
+use crate::labs::Lab;
+
+/// Run the tests of a lab on a student's crate and give points for each part.
 ///
 /// A test earns its share of the part's points times the share of its runs that passed. The exit code
 /// is 0 whatever the points are, and 70 if there can be no result or grading was interrupted.
@@ -26,12 +28,16 @@ pub(crate) struct Grade {
     /// Stop after so long, such as 10m. Runs that were not made then count as failed.
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
+    /// The lab: 2 (Raft) or 3 (a key/value service).
+    #[arg(long, default_value = "2", value_parser = Lab::named)]
+    pub(crate) lab: &'static Lab,
     /// A JSON file with the points of each part, such as {"2A": 30, "2B": 35, "2C": 35}.
     #[arg(long)]
     pub(crate) weights: Option<PathBuf>,
-    /// The type that implements `raft_api::Raft`, within the crate [default: Raft].
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) raft: Option<String>,
+    /// A type of the crate under test, if it has another name than usual: `--type MyRaft` where there
+    /// is only one, and `--type Server=MyServer` where there are several.
+    #[arg(long = "type", value_name = "[NAME=]TYPE")]
+    pub(crate) types: Vec<String>,
     /// The folder for grade.txt, grade.json and results.json (for Gradescope) [default:
     /// target/grade/NAME].
     #[arg(long)]
@@ -41,19 +47,88 @@ pub(crate) struct Grade {
 /// The points of each part.
 pub(crate) type Weights = BTreeMap<String, f64>;
 
+/// The types under test, as they are called within the crate, in the order of the lab.
+pub(crate) fn types(lab: &Lab, said: &[String]) -> Result<Vec<String>> {
+    let mut types: Vec<String> = lab.types.iter().map(|one| one.name.to_string()).collect();
+    for words in said {
+        let known = || lab.types.iter().map(|one| one.name).collect::<Vec<_>>().join(", ");
+        let (usual, name) = match (words.split_once('='), lab.types) {
+            (Some(both), _) => both,
+            (None, [only]) => (only.name, words.as_str()),
+            (None, _) => {
+                bail!("--type {words}: which one is it? say NAME={words}; NAME is {}", known())
+            }
+        };
+        let place = lab.types.iter().position(|one| one.name == usual);
+        let place = place.with_context(|| {
+            format!("--type {words}: lab {} has no type {usual}; it has {}", lab.number, known())
+        })?;
+        types[place] = name.to_string();
+    }
+    Ok(types)
+}
+
 /// Reads the points of each part from a file; those of the lab without one.
-pub(crate) fn read_weights(file: Option<&Path>) -> Result<Weights> {
+pub(crate) fn read_weights(lab: &Lab, file: Option<&Path>) -> Result<Weights> {
     let Some(file) = file else {
-        return Ok([("2A", 30.0), ("2B", 35.0), ("2C", 35.0)].map(|(p, w)| (p.into(), w)).into());
+        let worth_something = lab.parts.iter().filter(|part| part.points > 0.0);
+        return Ok(worth_something.map(|part| (part.name.to_string(), part.points)).collect());
     };
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let weights: Weights = serde_json::from_str(&text).with_context(|| {
         format!("{} must be JSON such as {{\"2A\": 30, \"2B\": 70}}", file.display())
     })?;
+    ensure!(!weights.is_empty(), "{} names no part of the lab", file.display());
     for (part, points) in &weights {
-        ensure!(["2A", "2B", "2C", "2D"].contains(&part.as_str()), "there is no part `{part}`");
-        ensure!(*points >= 0.0, "part {part} has {points} points");
+        let known = lab.parts.iter().map(|part| part.name).collect::<Vec<_>>().join(", ");
+        ensure!(
+            lab.part(part).is_some(),
+            "lab {} has no part `{part}`; it has {known}",
+            lab.number
+        );
+        ensure!(points.is_finite() && *points >= 0.0, "part {part} has {points} points");
     }
     Ok(weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab(number: &str) -> &'static Lab {
+        Lab::named(number).expect("a lab")
+    }
+
+    #[test]
+    fn types_have_their_usual_names_unless_it_is_said_otherwise() {
+        let of = |number, said: &[&str]| {
+            let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+            types(lab(number), &said).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("2", &[]), Ok(vec!["Raft".to_string()]));
+        assert_eq!(of("2", &["a::MyRaft"]), Ok(vec!["a::MyRaft".to_string()]));
+        assert_eq!(of("3", &["Clerk=C"]), Ok(vec!["Server".to_string(), "C".to_string()]));
+        let refused = |number, said| of(number, &[said]).expect_err("it makes no sense");
+        assert!(refused("3", "C").contains("say NAME=C; NAME is Server, Clerk"));
+        assert!(refused("2", "Clerk=C").contains("lab 2 has no type Clerk; it has Raft"));
+    }
+
+    #[test]
+    fn weights_are_for_parts_of_the_lab() {
+        let usual = read_weights(lab("2"), None).expect("the usual ones");
+        assert_eq!(usual.keys().collect::<Vec<_>>(), ["2A", "2B", "2C"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("weights");
+        let read = |text: &str| {
+            fs::write(&file, text).expect("a file");
+            read_weights(lab("3"), Some(&file)).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(r#"{"3B": 7}"#).map(|weights| weights["3B"]), Ok(7.0));
+        let refused = |text| read(text).expect_err("it makes no sense");
+        assert!(refused(r#"{"2A": 7}"#).contains("lab 3 has no part `2A`; it has 3A, 3B"));
+        assert!(refused(r#"{"3A": -1}"#).contains("part 3A has -1 points"));
+        assert!(refused("{}").contains("names no part"));
+        assert!(refused("[]").contains("must be JSON such as"));
+    }
 }

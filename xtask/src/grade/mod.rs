@@ -34,11 +34,19 @@ use crate::{say, workspace};
 
 /// Grades a crate; returns the exit code.
 pub(crate) fn run(grade: &Grade) -> Result<u8> {
-    let weights = args::read_weights(grade.weights.as_deref())?;
+    let weights = args::read_weights(grade.lab, grade.weights.as_deref())?;
+    let types = args::types(grade.lab, &grade.types)?;
     let student = Student::at(&grade.dir)?;
     let folder = match &grade.out {
         Some(folder) => folder.clone(),
-        None => package::target_directory(&workspace())?.join("grade").join(&student.name),
+        None => {
+            let name = match grade.lab.number {
+                "2" => student.name.clone(),
+                // A crate may have the solutions of several labs.
+                number => format!("{}-lab{number}", student.name),
+            };
+            package::target_directory(&workspace())?.join("grade").join(name)
+        }
     };
     let (interrupted, stop) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let on_signal = (interrupted.clone(), stop.clone());
@@ -47,10 +55,11 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
         on_signal.1.store(true, Ordering::Relaxed);
     })
     .context("cannot take care of signals")?;
-    let mut outcome = Outcome::new(&student.name, &weights, grade.seeds);
+    let mut outcome = Outcome::new(&student.name, grade.lab, &weights, grade.seeds);
     outcome.write(&folder)?;
     let execution = Execution::new(grade, interrupted, stop);
-    match execution.and_then(|execution| judge(grade, &execution, &student, &mut outcome, &folder))
+    match execution
+        .and_then(|execution| judge(grade, types, &execution, &student, &mut outcome, &folder))
     {
         Ok(()) => {}
         Err(error) => {
@@ -68,12 +77,13 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
 /// Fills in the outcome. What stands in the way of any result is an error.
 fn judge(
     grade: &Grade,
+    types: Vec<String>,
     execution: &Execution,
     student: &Student,
     outcome: &mut Outcome,
     folder: &Path,
 ) -> Result<()> {
-    let stamped = stamp::stamp(execution.scratch(), student, grade)?;
+    let stamped = stamp::stamp(execution.scratch(), student, grade.lab, types)?;
     if let Some(problem) = stamped.problem(student) {
         outcome.fail(&problem);
         return Ok(());
@@ -86,7 +96,7 @@ fn judge(
             outcome.fail(&problem);
             return Ok(());
         }
-        Err(Failure::Type(words)) if grade.raft.is_some() => bail!("{words}"),
+        Err(Failure::Type(words)) if !grade.types.is_empty() => bail!("{words}"),
         Err(Failure::Type(problem)) => {
             outcome.fail(&problem);
             return Ok(());

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::args::Weights;
-use crate::stress::budget::LAB;
+use crate::labs::{Lab, Part};
 
 /// A student's result; `grade.json` is this.
 #[derive(Debug, Serialize)]
@@ -53,20 +53,23 @@ pub(crate) struct Counted {
 
 impl Outcome {
     /// Nothing is done yet, so there are no points.
-    pub(crate) fn new(package: &str, weights: &Weights, seeds: u64) -> Outcome {
-        let graded = |test: &&str| {
-            let part = part(test);
-            let count = LAB.iter().filter(|other| self::part(other) == part).count();
-            Graded {
-                test: test.to_string(),
-                part: part.to_string(),
-                runs: 0,
-                of_runs: seeds,
-                passed: 0,
-                points: 0.0,
-                of: weights.get(part).copied().unwrap_or(0.0) / count as f64,
-                failure: None,
-            }
+    ///
+    /// The tests of a part for which `weights` says nothing are not run.
+    pub(crate) fn new(package: &str, lab: &Lab, weights: &Weights, seeds: u64) -> Outcome {
+        let graded = |part: &'static Part| {
+            let points = weights.get(part.name).map(|points| points / part.tests.len() as f64);
+            points.into_iter().flat_map(move |of| {
+                part.tests.iter().map(move |test| Graded {
+                    test: test.to_string(),
+                    part: part.name.to_string(),
+                    runs: 0,
+                    of_runs: seeds,
+                    passed: 0,
+                    points: 0.0,
+                    of,
+                    failure: None,
+                })
+            })
         };
         Outcome {
             package: package.to_string(),
@@ -75,7 +78,7 @@ impl Outcome {
             finished: false,
             problem: None,
             note: Some("not finished".to_string()),
-            tests: LAB.iter().map(graded).collect(),
+            tests: lab.parts.iter().flat_map(graded).collect(),
         }
     }
 
@@ -202,11 +205,6 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// The part of the lab, from the end of a test's name.
-fn part(test: &str) -> &str {
-    test.rsplit('_').next().unwrap_or_default()
-}
-
 fn round(points: f64) -> f64 {
     (points * 100.0).round() / 100.0
 }
@@ -214,10 +212,20 @@ fn round(points: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labs::LABS;
 
     fn outcome() -> Outcome {
         let weights = [("2A".to_string(), 30.0), ("2B".to_string(), 70.0)].into();
-        Outcome::new("my-raft", &weights, 20)
+        Outcome::new("my-raft", &LABS[0], &weights, 20)
+    }
+
+    #[test]
+    fn parts_without_points_have_no_tests() {
+        let of = |part: &str| outcome().tests.iter().filter(|test| test.part == part).count();
+        assert_eq!(["2A", "2B", "2C", "2D"].map(of), [3, 10, 0, 0]);
+        let weights = [("2D".to_string(), 70.0)].into();
+        let outcome = Outcome::new("my-raft", &LABS[0], &weights, 20);
+        assert_eq!((outcome.tests.len(), outcome.tests[0].of), (7, 10.0));
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
 use test_runs::build::{self, Messages, Program};
-use test_runs::platform;
+use test_runs::{package, platform};
 
-use super::args::Grade;
 use super::student::{Metadata, Package, Student, metadata};
+use crate::labs::Lab;
 use crate::skeleton::{in_quotes, lock_file};
 use crate::workspace;
 
@@ -41,30 +41,38 @@ pub(crate) struct Stamped {
     dir: PathBuf,
     /// Its package's name. No crate that it depends on is called so.
     name: String,
-    /// The type under test, within the student's crate.
-    raft: String,
+    lab: &'static Lab,
+    /// The types under test, within the student's crate.
+    types: Vec<String>,
     /// The files that decide what is tested, and what must be in them.
     files: [(&'static str, String); 3],
     metadata: Metadata,
 }
 
 /// Writes the crate with the suite, and finds out what it is made of.
-pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stamped> {
+pub(crate) fn stamp(
+    dir: &Path,
+    student: &Student,
+    lab: &'static Lab,
+    types: Vec<String>,
+) -> Result<Stamped> {
     let name = format!("grading-{}", student.name);
-    let raft = grade.raft.clone().unwrap_or_else(|| "Raft".to_string());
     let root = workspace();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n\
          student = {{ package = \"{}\", path = \"{}\" }}\n\
-         raft-tests = {{ path = \"{}\" }}\n\n\
+         {} = {{ path = \"{}\" }}\n\n\
          [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\nincremental = false\n\n\
          [workspace]\n",
         student.name,
         in_quotes(&student.dir),
-        in_quotes(&root.join("raft-tests"))
+        lab.suite,
+        in_quotes(&root.join(lab.suite))
     );
-    let suite = format!("raft_tests::suite!(simulated, student::{raft});\n");
+    let arguments: String = types.iter().map(|name| format!(", student::{name}")).collect();
+    let suite = lab.suite.replace('-', "_");
+    let suite = format!("{suite}::suite!(simulated{arguments});\n");
     let files = [("Cargo.toml", manifest), ("src/lib.rs", String::new()), ("tests/sim.rs", suite)];
     let write = |path: &str, text: &str| {
         let path = dir.join(path);
@@ -77,17 +85,9 @@ pub(crate) fn stamp(dir: &Path, student: &Student, grade: &Grade) -> Result<Stam
     }
     write("Cargo.lock", &lock_file(&root)?)?;
     // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
-    let metadata = metadata(dir, &["--filter-platform", &host()?])
+    let metadata = metadata(dir, &["--filter-platform", &package::host()?])
         .context("cargo cannot find or fetch what the crate needs")?;
-    Ok(Stamped { dir: dir.to_owned(), name, raft, files, metadata })
-}
-
-/// The platform that code is built for here.
-fn host() -> Result<String> {
-    let output = cargo(Path::new("."), &["-vV"]).output().context("cannot run cargo")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("cargo does not say for what it builds")?.to_string())
+    Ok(Stamped { dir: dir.to_owned(), name, lab, types, files, metadata })
 }
 
 fn cargo(dir: &Path, args: &[&str]) -> Command {
@@ -124,15 +124,14 @@ impl Stamped {
         let words = "the crate does not compile";
         let build = ["build", "--lib", "--package", &student.name];
         self.cargo(&build, stop, |said| Failure::Student(format!("{words}:\n{said}")))?;
-        let words = format!(
-            "`{}` has no type `{}` that implements raft_api::Raft",
-            student.name, self.raft
-        );
+        let wanted = self.types.iter().zip(self.lab.types);
+        let wanted = wanted
+            .map(|(name, one)| format!("no type `{name}` that implements {}", one.implements));
+        let words = format!("`{}` has {}", student.name, wanted.collect::<Vec<_>>().join(", or "));
         let test = ["test", "--no-run"];
         self.cargo(&test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
-        let programs = build::build(&self.dir, &self.name, false, Messages::Kept);
-        let mut programs = programs.map_err(Failure::Machine)?.into_iter();
-        let program = programs.find(|program| program.clock == Clock::Sim);
+        let programs = build::build(&self.dir, &self.name, &[Clock::Sim], false, Messages::Kept);
+        let program = programs.map_err(Failure::Machine)?.pop();
         let program = program.context("the suite has no tests on the simulated clock");
         self.check().map_err(Failure::Machine)?;
         let mut program = program.map_err(Failure::Machine)?;

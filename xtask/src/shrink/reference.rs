@@ -1,7 +1,7 @@
-//! Whether a setting makes any Raft fail.
+//! Whether a setting makes anything fail.
 //!
 //! A test relies on what it does to its cluster. If too much of that is taken away, it may fail
-//! whatever Raft it is given. So a setting counts only if the reference Raft passes with it.
+//! whatever it is given. So a setting counts only if the reference passes with it.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,6 @@ use test_runs::plan;
 
 use super::trials::{Halt, World};
 use crate::workspace;
-
-/// The package whose own tests run the reference Raft.
-pub(crate) const PACKAGE: &str = "raft-tests";
 
 /// With so many seeds the reference is tried. What a setting breaks, it breaks with nearly all.
 pub(crate) const SEEDS: u64 = 8;
@@ -56,13 +53,14 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The reference's test of this name, if it has one.
+/// The reference's test of this name, if it has one; `suite` is the package whose own tests run the
+/// reference.
 ///
 /// # Errors
 /// If the reference's tests cannot be built.
-pub(crate) fn find(test: &str, release: bool) -> Result<Option<TestCase>> {
-    let programs = build::build(&workspace(), PACKAGE, release, Messages::Shown)?;
-    for program in programs.iter().filter(|program| program.clock == Clock::Sim) {
+pub(crate) fn find(suite: &str, test: &str, release: bool) -> Result<Option<TestCase>> {
+    let programs = build::build(&workspace(), suite, &[Clock::Sim], release, Messages::Shown)?;
+    for program in &programs {
         let found = build::list(program, &[])?.into_iter().find(|case| case.name == test);
         if found.is_some() {
             return Ok(found);

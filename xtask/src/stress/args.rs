@@ -114,11 +114,11 @@ pub(crate) enum ClockArg {
 }
 
 impl ClockArg {
-    pub(crate) fn has(self, clock: Clock) -> bool {
+    pub(crate) fn all(self) -> &'static [Clock] {
         match self {
-            ClockArg::Sim => clock == Clock::Sim,
-            ClockArg::Real => clock == Clock::Real,
-            ClockArg::Both => true,
+            ClockArg::Sim => &[Clock::Sim],
+            ClockArg::Real => &[Clock::Real],
+            ClockArg::Both => &[Clock::Sim, Clock::Real],
         }
     }
 }

@@ -17,13 +17,13 @@ use test_runs::process::Limits;
 use test_runs::scratch::Scratch;
 
 use super::args::{ClockArg, RunArgs};
-use super::budget;
 use super::folder::{self, Folder, Line, Order};
 use super::model::{Determinism, Group, Report, State, VERSION};
 use super::repeat::Again;
 use super::subject::{commit, subject};
 use super::tally::Tally;
 use super::{conclude, micros, words};
+use crate::labs;
 use crate::progress::Display;
 use crate::say::note;
 use crate::workspace;
@@ -48,7 +48,7 @@ struct Session {
 /// Makes runs as the command line says; returns the exit code.
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let package = args.which.find()?;
+    let package = args.which.find(&args.filters)?;
     let stop = stop_on_signal()?;
     let tests = find_tests(args, &package)?;
     let folder = match &args.out {
@@ -266,7 +266,7 @@ impl Session {
         let Order { args, subject, .. } = &self.order;
         let clocks: Vec<&str> = [(Clock::Sim, "simulated"), (Clock::Real, "real")]
             .into_iter()
-            .filter(|(clock, _)| args.clock.has(*clock))
+            .filter(|(clock, _)| args.clock.all().contains(clock))
             .map(|(_, name)| name)
             .collect();
         let dir = self.order.dir.display();
@@ -289,9 +289,15 @@ impl Session {
 
 /// Builds and lists; at least one test, or an error.
 fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
-    let programs = build::build(&package.dir, &package.name, args.release, build::Messages::Shown)?;
+    let programs = build::build(
+        &package.dir,
+        &package.name,
+        args.clock.all(),
+        args.release,
+        build::Messages::Shown,
+    )?;
     let mut tests = Vec::new();
-    for program in programs.iter().filter(|program| args.clock.has(program.clock)) {
+    for program in &programs {
         tests.extend(build::list(program, &args.filters)?);
     }
     if tests.is_empty() {
@@ -303,8 +309,8 @@ fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
         );
     }
     // In the order of the lab; what is not of the lab comes last.
-    let place = |test: &TestCase| budget::LAB.iter().position(|name| *name == test.name);
-    tests.sort_by_key(|test| (test.program.clock, place(test).unwrap_or(usize::MAX)));
+    let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
+    tests.sort_by_key(|test| (test.program.clock, place(test)));
     Ok(tests)
 }
 

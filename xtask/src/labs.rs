@@ -1,0 +1,228 @@
+//! The labs: which tests they have, what a part is worth, and what a crate for one must have.
+
+/// A lab.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    /// As a user names it, such as `2`.
+    pub(crate) number: &'static str,
+    /// The package that stamps the tests out. Its own tests run them with the reference.
+    pub(crate) suite: &'static str,
+    /// What the tests are stamped out for, in the order of the suite's macro.
+    pub(crate) types: &'static [Type],
+    pub(crate) parts: &'static [Part],
+}
+
+/// A type that a crate must have.
+#[derive(Debug)]
+pub(crate) struct Type {
+    /// What it is called unless somebody says otherwise.
+    pub(crate) name: &'static str,
+    /// What it must implement.
+    pub(crate) implements: &'static str,
+}
+
+/// A part of a lab.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    /// Its points, of a hundred.
+    pub(crate) points: f64,
+    /// In the order of the lab.
+    pub(crate) tests: &'static [&'static str],
+}
+
+pub(crate) static LABS: [Lab; 2] = [
+    Lab {
+        number: "2",
+        suite: "raft-tests",
+        types: &[Type { name: "Raft", implements: "raft_api::Raft" }],
+        parts: &[
+            Part {
+                name: "2A",
+                points: 30.0,
+                tests: &[
+                    "initial_election_2A",
+                    "election_after_network_failure_2A",
+                    "multiple_elections_2A",
+                ],
+            },
+            Part {
+                name: "2B",
+                points: 35.0,
+                tests: &[
+                    "basic_agreement_2B",
+                    "rpc_byte_count_2B",
+                    "progressive_failure_of_followers_2B",
+                    "failure_of_leaders_2B",
+                    "agreement_despite_follower_disconnection_2B",
+                    "no_agreement_if_too_many_followers_disconnect_2B",
+                    "concurrent_starts_2B",
+                    "rejoin_of_partitioned_leader_2B",
+                    "leader_backs_up_quickly_2B",
+                    "rpc_counts_2B",
+                ],
+            },
+            Part {
+                name: "2C",
+                points: 35.0,
+                tests: &[
+                    "basic_persistence_2C",
+                    "more_persistence_2C",
+                    "partitioned_leader_and_one_follower_crash_2C",
+                    "figure_8_2C",
+                    "unreliable_agreement_2C",
+                    "figure_8_unreliable_2C",
+                    "churn_2C",
+                    "unreliable_churn_2C",
+                ],
+            },
+            Part {
+                name: "2D",
+                // Not every course has this part: whoever does says what it is worth.
+                points: 0.0,
+                tests: &[
+                    "snapshot_basic_2D",
+                    "snapshot_install_2D",
+                    "snapshot_install_unreliable_2D",
+                    "snapshot_install_crash_2D",
+                    "snapshot_install_unreliable_crash_2D",
+                    "snapshot_all_crash_2D",
+                    "snapshot_init_2D",
+                ],
+            },
+        ],
+    },
+    Lab {
+        number: "3",
+        suite: "kv-tests",
+        types: &[
+            Type { name: "Server", implements: "kv_api::Server" },
+            Type { name: "Clerk", implements: "kv_api::Clerk" },
+        ],
+        parts: &[
+            Part {
+                name: "3A",
+                points: 50.0,
+                tests: &[
+                    "basic_3A",
+                    "speed_3A",
+                    "concurrent_3A",
+                    "unreliable_3A",
+                    "unreliable_one_key_3A",
+                    "one_partition_3A",
+                    "many_partitions_one_client_3A",
+                    "many_partitions_many_clients_3A",
+                    "persist_one_client_3A",
+                    "persist_concurrent_3A",
+                    "persist_concurrent_unreliable_3A",
+                    "persist_partition_3A",
+                    "persist_partition_unreliable_3A",
+                    "persist_partition_unreliable_linearizable_3A",
+                ],
+            },
+            Part {
+                name: "3B",
+                points: 50.0,
+                tests: &[
+                    "snapshot_rpc_3B",
+                    "snapshot_size_3B",
+                    "speed_3B",
+                    "snapshot_recover_3B",
+                    "snapshot_recover_many_clients_3B",
+                    "snapshot_unreliable_3B",
+                    "snapshot_unreliable_recover_3B",
+                    "snapshot_unreliable_recover_concurrent_partition_3B",
+                    "snapshot_unreliable_recover_concurrent_partition_linearizable_3B",
+                ],
+            },
+        ],
+    },
+];
+
+impl Lab {
+    /// The lab that a user names.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn named(number: &str) -> Result<&'static Lab, String> {
+        let known = LABS.iter().map(|lab| lab.number).collect::<Vec<_>>().join(", ");
+        let found = LABS.iter().find(|lab| lab.number == number);
+        found.ok_or_else(|| format!("there is no lab `{number}`; there are {known}"))
+    }
+
+    /// The lab that a test of this name belongs to.
+    pub(crate) fn of(test: &str) -> Option<&'static Lab> {
+        LABS.iter().find(|lab| lab.parts.iter().any(|part| part.tests.contains(&test)))
+    }
+
+    /// A part by its name.
+    pub(crate) fn part(&self, name: &str) -> Option<&'static Part> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+
+    /// The tests of these parts, in the order of the lab.
+    pub(crate) fn tests_of(&self, parts: &[&str]) -> Vec<&'static str> {
+        let parts = self.parts.iter().filter(|part| parts.contains(&part.name));
+        parts.flat_map(|part| part.tests).copied().collect()
+    }
+}
+
+/// The package with the tests that words are about, such as `3A` or `speed_3A`.
+pub(crate) fn suite_with<S: AsRef<str>>(words: &[S]) -> &'static str {
+    let about = |lab: &&Lab| {
+        let mut words = words.iter().map(AsRef::as_ref);
+        words.any(|word: &str| lab.parts.iter().any(|part| word.ends_with(part.name)))
+    };
+    LABS.iter().find(about).unwrap_or(&LABS[0]).suite
+}
+
+/// The place of a test among all of all labs.
+pub(crate) fn place(test: &str) -> Option<usize> {
+    let parts = LABS.iter().flat_map(|lab| lab.parts);
+    parts.flat_map(|part| part.tests).position(|name| *name == test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tests_are_those_of_the_suites() {
+        let suites = [
+            include_str!("../../raft-tests/src/suite.rs"),
+            include_str!("../../kv-tests/src/suite.rs"),
+        ];
+        for (lab, suite) in LABS.iter().zip(suites) {
+            for part in lab.parts {
+                let ending = format!("_{}", part.name);
+                let words = suite.split(|c: char| !c.is_alphanumeric() && c != '_');
+                let mut stamped: Vec<&str> = words.filter(|word| word.ends_with(&ending)).collect();
+                stamped.sort_unstable();
+                stamped.dedup();
+                let mut listed = part.tests.to_vec();
+                listed.sort_unstable();
+                assert_eq!(listed, stamped, "{}", part.name);
+            }
+        }
+    }
+
+    #[test]
+    fn each_lab_is_worth_a_hundred_points() {
+        for lab in &LABS {
+            assert_eq!(lab.parts.iter().map(|part| part.points).sum::<f64>(), 100.0);
+        }
+    }
+
+    #[test]
+    fn labs_are_found_by_number_and_by_test() {
+        assert_eq!(Lab::named("3").map(|lab| lab.suite), Ok("kv-tests"));
+        assert!(Lab::named("9").is_err_and(|words| words.contains("there are 2, 3")));
+        assert_eq!(Lab::of("speed_3B").map(|lab| lab.number), Some("3"));
+        assert_eq!(Lab::of("agreement_of_1_sizes").map(|lab| lab.number), None);
+        assert!(place("initial_election_2A") < place("basic_3A"));
+        assert_eq!(place("no such test"), None);
+        assert_eq!(suite_with(&["3B"]), "kv-tests");
+        assert_eq!(suite_with(&["churn", "speed_3A"]), "kv-tests");
+        assert_eq!(suite_with(&["churn"]), "raft-tests");
+    }
+}
