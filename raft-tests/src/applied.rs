@@ -13,6 +13,8 @@ pub(crate) struct Applied {
     pub(crate) instances: Vec<u64>,
     /// The index of the stored snapshot that each server began with, while it has applied nothing.
     pub(crate) starts: Vec<Option<u64>>,
+    /// The index of the last snapshot that each server has taken over since its start; 0 for none.
+    pub(crate) snapshots: Vec<u64>,
     /// Every command ever applied, by index, which server was first, and when.
     pub(crate) history: BTreeMap<u64, (usize, Bytes, u64)>,
 }
@@ -58,28 +60,44 @@ impl Applied {
         let log = &mut self.logs[server];
         let expected = log.len() as u64 + 1;
         if index != expected {
-            let words = format!(
-                "apply error: server {server} apply out of order {index}: expected index {expected}"
-            );
-            return Err(Box::new(
-                verdict("apply order", words)
-                    .index(index)
-                    .fact(
-                        server,
-                        format!("since its start, server {server} applied 1 to {}", log.len()),
-                    )
-                    .fact_at(us, server, format!("then it applied index {index}"))
-                    .hint(
-                        "two tasks apply at once, lastApplied is changed outside of the lock, or \
-                         the lock is released between taking entries and sending them",
-                    )
-                    .build(),
-            ));
+            return Err(self.out_of_order(server, index, expected, us));
         }
         log.push(command.clone());
         self.starts[server] = None;
         self.history.entry(index).or_insert((server, command, us));
         Ok(())
+    }
+
+    fn out_of_order(&self, server: usize, index: u64, expected: u64, us: u64) -> Box<Verdict> {
+        let words = format!(
+            "apply error: server {server} apply out of order {index}: expected index {expected}"
+        );
+        let (last, snapshot) = (expected - 1, self.snapshots[server]);
+        let did = match (self.starts[server].is_some(), snapshot) {
+            (true, _) => format!("server {server} began with its stored snapshot of 1 to {last}"),
+            (false, 0) => format!("since its start, server {server} applied 1 to {last}"),
+            (false, _) => {
+                format!(
+                    "since its start, server {server} applied 1 to {last}, the first {snapshot} as a snapshot"
+                )
+            }
+        };
+        let hint = if snapshot > 0 && (index <= snapshot || last == snapshot) {
+            "what a snapshot holds is applied: lastApplied and commitIndex are its index at least, after \
+             a restart with a stored one as well as after InstallSnapshot; and both, snapshots and \
+             commands, go through the apply channel in one order"
+        } else {
+            "two tasks apply at once, lastApplied is changed outside of the lock, or the lock is released \
+             between taking entries and sending them"
+        };
+        Box::new(
+            verdict("apply order", words)
+                .index(index)
+                .fact(server, did)
+                .fact_at(us, server, format!("then it applied index {index}"))
+                .hint(hint)
+                .build(),
+        )
     }
 
     /// Replaces what a server has applied by what the snapshot was made of, or says what is wrong
@@ -114,6 +132,7 @@ impl Applied {
             ));
         }
         *log = commands;
+        self.snapshots[server] = index;
         self.starts[server] = stored.then_some(index);
         Ok(())
     }

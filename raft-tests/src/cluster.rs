@@ -100,6 +100,7 @@ impl<R: Raft> Cluster<R> {
             logs: vec![Vec::new(); servers],
             instances: vec![0; servers],
             starts: vec![None; servers],
+            snapshots: vec![0; servers],
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of::<R>(&group));

@@ -43,6 +43,7 @@ impl<R: Raft> Cluster<R> {
         let instance = self.inner.applied.with(|all| {
             all.logs[server].clear();
             all.starts[server] = None;
+            all.snapshots[server] = 0;
             all.instances[server] += 1;
             all.instances[server]
         });
@@ -116,6 +117,7 @@ impl<R: Raft> Cluster<R> {
         if let Some(instance) = self.inner.group.instance(server)
             && self.is_current(reader)
         {
+            self.inner.watch.gives_snapshot(server, index, &snapshot);
             instance.enter(|raft| raft.0.snapshot(index, snapshot));
         }
     }
@@ -158,8 +160,10 @@ impl<R: Raft> Cluster<R> {
             broken.location = Some(format!("what server {server} applies"));
             group.members().fail(*broken);
         }
-        if !stored && self.is_current(reader) {
-            watch.applied(server, index);
+        match stored {
+            true => watch.restored(server, index),
+            false if self.is_current(reader) => watch.applied(server, index),
+            false => {}
         }
     }
 }

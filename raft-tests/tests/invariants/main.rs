@@ -9,5 +9,6 @@ mod obstacles;
 mod puppet;
 mod saved;
 mod sending;
+mod snapshots;
 mod tracing;
 mod understanding;

@@ -53,10 +53,26 @@ pub(crate) struct AppendEntriesReply {
     success: bool,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotArgs {
+    term: u64,
+    last_included_index: u64,
+    last_included_term: u64,
+    offset: u64,
+    data: Vec<u8>,
+    done: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotReply {
+    term: u64,
+}
+
 #[labrpc::service(name = "Raft")]
 pub(crate) trait Rpc {
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply;
     fn append_entries(&self, args: AppendEntriesArgs) -> AppendEntriesReply;
+    fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply;
 }
 
 /// A server that says what it is told to say, and does nothing of its own accord.
@@ -67,6 +83,8 @@ pub(crate) struct Puppet {
     lock: Mutex<()>,
     persister: Arc<dyn Persister>,
     apply: Sender<ApplyMsg>,
+    /// The snapshots that its service has given, with their indexes.
+    given: Leaf<Vec<(u64, Bytes)>>,
 }
 
 /// What a puppet answers.
@@ -99,6 +117,7 @@ impl Raft for Puppet {
             lock: Mutex::new(()),
             persister,
             apply,
+            given: Leaf::default(),
         });
         let stage = world::local::<Stage>().expect("in a world");
         stage.0.with(|all| all.push((me, puppet.clone())));
@@ -123,14 +142,18 @@ impl Raft for Puppet {
         None
     }
 
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.given.with(|given| given.push((index, snapshot)));
+    }
+
     fn state(&self) -> RaftState {
         RaftState { term: 1, is_leader: false }
     }
 
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         // Empty for a test that does not care.
-        let (term, voted_for, log_base, log_terms) = labgob::decode(state).ok()?;
-        Some(Persisted { term, voted_for, log_base, log_terms, ..Persisted::default() })
+        let (term, voted_for, (log_base, log_base_term), log_terms) = labgob::decode(state).ok()?;
+        Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
     }
 
     fn kill(&self) {}
@@ -145,6 +168,12 @@ impl Rpc for Puppet {
     fn append_entries(&self, _: AppendEntriesArgs) -> AppendEntriesReply {
         let Answer { term, yes } = *self.answer.lock();
         AppendEntriesReply { term, success: yes }
+    }
+
+    fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply {
+        let Answer { term, yes } = *self.answer.lock();
+        // One that answers without a term sends the request's back.
+        InstallSnapshotReply { term: if yes && term == 0 { args.term } else { term } }
     }
 }
 
@@ -203,9 +232,55 @@ impl Puppet {
         let _ = self.peers[to].append_entries(&args);
     }
 
+    /// Sends a snapshot with this last entry: index and term.
+    pub(crate) fn installs(&self, to: usize, term: u64, last: (u64, u64)) {
+        self.installs_part(to, term, last, 0, true);
+    }
+
+    /// Sends a part of such a snapshot.
+    pub(crate) fn installs_part(
+        &self,
+        to: usize,
+        term: u64,
+        last: (u64, u64),
+        offset: u64,
+        done: bool,
+    ) {
+        let (last_included_index, last_included_term) = last;
+        let data = vec![7; 100];
+        let args = InstallSnapshotArgs {
+            term,
+            last_included_index,
+            last_included_term,
+            offset,
+            data,
+            done,
+        };
+        let _ = self.peers[to].install_snapshot(&args);
+    }
+
+    /// Hands over the snapshot that this puppet's service has given for an index.
+    pub(crate) fn hands_over(&self, of: &Puppet, index: u64, term: u64) {
+        let snapshot = of.given(index);
+        let message = ApplyMsg::Snapshot { index, term, snapshot };
+        self.apply.send(message).expect("the tester listens");
+        pause();
+    }
+
+    /// The snapshot that its service has given for an index.
+    pub(crate) fn given(&self, index: u64) -> Bytes {
+        let found = self.given.with(|all| all.iter().find(|(of, _)| *of == index).cloned());
+        found.expect("it was given").1
+    }
+
     /// Applies commands up to an index, from 1 on.
     pub(crate) fn applies(&self, last: u64) {
-        for index in 1..=last {
+        self.applies_behind(0, last);
+    }
+
+    /// Applies commands behind one index and up to another.
+    pub(crate) fn applies_behind(&self, before: u64, last: u64) {
+        for index in before + 1..=last {
             let command = Bytes::from(format!("c{index}"));
             self.apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
         }
@@ -213,13 +288,26 @@ impl Puppet {
     }
 
     pub(crate) fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
-        self.saves_behind(0, term, vote, log_terms);
+        self.saves_state_behind((0, 0), term, vote, log_terms);
     }
 
-    /// The entries up to `base` are in a snapshot.
+    /// The entries up to `base` (index and term) are in a snapshot that is saved with the rest.
     pub(crate) fn saves_behind(
         &self,
-        base: u64,
+        base: (u64, u64),
+        term: u64,
+        log_terms: Vec<u64>,
+        snapshot: &[u8],
+    ) {
+        let bytes = labgob::encode(&(term, None::<usize>, base, log_terms));
+        let saved = self.persister.save_state_and_snapshot(&bytes, snapshot);
+        saved.expect("memory can be written");
+    }
+
+    /// As that, without the snapshot.
+    pub(crate) fn saves_state_behind(
+        &self,
+        base: (u64, u64),
         term: u64,
         vote: Option<usize>,
         log_terms: Vec<u64>,
@@ -236,11 +324,23 @@ pub(crate) fn verdict(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
 
 /// The same for so many.
 pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+    play_with(servers, false, play)
+}
+
+/// The same for three whose services take snapshots.
+pub(crate) fn verdict_with_snapshots(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+    play_with(3, true, play)
+}
+
+fn play_with(servers: usize, snapshots: bool, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
     let run = Run::new(Keep::All, Setting::default());
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {
         inside.enter();
-        let cluster = Cluster::in_run(&inside, servers, false);
+        let cluster = match snapshots {
+            true => Cluster::with_snapshots(&inside, servers, false),
+            false => Cluster::in_run(&inside, servers, false),
+        };
         play(&cluster);
         cluster.cleanup();
     });

@@ -64,15 +64,15 @@ fn what_a_snapshot_holds_is_saved() {
     // Behind the snapshot each entry still has its own place: neither one further nor one less.
     assert_fine(|_| {
         puppet(1).answers(4, true);
-        puppet(1).saves_behind(2, 4, None, Vec::new());
+        puppet(1).saves_behind((2, 4), 4, Vec::new(), b"s");
         puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
-        puppet(1).saves_behind(2, 4, None, vec![4, 3]);
+        puppet(1).saves_behind((2, 4), 4, vec![4, 3], b"s");
         puppet(0).leads(1, 4, (2, 4), &[(4, "c")]);
     });
     assert_broken(
         |_| {
             puppet(1).answers(4, true);
-            puppet(1).saves_behind(2, 4, None, vec![3, 4]);
+            puppet(1).saves_behind((2, 4), 4, vec![3, 4], b"s");
             puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
             puppet(0).leads(1, 4, (2, 4), &[(4, "c")]);
         },

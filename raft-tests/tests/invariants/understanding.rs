@@ -55,7 +55,8 @@ impl<D: Dress> Raft for Dressed<D> {
         let service = Service::new("Raft")
             .method("RequestVote", |_: D::Vote| D::voted(4))
             .method("AppendEntries", |_: D::Append| D::accepted(4))
-            .method("InstallSnapshot", |term: u64| term);
+            .method("InstallSnapshot", |term: u64| term)
+            .method("Tell", |term: u64| term);
         vec![service]
     }
 
@@ -346,16 +347,24 @@ fn what_is_not_understood_is_not_judged() {
 }
 
 #[test]
-fn a_call_that_nobody_knows_switches_off_what_it_could_change() {
+fn an_install_snapshot_that_says_too_little_switches_off_what_it_could_change() {
     let (verdict, not_judged) = run::<Tuples>(|| {
         let _ = Says::<Tuples>::end(0, 1).call::<_, u64>("Raft.InstallSnapshot", &7u64);
         Says::<Tuples>::append(1, 4, (0, 0), &[4, 4], 2);
     });
     assert_eq!(verdict, None);
-    assert!(
-        not_judged[0].contains("nobody here knows what InstallSnapshot means"),
-        "{not_judged:?}"
-    );
+    assert!(not_judged[0].contains("InstallSnapshot has no `term` or the like"), "{not_judged:?}");
+    assert!(not_judged[0].contains("committed by a majority"), "{not_judged:?}");
+}
+
+#[test]
+fn a_call_that_nobody_knows_switches_off_what_it_could_change() {
+    let (verdict, not_judged) = run::<Tuples>(|| {
+        let _ = Says::<Tuples>::end(0, 1).call::<_, u64>("Raft.Tell", &7u64);
+        Says::<Tuples>::append(1, 4, (0, 0), &[4, 4], 2);
+    });
+    assert_eq!(verdict, None);
+    assert!(not_judged[0].contains("nobody here knows what Tell means"), "{not_judged:?}");
     // Log Matching speaks of what is sent only.
     assert!(!not_judged[0].contains("Log Matching"), "{not_judged:?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::{Held, Promise};
-use super::understanding::{Place, Request};
+use super::understanding::{Install, Place, Request};
 
 /// What a call asks its server for, as far as its reply promises it.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,7 @@ pub(crate) enum Asked {
         last: Place,
     },
     Append(Append),
+    Install(Install),
     /// It shows its sender's term, and its reply no more than the server's.
     Beat {
         term: u64,
@@ -26,7 +27,20 @@ impl Asked {
         match self {
             Asked::Vote { term, .. } | Asked::Beat { term, .. } => Some(*term),
             Asked::Append(append) => Some(append.term),
+            Asked::Install(install) => Some(install.term),
             Asked::Nothing => None,
+        }
+    }
+
+    /// What it does to a log, and tells it. A snapshot says that all up to its last entry is committed
+    /// and is there; it is like an AppendEntries that finds this entry and brings none.
+    pub(crate) fn append(&self) -> Option<Append> {
+        match *self {
+            Asked::Append(append) => Some(append),
+            Asked::Install(Install { term, last, .. }) => {
+                Some(Append { term, prev: last, last, commit: last.index })
+            }
+            _ => None,
         }
     }
 
@@ -35,12 +49,13 @@ impl Asked {
         match self {
             Asked::Vote { .. } => "RequestVote",
             Asked::Append(_) | Asked::Beat { .. } => "AppendEntries",
+            Asked::Install(_) => "InstallSnapshot",
             Asked::Nothing => "a call",
         }
     }
 }
 
-/// An AppendEntries, without its entries.
+/// What an AppendEntries says, without its entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Append {
     pub(crate) term: u64,
@@ -84,6 +99,8 @@ pub(crate) struct Call {
     pub(crate) accepted: Option<Place>,
     /// The reply shows a vote.
     pub(crate) granted: bool,
+    /// The reply says that the snapshot has come.
+    pub(crate) installed: bool,
     /// The reply shows a later term than the request.
     pub(crate) newer: Option<u64>,
 }
@@ -102,6 +119,7 @@ impl Call {
             answered: false,
             accepted: None,
             granted: false,
+            installed: false,
             newer: None,
         }
     }

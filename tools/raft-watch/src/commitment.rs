@@ -48,11 +48,15 @@ impl Judge {
         if means.missing.allows(&rules::TOLD) {
             self.check_counting(leader, term, commit, Shown::Said, us)?;
         }
-        self.check_own_share(leader, term, commit, us, means)
+        self.check_own_share(leader, term, commit, us, means)?;
+        if let Some(reign) = self.reigns.of(term) {
+            self.settled.learn(term, reign, commit);
+        }
+        Ok(())
     }
 
     /// Up to which index a server can know that entries are committed.
-    fn can_know(&self, server: usize) -> u64 {
+    pub(super) fn can_know(&self, server: usize) -> u64 {
         let known = &self.servers[server];
         let told = self.open_appends(server).map(|append| {
             let told = known.told(append.term);
@@ -62,7 +66,7 @@ impl Judge {
     }
 
     /// True if a server can know that this entry is committed.
-    fn can_know_of(&self, server: usize, index: u64) -> bool {
+    pub(super) fn can_know_of(&self, server: usize, index: u64) -> bool {
         index <= self.servers[server].knows || index <= self.can_know(server)
     }
 

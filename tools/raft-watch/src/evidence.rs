@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use labtrace::Verdict;
 
+use super::bases::Pending;
 use super::understanding::Place;
 
 /// A term that a server has promised not to go behind.
@@ -73,6 +74,8 @@ pub(crate) struct Server {
     pub(crate) open: u64,
     /// By sender: the AppendEntries that was sent last of those that have reached it.
     pub(crate) newest: BTreeMap<usize, u64>,
+    /// Up to which index snapshots have been sent to it.
+    pub(crate) snapshot_upto: u64,
     told: BTreeMap<u64, Told>,
     /// Up to which index it can know that entries are committed: it was told, or it has led.
     pub(crate) knows: u64,
@@ -80,6 +83,13 @@ pub(crate) struct Server {
     /// it had on a majority.
     pub(crate) heard_now: u64,
     pub(crate) applied: u64,
+    /// The index of the stored snapshot that this instance's service began with; 0 for none.
+    pub(crate) restored: u64,
+    /// What its saved log began behind when that was looked at last, and how long its state was.
+    pub(crate) base: Place,
+    pub(crate) state_size: usize,
+    /// The oldest snapshot of its service that it is not known to have saved.
+    pub(crate) pending: Option<Pending>,
     /// The most that an earlier instance had applied.
     pub(crate) applied_before: u64,
     /// The term that this instance has led last; 0 for none.
@@ -102,6 +112,7 @@ impl Server {
         self.applied_before = self.applied_before.max(self.applied);
         (self.instance, self.alive, self.applied) = (instance, true, 0);
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
+        (self.restored, self.pending) = (0, None);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 
@@ -127,7 +138,7 @@ impl Server {
         }
     }
 
-    /// An AppendEntries has reached it.
+    /// An AppendEntries has reached it, or an InstallSnapshot.
     pub(crate) fn reached(&mut self, from: usize, call: u64, term: u64, us: u64) {
         self.append_term = self.append_term.max(term);
         self.appends += 1;

@@ -81,7 +81,8 @@ impl Judge {
         }
         let made = self.reigns.of(prev.term).is_some_and(|reign| reign.leader == server)
             || self.elections.stood(server, prev.term);
-        if made || known.may_have_been_sent(prev) {
+        let in_snapshot = prev.index <= known.snapshot_upto;
+        if made || in_snapshot || known.may_have_been_sent(prev) {
             return Ok(());
         }
         let words = format!(
@@ -206,10 +207,14 @@ impl Judge {
         }
         let restarted = had.instance != known.instance;
         let verdict = lost_entries(call, term, prev.index, had, restarted, us);
+        // What it has put into a snapshot meanwhile it may refuse.
+        let in_snapshot = self.snapshots_seen && prev.index < self.can_know(server);
         // Its term may have gone on without a word: what it has saved tells, or its next yes.
         match means.saved.look(server, Look::Surely) {
+            Some(saved) if saved.log_base > prev.index => Ok(()),
             Some(saved) if saved.term == term => Err(verdict),
             Some(saved) if saved.term > term => Ok(()),
+            None if in_snapshot => Ok(()),
             _ => {
                 self.servers[server].suspicion = Some(Suspicion { term, verdict });
                 Ok(())

@@ -2,14 +2,17 @@
 
 use labtrace::Verdict;
 
+use super::bases::Given;
 use super::calls::{Append, Asked, Call, Calls, Delivered, Sent};
 use super::elections::Elections;
 use super::evidence::Server;
 use super::heartbeats::Flows;
 use super::matching::Entries;
-use super::persister::SavedStates;
+use super::persister::{Look, SavedStates};
 use super::reigns::Reigns;
-use super::understanding::{Missing, Place, Reply, Request};
+use super::settled::Settled;
+use super::snapshots::Sendings;
+use super::understanding::{Install, Missing, Place, Reply, Request};
 
 /// Fine, or the verdict of a broken rule.
 pub(crate) type Checked<T = ()> = Result<T, Box<Verdict>>;
@@ -23,7 +26,12 @@ pub(crate) struct Judge {
     pub(super) elections: Elections,
     pub(super) entries: Entries,
     pub(super) reigns: Reigns,
+    pub(super) settled: Settled,
     pub(super) flows: Flows,
+    pub(super) sendings: Sendings,
+    pub(super) given: Given,
+    /// Some snapshot was seen.
+    pub(super) snapshots_seen: bool,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
@@ -84,6 +92,25 @@ impl Judge {
         self.servers.get(server).is_some_and(|s| s.alive && s.instance == instance)
     }
 
+    /// A server has saved something.
+    pub(crate) fn saved(
+        &mut self,
+        server: usize,
+        instance: u64,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        if !self.snapshots_seen || !self.is_live(server, instance) {
+            return Ok(());
+        }
+        // It is shorter when entries have moved into a snapshot.
+        let size = means.saved.state_size(server);
+        match std::mem::replace(&mut self.servers[server].state_size, size) > size {
+            true => self.check_base(server, Look::Surely, us, means),
+            false => Ok(()),
+        }
+    }
+
     /// A request has been sent; what a dead server says does not count, nor what one says to itself.
     pub(crate) fn sent(&mut self, sent: Sent<'_>, means: &mut Means<'_>) -> Checked {
         let Sent { from, instance, to, .. } = sent;
@@ -91,6 +118,7 @@ impl Judge {
         if !self.is_live(from, instance) || from == to || to >= self.servers.len() {
             return Ok(());
         }
+        self.check_base(from, Look::IfCheap, sent.us, means)?;
         let asked = self.asks(&sent, means)?;
         self.calls.insert(Call::new(&sent, asked, self.now));
         Ok(())
@@ -114,6 +142,13 @@ impl Judge {
                 self.commits(from, append.term, commit, us, means)?;
                 self.check_heartbeat((from, to), append, us, means.missing)?;
                 Ok(Asked::Append(Append { term: append.term, prev: append.prev, last, commit }))
+            }
+            Request::Install(install) => {
+                self.speaks(from, install.term, us)?;
+                self.leads(from, install.term, us, means.missing)?;
+                self.goes_on(call, (from, to), install.term, us)?;
+                self.offers((from, to), *install, us, means)?;
+                Ok(Asked::Install(*install))
             }
             Request::Beat { term, commit } => {
                 self.speaks(from, *term, us)?;
@@ -144,7 +179,7 @@ impl Judge {
         }
         let held = server.held();
         let (from, to, asked) = (call.from, call.to, call.asked);
-        if let Asked::Append(append) = asked {
+        if let Some(append) = asked.append() {
             server.reached(from, number, append.term, us);
         }
         let Server { instance, promised, appends, .. } = *server;
@@ -152,6 +187,9 @@ impl Judge {
         self.calls.reach(number, Delivered { instance, promised, held, appends, saves });
         match asked {
             Asked::Append(append) => self.reaches(to, append),
+            Asked::Install(Install { last, .. }) => {
+                server.snapshot_upto = server.snapshot_upto.max(last.index);
+            }
             Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
             Asked::Vote { .. } | Asked::Nothing => {}
         }
@@ -182,9 +220,13 @@ impl Judge {
         self.now += 1;
         let Some(call) = self.calls.get(number) else { return Ok(()) };
         let Some(delivered) = call.delivered else { return Ok(()) };
+        // While the call is open: what it has told counts.
+        if self.is_live(call.to, delivered.instance) {
+            self.check_base(call.to, Look::IfCheap, us, means)?;
+        }
         let first = self.calls.answer(number);
         let live = self.is_live(call.to, delivered.instance);
-        if let (Asked::Append(_), true, true) = (call.asked, first, live) {
+        if first && live && call.asked.append().is_some() {
             self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
         }
         if !live {
@@ -200,6 +242,9 @@ impl Judge {
             }
             Asked::Append(append) => {
                 self.answers(&call, delivered, append, reply, us, means)?;
+            }
+            Asked::Install(install) => {
+                self.answers_install(&call, delivered, install, reply, us, means)?;
             }
             Asked::Beat { .. } | Asked::Nothing => {}
         }
@@ -218,7 +263,7 @@ impl Judge {
     /// A request has been handled or not, and there will be no answer: it may have told.
     fn unanswered(&mut self, number: u64) {
         let Some(call) = self.calls.get(number) else { return };
-        let (Some(delivered), Asked::Append(append)) = (call.delivered, call.asked) else { return };
+        let (Some(delivered), Some(append)) = (call.delivered, call.asked.append()) else { return };
         if self.calls.answer(number) {
             let server = &mut self.servers[call.to];
             server.tell(append.term, append.commit, append.last.index, call.sent_us);
@@ -235,12 +280,15 @@ impl Judge {
             self.unanswered(number);
         }
         let Some(call) = self.calls.remove(number) else { return };
-        let Call { from, to, asked, accepted, granted, newer, sent_us, .. } = call;
+        let Call { from, to, asked, accepted, granted, installed, newer, sent_us, .. } = call;
         if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
             self.elections.receives(from, term, to);
         }
         if let (Asked::Append(append), Some(place), false) = (asked, accepted, failed) {
             self.counts(from, to, append.term, place);
+        }
+        if let (Asked::Install(install), true, false) = (asked, installed, failed) {
+            self.knows_installed(&call, install, us);
         }
         if let (Some(term), false) = (newer, failed) {
             self.hears_of_newer(from, to, term, us);
@@ -267,11 +315,8 @@ impl Judge {
         }
     }
 
-    /// The AppendEntries that have reached a server and are not answered: they may have told it.
+    /// What has reached a server and is not answered: it may have told it.
     pub(super) fn open_appends(&self, server: usize) -> impl Iterator<Item = Append> + '_ {
-        self.calls.open_at(server).filter_map(|call| match call.asked {
-            Asked::Append(append) => Some(append),
-            _ => None,
-        })
+        self.calls.open_at(server).filter_map(|call| call.asked.append())
     }
 }

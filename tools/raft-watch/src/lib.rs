@@ -17,6 +17,12 @@
 //!    known from its last acceptance until something reaches it that could cut it off.
 //! 3. `reigns`: each leader's log as far as it has shown it, who has accepted it up to where, and so
 //!    what is committed: what some leader had on a majority with an entry of its own term.
+//!    `settled`: what leaders have said to be so.
+//!
+//! A snapshot takes the place of entries. To who gets one it says that they are committed, and that its
+//! log is the leader's up to there; to those who look on it shows the leader's entry at its end. So all
+//! rules go on across a snapshot. That a follower has taken one promises nothing, since nothing depends on
+//! it: what is in it was committed before.
 //!
 //! # The rules
 //!
@@ -27,6 +33,9 @@
 //! | `elections` | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
 //! | `matching` | Log Matching, a leader's log | AppendEntries with terms (and commands) |
 //! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
+//! | `settled` | Leader Completeness | the same; `leaderCommit` |
+//! | `snapshots` | snapshots of what is committed, a snapshot's last entry, snapshots sent again | the same; InstallSnapshot |
+//! | `bases` | snapshots do not go back, state and snapshot belong together, a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
 //! | `following` | stale requests, accepted after a look, accepted entries stay | the same |
 //! | `saved` | saved before answered | `read_persisted` |
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
@@ -46,10 +55,10 @@
 //!
 //! # What is missing
 //!
-//! Snapshots: a call that is not of Figure 2, such as InstallSnapshot, switches off what it could
-//! change. Entries that are packed into bytes are not read; their Raft can read them out in
+//! A call that is neither of Figure 2 nor InstallSnapshot switches off what it could change. Entries that are packed into bytes are not read; their Raft can read them out in
 //! `read_message`. Replies that are calls of their own are not understood. Each test says so.
 
+mod bases;
 mod calls;
 mod commitment;
 mod elections;
@@ -64,6 +73,8 @@ mod obstacles;
 mod persister;
 mod reigns;
 mod saved;
+mod settled;
+mod snapshots;
 mod terms;
 mod understanding;
 mod votes;
@@ -155,7 +166,8 @@ impl Watch {
         self.fail_if_broken(checked, || format!("`start` of server {server}"));
     }
 
-    /// A server has applied an entry.
+    /// A server has applied an entry, or a snapshot of all up to this index that its Raft has handed
+    /// over.
     ///
     /// # Panics
     /// If a rule is broken by that.
@@ -166,6 +178,18 @@ impl Watch {
             .state
             .with(|state| state.judge.applies(server, index, us, state.understanding.missing()));
         self.fail_if_broken(checked, || format!("what server {server} applies"));
+    }
+
+    /// The service of a server is about to give it a snapshot of all up to an index (part 2D).
+    pub fn gives_snapshot(&self, server: usize, index: u64, snapshot: &[u8]) {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| state.judge.given(server, index, snapshot, us));
+    }
+
+    /// The service of a server that has just been started begins with the snapshot of this index, which
+    /// it has read from the persister.
+    pub fn restored(&self, server: usize, index: u64) {
+        self.inner.state.with(|state| state.judge.restored(server, index));
     }
 
     fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {

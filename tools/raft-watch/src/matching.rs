@@ -87,10 +87,15 @@ impl Judge {
         }
         let reign = self.reigns.led_by(leader, term);
         add_place(reign, leader, term, prev, None)?;
+        self.check_complete(leader, term, prev, us, missing)?;
         let last = match append.entries.are_none() {
             true => prev,
             false => self.brings_entries(leader, append, us, missing)?,
         };
+        self.check_complete(leader, term, last, us, missing)?;
+        if let Some(reign) = self.reigns.of_mut(term) {
+            reign.shown = reign.shown.max(last.index);
+        }
         let instance = self.servers[leader].instance;
         let held = Held { place: last, leader, in_term: term, us, instance };
         self.servers[leader].holds(held);

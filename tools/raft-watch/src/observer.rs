@@ -10,7 +10,7 @@ use tester::{Call, SaveCount, Watcher};
 
 use super::calls::Sent;
 use super::judge::{Checked, Means};
-use super::persister::SavedStates;
+use super::persister::{Look, SavedStates};
 use super::understanding::{Encoded, Part, Request};
 use super::{State, Watch, locks};
 
@@ -28,6 +28,7 @@ impl Watch {
             inferred = match &request {
                 Request::Vote { term, .. } => Some((Role::Candidate, *term)),
                 Request::Append(append) => Some((Role::Leader, append.term)),
+                Request::Install(install) => Some((Role::Leader, install.term)),
                 Request::Beat { term, .. } => Some((Role::Leader, *term)),
                 Request::Nothing | Request::Unknown => None,
             };
@@ -143,7 +144,22 @@ impl Watcher for Watch {
             state.judge.started(server, instance);
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
+            if persister.snapshot_size() > 0 {
+                let mut saved = SavedStates::new(&mut state.saves, self.inner.read_persisted);
+                let base = saved.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
+                state.judge.starts_behind(server, base);
+            }
         });
+    }
+
+    fn saved(&self, server: usize, instance: u64) {
+        let us = labtrace::now_us();
+        let checked = self.inner.state.with(|state| {
+            self.judge(state, |judge, means| judge.saved(server, instance, us, means))
+        });
+        if !observe::is_unwinding() {
+            self.fail_if_broken(checked, || format!("what server {server} saves"));
+        }
     }
 
     fn crashed(&self, server: usize) {

@@ -93,6 +93,21 @@ impl<'a> SavedStates<'a> {
         }
     }
 
+    /// How long the Raft state is that a server has saved.
+    pub(crate) fn state_size(&self, server: usize) -> usize {
+        self.saves[server].persister.as_ref().map_or(0, |persister| persister.raft_state_size())
+    }
+
+    /// How long the snapshot is that it has saved.
+    pub(crate) fn snapshot_size(&self, server: usize) -> usize {
+        self.saves[server].persister.as_ref().map_or(0, |persister| persister.snapshot_size())
+    }
+
+    /// The snapshot that it has saved.
+    pub(crate) fn read_snapshot(&self, server: usize) -> Option<Vec<u8>> {
+        self.saves[server].persister.as_ref()?.read_snapshot().ok()
+    }
+
     /// How often a server has saved something.
     pub(crate) fn count(&self, server: usize) -> u64 {
         self.saves[server].count.get()

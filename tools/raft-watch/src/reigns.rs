@@ -131,6 +131,8 @@ pub(crate) struct Reign {
     pub(crate) leader: usize,
     pub(crate) terms: Terms,
     pub(crate) encoded: Encoded,
+    /// The highest index of an entry that it has sent.
+    pub(crate) shown: u64,
     /// The highest `leaderCommit` that it has sent.
     pub(crate) commit: u64,
     /// By server: what it has accepted last.
@@ -149,6 +151,7 @@ impl Reign {
             leader,
             terms: Terms::default(),
             encoded: Encoded::default(),
+            shown: 0,
             commit: 0,
             accepted: vec![None; servers],
             counted: vec![None; servers],
@@ -216,6 +219,11 @@ impl Reigns {
     pub(crate) fn led_by(&mut self, leader: usize, term: u64) -> &mut Reign {
         let servers = self.servers;
         self.by_term.entry(term).or_insert_with(|| Reign::new(leader, servers))
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> usize {
+        self.by_term.len()
     }
 
     /// The latest one.

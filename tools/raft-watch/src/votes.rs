@@ -56,7 +56,8 @@ impl Judge {
         let stands = &mut self.servers[server];
         stands.log_end = Some((last, stands.appends));
         stands.applied_when_stood = stands.applied;
-        self.commit_is_forgotten |= stands.applied == 0 && stands.applied_before > 0;
+        self.commit_is_forgotten |=
+            stands.applied == stands.restored && stands.applied_before > stands.restored;
         self.vote(server, term, server, us, missing)?;
         self.elections.receives(server, term, server);
         Ok(())

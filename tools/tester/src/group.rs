@@ -274,8 +274,15 @@ impl<S: Server> Group<S> {
             watcher.starting(me, instance, &saved, &count);
         }
         self.record(me, What::Started);
-        let session = self.run().session().clone();
-        let persister = Arc::new(WatchedPersister::new(saved, count, session, members.lane(me)));
+        let persister = WatchedPersister {
+            inner: saved,
+            count,
+            session: self.run().session().clone(),
+            lane: members.lane(me),
+            watcher: self.inner.watcher.get().cloned(),
+            server: (me, instance),
+        };
+        let persister = Arc::new(persister);
         Seat { ends, me, persister }
     }
 

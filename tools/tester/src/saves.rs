@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use labtrace::{Session, What};
 use persister::{PersistError, Persister};
 
+use crate::observer::Watcher;
+
 /// How often an instance of a server has saved something. Clones are the same count.
 #[derive(Clone, Debug, Default)]
 pub struct SaveCount(Arc<AtomicU64>);
@@ -24,27 +26,24 @@ impl SaveCount {
 
 /// A server's persister that counts each save and tells the trace of it.
 pub(crate) struct WatchedPersister {
-    inner: Arc<dyn Persister>,
-    count: SaveCount,
-    session: Session,
-    lane: u32,
+    pub(crate) inner: Arc<dyn Persister>,
+    pub(crate) count: SaveCount,
+    pub(crate) session: Session,
+    pub(crate) lane: u32,
+    pub(crate) watcher: Option<Arc<dyn Watcher>>,
+    /// Its number in the group, and which instance of it.
+    pub(crate) server: (usize, u64),
 }
 
 impl WatchedPersister {
-    pub(crate) fn new(
-        inner: Arc<dyn Persister>,
-        count: SaveCount,
-        session: Session,
-        lane: u32,
-    ) -> Self {
-        WatchedPersister { inner, count, session, lane }
-    }
-
     fn saved(&self, result: Result<(), PersistError>) -> Result<(), PersistError> {
         self.count.add();
         if result.is_ok() {
             let bytes = self.inner.raft_state_size() as u64;
             self.session.record(Some(self.lane), What::Saved { bytes });
+            if let Some(watcher) = &self.watcher {
+                watcher.saved(self.server.0, self.server.1);
+            }
         }
         result
     }

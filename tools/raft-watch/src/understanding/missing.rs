@@ -60,6 +60,11 @@ pub(crate) static ELECTION_SAFETY: Rule = Rule::new("Election Safety", &[Part::A
 pub(crate) static LOG_MATCHING: Rule =
     Rule::new("Log Matching", &[Part::Appends, Part::Entries, Part::Commands]);
 pub(crate) static LEADERS_LOG: Rule = Rule::new("a leader's log", &[Part::Appends, Part::Entries]);
+pub(crate) static COMPLETE: Rule =
+    Rule { name: "Leader Completeness", parts: REPLICATION, also: &[Part::Commit] };
+pub(crate) static SNAPSHOTS: Rule = Rule::new("snapshots of what is committed", REPLICATION);
+pub(crate) static RESENT: Rule = Rule::new("snapshots sent again", &[Part::Appends, Part::Others]);
+pub(crate) static BASES: Rule = Rule::new("snapshots that are saved", &[Part::Saved]);
 pub(crate) static COMMITTED: Rule =
     Rule { name: "committed by a majority", parts: REPLICATION, also: &[Part::Commit] };
 pub(crate) static TOLD: Rule =
@@ -70,7 +75,7 @@ pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
-static ALL: [&Rule; 13] = [
+static ALL: [&Rule; 17] = [
     &ELECTION_SAFETY,
     &ELECTED,
     &ONE_VOTE,
@@ -79,11 +84,15 @@ static ALL: [&Rule; 13] = [
     &LEADERS_LOG,
     &ACCEPTED,
     &CHECKED,
+    &COMPLETE,
+    &SNAPSHOTS,
     &COMMITTED,
     &TOLD,
     &APPLIED,
     &SAVED,
+    &BASES,
     &HEARTBEATS,
+    &RESENT,
 ];
 
 /// The parts that are missing, and why.

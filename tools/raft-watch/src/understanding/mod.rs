@@ -52,6 +52,8 @@ pub(crate) enum Request<'a> {
     },
     /// It brings entries, or checks that they are there.
     Append(Append<'a>),
+    /// It brings a snapshot, or a part of one.
+    Install(Install),
     /// It says no more than who leads, and perhaps what is committed.
     Beat { term: u64, commit: Option<u64> },
     /// It promises nothing.
@@ -67,6 +69,20 @@ pub(crate) struct Append<'a> {
     pub(crate) prev: Place,
     pub(crate) commit: Option<u64>,
     pub(crate) entries: Entries<'a>,
+}
+
+/// What an InstallSnapshot says, but for the snapshot itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Install {
+    pub(crate) term: u64,
+    /// The last entry that the snapshot takes the place of.
+    pub(crate) last: Place,
+    /// Where in the snapshot this part of it begins.
+    pub(crate) offset: u64,
+    /// No part is to come behind this one.
+    pub(crate) done: bool,
+    /// The length of the message.
+    pub(crate) bytes: u64,
 }
 
 /// The entries of an AppendEntries.
@@ -201,6 +217,11 @@ impl Understanding {
                 let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
                 Request::Append(Append { term, prev, commit, entries })
             }
+            Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
+                let last = Place { index: last_included_index, term: last_included_term };
+                let bytes = message.bytes.len() as u64;
+                Request::Install(Install { term, last, offset: 0, done: true, bytes })
+            }
             _ => Request::Nothing,
         }
     }
@@ -226,6 +247,7 @@ impl Understanding {
             Meaning::Appended { term, success, match_index } => {
                 Reply::new(term, success, match_index)
             }
+            Meaning::SnapshotInstalled { term } => Reply::of_term(term),
             _ => Reply::default(),
         }
     }
@@ -259,6 +281,7 @@ pub(crate) enum Method {
     Append,
     Beat,
     PreVote,
+    Install,
     Other,
 }
 
@@ -270,6 +293,7 @@ impl Method {
             () if names::is(short, Name::AppendEntries) => Method::Append,
             () if names::is(short, Name::Heartbeat) => Method::Beat,
             () if names::is(short, Name::PreVoteMethod) => Method::PreVote,
+            () if names::is(short, Name::InstallSnapshot) => Method::Install,
             () => Method::Other,
         }
     }

@@ -128,7 +128,7 @@ fn fits(field: &Field, name: Name) -> bool {
     let shape = field.ty.shape();
     let of_type = match name {
         Name::Entries | Name::Command => true,
-        Name::PreVote | Name::Transfer => is_bool(shape),
+        Name::PreVote | Name::Transfer | Name::Done => is_bool(shape),
         Name::Yes => is_bool(shape) && names::is(field.name, name) || says_yes_or_no(shape),
         _ => is_whole_number(shape),
     };

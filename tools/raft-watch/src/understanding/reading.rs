@@ -8,7 +8,7 @@ use run_record::names::{self, Name};
 use super::missing::{Missing, Part};
 use super::plan::{self, Plan, fields};
 use super::reply::{Reply, ReplyPlan};
-use super::{Append, Bases, Entries, EntryPlan, Method, Place, Request};
+use super::{Append, Bases, Entries, EntryPlan, Install, Method, Place, Request};
 
 #[derive(Debug)]
 pub(crate) enum Reading {
@@ -16,6 +16,7 @@ pub(crate) enum Reading {
     /// The entries' place may be known, and not how to read them.
     Append(Plan, Option<Arc<EntryPlan>>),
     Beat(Plan),
+    Install(Plan),
     Reply(ReplyPlan),
     /// It promises nothing.
     Nothing,
@@ -25,6 +26,15 @@ pub(crate) enum Reading {
 const VOTE: &[Name] =
     &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer, Name::Commit];
 const APPEND: &[Name] = &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
+const INSTALL: &[Name] = &[
+    Name::Term,
+    Name::IncludedIndex,
+    Name::IncludedTerm,
+    Name::Offset,
+    Name::Done,
+    Name::Commit,
+    Name::Entries,
+];
 
 impl Reading {
     /// Works out how to read a type, and notes what cannot be read.
@@ -43,6 +53,8 @@ impl Reading {
             (Method::Vote, true) => look.reply(Part::VoteReplies),
             (Method::Append, true) => look.reply(Part::AppendReplies),
             (Method::Beat, true) => Reading::Reply(ReplyPlan::of(shape)),
+            (Method::Install, false) => look.install(),
+            (Method::Install, true) => look.reply_to_install(),
             (Method::Other, false) => look.other(),
             (Method::Other, true) => Reading::Unknown,
         }
@@ -60,6 +72,7 @@ impl Reading {
                 let commit = parts.get(Name::Commit).and_then(plan::number);
                 Request::Beat { term, commit: commit.map(|commit| bases.commit(commit)) }
             }
+            Reading::Install(plan) => install(plan, value, *bases),
             Reading::Nothing => Request::Nothing,
             Reading::Reply(_) | Reading::Unknown => Request::Unknown,
         }
@@ -111,6 +124,22 @@ fn append<'a>(
             let prev = Place { index: bases.index(index), term: prev_term };
             Request::Append(Append { term, prev, commit, entries })
         }
+        _ => Request::Unknown,
+    }
+}
+
+fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
+    let parts = plan.read(value);
+    let number = |name| plan::number(parts.get(name)?);
+    let included_term = parts.get(Name::IncludedTerm).and_then(plan::term_of_entry);
+    match (number(Name::Term), number(Name::IncludedIndex), included_term) {
+        (Some(term), Some(index), Some(of)) => Request::Install(Install {
+            term,
+            last: Place { index: bases.index(index), term: of },
+            offset: number(Name::Offset).unwrap_or(0),
+            done: parts.get(Name::Done).and_then(plan::answer).is_none_or(|(done, _)| done),
+            bytes: value.bytes().len() as u64,
+        }),
         _ => Request::Unknown,
     }
 }
@@ -198,6 +227,38 @@ impl Look<'_> {
             true => Reading::Beat(plan),
             false => self.other(),
         }
+    }
+
+    /// What it lacks is as if nobody knew the method.
+    fn install(self) -> Reading {
+        let plan = Plan::of(self.shape, INSTALL);
+        let needed = [
+            (Name::Term, "term"),
+            (Name::IncludedIndex, "last_included_index"),
+            (Name::IncludedTerm, "last_included_term"),
+        ];
+        if let Some((_, name)) = needed.into_iter().find(|(name, _)| !plan.has(*name)) {
+            self.lacks(Part::Others, name);
+            return Reading::Unknown;
+        }
+        let entries = plan.shape_of(Name::Entries, self.shape);
+        if entries.is_some_and(|list| EntryPlan::of(list).is_ok()) {
+            let why = format!("{} brings entries behind its snapshot", self.method);
+            self.missing.note(Part::Others, why);
+            return Reading::Unknown;
+        }
+        if plan.has(Name::Commit) {
+            self.missing.note(Part::Hearsay, hearsay(self.method));
+        }
+        Reading::Install(plan)
+    }
+
+    fn reply_to_install(self) -> Reading {
+        let plan = ReplyPlan::of(self.shape);
+        if plan.has_commit() {
+            self.missing.note(Part::Hearsay, hearsay(self.method));
+        }
+        Reading::Reply(plan)
     }
 
     fn reply(self, part: Part) -> Reading {

@@ -18,7 +18,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn new(term: u64, yes: bool, upto: Option<u64>) -> Reply {
-        Reply { term: Some(term).filter(|term| *term > 0), yes: Some(yes), upto }
+        Reply { yes: Some(yes), upto, ..Reply::of_term(term) }
+    }
+
+    /// One that says no more than its term.
+    pub(crate) fn of_term(term: u64) -> Reply {
+        Reply { term: Some(term).filter(|term| *term > 0), ..Reply::default() }
     }
 }
 

@@ -1,0 +1,208 @@
+//! Rules about the snapshots that servers save (paper, section 7).
+//!
+//! - The saved log begins behind what is committed, and never behind less than before.
+//! - The term of the entry before it is the one that was committed there.
+//! - State and snapshot are saved together: no state lacks the snapshot that it begins behind.
+//! - What the service gives is saved, soon.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use labtrace::verdict;
+
+use super::judge::{Checked, Judge, Means};
+use super::persister::Look;
+use super::snapshots::LAST_INCLUDED;
+use super::understanding::Place;
+use super::understanding::missing as rules;
+
+/// After so long a snapshot that the service has given is saved.
+const SOON_US: u64 = 1_000_000;
+
+/// The snapshots that services have given to their Rafts: each one's index, by a hash of its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Given(BTreeMap<u64, u64>);
+
+impl Given {
+    fn index_of(&self, snapshot: &[u8]) -> Option<u64> {
+        self.0.get(&hash(snapshot)).copied()
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    // Without a seed: it is the same in each process.
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A snapshot that was given to a server, which has not been seen among what it saves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending {
+    index: u64,
+    us: u64,
+}
+
+impl Judge {
+    /// The service of a server gives it a snapshot.
+    pub(crate) fn given(&mut self, server: usize, index: u64, snapshot: &[u8], us: u64) {
+        self.snapshots_seen = true;
+        self.given.0.insert(hash(snapshot), index);
+        self.servers[server].pending.get_or_insert(Pending { index, us });
+    }
+
+    /// A service has read the stored snapshot, and begins with that.
+    pub(crate) fn restored(&mut self, server: usize, index: u64) {
+        self.snapshots_seen = true;
+        let server = &mut self.servers[server];
+        (server.applied, server.restored) = (index, index);
+        server.heard_now = server.heard_now.max(index);
+    }
+
+    /// The state that a new instance begins with has its log behind this place: that is committed.
+    pub(crate) fn starts_behind(&mut self, server: usize, base: u64) {
+        self.snapshots_seen = true;
+        let server = &mut self.servers[server];
+        server.heard_now = server.heard_now.max(base);
+    }
+
+    /// Looks at what a server has saved of its snapshots, if there are any in this run.
+    pub(crate) fn check_base(
+        &mut self,
+        server: usize,
+        look: Look,
+        us: u64,
+        means: &mut Means<'_>,
+    ) -> Checked {
+        if !self.snapshots_seen || !means.missing.allows(&rules::BASES) {
+            return Ok(());
+        }
+        self.check_given_is_saved(server, us, means)?;
+        let Some(saved) = means.saved.look(server, look) else { return Ok(()) };
+        let base = Place { index: saved.log_base, term: saved.log_base_term };
+        let known = std::mem::replace(&mut self.servers[server].base, base);
+        if base.index > 0 && means.saved.snapshot_size(server) == 0 {
+            return Err(snapshot_is_missing(server, base, us));
+        }
+        if base == known {
+            return Ok(());
+        }
+        if base.index < known.index {
+            return Err(went_back(server, known, base, us));
+        }
+        let committed = self.servers.len() == 1
+            || !means.missing.allows(&rules::SNAPSHOTS)
+            || self.may_be_committed(server, base.index, means.missing);
+        if !committed {
+            return Err(self.not_committed_yet(server, base.index, "saved", us));
+        }
+        self.check_term_of_base(server, base, us)?;
+        self.check_pair(server, base, us, means)
+    }
+
+    fn check_term_of_base(&self, server: usize, base: Place, us: u64) -> Checked {
+        let Place { index, term: of } = base;
+        let known = match self.settled.term_at(index) {
+            Some(known) if known != of => {
+                format!("a leader said that entry {index} of term {known} is committed")
+            }
+            _ if of == 0 && index > 0 => "no entry is of term 0".to_string(),
+            _ => return Ok(()),
+        };
+        let words = format!(
+            "server {server} has saved that the last entry in its snapshot, {index}, is of term {of}: it is not"
+        );
+        Err(Box::new(
+            verdict("a snapshot's last entry", words)
+                .index(index)
+                .fact_at(
+                    us,
+                    server,
+                    format!("its persister holds a log that follows entry {index} of term {of}"),
+                )
+                .fact(None, known)
+                .hint(LAST_INCLUDED)
+                .build(),
+        ))
+    }
+
+    /// The snapshot that is saved holds all that the saved log does not.
+    fn check_pair(&self, server: usize, base: Place, us: u64, means: &Means<'_>) -> Checked {
+        let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
+        // A log may hold entries that the service does not see: of each leader one, say.
+        let more = self.reigns.count() as u64;
+        match self.given.index_of(&stored) {
+            Some(index) if base.index > index + more => {
+                Err(saved_apart(server, base.index, format!("a snapshot of 1 to {index}"), us))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A snapshot that the service has given is saved before long, or a newer one is.
+    fn check_given_is_saved(&mut self, server: usize, us: u64, means: &Means<'_>) -> Checked {
+        let pending = self.servers[server].pending.filter(|pending| us >= pending.us + SOON_US);
+        let Some(Pending { index, us: then }) = pending else { return Ok(()) };
+        let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
+        let has = match self.given.index_of(&stored) {
+            Some(other) if other < index => format!("one of 1 to {other}"),
+            None if stored.is_empty() => "none".to_string(),
+            _ => {
+                self.servers[server].pending = None;
+                return Ok(());
+            }
+        };
+        let words = format!(
+            "server {server} was given a snapshot of 1 to {index}, and its persister holds {has} long after"
+        );
+        Err(Box::new(
+            verdict("a snapshot is saved", words)
+                .index(index)
+                .fact_at(then, server, format!("its service gave it a snapshot of 1 to {index}"))
+                .fact_at(us, server, format!("its persister holds {has}"))
+                .hint("`snapshot` cuts the log off and saves both, the shorter log and the snapshot, in one step")
+                .build(),
+        ))
+    }
+}
+
+fn snapshot_is_missing(server: usize, base: Place, us: u64) -> Box<labtrace::Verdict> {
+    saved_apart(server, base.index, "no snapshot".to_string(), us)
+}
+
+fn saved_apart(server: usize, base: u64, has: String, us: u64) -> Box<labtrace::Verdict> {
+    let words = format!(
+        "the saved log of server {server} begins behind entry {base}, but beside it {has} is saved"
+    );
+    Box::new(
+        verdict("state and snapshot belong together", words)
+            .index(base)
+            .fact_at(us, server, format!("its persister holds a log that follows entry {base}"))
+            .fact_at(us, server, format!("and {has}"))
+            .hint(
+                "save both in one step, each time that the snapshot changes; and a save that replaces \
+                 both must be given the snapshot that is there, also after a restart: an empty one \
+                 erases it",
+            )
+            .build(),
+    )
+}
+
+fn went_back(server: usize, known: Place, base: Place, us: u64) -> Box<labtrace::Verdict> {
+    let words = format!(
+        "the snapshot of server {server} went back: its saved log began behind entry {}, and begins \
+         behind entry {} now",
+        known.index, base.index
+    );
+    Box::new(
+        verdict("snapshots do not go back", words)
+            .index(base.index)
+            .fact(server, format!("its persister held a log that follows entry {}", known.index))
+            .fact_at(us, server, format!("now it holds one that follows entry {}", base.index))
+            .hint(
+                "a late or repeated InstallSnapshot, or an older one from the service, is ignored: look \
+                 at its index first; and a restarted server goes on behind its stored snapshot",
+            )
+            .build(),
+    )
+}
