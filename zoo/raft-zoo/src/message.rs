@@ -50,9 +50,26 @@ pub(crate) struct AppendEntriesReply {
     pub(crate) conflict_index: u64,
 }
 
+/// "Invoked by leader to send chunks of a snapshot to a follower" (Figure 13); here the whole of it.
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotArgs {
+    pub(crate) term: u64,
+    pub(crate) leader_id: usize,
+    pub(crate) last_included_index: u64,
+    pub(crate) last_included_term: u64,
+    pub(crate) data: Bytes,
+}
+
+/// The answer to InstallSnapshot.
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotReply {
+    pub(crate) term: u64,
+}
+
 /// The RPCs between servers.
 #[labrpc::service(name = "Raft")]
 pub(crate) trait Rpc {
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply;
     fn append_entries(&self, args: AppendEntriesArgs) -> AppendEntriesReply;
+    fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply;
 }

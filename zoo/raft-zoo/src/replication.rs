@@ -24,7 +24,13 @@ impl<B: Bug> StudentRaft<B> {
     }
 
     fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
-        let prev_log_index = state.next_index[peer] - 1;
+        let mut prev_log_index = state.next_index[peer] - 1;
+        if prev_log_index < state.log.base() {
+            if !Self::has(Kind::NoInstallSnapshot) {
+                return self.send_snapshot(state, peer);
+            }
+            prev_log_index = state.log.base();
+        }
         let prev_log_term = state.log.term_at(prev_log_index);
         let args = AppendEntriesArgs {
             term: state.current_term,
@@ -138,6 +144,7 @@ impl<B: Bug> StudentRaft<B> {
         // from current leader".
         state.role = Role::Follower;
         Self::reset_election_timer(&mut state);
+        let args = &Self::behind_base(&state, args);
         if let Some(refusal) = Self::refuse_conflict(&state, args) {
             return refusal;
         }

@@ -55,9 +55,13 @@ pub(crate) struct State {
     pub(crate) current_term: u64,
     pub(crate) voted_for: Option<usize>,
     pub(crate) log: Log,
+    /// The snapshot of what is before the log; empty without one.
+    pub(crate) snapshot: Bytes,
     // Volatile state on all servers.
     pub(crate) commit_index: u64,
     pub(crate) last_applied: u64,
+    /// A snapshot that the service is to get before anything else.
+    pub(crate) installed: Option<ApplyMsg>,
     // Volatile state on leaders, a place for each server.
     pub(crate) next_index: Vec<u64>,
     pub(crate) match_index: Vec<u64>,
@@ -110,7 +114,8 @@ impl<B: Bug> StudentRaft<B> {
         loop {
             let mut state = self.state.lock();
             self.committed.wait_while(&mut state, |state| {
-                state.commit_index <= state.last_applied && !state.killed
+                let idle = state.installed.is_none() && state.commit_index <= state.last_applied;
+                idle && !state.killed
             });
             if state.killed {
                 return;
@@ -128,11 +133,15 @@ impl<B: Bug> StudentRaft<B> {
             _applying = Some(self.applying.lock());
             state = self.state.lock();
         }
+        let installed = Self::take_installed(&mut state);
         let first = state.last_applied + 1;
         let entries = state.log.between(state.last_applied, state.commit_index);
         state.last_applied = state.commit_index;
-        // The service may take its time, and may call `start` meanwhile.
-        drop(state);
+        // The service may take its time, and may call `start` or `snapshot` meanwhile.
+        let _held = Self::has(Kind::AppliesUnderLock).then_some(state);
+        if let Some(snapshot) = installed {
+            let _ = self.apply.send(snapshot);
+        }
         for (index, Entry { command, .. }) in (first..).zip(entries) {
             // A service that no longer listens needs no commands.
             let _ = self.apply.send(ApplyMsg::Command { index, command });
@@ -170,8 +179,12 @@ impl<B: Bug> StudentRaft<B> {
         let mut encoder = Encoder::new();
         encoder.encode_named("currentTerm", &state.current_term);
         encoder.encode_named("votedFor", &state.voted_for);
+        encoder.encode_named("lastIncludedIndex", &state.log.base());
+        let base_term = if Self::has(Kind::BaseTermForgotten) { 0 } else { state.log.base_term() };
+        encoder.encode_named("lastIncludedTerm", &base_term);
         encoder.encode_named("log", state.log.entries());
-        if let Err(error) = self.persister.save_raft_state(&encoder.into_bytes()) {
+        let state_bytes = encoder.into_bytes();
+        if let Err(error) = self.persister.save_state_and_snapshot(&state_bytes, &state.snapshot) {
             panic!("server {} stops, because its state cannot be saved: {error}", self.me);
         }
         self.tell(state);
@@ -215,16 +228,18 @@ impl<B: Bug> StudentRaft<B> {
 }
 
 /// Reads what [`StudentRaft::persist`] has saved.
-fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Vec<Entry>), DecodeError> {
+fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Log), DecodeError> {
     if saved.is_empty() {
-        return Ok((0, None, Vec::new()));
+        return Ok((0, None, Log::default()));
     }
     let mut decoder = Decoder::new(saved);
     let current_term = decoder.decode_named("currentTerm")?;
     let voted_for = decoder.decode_named("votedFor")?;
-    let log = decoder.decode_named("log")?;
+    let base = decoder.decode_named("lastIncludedIndex")?;
+    let base_term = decoder.decode_named("lastIncludedTerm")?;
+    let entries = decoder.decode_named("log")?;
     decoder.finish()?;
-    Ok((current_term, voted_for, log))
+    Ok((current_term, voted_for, Log::new(base, base_term, entries)))
 }
 
 impl<B: Bug> raft_api::Raft for StudentRaft<B> {
@@ -234,14 +249,22 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         persister: Arc<dyn Persister>,
         apply: Sender<ApplyMsg>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let (current_term, voted_for, entries) = restore(&persister.read_raft_state()?)?;
+        let (current_term, voted_for, log) = restore(&persister.read_raft_state()?)?;
+        let snapshot = match Self::has(Kind::EmptySnapshotSaved) {
+            true => Bytes::new(),
+            false => Bytes::from(persister.read_snapshot()?),
+        };
+        // The service has read the snapshot by itself, and goes on behind it.
+        let applied = if Self::has(Kind::AppliedFromStart) { 0 } else { log.base() };
         let now = Instant::now();
         let mut state = State {
             current_term,
             voted_for,
-            log: Log::new(entries),
-            commit_index: 0,
-            last_applied: 0,
+            log,
+            snapshot,
+            commit_index: applied,
+            last_applied: applied,
+            installed: None,
             next_index: Vec::new(),
             match_index: Vec::new(),
             role: Role::Follower,
@@ -271,9 +294,10 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
     }
 
     fn read_persisted(saved: &[u8]) -> Option<Persisted> {
-        let (term, voted_for, entries) = restore(saved).ok()?;
-        let log_terms = entries.iter().map(|entry| entry.term).collect();
-        Some(Persisted { term, voted_for, log_terms, ..Persisted::default() })
+        let (term, voted_for, log) = restore(saved).ok()?;
+        let log_terms = log.entries().iter().map(|entry| entry.term).collect();
+        let (log_base, log_base_term) = (log.base(), log.base_term());
+        Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
@@ -295,6 +319,10 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         state.heartbeat_at = state.heartbeat_at.min(Instant::now() + BATCH);
         self.due.notify_one();
         Some(Started { index, term })
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.take_snapshot(index, snapshot);
     }
 
     fn state(&self) -> RaftState {
