@@ -180,9 +180,9 @@ fn saved_apart(server: usize, base: u64, has: String, us: u64) -> Box<labtrace::
             .fact_at(us, server, format!("its persister holds a log that follows entry {base}"))
             .fact_at(us, server, format!("and {has}"))
             .hint(
-                "save both in one step, each time that the snapshot changes; and a save that replaces \
-                 both must be given the snapshot that is there, also after a restart: an empty one \
-                 erases it",
+                "save both in one step, each time that the snapshot changes; the log begins behind the \
+                 index that the service gave with it; and a save that replaces both must be given the \
+                 snapshot that is there, also after a restart: an empty one erases it",
             )
             .build(),
     )

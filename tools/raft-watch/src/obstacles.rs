@@ -8,6 +8,7 @@ use labtrace::Fact;
 
 use super::calls::Call;
 use super::judge::Judge;
+use super::reigns::Refused;
 use super::understanding::Missing;
 use super::understanding::missing as rules;
 use super::votes::{Refusal, Vote};
@@ -32,6 +33,7 @@ impl Judge {
             stuck.extend(facts.iter().filter_map(|fact| fact.server));
         }
         facts.extend(self.refused_without_end());
+        facts.extend(self.snapshots_not_sent());
         facts.extend(self.elections_without_end());
         facts.extend(self.refused_votes());
         facts.extend(self.elections_while_heard());
@@ -89,6 +91,22 @@ impl Judge {
             }
         }
         by_text.into_iter().map(|(text, who)| of_several(&who, &text)).collect()
+    }
+
+    /// Followers that refuse all, of a leader that has forgotten entries and sends no snapshot.
+    fn snapshots_not_sent(&self) -> Vec<Fact> {
+        let Some((term, reign)) = self.reigns.last() else { return Vec::new() };
+        let (leader, base) = (reign.leader, self.servers[reign.leader].base.index);
+        let refuse = reign.refused.iter().enumerate().filter(|(_, refused)| refused.count >= MANY);
+        let without = refuse.filter(|(server, _)| !self.sendings.any((leader, *server), term));
+        let fact = |(server, _): (usize, &Refused)| {
+            let text = format!(
+                "server {leader}, leader of term {term}, has saved a log that begins behind entry {base}; \
+                 server {server} refuses what it sends, and no InstallSnapshot was sent to it"
+            );
+            fact(text, None, Some(leader))
+        };
+        if base > 0 { without.map(fact).collect() } else { Vec::new() }
     }
 
     fn elections_without_end(&self) -> Option<Fact> {

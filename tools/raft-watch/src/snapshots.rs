@@ -43,6 +43,11 @@ struct Sending {
 }
 
 impl Sendings {
+    /// True if a leader has sent a follower a snapshot in this term.
+    pub(crate) fn any(&self, (from, to): (usize, usize), term: u64) -> bool {
+        self.0.get(&(from, to)).is_some_and(|sending| sending.term == term)
+    }
+
     /// An answer has come back to the leader: the snapshot is there.
     fn answered(&mut self, (from, to): (usize, usize), of: Install, instance: u64, us: u64) {
         if let Some(sending) = self.0.get_mut(&(from, to))

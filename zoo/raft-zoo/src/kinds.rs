@@ -245,12 +245,13 @@ zoo! {
     ///
     /// The thought: "Receiver 7: discard the entire log."
     SnapshotEmptiesLog,
-    /// `lastApplied` is not raised when a snapshot is handed to the service.
+    /// `matchIndex` is taken from the leader's snapshot as it is when the answer comes.
     ///
-    /// Breaks the lab's interface: commands that the snapshot holds are applied once more.
+    /// As [`Kind::MatchIndexFromLog`]: it is `lastIncludedIndex` of the arguments that were sent. The
+    /// follower lacks what is between the two, and `nextIndex` never goes back there.
     ///
-    /// The thought: "`commitIndex` has moved, the rest follows."
-    AppliedNotRaised,
+    /// The thought: "It has my snapshot."
+    InstalledIsBase,
     /// A thread of its own hands a snapshot to the service.
     ///
     /// Breaks the order of the apply channel: entries behind the snapshot may be there first.

@@ -23,7 +23,7 @@ impl<B: Bug> StudentRaft<B> {
         }
     }
 
-    fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
+    pub(crate) fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
         let mut prev_log_index = state.next_index[peer] - 1;
         if prev_log_index < state.log.base() {
             if !Self::has(Kind::NoInstallSnapshot) {

@@ -133,15 +133,16 @@ impl<B: Bug> StudentRaft<B> {
             _applying = Some(self.applying.lock());
             state = self.state.lock();
         }
-        let installed = Self::take_installed(&mut state);
+        if let Some(snapshot) = Self::take_installed(&mut state) {
+            drop(state);
+            let _ = self.apply.send(snapshot);
+            return;
+        }
         let first = state.last_applied + 1;
         let entries = state.log.between(state.last_applied, state.commit_index);
         state.last_applied = state.commit_index;
         // The service may take its time, and may call `start` or `snapshot` meanwhile.
         let _held = Self::has(Kind::AppliesUnderLock).then_some(state);
-        if let Some(snapshot) = installed {
-            let _ = self.apply.send(snapshot);
-        }
         for (index, Entry { command, .. }) in (first..).zip(entries) {
             // A service that no longer listens needs no commands.
             let _ = self.apply.send(ApplyMsg::Command { index, command });

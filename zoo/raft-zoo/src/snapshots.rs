@@ -52,7 +52,7 @@ impl<B: Bug> StudentRaft<B> {
     }
 
     fn handle_install_reply(
-        &self,
+        self: &Arc<Self>,
         state: &mut State,
         peer: usize,
         args: &InstallSnapshotArgs,
@@ -65,8 +65,15 @@ impl<B: Bug> StudentRaft<B> {
         if Self::has(Kind::NextIndexNotMoved) {
             return;
         }
-        state.match_index[peer] = state.match_index[peer].max(args.last_included_index);
-        state.next_index[peer] = state.next_index[peer].max(state.match_index[peer] + 1);
+        let installed = match Self::has(Kind::InstalledIsBase) {
+            true => state.log.base(),
+            false => args.last_included_index,
+        };
+        state.match_index[peer] = state.match_index[peer].max(installed);
+        if state.next_index[peer] <= state.match_index[peer] {
+            state.next_index[peer] = state.match_index[peer] + 1;
+            self.send_append_entries(state, peer);
+        }
     }
 
     /// InstallSnapshot RPC, receiver implementation (Figure 13).
@@ -85,7 +92,12 @@ impl<B: Bug> StudentRaft<B> {
         Self::reset_election_timer(&mut state);
         // What is committed here is in the log, or on its way to the service.
         let (index, term) = (args.last_included_index, args.last_included_term);
-        if index <= state.commit_index && !Self::has(Kind::SnapshotGoesBack) {
+        let known = match B::kind() {
+            Some(Kind::SnapshotGoesBack) => 0,
+            Some(Kind::SnapshotEmptiesLog) => state.log.base(),
+            _ => state.commit_index,
+        };
+        if index <= known {
             return reply;
         }
         // 6. "If existing log entry has same index and term as snapshot's last included entry, retain
@@ -99,6 +111,9 @@ impl<B: Bug> StudentRaft<B> {
         state.snapshot = args.data.clone();
         self.persist(&state);
         // 8. "Reset state machine using snapshot contents."
+        if index <= state.last_applied && !Self::has(Kind::SnapshotGoesBack) {
+            return reply;
+        }
         state.commit_index = index;
         let message = ApplyMsg::Snapshot { index, term, snapshot: args.data };
         if Self::has(Kind::SnapshotByItself) {
@@ -116,9 +131,7 @@ impl<B: Bug> StudentRaft<B> {
     /// Hands the service the snapshot that has come, if there is one.
     pub(crate) fn take_installed(state: &mut State) -> Option<ApplyMsg> {
         let message = state.installed.take()?;
-        if let ApplyMsg::Snapshot { index, .. } = message
-            && !Self::has(Kind::AppliedNotRaised)
-        {
+        if let ApplyMsg::Snapshot { index, .. } = message {
             state.last_applied = index;
         }
         Some(message)

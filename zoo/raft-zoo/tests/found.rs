@@ -9,13 +9,13 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Origin, Test, simulated};
-use raft_tests::{part_2a, part_2b, part_2c, sizes};
+use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes};
 
 /// A line for each bug: name, type, body, servers, whether the network is unreliable, seeds, and what
-/// the verdict contains.
+/// the verdict contains. The part says whether services take snapshots.
 macro_rules! found {
-    ($($name:ident: $raft:ident, $body:path, $servers:literal, $unreliable:literal, $seeds:expr,
-       $words:literal;)*) => {$(
+    ($part:literal: $($name:ident: $raft:ident, $body:path, $servers:literal, $unreliable:literal,
+       $seeds:expr, $words:literal;)*) => {$(
         #[test]
         fn $name() {
             let name = stringify!($name);
@@ -23,7 +23,7 @@ macro_rules! found {
                 return assert_found(name, $seeds, $words);
             }
             let test = Test::<raft_zoo::$raft> {
-                part: "zoo",
+                part: $part,
                 title: stringify!($raft),
                 servers: $servers,
                 unreliable: $unreliable,
@@ -37,7 +37,7 @@ macro_rules! found {
     )*};
 }
 
-found! {
+found! { "zoo":
     vote_not_persisted: VoteNotPersisted, part_2a::initial_election, 3, false, 0..1,
         "saved before answered: server";
     only_log_persisted: OnlyLogPersisted, part_2a::initial_election, 3, false, 0..1,
@@ -78,6 +78,39 @@ found! {
         "agreement: one(10) failed to reach agreement";
     alone_never_commits: AloneNeverCommits, sizes::alone, 1, false, 0..1,
         "agreement: one(10) failed to reach agreement";
+}
+
+found! { "2D":
+    snapshot_not_saved: SnapshotNotSaved, part_2d::install_snapshots_disconnect, 3, false, 0..1,
+        "a snapshot is saved: server";
+    state_saved_alone: StateSavedAlone, part_2d::snapshots_basic, 3, false, 0..1,
+        "state and snapshot belong together: the saved log of server";
+    empty_snapshot_saved: EmptySnapshotSaved, part_2d::snapshot_initialization, 3, false, 0..1,
+        "state and snapshot belong together: the saved log of server";
+    base_term_forgotten: BaseTermForgotten, part_2d::snapshots_basic, 3, false, 0..1,
+        "a snapshot's last entry: server";
+    snapshot_of_all: SnapshotOfAll, part_2d::snapshots_basic, 3, false, 0..1,
+        "state and snapshot belong together: the saved log of server";
+    cut_off_by_one: CutOffByOne, part_2d::install_snapshots_disconnect, 3, false, 0..1,
+        "Log Matching: two different entries";
+    log_not_cut: LogNotCut, part_2d::snapshots_basic, 3, false, 0..1,
+        "log size: Log size too large";
+    applied_from_start: AppliedFromStart, part_2d::snapshot_initialization, 3, false, 0..1,
+        "State Machine Safety: apply error";
+    no_install_snapshot: NoInstallSnapshot, part_2d::install_snapshots_disconnect, 3, false, 0..1,
+        "and no InstallSnapshot was sent to it";
+    next_index_not_moved: NextIndexNotMoved, part_2d::install_snapshots_disconnect, 3, false, 0..1,
+        "snapshots sent again: server";
+    installed_is_base: InstalledIsBase, part_2d::install_snapshots_disconnect, 3, false, 0..9,
+        "AppendEntries of server";
+    snapshot_goes_back: SnapshotGoesBack, part_2d::install_snapshots_crash, 3, true, 0..1,
+        "apply order: server";
+    snapshot_empties_log: SnapshotEmptiesLog, part_2d::snapshots_basic, 3, true, 0..9,
+        "accepted entries stay: server";
+    snapshot_by_itself: SnapshotByItself, part_2d::install_snapshots_disconnect, 3, false, 0..9,
+        "apply order: ";
+    applies_under_lock: AppliesUnderLock, part_2d::snapshots_basic, 3, false, 0..1,
+        "tasks wait for each other in a circle";
 }
 
 /// The command that repeats a run says which bug the environment chose: else it would repeat another.
