@@ -13,7 +13,8 @@ use labrt::sync::Leaf;
 use labrt::time::Instant;
 use labrt::{observe, thread};
 use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
-use raft_api::{Raft, RaftState, Started};
+use persister::Persister;
+use raft_api::{Persisted, Raft, RaftState, Started};
 use raft_watch::{Watch, of_several};
 use tester::{Group, Net, Run, Server, Totals};
 
@@ -432,7 +433,7 @@ impl<R: Raft> Cluster<R> {
                 Some(terms) if terms[server] == 0 => ", sent no message".into(),
                 Some(terms) => format!(", showed term {}", terms[server]),
             };
-            let text = format!("{place}{term}, applied {} entries", applied[server]);
+            let text = format!("{place}{term}, {}", self.progress(server, applied[server]));
             alike.entry(text).or_default().insert(server);
         }
         let situations = alike.iter().map(|(text, who)| {
@@ -441,6 +442,27 @@ impl<R: Raft> Cluster<R> {
         });
         let obstacles = self.inner.watch.obstacles();
         obstacles.into_iter().chain(situations).fold(broken, VerdictBuilder::with_fact)
+    }
+
+    /// How far a server has come; in part 2D also what it has saved.
+    fn progress(&self, server: usize, applied: usize) -> String {
+        let applied = format!("applied {applied} entries");
+        if !self.inner.snapshots {
+            return applied;
+        }
+        let saved = self.inner.group.persister(server);
+        let snapshot = saved.read_snapshot().expect("memory can be read");
+        let snapshot = match reader::index_of(&snapshot) {
+            _ if snapshot.is_empty() => "no snapshot".into(),
+            Some(index) => format!("a snapshot up to {index}"),
+            None => "a snapshot that cannot be read".into(),
+        };
+        let state = R::read_persisted(&saved.read_raft_state().expect("memory can be read"));
+        let log = state.map(|Persisted { log_base, log_terms, .. }| match log_terms.len() as u64 {
+            0 => format!(" and an empty log behind {log_base}"),
+            count => format!(" and a log from {} to {}", log_base + 1, log_base + count),
+        });
+        format!("{applied}, saved {snapshot}{}", log.unwrap_or_default())
     }
 
     /// Has the cluster agree on a command, whoever leads; returns its index.

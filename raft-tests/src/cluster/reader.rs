@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use labgob::{Deserialize, Gob, Serialize};
 use labrt::channel::Receiver;
-use labrt::thread;
+use labrt::{observe, thread};
 use labtrace::{VerdictBuilder, What, show, verdict};
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft};
@@ -22,6 +22,18 @@ struct Snapshot {
     index: u64,
     /// The commands, by index. The first one is empty: no command has index 0.
     commands: Vec<Bytes>,
+}
+
+/// The last index whose command is in a snapshot; none of what is no snapshot.
+pub(super) fn index_of(snapshot: &[u8]) -> Option<u64> {
+    labgob::decode::<Snapshot>(snapshot).ok().map(|snapshot| snapshot.index)
+}
+
+/// What Raft says of a snapshot that it hands over.
+#[derive(Clone, Copy)]
+struct Label {
+    index: u64,
+    term: u64,
 }
 
 /// Which instance of a server a task reads for.
@@ -64,8 +76,8 @@ impl<R: Raft> Cluster<R> {
     fn read(&self, reader: Reader, message: ApplyMsg) {
         match message {
             ApplyMsg::Command { index, command } => self.apply(reader, index, command),
-            ApplyMsg::Snapshot { index, snapshot, .. } if self.inner.snapshots => {
-                self.install(reader, Some(index), &snapshot);
+            ApplyMsg::Snapshot { index, term, snapshot } if self.inner.snapshots => {
+                self.install(reader, Some(Label { index, term }), &snapshot);
             }
             other => {
                 let server = reader.server;
@@ -118,17 +130,22 @@ impl<R: Raft> Cluster<R> {
             && self.is_current(reader)
         {
             self.inner.watch.gives_snapshot(server, index, &snapshot);
-            instance.enter(|raft| raft.0.snapshot(index, snapshot));
+            let bytes = snapshot.len() as u64;
+            let event = self.inner.group.record(server, What::Snapshot { index, bytes });
+            observe::with_cause(event.or_else(observe::cause), || {
+                instance.enter(|raft| raft.0.snapshot(index, snapshot));
+            });
         }
     }
 
-    /// Takes over a snapshot: one that Raft has handed over as that of `index`, or the stored one.
-    fn install(&self, reader: Reader, index: Option<u64>, snapshot: &[u8]) {
+    /// Takes over a snapshot: one that Raft has handed over with this label, or the stored one.
+    fn install(&self, reader: Reader, label: Option<Label>, snapshot: &[u8]) {
         let Reader { server, instance } = reader;
         let Inner { group, applied, watch, .. } = &*self.inner;
         let fail = |broken: VerdictBuilder| -> ! {
             group.members().fail(broken.at(format!("what server {server} applies")).build())
         };
+        let bytes = snapshot.len() as u64;
         let mut snapshot: Snapshot = match labgob::decode(snapshot) {
             Ok(snapshot) => snapshot,
             Err(error) => fail(
@@ -136,6 +153,11 @@ impl<R: Raft> Cluster<R> {
                     .hint("the bytes that `snapshot` was given must come back as they were"),
             ),
         };
+        let (index, term) = (label.map(|label| label.index), label.map(|label| label.term));
+        group.record(
+            server,
+            What::Installed { index: index.unwrap_or(snapshot.index), term, bytes },
+        );
         if index.is_some_and(|index| index != snapshot.index) {
             let words = format!("server {server} snapshot doesn't match the message's index");
             fail(
@@ -148,13 +170,9 @@ impl<R: Raft> Cluster<R> {
                     ),
             );
         }
-        if group.run().session().keeps_events() {
-            let command = format!("snapshot of 1 to {}", snapshot.index);
-            group.record(server, What::Applied { index: snapshot.index, command });
-        }
         let us = labtrace::now_us();
         let commands = snapshot.commands.split_off(1.min(snapshot.commands.len()));
-        let (stored, index) = (index.is_none(), snapshot.index);
+        let (stored, index) = (label.is_none(), snapshot.index);
         let installed = Installed { server, instance, index, commands, us, stored };
         if let Err(mut broken) = applied.with(|all| all.install(installed)) {
             broken.location = Some(format!("what server {server} applies"));

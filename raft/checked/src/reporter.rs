@@ -1,7 +1,8 @@
 //! What a server tells the trace of its run about itself.
 
-use labtrace::{Role, State};
+use labtrace::{LogBase, LogChange, Role, State};
 
+use raft::Place;
 use raft::rules::{self, Core, Unsaved};
 
 /// Tells the trace what a server is, each time that changes. Costs nothing while nothing is traced.
@@ -49,17 +50,30 @@ impl Reporter {
         let now = Known::of(core);
         let log_from = match self.known {
             None => Some(core.log().first_index()),
+            // What is behind the snapshot stays as it is.
+            Some(_) if saved.snapshot => {
+                Some(saved.log_from.unwrap_or(core.log().last_index() + 1))
+            }
             Some(_) => saved.log_from,
         };
         if log_from.is_none() && self.known.as_ref() == Some(&now) {
             return;
         }
+        let has_new_base = self.known.is_none() || saved.snapshot;
         let log = log_from.map(|from| {
             let entries = core.log().from(from).iter();
-            labtrace::log_change(from, entries.map(|entry| (entry.term, &*entry.command)))
+            let change =
+                labtrace::log_change(from, entries.map(|entry| (entry.term, &*entry.command)));
+            LogChange { base: base(core).filter(|_| has_new_base), ..change }
         });
         let Known { role, term, vote, commit } = now;
         labtrace::state(|| State { role, term, vote, commit: Some(commit), log });
         self.known = Some(Known { role, term, vote, commit });
     }
+}
+
+/// Where the log begins, if a snapshot holds what was before.
+fn base(core: &Core) -> Option<LogBase> {
+    let Place { index, term } = core.log().base();
+    (index > 0).then_some(LogBase { index, term })
 }

@@ -185,6 +185,7 @@ impl Middle {
 
 /// Brings the end of a log up to date.
 fn add_to_log(log: &mut LogChange, change: &LogChange) {
+    let base = change.base.or(log.base);
     let common = change.from.checked_sub(log.from).and_then(|kept| usize::try_from(kept).ok());
     match common.filter(|common| *common <= log.entries.len()) {
         Some(common) => {
@@ -193,7 +194,10 @@ fn add_to_log(log: &mut LogChange, change: &LogChange) {
         }
         None => *log = change.clone(),
     }
-    let surplus = log.entries.len().saturating_sub(MOST_ENTRIES);
+    log.base = base;
+    let forgotten = base.map_or(0, |base| (base.index + 1).saturating_sub(log.from));
+    let forgotten = usize::try_from(forgotten).unwrap_or(usize::MAX).min(log.entries.len());
+    let surplus = log.entries.len().saturating_sub(MOST_ENTRIES).max(forgotten);
     log.entries.drain(..surplus);
     log.from += surplus as u64;
 }

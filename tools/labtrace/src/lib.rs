@@ -50,7 +50,9 @@ use std::fmt::Display;
 use labrt::Node;
 use labrt::observe::Cause;
 
-pub use run_record::trace::{Fact, LogChange, LogEntry, Role, SpanOf, State, Verdict, What};
+pub use run_record::trace::{
+    Fact, LogBase, LogChange, LogEntry, Role, SpanOf, State, Verdict, What,
+};
 pub use session::{Keep, Recorded, Session};
 
 /// True if the caller's world is being traced.
@@ -77,10 +79,11 @@ pub fn state(state: impl FnOnce() -> State) {
     record(None, || What::State(state()));
 }
 
-/// The end of a log from an index on, for [`State::log`]: terms and commands.
+/// The end of a log from an index on, for [`State::log`]: terms and commands. Of a log whose beginning
+/// is in a snapshot, say so in [`LogChange::base`].
 pub fn log_change<'a>(from: u64, entries: impl IntoIterator<Item = (u64, &'a [u8])>) -> LogChange {
     let entry = |(term, command): (u64, &[u8])| LogEntry { term, command: show(command) };
-    LogChange { from, entries: entries.into_iter().map(entry).collect() }
+    LogChange { from, entries: entries.into_iter().map(entry).collect(), base: None }
 }
 
 /// Adds words for people; see the macro [`note!`](crate::note!), which formats them only if somebody

@@ -1,7 +1,7 @@
 //! However long a run is, and whatever its messages hold: memory and trace stay bounded.
 
 use labgob::{Deserialize, Gob, Serialize};
-use labtrace::{Keep, LogChange, LogEntry, Role, Session, SpanOf, State, What};
+use labtrace::{Keep, LogBase, LogChange, LogEntry, Role, Session, SpanOf, State, What};
 use run_record::Clock;
 use run_record::trace::{Event, Footer, Header, Trace, VERSION};
 use serde_json::Value;
@@ -133,23 +133,48 @@ fn a_ring_of_the_last_events_is_bounded_by_their_size_too() {
     assert!(recorded.events.len() > 1000 && recorded.total == 10_000);
 }
 
+/// As much as a trace may hold.
+fn fill(session: &Session) {
+    let note = || What::Note { topic: "t".into(), text: "x".repeat(8000) };
+    (0..4000).for_each(|_| {
+        session.record(None, note());
+    });
+}
+
+#[test]
+fn a_log_behind_the_gap_begins_at_its_base() {
+    let session = session(Keep::All);
+    let state = |log| {
+        let state = State { role: Role::Leader, term: 3, vote: None, commit: None, log: Some(log) };
+        session.record(Some(1), What::State(state));
+    };
+    let entry = |command: &str| LogEntry { term: 3, command: command.into() };
+    let base = Some(LogBase { index: 2, term: 3 });
+    fill(&session);
+    state(LogChange { from: 1, entries: ["a", "b", "c"].map(entry).into(), base: None });
+    state(LogChange { from: 4, entries: Vec::new(), base });
+    state(LogChange { from: 4, entries: vec![entry("d")], base: None });
+    fill(&session);
+    let logs = written(&session).into_iter().filter_map(|event| match event.what {
+        What::State(state) => state.log,
+        _ => None,
+    });
+    let kept = LogChange { from: 3, entries: ["c", "d"].map(entry).into(), base };
+    assert_eq!(logs.collect::<Vec<_>>(), [kept]);
+}
+
 #[test]
 fn what_still_holds_behind_the_gap_is_kept() {
     let session = session(Keep::All);
     let log = |from: u64, command: &str| {
         let entry = LogEntry { term: 3, command: command.into() };
-        Some(LogChange { from, entries: vec![entry] })
+        Some(LogChange { from, entries: vec![entry], base: None })
     };
     let state = |term, log| {
         let state = State { role: Role::Leader, term, vote: None, commit: None, log };
         session.record(Some(1), What::State(state));
     };
-    let fill = || {
-        let note = || What::Note { topic: "t".into(), text: "x".repeat(8000) };
-        (0..4000).for_each(|_| {
-            session.record(None, note());
-        });
-    };
+    let fill = || fill(&session);
     fill();
     session.record(Some(0), What::Connected);
     let begin = |span| What::Begin { span, of: SpanOf::Tester, name: format!("check {span}") };

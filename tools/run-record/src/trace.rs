@@ -193,10 +193,32 @@ pub enum What {
         /// The command, for people to read.
         command: String,
     },
+    /// The service above the server in `lane` has given it a snapshot.
+    Snapshot {
+        /// The last index whose command is in it.
+        index: u64,
+        /// How many bytes it has.
+        bytes: u64,
+    },
+    /// The service above the server in `lane` has taken over a snapshot, which takes the place of all
+    /// that it has applied.
+    Installed {
+        /// The last index whose command is in it.
+        index: u64,
+        /// The term of that index; none of the snapshot that the server had stored when it was started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        term: Option<u64>,
+        /// How many bytes it has.
+        bytes: u64,
+    },
     /// The server in `lane` has written to its persister.
     Saved {
         /// How many bytes its Raft state has now.
         bytes: u64,
+        /// How many bytes the snapshot has that it has saved together with its Raft state; none if it
+        /// has saved no snapshot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snapshot: Option<u64>,
     },
     /// The server in `lane` says what it is now.
     State(State),
@@ -340,6 +362,19 @@ pub struct LogChange {
     pub from: u64,
     /// The entries from there on.
     pub entries: Vec<LogEntry>,
+    /// Where the log begins: a snapshot has taken the place of what was up to there. None for a log
+    /// that begins where it did before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<LogBase>,
+}
+
+/// The last entry that a snapshot holds: the log begins behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBase {
+    /// Its index.
+    pub index: u64,
+    /// Its term.
+    pub term: u64,
 }
 
 /// An entry of a log.

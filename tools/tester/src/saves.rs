@@ -36,11 +36,17 @@ pub(crate) struct WatchedPersister {
 }
 
 impl WatchedPersister {
-    fn saved(&self, result: Result<(), PersistError>) -> Result<(), PersistError> {
+    /// The Raft state was saved, and perhaps a snapshot of so many bytes.
+    fn saved(
+        &self,
+        result: Result<(), PersistError>,
+        snapshot: Option<usize>,
+    ) -> Result<(), PersistError> {
         self.count.add();
         if result.is_ok() {
             let bytes = self.inner.raft_state_size() as u64;
-            self.session.record(Some(self.lane), What::Saved { bytes });
+            let snapshot = snapshot.map(|bytes| bytes as u64);
+            self.session.record(Some(self.lane), What::Saved { bytes, snapshot });
             if let Some(watcher) = &self.watcher {
                 watcher.saved(self.server.0, self.server.1);
             }
@@ -51,11 +57,11 @@ impl WatchedPersister {
 
 impl Persister for WatchedPersister {
     fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError> {
-        self.saved(self.inner.save_raft_state(state))
+        self.saved(self.inner.save_raft_state(state), None)
     }
 
     fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError> {
-        self.saved(self.inner.append_raft_state(record))
+        self.saved(self.inner.append_raft_state(record), None)
     }
 
     fn read_raft_state(&self) -> Result<Vec<u8>, PersistError> {
@@ -67,7 +73,7 @@ impl Persister for WatchedPersister {
     }
 
     fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError> {
-        self.saved(self.inner.save_state_and_snapshot(state, snapshot))
+        self.saved(self.inner.save_state_and_snapshot(state, snapshot), Some(snapshot.len()))
     }
 
     fn read_snapshot(&self) -> Result<Vec<u8>, PersistError> {

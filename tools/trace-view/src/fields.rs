@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Append,
     /// It is an AppendEntries without entries.
     Heartbeat,
+    /// It brings a snapshot.
+    Snapshot,
     /// Nobody here knows.
     Other,
 }
@@ -28,6 +30,7 @@ impl Kind {
                 Some(_) => Kind::Append,
             },
             () if names::is(name, Name::Heartbeat) => Kind::Heartbeat,
+            () if names::is(name, Name::InstallSnapshot) => Kind::Snapshot,
             () => Kind::Other,
         }
     }
@@ -88,6 +91,39 @@ fn variant(name: &str) -> Option<bool> {
 /// True if a reply says that the AppendEntries was accepted.
 pub(crate) fn accepts(reply: &Value) -> bool {
     answer(object(reply)) == Some(true)
+}
+
+/// Whether a reply to an InstallSnapshot says that the receiver has all that the snapshot covers. That of
+/// Figure 13 says no more than a term: if it is the leader's, it has.
+pub(crate) fn installs(args: &Value, reply: &Value) -> Option<bool> {
+    if field(object(args), Name::Done) == Some(&Value::Bool(false)) {
+        return None; // of several chunks, it is not the last
+    }
+    let term = |message| number(object(message), Name::Term);
+    answer(object(reply)).or_else(|| Some(term(reply)? <= term(args)?))
+}
+
+/// Index and term of the last entry that the snapshot of an InstallSnapshot covers.
+pub(crate) fn included(args: &Value) -> (Option<u64>, Option<u64>) {
+    let args = object(args);
+    (number(args, Name::IncludedIndex), number(args, Name::IncludedTerm))
+}
+
+/// How many bytes of a snapshot an InstallSnapshot brings, as far as the trace tells.
+pub(crate) fn snapshot_bytes(args: &Value) -> Option<u64> {
+    match field(object(args), Name::SnapshotData)? {
+        Value::String(text) => Some(text_bytes(text)),
+        Value::Array(list) => Some(list.iter().map(stands_for).fold(0, u64::saturating_add)),
+        _ => None,
+    }
+}
+
+/// How many bytes a text of a trace stands for: bytes that are no text are hexadecimal, and a text that was
+/// cut off ends with its whole length.
+fn text_bytes(text: &str) -> u64 {
+    let whole = text.rsplit_once("... (").and_then(|(_, end)| end.strip_suffix(" bytes)"));
+    let length = whole.and_then(|digits| digits.parse().ok()).unwrap_or(text.len() as u64);
+    if text.starts_with("0x") { length.saturating_sub(2) / 2 } else { length }
 }
 
 /// The entries that an AppendEntries brings, as far as the trace holds them: index, term and command

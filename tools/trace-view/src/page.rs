@@ -245,11 +245,11 @@ fn facts(trace: &Trace) -> String {
 /// The trace as JSON within an element, with what is worked out of it here.
 fn data(trace: &Trace, sources: &Sources) -> String {
     let mut out = format!("{{\"header\":{},\"events\":[", json(to_value(&trace.header)));
-    let learned = meaning::learned(trace);
-    for (place, (event, learned)) in trace.events.iter().zip(learned).enumerate() {
+    let meant = meaning::all(trace).into_iter().zip(meaning::learned(trace));
+    for (place, (event, (is, learned))) in trace.events.iter().zip(meant).enumerate() {
         let mut value = to_value(event);
         if let Ok(Value::Object(fields)) = &mut value {
-            let more = [("is", meaning::of(&event.what)), ("learned", learned)];
+            let more = [("is", is), ("learned", learned)];
             fields.extend(more.into_iter().filter_map(|(name, v)| Some((name.to_string(), v?))));
         }
         // A line for each, so that the source of a page can be read.

@@ -15,10 +15,10 @@
 
 use std::collections::BTreeMap;
 
-use run_record::trace::{Event, LogChange, Role, SpanOf, Trace, What};
+use run_record::trace::{Event, LogBase, LogChange, Role, SpanOf, Trace, What};
 use serde_json::Value;
 
-use crate::fields;
+use crate::fields::{self, Kind};
 
 /// As many servers as are followed; a trace that claims more is not of a Raft cluster.
 pub const MOST_SERVERS: u32 = 64;
@@ -52,18 +52,21 @@ pub struct Server<'t> {
     pub commit: Option<u64>,
     /// Its log.
     pub log: Log<'t>,
-    /// The last index it has applied since its last start; 0 for none.
+    /// The last index it has applied since its last start, be it a command or in a snapshot; 0 for none.
     pub applied: u64,
     /// True if it reports its state itself. If not, role and term are inferred from its messages.
     pub reports: bool,
     /// True if it reports its log. If not, the log holds the entries that it has sent, accepted or
-    /// applied.
+    /// applied, and begins behind the last snapshot that its service gave or got.
     pub reports_log: bool,
 }
 
 /// What is known of a log. It may have gaps if the trace has lost its beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log<'t> {
+    base: u64,
+    /// The term at the base, if it is known.
+    base_term: Option<u64>,
     entries: BTreeMap<u64, Entry<'t>>,
     last: u64,
     /// The first index where it is otherwise than when somebody last took note.
@@ -119,9 +122,19 @@ pub struct Conditions {
 }
 
 impl<'t> Log<'t> {
-    /// The index of the last entry; 0 for an empty log.
+    /// The index of the last entry; that of the base for a log without entries.
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Up to which index a snapshot has taken the place of the entries; 0 if none has.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The term at the base, if it is known.
+    pub fn base_term(&self) -> Option<u64> {
+        self.base_term
     }
 
     /// The entry with this index, if it is known.
@@ -144,6 +157,40 @@ impl<'t> Log<'t> {
             let (term, command) = (Some(entry.term), entry.command.as_str());
             self.entries.insert(self.last, Entry { term, command });
         }
+        if let Some(LogBase { index, term }) = change.base {
+            self.begin_behind(index, Some(term));
+        }
+    }
+
+    /// A snapshot has taken the place of the entries up to an index. What is behind it stays.
+    fn begin_behind(&mut self, index: u64, term: Option<u64>) {
+        if index < self.base {
+            return;
+        }
+        let term = term.or_else(|| self.term_at(index));
+        self.entries = self.entries.split_off(&index.saturating_add(1));
+        (self.base, self.base_term) = (index, term);
+        self.last = self.last.max(index);
+        self.note_change(self.last.saturating_add(1));
+    }
+
+    /// A leader's snapshot has come: it takes the place of all entries, unless the log holds the last
+    /// one that it covers (Figure 13).
+    fn install(&mut self, index: u64, term: Option<u64>) {
+        let held = self.term_at(index);
+        if index > self.base && (held.is_none() || term.is_some() && held != term) {
+            self.entries.clear();
+            self.last = index;
+            self.note_change(index.saturating_add(1));
+        }
+        self.begin_behind(index, term);
+    }
+
+    fn term_at(&self, index: u64) -> Option<u64> {
+        match index == self.base {
+            true => self.base_term,
+            false => self.get(index)?.term,
+        }
     }
 
     fn note_change(&mut self, index: u64) {
@@ -152,6 +199,9 @@ impl<'t> Log<'t> {
 
     /// The log holds this entry; if it held one of another term there, what followed it is gone.
     fn store(&mut self, index: u64, entry: Entry<'t>) {
+        if index <= self.base {
+            return;
+        }
         let known = self.entries.get(&index).copied();
         let conflicts = known.is_some_and(|known| known.term.is_some() && known.term != entry.term);
         if conflicts && entry.term.is_some() {
@@ -199,10 +249,48 @@ impl<'t> Server<'t> {
         }
     }
 
+    /// The server sends its snapshot: it is behind it by now.
+    fn sends_snapshot(&mut self, args: &'t Value) {
+        if let (Some(index), term) = fields::included(args)
+            && !self.reports_log
+        {
+            self.log.begin_behind(index, term);
+        }
+    }
+
+    /// The server has the snapshot that it was sent, or had all of it before.
+    fn has_snapshot(&mut self, args: &'t Value) {
+        if let (Some(index), term) = fields::included(args)
+            && !self.reports_log
+            && index > self.applied
+        {
+            self.log.install(index, term);
+        }
+    }
+
     /// The server has taken a command from the tester.
     fn took(&mut self, index: u64, term: Option<u64>, command: &'t str) {
         if !self.reports_log {
             self.log.store(index, Entry { term, command });
+        }
+    }
+
+    /// The service has given the server a snapshot.
+    fn snapshot(&mut self, index: u64) {
+        if !self.reports_log {
+            self.log.begin_behind(index, None);
+        }
+    }
+
+    /// A leader's snapshot has come to the server and then to its service.
+    fn installed(&mut self, index: u64, term: Option<u64>) {
+        self.applied = index;
+        if self.reports_log {
+            return;
+        }
+        match term {
+            Some(_) => self.log.install(index, term),
+            None => self.log.begin_behind(index, None),
         }
     }
 
@@ -312,17 +400,24 @@ impl<'t> Replay<'t> {
                 let sent = Call { from, to: *to, method, args, sent_us, reply: None };
                 self.calls.insert(*call, sent);
                 if let Some(server) = self.server_mut(from) {
-                    server.has_entries(args);
+                    match Kind::of(method, args) {
+                        Kind::Snapshot => server.sends_snapshot(args),
+                        _ => server.has_entries(args),
+                    }
                 }
             }
             What::Replied { call, reply, .. } => {
                 let Some(call) = self.calls.get_mut(call) else { return };
                 call.reply = Some(reply);
-                let (to, args) = (call.to, call.args);
-                if fields::accepts(reply)
-                    && let Some(server) = self.server_mut(Some(to))
-                {
-                    server.has_entries(args);
+                let (to, method, args) = (call.to, call.method, call.args);
+                let Some(server) = self.server_mut(Some(to)) else { return };
+                match Kind::of(method, args) {
+                    Kind::Snapshot if fields::installs(args, reply) == Some(true) => {
+                        server.has_snapshot(args);
+                    }
+                    Kind::Snapshot => {}
+                    _ if fields::accepts(reply) => server.has_entries(args),
+                    _ => {}
                 }
             }
             What::Network { reliable, long_reordering, long_delays } => {
@@ -367,6 +462,8 @@ impl<'t> Server<'t> {
             What::Connected => self.connected = true,
             What::Disconnected => self.connected = false,
             What::Applied { index, command } => self.applied(*index, command),
+            What::Snapshot { index, .. } => self.snapshot(*index),
+            What::Installed { index, term, .. } => self.installed(*index, *term),
             What::Offered { command, index: Some(index), term } => {
                 self.took(*index, *term, command);
             }

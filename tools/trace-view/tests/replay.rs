@@ -115,3 +115,28 @@ fn of_a_trace_that_lost_its_beginning_servers_are_taken_to_run() {
     let entire = scripted::small();
     assert!(Replay::new(&entire).servers().iter().all(|server| !server.up));
 }
+
+/// The base of each server's log, its last index, and what it has applied.
+fn logs(replay: &Replay<'_>) -> Vec<(u64, u64, u64)> {
+    let of = |server: &trace_view::replay::Server<'_>| {
+        (server.log.base(), server.log.last(), server.applied)
+    };
+    replay.servers().iter().map(of).collect()
+}
+
+#[test]
+fn a_log_begins_behind_its_snapshot() {
+    for reports in [true, false] {
+        let trace = scripted::snapshots(reports);
+        let mut replay = Replay::new(&trace);
+        let is_taken = |what: &What| matches!(what, What::Snapshot { .. });
+        while replay.step().is_some_and(|event| !is_taken(&event.what)) {}
+        replay.run_to(replay.us());
+        assert_eq!(logs(&replay), [(2, 3, 3), (0, 3, 3), (0, 0, 0)], "{reports}");
+        let log = &replay.servers()[0].log;
+        assert_eq!((log.base_term(), log.get(2)), (Some(1), None));
+        assert_eq!(log.get(3).map(|entry| entry.command), Some("103"));
+        replay.run_to(u64::MAX);
+        assert_eq!(logs(&replay), [(2, 3, 3), (0, 3, 3), (2, 2, 2)], "{reports}");
+    }
+}

@@ -72,6 +72,18 @@ fn the_story_of_an_event_and_of_a_call() {
 }
 
 #[test]
+fn snapshots() {
+    let trace = scripted::snapshots(true);
+    let claim = "a snapshot is taken, sent and installed, and logs begin behind it";
+    golden("snapshots-120", claim, &show(&trace, &at(120)));
+    let text = logs(&trace, 2, 3, None, &at(120));
+    golden("snapshots-logs", "logs that begin behind a snapshot", &text);
+    let only = Options { only: vec!["snapshot".into()], ..at(80) };
+    let text = show(&scripted::snapshots(false), &only);
+    golden("snapshots-inferred-80", "the same of servers that do not report", &text);
+}
+
+#[test]
 fn seven_servers() {
     let mut script = Script::new(7).begin();
     script.wait(320);

@@ -211,7 +211,7 @@ mod tests {
                 term: 1,
                 vote: None,
                 commit: None,
-                log: Some(LogChange { from: 1, entries: Vec::new() }),
+                log: Some(LogChange { from: 1, entries: Vec::new(), base: None }),
             }),
             What::Violation { verdict: verdict.clone() },
         ];

@@ -8,7 +8,7 @@ const COLUMN = 3;
 const CLASSES = 7;
 
 function classOf(one) {
-  if (one.purpose === VOTE) return 0;
+  if (one.purpose === VOTE || one.purpose === SNAPSHOT) return 0;
   if (one.fate !== FINE) return 1;
   if (one.purpose === APPEND) return one.leg === REQUEST ? 2 : 4;
   if (one.purpose === OTHER) return 3;
@@ -20,7 +20,7 @@ function isShown(app, one) {
   const { filter } = app;
   if (one.leg === REPLY && !filter.replies) return false;
   if ([DROPPED, CUT, GONE].includes(one.fate) && !filter.lost) return false;
-  return [filter.votes, filter.appends, filter.heartbeats, filter.others][one.purpose];
+  return [filter.votes, filter.appends, filter.heartbeats, filter.others, filter.snapshots][one.purpose];
 }
 
 function drawMessages(frame, faded) {
@@ -86,7 +86,7 @@ function segmentOf(frame, one, m) {
   return { x1, y1, x2, y2, m, one };
 }
 
-const WIDTHS = [1.9, 1.6, 1, 1.3];
+const WIDTHS = [1.9, 1.6, 1, 1.3, 3];
 
 function drawGroup(frame, one, list, alpha) {
   const { context, colors, left, right } = frame;
@@ -187,11 +187,14 @@ function labelSpots(s) {
 
 // ---- Too many to be drawn one by one -----------------------------------------------------------
 
+/** The parts of a bar: one for each purpose, and one for what was lost. */
+const PARTS = PURPOSES.length + 1;
+
 /** Bars on each lane: how many messages it sent, by purpose, in each few pixels. */
 function drawDensity(frame, single, faded) {
   const { app, context, colors, layout, model, left, xe } = frame;
   const columns = Math.ceil(layout.plot / COLUMN);
-  const counts = new Uint16Array(model.lanes.length * columns * 5);
+  const counts = new Uint16Array(model.lanes.length * columns * PARTS);
   const heights = new Uint16Array(model.lanes.length * columns);
   let most = 1;
   eachMessage(model, frame.first, frame.last, (one) => {
@@ -200,24 +203,24 @@ function drawDensity(frame, single, faded) {
     if (column < 0 || column >= columns) return;
     const cell = one.from * columns + column;
     const lost = [DROPPED, CUT, GONE].includes(one.fate);
-    counts[cell * 5 + (lost ? 4 : one.purpose)]++;
+    counts[cell * PARTS + (lost ? PARTS - 1 : one.purpose)]++;
     most = Math.max(most, ++heights[cell]);
   });
   frame.density = { columns, counts, heights };
   const room = Math.min(34, layout.pitch / 2 - BAND / 2 - 2);
   const tints = [...colors.purpose, colors.lost];
   context.globalAlpha = faded ? 0.3 : 0.75;
-  for (let part = 0; part < 5; part++) {
+  for (let part = 0; part < PARTS; part++) {
     context.fillStyle = tints[part];
     for (const lane of layout.shown) {
       const base = layout.y[lane] - halfOf(model, lane) - 1;
       for (let column = 0; column < columns; column++) {
         const cell = lane * columns + column;
-        if (counts[cell * 5 + part] === 0) continue;
+        if (counts[cell * PARTS + part] === 0) continue;
         const scale = barHeight(heights[cell], most, room) / heights[cell];
         let below = 0;
-        for (let p = 0; p < part; p++) below += counts[cell * 5 + p];
-        const height = counts[cell * 5 + part] * scale;
+        for (let p = 0; p < part; p++) below += counts[cell * PARTS + p];
+        const height = counts[cell * PARTS + part] * scale;
         context.fillRect(left + column * COLUMN, base - below * scale - height, COLUMN - 0.5, height);
       }
     }
@@ -240,7 +243,7 @@ function densityAt(frame, x, y) {
     if (y > base || y < base - 36 || column >= density.columns) continue;
     const cell = lane * density.columns + column;
     if (density.heights[cell] === 0) return null;
-    const parts = Array.from(density.counts.subarray(cell * 5, cell * 5 + 5));
+    const parts = Array.from(density.counts.subarray(cell * PARTS, (cell + 1) * PARTS));
     return { lane, total: density.heights[cell], parts };
   }
   return null;

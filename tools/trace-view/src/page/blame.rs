@@ -55,7 +55,12 @@ fn step(trace: &Trace, verdict: &Verdict) -> Option<u64> {
 fn is_a_deed(what: &What) -> bool {
     matches!(
         what,
-        What::Sent { .. } | What::Replied { .. } | What::Applied { .. } | What::Offered { .. }
+        What::Sent { .. }
+            | What::Replied { .. }
+            | What::Applied { .. }
+            | What::Installed { .. }
+            | What::Snapshot { .. }
+            | What::Offered { .. }
     )
 }
 
@@ -77,6 +82,9 @@ fn fits(what: &What, words: &str, index: Option<u64>) -> u8 {
         // A fact about a client is about what it asked for.
         What::Called { .. } => 6,
         What::Applied { index: at, .. } if says(&["applied"]) => 4 + u8::from(Some(*at) == index),
+        What::Installed { .. } if says(&["snapshot"]) => 5,
+        What::Snapshot { .. } if says(&["gave a snapshot", "took a snapshot"]) => 5,
+        What::Saved { snapshot: Some(_), .. } if says(&["saved a snapshot"]) => 4,
         What::Offered { .. } if says(&["accepted it", "from the tester", "offered"]) => 4,
         What::Replied { .. } if says(&["accepted", "voted", "granted", "refused", "answered"]) => 3,
         What::Sent { .. } if says(&["sent", "sends", "asked", "led", "said"]) => 3,
@@ -115,6 +123,24 @@ mod tests {
         let others = Verdict { servers: vec![2], ..of_a_message };
         let violation = Some(Guilty { event: 5, sure: false });
         assert_eq!(guilty(&trace, &others, &[]), violation, "none of its servers did anything");
+    }
+
+    #[test]
+    fn a_fact_about_a_snapshot_leads_to_it() {
+        let mut events = vec![
+            (1, json!({ "event": "snapshot", "index": 9, "bytes": 5 })),
+            (1, json!({ "event": "saved", "bytes": 5, "snapshot": 5 })),
+            (1, json!({ "event": "installed", "index": 9, "term": 1, "bytes": 5 })),
+            (1, json!({ "event": "applied", "index": 10, "command": "x" })),
+        ];
+        events.iter_mut().for_each(|(_, what)| what["us"] = json!(5000));
+        let trace = trace(&events);
+        let leads_to = |text: &str| {
+            let about = Fact { text: text.into(), us: Some(5000), server: Some(1) };
+            fact(&trace, &verdict(&trace, ""), &about)
+        };
+        assert_eq!(leads_to("then a snapshot of index 9 came"), Some(3));
+        assert_eq!(leads_to("server 1 applied x at index 10"), Some(4));
     }
 
     #[test]

@@ -6,11 +6,11 @@ const BAND = 30, AXIS = 24, TESTER = 60;
 function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const names = ["back", "text", "dim", "line", "soft", "bad", "bar", "follower", "candidate",
-    "leader", "old-leader", "on-leader", "vote", "append", "beat", "other", "lost", "late", "refused", "cut",
+    "leader", "old-leader", "on-leader", "vote", "append", "beat", "other", "snapshot", "lost", "late", "refused", "cut",
     "down", "on-down", "hit", "check"];
   const palette = {};
   for (const name of names) palette[name] = style.getPropertyValue("--" + name).trim();
-  palette.purpose = [palette.vote, palette.append, palette.beat, palette.other];
+  palette.purpose = [palette.vote, palette.append, palette.beat, palette.other, palette.snapshot];
   palette.role = [palette.soft, palette.follower, palette.candidate, palette.leader, palette.down];
   return palette;
 }

@@ -31,6 +31,7 @@ function drawLane(frame, lane) {
   if (app.filter.operations) drawOperations(frame, lane);
   if (isServer && app.filter.state) drawCommit(frame, lane);
   if (app.filter.apply) drawApplied(frame, lane);
+  if (app.filter.snapshots) drawSnapshots(frame, lane);
   drawMarks(frame, lane);
 }
 
@@ -190,6 +191,31 @@ function drawApplied(frame, lane) {
   }
   if (group !== null) labelApplied(frame, group, y);
   if (app.filter.saved) drawSaved(frame, lane);
+}
+
+/** Snapshots on the lower edge of the band: an open box is given to Raft, a full one comes from it. */
+function drawSnapshots(frame, lane) {
+  const { context, colors, layout, model, first, last, xe } = frame;
+  const { snapshots } = model.states[lane];
+  const y = layout.y[lane] + BAND / 2;
+  const conflict = model.verdict ? model.verdict.index : undefined;
+  let skip = -Infinity;
+  for (let k = lowerBound(snapshots, first); k < snapshots.length && snapshots[k] <= last; k++) {
+    const event = model.events[snapshots[k]];
+    const x = xe(snapshots[k]);
+    const installs = model.kind[snapshots[k]] === K.installed;
+    if (x - skip < 3 && !installs) continue;
+    skip = x;
+    context.fillStyle = installs ? colors.snapshot : colors.back;
+    context.strokeStyle = colors.snapshot;
+    context.lineWidth = 1.8;
+    context.fillRect(x - 4, y - 4, 8, 8);
+    context.strokeRect(x - 4, y - 4, 8, 8);
+    const verb = !installs ? "snapshot" : event.term === undefined ? "begins with snapshot" : "installs";
+    const spots = [19, 30, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
+    label(frame, installs || event.index === conflict ? WORTH.step : WORTH.apply + 0.5, `${verb} ≤${event.index}`,
+      colors.snapshot, spots, { bold: true });
+  }
 }
 
 function labelApplied(frame, { x, command, from, to, matters }, y) {

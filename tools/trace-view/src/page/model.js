@@ -2,15 +2,16 @@
 
 const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
   "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
-  "saved", "state", "inferred", "begin", "end", "note", "violation", "left_out", "called", "answered"];
+  "saved", "snapshot", "installed", "state", "inferred", "begin", "end", "note", "violation", "left_out",
+  "called", "answered"];
 const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
 
 const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
 const UNKNOWN = 0, FOLLOWER = 1, CANDIDATE = 2, LEADER = 3, DOWN = 4;
 
 // What a message is for.
-const VOTE = 0, APPEND = 1, BEAT = 2, OTHER = 3;
-const PURPOSES = ["vote", "append", "heartbeat", "call"];
+const VOTE = 0, APPEND = 1, BEAT = 2, OTHER = 3, SNAPSHOT = 4;
+const PURPOSES = ["vote", "append", "heartbeat", "call", "snapshot"];
 
 // What became of a message. LATE is any that others overtook or that was held back.
 const FINE = 0, LATE = 1, DROPPED = 2, CUT = 3, GONE = 4, OPEN = 5, REFUSED = 6;
@@ -21,7 +22,7 @@ const REQUEST = 0, REPLY = 1;
 const BLOCK = 64;
 
 /** What a request is for, as the page's data says it. */
-const PURPOSE_OF = { vote: VOTE, append: APPEND, heartbeat: BEAT, call: OTHER };
+const PURPOSE_OF = { vote: VOTE, append: APPEND, heartbeat: BEAT, call: OTHER, snapshot: SNAPSHOT };
 
 /** What a request asks: its term, the place it joins on to a log, and how many entries it brings. */
 const asked = (event) => (event && event.is) || { kind: "call" };
@@ -125,8 +126,8 @@ function placeEvents(model) {
 /** What a lane was when: parallel arrays, each entry from its event on to the next one's. */
 function indexLane(model, lane) {
   const roles = { at: [], role: [], term: [], vote: [], inferred: [] };
-  const state = { commitAt: [], commit: [], logAt: [], appliedAt: [], saved: [], downs: [], cuts: [],
-    marks: [], lives: [] };
+  const state = { commitAt: [], commit: [], logAt: [], appliedAt: [], saved: [], snapshots: [], downs: [],
+    cuts: [], marks: [], lives: [] };
   const isServer = lane < model.servers;
   // Of a trace without its beginning one cannot know; a server that ran before is likelier.
   let down = isServer && model.lostBeginning === 0 ? -1 : null;
@@ -172,6 +173,7 @@ function indexLane(model, lane) {
         break;
       case K.applied: state.appliedAt.push(i); break;
       case K.saved: state.saved.push(i); break;
+      case K.snapshot: case K.installed: state.snapshots.push(i); break;
       case K.note: case K.unknown: case K.failed: state.marks.push(i); break;
     }
   }
@@ -179,7 +181,7 @@ function indexLane(model, lane) {
   if (cut !== null && isServer) state.cuts.push([cut, model.count]);
   state.cuts = without(state.cuts, state.downs);
   for (const name of ["at", "role", "inferred"]) roles[name] = asInts(roles[name]);
-  for (const name of ["commitAt", "logAt", "appliedAt", "saved", "marks", "lives"]) {
+  for (const name of ["commitAt", "logAt", "appliedAt", "saved", "snapshots", "marks", "lives"]) {
     state[name] = asInts(state[name]);
   }
   state.roles = roles;
@@ -294,13 +296,17 @@ function lastAtMost(list, value) {
   return lowerBound(list, value + 1) - 1;
 }
 
-/** A server's log after an event: entries by index. Some may not be known. */
+/** A log of which nothing is known: entries by index, and where it begins: its base and the term there. */
+const newLog = () => Object.assign([], { base: 0, baseTerm: null });
+
+/** A server's log after an event. Some entries may not be known. */
 function logAt(model, lane, event) {
-  const log = [];
+  let log = newLog();
+  let since = 0;
   for (const i of model.states[lane].logAt) {
     if (i > event) break;
-    if (model.gaps.some((gap) => gap > (log.since || 0) && gap < i)) log.length = 0;
-    log.since = i;
+    if (model.gaps.some((gap) => gap > since && gap < i)) log = newLog();
+    since = i;
     changeLog(log, model.events[i]);
   }
   return log;
@@ -312,12 +318,21 @@ function changeLog(log, event) {
   if (!change) return;
   log.length = Math.max(0, Math.min(log.length, change.from));
   change.entries.forEach((entry, offset) => { if (entry) log[change.from + offset] = entry; });
+  if (!change.base || change.base.index < log.base) return;
+  log.base = change.base.index;
+  log.baseTerm = change.base.term;
+  // What is in the snapshot is not in the log any more.
+  log.forEach((_, index) => { if (index <= log.base) delete log[index]; });
 }
 
 /** What a server has applied since its last start, by index. */
 function appliedBy(model, lane, event) {
   const state = model.states[lane];
-  const born = state.lives[lastAtMost(state.lives, event)] || 0;
+  let born = state.lives[lastAtMost(state.lives, event)] || 0;
+  for (const i of state.snapshots) {
+    // A snapshot that it takes over is all that it has.
+    if (i <= event && i > born && model.kind[i] === K.installed) born = i;
+  }
   const applied = new Map();
   for (let k = lowerBound(state.appliedAt, born); k < state.appliedAt.length; k++) {
     const i = state.appliedAt[k];

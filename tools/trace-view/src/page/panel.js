@@ -34,7 +34,9 @@ function valueNode(value, first = undefined) {
     }
     return list;
   }
-  return el("span", {}, cut(scalarText(value), 400));
+  const text = scalarText(value);
+  // Of bytes the beginning tells as much as more of them.
+  return el("span", {}, cut(text, text.startsWith("0x") ? 80 : 400));
 }
 
 function scalarText(value) {
@@ -156,8 +158,10 @@ function ownFields(model, i) {
   const own = {};
   for (const [key, value] of Object.entries(model.events[i])) {
     if (["n", "us", "lane", "task", "cause", "event", "verdict", "is", "learned"].includes(key)) continue;
-    if (key === "log" && value) own[`log from ${value.from}`] = value.entries;
-    else own[key] = value;
+    if (key === "log" && value) {
+      own[`log from ${value.from}`] = value.entries;
+      if (value.base) own["log begins behind"] = value.base;
+    } else own[key] = value;
   }
   return valueNode(own);
 }
@@ -263,14 +267,16 @@ function showLogs(app) {
   const head = el("tr", {}, el("th", { scope: "col" }, ""), indices.map((at) =>
     el("th", { scope: "col", class: at === index ? "conflict" : null }, String(at))));
   const columns = indices.map((at) => logColumn(at, logs, applied));
+  const bases = logs.map(({ base }) => base);
   const body = el("tbody", {}, servers.map((name, lane) => el("tr", {},
     el("th", { scope: "row", title: name, class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
-    indices.map((at, k) => logCell(columns[k][lane], at === index)))));
+    indices.map((at, k) => (at <= bases[lane] ? snapshotCell(logs[lane], at, at === index)
+      : logCell(columns[k][lane], at === index))))));
   const source = model.logsAreTold ? "✓ applied since its last start"
     : "By the messages: what a server sent or accepted; ✓ applied since its last start";
   box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
     el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
-      "≠ not what most have"),
+      "≠ not what most have" + (bases.some((base) => base > 0) ? "; ▤ a snapshot has taken its place" : "")),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
       el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event) || "");
 }
@@ -296,6 +302,13 @@ function logColumn(at, logs, applied) {
   const usual = mostCommon(cells.filter(Boolean).map((cell) => cell.key));
   for (const cell of cells) if (cell) cell.differs = cell.odd || cell.key !== usual;
   return cells;
+}
+
+/** What a snapshot has taken the place of; of the last of these entries the term is known. */
+function snapshotCell({ base, baseTerm }, at, here) {
+  const term = at === base && baseTerm !== null ? `t${baseTerm}` : "";
+  return el("td", { class: `snapshot${here ? " conflict" : ""}`, title: `in a snapshot up to ${base} ${term}` },
+    el("span", { class: "dim" }, `▤ ${term}`), el("span", { class: "dim" }, `≤${base}`));
 }
 
 function logCell(cell, here) {
@@ -358,6 +371,7 @@ function eventIsShown(app, i) {
   if (kind === K.state || kind === K.inferred) return filter.state;
   if (kind === K.applied) return filter.apply;
   if (kind === K.saved) return filter.saved;
+  if (kind === K.snapshot || kind === K.installed) return filter.snapshots;
   if (kind === K.called || kind === K.answered) return filter.operations;
   if (kind === K.note) return filter.notes;
   if (kind === K.offered && model.events[i].index === undefined && !filter.refusals) return false;

@@ -1,8 +1,9 @@
 // ---- Search and filters ------------------------------------------------------------------------
 
 const FILTERS = [["votes", "votes"], ["appends", "appends"], ["heartbeats", "heartbeats"],
-  ["others", "other calls"], ["replies", "replies"], ["lost", "lost"], ["state", "state"],
-  ["apply", "applied"], ["saved", "saved"], ["operations", "operations"], ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
+  ["snapshots", "snapshots"], ["others", "other calls"], ["replies", "replies"], ["lost", "lost"],
+  ["state", "state"], ["apply", "applied"], ["saved", "saved"], ["operations", "operations"],
+  ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
 
 /** The text of an event that a search looks through. Made at the first search, then kept. */
 function haystack(app) {

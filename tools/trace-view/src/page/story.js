@@ -18,19 +18,26 @@ function storyOf(model, index) {
 
 function storyOnLane(model, index, lane) {
   const steps = [];
-  const log = [];
+  const log = newLog();
   let committed = 0;
   for (const i of model.laneEvents[lane]) {
     const event = model.events[i];
     const kind = model.kind[i];
     const before = log[index];
+    const wasIn = log.base >= index;
     changeLog(log, event);
+    if (!wasIn && log.base >= index) {
+      steps.push({ i, text: `has it in a snapshot, up to ${log.base}`, bad: false });
+    }
     // A server that tells its log may do so a moment after it has taken a command.
     if (kind === K.offered && event.index === index && !log[index]) {
       log[index] = { term: event.term, command: event.command };
     }
     const now = log[index];
     if (now && (!before || before.term !== now.term && now.term !== null)) steps.push(changeStep(model, i, before, now));
+    if (kind === K.installed && event.index >= index) {
+      steps.push({ i, text: describe(model, i), bad: false, strong: true });
+    }
     if (kind === K.applied && event.index === index) {
       steps.push({ i, text: `applies ${shortCommand(event.command)}`, bad: false, strong: true });
     }

@@ -36,7 +36,8 @@ fn trace(text: &str) -> Trace {
         location: Some(text()),
         details: vec![text(), text()],
     };
-    let log = LogChange { from: 1, entries: vec![LogEntry { term: 1, command: text() }] };
+    let log =
+        LogChange { from: 1, entries: vec![LogEntry { term: 1, command: text() }], base: None };
     let value = || json!({ text(): text(), "deep": [{ "command": text() }], "term": 3 });
     let whats = [
         What::Started,

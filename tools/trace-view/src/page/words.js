@@ -48,6 +48,12 @@ function moreText(event) {
 
 const moreOf = (event) => (event && event.is && event.is.more) || [];
 
+/** Up to which entry a snapshot goes, and its size: `up to 9 of term 2, 280 bytes`. */
+function snapshotText({ at, at_term: atTerm, bytes }, before = "up to ", between = " of term ") {
+  const place = at === undefined ? "" : before + at + (atTerm === undefined ? "" : between + atTerm);
+  return [place, bytes === undefined ? "" : sizeText(bytes)].filter(Boolean).join(", ");
+}
+
 /** What a request asks for: `AppendEntries (entries 8 to 9), term 4`. */
 function requestText(call) {
   const { is } = call;
@@ -56,6 +62,7 @@ function requestText(call) {
   if (call.purpose === BEAT) return `${name} (heartbeat)${inTerm}`;
   if (call.purpose === VOTE) return `${name}${inTerm}${lastText(is, ", its log ends at ", " of term ")}`;
   if (call.purpose === APPEND) return `${name} (${entryRange(is)})${inTerm}`;
+  if (call.purpose === SNAPSHOT) return `${name} (${snapshotText(is)})${inTerm}`;
   return name + inTerm;
 }
 
@@ -73,7 +80,9 @@ function entryRange({ at, count }) {
 function replyText(call, event) {
   if (!event || event.reply === undefined) return "reply";
   const answer = answerOf(event);
-  if (answer === true) return call.purpose === VOTE ? "vote granted" : "accepted";
+  if (answer === true) {
+    return call.purpose === VOTE ? "vote granted" : call.purpose === SNAPSHOT ? "it has all of that" : "accepted";
+  }
   if (answer === false && call.purpose === VOTE) return "vote refused";
   if (answer === false) return refusalText(call, event);
   return `reply to ${shortMethod(call.method)}`;
@@ -114,6 +123,7 @@ function messageLabel(model, one) {
   const inTerm = is.term === undefined ? "" : ` t${is.term}`;
   if (call.purpose === VOTE) return `vote?${inTerm}${is.at === undefined ? "" : `${lastText(is, " (", ":t")})`}`;
   if (call.purpose === BEAT) return "beat" + inTerm;
+  if (call.purpose === SNAPSHOT) return `snapshot${inTerm} (${snapshotText(is, "≤", ":t")})`;
   if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
   return appendLabel(is, inTerm);
 }
@@ -128,6 +138,7 @@ function plainMessage(model, one) {
     if (call.purpose === VOTE) return `${from} asks for ${to}'s vote${inTerm}${lastText(is, "; its log ends at ", " of term ")}`;
     if (call.purpose === BEAT) return `${from} sends ${to} a heartbeat${inTerm}`;
     if (call.purpose === APPEND) return `${from} sends ${to} ${entryRange(is)}${inTerm}`;
+    if (call.purpose === SNAPSHOT) return `${from} sends ${to} a snapshot (${snapshotText(is)})${inTerm}`;
     return `${from} calls ${shortMethod(call.method)} of ${to}`;
   }
   const yes = answerOf(model.events[one.start]);
@@ -137,6 +148,9 @@ function plainMessage(model, one) {
   if ((call.purpose === APPEND || call.purpose === BEAT) && yes !== undefined) {
     const what = call.purpose === APPEND ? entryRange(is) : "a heartbeat";
     return yes ? `${from} accepts ${what} from ${to}${inTerm}` : `${from} refuses ${what} from ${to}${inTerm}`;
+  }
+  if (call.purpose === SNAPSHOT && yes !== undefined) {
+    return `${from} ${yes ? "has" : "refuses"} the snapshot of ${to}${is.at === undefined ? "" : ` up to ${is.at}`}${inTerm}`;
   }
   return `${from} answers ${to}`;
 }
@@ -176,7 +190,11 @@ function describe(model, i) {
     case K.offered: return event.index === undefined ? `is offered ${event.command} and refuses`
       : `is offered ${event.command}, takes it for index ${event.index} in term ${event.term}`;
     case K.applied: return `applies ${event.command} at index ${event.index}`;
-    case K.saved: return `saves ${event.bytes} bytes`;
+    case K.saved: return `saves ${event.bytes} bytes` +
+      (event.snapshot === undefined ? "" : ` and a snapshot of ${sizeText(event.snapshot)}`);
+    case K.snapshot: return `gets a snapshot of its service, up to ${event.index}, ${sizeText(event.bytes)}`;
+    case K.installed: return `${event.term === undefined ? "begins with its stored" : "installs a"} snapshot up to ` +
+      `${event.index}${event.term === undefined ? "" : ` of term ${event.term}`}, ${sizeText(event.bytes)}`;
     case K.state: return stateText(event);
     case K.inferred: return `must be ${event.role} in term ${event.term}, by its messages`;
     case K.begin: return `begins: ${event.name}`;
@@ -205,10 +223,11 @@ function stateText(event) {
   const commit = event.commit === undefined ? "" : `, commit ${event.commit}`;
   let log = "";
   if (event.log) {
-    const { from, entries } = event.log;
+    const { from, entries, base } = event.log;
     log = entries.length === 0 ? `, log ends before ${from}`
       : entries.length === 1 ? `, log from ${from}: ${cut(entries[0].command, 40)}`
       : `, log from ${from} to ${from + entries.length - 1} is new`;
+    if (base) log += `, log begins behind ${base.index} of term ${base.term}`;
   }
   return `is ${event.role} in term ${event.term}${vote}${commit}${log}`;
 }

@@ -99,6 +99,7 @@ impl<'t> Known<'t> {
             Kind::Vote => Topic::Vote,
             Kind::Append => Topic::Append,
             Kind::Heartbeat => Topic::Heartbeat,
+            Kind::Snapshot => Topic::Snapshot,
             Kind::Other => Topic::Message,
         };
         match (self.back, self.kind) {

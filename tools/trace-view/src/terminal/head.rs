@@ -7,6 +7,7 @@ use super::layout::{DIM, PLAIN, Paint};
 use super::options::Options;
 use super::text;
 use super::topic::Topic;
+use crate::fields::Kind;
 use crate::grouped;
 
 /// The lines of the head.
@@ -43,6 +44,13 @@ pub(super) fn legend(trace: &Trace, options: &Options) -> Vec<String> {
         "c4 the leader's commit index",
         "columns: ┃ leads │ up ┊┋ cut off",
     ]);
+    if trace.events.iter().any(|event| is_of_snapshots(&event.what)) {
+        head.items(&[
+            "IS InstallSnapshot",
+            "up to 9:2 the snapshot holds all up to index 9, of term 2",
+            "base 9:2, b9 the log begins behind index 9",
+        ]);
+    }
     let inferred = trace.events.iter().any(|e| matches!(e.what, What::Inferred { .. }));
     let told = trace.events.iter().any(|event| matches!(event.what, What::State(_)));
     if inferred && !told {
@@ -51,6 +59,16 @@ pub(super) fn legend(trace: &Trace, options: &Options) -> Vec<String> {
         head.add(PLAIN, "", words);
     }
     head.out
+}
+
+/// True if an event is about a snapshot.
+fn is_of_snapshots(what: &What) -> bool {
+    match what {
+        What::Sent { method, args, .. } => Kind::of(method, args) == Kind::Snapshot,
+        What::State(state) => state.log.as_ref().is_some_and(|log| log.base.is_some()),
+        What::Snapshot { .. } | What::Installed { .. } => true,
+        _ => false,
+    }
 }
 
 struct Head {

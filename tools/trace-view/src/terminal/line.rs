@@ -109,7 +109,23 @@ impl<'t> Teller<'t> {
             What::Applied { index, command } => {
                 (Topic::Apply, Parts::new(format!("apply {index}")).with(0, format!("= {command}")))
             }
-            What::Saved { bytes } => (Topic::Save, Parts::new(format!("save {bytes} B"))),
+            What::Snapshot { index, bytes } => {
+                let parts = Parts::new(format!("snapshot up to {index}"));
+                (Topic::Snapshot, parts.with(5, format!("{} B", grouped(*bytes))))
+            }
+            What::Installed { index, term, bytes } => {
+                let words = match term {
+                    Some(term) => format!("installs snapshot up to {index}:{term}"),
+                    None => format!("begins with its snapshot up to {index}"),
+                };
+                (Topic::Snapshot, Parts::new(words).with(5, format!("{} B", grouped(*bytes))))
+            }
+            What::Saved { bytes, snapshot } => {
+                let parts = Parts::new(format!("save {bytes} B"));
+                let snapshot =
+                    snapshot.map(|bytes| format!("and a snapshot of {} B", grouped(bytes)));
+                (Topic::Save, parts.with_some(1, snapshot))
+            }
             What::Begin { of, name, .. } => (of_span(*of), Parts::new(format!("▶ {name}"))),
             What::End { span, text: came } => match replay.span(*span) {
                 Some(span) => {

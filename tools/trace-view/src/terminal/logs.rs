@@ -15,7 +15,8 @@ const MOST_AROUND: u64 = 500;
 /// The servers' logs around an index: one row per index, one column per server.
 ///
 /// It shows them as they were at the time `us` or, without one, when the verdict was given. Each entry
-/// is `term:command`, followed by `c` if the server has it committed and `a` if it has applied it. A
+/// is `term:command`, followed by `c` if the server has it committed and `a` if it has applied it; where a
+/// snapshot has taken its place stands `snapshot`, in the last such row with the term. A
 /// row begins with `=` if all servers that have the entry agree on it, and with `≠` if not; then each
 /// entry that differs from the most common one has a `≠` of its own.
 pub fn logs(trace: &Trace, index: u64, around: u64, us: Option<u64>, options: &Options) -> String {
@@ -41,7 +42,9 @@ pub fn logs(trace: &Trace, index: u64, around: u64, us: Option<u64>, options: &O
     // Index 0 is no entry.
     for row in index.saturating_sub(around).max(1)..=index.saturating_add(around) {
         let entries: Vec<Option<Entry<'_>>> = servers.iter().map(|s| s.log.get(row)).collect();
-        if entries.iter().all(Option::is_none) && row != index {
+        // Before all logs begin there is nothing to see.
+        let begins = servers.iter().any(|server| server.log.base() == row);
+        if entries.iter().all(Option::is_none) && row != index && !begins {
             continue;
         }
         let usual = most_common(&entries);
@@ -91,7 +94,11 @@ fn cell(
     most: usize,
 ) -> String {
     let Some(entry) = entry else {
-        return if row > server.log.last() { "-" } else { "?" }.into();
+        return match row {
+            _ if row > server.log.last() => "-".into(),
+            _ if row <= server.log.base() => in_snapshot(server, row, most),
+            _ => "?".into(),
+        };
     };
     let committed = server.commit.is_some_and(|commit| row <= commit);
     let marks = [(committed, "c"), (row <= server.applied, "a"), (differs, " ≠")];
@@ -105,6 +112,13 @@ fn cell(
             format!("{} {marks}", text::cut(&format!("{term}{command}"), room))
         }
     }
+}
+
+/// What a snapshot has taken the place of. Of the last one of these the term is known.
+fn in_snapshot(server: &Server<'_>, row: u64, most: usize) -> String {
+    let term = server.log.base_term().filter(|_| row == server.log.base());
+    let words = Parts::new("snapshot").with_some(1, term.map(|term| format!("t{term}")));
+    words.within(most)
 }
 
 /// True if two entries can be the same one.
@@ -122,7 +136,9 @@ fn most_common<'t>(entries: &[Option<Entry<'t>>]) -> Option<Entry<'t>> {
 
 /// True if there are logs to show.
 pub(super) fn some(trace: &Trace) -> bool {
-    let known = |what: &What| matches!(what, What::State(_) | What::Applied { .. });
+    let known = |what: &What| {
+        matches!(what, What::State(_) | What::Applied { .. } | What::Installed { .. })
+    };
     let server =
         |lane: Option<u32>| lane.is_some_and(|l| l < trace.header.servers.min(MOST_SERVERS));
     trace.events.iter().any(|event| known(&event.what) && server(event.lane))

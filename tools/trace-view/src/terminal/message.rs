@@ -6,7 +6,11 @@ use serde_json::Value;
 
 use super::parts::{ASIDE, Parts};
 use super::text;
-use crate::fields::{Kind, answer, entries, entry_count, entry_parts, field, number, object};
+use crate::fields::{
+    Kind, answer, entries, entry_count, entry_parts, field, included, installs, number, object,
+    snapshot_bytes,
+};
+use crate::grouped;
 
 impl Kind {
     /// The letters that stand for it.
@@ -15,6 +19,7 @@ impl Kind {
             Kind::Vote => "RV",
             Kind::Append => "AE",
             Kind::Heartbeat => "HB",
+            Kind::Snapshot => "IS",
             Kind::Other => names::method(method),
         }
     }
@@ -39,6 +44,22 @@ pub(crate) fn request(method: &str, args: &Value) -> Parts {
                 &[Name::Term, Name::Candidate, Name::Leader, Name::LastIndex, Name::LastTerm],
             );
             parts.with_some(2, last).with_some(5, rest)
+        }
+        Kind::Snapshot => {
+            let up_to = place(Name::IncludedIndex, Name::IncludedTerm);
+            let bytes = snapshot_bytes(args).map(|bytes| format!("{} B", grouped(bytes)));
+            let rest = rest(
+                args,
+                &[
+                    Name::Term,
+                    Name::Leader,
+                    Name::IncludedIndex,
+                    Name::IncludedTerm,
+                    Name::SnapshotData,
+                ],
+            );
+            let parts = parts.with_some(1, up_to.map(|place| format!("up to {place}")));
+            parts.with_some(2, bytes).with_some(5, rest)
         }
         _ => {
             let prev = place(Name::PrevIndex, Name::PrevTerm).map(|at| format!("prev {at}"));
@@ -91,6 +112,13 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
             let known =
                 [Name::Term, Name::Yes, Name::Conflict, Name::ConflictTerm, Name::ConflictIndex];
             parts.with_some(5, rest(reply, &known))
+        }
+        (Kind::Snapshot, _) if args.is_some_and(|args| installs(args, reply).is_some()) => {
+            let yes = args.and_then(|args| installs(args, reply)) == Some(true);
+            let up_to = args.and_then(|args| included(args).0).filter(|_| yes);
+            let parts = parts.with(0, words(yes, "ok")).with_some(2, term);
+            let parts = parts.with_some(1, up_to.map(|index| format!("up to {index}")));
+            parts.with_some(5, rest(reply, &[Name::Term, Name::Yes]))
         }
         (Kind::Heartbeat, ..) if term.is_some() => {
             parts.with(0, "answer").with_some(1, term).with_some(5, rest(reply, &[Name::Term]))
@@ -254,6 +282,30 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_says_up_to_where_it_goes_and_how_large_it_is() {
+        let args = json!({
+            "term": 3, "leader": 1, "last_included_index": 9, "last_included_term": 2,
+            "data": "0x0102ff"
+        });
+        assert_eq!(request("Raft.InstallSnapshot", &args).whole(), "IS t3 up to 9:2 3 B");
+        let answer = |args: &Value, answered: Value| {
+            reply("Raft.InstallSnapshot", Some(args), &answered).whole()
+        };
+        assert_eq!(answer(&args, json!({"term": 3})), "IS ok t3 up to 9");
+        assert_eq!(answer(&args, json!({"term": 4})), "IS no t4");
+        let other = json!({
+            "Term": 3, "LastIncludedIndex": 9, "Data": "abc... (12000 bytes)", "Done": false
+        });
+        let text = request("InstallSnapshot", &other).whole();
+        assert_eq!(text, "IS t3 up to 9 12,000 B {Done: false}");
+        assert_eq!(answer(&other, json!({"Term": 3})), "IS answer {Term: 3}");
+        let long = json!({"term": 3, "index": 9, "data": "0x0102... (538 bytes)"});
+        assert_eq!(request("InstallSnapshot", &long).whole(), "IS t3 up to 9 268 B");
+        let bytes = json!({"term": 3, "index": 9, "snapshot": [1, left_out(7, 7), 2]});
+        assert_eq!(request("installSnap", &bytes).whole(), "IS t3 up to 9 9 B");
+    }
+
+    #[test]
     fn other_dresses_are_understood() {
         let args =
             json!({"header": {"t": 3, "id": 1}, "pli": 4, "plt": 2, "es": [[3, "a"]], "lc": 1});
@@ -272,8 +324,8 @@ mod tests {
     #[test]
     fn other_messages_are_shown_field_by_field() {
         let args = json!({"offset": 0, "data": [1, 2], "done": true});
-        let text = request("Raft.InstallSnapshot", &args).whole();
-        assert_eq!(text, "InstallSnapshot {data: [1,2], done: true, offset: 0}");
+        let text = request("Raft.Reconfigure", &args).whole();
+        assert_eq!(text, "Reconfigure {data: [1,2], done: true, offset: 0}");
         assert_eq!(
             reply("Kv.Get", Some(&args), &json!("x\x1b[31m")).whole(),
             "Get answer x\\u{1b}[31m"

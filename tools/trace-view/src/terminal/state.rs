@@ -1,10 +1,11 @@
 //! What servers are, and how they change.
 
-use run_record::trace::{Event, LogChange, Role, State};
+use run_record::trace::{Event, LogBase, LogChange, Role, State, What};
 
 use super::line::{Line, Teller};
 use super::parts::Parts;
 use super::topic::Topic;
+use crate::grouped;
 use crate::replay::{Log, Replay, Server};
 
 /// How many entries of a change are shown.
@@ -38,7 +39,8 @@ pub(super) fn cell(server: &Server<'_>) -> Parts {
     let known = server.reports || server.applied > 0;
     let commit = server.commit.unwrap_or(server.applied);
     let log = known.then(|| format!("{commit}/{}", server.log.last()));
-    Parts::new(format!("{role}{cut}")).with_some(0, term).with_some(5, log)
+    let base = Some(server.log.base()).filter(|base| *base > 0).map(|base| format!("b{base}"));
+    Parts::new(format!("{role}{cut}")).with_some(0, term).with_some(5, log).with_some(6, base)
 }
 
 impl<'t> Teller<'t> {
@@ -69,6 +71,11 @@ impl<'t> Teller<'t> {
             parts = parts.with(0, words).with(7, entries);
             topics.push(Topic::Log);
         }
+        let base = state.log.as_ref().and_then(|log| log.base);
+        if let Some(LogBase { index, term }) = base.filter(|base| base.index != before.log.base()) {
+            parts = parts.with(0, format!("base {index}:{term}"));
+            topics.push(Topic::Snapshot);
+        }
         if let Some(commit) = state.commit.filter(|commit| before.commit.unwrap_or(0) != *commit) {
             parts = parts.with(1, format!("commit {commit}"));
             topics.push(Topic::Commit);
@@ -81,7 +88,7 @@ impl<'t> Teller<'t> {
         let at = replay.position();
         let shown = if self.one_by_one { 0 } else { self.stories.shows(at).count() };
         if shown > 0 {
-            parts = parts.with(2, "saved");
+            parts = parts.with(2, "saved").with_some(6, self.snapshot_saved_with(at));
             topics.push(Topic::Save);
         }
         Line {
@@ -95,6 +102,17 @@ impl<'t> Teller<'t> {
             events: 1 + shown,
             quiet,
         }
+    }
+}
+
+impl Teller<'_> {
+    /// The snapshot that is saved along with the state at this place.
+    fn snapshot_saved_with(&self, at: usize) -> Option<String> {
+        let bytes = self.stories.shows(at).find_map(|other| match self.trace.events[other].what {
+            What::Saved { snapshot, .. } => snapshot,
+            _ => None,
+        });
+        bytes.map(|bytes| format!("with a snapshot of {} B", grouped(bytes)))
     }
 }
 

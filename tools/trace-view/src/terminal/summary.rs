@@ -13,10 +13,11 @@ use crate::fields::Kind;
 use crate::replay::{Replay, Server};
 
 /// The rows of the table that count something; one that is zero everywhere is left out.
-const ROWS: [&str; 14] = [
+const ROWS: [&str; 17] = [
     "sent RV",
     "sent AE",
     "sent HB",
+    "sent IS",
     "sent other",
     "lost",
     "lost: cut",
@@ -28,6 +29,8 @@ const ROWS: [&str; 14] = [
     "won",
     "restarts",
     "applied",
+    "snapshots",
+    "installed",
 ];
 
 /// Who led, in which term, and from when to when.
@@ -84,6 +87,7 @@ impl Sums {
                     Kind::Vote => "sent RV",
                     Kind::Append => "sent AE",
                     Kind::Heartbeat => "sent HB",
+                    Kind::Snapshot => "sent IS",
                     Kind::Other => "sent other",
                 };
                 self.add(row, event.lane);
@@ -108,6 +112,8 @@ impl Sums {
                 self.add("restarts", event.lane);
             }
             What::Applied { .. } => self.add("applied", event.lane),
+            What::Snapshot { .. } => self.add("snapshots", event.lane),
+            What::Installed { .. } => self.add("installed", event.lane),
             _ => {}
         }
     }
@@ -241,6 +247,9 @@ fn table(sums: &Sums, servers: &[Server<'_>], options: &Options, paint: Paint) -
     out.push(row("term", PLAIN, cells(&|server| server.term)));
     if servers.iter().any(|server| server.commit.is_some()) {
         out.push(row("commit", PLAIN, cells(&|server| server.commit)));
+    }
+    if servers.iter().any(|server| server.log.base() > 0) {
+        out.push(row("base", PLAIN, cells(&|server| Some(server.log.base()))));
     }
     out.push(row(
         "last log",

@@ -31,6 +31,8 @@ pub enum Topic {
     Apply,
     /// Something is saved.
     Save,
+    /// Snapshots: taken, sent, installed, and where logs begin because of them.
+    Snapshot,
     /// Messages that are lost, delayed or late, and the network's conditions.
     Net,
     /// Servers start, crash, and are connected and cut off.
@@ -45,7 +47,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Topic; 16] = [
+    pub const ALL: [Topic; 17] = [
         Topic::Term,
         Topic::Vote,
         Topic::Leader,
@@ -57,6 +59,7 @@ impl Topic {
         Topic::Commit,
         Topic::Apply,
         Topic::Save,
+        Topic::Snapshot,
         Topic::Net,
         Topic::Cluster,
         Topic::Test,
@@ -78,6 +81,7 @@ impl Topic {
             Topic::Commit => "commit",
             Topic::Apply => "apply",
             Topic::Save => "save",
+            Topic::Snapshot => "snapshot",
             Topic::Net => "net",
             Topic::Cluster => "cluster",
             Topic::Test => "test",
@@ -101,6 +105,7 @@ impl Topic {
             Topic::Commit => "38;5;28",
             Topic::Apply => "1;38;5;28",
             Topic::Save => "38;5;94",
+            Topic::Snapshot => "1;38;5;100",
             Topic::Net => "38;5;167",
             Topic::Cluster => "1;38;5;162",
             Topic::Test => "1;38;5;27",

@@ -53,7 +53,7 @@ const LOOK: &str = r##"<script>
   }
   document.getElementById("help").close();
   const on = (back, names) => names.forEach((name) => check(`${name} on ${back}`, hex(name), hex(back)));
-  on("back", ["text", "dim", "bad", "vote", "append", "beat", "other", "lost", "late", "refused", "cut", "check", "hit"]);
+  on("back", ["text", "dim", "bad", "vote", "append", "beat", "other", "snapshot", "lost", "late", "refused", "cut", "check", "hit"]);
   on("soft", ["text", "dim"]);
   on("follower", ["text"]); on("candidate", ["text"]); on("old-leader", ["text"]);
   on("leader", ["on-leader"]); on("down", ["on-down"]); on("bad", ["back"]); on("bar", ["back"]); on("line", ["text"]);

@@ -46,8 +46,11 @@ impl Writer {
         commit: u64,
         entry: Option<(u64, String)>,
     ) -> u64 {
-        let log = entry
-            .map(|(from, command)| LogChange { from, entries: vec![LogEntry { term, command }] });
+        let log = entry.map(|(from, command)| LogChange {
+            from,
+            entries: vec![LogEntry { term, command }],
+            base: None,
+        });
         let state = State { role, term, vote: None, commit: Some(commit), log };
         self.add(server, None, What::State(state))
     }
@@ -135,7 +138,7 @@ pub(crate) fn small() -> (Trace, usize) {
     let (delivered, _) =
         run.call(0, 1, "Raft.AppendEntries", append(1, 0, &["104"]), json!({ "Success": true }));
     run.state(1, Role::Follower, 1, 0, Some((1, "104".into())));
-    run.add(1, Some(delivered), What::Saved { bytes: 40 });
+    run.add(1, Some(delivered), What::Saved { bytes: 40, snapshot: None });
     run.us = 500_000;
     run.add(2, None, What::Disconnected);
     let (cut, _) = run.send(0, 2, "Raft.AppendEntries", append(1, 1, &[]), None);
@@ -208,7 +211,7 @@ pub(crate) fn large() -> (Trace, usize) {
             let args = append(1, index - 1, &[&command]);
             run.call(0, to, "Raft.AppendEntries", args, json!({ "Term": 1, "Success": true }));
             run.state(to, Role::Follower, 1, index, Some((index, command.clone())));
-            run.add(to, None, What::Saved { bytes: 40 * index });
+            run.add(to, None, What::Saved { bytes: 40 * index, snapshot: None });
             run.add(to, None, What::Applied { index, command: command.clone() });
         }
     }

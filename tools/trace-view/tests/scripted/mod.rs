@@ -13,7 +13,7 @@ use run_record::Clock;
 use run_record::trace::{
     Event, Fact, Footer, Header, LogEntry, Role, SpanOf, Trace, VERSION, Verdict, What,
 };
-pub(crate) use runs::{long, small};
+pub(crate) use runs::{long, small, snapshots};
 use serde_json::Value;
 
 /// What a server of the script has.

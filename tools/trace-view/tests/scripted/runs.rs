@@ -1,6 +1,7 @@
 //! The runs that the tests look at.
 
-use run_record::trace::{Trace, Verdict, What};
+use run_record::trace::{LogBase, LogChange, Role, State, Trace, Verdict, What};
+use serde_json::json;
 
 use super::Script;
 
@@ -56,6 +57,52 @@ pub(crate) fn long() -> Trace {
         }
     }
     two_commands(script, leader)
+}
+
+/// Three servers, whether or not they say what they are. Server 2 is away while three commands are
+/// committed; the leader's service takes a snapshot of two of them, and server 2 gets it.
+pub(crate) fn snapshots(reports: bool) -> Trace {
+    let mut script = Script::new(3);
+    script.reports = reports;
+    script = script.begin();
+    script.wait(351);
+    script.campaign(0);
+    script.cut(2);
+    ["101", "102", "103"].into_iter().for_each(|command| script.offer(0, command));
+    script.lead(0, 220);
+    script.wait(1);
+    script.event(Some(0), What::Snapshot { index: 2, bytes: 1210 });
+    behind(&mut script, 0, Role::Leader, 4);
+    script.event(Some(0), What::Saved { bytes: 60, snapshot: Some(1210) });
+    script.wait(100);
+    script.connect(2);
+    script.wait(9);
+    let args = json!({
+        "term": 1, "leader": 0, "last_included_index": 2, "last_included_term": 1,
+        "data": "0x".to_string() + &"07".repeat(1210),
+    });
+    let method = "Raft.InstallSnapshot".into();
+    script.event(Some(0), What::Sent { call: 99, to: 2, method, args, bytes: 1250 });
+    script.event(Some(2), What::Delivered { call: 99 });
+    behind(&mut script, 2, Role::Follower, 3);
+    script.event(Some(2), What::Saved { bytes: 40, snapshot: Some(1210) });
+    script.event(Some(2), What::Replied { call: 99, reply: json!({ "term": 1 }), bytes: 12 });
+    script.event(Some(0), What::Returned { call: 99 });
+    script.event(Some(2), What::Installed { index: 2, term: Some(1), bytes: 1210 });
+    script.wait(5);
+    script.passed()
+}
+
+/// The log of a server begins behind index 2, and is as it was from an index on.
+fn behind(script: &mut Script, server: usize, role: Role, from: u64) {
+    if !script.reports {
+        return;
+    }
+    let base = Some(LogBase { index: 2, term: 1 });
+    let log = Some(LogChange { from, entries: Vec::new(), base });
+    let commit = Some(if server == 0 { 3 } else { 2 });
+    let state = State { role, term: 1, vote: Some(0), commit, log };
+    script.event(Some(server), What::State(state));
 }
 
 /// The script goes on to two leaders in one term.

@@ -13,7 +13,7 @@ impl Script {
         let it = &self.servers[server];
         let change = log.map(|from| {
             let skip = from as usize - 1;
-            LogChange { from, entries: it.log.get(skip..).unwrap_or(&[]).to_vec() }
+            LogChange { from, entries: it.log.get(skip..).unwrap_or(&[]).to_vec(), base: None }
         });
         let (role, term, vote) = (it.role, it.term, it.vote);
         let state = State { role, term, vote, commit: Some(it.commit), log: change };
@@ -25,7 +25,7 @@ impl Script {
 
     pub(super) fn save(&mut self, server: usize, cause: Option<u64>) {
         let bytes = 24 + 12 * self.servers[server].log.len() as u64;
-        self.caused(Some(server), What::Saved { bytes }, cause);
+        self.caused(Some(server), What::Saved { bytes, snapshot: None }, cause);
     }
 
     /// A server's election timer fires.
