@@ -59,22 +59,31 @@ fn soak(each: u64) -> Vec<u64> {
         );
         held = held.saturating_add_signed(info.bytes_current);
     }
+    println!("{} snapshots came from leaders", cluster.seen.installed.load(Ordering::Relaxed));
     most
 }
 
 struct Cluster {
     network: Network,
     servers: Vec<Arc<Raft>>,
-    /// The highest index that a service was given.
-    applied: Arc<AtomicU64>,
+    seen: Arc<Seen>,
+}
+
+/// What the services have seen.
+#[derive(Default)]
+struct Seen {
+    /// The highest index of a command.
+    applied: AtomicU64,
+    /// How many snapshots came from leaders.
+    installed: AtomicU64,
 }
 
 impl Cluster {
     fn new() -> Cluster {
         let network = Network::new();
-        let applied = Arc::<AtomicU64>::default();
-        let servers = (0..SERVERS).map(|me| server(&network, me, applied.clone())).collect();
-        Cluster { network, servers, applied }
+        let seen = Arc::<Seen>::default();
+        let servers = (0..SERVERS).map(|me| server(&network, me, seen.clone())).collect();
+        Cluster { network, servers, seen }
     }
 
     /// Has so many commands committed, and meanwhile each server cut off once.
@@ -90,8 +99,8 @@ impl Cluster {
 
     /// Offers commands to whoever leads until so many more are applied.
     fn offer(&self, commands: u64) {
-        let enough = self.applied.load(Ordering::Relaxed) + commands;
-        while self.applied.load(Ordering::Relaxed) < enough {
+        let enough = self.seen.applied.load(Ordering::Relaxed) + commands;
+        while self.seen.applied.load(Ordering::Relaxed) < enough {
             // Of two that believe they lead, that of the later term does.
             let leader = self.servers.iter().max_by_key(|raft| {
                 let state = raft.state();
@@ -118,7 +127,7 @@ fn end_name(from: usize, to: usize) -> String {
 }
 
 /// A server and its service, which remembers nothing but where it is.
-fn server(network: &Network, me: usize, applied: Arc<AtomicU64>) -> Arc<Raft> {
+fn server(network: &Network, me: usize, seen: Arc<Seen>) -> Arc<Raft> {
     let ends = (0..SERVERS).map(|peer| {
         let end = network.make_end(end_name(me, peer));
         network.connect(end_name(me, peer), peer.to_string());
@@ -133,8 +142,11 @@ fn server(network: &Network, me: usize, applied: Arc<AtomicU64>) -> Arc<Raft> {
     let service = raft.clone();
     node.spawn(move || {
         for message in messages {
-            let ApplyMsg::Command { index, .. } = message else { continue };
-            applied.fetch_max(index, Ordering::Relaxed);
+            let ApplyMsg::Command { index, .. } = message else {
+                seen.installed.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            seen.applied.fetch_max(index, Ordering::Relaxed);
             if index.is_multiple_of(SNAPSHOT_EVERY) {
                 service.snapshot(index, vec![b's'; SNAPSHOT].into());
             }

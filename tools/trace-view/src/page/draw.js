@@ -204,7 +204,7 @@ function drawVerdict(frame) {
     label(frame, WORTH.verdict, "violation", colors.back, [[at + 4, 8], [at - 60, 8]],
       { box: colors.bad, bold: true, must: true, at: [at, 14] });
   }
-  const count = new Map();
+  const badges = [];
   verdict.facts.forEach((fact, number) => {
     const place = factPlace(model, axis, number);
     const lane = fact.server;
@@ -213,11 +213,11 @@ function drawVerdict(frame) {
     const inside = place === null ? at : x(place);
     const [from, to] = [left + 12, right - 12];
     const side = inside < from ? "◀ " : inside > to ? "▶ " : "";
-    const key = `${lane} ${Math.round(Math.max(from, Math.min(to, inside)) / 40)}`;
-    const row = count.get(key) || 0;
-    count.set(key, row + 1);
     // Several at one place stand side by side, away from the edge.
-    const bx = Math.max(from, Math.min(to, inside)) + (inside < from + 60 ? row : -row) * 20;
+    let bx = Math.max(from, Math.min(to, inside));
+    const isTaken = ([on, x]) => on === lane && Math.abs(x - bx) < 20;
+    while (badges.some(isTaken)) bx += inside < from + 60 ? 20 : -20;
+    badges.push([lane, bx]);
     const above = layout.y[lane] - halfOf(model, lane) - 10;
     badge(frame, bx, above, number + 1);
     const when = side && fact.us !== undefined ? `${timeText(fact.us, 1000)} s: ` : "";

@@ -193,7 +193,7 @@ function drawApplied(frame, lane) {
   if (app.filter.saved) drawSaved(frame, lane);
 }
 
-/** Snapshots on the lower edge of the band: an open box is given to Raft, a full one comes from it. */
+/** Snapshots below the band: an open box is given to Raft, a full one comes from it. */
 function drawSnapshots(frame, lane) {
   const { context, colors, layout, model, first, last, xe } = frame;
   const { snapshots } = model.states[lane];
@@ -209,8 +209,8 @@ function drawSnapshots(frame, lane) {
     context.fillStyle = installs ? colors.snapshot : colors.back;
     context.strokeStyle = colors.snapshot;
     context.lineWidth = 1.8;
-    context.fillRect(x - 4, y - 4, 8, 8);
-    context.strokeRect(x - 4, y - 4, 8, 8);
+    context.fillRect(x - 4, y + 1, 8, 7);
+    context.strokeRect(x - 4, y + 1, 8, 7);
     const verb = !installs ? "snapshot" : event.term === undefined ? "begins with snapshot" : "installs";
     const spots = [19, 30, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
     label(frame, installs || event.index === conflict ? WORTH.step : WORTH.apply + 0.5, `${verb} ≤${event.index}`,
