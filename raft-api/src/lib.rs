@@ -11,6 +11,7 @@
 //! | `rf.GetState()` | [`Raft::state`] |
 //! | `rf.Kill()` | [`Raft::kill`] |
 //! | `rf.Snapshot(index, snapshot)` | [`Raft::snapshot`] (part 2D) |
+//! | - | [`Raft::read_index`]: reads without a log entry, beyond the course |
 //! | `ApplyMsg`, `applyCh` | [`ApplyMsg`], whose docs say in which order they come |
 //! | methods found by reflection | [`Raft::services`] |
 //! | `interface{}` as a command | [`Bytes`]; encode with labgob |
@@ -95,6 +96,22 @@ pub trait Raft: Send + Sync + Sized + 'static {
         );
     }
 
+    /// Where a read may be answered without an entry in the log (paper, section 8): up to which index the
+    /// service of this server must have executed all that Raft hands over. Then its answer has all that
+    /// was written before this call, on whichever server. No test of the lab asks for it.
+    ///
+    /// `tell` is called once, with the index or with the reason why there is none. It may be called on any
+    /// task, before or after this returns, and does not block. It is not called, but dropped, if the server
+    /// ends before; and it may take as long as this server cannot reach a majority.
+    ///
+    /// An implementation must know what is committed (it has committed an entry of its own term) and that
+    /// no later leader was elected before the call (a majority says so, after the call has come).
+    ///
+    /// The default tells [`NoReadIndex::Unsupported`]. Reads go through the log then, and always can.
+    fn read_index(&self, tell: TellReadIndex) {
+        tell(Err(NoReadIndex::Unsupported));
+    }
+
     /// What the server believes about its term and its role.
     fn state(&self) -> RaftState;
 
@@ -142,6 +159,21 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// The tester does not rely on it. A service may: an implementation says what a killed server
     /// still does.
     fn kill(&self);
+}
+
+/// Is told of a read index, or why there is none.
+pub type TellReadIndex = Box<dyn FnOnce(Result<u64, NoReadIndex>) + Send>;
+
+/// Why there is no read index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoReadIndex {
+    /// This server does not lead, or leads no longer.
+    NotLeader,
+    /// This server leads, and nothing of its term is committed yet, so it does not know what is. A
+    /// command helps: let the read go through the log, and the next one will have an index.
+    NothingCommitted,
+    /// This Raft does not say. Reads must go through the log.
+    Unsupported,
 }
 
 /// Where a command will stand in the log if it is committed.
@@ -300,6 +332,13 @@ mod tests {
         }
 
         fn kill(&self) {}
+    }
+
+    #[test]
+    fn a_raft_without_read_indexes_says_so_to_who_asks() {
+        let (told, says) = labrt::channel::unbounded();
+        OfPart2C.read_index(Box::new(move |index| told.send(index).expect("somebody listens")));
+        assert_eq!(says.recv(), Ok(Err(NoReadIndex::Unsupported)));
     }
 
     #[test]

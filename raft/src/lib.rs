@@ -40,6 +40,9 @@
 //! - A follower whose log holds already what a snapshot covers goes on with its log. It learns from
 //!   the snapshot that all of it is committed, and does not store it.
 //!
+//! - A read without a log entry ([`raft_api::Raft::read_index`], section 8) is confirmed by a message of its
+//!   own and not by heartbeats; `rules/reading.rs` says why.
+//!
 //! # What is missing
 //!
 //! Membership changes, pre-vote and leader transfer. The lab's tests rule out the no-op entry at the
@@ -59,8 +62,8 @@ mod stored;
 
 pub use log::{Entry, Log, Place};
 pub use message::{
-    AppendEntriesArgs, AppendEntriesReply, Conflict, InstallSnapshotArgs, InstallSnapshotReply,
-    RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, ConfirmLeaderArgs, ConfirmLeaderReply, Conflict,
+    InstallSnapshotArgs, InstallSnapshotReply, RequestVoteArgs, RequestVoteReply,
 };
 pub use options::{Observer, Options};
 pub use server::{MakeError, Raft};

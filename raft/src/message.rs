@@ -88,6 +88,21 @@ pub struct InstallSnapshotReply {
     pub term: u64,
 }
 
+/// Asks, before a leader answers reads, whether somebody knows of a later term (section 8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+pub struct ConfirmLeaderArgs {
+    /// The leader's term.
+    pub term: u64,
+}
+
+/// The reply to [`ConfirmLeaderArgs`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+pub struct ConfirmLeaderReply {
+    /// The receiver's term. If it is not later than the leader's, the receiver has voted for no later
+    /// leader.
+    pub term: u64,
+}
+
 /// The RPCs between the servers of a cluster. Go: the methods of `Raft` with an args and a reply.
 ///
 /// All are handled by the event loop: the handlers only pass them on.
@@ -103,4 +118,6 @@ pub(crate) trait RaftRpc {
         args: InstallSnapshotArgs,
         reply: labrpc::Reply<InstallSnapshotReply>,
     );
+    #[rpc(inline)]
+    fn confirm_leader(&self, args: ConfirmLeaderArgs, reply: labrpc::Reply<ConfirmLeaderReply>);
 }

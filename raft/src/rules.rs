@@ -7,7 +7,7 @@
 //! output ([`Core::take_output`]) and performs it in this order:
 //!
 //! 1. save what changed ([`Output::unsaved`]);
-//! 2. answer the requests handled since the last output;
+//! 2. answer the requests handled since the last output, and the reads ([`Output::reads`]);
 //! 3. send the new requests ([`Output::requests`]);
 //! 4. hand the service a new snapshot ([`Output::installed`]), then apply what was committed
 //!    ([`Output::committed`]).
@@ -31,6 +31,8 @@
 //! | (section 7) the service takes a snapshot | [`Core::take_snapshot`] |
 //! | (section 7) a follower lacks what was forgotten | `Progress::note_conflict`, [`Core::replicate`] |
 //! | (section 7) replies | [`Core::install_reply`] |
+//! | **Section 8** | |
+//! | reads without a log entry | [`Core::read`], [`Core::confirm_leader`], [`Core::confirm_reply`] |
 //!
 //! A message from outside is checked before it is believed: one that names a server that is not of
 //! the cluster, contradicts what no correct peer can contradict, or claims a term that cannot have
@@ -43,21 +45,24 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
+use raft_api::NoReadIndex;
 
 use crate::log::Log;
-use crate::message::{AppendEntriesArgs, InstallSnapshotArgs, RequestVoteArgs};
+use crate::message::{AppendEntriesArgs, ConfirmLeaderArgs, InstallSnapshotArgs, RequestVoteArgs};
 use crate::stored::{HardState, Snapshot, Stored};
 
 mod election;
 mod installing;
 pub mod invariants;
 mod progress;
+mod reading;
 mod replication;
 mod snapshots;
 mod warning;
 
 pub use installing::InstallTicket;
 pub use progress::{Progress, Ticket};
+pub use reading::{ReadTicket, Reads};
 pub use warning::{MAX_LEAP, Warning};
 
 /// A server's state (Figure 2, State).
@@ -94,6 +99,8 @@ pub enum Role {
     Leader {
         /// What it knows about each server; its own place is unused.
         progress: Vec<Progress>,
+        /// The reads without a log entry that it has not answered.
+        reads: Reads,
     },
 }
 
@@ -108,6 +115,9 @@ pub struct Output {
     pub installed: Option<Snapshot>,
     /// The indexes that have become committed; behind those of `installed`, if there is one.
     pub committed: Option<RangeInclusive<u64>>,
+    /// The reads without a log entry that can be answered now, by what they are called: up to which index
+    /// the service must have executed all, or why they cannot be answered so.
+    pub reads: Vec<(u64, Result<u64, NoReadIndex>)>,
     /// The election timer starts again, with a new random timeout.
     pub reset_election_timer: bool,
     /// The term that the server was elected leader of, if it was: the heartbeat timer starts. It may
@@ -151,6 +161,9 @@ pub enum Request {
     /// See [`InstallSnapshotArgs`]; hand reply or failure, with the ticket, to
     /// [`Core::install_reply`] or [`Core::install_failed`].
     Install(InstallSnapshotArgs, InstallTicket),
+    /// See [`ConfirmLeaderArgs`]; hand the reply, with the ticket, to [`Core::confirm_reply`]. A failure
+    /// need not be told.
+    Confirm(ConfirmLeaderArgs, ReadTicket),
 }
 
 impl Core {
@@ -235,9 +248,10 @@ impl Core {
     }
 
     fn become_follower(&mut self) {
-        if self.is_leader() {
+        if let Role::Leader { reads, .. } = &mut self.role {
             // A leader has no election timer; a follower needs one.
             self.output.reset_election_timer = true;
+            self.output.reads.extend(reads.give_up());
         }
         self.role = Role::Follower;
     }

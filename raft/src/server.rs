@@ -34,11 +34,14 @@ use labrpc::{ClientEnd, Reply, Service};
 use labrt::channel::{self, Sender};
 use labrt::{node, rng, thread};
 use persister::Persister;
-use raft_api::{ApplyMsg, Persisted, RaftState, Started};
+use raft_api::{
+    ApplyMsg, Meaning, NoReadIndex, Persisted, RaftState, Started, TellReadIndex, Wire,
+};
 
 use crate::message::{
-    AppendEntriesArgs, AppendEntriesReply, InstallSnapshotArgs, InstallSnapshotReply, RaftRpc,
-    RaftRpcClient, RaftRpcService, RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, ConfirmLeaderArgs, ConfirmLeaderReply,
+    InstallSnapshotArgs, InstallSnapshotReply, RaftRpc, RaftRpcClient, RaftRpcService,
+    RequestVoteArgs, RequestVoteReply,
 };
 use crate::options::Options;
 use crate::rules::Core;
@@ -217,6 +220,27 @@ impl raft_api::Raft for Raft {
         }
     }
 
+    /// See [`raft_api::Raft::read_index`] and `rules/reading.rs`.
+    ///
+    /// `tell` is called on the event loop, which does nothing else meanwhile; or on the calling task, if
+    /// this server does not lead.
+    fn read_index(&self, tell: TellReadIndex) {
+        if !self.state().is_leader {
+            return tell(Err(NoReadIndex::NotLeader));
+        }
+        // If nobody receives it, the server is over.
+        let _ = self.owner.inputs.send(Input::Read(tell));
+    }
+
+    /// All messages go by their names, but for the question of who reads: it asks for nothing and
+    /// promises nothing that the rules speak of.
+    fn read_message(message: &Wire<'_>) -> Meaning {
+        match message.method {
+            "Raft.ConfirmLeader" => Meaning::Nothing,
+            _ => Meaning::ByNames,
+        }
+    }
+
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         let (hard, log) = storage::restore(state).ok()?;
         Some(Persisted {
@@ -261,5 +285,9 @@ impl RaftRpc for Handlers {
 
     fn install_snapshot(&self, args: InstallSnapshotArgs, reply: Reply<InstallSnapshotReply>) {
         let _ = self.owner.inputs.send(Input::InstallSnapshot(args, reply));
+    }
+
+    fn confirm_leader(&self, args: ConfirmLeaderArgs, reply: Reply<ConfirmLeaderReply>) {
+        let _ = self.owner.inputs.send(Input::ConfirmLeader(args, reply));
     }
 }

@@ -12,7 +12,7 @@ use persister::Persister;
 use raft::rules::{Core, Output, Warning};
 use raft::storage;
 use raft::{Observer, Options, Raft};
-use raft_api::{ApplyMsg, Persisted, RaftState, Started};
+use raft_api::{ApplyMsg, Meaning, Persisted, RaftState, Started, TellReadIndex, Wire};
 
 use crate::checker::ClusterChecker;
 use crate::reporter::Reporter;
@@ -120,6 +120,14 @@ impl raft_api::Raft for CheckedRaft {
 
     fn snapshot(&self, index: u64, snapshot: Bytes) {
         self.0.snapshot(index, snapshot);
+    }
+
+    fn read_index(&self, tell: TellReadIndex) {
+        self.0.read_index(tell);
+    }
+
+    fn read_message(message: &Wire<'_>) -> Meaning {
+        Raft::read_message(message)
     }
 
     fn read_persisted(state: &[u8]) -> Option<Persisted> {

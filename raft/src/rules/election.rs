@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::invariants::Before;
-use super::{Core, Progress, Request, Role, Warning};
+use super::{Core, Progress, Reads, Request, Role, Warning};
 use crate::message::{RequestVoteArgs, RequestVoteReply};
 use crate::stored::HardState;
 
@@ -106,7 +106,7 @@ impl Core {
     fn become_leader(&mut self) {
         // Figure 2, volatile state on leaders, reinitialized after election.
         let fresh = Progress::new(self.log.last_index());
-        self.role = Role::Leader { progress: vec![fresh; self.servers] };
+        self.role = Role::Leader { progress: vec![fresh; self.servers], reads: Reads::default() };
         self.output.elected = Some(self.hard.term);
     }
 }

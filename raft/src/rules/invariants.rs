@@ -78,6 +78,7 @@ impl Before {
         self.check_base(core);
         self.check_log(core, last, last_term);
         check_progress(core, last);
+        check_reads(core);
     }
 
     /// A snapshot takes the place of what is committed, and never goes back (section 7).
@@ -145,9 +146,24 @@ impl Before {
     }
 }
 
+/// What a leader reads without a log entry is committed, and it knows what is (section 8).
+fn check_reads(core: &Core) {
+    let Role::Leader { reads, .. } = &core.role else { return };
+    let (me, term, commit) = (core.me, core.hard.term, core.commit);
+    let own_committed = core.log.term_at(commit) == Some(term);
+    for index in reads.indexes() {
+        assert!(
+            index <= commit && own_committed,
+            "server {me}: a read at index {index}, but the leader of term {term} has committed up to \
+             {commit}, of term {:?}",
+            core.log.term_at(commit)
+        );
+    }
+}
+
 /// What a leader takes followers to have lies within its own log.
 fn check_progress(core: &Core, last: u64) {
-    let Role::Leader { progress } = &core.role else { return };
+    let Role::Leader { progress, .. } = &core.role else { return };
     let (me, first) = (core.me, core.log.first_index());
     for (server, progress) in progress.iter().enumerate().filter(|(server, _)| *server != me) {
         let (matched, next) = (progress.matched, progress.next);

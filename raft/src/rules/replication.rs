@@ -121,7 +121,7 @@ impl Core {
     /// its index, or `None` if this server does not lead.
     pub fn propose(&mut self, command: Bytes) -> Option<u64> {
         let before = Before::of(self);
-        let Role::Leader { progress } = &mut self.role else { return None };
+        let Role::Leader { progress, .. } = &mut self.role else { return None };
         progress.iter_mut().for_each(Progress::want_entries);
         let index = self.log.push(Entry { term: self.hard.term, command });
         self.output.unsaved.add_log_from(index);
@@ -133,18 +133,21 @@ impl Core {
     /// The heartbeat timer has run out (Rules for leaders: "repeat during idle periods to prevent
     /// election timeouts").
     pub fn heartbeat_timeout(&mut self) {
-        if let Role::Leader { progress } = &mut self.role {
+        if let Role::Leader { progress, reads } = &mut self.role {
             progress.iter_mut().for_each(Progress::want_heartbeat);
+            reads.want_heartbeat();
         }
     }
 
     /// Sends each follower what is due. To be called after some events, so that commands which came
     /// together are sent together. Rules for leaders: "If last log index >= nextIndex for a
     /// follower: send AppendEntries RPC with log entries starting at nextIndex"; see [`Progress`]
-    /// for when. A follower that lacks what was forgotten is sent the snapshot (section 7).
+    /// for when. A follower that lacks what was forgotten is sent the snapshot (section 7). If reads wait, all
+    /// are asked whether this server still leads (section 8).
     pub fn replicate(&mut self) {
+        self.ask_for_reads();
         let (me, term, commit, leader) = (self.me, self.hard.term, self.commit, self.my_number());
-        let Role::Leader { progress } = &mut self.role else { return };
+        let Role::Leader { progress, .. } = &mut self.role else { return };
         let followers = progress.iter_mut().enumerate().filter(|(server, _)| *server != me);
         for (peer, progress) in followers {
             if progress.needs_snapshot() {
@@ -190,7 +193,7 @@ impl Core {
     fn follow_up(&mut self, from: usize, ticket: Ticket, reply: &AppendEntriesReply) {
         let conflict_end = reply.conflict.as_ref().map(|conflict| self.log_end_for(conflict));
         let (first, last) = (self.log.first_index(), self.log.last_index());
-        let Role::Leader { progress } = &mut self.role else { return };
+        let Role::Leader { progress, .. } = &mut self.role else { return };
         let progress = &mut progress[from];
         progress.note_answered(ticket);
         match conflict_end {
@@ -213,7 +216,7 @@ impl Core {
     pub fn append_failed(&mut self, from: usize, ticket: Ticket) {
         let before = Before::of(self);
         let (current, first) = (ticket.term == self.hard.term, self.log.first_index());
-        if let Role::Leader { progress } = &mut self.role
+        if let Role::Leader { progress, .. } = &mut self.role
             && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
         {
             progress.note_lost(ticket, first);
@@ -224,7 +227,7 @@ impl Core {
     /// Rules for leaders: "If there exists an N such that N > commitIndex, a majority of
     /// matchIndex\[i\] >= N, and log\[N\].term == currentTerm: set commitIndex = N."
     fn advance_commit(&mut self) {
-        let Role::Leader { progress } = &self.role else { return };
+        let Role::Leader { progress, .. } = &self.role else { return };
         let mut matched: Vec<u64> = progress.iter().map(|progress| progress.matched).collect();
         matched[self.me] = self.log.last_index();
         matched.sort_unstable_by(|a, b| b.cmp(a));

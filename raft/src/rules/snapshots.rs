@@ -49,7 +49,7 @@ impl Core {
         self.snapshot = data;
         self.output.unsaved.snapshot = true;
         let first = self.log.first_index();
-        if let Role::Leader { progress } = &mut self.role {
+        if let Role::Leader { progress, .. } = &mut self.role {
             progress.iter_mut().for_each(|progress| progress.note_forgotten(first));
         }
         before.check(self);
@@ -143,7 +143,7 @@ impl Core {
         let before = Before::of(self);
         self.see_term(reply.term);
         let (installed, last) = (reply.term == ticket.term, self.log.last_index());
-        if let Role::Leader { progress } = &mut self.role
+        if let Role::Leader { progress, .. } = &mut self.role
             && ticket.term == self.hard.term
         {
             match installed {
@@ -159,7 +159,7 @@ impl Core {
     pub fn install_failed(&mut self, from: usize, ticket: InstallTicket) {
         let before = Before::of(self);
         let current = ticket.term == self.hard.term;
-        if let Role::Leader { progress } = &mut self.role
+        if let Role::Leader { progress, .. } = &mut self.role
             && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
         {
             progress.note_install_lost(ticket);

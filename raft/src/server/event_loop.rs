@@ -1,5 +1,6 @@
 //! The task that owns a [`Core`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use labrpc::{NoReply, Returned};
 use labrt::channel::{Receiver, RecvTimeoutError, Sender};
 use labrt::rng::{RngExt, Stream};
 use labrt::time::Instant;
-use raft_api::{ApplyMsg, RaftState, Started};
+use raft_api::{ApplyMsg, RaftState, Started, TellReadIndex};
 
-use super::input::{Answer, AppendCall, Input, InstallCall, VoteCall};
+use super::input::{Answer, AppendCall, ConfirmCall, Input, InstallCall, VoteCall};
 use super::status::Status;
 use crate::message::RaftRpcClient;
 use crate::options::Options;
@@ -47,6 +48,10 @@ pub(super) struct EventLoop {
     /// When to send heartbeats, if this server leads.
     heartbeat_at: Instant,
     answers: Vec<Answer>,
+    /// Whom to tell of the reads that the core has not answered, by what they are called.
+    reads: BTreeMap<u64, TellReadIndex>,
+    /// What the last read was called.
+    last_read: u64,
 }
 
 /// How a server reaches all that is around it.
@@ -80,6 +85,8 @@ impl EventLoop {
             election_at: now,
             heartbeat_at: now,
             answers: Vec::new(),
+            reads: BTreeMap::new(),
+            last_read: 0,
         }
     }
 
@@ -145,6 +152,22 @@ impl EventLoop {
                     Err(NoReply) => self.core.install_failed(to, ticket),
                 }
             }
+            Input::ConfirmLeader(args, reply) => {
+                let answer = self.core.confirm_leader(&args);
+                self.answers.push(Answer::Confirm(reply, answer));
+            }
+            Input::Confirmed(Returned { tag: ConfirmCall { to, ticket }, result }) => {
+                self.peers[to].calls -= 1;
+                // Without a reply the next heartbeat asks again.
+                if let Ok(reply) = result {
+                    self.core.confirm_reply(to, ticket, &reply);
+                }
+            }
+            Input::Read(tell) => {
+                self.last_read += 1;
+                self.reads.insert(self.last_read, tell);
+                self.core.read(self.last_read);
+            }
             Input::Snapshot(index, snapshot, saved) => {
                 self.core.take_snapshot(index, snapshot);
                 self.answers.push(Answer::Snapshot(saved));
@@ -190,6 +213,10 @@ impl EventLoop {
         let is_leader = self.core.is_leader();
         self.status.show(RaftState { term: self.core.term(), is_leader });
         self.answers.drain(..).for_each(Answer::send);
+        for (read, index) in &output.reads {
+            let tell = self.reads.remove(read).expect("it was not answered before");
+            tell(*index);
+        }
         let to_apply = self.to_apply(&output);
         for (to, request) in output.requests {
             self.send(to, request);
@@ -246,6 +273,9 @@ impl EventLoop {
             }
             Request::Install(args, ticket) => {
                 peer.client.install_snapshot_to(&args, InstallCall { to, ticket }, &self.inputs);
+            }
+            Request::Confirm(args, ticket) => {
+                peer.client.confirm_leader_to(&args, ConfirmCall { to, ticket }, &self.inputs);
             }
         }
     }

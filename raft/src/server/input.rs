@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use labrpc::{Reply, Returned};
 use labrt::channel::Sender;
-use raft_api::Started;
+use raft_api::{Started, TellReadIndex};
 
 use crate::message::{
-    AppendEntriesArgs, AppendEntriesReply, InstallSnapshotArgs, InstallSnapshotReply,
-    RequestVoteArgs, RequestVoteReply,
+    AppendEntriesArgs, AppendEntriesReply, ConfirmLeaderArgs, ConfirmLeaderReply,
+    InstallSnapshotArgs, InstallSnapshotReply, RequestVoteArgs, RequestVoteReply,
 };
-use crate::rules::{InstallTicket, Ticket};
+use crate::rules::{InstallTicket, ReadTicket, Ticket};
 
 /// All that can happen to a server, but for its timers.
 pub(super) enum Input {
@@ -19,7 +19,11 @@ pub(super) enum Input {
     InstallSnapshot(InstallSnapshotArgs, Reply<InstallSnapshotReply>),
     Appended(Returned<AppendCall, AppendEntriesReply>),
     Installed(Returned<InstallCall, InstallSnapshotReply>),
+    ConfirmLeader(ConfirmLeaderArgs, Reply<ConfirmLeaderReply>),
+    Confirmed(Returned<ConfirmCall, ConfirmLeaderReply>),
     Start(Bytes, Sender<Option<Started>>),
+    /// The service wants to read without a log entry.
+    Read(TellReadIndex),
     /// The service's snapshot of all up to this index. The sender says when it is saved.
     Snapshot(u64, Bytes, Sender<()>),
     /// Wakes the loop: the server is over.
@@ -62,11 +66,24 @@ impl From<Returned<InstallCall, InstallSnapshotReply>> for Input {
     }
 }
 
+/// Tells a ConfirmLeader from others when it returns.
+pub(super) struct ConfirmCall {
+    pub(super) to: usize,
+    pub(super) ticket: ReadTicket,
+}
+
+impl From<Returned<ConfirmCall, ConfirmLeaderReply>> for Input {
+    fn from(returned: Returned<ConfirmCall, ConfirmLeaderReply>) -> Input {
+        Input::Confirmed(returned)
+    }
+}
+
 /// An answer that waits until its reasons are saved.
 pub(super) enum Answer {
     Vote(Reply<RequestVoteReply>, RequestVoteReply),
     Append(Reply<AppendEntriesReply>, AppendEntriesReply),
     Install(Reply<InstallSnapshotReply>, InstallSnapshotReply),
+    Confirm(Reply<ConfirmLeaderReply>, ConfirmLeaderReply),
     Start(Sender<Option<Started>>, Option<Started>),
     Snapshot(Sender<()>),
 }
@@ -78,6 +95,7 @@ impl Answer {
             Answer::Vote(reply, answer) => reply.send(answer),
             Answer::Append(reply, answer) => reply.send(answer),
             Answer::Install(reply, answer) => reply.send(answer),
+            Answer::Confirm(reply, answer) => reply.send(answer),
             Answer::Start(reply, started) => drop(reply.send(started)),
             Answer::Snapshot(saved) => drop(saved.send(())),
         }

@@ -261,13 +261,13 @@ fn last_ticket(core: &mut Core) -> Ticket {
 fn appends(output: &Output) -> impl Iterator<Item = (usize, &AppendEntriesArgs, Ticket)> {
     output.requests.iter().filter_map(|(to, request)| match request {
         Request::Append(args, ticket) => Some((*to, args, *ticket)),
-        Request::Vote(_) | Request::Install(..) => None,
+        Request::Vote(_) | Request::Install(..) | Request::Confirm(..) => None,
     })
 }
 
 fn progress(core: &Core) -> &Progress {
     match core.role() {
-        Role::Leader { progress } => &progress[1],
+        Role::Leader { progress, .. } => &progress[1],
         role => panic!("not a leader but a {role:?}"),
     }
 }

@@ -4,12 +4,17 @@
 //! message leaves a server unless its disk agrees with its memory. A checker of the whole cluster
 //! looks at every output.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use raft::rules::{Core, InstallTicket, Output, Progress, Request, Role, Ticket, Unsaved};
-use raft::{
-    AppendEntriesArgs, AppendEntriesReply, Entry, HardState, InstallSnapshotArgs,
-    InstallSnapshotReply, Place, RequestVoteArgs, RequestVoteReply, Stored,
+use raft::rules::{
+    Core, InstallTicket, Output, Progress, ReadTicket, Request, Role, Ticket, Unsaved,
 };
+use raft::{
+    AppendEntriesArgs, AppendEntriesReply, ConfirmLeaderArgs, ConfirmLeaderReply, Entry, HardState,
+    InstallSnapshotArgs, InstallSnapshotReply, Place, RequestVoteArgs, RequestVoteReply, Stored,
+};
+use raft_api::NoReadIndex;
 use raft_checked::ClusterChecker;
 
 use crate::common::{entries, log_behind, terms};
@@ -31,6 +36,8 @@ pub(crate) enum Payload {
     Appended(Ticket, AppendEntriesReply),
     Install(InstallSnapshotArgs, InstallTicket),
     Installed(InstallTicket, InstallSnapshotReply),
+    Confirm(ConfirmLeaderArgs, ReadTicket),
+    Confirmed(ReadTicket, ConfirmLeaderReply),
 }
 
 /// What a server finds when it comes back.
@@ -86,6 +93,12 @@ pub(crate) struct Cluster {
     applied: Vec<Bytes>,
     /// How many snapshots of leaders have been installed.
     installed: u64,
+    /// What came of reads without a log entry, since somebody asked.
+    reads: Vec<(u64, Result<u64, NoReadIndex>)>,
+    /// The most that was committed anywhere when each read came: a read sees all that.
+    read_from: BTreeMap<u64, u64>,
+    /// How many reads got an index.
+    confirmed: u64,
 }
 
 impl Cluster {
@@ -112,6 +125,9 @@ impl Cluster {
             checker: ClusterChecker::default(),
             applied: Vec::new(),
             installed: 0,
+            reads: Vec::new(),
+            read_from: BTreeMap::new(),
+            confirmed: 0,
         };
         (0..pasts.len()).for_each(|server| cluster.restart(server));
         cluster
@@ -152,17 +168,27 @@ impl Cluster {
         let output = core.take_output();
         server.disk.save(core, &output.unsaved);
         self.checker.saved(core, &output);
-        let Output { requests, installed, committed, .. } = output;
+        let Output { requests, installed, committed, reads, .. } = output;
         assert!(
             server.disk.holds(core),
             "server {me} is about to answer and send, but it did not ask to save all that changed"
         );
         self.network.extend(answer);
+        for (id, index) in &reads {
+            let least = self.read_from[id];
+            assert!(
+                index.is_err() || index.is_ok_and(|index| index >= least),
+                "server {me}: read {id} at {index:?}, but up to {least} all was committed when it came"
+            );
+            self.confirmed += u64::from(index.is_ok());
+        }
+        self.reads.extend(reads);
         for (to, request) in requests {
             let payload = match request {
                 Request::Vote(args) => Payload::Vote(args),
                 Request::Append(args, ticket) => Payload::Append(args, ticket),
                 Request::Install(args, ticket) => Payload::Install(args, ticket),
+                Request::Confirm(args, ticket) => Payload::Confirm(args, ticket),
             };
             self.network.push(Message { from: me, to, payload });
         }
@@ -192,6 +218,22 @@ impl Cluster {
         let command = format!("{}.{}", core.term(), core.log().last_index() + 1);
         let index = self.step(leader, |core| core.propose(command.into()));
         index.unwrap_or_else(|| panic!("server {leader} does not lead"))
+    }
+
+    /// The service of a server wants to read without a log entry.
+    pub(crate) fn read(&mut self, server: usize, id: u64) {
+        self.read_from.insert(id, self.applied.len() as u64);
+        self.step(server, |core| core.read(id));
+    }
+
+    /// How many reads got an index.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// What came of reads since this was last called.
+    pub(crate) fn take_reads(&mut self) -> Vec<(u64, Result<u64, NoReadIndex>)> {
+        std::mem::take(&mut self.reads)
     }
 
     /// A server's service takes a snapshot of what it has applied up to this index.
@@ -268,6 +310,13 @@ impl Cluster {
             Payload::Install(args, ticket) => {
                 Some(Payload::Installed(ticket, core.install_snapshot(&args)))
             }
+            Payload::Confirm(args, ticket) => {
+                Some(Payload::Confirmed(ticket, core.confirm_leader(&args)))
+            }
+            Payload::Confirmed(ticket, reply) => {
+                core.confirm_reply(from, ticket, &reply);
+                None
+            }
             Payload::Installed(ticket, reply) => {
                 core.install_reply(from, ticket, &reply);
                 None
@@ -309,7 +358,7 @@ impl Cluster {
 /// What a leader knows of a follower.
 pub(crate) fn progress(core: &Core, follower: usize) -> &Progress {
     match core.role() {
-        Role::Leader { progress } => &progress[follower],
+        Role::Leader { progress, .. } => &progress[follower],
         role => panic!("server {} does not lead, it is a {role:?}", core.me()),
     }
 }
@@ -328,7 +377,7 @@ pub(crate) fn between(a: usize, b: usize) -> impl Fn(&Message) -> bool {
 pub(crate) fn appends(core: &mut Core) -> Vec<(usize, AppendEntriesArgs, Ticket)> {
     let append = |(to, request)| match request {
         Request::Append(args, ticket) => Some((to, args, ticket)),
-        Request::Vote(_) | Request::Install(..) => None,
+        Request::Vote(_) | Request::Install(..) | Request::Confirm(..) => None,
     };
     core.replicate();
     core.take_output().requests.into_iter().filter_map(append).collect()

@@ -20,6 +20,7 @@ mod section_5_4_2;
 mod section_5_5;
 mod section_7;
 mod section_7_flow;
+mod section_8;
 mod service;
 mod storm;
 mod transcript;

@@ -14,13 +14,15 @@ struct Seen {
     taken: u64,
     /// Snapshots that leaders sent and followers have installed.
     installed: u64,
+    /// Reads without a log entry that got an index.
+    confirmed: u64,
 }
 
 /// `snapshots`: how many of a hundred steps are a service's snapshot.
 fn storm(servers: usize, seed: u64, snapshots: u32, seen: &mut Seen) {
     let mut rng = Stream::seeded(seed);
     let mut cluster = Cluster::new(servers);
-    for _ in 0..600 {
+    for step in 0..600 {
         let server = rng.random_range(0..servers);
         if cluster.is_up(server) && rng.random_range(0..100) < snapshots {
             seen.taken += u64::from(snapshot(&mut cluster, &mut rng, server));
@@ -36,11 +38,13 @@ fn storm(servers: usize, seed: u64, snapshots: u32, seen: &mut Seen) {
             1..3 => cluster.timeout(server),
             3..10 => cluster.heartbeat(server),
             10..30 if cluster.core(server).is_leader() => drop(cluster.propose(server)),
+            30..34 => cluster.read(server, step),
             _ => disturb(&mut cluster, &mut rng),
         }
     }
     seen.committed += recover(&mut cluster, servers);
     seen.installed += cluster.installed();
+    seen.confirmed += cluster.confirmed();
 }
 
 /// A service takes a snapshot of what it has applied, or most of it. False if it is not newer than the
@@ -115,7 +119,8 @@ fn recover(cluster: &mut Cluster, servers: usize) -> u64 {
     last
 }
 
-/// No step of any run breaks a property of Figure 3, and each cluster recovers. (5.5, Figure 3)
+/// No step of any run breaks a property of Figure 3, no read misses what was committed before it, and each
+/// cluster recovers. (5.5, Figure 3, 8)
 #[test]
 fn no_storm_breaks_a_promise_and_every_cluster_recovers() {
     let mut seen = Seen::default();
@@ -124,8 +129,11 @@ fn no_storm_breaks_a_promise_and_every_cluster_recovers() {
             storm(servers, seed, 0, &mut seen);
         }
     }
-    let committed = seen.committed;
-    assert!(committed > 10_000, "the storms let hardly anything happen: {committed} entries");
+    let Seen { committed, confirmed, .. } = seen;
+    assert!(
+        committed > 10_000 && confirmed > 1_000,
+        "the storms let hardly anything happen: {seen:?}"
+    );
 }
 
 /// Nor if logs are forgotten all the time, a little or as far as they go. No service is ever taken back
@@ -138,6 +146,6 @@ fn no_storm_breaks_a_promise_when_services_take_snapshots() {
             storm(servers, seed, snapshots, &mut seen);
         }
     }
-    let Seen { committed, taken, installed } = seen;
+    let Seen { committed, taken, installed, .. } = seen;
     assert!(committed > 10_000 && taken > 10_000 && installed > 1_000, "{seen:?}");
 }

@@ -157,6 +157,7 @@ impl<S: Store> Cluster<S> {
                 Request::Vote(args) => Message::Vote(args),
                 Request::Append(args, ticket) => Message::Append(args, ticket),
                 Request::Install(args, ticket) => Message::Install(args, ticket),
+                Request::Confirm(..) => unreachable!("nobody reads"),
             };
             self.servers[to].inbox.push((me, message));
         }
