@@ -11,7 +11,8 @@
 //! [`rsm::Machine`].
 //!
 //! - **Every request goes through the log**, reads too: a server that is cut off cannot answer, so
-//!   no read is stale.
+//!   no read is stale. [`Server::with_options`] makes servers whose reads need no entry, or whose requests
+//!   share entries ([`Options`]).
 //! - **Exactly once**: a clerk numbers its writes, and the store has a write executed once
 //!   ([`rsm::once`]), in whatever term and through whichever servers it comes. Reads have no numbers:
 //!   to execute one twice does no harm, and no old value has to be kept.
@@ -34,4 +35,5 @@ pub use message::{
     GetArgs, GetReply, KeyValue, KeyValueClient, KeyValueService, Op, Outcome, PutAppendArgs,
     PutAppendReply,
 };
+pub use rsm::Options;
 pub use server::Server;

@@ -7,7 +7,7 @@ use labrpc::{ClientEnd, Service};
 use persister::Persister;
 use raft_api::Raft;
 use rsm::once::Numbered;
-use rsm::{Options, Rsm};
+use rsm::{MakeError, Options, Rsm};
 
 use crate::message::{
     GetArgs, GetReply, KeyValue, KeyValueService, Outcome, PutAppendArgs, PutAppendReply,
@@ -22,6 +22,23 @@ pub struct Server<R: Raft> {
     rsm: Arc<Rsm<Store, R>>,
 }
 
+impl<R: Raft> Server<R> {
+    /// As [`make`](kv_api::Server::make), with all that can be chosen: reads without a log entry, and
+    /// requests that share entries.
+    ///
+    /// # Errors
+    /// If what the persister holds cannot be read or understood.
+    pub fn with_options(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        options: Options,
+    ) -> Result<Arc<Self>, MakeError> {
+        let rsm = Rsm::make(peers, me, persister, options, Store::default())?;
+        Ok(Arc::new(Server { rsm }))
+    }
+}
+
 impl<R: Raft> kv_api::Server for Server<R> {
     type Raft = R;
 
@@ -31,9 +48,8 @@ impl<R: Raft> kv_api::Server for Server<R> {
         persister: Arc<dyn Persister>,
         max_raft_state: Option<usize>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let options = Options { max_raft_state };
-        let rsm = Rsm::make(peers, me, persister, options, Store::default())?;
-        Ok(Arc::new(Server { rsm }))
+        let options = Options { max_raft_state, ..Options::default() };
+        Ok(Server::with_options(peers, me, persister, options)?)
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
@@ -53,7 +69,7 @@ impl<R: Raft> kv_api::Server for Server<R> {
 
 impl<R: Raft> KeyValue for Server<R> {
     fn get(&self, args: GetArgs, reply: labrpc::Reply<GetReply>) {
-        self.rsm.submit_then(Request::Get { key: args.key }, |result| {
+        self.rsm.read_then(Request::Get { key: args.key }, |result| {
             let (outcome, value) = match result {
                 Ok(Reply::Value(Some(value))) => (Outcome::Ok, value),
                 Ok(Reply::Value(None)) => (Outcome::NoKey, String::new()),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use labgob::{DecodeError, Gob};
-use rsm::Machine;
 use rsm::once::{Numbered, Once};
+use rsm::{Machine, Readable};
 use serde::{Deserialize, Serialize};
 
 use crate::message::Op;
@@ -37,13 +37,30 @@ pub(crate) enum Reply {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store(Once<Values>);
 
+impl Store {
+    fn get(&self, key: &str) -> Reply {
+        Reply::Value(self.0.machine().0.get(key).cloned())
+    }
+}
+
+impl Readable for Store {
+    /// # Panics
+    /// If it is no Get.
+    fn read(&self, request: &Request) -> Reply {
+        match request {
+            Request::Get { key } => self.get(key),
+            Request::Write(write) => panic!("{write:?} is to change something: submit it"),
+        }
+    }
+}
+
 impl Machine for Store {
     type Request = Request;
     type Reply = Reply;
 
     fn apply(&mut self, request: Request) -> Reply {
         match request {
-            Request::Get { key } => Reply::Value(self.0.machine().0.get(&key).cloned()),
+            Request::Get { key } => self.get(&key),
             Request::Write(write) => {
                 // `None`: the clerk has written again since, so it has had this answer.
                 let _ = self.0.apply(write);

@@ -10,9 +10,47 @@
 //!
 //! This is the layer between Raft and a service, which every service needs and none should write
 //! again: the lab's key/value service, its shard controller and its shards are each a [`Machine`]
-//! and a few RPC handlers that call [`Rsm::submit`]. It works over any [`raft_api::Raft`].
+//! and a few RPC handlers that call [`Rsm::submit`]. It works over any [`raft_api::Raft`]. It is the
+//! reference for the traits of [`rsm_api`], whose tests are in `rsm-tests`.
 //!
-//! # A request's way
+//! # The machine
+//!
+//! ```
+//! use rsm::{DecodeError, Machine};
+//! use rsm_api::Bytes;
+//!
+//! /// Adds up.
+//! struct Sum(u64);
+//!
+//! impl Machine for Sum {
+//!     type Request = u64;
+//!     type Reply = u64;
+//!
+//!     fn apply(&mut self, request: u64) -> u64 {
+//!         self.0 = self.0.wrapping_add(request);
+//!         self.0
+//!     }
+//!
+//!     fn snapshot(&self) -> Bytes {
+//!         Bytes::from(labgob::encode(&self.0))
+//!     }
+//!
+//!     fn restore(&mut self, snapshot: &[u8]) -> Result<(), DecodeError> {
+//!         self.0 = labgob::decode(snapshot)?;
+//!         Ok(())
+//!     }
+//! }
+//! # let mut sum = Sum(1);
+//! # sum.restore(&Sum(41).snapshot()).expect("it is one");
+//! # assert_eq!(sum.apply(1), 42);
+//! ```
+//!
+//! A machine is plain code without locks, clocks or tasks: what it answers and becomes depends on the
+//! requests and their order alone. All servers execute the same ones, so all machines stay the same.
+//! [`apply`](Machine::apply) must not panic, whatever it is asked: the same panic would come on every
+//! server, and again after each restart.
+//!
+//! # The life of a request
 //!
 //! [`submit`](Rsm::submit) gives the request a name that no other one has: a number of this server's,
 //! and a number that the server drew when it was made. Name and request go into Raft's log together.
@@ -51,11 +89,35 @@
 //! the entries that it covers. A snapshot that arrives from the leader replaces the machine's state,
 //! unless this server has executed more. At the start the machine is restored from the persister.
 //!
+//! # Exactly once
+//!
+//! Whoever gets no reply sends the request again, and then it may stand in the log twice. [`once::Once`] is
+//! a machine around a machine: it keeps the last number and reply of each client, and executes no number
+//! twice, wherever and whenever it was submitted. Its table is part of the snapshot. The layer below knows
+//! nothing of it.
+//!
 //! # One task executes
 //!
-//! The machine belongs to the reader alone, so it needs no lock and sees one request at a time. Raft
-//! and the reader meet at a channel without a buffer. The reader takes no lock of Raft's but inside
-//! `snapshot`, and holds none of its own while it hands a reply on.
+//! The reader alone changes the machine, and the machine sees one request at a time. Raft and the reader
+//! meet at a channel without a buffer. The reader takes no lock of Raft's but inside `snapshot`, and holds
+//! none of its own while it hands a reply on, or a snapshot to Raft.
+//!
+//! # What can be chosen
+//!
+//! Both are beyond the course, and off unless [`Options`] says otherwise.
+//!
+//! **Requests share entries** ([`Options::batch`]). While Raft takes an entry (the leader's disk may be
+//! slow), the requests that come wait, and go into the next entry together, in their order. Nobody waits
+//! for others to come. All requests of an entry have the same end: they are executed one after the other,
+//! or none is. A snapshot is looked for after an entry, so the saved state may grow by a whole one.
+//!
+//! **Reads without an entry** ([`Options::read_index`]). [`Rsm::read`] asks Raft up to which index this server
+//! must have executed all ([`raft_api::Raft::read_index`]; paper, section 8), waits until it has, and reads the
+//! machine ([`Readable`]) on the one task that does. That needs a round of messages between the servers,
+//! which all reads of that time share, but no disk. A leader that has committed nothing of its own term has
+//! no such index, nor has a Raft without read indexes; then the read goes through the log like a
+//! write. At a new leader that is just what is missing: the next read has an index. A leader that was
+//! cut off answers no read, however long that lasts: others may have elected another one.
 //!
 //! # The other side
 //!
@@ -63,17 +125,22 @@
 //!
 //! # What is missing
 //!
-//! Reads that do not go through the log.
+//! Reads by followers; and leases, by which a leader could answer reads without a round of messages, at the
+//! price of trust in clocks. What happens here (requests that are executed, replies) is not in a run's trace.
 
 pub mod ask;
+mod batches;
 mod error;
 pub mod once;
 mod pending;
 mod reader;
+mod reads;
 mod server;
 mod shared;
+mod stand;
 
 pub use error::{MakeError, SubmitError};
-pub use rsm_api::Machine;
+pub use reads::Readable;
+pub use rsm_api::{DecodeError, Machine};
 pub use server::Rsm;
 pub use shared::Options;

@@ -22,7 +22,7 @@ impl<R> Told<R> {
     }
 }
 
-/// The name of a submitted request, in the log and here. A server draws `server` anew at each start,
+/// The name of an entry with submitted requests, in the log and here. A server draws `server` anew at each start,
 /// so that what an earlier one left in the log is not taken for its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
@@ -30,7 +30,8 @@ pub(crate) struct Name {
     pub(crate) number: u64,
 }
 
-/// The requests that this server has submitted and whose end is not known.
+/// The requests that this server has submitted and whose end is not known: by the entry that they are in,
+/// each with as many as have come together.
 pub(crate) struct Pending<R> {
     server: u64,
     next: u64,
@@ -42,10 +43,14 @@ pub(crate) struct Pending<R> {
     /// The last index that was executed here or is part of the snapshot that was restored.
     executed: u64,
     over: bool,
+    /// Reads without an entry, by what they are called.
+    reads: BTreeMap<u64, Tell<R>>,
+    last_read: u64,
 }
 
 struct Waiting<R> {
-    tell: Tell<R>,
+    /// In the order of the requests.
+    tells: Vec<Tell<R>>,
     /// Where Raft has put it; `None` until `start` returns.
     place: Option<Started>,
     /// The how-many-eth place this was.
@@ -63,10 +68,12 @@ impl<R> Pending<R> {
             placed: 0,
             executed: 0,
             over: false,
+            reads: BTreeMap::new(),
+            last_read: 0,
         }
     }
 
-    /// True if nobody waits.
+    /// True if nobody waits for an entry.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -76,22 +83,37 @@ impl<R> Pending<R> {
         self.over
     }
 
-    /// Takes in a request before Raft is asked: it may be executed before `start` returns.
-    pub(crate) fn begin(&mut self, tell: Tell<R>) -> Result<Name, Told<R>> {
+    /// Takes in an entry before Raft is asked: it may be executed before `start` returns.
+    pub(crate) fn begin(&mut self, tells: Vec<Tell<R>>) -> Result<Name, Vec<Told<R>>> {
         if self.over {
-            return Err(Told(tell, Err(SubmitError::Ended)));
+            return Err(all(tells, SubmitError::Ended));
         }
         self.next += 1;
-        self.waiting.insert(self.next, Waiting { tell, place: None, placed: 0 });
+        self.waiting.insert(self.next, Waiting { tells, place: None, placed: 0 });
         Ok(Name { server: self.server, number: self.next })
     }
 
+    /// Takes in a read that needs no entry; returns what it is called.
+    pub(crate) fn begin_read(&mut self, tell: Tell<R>) -> Result<u64, Told<R>> {
+        if self.over {
+            return Err(Told(tell, Err(SubmitError::Ended)));
+        }
+        self.last_read += 1;
+        self.reads.insert(self.last_read, tell);
+        Ok(self.last_read)
+    }
+
+    /// Takes a read out: whom to tell, if that has not been done.
+    pub(crate) fn take_read(&mut self, read: u64) -> Option<Tell<R>> {
+        self.reads.remove(&read)
+    }
+
     /// Raft has refused it.
-    pub(crate) fn refused(&mut self, name: Name) -> Option<Told<R>> {
+    pub(crate) fn refused(&mut self, name: Name) -> Vec<Told<R>> {
         self.finish(name.number, SubmitError::NotLeader)
     }
 
-    /// Raft has put it somewhere. Returns who learns from that how its request ended.
+    /// Raft has put it somewhere. Returns who learns from that how a request ended.
     pub(crate) fn started(&mut self, name: Name, place: Started) -> Vec<Told<R>> {
         let Name { number, .. } = name;
         let Some(waiting) = self.waiting.get_mut(&number) else {
@@ -101,31 +123,34 @@ impl<R> Pending<R> {
         if index <= self.executed {
             // Something else stands there, or a snapshot has come instead of it.
             let lost = SubmitError::Unknown { index };
-            return self.finish(number, lost).into_iter().collect();
+            return self.finish(number, lost);
         }
         self.placed += 1;
         (waiting.place, waiting.placed) = (Some(place), self.placed);
         // Raft gives a place a second time only when it has dropped what it put there before.
         let earlier = self.at.insert(index, number);
-        earlier.and_then(|earlier| self.lost(earlier, index)).into_iter().collect()
+        earlier.map_or(Vec::new(), |earlier| self.lost(earlier, index))
     }
 
-    /// The entry at `index` has been executed; `reply` is what the machine said. Returns who is told.
-    pub(crate) fn executed(&mut self, index: u64, name: Name, reply: R) -> Vec<Told<R>> {
+    /// The entry at `index` has been executed; `replies` are what the machine said to its requests. Returns
+    /// who is told.
+    pub(crate) fn executed(&mut self, index: u64, name: Name, replies: Vec<R>) -> Vec<Told<R>> {
         self.executed = index;
         let here = self.at.remove(&index);
         let own = (name.server == self.server).then_some(name.number);
         // Whoever was promised this index and is not there lost its place for good.
         let loser = here.filter(|here| Some(*here) != own);
-        let loser = loser.and_then(|number| self.finish(number, SubmitError::Replaced { index }));
+        let replaced = |number| self.finish(number, SubmitError::Replaced { index });
+        let mut told = loser.map_or(Vec::new(), replaced);
         let winner = own.and_then(|number| self.waiting.remove(&number));
         if let Some(place) = winner.as_ref().and_then(|winner| winner.place)
             && self.at.get(&place.index) == own.as_ref()
         {
             self.at.remove(&place.index);
         }
-        let winner = winner.map(|winner| Told(winner.tell, Ok(reply)));
-        loser.into_iter().chain(winner).collect()
+        let winners = winner.map_or(Vec::new(), |winner| winner.tells);
+        told.extend(winners.into_iter().zip(replies).map(|(tell, reply)| Told(tell, Ok(reply))));
+        told
     }
 
     /// A snapshot has taken the place of all entries up to `index`. Returns who waited for one of
@@ -136,7 +161,7 @@ impl<R> Pending<R> {
         let before = std::mem::replace(&mut self.at, later);
         before
             .into_iter()
-            .filter_map(|(index, number)| self.finish(number, SubmitError::Unknown { index }))
+            .flat_map(|(index, number)| self.finish(number, SubmitError::Unknown { index }))
             .collect()
     }
 
@@ -158,31 +183,38 @@ impl<R> Pending<R> {
             .iter()
             .filter_map(|(number, waiting)| Some((*number, open(waiting)?)))
             .collect();
-        lost.into_iter().filter_map(|(number, index)| self.lost(number, index)).collect()
+        lost.into_iter().flat_map(|(number, index)| self.lost(number, index)).collect()
     }
 
     /// Nothing will be executed here any more. Returns all who wait.
     pub(crate) fn end(&mut self) -> Vec<Told<R>> {
         self.over = true;
         self.at.clear();
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_values().map(|waiting| Told(waiting.tell, Err(SubmitError::Ended))).collect()
+        let waiting = std::mem::take(&mut self.waiting).into_values();
+        let reads = std::mem::take(&mut self.reads).into_values();
+        let tells = waiting.flat_map(|waiting| waiting.tells).chain(reads);
+        all(tells, SubmitError::Ended)
     }
 
-    fn lost(&mut self, number: u64, index: u64) -> Option<Told<R>> {
+    fn lost(&mut self, number: u64, index: u64) -> Vec<Told<R>> {
         self.finish(number, SubmitError::Unknown { index })
     }
 
-    /// Takes a request out, with what is to be said of it.
-    fn finish(&mut self, number: u64, error: SubmitError) -> Option<Told<R>> {
-        let waiting = self.waiting.remove(&number)?;
+    /// Takes an entry out, with what is to be said of its requests.
+    fn finish(&mut self, number: u64, error: SubmitError) -> Vec<Told<R>> {
+        let Some(waiting) = self.waiting.remove(&number) else { return Vec::new() };
         if let Some(place) = waiting.place
             && self.at.get(&place.index) == Some(&number)
         {
             self.at.remove(&place.index);
         }
-        Some(Told(waiting.tell, Err(error)))
+        all(waiting.tells, error)
     }
+}
+
+/// All of these are told the same error.
+fn all<R>(tells: impl IntoIterator<Item = Tell<R>>, error: SubmitError) -> Vec<Told<R>> {
+    tells.into_iter().map(|tell| Told(tell, Err(error))).collect()
 }
 
 #[cfg(test)]
@@ -213,12 +245,14 @@ mod tests {
     }
 
     impl Trial {
-        fn begin(&mut self, who: &'static str) -> Name {
+        fn tell(&self, who: &'static str) -> Tell<u32> {
             let ends = self.ends.clone();
-            let tell: Tell<u32> = Box::new(move |result| {
-                ends.lock().push((who, result));
-            });
-            self.pending.begin(tell).unwrap_or_else(|_| panic!("the table is not over"))
+            Box::new(move |result| ends.lock().push((who, result)))
+        }
+
+        fn begin(&mut self, who: &'static str) -> Name {
+            let tells = vec![self.tell(who)];
+            self.pending.begin(tells).unwrap_or_else(|_| panic!("the table is not over"))
         }
 
         fn begin_at(&mut self, who: &'static str, index: u64, term: u64) -> Name {
@@ -243,9 +277,9 @@ mod tests {
         let mut trial = trial();
         let a = trial.begin_at("a", 5, 1);
         let b = trial.begin_at("b", 6, 1);
-        let told = trial.pending.executed(5, a, 50);
+        let told = trial.pending.executed(5, a, vec![50]);
         assert_eq!(trial.said(told), [("a", Ok(50))]);
-        let told = trial.pending.executed(6, b, 60);
+        let told = trial.pending.executed(6, b, vec![60]);
         assert_eq!(trial.said(told), [("b", Ok(60))]);
         assert!(trial.pending.is_empty());
     }
@@ -254,7 +288,7 @@ mod tests {
     fn a_request_may_be_executed_before_raft_says_where_it_stands() {
         let mut trial = trial();
         let a = trial.begin("a");
-        let told = trial.pending.executed(1, a, 10);
+        let told = trial.pending.executed(1, a, vec![10]);
         assert_eq!(trial.said(told), [("a", Ok(10))]);
         let told = trial.pending.started(a, place(1, 1));
         assert_eq!(trial.said(told), []);
@@ -264,7 +298,7 @@ mod tests {
     fn another_request_at_the_promised_index_ends_the_wait() {
         let mut trial = trial();
         trial.begin_at("a", 5, 1);
-        let told = trial.pending.executed(5, ELSEWHERE, 0);
+        let told = trial.pending.executed(5, ELSEWHERE, vec![0]);
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Replaced { index: 5 }))]);
         assert!(!SubmitError::Replaced { index: 5 }.may_have_happened());
     }
@@ -274,7 +308,7 @@ mod tests {
         let mut trial = trial();
         let a = trial.begin_at("a", 5, 1);
         let earlier = Name { server: HERE - 1, number: a.number };
-        let told = trial.pending.executed(5, earlier, 0);
+        let told = trial.pending.executed(5, earlier, vec![0]);
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Replaced { index: 5 }))]);
     }
 
@@ -282,7 +316,7 @@ mod tests {
     fn an_index_that_was_executed_before_raft_named_it_is_known_to_be_anothers() {
         let mut trial = trial();
         let a = trial.begin("a");
-        let told = trial.pending.executed(1, ELSEWHERE, 0);
+        let told = trial.pending.executed(1, ELSEWHERE, vec![0]);
         assert_eq!(trial.said(told), []);
         let told = trial.pending.started(a, place(1, 1));
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Unknown { index: 1 }))]);
@@ -295,7 +329,7 @@ mod tests {
         let b = trial.begin("b");
         let told = trial.pending.started(b, place(5, 3));
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Unknown { index: 5 }))]);
-        let told = trial.pending.executed(5, b, 50);
+        let told = trial.pending.executed(5, b, vec![50]);
         assert_eq!(trial.said(told), [("b", Ok(50))]);
     }
 
@@ -319,7 +353,7 @@ mod tests {
         let a = trial.begin_at("a", 5, 3);
         let told = trial.pending.looked(placed, 3, false);
         assert_eq!(trial.said(told), []);
-        let told = trial.pending.executed(5, a, 50);
+        let told = trial.pending.executed(5, a, vec![50]);
         assert_eq!(trial.said(told), [("a", Ok(50))]);
     }
 
@@ -330,7 +364,7 @@ mod tests {
         let b = trial.begin_at("b", 6, 1);
         let told = trial.pending.restored(5);
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Unknown { index: 5 }))]);
-        let told = trial.pending.executed(6, b, 60);
+        let told = trial.pending.executed(6, b, vec![60]);
         assert_eq!(trial.said(told), [("b", Ok(60))]);
     }
 
@@ -339,13 +373,35 @@ mod tests {
         let mut trial = trial();
         trial.begin_at("a", 5, 1);
         trial.begin("b");
+        let read = trial.pending.begin_read(trial.tell("read"));
+        assert_eq!(read.ok(), Some(1));
         let told = trial.pending.end();
         let ended = Err(SubmitError::Ended);
-        assert_eq!(trial.said(told), [("a", ended), ("b", ended)]);
-        let ends = trial.ends.clone();
-        let late = trial.pending.begin(Box::new(move |result| ends.lock().push(("late", result))));
-        let late = late.err();
-        assert_eq!(trial.said(late), [("late", ended)]);
+        assert_eq!(trial.said(told), [("a", ended), ("b", ended), ("read", ended)]);
+        assert!(trial.pending.take_read(1).is_none());
+        let late = trial.pending.begin(vec![trial.tell("late")]).err();
+        assert_eq!(trial.said(late.into_iter().flatten()), [("late", ended)]);
+        let late = trial.pending.begin_read(trial.tell("late read")).err();
+        assert_eq!(trial.said(late), [("late read", ended)]);
+    }
+
+    #[test]
+    fn requests_of_one_entry_get_their_replies_in_order_or_the_same_error() {
+        let mut trial = trial();
+        let two = |trial: &mut Trial| {
+            let tells = vec![trial.tell("a"), trial.tell("b")];
+            trial.pending.begin(tells).unwrap_or_else(|_| panic!("the table is not over"))
+        };
+        let name = two(&mut trial);
+        assert!(trial.pending.started(name, place(5, 1)).is_empty());
+        let told = trial.pending.executed(5, name, vec![50, 51]);
+        assert_eq!(trial.said(told), [("a", Ok(50)), ("b", Ok(51))]);
+
+        let name = two(&mut trial);
+        assert!(trial.pending.started(name, place(6, 1)).is_empty());
+        let told = trial.pending.executed(6, ELSEWHERE, vec![0]);
+        let replaced = Err(SubmitError::Replaced { index: 6 });
+        assert_eq!(trial.said(told), [("a", replaced), ("b", replaced)]);
     }
 
     #[test]

@@ -20,9 +20,8 @@ const NEAR: usize = 6;
 /// committed yet can keep the state large; then a snapshot for each entry would be of no use.
 const WORTH: usize = 1;
 
-/// A machine with where it stands in the log.
+/// What executes, and takes the machine through the log.
 pub(crate) struct Reader<M: Machine> {
-    machine: M,
     /// The last index that was executed, or is part of the snapshot that was restored.
     executed: u64,
     /// How many bytes of commands were executed since the last snapshot.
@@ -41,16 +40,14 @@ struct Saved {
 }
 
 impl<M: Machine> Reader<M> {
-    /// A machine as the persister's snapshot has it, or as it is if there is none.
+    /// Takes the machine to where the persister's snapshot has it, if there is one.
     pub(crate) fn restored(
-        machine: M,
         persister: Arc<dyn Persister>,
         options: Options,
         shared: Arc<Shared<M>>,
     ) -> Result<Reader<M>, MakeError> {
         let snapshot = persister.read_snapshot()?;
-        let mut reader =
-            Reader { machine, executed: 0, since_snapshot: 0, persister, options, shared };
+        let mut reader = Reader { executed: 0, since_snapshot: 0, persister, options, shared };
         if !snapshot.is_empty() {
             reader.restore(&snapshot)?;
         }
@@ -95,15 +92,17 @@ impl<M: Machine> Reader<M> {
             }
         };
         let name = entry.name();
-        let reply = self.machine.apply(entry.request);
+        let replies = self.shared.stand.move_to(index, |machine| {
+            entry.requests.into_iter().map(|request| machine.apply(request)).collect()
+        });
         self.executed = index;
         self.since_snapshot += command.len();
-        self.shared.update(|pending| pending.executed(index, name, reply));
+        self.shared.update(|pending| pending.executed(index, name, replies));
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), labgob::DecodeError> {
         let Saved { index, machine } = labgob::decode(snapshot)?;
-        self.machine.restore(&machine)?;
+        self.shared.stand.move_to(index, |own| own.restore(&machine))?;
         self.executed = index;
         self.since_snapshot = 0;
         self.shared.update(|pending| pending.restored(index));
@@ -117,7 +116,9 @@ impl<M: Machine> Reader<M> {
         {
             return;
         }
-        let saved = Saved { index: self.executed, machine: self.machine.snapshot() };
+        // Not within `snapshot` below: Raft may want something of this server's meanwhile.
+        let machine = self.shared.stand.lock().machine.snapshot();
+        let saved = Saved { index: self.executed, machine };
         self.since_snapshot = 0;
         raft.snapshot(self.executed, Bytes::from(labgob::encode(&saved)));
     }

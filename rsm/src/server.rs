@@ -9,13 +9,13 @@ use bytes::Bytes;
 use labrpc::{ClientEnd, Service};
 use labrt::channel;
 use labrt::rng::{self, RngExt};
-use labrt::sync::{Condvar, Mutex};
 use labrt::thread;
 use persister::Persister;
 use raft_api::{Raft, RaftState};
 use rsm_api::WrongLeader;
 
-use crate::pending::{Pending, Tell};
+use crate::batches::Submission;
+use crate::pending::{Tell, Told};
 use crate::reader::Reader;
 use crate::shared::{LogEntry, Options, Shared};
 use crate::{Machine, MakeError, SubmitError};
@@ -27,8 +27,9 @@ const LOOK: Duration = Duration::from_millis(100);
 ///
 /// Go (2025): the type `RSM`.
 pub struct Rsm<M: Machine, R: Raft> {
-    raft: Arc<R>,
-    shared: Arc<Shared<M>>,
+    pub(crate) raft: Arc<R>,
+    pub(crate) shared: Arc<Shared<M>>,
+    pub(crate) options: Options,
 }
 
 impl<M: Machine, R: Raft> Rsm<M, R> {
@@ -45,17 +46,27 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         options: Options,
         machine: M,
     ) -> Result<Arc<Rsm<M, R>>, MakeError> {
-        let pending = Mutex::new(Pending::new(rng::node_stream().random()));
-        let shared = Arc::new(Shared { pending, changed: Condvar::new() });
-        let reader = Reader::restored(machine, persister.clone(), options, shared.clone())?;
+        let (to_read, reads) = channel::unbounded();
+        let shared = Arc::new(Shared::new(rng::node_stream().random(), machine, to_read));
+        let reader = Reader::restored(persister.clone(), options, shared.clone())?;
         // No buffer: what Raft has handed over is executed.
         let (apply, committed) = channel::bounded(0);
         let raft = R::make(peers, me, persister, apply).map_err(MakeError::Raft)?;
         let below = raft.clone();
         thread::Builder::new().name("rsm reader").spawn(move || reader.run(&*below, &committed));
-        let rsm = Arc::new(Rsm { raft, shared });
+        let rsm = Arc::new(Rsm { raft, shared, options });
         let looking = rsm.clone();
         thread::Builder::new().name("rsm leadership").spawn(move || looking.look());
+        if options.read_index {
+            let reading = rsm.clone();
+            let name = "rsm reads";
+            thread::Builder::new().name(name).spawn(move || reading.answer_reads(&reads));
+        }
+        if let Some(most) = options.batch {
+            let batching = rsm.clone();
+            let name = "rsm batches";
+            thread::Builder::new().name(name).spawn(move || batching.start_batches(most.get()));
+        }
         Ok(rsm)
     }
 
@@ -84,11 +95,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
     /// See [`SubmitError`]. [`may_have_happened`](SubmitError::may_have_happened) tells those after
     /// which the request can be executed all the same.
     pub fn submit(&self, request: M::Request) -> Result<M::Reply, SubmitError> {
-        let (sender, receiver) = channel::bounded(1);
-        self.submit_then(request, move |result| {
-            let _ = sender.send(result); // whoever asked may have been killed meanwhile
-        });
-        receiver.recv().unwrap_or(Err(SubmitError::Ended))
+        waiting(|tell| self.submit_then(request, tell))
     }
 
     /// As [`submit`](Rsm::submit), but does not wait: `tell` is called with the result, once, from
@@ -99,13 +106,31 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         request: M::Request,
         tell: impl FnOnce(Result<M::Reply, SubmitError>) + Send + 'static,
     ) {
-        let tell: Tell<M::Reply> = Box::new(tell);
-        let begun = self.shared.pending.lock().begin(tell);
+        let submission: Submission<M> = (request, Box::new(tell));
+        if self.options.batch.is_none() {
+            return self.start(vec![submission]);
+        }
+        if let Err((_, tell)) = self.shared.queue.add(submission) {
+            tell(Err(SubmitError::Ended));
+        }
+    }
+
+    /// Starts what waits for an entry, entry by entry, until the server is over.
+    fn start_batches(&self, most: usize) {
+        while let Some(submissions) = self.shared.queue.take(most) {
+            self.start(submissions);
+        }
+    }
+
+    /// Starts an entry with these requests.
+    fn start(&self, submissions: Vec<Submission<M>>) {
+        let (requests, tells) = submissions.into_iter().unzip();
+        let begun = self.shared.pending.lock().begin(tells);
         let name = match begun {
             Ok(name) => name,
-            Err(told) => return told.tell(),
+            Err(told) => return told.into_iter().for_each(Told::tell),
         };
-        let command = labgob::encode(&LogEntry::new(name, request));
+        let command = labgob::encode(&LogEntry::new(name, requests));
         // Without the lock: a Raft may take its time here, and may have the entry executed before
         // it returns.
         match self.raft.start(Bytes::from(command)) {
@@ -113,7 +138,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
                 self.shared.update(|pending| pending.started(name, place));
                 self.shared.changed.notify_one();
             }
-            None => self.shared.update(|pending| pending.refused(name).into_iter().collect()),
+            None => self.shared.update(|pending| pending.refused(name)),
         }
     }
 
@@ -143,6 +168,15 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
     }
 }
 
+/// Has something done that tells when it is done, and waits for that.
+pub(crate) fn waiting<T: Send + 'static>(begin: impl FnOnce(Tell<T>)) -> Result<T, SubmitError> {
+    let (sender, receiver) = channel::bounded(1);
+    begin(Box::new(move |result| {
+        let _ = sender.send(result); // whoever asked may have been killed meanwhile
+    }));
+    receiver.recv().unwrap_or(Err(SubmitError::Ended))
+}
+
 impl<M: Machine, R: Raft> rsm_api::Server for Rsm<M, R> {
     type Machine = M;
     type Raft = R;
@@ -154,7 +188,8 @@ impl<M: Machine, R: Raft> rsm_api::Server for Rsm<M, R> {
         max_raft_state: Option<usize>,
         machine: M,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        Ok(Rsm::make(peers, me, persister, Options { max_raft_state }, machine)?)
+        let options = Options { max_raft_state, ..Options::default() };
+        Ok(Rsm::make(peers, me, persister, options, machine)?)
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {

@@ -32,7 +32,7 @@ impl<R: Raft> shard_api::Controller for Server<R> {
         me: usize,
         persister: Arc<dyn Persister>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let never = Options { max_raft_state: None };
+        let never = Options::default();
         let rsm = Rsm::make(peers, me, persister, never, Controller::default())?;
         Ok(Arc::new(Server { rsm }))
     }

@@ -46,7 +46,8 @@ impl<R: Raft, C: ControllerClerk> shard_api::Server for Server<R, C> {
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
         let board = Arc::new(Board::default());
         let replica = Replica::new(gid, board.clone());
-        let rsm = Rsm::make(peers, me, persister, Options { max_raft_state }, replica)?;
+        let options = Options { max_raft_state, ..Options::default() };
+        let rsm = Rsm::make(peers, me, persister, options, replica)?;
         let (below, news) = (rsm.clone(), board.clone());
         thread::Builder::new()
             .name("configurations")

@@ -1,0 +1,103 @@
+//! The reference with what can be chosen beyond the course passes the tests that it may concern.
+
+mod chosen;
+
+use std::num::NonZeroUsize;
+
+use chosen::scenario::leaders_change;
+use chosen::{Choice, Chosen, ReadIndex};
+use kv_tests::run::{Origin, simulated};
+use raft::Raft;
+
+/// Requests share log entries.
+struct Batches;
+
+impl Choice for Batches {
+    const READ_INDEX: bool = false;
+    const BATCH: Option<NonZeroUsize> = NonZeroUsize::new(64);
+}
+
+/// All of it at once.
+struct Both;
+
+impl Choice for Both {
+    const READ_INDEX: bool = true;
+    const BATCH: Option<NonZeroUsize> = NonZeroUsize::new(64);
+}
+
+mod read_index {
+    use super::*;
+
+    #[test]
+    fn reads_while_leaders_change() {
+        let origin = Origin {
+            package: env!("CARGO_PKG_NAME"),
+            krate: env!("CARGO_CRATE_NAME"),
+            module: module_path!(),
+            name: "reads_while_leaders_change",
+            scratch: option_env!("CARGO_TARGET_TMPDIR"),
+        };
+        simulated(&leaders_change::<Chosen<ReadIndex, Raft>>(), origin);
+    }
+
+    /// How many bytes the log has grown by for fifty Gets.
+    fn growth<S: kv_api::Server>() -> usize {
+        let outcome = labrt::simulate(1, || {
+            let run = tester::Run::silent();
+            run.enter();
+            let cluster = kv_tests::Cluster::<S>::new(&run, 3, false, None);
+            let mut client = cluster.client::<kv::Clerk>(&cluster.all());
+            client.put("k", "v");
+            let before = cluster.log_size();
+            (0..50).for_each(|_| client.check("k", "v"));
+            let grown = cluster.log_size() - before;
+            cluster.finish();
+            grown
+        });
+        outcome.expect("nothing fails").value
+    }
+
+    #[test]
+    fn reads_leave_no_entry() {
+        assert_eq!(growth::<Chosen<ReadIndex, Raft>>(), 0);
+        assert!(growth::<kv::Server<Raft>>() > 1000);
+    }
+
+    kv_tests::tests! { simulated, Chosen<ReadIndex, Raft>, kv::Clerk,
+        speed_3A
+        one_partition_3A
+        many_partitions_many_clients_3A
+        persist_partition_unreliable_linearizable_3A
+        snapshot_unreliable_recover_concurrent_partition_linearizable_3B
+    }
+}
+
+mod batches {
+    use super::*;
+
+    kv_tests::tests! { simulated, Chosen<Batches, Raft>, kv::Clerk,
+        unreliable_one_key_3A
+        persist_partition_unreliable_3A
+        snapshot_recover_many_clients_3B
+        snapshot_unreliable_recover_concurrent_partition_linearizable_3B
+    }
+}
+
+mod both {
+    use super::*;
+
+    kv_tests::tests! { simulated, Chosen<Both, Raft>, kv::Clerk,
+        speed_3B
+        one_partition_3A
+        snapshot_unreliable_recover_concurrent_partition_linearizable_3B
+    }
+}
+
+mod both_on_the_real_clock {
+    use super::*;
+
+    kv_tests::tests! { real, Chosen<Both, Raft>, kv::Clerk,
+        speed_3B
+        snapshot_unreliable_recover_concurrent_partition_linearizable_3B
+    }
+}
