@@ -32,6 +32,7 @@ pub struct Replay<'t> {
     servers: Vec<Server<'t>>,
     calls: BTreeMap<u64, Call<'t>>,
     spans: BTreeMap<u64, Span<'t>>,
+    operations: BTreeMap<u64, Operation<'t>>,
     network: Option<Conditions>,
 }
 
@@ -106,6 +107,17 @@ pub struct Span<'t> {
     pub of: SpanOf,
     /// What is done.
     pub name: &'t str,
+    /// When it began, in microseconds.
+    pub began_us: u64,
+}
+
+/// An operation of a client that has begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation<'t> {
+    /// Whose it is.
+    pub lane: Option<u32>,
+    /// What was asked for.
+    pub text: &'t str,
     /// When it began, in microseconds.
     pub began_us: u64,
 }
@@ -321,6 +333,7 @@ impl<'t> Replay<'t> {
             servers: vec![server; count],
             calls: BTreeMap::new(),
             spans: BTreeMap::new(),
+            operations: BTreeMap::new(),
             network: None,
         }
     }
@@ -358,6 +371,27 @@ impl<'t> Replay<'t> {
     /// All spans that have begun and not ended, by number.
     pub fn spans(&self) -> impl Iterator<Item = &Span<'t>> {
         self.spans.values()
+    }
+
+    /// An operation of a client that has begun and not ended.
+    pub fn operation(&self, number: u64) -> Option<&Operation<'t>> {
+        self.operations.get(&number)
+    }
+
+    /// True if the client of this lane has an operation under way.
+    pub fn asks(&self, lane: u32) -> bool {
+        self.operations.values().any(|operation| operation.lane == Some(lane))
+    }
+
+    /// What somebody is called where there is little room: a server by its number, `c3` for
+    /// `client 3`.
+    pub(crate) fn short_name(&self, lane: u32) -> String {
+        let name = self.trace.header.lanes.get(lane as usize);
+        let client = name.filter(|_| self.server(lane).is_none());
+        match client.and_then(|name| name.strip_prefix("client ")) {
+            Some(number) => format!("c{number}"),
+            None => lane.to_string(),
+        }
     }
 
     /// The network's conditions, if the trace has told them.
@@ -437,6 +471,13 @@ impl<'t> Replay<'t> {
             }
             What::End { span, .. } => {
                 self.spans.remove(span);
+            }
+            What::Called { op, text } => {
+                let (lane, began_us) = (event.lane, event.us);
+                self.operations.insert(*op, Operation { lane, text, began_us });
+            }
+            What::Answered { op, .. } => {
+                self.operations.remove(op);
             }
             what => {
                 if let Some(server) = self.server_mut(event.lane) {

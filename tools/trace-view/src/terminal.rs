@@ -19,11 +19,13 @@
 //!   One that takes time has a line where it is sent, `→2 AE t3 +2`, and one where it arrives. One
 //!   that is lost has one line where it is sent: `✗→2 AE t3 lost`.
 //! - When a role or a term changes anywhere, the line shows what all servers are.
+//! - A client that has asked for something has a bar beside the columns until it has its answer.
 //! - The line that runs down a column shows at any time whether its server leads, is cut off or
 //!   crashed.
 //!
 //! Nothing in a trace can steer the terminal: what would is shown as an escape.
 
+mod bars;
 mod calls;
 mod head;
 mod layout;
@@ -44,6 +46,7 @@ use std::fmt;
 use run_record::trace::{Event, Trace};
 
 use crate::replay::Replay;
+use bars::Bars;
 use layout::{DIM, Gutter, Layout};
 use line::{Line, Teller};
 pub use logs::logs;
@@ -128,6 +131,7 @@ struct Omitted {
 struct Printer<'a, 't> {
     trace: &'t Trace,
     layout: Layout,
+    bars: Bars,
     out: &'a mut dyn fmt::Write,
     lines: usize,
     last_us: Option<u64>,
@@ -139,8 +143,9 @@ impl View<'_> {
             Some(most) => self.count().saturating_sub(most),
             None => 0,
         };
-        let layout = Layout::new(self.trace, &self.options);
-        let mut printer = Printer { trace: self.trace, layout, out, lines: 0, last_us: None };
+        let bars = Bars::new(self.trace);
+        let layout = Layout::new(self.trace, &self.options, bars.width());
+        let mut printer = Printer { trace: self.trace, layout, bars, out, lines: 0, last_us: None };
         let (mut omitted, mut passed, mut hidden) = (Omitted::default(), 0, 0);
         self.walk(|replay, event, line, passes| {
             passed += usize::from(passes);
@@ -226,12 +231,13 @@ impl Printer<'_, '_> {
 
     fn line(&mut self, replay: &Replay<'_>, event: &Event, line: &Line) -> fmt::Result {
         if self.lines.is_multiple_of(PAGE) {
-            writeln!(self.out, "{}", self.layout.head(self.trace))?;
+            writeln!(self.out, "{}", self.layout.head(self.trace, &self.bars.head(self.trace)))?;
         }
         self.lines += 1;
         let gutter = Gutter {
             number: event.n,
             us: Some(event.us).filter(|us| self.last_us != Some(*us)),
+            bars: self.bars.at(replay, event),
             since: self.last_us.and_then(|last| event.us.checked_sub(last)).filter(|us| *us > 0),
         };
         self.last_us = Some(event.us);

@@ -134,9 +134,9 @@ impl<'t> Known<'t> {
     }
 }
 
-/// An arrow to or from a server.
-fn arrow(arrow: &str, lane: Option<u32>) -> Parts {
-    Parts::new(format!("{arrow}{}", lane.map_or("?".into(), |lane| lane.to_string())))
+/// An arrow to or from somebody.
+fn arrow(arrow: &str, lane: Option<u32>, replay: &Replay<'_>) -> Parts {
+    Parts::new(format!("{arrow}{}", lane.map_or("?".into(), |lane| replay.short_name(lane))))
 }
 
 impl<'t> Teller<'t> {
@@ -219,14 +219,14 @@ fn place(
     let to = everyone(receivers, replay);
     match &event.what {
         What::Delivered { .. } => {
-            (event.lane.or(receiver), arrow("←", known.from).and(known.body()), false)
+            (event.lane.or(receiver), arrow("←", known.from, replay).and(known.body()), false)
         }
         What::Returned { .. } => {
-            let parts = arrow("←", known.to).and(known.body());
+            let parts = arrow("←", known.to, replay).and(known.body());
             (event.lane.or(receiver), parts.with_some(3, known.asked(event.us)), false)
         }
         What::Failed { .. } => {
-            let parts = arrow("✗←", known.to).with(0, known.kind.letters(known.method));
+            let parts = arrow("✗←", known.to, replay).with(0, known.kind.letters(known.method));
             let parts = parts.with(1, "no reply").with_some(5, known.asked(event.us));
             (event.lane.or(receiver), parts, false)
         }
@@ -258,6 +258,9 @@ fn everyone(receivers: &[u32], replay: &Replay<'_>) -> String {
         [] => "?".into(),
         // With two servers, the number says as much.
         [_, _, ..] if receivers.len() + 1 == replay.servers().len() => "*".into(),
-        _ => receivers.iter().map(u32::to_string).collect::<Vec<_>>().join(","),
+        _ => {
+            let names = receivers.iter().map(|lane| replay.short_name(*lane));
+            names.collect::<Vec<_>>().join(",")
+        }
     }
 }

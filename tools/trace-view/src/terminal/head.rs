@@ -51,6 +51,11 @@ pub(super) fn legend(trace: &Trace, options: &Options) -> Vec<String> {
             "base 9:2, b9 the log begins behind index 9",
         ]);
     }
+    if trace.events.iter().any(|event| matches!(event.what, What::Called { .. })) {
+        let clients = "bars before the columns: ┌ a client asks for something, └ it has it; heavy: one that \
+                       the verdict is about; c3 client 3";
+        head.add(DIM, "", clients);
+    }
     let inferred = trace.events.iter().any(|e| matches!(e.what, What::Inferred { .. }));
     let told = trace.events.iter().any(|event| matches!(event.what, What::State(_)));
     if inferred && !told {

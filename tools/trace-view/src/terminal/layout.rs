@@ -79,6 +79,8 @@ pub(super) struct Layout {
     numbers: Option<usize>,
     /// Whether the time since the line before is shown.
     deltas: bool,
+    /// How much room the bars of clients take.
+    bars: usize,
     /// How wide all of it is.
     pub(super) total: usize,
     wide: bool,
@@ -86,12 +88,14 @@ pub(super) struct Layout {
 }
 
 /// The first columns of a line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Gutter {
     pub(super) number: u64,
     /// The time, if it is another one than in the line before.
     pub(super) us: Option<u64>,
     pub(super) since: Option<u64>,
+    /// The bars of clients.
+    pub(super) bars: String,
 }
 
 const TIME: usize = 10;
@@ -105,7 +109,8 @@ const LEAST_TEXT: usize = 30;
 const LEAST_LAST: usize = 20;
 
 impl Layout {
-    pub(super) fn new(trace: &Trace, options: &Options) -> Layout {
+    /// How it is for a trace whose clients' bars take so much room.
+    pub(super) fn new(trace: &Trace, options: &Options, bars: usize) -> Layout {
         let total = options.columns();
         let servers = trace.header.servers.min(MOST_SERVERS) as usize;
         let roomy = total >= 100 || options.wide || options.one_story();
@@ -115,6 +120,7 @@ impl Layout {
             column: 0,
             numbers: roomy.then(|| last.to_string().len()),
             deltas: total >= 100,
+            bars,
             total,
             // A few lines have all the room there is.
             wide: options.wide || options.one_story(),
@@ -134,7 +140,7 @@ impl Layout {
     /// How wide the first columns are, with the space behind them.
     pub(super) fn gutter(&self) -> usize {
         let numbers = self.numbers.map_or(0, |digits| digits + 1);
-        numbers + TIME + if self.deltas { 1 + DELTA } else { 0 } + 1
+        numbers + TIME + if self.deltas { 1 + DELTA } else { 0 } + 1 + self.bars
     }
 
     fn start(&self, gutter: Gutter) -> Row {
@@ -148,6 +154,8 @@ impl Layout {
         if let Some(since) = gutter.since.filter(|_| self.deltas) {
             row.add(DIM, &format!(" {:>DELTA$}", format!("+{}", text::span(since))));
         }
+        row.go_to(self.gutter() - self.bars);
+        row.add(PLAIN, &gutter.bars);
         row.go_to(self.gutter());
         row
     }
@@ -211,12 +219,14 @@ impl Layout {
     }
 
     /// The line above the columns.
-    pub(super) fn head(&self, trace: &Trace) -> String {
+    pub(super) fn head(&self, trace: &Trace, bars: &str) -> String {
         let mut row = Row::new(self.paint);
         if let Some(digits) = self.numbers {
             row.add(DIM, &format!("{:>digits$} ", "n"));
         }
         row.add(DIM, &format!("{:>TIME$}", "s"));
+        row.go_to(self.gutter() - self.bars);
+        row.add(DIM, bars);
         for column in 0..self.servers {
             row.go_to(self.gutter() + column * self.column + 1);
             let name = trace.header.lanes.get(column).map(|name| text::clean(name));

@@ -136,6 +136,16 @@ impl<'t> Teller<'t> {
                 }
                 None => (Topic::Note, Parts::new(format!("◀ {came}"))),
             },
+            What::Called { text, .. } => (Topic::Client, Parts::new(format!("▶ {text}"))),
+            What::Answered { op, text: got } => {
+                let asked = replay.operation(*op);
+                let words = asked.map_or(String::new(), |asked| format!(" {}", asked.text));
+                let took = asked.map(|asked| event.us.saturating_sub(asked.began_us));
+                let parts = Parts::new(format!("◀{words}"));
+                let parts = parts.with_some(0, (!got.is_empty()).then(|| format!("→ {got}")));
+                let took = took.map(|us| format!("(took {})", text::span(us)));
+                (Topic::Client, parts.with_some(1, took))
+            }
             What::Note { topic, text } => (Topic::Note, Parts::new(format!("{topic}: {text}"))),
             What::LeftOut { events, until_us } => {
                 let words = format!(

@@ -88,6 +88,8 @@ pub(super) fn ascii(text: &str) -> String {
             '…' => out.push('~'),
             '│' => out.push('|'),
             '┃' => out.push('#'),
+            '┌' | '┏' => out.push('/'),
+            '└' | '┗' => out.push('\\'),
             '┊' | '┋' => out.push(':'),
             '─' => out.push('-'),
             '≠' => out.push('!'),

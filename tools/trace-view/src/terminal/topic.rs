@@ -39,6 +39,8 @@ pub enum Topic {
     Cluster,
     /// What the tester checks and offers.
     Test,
+    /// What clients ask for, and what they get.
+    Client,
     /// Notes. Each also has the topic that it gives itself.
     Note,
     /// Broken rules.
@@ -63,6 +65,7 @@ impl Topic {
         Topic::Net,
         Topic::Cluster,
         Topic::Test,
+        Topic::Client,
         Topic::Note,
         Topic::Verdict,
     ];
@@ -85,6 +88,7 @@ impl Topic {
             Topic::Net => "net",
             Topic::Cluster => "cluster",
             Topic::Test => "test",
+            Topic::Client => "client",
             Topic::Note => "note",
             Topic::Verdict => "verdict",
         }
@@ -109,6 +113,7 @@ impl Topic {
             Topic::Net => "38;5;167",
             Topic::Cluster => "1;38;5;162",
             Topic::Test => "1;38;5;27",
+            Topic::Client => "1;38;5;30",
             Topic::Note => "38;5;98",
             Topic::Verdict => "1;38;5;196",
         }
