@@ -4,6 +4,7 @@ use std::fmt;
 
 use kv_api::Clerk;
 use linearizability::models::{KvInput, KvOutput};
+use service_watch::Watch;
 
 use crate::history::History;
 
@@ -13,17 +14,20 @@ pub struct Client<C: Clerk> {
     clerk: C,
     /// Its ends. Whoever has a clone may connect it, while it is at work elsewhere.
     ends: tester::Client,
+    watch: Watch,
     history: Option<(u64, History)>,
 }
 
 impl<C: Clerk> Client<C> {
-    /// A client with this clerk. With a history, its calls are part of it, under this number.
+    /// A client with this clerk, for this watch of the service. With a history, its calls are part of
+    /// it, under this number.
     pub(crate) fn new(
         clerk: C,
         ends: tester::Client,
+        watch: Watch,
         history: Option<(u64, History)>,
     ) -> Client<C> {
-        Client { clerk, ends, history }
+        Client { clerk, ends, watch, history }
     }
 
     /// The tester's side of it: its ends, which can be connected and cut off.
@@ -73,15 +77,23 @@ impl<C: Clerk> Client<C> {
         call: impl FnOnce(&mut C) -> T,
         output: impl Fn(&T) -> KvOutput,
     ) -> T {
-        let Client { clerk, ends, history } = self;
-        let lane = ends.lane();
+        let Client { clerk, ends, watch, history } = self;
         let work = || {
-            let begun = history
-                .as_ref()
-                .map(|(client, history)| (history, history.calls(*client, lane, input())));
+            let input = input();
+            let operation = watch.asks(ends, words::to_watch(&input));
+            let history = history.as_ref();
+            let begun = history.map(|(client, history)| {
+                (history, history.calls(*client, (ends.lane(), operation), input))
+            });
             let result = call(clerk);
+            let output = output(&result);
+            let read = match &output {
+                KvOutput::Value(value) => Some(value.as_str()),
+                KvOutput::Done => None,
+            };
+            watch.answered(operation, read);
             if let Some((history, ticket)) = begun {
-                history.returned(ticket, output(&result));
+                history.returned(ticket, output);
             }
             result
         };
@@ -101,7 +113,19 @@ impl<C: Clerk> fmt::Debug for Client<C> {
 
 /// Calls in words, for traces and verdicts.
 pub(crate) mod words {
+    use service_watch::{Asked, Change};
+
     use super::{KvInput, KvOutput};
+
+    /// A call as the rules for services need to know it.
+    pub(crate) fn to_watch(input: &KvInput) -> Asked {
+        let (object, change) = match input.clone() {
+            KvInput::Get { key } => (key, Change::Nothing),
+            KvInput::Put { key, value } => (key, Change::Set(value)),
+            KvInput::Append { key, value } => (key, Change::Add(value)),
+        };
+        Asked { text: asked(input), object, change }
+    }
 
     /// What was asked for.
     pub(crate) fn asked(input: &KvInput) -> String {

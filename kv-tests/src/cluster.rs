@@ -7,7 +7,7 @@ use kv_api::{Clerk, Server};
 use labrpc::Service;
 use labrt::sync::Leaf;
 use raft_api::Raft;
-use raft_watch::Watch;
+use service_watch::{Limits, Watch};
 use tester::{Group, Net, Run, Totals};
 
 use crate::client::Client;
@@ -30,6 +30,7 @@ pub struct Cluster<S: Server> {
 
 struct Inner<S: Server> {
     group: Group<Slot<S>>,
+    watch: Watch,
     max_raft_state: Option<usize>,
     /// How many clients without a number of their own there were.
     clients: Leaf<u64>,
@@ -69,14 +70,20 @@ impl<S: Server> Cluster<S> {
         let (least, most) = TRAVEL_US;
         net.set_travel(least, most);
         let group = Group::new(&net, "", servers);
-        // It watches from within the group.
-        let _ = Watch::of::<S::Raft>(&group);
-        let cluster =
-            Cluster { inner: Arc::new(Inner { group, max_raft_state, clients: Leaf::default() }) };
+        let watch = Watch::new();
+        watch.add(&group, &raft_watch::Watch::of::<S::Raft>(&group), limits(max_raft_state));
+        let cluster = Cluster {
+            inner: Arc::new(Inner { group, watch, max_raft_state, clients: Leaf::default() }),
+        };
         (0..servers).for_each(|server| cluster.start(server));
         cluster.connect_all();
         net.set_reliable(!unreliable);
         cluster
+    }
+
+    /// What watches the service.
+    pub fn watch(&self) -> &Watch {
+        &self.inner.watch
     }
 
     /// The run that it belongs to.
@@ -182,7 +189,7 @@ impl<S: Server> Cluster<S> {
         let client = tester::Client::new(self.net(), &format!("client {number}"));
         let clerk = C::make(client.ends_to(members));
         client.connect(members, to);
-        Client::new(clerk, client, history)
+        Client::new(clerk, client, self.inner.watch.clone(), history)
     }
 
     /// Lets a client reach these servers, beside those that it reaches already.
@@ -217,6 +224,14 @@ impl<S: Server> Cluster<S> {
         self.inner.group.end();
         self.net().cleanup();
         totals
+    }
+}
+
+/// What servers may save, if a snapshot is due from so many bytes of Raft state on.
+fn limits(max_raft_state: Option<usize>) -> Limits {
+    match max_raft_state {
+        Some(most) => Limits { state: Some(8 * most), snapshot: None },
+        None => Limits { state: None, snapshot: Some(0) },
     }
 }
 

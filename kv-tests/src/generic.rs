@@ -62,7 +62,7 @@ impl Generic {
         }
         drop(reader);
         let totals = cluster.finish();
-        history.check(run);
+        history.check(run, cluster.watch());
         totals
     }
 

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use labrt::sync::Leaf;
 use labtrace::{Fact, verdict};
 use linearizability::models::{Kv, KvInput, KvOutput};
-use linearizability::{Answer, Limits, Model, Recorder, Ticket, Undecided, Violation};
+use linearizability::view::Picture;
+use linearizability::{Answer, Limits, Recorder, Ticket, Undecided, Violation};
+use service_watch::{Operation, Watch};
 use tester::Run;
+
+use crate::client::words;
 
 /// The calls of a run's clients, with the order of their beginnings and ends. Clones are the same
 /// history.
@@ -21,11 +25,13 @@ struct Inner {
     calls: Vec<Call>,
 }
 
-/// A call, as the run's trace has it.
+/// A call, as others know it.
 #[derive(Clone, Copy)]
 struct Call {
-    /// The client's lane.
+    /// The client's lane in the run's trace.
     lane: u32,
+    /// What the watch of the service knows it by.
+    operation: Operation,
     /// When it began and ended, in microseconds of lab time.
     began: u64,
     ended: Option<u64>,
@@ -35,11 +41,16 @@ struct Call {
 const LIMITS: Limits = Limits { steps: 20_000_000, bytes: 1 << 29 };
 
 impl History {
-    /// A client calls, which has this lane.
-    pub(crate) fn calls(&self, client: u64, lane: u32, input: KvInput) -> Ticket {
+    /// A client calls. Its lane, and the operation for the watch of the service, are these.
+    pub(crate) fn calls(
+        &self,
+        client: u64,
+        (lane, operation): (u32, Operation),
+        input: KvInput,
+    ) -> Ticket {
         let us = labtrace::now_us();
         self.inner.with(|inner| {
-            inner.calls.push(Call { lane, began: us, ended: None });
+            inner.calls.push(Call { lane, operation, began: us, ended: None });
             inner.recorder.call(client, input)
         })
     }
@@ -55,17 +66,35 @@ impl History {
 
     /// Checks that all calls together are linearizable. Of what cannot be decided the run is told.
     ///
+    /// The order in which the log has them is tried first. Only if it does not fit, another one is
+    /// looked for: a service may be right without doing as its log says.
+    ///
     /// # Panics
     /// If they are not.
-    pub fn check(&self, run: &Run) {
+    pub fn check(&self, run: &Run, watch: &Watch) {
         let Inner { recorder, calls } = self.inner.with(std::mem::take);
         let history = recorder.finish().expect("each client makes one call at a time");
-        match linearizability::check(&Kv, &history, &LIMITS).answer {
+        let order = order_of_log(&calls, watch);
+        let report = linearizability::check_with_witness(&Kv, &history, &order, &LIMITS);
+        match &report.answer {
             Answer::Linearizable(_) => {}
-            Answer::Undecided(undecided) => run.warn(&words_of_undecided(&undecided)),
-            Answer::NotLinearizable(violation) => fail(&history, &calls, &violation),
+            Answer::Undecided(undecided) => run.warn(&words_of_undecided(undecided)),
+            Answer::NotLinearizable(violation) => {
+                let picture = Picture::new("calls of clerks", &Kv, &history, &report.answer);
+                run.leave("history", "html", picture.page());
+                fail(&history, &calls, violation, watch)
+            }
         }
     }
+}
+
+/// The calls that have entries in the log, in the order of these.
+fn order_of_log(calls: &[Call], watch: &Watch) -> Vec<usize> {
+    let placed = calls.iter().enumerate();
+    let placed = placed.filter_map(|(number, call)| Some((watch.place(call.operation)?, number)));
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_unstable();
+    placed.into_iter().map(|(_, number)| number).collect()
 }
 
 fn words_of_undecided(undecided: &Undecided<String>) -> String {
@@ -88,22 +117,71 @@ fn fail(
     history: &linearizability::History<KvInput, KvOutput>,
     calls: &[Call],
     violation: &Violation<String>,
+    watch: &Watch,
 ) -> ! {
     let Violation { key, culprit, operations, .. } = violation;
     let words = format!("history is not linearizable: no order of the calls of key {key:?} fits");
     let mut broken = verdict("linearizability", words);
+    if let Some(place) = watch.place(calls[*culprit].operation) {
+        broken = broken.index(place.index);
+    }
     for &place in operations {
         let operation = &history.operations()[place];
-        let what = Kv.describe(&operation.input, operation.output());
-        let Call { lane, began, ended } = calls[place];
-        let until =
-            ended.map_or("never returned".to_string(), |us| format!("until {}", seconds(us)));
+        let call = calls[place];
+        let until = call.ended.map_or("never returned".to_string(), |us| {
+            let got = operation.output().map(words::got).filter(|got| !got.is_empty());
+            format!(
+                "until {}{}",
+                seconds(us),
+                got.map_or(String::new(), |got| format!(", got {got}"))
+            )
+        });
         let mark = if place == *culprit { "; here it became certain" } else { "" };
-        let client = operation.client;
-        let text = format!("client {client}: {what}, {until}{mark}");
-        broken = broken.with_fact(Fact { text, us: Some(began), server: Some(lane) });
+        let (client, asked) = (operation.client, words::asked(&operation.input));
+        let text = format!("client {client}: {asked}, {until}{mark}");
+        broken = broken.with_fact(Fact { text, us: Some(call.began), server: Some(call.lane) });
+        for behind in watch.behind(call.operation) {
+            broken = broken.with_fact(behind);
+        }
+    }
+    for fact in not_as_the_log_says(history, calls, violation, watch) {
+        broken = broken.with_fact(fact);
     }
     broken.hint(crate::client::WRONG_VALUE).fail()
+}
+
+/// What the log says about what was read: the writes that stand in it before, and are missing, or stand
+/// behind, and are there.
+fn not_as_the_log_says(
+    history: &linearizability::History<KvInput, KvOutput>,
+    calls: &[Call],
+    violation: &Violation<String>,
+    watch: &Watch,
+) -> Vec<Fact> {
+    let culprit = &history.operations()[violation.culprit];
+    let Some(KvOutput::Value(read)) = culprit.output() else { return Vec::new() };
+    let began = calls[violation.culprit].began;
+    let mut facts = Vec::new();
+    for (operation, call) in history.operations().iter().zip(calls) {
+        let KvInput::Append { key, value } = &operation.input else { continue };
+        let acknowledged = call.ended.is_some_and(|ended| ended < began);
+        if *key != violation.key || !acknowledged || read.contains(value.as_str()) {
+            continue;
+        }
+        let Some(place) = watch.place(call.operation) else { continue };
+        let text = format!(
+            "client {}: Append {key:?} {value:?}, acknowledged at {}, stands at index {} and is not in \
+             what was read",
+            operation.client,
+            seconds(call.ended.unwrap_or_default()),
+            place.index
+        );
+        facts.push((call.began, Fact { text, us: Some(call.began), server: Some(call.lane) }));
+    }
+    // The latest ones tell enough.
+    const SHOWN: usize = 3;
+    facts.sort_by_key(|(began, _)| *began);
+    facts.into_iter().rev().take(SHOWN).map(|(_, fact)| fact).collect()
 }
 
 fn seconds(us: u64) -> String {

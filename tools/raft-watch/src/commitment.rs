@@ -56,7 +56,7 @@ impl Judge {
     }
 
     /// Up to which index a server can know that entries are committed.
-    pub(super) fn can_know(&self, server: usize) -> u64 {
+    pub(crate) fn can_know(&self, server: usize) -> u64 {
         let known = &self.servers[server];
         let told = self.open_appends(server).map(|append| {
             let told = known.told(append.term);

@@ -67,6 +67,7 @@ mod following;
 mod heartbeats;
 mod judge;
 mod locks;
+mod log;
 mod matching;
 mod observer;
 mod obstacles;
@@ -89,6 +90,7 @@ use raft_api::{Persisted, Raft, Started};
 use tester::{Group, Members, Server};
 
 use judge::{Checked, Judge};
+pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
 use understanding::{Part, Understanding};
 

@@ -9,6 +9,7 @@ use labtrace::{Fact, Verdict, verdict};
 
 use super::evidence::Held;
 use super::judge::{Checked, Judge};
+use super::log::SentEntry;
 use super::reigns::Reign;
 use super::understanding::missing as rules;
 use super::understanding::{Append, Command, Entry, Missing, Place};
@@ -18,7 +19,11 @@ const LARGEST_GAP: u64 = 100_000;
 
 /// By index: the entries that were sent, one of each term.
 #[derive(Debug, Default)]
-pub(crate) struct Entries(Vec<Vec<Known>>);
+pub(crate) struct Entries {
+    by_index: Vec<Vec<Known>>,
+    /// Index and place there of each, in the order in which they were first sent.
+    order: Vec<(u64, usize)>,
+}
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -39,25 +44,37 @@ impl Known {
 impl Entries {
     /// Takes an entry down, or says which other one is known for its index and term.
     fn add(&mut self, index: u64, entry: Entry<'_>, server: usize, us: u64) -> Result<(), &Known> {
-        let length = self.0.len() as u64;
+        let length = self.by_index.len() as u64;
         if index == 0 || index > length + LARGEST_GAP {
             return Ok(()); // an index out of this world, which others judge
         }
         let place = usize::try_from(index - 1).expect("it is within the list, or near its end");
-        if place >= self.0.len() {
-            self.0.resize(place + 1, Vec::new());
+        if place >= self.by_index.len() {
+            self.by_index.resize(place + 1, Vec::new());
         }
         let Entry { term, command } = entry;
-        let of_index = &mut self.0[place];
+        let of_index = &mut self.by_index[place];
         match of_index.iter().position(|known| known.term == term) {
             Some(at) if *of_index[at].bytes == *command.bytes => Ok(()),
             Some(at) => Err(&of_index[at]),
             None => {
                 let (bytes, shape) = (command.bytes.into(), command.shape);
+                self.order.push((index, of_index.len()));
                 of_index.push(Known { term, bytes, shape, server, us });
                 Ok(())
             }
         }
+    }
+
+    /// Shows the entries from this one on, in the order in which they were first sent. Returns how many
+    /// there are.
+    pub(crate) fn read_from(&self, first: usize, see: &mut dyn FnMut(SentEntry<'_>)) -> usize {
+        for &(index, at) in self.order.iter().skip(first) {
+            let place = usize::try_from(index - 1).expect("an index in memory");
+            let Known { term, server, us, ref bytes, .. } = self.by_index[place][at];
+            see(SentEntry { index, term, server, us, command: bytes });
+        }
+        self.order.len()
     }
 
     /// The entries that have been sent as those of an index, as facts of a verdict.
@@ -68,7 +85,7 @@ impl Entries {
             us: Some(known.us),
             server: u32::try_from(known.server).ok(),
         };
-        self.0.get(place).into_iter().flatten().map(fact).collect()
+        self.by_index.get(place).into_iter().flatten().map(fact).collect()
     }
 }
 

@@ -33,6 +33,17 @@ struct State {
     watchers: Vec<Arc<dyn Watcher>>,
     /// The lanes of clients, by name.
     clients: BTreeMap<String, u32>,
+    papers: Vec<Paper>,
+}
+
+/// What is left behind beside the trace of a failed run.
+#[derive(Clone)]
+pub(crate) struct Paper {
+    /// What it is, in a word that is part of its file's name.
+    pub(crate) name: &'static str,
+    /// What its file's name ends in.
+    pub(crate) extension: &'static str,
+    pub(crate) text: String,
 }
 
 impl Run {
@@ -73,6 +84,18 @@ impl Run {
     pub fn warn(&self, text: &str) {
         labtrace::note("warning", text);
         self.inner.lines.line(&format!("warning: {text}"));
+    }
+
+    /// Gives something that says more about a failure. It is written beside the trace of the run, if that
+    /// is written, and the report says where.
+    ///
+    /// `name` is what it is, in a word; its file's name ends in `extension`.
+    pub fn leave(&self, name: &'static str, extension: &'static str, text: String) {
+        self.inner.state.with(|state| state.papers.push(Paper { name, extension, text }));
+    }
+
+    pub(crate) fn papers(&self) -> Vec<Paper> {
+        self.inner.state.with(|state| state.papers.clone())
     }
 
     pub(crate) fn lines(&self) -> &Lines {

@@ -208,7 +208,7 @@ impl<'a> Runner<'a> {
             replay: self.origin.replay(seed, self.setting),
         };
         let usual = Folder::usual(self.origin.scratch, self.origin.package);
-        trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run.session(), verdict)
+        trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run, verdict)
     }
 
     /// Says all about a simulated run that has failed, after it was made again with everything
@@ -253,11 +253,13 @@ impl<'a> Runner<'a> {
         let foreign = seed.map(|_| foreign_lines(foreign::Trouble::Failed)).unwrap_or_default();
         let mut report = report(failed, &foreign, self.origin, seed, self.setting);
         match files {
-            Some(Ok(files)) => report.push_str(&format!(
-                "\n    trace: {}\n    page: {}",
-                files.trace.display(),
-                files.page.display()
-            )),
+            Some(Ok(files)) => {
+                let own = [("trace", &files.trace), ("page", &files.page)];
+                let papers = files.papers.iter().map(|(name, path)| (*name, path));
+                for (name, path) in own.into_iter().chain(papers) {
+                    report.push_str(&format!("\n    {name}: {}", path.display()));
+                }
+            }
             Some(Err(words)) => report.push_str(&format!("\n    there is no trace: {words}")),
             None => {}
         }

@@ -4,10 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use labtrace::{Session, Verdict};
+use labtrace::Verdict;
 use run_record::Clock;
 use run_record::setting::Setting;
 use run_record::trace::{Footer, Header, Trace, VERSION};
+
+use crate::run::{Paper, Run};
 
 /// The environment variable that asks for the trace of each run and names the folder for it.
 pub const VARIABLE: &str = "LAB_TRACE";
@@ -41,6 +43,8 @@ impl Folder {
 pub(crate) struct Files {
     pub(crate) trace: PathBuf,
     pub(crate) page: PathBuf,
+    /// What else there is, by its name.
+    pub(crate) papers: Vec<(&'static str, PathBuf)>,
 }
 
 /// Which run it was.
@@ -55,13 +59,14 @@ pub(crate) struct About<'a> {
     pub(crate) replay: String,
 }
 
-/// Writes what a session has recorded, or says why that cannot be done.
+/// Writes what a run has recorded and what it leaves, or says why that cannot be done.
 pub(crate) fn write(
     folder: &Folder,
     about: &About<'_>,
-    session: &Session,
+    run: &Run,
     verdict: Option<&Verdict>,
 ) -> Result<Files, String> {
+    let session = run.session();
     let recorded = session.take();
     let header = Header {
         trace: VERSION,
@@ -91,15 +96,21 @@ pub(crate) fn write(
         Some(seed) => format!("{}-{seed}", about.test),
         None => format!("{}-real", about.test),
     };
-    let files = Files {
+    let mut files = Files {
         trace: folder.0.join(format!("{stem}.ndjson")),
         page: folder.0.join(format!("{stem}.html")),
+        papers: Vec::new(),
     };
     let cannot =
         |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
     fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, error))?;
     trace.write(&files.trace).map_err(|error| cannot(&files.trace, error))?;
     trace_view::page::write(&trace, &files.page).map_err(|error| cannot(&files.page, error))?;
+    for Paper { name, extension, text } in run.papers() {
+        let path = folder.0.join(format!("{stem}-{name}.{extension}"));
+        fs::write(&path, text).map_err(|error| cannot(&path, error))?;
+        files.papers.push((name, path));
+    }
     Ok(files)
 }
 

@@ -49,7 +49,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Topic; 17] = [
+    pub const ALL: [Topic; 18] = [
         Topic::Term,
         Topic::Vote,
         Topic::Leader,

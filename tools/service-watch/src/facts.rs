@@ -1,0 +1,72 @@
+//! Facts of verdicts.
+
+use labtrace::{Fact, VerdictBuilder};
+
+use crate::State;
+use crate::operations::{Entry, Number, Operation};
+
+/// What a client asked for and until when, and more of it.
+pub(crate) fn of_operation(
+    broken: VerdictBuilder,
+    operation: &Operation,
+    more: &str,
+) -> VerdictBuilder {
+    let Operation { name, asked, began, ended, lane, .. } = operation;
+    let until = match ended {
+        Some(us) => format!("until {:.3} s", *us as f64 / 1e6),
+        None => "never returned".to_string(),
+    };
+    broken.with_fact(Fact {
+        text: format!("{name}: {}, {until}{more}", asked.text),
+        us: Some(*began),
+        server: Some(*lane),
+    })
+}
+
+/// A value, of which the end says most: what was added last.
+pub(crate) fn end_of(value: &str) -> String {
+    const SHOWN: usize = 60;
+    match value.char_indices().nth_back(SHOWN) {
+        None => format!("{value:?}"),
+        Some((begin, _)) => format!("...{:?} ({} bytes)", &value[begin..], value.len()),
+    }
+}
+
+impl State {
+    pub(crate) fn entry_fact(&self, entry: &Entry) -> Fact {
+        let Entry { place, term, server, us } = *entry;
+        let members = &self.groups[place.group].members;
+        Fact {
+            text: format!(
+                "server {server} sent it as the entry of term {term} at index {}",
+                place.index
+            ),
+            us: Some(us),
+            server: Some(members.lane(server)),
+        }
+    }
+
+    /// The entries and replies behind an operation.
+    pub(crate) fn facts_behind(&self, number: Number) -> Vec<Fact> {
+        let Some(operation) = self.operations.get(number) else { return Vec::new() };
+        let reply = operation.replies.last().map(|reply| {
+            let members = &self.groups[reply.group].members;
+            let known = reply.known.map_or(String::new(), |known| {
+                format!(", and could know that {known} entries are committed")
+            });
+            let text = format!("server {} answered {}{known}", reply.server, operation.name);
+            Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
+        });
+        operation.entries.iter().map(|entry| self.entry_fact(entry)).chain(reply).collect()
+    }
+
+    /// Which rules could not be judged, and why.
+    pub(crate) fn not_judged(&self) -> Vec<String> {
+        let asks = self.operations.get(0).is_some();
+        let understood = self.operations.understands_some();
+        let reason = "no entry of a log was seen to hold what clients write";
+        let sentence =
+            format!("not judged: answered when applied, a read that cannot know, because {reason}");
+        if asks && !understood { vec![sentence] } else { Vec::new() }
+    }
+}

@@ -1,0 +1,143 @@
+//! One group of a service's servers: what it tells the watch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use labrpc::CallStep;
+use persister::Persister;
+use raft_watch::Bookmark;
+use tester::{Call, ClientCall, Members, SaveCount, Watcher};
+
+use crate::operations::Reply;
+use crate::sizes::{Limits, Size};
+use crate::waiting::Waiting;
+use crate::{State, Watch};
+
+/// What is known of a group.
+pub(crate) struct Seen {
+    pub(crate) members: Members,
+    /// What watches the Rafts of its servers.
+    pub(crate) below: raft_watch::Watch,
+    pub(crate) bookmark: Bookmark,
+    pub(crate) limits: Limits,
+    pub(crate) servers: Vec<ServerSeen>,
+}
+
+/// What is known of one server.
+#[derive(Default)]
+pub(crate) struct ServerSeen {
+    /// Requests of clients that have reached it and that it has not answered, by their calls.
+    pub(crate) waiting: BTreeMap<u64, Waiting>,
+    /// When it is looked at again, in microseconds.
+    pub(crate) next_look: u64,
+    pub(crate) saved: Option<Saved>,
+    pub(crate) size: Size,
+    /// Replies on their way to clients, by their calls.
+    replies: BTreeMap<u64, Reply>,
+}
+
+/// What a server saves to.
+pub(crate) struct Saved {
+    pub(crate) persister: Arc<dyn Persister>,
+    count: SaveCount,
+    seen: u64,
+}
+
+impl Saved {
+    /// Whether anything was saved since this was last asked.
+    pub(crate) fn is_new(&mut self) -> bool {
+        let count = self.count.get();
+        std::mem::replace(&mut self.seen, count) != count
+    }
+}
+
+impl Seen {
+    pub(crate) fn new(members: Members, below: raft_watch::Watch, limits: Limits) -> Seen {
+        let servers = (0..members.count()).map(|_| ServerSeen::default()).collect();
+        Seen { members, below, bookmark: Bookmark::default(), limits, servers }
+    }
+}
+
+/// What sees the events of a group.
+pub(crate) struct Eye {
+    pub(crate) watch: Watch,
+    pub(crate) group: usize,
+}
+
+impl Eye {
+    fn look(&self, server: usize) {
+        let us = labtrace::now_us();
+        let checked = self.watch.inner.with(|state| {
+            state.check_sizes(self.group, server, us)?;
+            state.check_waiting(self.group, server, us)
+        });
+        self.watch.fail_if_broken(checked);
+    }
+
+    fn server<T>(&self, server: usize, change: impl FnOnce(&mut ServerSeen) -> T) -> T {
+        self.watch.inner.with(|state| change(&mut state.groups[self.group].servers[server]))
+    }
+}
+
+impl Watcher for Eye {
+    fn starting(&self, server: usize, _: u64, persister: &Arc<dyn Persister>, saves: &SaveCount) {
+        let (persister, count) = (persister.clone(), saves.clone());
+        let saved = Some(Saved { persister, count, seen: u64::MAX });
+        self.server(server, |seen| *seen = ServerSeen { saved, ..ServerSeen::default() });
+    }
+
+    fn crashed(&self, server: usize) {
+        self.server(server, |seen| *seen = ServerSeen::default());
+    }
+
+    fn call(&self, call: &Call<'_>) {
+        match call.event.step {
+            CallStep::Sent { .. } => self.look(call.from),
+            CallStep::Replied(_) => self.look(call.to),
+            _ => {}
+        }
+    }
+
+    fn client_call(&self, of: &ClientCall<'_>) {
+        let ClientCall { client, to: server, event } = *of;
+        let (call, us) = (event.call, labtrace::now_us());
+        match event.step {
+            CallStep::Delivered => self.watch.inner.with(|state| {
+                let seen = &mut state.groups[self.group];
+                let term = seen.below.shown_term(server);
+                let waiting = Waiting::new(client, event.method, term, us);
+                seen.servers[server].waiting.insert(call, waiting);
+            }),
+            CallStep::Replied(_) => self.watch.inner.with(|state| {
+                let seen = &mut state.groups[self.group];
+                let (group, known) = (self.group, seen.below.can_know(server));
+                let seen = &mut seen.servers[server];
+                seen.waiting.remove(&call);
+                seen.replies.insert(call, Reply { group, server, us, known });
+            }),
+            CallStep::Returned => self.watch.inner.with(|state| state.returned(self.group, of)),
+            CallStep::Lost { .. } | CallStep::Failed => self.server(server, |seen| {
+                seen.waiting.remove(&call);
+                seen.replies.remove(&call);
+            }),
+            _ => {}
+        }
+    }
+
+    fn not_judged(&self) -> Vec<String> {
+        if self.group > 0 {
+            return Vec::new();
+        }
+        self.watch.inner.with(|state| state.not_judged())
+    }
+}
+
+impl State {
+    /// A reply has reached its client.
+    fn returned(&mut self, group: usize, of: &ClientCall<'_>) {
+        let reply = self.groups[group].servers[of.to].replies.remove(&of.event.call);
+        if let (Some(reply), Some(operation)) = (reply, self.operations.open_of(of.client)) {
+            operation.replies.push(reply);
+        }
+    }
+}

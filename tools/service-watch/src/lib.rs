@@ -1,0 +1,211 @@
+//! Watching a service on a Raft from outside: what must hold whatever the service is.
+//!
+//! A [`Watch`] is told of the operations of clients by whoever makes them, and sees by itself each
+//! step of each call from clients to servers, what servers save, and through [`raft_watch`] what
+//! messages show of the logs below. The service needs to know nothing of it, and nothing here is a step
+//! of a simulated run. A service may stand on several groups: each is [added](Watch::add).
+//!
+//! # Whose entry an entry is
+//!
+//! A log holds bytes, and only the service knows what they mean. But what a client writes has to be in
+//! them: an entry is that of a write if it holds the text that is written, and was first sent after
+//! the client had called. Texts that are too short to be told from others by chance have to stand
+//! there with their length in front, as labgob writes them, and with the name of the object that is
+//! written to. A service whose entries were never seen to hold what clients write (it may compress them)
+//! is not judged by the rules that need it.
+//!
+//! A write may have several entries: a client asks again, and the service finds out when it executes
+//! them. That is no mistake. What is read leaves no mark in an entry, so nothing is asked of that.
+//!
+//! # The rules
+//!
+//! | file | rule | broken if |
+//! |---|---|---|
+//! | `replies` | answered when applied | a write is answered by servers of which none could know, when it replied, that an entry of it is committed |
+//! | `replies` | a read that cannot know | a read is answered by servers of which none could know of a write that was acknowledged before the read began |
+//! | `twice` | applied once | a text that was appended once stands in what is read twice |
+//! | `waiting` | nobody waits for ever | a server has not answered a request though it knows, for 3 s, that it does not lead its old term any more, and that all it had started then is decided |
+//! | `sizes` | log size, snapshot size | what a server has saved outgrows its limit and stays so though it knows of new committed entries; a snapshot is larger than it may ever be |
+//!
+//! The first two compare with what the server *can* know ([`raft_watch::Watch::can_know`]): one that
+//! replies after an entry was committed and before it has applied it itself goes unseen. A right service
+//! that answers reads without an entry (by asking a majority whether it still leads) breaks none.
+//!
+//! Each rule is checked when it can be decided and not before: an answer when the operation returns,
+//! since only the client knows which reply it took for one.
+//!
+//! # What is missing
+//!
+//! Servers behind each other's snapshots: after a message that is not of Figure 2, such as
+//! InstallSnapshot, `raft-watch` may not know what a server can know; then the rules that need it are
+//! silent.
+
+mod facts;
+mod group;
+mod operations;
+mod replies;
+mod sizes;
+mod twice;
+mod waiting;
+
+use std::sync::Arc;
+
+use labrt::sync::Leaf;
+use labtrace::Verdict;
+use tester::{Client, Group, Server};
+
+use group::{Eye, Seen};
+use operations::{Number, Operations};
+pub use sizes::Limits;
+
+/// What a client asks for, as far as the rules need to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// In words, such as `Get "x"`.
+    pub text: String,
+    /// The object that it is about: a key. Operations on different objects have nothing to do with each
+    /// other.
+    pub object: String,
+    /// What it does to that.
+    pub change: Change,
+}
+
+/// What an operation does to its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: it reads it.
+    Nothing,
+    /// This text takes the place of what was there.
+    Set(String),
+    /// This text comes behind what was there.
+    Add(String),
+}
+
+impl Change {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Change::Nothing => None,
+            Change::Set(text) | Change::Add(text) => Some(text),
+        }
+    }
+}
+
+/// An operation under the watch's eyes.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation(Number);
+
+/// Where an entry stands: the number of its group, in the order in which they were added, and its
+/// index there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The group.
+    pub group: usize,
+    /// The index.
+    pub index: u64,
+}
+
+/// What watches one service. Clones are the same watch.
+#[derive(Clone, Default)]
+pub struct Watch {
+    inner: Arc<Leaf<State>>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) operations: Operations,
+    pub(crate) groups: Vec<Seen>,
+    pub(crate) read: twice::Read,
+}
+
+/// Fine, or the verdict of a broken rule.
+pub(crate) type Checked = Result<(), Box<Verdict>>;
+
+impl Watch {
+    /// A watch of a service without servers.
+    pub fn new() -> Watch {
+        Watch::default()
+    }
+
+    /// Watches a group of the service's servers as well, from now on; `below` watches their Rafts. None
+    /// may have been started yet.
+    pub fn add(&self, group: &Group<impl Server>, below: &raft_watch::Watch, limits: Limits) {
+        let seen = Seen::new(group.members().clone(), below.clone(), limits);
+        let number = self.inner.with(|state| {
+            state.groups.push(seen);
+            state.groups.len() - 1
+        });
+        group.watch(Arc::new(Eye { watch: self.clone(), group: number }));
+    }
+
+    /// A client asks for something.
+    pub fn asks(&self, client: &Client, asked: Asked) -> Operation {
+        let us = labtrace::now_us();
+        Operation(self.inner.with(|state| {
+            let number = state.operations.begin(client, asked, us);
+            state.writes(number);
+            number
+        }))
+    }
+
+    /// The client has its answer: what it read, if it did.
+    ///
+    /// # Panics
+    /// If a rule is broken by that.
+    pub fn answered(&self, operation: Operation, read: Option<&str>) {
+        let us = labtrace::now_us();
+        let Operation(number) = operation;
+        let checked = self.inner.with(|state| {
+            state.read_entries();
+            state.operations.end(number, us);
+            let checked = state.check_replies(number, read);
+            let checked = checked.and_then(|()| state.check_once(number, read));
+            state.operations.settle(number);
+            checked
+        });
+        self.fail_if_broken(checked);
+    }
+
+    fn fail_if_broken(&self, checked: Checked) {
+        if let Err(broken) = checked
+            && !labrt::observe::is_unwinding()
+        {
+            labtrace::fail(*broken);
+        }
+    }
+
+    /// Where the first committed entry of an operation stands, if one is known.
+    pub fn place(&self, operation: Operation) -> Option<Place> {
+        self.inner.with(|state| {
+            state.read_entries();
+            state.place(operation.0)
+        })
+    }
+
+    /// The entries and replies behind an operation, as facts of a verdict.
+    pub fn behind(&self, operation: Operation) -> Vec<labtrace::Fact> {
+        self.inner.with(|state| {
+            state.read_entries();
+            state.facts_behind(operation.0)
+        })
+    }
+}
+
+impl State {
+    /// Learns of the entries that were sent since it last looked.
+    fn read_entries(&mut self) {
+        let State { groups, operations, .. } = self;
+        for (group, seen) in groups.iter_mut().enumerate() {
+            seen.below.read_entries(&mut seen.bookmark, |entry| operations.sees(group, &entry));
+        }
+    }
+
+    /// The first entry of an operation that the latest leaders have in their logs.
+    fn place(&self, number: Number) -> Option<Place> {
+        let entries = &self.operations.get(number)?.entries;
+        let stands = |entry: &&operations::Entry| {
+            let below = &self.groups[entry.place.group].below;
+            below.term_at(entry.place.index) == Some(entry.term)
+        };
+        entries.iter().filter(stands).map(|entry| entry.place).min()
+    }
+}

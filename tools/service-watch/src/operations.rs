@@ -1,0 +1,212 @@
+//! What clients have asked for, and the entries that came of it.
+
+use std::collections::BTreeMap;
+
+use raft_watch::SentEntry;
+use tester::Client;
+
+use crate::{Asked, Change, Place};
+
+/// An operation's place in the list of all.
+pub(crate) type Number = usize;
+
+/// Texts of so many bytes are not in an entry by chance.
+const TELLING: usize = 6;
+
+/// So long after an operation's end, in microseconds, a request for it may still lead to an entry.
+const LATE_US: u64 = 1_000_000;
+
+/// One operation of a client.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) asked: Asked,
+    /// The client's name, its number and its lane.
+    pub(crate) name: String,
+    pub(crate) client: u64,
+    pub(crate) lane: u32,
+    /// When it began and ended, in microseconds.
+    pub(crate) began: u64,
+    pub(crate) ended: Option<u64>,
+    /// The entries that are its own, in the order in which they were first sent.
+    pub(crate) entries: Vec<Entry>,
+    /// The replies that have come back to its client since it began.
+    pub(crate) replies: Vec<Reply>,
+}
+
+/// An entry of a log that is an operation's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) place: Place,
+    pub(crate) term: u64,
+    /// Who sent it first, and when.
+    pub(crate) server: usize,
+    pub(crate) us: u64,
+}
+
+/// A server's reply to a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply {
+    pub(crate) group: usize,
+    pub(crate) server: usize,
+    pub(crate) us: u64,
+    /// Up to which index the server could know that entries are committed; `None` if nobody can tell.
+    pub(crate) known: Option<u64>,
+}
+
+/// All operations.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    all: Vec<Operation>,
+    /// By client: the one that is under way. A client has one at a time.
+    open: BTreeMap<u64, Number>,
+    /// By object: the acknowledged write that is furthest in its group's log.
+    latest: BTreeMap<String, Number>,
+    /// By client: the one that ended last, whose request may still be under way.
+    ended: BTreeMap<u64, Number>,
+    /// Some entry was seen to hold what a client writes: a short text, a telling one.
+    understood: [bool; 2],
+}
+
+impl Operations {
+    pub(crate) fn begin(&mut self, client: &Client, asked: Asked, us: u64) -> Number {
+        let number = self.all.len();
+        self.open.insert(client.number(), number);
+        self.all.push(Operation {
+            asked,
+            name: client.name().to_string(),
+            client: client.number(),
+            lane: client.lane(),
+            began: us,
+            ended: None,
+            entries: Vec::new(),
+            replies: Vec::new(),
+        });
+        number
+    }
+
+    pub(crate) fn get(&self, number: Number) -> Option<&Operation> {
+        self.all.get(number)
+    }
+
+    /// The operation that a client has under way.
+    pub(crate) fn open_of(&mut self, client: u64) -> Option<&mut Operation> {
+        let number = *self.open.get(&client)?;
+        self.all.get_mut(number)
+    }
+
+    /// What a client is called.
+    pub(crate) fn name_of(&self, client: u64) -> String {
+        let number = self.open.get(&client);
+        let operation = number.and_then(|number| self.all.get(*number));
+        operation.map_or_else(|| "a client".to_string(), |operation| operation.name.clone())
+    }
+
+    /// An operation is done.
+    pub(crate) fn end(&mut self, number: Number, us: u64) {
+        if let Some(operation) = self.all.get_mut(number) {
+            operation.ended = Some(us);
+            self.open.remove(&operation.client);
+            self.ended.insert(operation.client, number);
+        }
+    }
+
+    /// A write is acknowledged. From here on whoever reads must know of it.
+    pub(crate) fn settle(&mut self, number: Number) {
+        let Some(operation) = self.all.get(number) else { return };
+        if operation.asked.change == Change::Nothing || operation.entries.is_empty() {
+            return;
+        }
+        let place = |operation: &Operation| operation.entries.iter().map(|e| e.place).min();
+        let object = &operation.asked.object;
+        let known = self.latest.get(object).and_then(|known| self.all.get(*known));
+        if known.is_none_or(|known| place(known) < place(operation)) {
+            self.latest.insert(object.clone(), number);
+        }
+    }
+
+    /// The acknowledged write to an object that is furthest in the log.
+    pub(crate) fn latest_write(&self, object: &str) -> Option<&Operation> {
+        self.all.get(*self.latest.get(object)?)
+    }
+
+    /// An entry was sent for the first time: whose is it?
+    pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) {
+        let SentEntry { index, term, server, us, command } = *entry;
+        for &number in self.open.values().chain(self.ended.values()) {
+            let operation = &mut self.all[number];
+            let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
+            if operation.began <= us && !over && holds(command, &operation.asked) {
+                let place = Place { group, index };
+                operation.entries.push(Entry { place, term, server, us });
+                self.understood[usize::from(operation.asked.is_telling())] = true;
+            }
+        }
+    }
+
+    /// Whether entries are known to hold what such a write writes.
+    pub(crate) fn understands(&self, asked: &Asked) -> bool {
+        self.understood[usize::from(asked.is_telling())]
+    }
+
+    /// Whether entries are known to hold what anybody writes.
+    pub(crate) fn understands_some(&self) -> bool {
+        self.understood.contains(&true)
+    }
+}
+
+impl Asked {
+    /// Whether an entry that holds its text does so by no chance.
+    fn is_telling(&self) -> bool {
+        self.change.text().is_some_and(|text| text.len() >= TELLING)
+    }
+}
+
+/// Whether a command can be that of a write.
+fn holds(command: &[u8], asked: &Asked) -> bool {
+    let Some(text) = asked.change.text() else { return false };
+    match asked.is_telling() {
+        true => has(command, text.as_bytes()),
+        false => has_with_length(command, text) && has_with_length(command, &asked.object),
+    }
+}
+
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    let Some(&first) = part.first() else { return true };
+    let last = bytes.len().saturating_sub(part.len() - 1);
+    let starts = bytes[..last].iter().enumerate().filter(|(_, byte)| **byte == first);
+    starts.into_iter().any(|(at, _)| bytes[at..].starts_with(part))
+}
+
+/// A short text with its length in front of it.
+fn has_with_length(bytes: &[u8], text: &str) -> bool {
+    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+    let mut part = vec![length];
+    part.extend_from_slice(text.as_bytes());
+    has(bytes, &part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(change: Change) -> Asked {
+        Asked { text: String::new(), object: "key".into(), change }
+    }
+
+    #[test]
+    fn an_entry_is_known_by_what_it_holds() {
+        let add = asked(Change::Add("x 1 2 y".into()));
+        assert!(holds(b"...x 1 2 y", &add) && holds(b"x 1 2 y...", &add));
+        assert!(!holds(b"...x 1 2", &add) && !holds(b"", &add));
+        assert!(!holds(b"x 1 2 y", &asked(Change::Nothing)));
+    }
+
+    #[test]
+    fn a_short_text_must_stand_there_as_a_text() {
+        let set = asked(Change::Set("1".into()));
+        assert!(holds(b"\x03key\x011", &set));
+        assert!(!holds(b"key 1", &set) && !holds(b"\x011", &set));
+        let empty = asked(Change::Set(String::new()));
+        assert!(holds(b"\x03key\0", &empty) && !holds(b"\x03key", &empty));
+    }
+}

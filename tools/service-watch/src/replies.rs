@@ -1,0 +1,115 @@
+//! Who may answer: a server that knows that the write is committed, or for a read, of all writes that
+//! were acknowledged before.
+//!
+//! Only the client knows which reply was its answer. So an answer is wrong if none of the replies that
+//! came to it since it asked can be right.
+
+use labtrace::{Verdict, VerdictBuilder, verdict};
+
+use crate::facts;
+use crate::operations::{Entry, Number, Operation, Reply};
+use crate::{Change, Checked, State};
+
+impl State {
+    /// A client has its answer.
+    pub(crate) fn check_replies(&mut self, number: Number, read: Option<&str>) -> Checked {
+        let Some(operation) = self.operations.get(number) else { return Ok(()) };
+        // What no reply gave, such as what a client remembers, is not for this rule.
+        let [.., last] = operation.replies[..] else { return Ok(()) };
+        match operation.asked.change {
+            Change::Nothing => self.check_read(operation, read, last),
+            _ if !self.operations.understands(&operation.asked) => Ok(()),
+            _ => self.check_write(operation, last),
+        }
+    }
+
+    fn check_write(&self, operation: &Operation, last: Reply) -> Checked {
+        let can_know = |reply: &Reply| match reply.known {
+            None => true,
+            Some(known) => operation.entries.iter().any(|entry| {
+                entry.place.group == reply.group
+                    && entry.place.index <= known
+                    && entry.us <= reply.us
+            }),
+        };
+        if operation.replies.iter().any(can_know) {
+            return Ok(());
+        }
+        let Operation { name, asked, .. } = operation;
+        let server = last.server;
+        let words = format!(
+            "server {server} answered {name}, {}, before an entry of it can have been applied there",
+            asked.text
+        );
+        let broken = verdict("answered when applied", words);
+        let broken = facts::of_operation(broken, operation, "");
+        let broken = self.reply(broken, last);
+        let broken = match operation.entries.first() {
+            Some(entry) => self.entry(broken.index(entry.place.index), entry),
+            None => {
+                broken.fact(None, "no entry that holds it has been sent by anybody".to_string())
+            }
+        };
+        let hint = "the answer must wait until the entry comes out of the apply channel: `start` only \
+                    says where it will stand if it is ever committed; and what comes out there must be \
+                    the same request, not just any at that index";
+        Err(self.build(broken.hint(hint), last))
+    }
+
+    fn check_read(&self, operation: &Operation, read: Option<&str>, last: Reply) -> Checked {
+        let Some(write) = self.operations.latest_write(&operation.asked.object) else {
+            return Ok(());
+        };
+        if write.ended.is_none_or(|ended| ended >= operation.began) {
+            return Ok(());
+        }
+        // Of several entries of one write, the first one counts.
+        let Some(entry) = write.entries.iter().min_by_key(|entry| entry.place) else {
+            return Ok(());
+        };
+        let can_know = |reply: &Reply| {
+            reply.group != entry.place.group
+                || reply.known.is_none_or(|known| known >= entry.place.index)
+        };
+        if operation.replies.iter().any(can_know) {
+            return Ok(());
+        }
+        let (Operation { name, asked, .. }, server) = (operation, last.server);
+        let words = format!(
+            "server {server} answered {name}, {}, and cannot know of what was acknowledged before",
+            asked.text
+        );
+        let broken = verdict("a read that cannot know", words).index(entry.place.index);
+        let broken = facts::of_operation(broken, write, "");
+        let broken = self.entry(broken, entry);
+        let got = read.map_or(String::new(), |read| format!(", and got {}", facts::end_of(read)));
+        let broken = self.reply(facts::of_operation(broken, operation, &got), last);
+        let hint = "a read that is answered from the server's own state, without an entry in the log \
+                    and without asking a majority whether it still leads";
+        Err(self.build(broken.hint(hint), last))
+    }
+
+    /// What a server replied, and what it could know.
+    fn reply(&self, broken: VerdictBuilder, reply: Reply) -> VerdictBuilder {
+        let Reply { group, server, us, known } = reply;
+        let lane = self.groups[group].members.lane(server) as usize;
+        let known = known.unwrap_or_default();
+        let text =
+            format!("server {server} answered, and could know that {known} entries are committed");
+        broken.fact_at(us, lane, text)
+    }
+
+    pub(crate) fn entry(&self, broken: VerdictBuilder, entry: &Entry) -> VerdictBuilder {
+        broken.with_fact(self.entry_fact(entry))
+    }
+
+    fn build(&self, broken: VerdictBuilder, last: Reply) -> Box<Verdict> {
+        let server = last.server;
+        let mut verdict = broken.at(format!("what server {server} answered")).build();
+        let group = self.groups[last.group].members.group();
+        if !group.is_empty() {
+            verdict.words = format!("group {group}: {}", verdict.words);
+        }
+        Box::new(verdict)
+    }
+}

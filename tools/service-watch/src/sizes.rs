@@ -1,0 +1,83 @@
+//! What servers save stays within its limits, while a test runs and not only at its end.
+
+use labtrace::verdict;
+
+use crate::{Checked, State};
+
+/// How much a server may save, in bytes. `None`: any amount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The Raft state, log included. A server may have more for a while: entries that are not committed
+    /// can be in no snapshot.
+    pub state: Option<usize>,
+    /// The snapshot, at any time.
+    pub snapshot: Option<usize>,
+}
+
+/// How long a server that learns of new committed entries may have too large a state, in microseconds.
+const LONG_US: u64 = 1_000_000;
+
+/// How large a server's saved state is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    /// Since it is too large: when that began, and up to which index the server knew then that
+    /// entries are committed.
+    over: Option<(u64, u64)>,
+}
+
+impl State {
+    /// Looks at what a server has saved, if it has saved anything since.
+    pub(crate) fn check_sizes(&mut self, group: usize, server: usize, us: u64) -> Checked {
+        let seen = &mut self.groups[group];
+        let (limits, lane) = (seen.limits, seen.members.lane(server) as usize);
+        let of = &mut seen.servers[server];
+        let Some(saved) = &mut of.saved else { return Ok(()) };
+        if !saved.is_new() {
+            return Ok(());
+        }
+        let snapshot = saved.persister.snapshot_size();
+        if let Some(most) = limits.snapshot.filter(|most| snapshot > *most) {
+            let words = format!("snapshot too large ({snapshot} > {most}) at server {server}");
+            return Err(Box::new(
+                verdict("snapshot size", words)
+                    .fact_at(us, lane, format!("server {server} has a snapshot of {snapshot} bytes"))
+                    .hint(match most {
+                        0 => "no server was to make a snapshot: a limit of none means never",
+                        _ => "old values, or the answers to all requests of a client, not its last one",
+                    })
+                    .at(format!("what server {server} saves"))
+                    .build(),
+            ));
+        }
+        let size = saved.persister.raft_state_size();
+        let Some(most) = limits.state.filter(|most| size > *most) else {
+            of.size.over = None;
+            return Ok(());
+        };
+        let Some(known) = seen.below.can_know(server) else { return Ok(()) };
+        let (since, knew) = *of.size.over.get_or_insert((us, known));
+        // What is not committed can be in no snapshot.
+        if us < since + LONG_US || known <= knew {
+            return Ok(());
+        }
+        let words = format!("logs were not trimmed ({size} > {most}) at server {server}");
+        Err(Box::new(
+            verdict("log size", words)
+                .fact_at(since, lane, format!("server {server} has saved more than {most} bytes"))
+                .fact_at(us, lane, format!("server {server} has saved {size} bytes"))
+                .fact(
+                    lane,
+                    format!(
+                        "since then it could learn that entries {} to {known} are committed",
+                        knew + 1
+                    ),
+                )
+                .hint(
+                    "snapshots that are not made, or only when it is too late; or Raft does not drop \
+                     what they cover",
+                )
+                .at(format!("what server {server} saves"))
+                .build(),
+        ))
+    }
+}

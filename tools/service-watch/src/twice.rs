@@ -1,0 +1,160 @@
+//! What was appended once stands in what is read once, however often the client had to ask.
+
+use std::collections::BTreeMap;
+
+use labtrace::verdict;
+
+use crate::facts;
+use crate::operations::{Number, Operation};
+use crate::{Change, Checked, State};
+
+/// Longer texts are not taken apart.
+const LONGEST: usize = 64;
+
+/// What was read of each object, and what was written to it.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    objects: BTreeMap<String, Object>,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    /// By text: the operations that have put or appended it. They may never have returned.
+    written: BTreeMap<String, Vec<Number>>,
+    /// What was read last, and how often each text stands in it.
+    last: String,
+    counts: BTreeMap<String, usize>,
+    /// Something stands there that nobody is known to have written; it is not looked at again until
+    /// a shorter value is read.
+    lost: bool,
+}
+
+impl Object {
+    /// The written text that the rest of a value begins with.
+    fn first<'v>(&self, rest: &'v str) -> Option<&'v str> {
+        let longest = (1..=LONGEST.min(rest.len())).rev();
+        let begins = |length: &usize| {
+            rest.is_char_boundary(*length) && self.written.contains_key(&rest[..*length])
+        };
+        longest.into_iter().find(begins).map(|length| &rest[..length])
+    }
+
+    /// Takes what was read apart, as far as it is new. Returns a text that stands there too often.
+    fn takes(&mut self, value: &str) -> Option<String> {
+        let mut at = match value.strip_prefix(self.last.as_str()) {
+            Some(_) => self.last.len(),
+            None => {
+                (self.lost, self.counts) = (false, BTreeMap::new());
+                0
+            }
+        };
+        value.clone_into(&mut self.last);
+        while at < value.len() && !self.lost {
+            let Some(text) = self.first(&value[at..]) else {
+                self.lost = true;
+                return None;
+            };
+            at += text.len();
+            let written = self.written.get(text).map_or(0, Vec::len);
+            let count = self.counts.entry(text.to_string()).or_default();
+            *count += 1;
+            if *count > written {
+                return Some(text.to_string());
+            }
+        }
+        None
+    }
+}
+
+impl State {
+    /// An operation is about to change an object.
+    pub(crate) fn writes(&mut self, number: Number) {
+        let Some(operation) = self.operations.get(number) else { return };
+        let Some(text) = operation.asked.change.text() else { return };
+        let object = self.read.objects.entry(operation.asked.object.clone()).or_default();
+        object.written.entry(text.to_string()).or_default().push(number);
+    }
+
+    /// A client has its answer.
+    pub(crate) fn check_once(&mut self, number: Number, read: Option<&str>) -> Checked {
+        let Some(operation) = self.operations.get(number) else { return Ok(()) };
+        let key = &operation.asked.object;
+        if let Change::Set(_) = operation.asked.change {
+            // What was written before is gone for good, if nobody else was at it.
+            let began = operation.began;
+            let alone = |other: &Operation| other.ended.is_some_and(|ended| ended < began);
+            let operations = &self.operations;
+            let older = |other: &Number| operations.get(*other).is_some_and(alone);
+            if let Some(object) = self.read.objects.get_mut(key)
+                && object.written.values().flatten().all(|other| *other == number || older(other))
+            {
+                object.written.retain(|_, by| {
+                    by.retain(|other| *other == number);
+                    !by.is_empty()
+                });
+            }
+        }
+        let Some(value) = read else { return Ok(()) };
+        let Some(object) = self.read.objects.get_mut(key) else { return Ok(()) };
+        let Some(text) = object.takes(value) else { return Ok(()) };
+        let by = object.written.get(&text).cloned().unwrap_or_default();
+        let times = by.len();
+        let words = format!(
+            "{text:?} was written to {key:?} {} and stands in what was read {} times",
+            if times == 1 { "once".to_string() } else { format!("{times} times") },
+            times + 1
+        );
+        let mut broken = verdict("applied once", words);
+        for write in by.iter().filter_map(|number| self.operations.get(*number)) {
+            broken = facts::of_operation(broken, write, "");
+            for entry in &write.entries {
+                broken = self.entry(broken, entry);
+            }
+        }
+        let got = format!(", and got {}", facts::end_of(value));
+        broken = facts::of_operation(broken, operation, &got);
+        Err(Box::new(broken.hint(TWICE).at("what was read".to_string()).build()))
+    }
+}
+
+const TWICE: &str = "duplicates must be found where entries are applied, since the same request can \
+     stand in the log twice; by a number that stays the same when the request is sent again; and the \
+     table of what was applied must be part of the snapshot";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(texts: &[&str]) -> Object {
+        let mut object = Object::default();
+        for text in texts {
+            object.written.entry((*text).to_string()).or_default().push(0);
+        }
+        object
+    }
+
+    #[test]
+    fn a_text_that_stands_there_too_often_is_found() {
+        let mut of = object(&["x 1 1 y", "x 1 12 y"]);
+        assert_eq!(of.takes("x 1 1 y"), None);
+        assert_eq!(of.takes("x 1 1 yx 1 12 y"), None);
+        assert_eq!(of.takes("x 1 1 yx 1 12 y"), None, "to read it again is nothing new");
+        assert_eq!(of.takes("x 1 1 yx 1 12 yx 1 1 y"), Some("x 1 1 y".to_string()));
+    }
+
+    #[test]
+    fn who_wrote_it_twice_finds_it_twice() {
+        let mut of = object(&["a", "a", "b"]);
+        assert_eq!(of.takes("aba"), None);
+        assert_eq!(of.takes("abaa"), Some("a".to_string()));
+    }
+
+    #[test]
+    fn another_value_is_counted_anew_and_an_unknown_one_is_left_alone() {
+        let mut of = object(&["a", "b"]);
+        assert_eq!(of.takes("ab"), None);
+        assert_eq!(of.takes("ba"), None);
+        assert_eq!(of.takes("b?bb"), None);
+        assert_eq!(of.takes("bb"), Some("b".to_string()));
+    }
+}
