@@ -66,12 +66,26 @@ impl<S: Server> Cluster<S> {
         unreliable: bool,
         max_raft_state: Option<usize>,
     ) -> Cluster<S> {
+        Cluster::with_limits(run, servers, unreliable, max_raft_state, limits(max_raft_state))
+    }
+
+    /// As [`new`](Cluster::new), with limits of its own to what servers may save at any time.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn with_limits(
+        run: &Run,
+        servers: usize,
+        unreliable: bool,
+        max_raft_state: Option<usize>,
+        limits: Limits,
+    ) -> Cluster<S> {
         let net = Net::new(run);
         let (least, most) = TRAVEL_US;
         net.set_travel(least, most);
         let group = Group::new(&net, "", servers);
         let watch = Watch::new();
-        watch.add(&group, &raft_watch::Watch::of::<S::Raft>(&group), limits(max_raft_state));
+        watch.add(&group, &raft_watch::Watch::of::<S::Raft>(&group), limits);
         let cluster = Cluster {
             inner: Arc::new(Inner { group, watch, max_raft_state, clients: Leaf::default() }),
         };
@@ -228,7 +242,7 @@ impl<S: Server> Cluster<S> {
 }
 
 /// What servers may save, if a snapshot is due from so many bytes of Raft state on.
-fn limits(max_raft_state: Option<usize>) -> Limits {
+pub(crate) fn limits(max_raft_state: Option<usize>) -> Limits {
     match max_raft_state {
         Some(most) => Limits { state: Some(8 * most), snapshot: None },
         None => Limits { state: None, snapshot: Some(0) },

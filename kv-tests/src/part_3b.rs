@@ -5,9 +5,10 @@ use std::time::Duration;
 use kv_api::{Clerk, Server};
 use labrt::thread;
 use labtrace::verdict;
+use service_watch::Limits;
 use tester::{Run, Totals};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, limits};
 use crate::generic::check_log_size;
 
 /// From how many bytes of saved Raft state on a snapshot is due.
@@ -50,7 +51,9 @@ pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
 /// A snapshot holds the values and what duplicates are known by, and no more.
 pub(crate) fn snapshot_size<S: Server, C: Clerk>(run: &Run) -> Totals {
     const MAX_SNAPSHOT: usize = 500;
-    let cluster = Cluster::<S>::new(run, 3, false, Some(MAX_RAFT_STATE));
+    let max = Some(MAX_RAFT_STATE);
+    let limits = Limits { snapshot: Some(MAX_SNAPSHOT), ..limits(max) };
+    let cluster = Cluster::<S>::with_limits(run, 3, false, max, limits);
     let mut client = cluster.client::<C>(&cluster.all());
     for _ in run.rounds(200) {
         for value in ["0", "1"] {

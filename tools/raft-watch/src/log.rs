@@ -46,18 +46,14 @@ impl Watch {
         self.inner.state.with(|state| state.judge.term(server))
     }
 
-    /// The last index that a server has shown as the leader of a term; 0 if it did not lead it.
-    pub fn shown_as_leader(&self, server: usize, term: u64) -> u64 {
-        self.inner.state.with(|state| {
-            let reign = state.judge.reigns.of(term).filter(|reign| reign.leader == server);
-            reign.map_or(0, |reign| reign.terms.last_index())
-        })
+    /// When an AppendEntries has reached a server last, in microseconds.
+    pub fn heard(&self, server: usize) -> Option<u64> {
+        self.inner.state.with(|state| state.judge.servers[server].heard_us)
     }
 
-    /// The last index that a server has shown as the leader of any term before this one; 0 if it has not
-    /// led.
-    pub fn shown_before(&self, server: usize, term: u64) -> u64 {
-        self.inner.state.with(|state| state.judge.reigns.shown_before(server, term))
+    /// The server that has shown itself as the leader of a term.
+    pub fn leader_of(&self, term: u64) -> Option<usize> {
+        self.inner.state.with(|state| state.judge.reigns.of(term).map(|reign| reign.leader))
     }
 
     /// The term of the entry at an index, in the log of the latest leader that has shown it.

@@ -39,11 +39,6 @@ impl Terms {
         self.0.iter().rev().find(holds).map(|(term, _)| *term)
     }
 
-    /// The highest index that is known; 0 for none.
-    pub(crate) fn last_index(&self) -> u64 {
-        self.0.last_key_value().map_or(0, |(_, (_, last))| *last)
-    }
-
     /// The terms of the entries after one place and up to another, with their indexes.
     pub(crate) fn between(
         &self,
@@ -229,13 +224,6 @@ impl Reigns {
     /// How many there were.
     pub(crate) fn count(&self) -> usize {
         self.by_term.len()
-    }
-
-    /// The highest index that a server has shown as the leader of a term before this one.
-    pub(crate) fn shown_before(&self, server: usize, term: u64) -> u64 {
-        let own = self.by_term.range(..term).map(|(_, reign)| reign);
-        let own = own.filter(|reign| reign.leader == server);
-        own.map(|reign| reign.terms.last_index()).max().unwrap_or(0)
     }
 
     /// The term of the entry at an index, as the latest leader knew it that has shown it.

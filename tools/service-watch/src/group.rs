@@ -30,6 +30,8 @@ pub(crate) struct ServerSeen {
     pub(crate) waiting: BTreeMap<u64, Waiting>,
     /// When it is looked at again, in microseconds.
     pub(crate) next_look: u64,
+    /// When it was looked at last.
+    pub(crate) last_look: u64,
     pub(crate) saved: Option<Saved>,
     pub(crate) size: Size,
     /// Replies on their way to clients, by their calls.

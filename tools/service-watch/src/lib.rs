@@ -24,7 +24,7 @@
 //! | `replies` | answered when applied | a write is answered by servers of which none could know, when it replied, that an entry of it is committed |
 //! | `replies` | a read that cannot know | a read is answered by servers of which none could know of a write that was acknowledged before the read began |
 //! | `twice` | applied once | a text that was appended once stands in what is read twice |
-//! | `waiting` | nobody waits for ever | a server has not answered a request though it knows, for 3 s, that it does not lead its old term any more, and that all it had started then is decided |
+//! | `waiting` | nobody waits for ever | a server has not answered a request after 4 s in which it was in a later term and heard of that term's leader |
 //! | `sizes` | log size, snapshot size | what a server has saved outgrows its limit and stays so though it knows of new committed entries; a snapshot is larger than it may ever be |
 //!
 //! The first two compare with what the server *can* know ([`raft_watch::Watch::can_know`]): one that

@@ -1,0 +1,168 @@
+//! A zoo of wrong key/value services: each with one classic mistake, for the tools to find.
+//!
+//! [`StudentKv`] and [`StudentClerk`] are a key/value service of parts 3A and 3B as a student of the
+//! course would write it, on the reference Raft: one mutex, a thread that executes, handlers that wait
+//! on a channel. As [`Correct`] they pass the whole suite. Their type parameter chooses one small
+//! deviation, a [`Mistake`], of those that students really make. Where one deviates, the code says
+//! `Self::has(Mistake::...)`.
+//!
+//! ```ignore
+//! kv_tests::suite!(simulated, kv_zoo::StudentKv<kv_zoo::Chosen>, kv_zoo::StudentClerk<kv_zoo::Chosen>);
+//! ```
+//!
+//! TABLE
+//!
+//! `tests/found.rs` finds each of them again. To see one fail:
+//!
+//! ```text
+//! KV_ZOO=AnswersAtStart cargo test -p kv-zoo --test sim -- persist_concurrent_3A
+//! ```
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+mod clerk;
+mod message;
+mod server;
+mod store;
+
+pub use clerk::StudentClerk;
+pub use server::StudentKv;
+
+/// Which mistake a service has.
+pub trait Choice: Send + Sync + 'static {
+    /// The mistake; none in the correct one.
+    fn mistake() -> Option<Mistake>;
+
+    /// How often a handler looks whether its server still leads.
+    fn look() -> Duration {
+        Duration::from_millis(100)
+    }
+
+    /// A snapshot is due when the saved Raft state has so many quarters of its limit.
+    fn due() -> usize {
+        3
+    }
+}
+
+/// No mistake.
+#[derive(Debug)]
+pub enum Correct {}
+
+impl Choice for Correct {
+    fn mistake() -> Option<Mistake> {
+        None
+    }
+}
+
+/// The mistake that the environment variable `KV_ZOO` names; none if it is not set.
+#[derive(Debug)]
+pub enum Chosen {}
+
+impl Choice for Chosen {
+    fn mistake() -> Option<Mistake> {
+        static MISTAKE: OnceLock<Option<Mistake>> = OnceLock::new();
+        *MISTAKE.get_or_init(|| {
+            let name = labrt::env::var("KV_ZOO")?;
+            let known = Mistake::ALL.iter().find(|mistake| format!("{mistake:?}") == name);
+            let Some(mistake) = known else {
+                panic!("KV_ZOO={name} names no mistake; there are {:?}", Mistake::ALL);
+            };
+            Some(*mistake)
+        })
+    }
+}
+
+macro_rules! zoo {
+    ($($(#[$doc:meta])* $mistake:ident,)*) => {
+        /// The mistakes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mistake {
+            $($(#[$doc])* $mistake,)*
+        }
+
+        impl Mistake {
+            /// All of them.
+            pub const ALL: &'static [Mistake] = &[$(Mistake::$mistake,)*];
+        }
+
+        /// The mistakes as type parameters.
+        pub mod mistakes {
+            use super::{Choice, Mistake};
+            $(
+                #[doc = concat!("Chooses [`Mistake::", stringify!($mistake), "`].")]
+                #[derive(Debug)]
+                pub enum $mistake {}
+                impl Choice for $mistake {
+                    fn mistake() -> Option<Mistake> {
+                        Some(Mistake::$mistake)
+                    }
+                }
+            )*
+        }
+    };
+}
+
+zoo! {
+    /// A write is answered as soon as Raft has started it.
+    ///
+    /// The thought: "`start` has given me an index, so it is in the log."
+    AnswersAtStart,
+    /// Whoever waits at an index is answered with what is executed there, whatever that is.
+    ///
+    /// The thought: "What stands at my index is my request."
+    AnyEntryWillDo,
+    /// A leader answers a Get from its own state, without an entry in the log.
+    ///
+    /// The thought: "I lead, so I know the latest value."
+    ReadsItsOwnState,
+    /// Duplicates are looked for where requests arrive, and not where they are executed.
+    ///
+    /// The thought: "A request that was executed is not started again." It can be started twice before
+    /// it is executed once.
+    DuplicatesAtArrival,
+    /// A request that has arrived before is answered as done.
+    ///
+    /// The thought: "I have it, so it will be done."
+    SeenMeansDone,
+    /// A clerk gives a request a new number when it sends it again.
+    ///
+    /// The thought: "Each call has a number of its own."
+    NewNumberOnRetry,
+    /// A clerk counts what it asks for, but an Append has the number of what came before.
+    ///
+    /// The thought: "The counter belongs into Get and Put", and the third place was forgotten.
+    OneNumberForAll,
+    /// Only the server that was asked notes that a request was executed.
+    ///
+    /// The thought: "The table is for those who ask me."
+    TableOfTheLeader,
+    /// The table of what was executed is not in the snapshot.
+    ///
+    /// The thought: "The snapshot is the data."
+    TableNotInSnapshot,
+    /// The results of all requests are kept for ever.
+    ///
+    /// The thought: "Any of them may be sent again."
+    AllResultsKept,
+    /// A handler waits for its own request and for nothing else.
+    ///
+    /// The thought: "What is in the log will be executed some day."
+    NeverFreed,
+    /// The lock is held while a handler waits.
+    ///
+    /// The thought: "So nobody can change what I wait for."
+    LockWhileWaiting,
+    /// An Append is put into the log as a Put of the whole new value.
+    ///
+    /// The thought: "I know what is there, and a Put is simpler."
+    AppendAsPut,
+    /// No snapshot is ever made.
+    ///
+    /// The thought: "The limit is only about speed."
+    NoSnapshots,
+    /// A server that starts does not read the snapshot that it has saved.
+    ///
+    /// The thought: "Raft will send me one." It sends only what it gets from others.
+    SnapshotNotRead,
+}

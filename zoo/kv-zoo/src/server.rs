@@ -1,0 +1,232 @@
+//! A server: handlers that wait, and a thread that executes what Raft hands over.
+//!
+//! One mutex guards everything that changes. A handler starts its request, leaves a channel at the
+//! index where it will stand, and waits; now and then it looks whether its server still
+//! leads the term in which it started it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use labrpc::{ClientEnd, Service};
+use labrt::channel::{self, Receiver, RecvTimeoutError, Sender};
+use labrt::sync::Mutex;
+use labrt::thread;
+use persister::Persister;
+use raft::Raft;
+use raft_api::{ApplyMsg, Bytes, Raft as _, Started};
+
+use crate::message::{Answer, Kind, Op, Rpc, RpcService};
+use crate::store::Store;
+use crate::{Choice, Mistake};
+
+/// A server as a student of the course would write it, with the mistake `M`.
+pub struct StudentKv<M: Choice> {
+    raft: Arc<Raft>,
+    state: Mutex<State>,
+    persister: Arc<dyn Persister>,
+    max_raft_state: Option<usize>,
+    choice: PhantomData<M>,
+}
+
+#[derive(Default)]
+struct State {
+    store: Store,
+    /// By index: who waits for what will be executed there.
+    waiting: BTreeMap<u64, Waiter>,
+    /// By client: the last request that has arrived here.
+    arrived: BTreeMap<u64, u64>,
+}
+
+struct Waiter {
+    op: Op,
+    answer: Sender<Answer>,
+}
+
+impl<M: Choice> StudentKv<M> {
+    fn has(mistake: Mistake) -> bool {
+        M::mistake() == Some(mistake)
+    }
+
+    /// A handler: returns when the request is done, or cannot be done here.
+    fn submit(&self, op: Op) -> Answer {
+        if Self::has(Mistake::ReadsItsOwnState) && op.kind == Kind::Get {
+            return self.read(&op);
+        }
+        let mut state = self.state.lock();
+        if let Some(result) = state.store.result_of(&op) {
+            return Answer::done(result);
+        }
+        let last = state.arrived.insert(op.client, op.number);
+        if Self::has(Mistake::SeenMeansDone) && last == Some(op.number) && op.kind != Kind::Get {
+            return Answer::done(String::new());
+        }
+        let Some(started) = self.raft.start(encode(&self.as_started(&state, &op))) else {
+            return Answer::wrong_leader();
+        };
+        if Self::has(Mistake::AnswersAtStart) && op.kind != Kind::Get {
+            return Answer::done(String::new());
+        }
+        let (answer, receiver) = channel::bounded(1);
+        state.waiting.insert(started.index, Waiter { op, answer });
+        if Self::has(Mistake::LockWhileWaiting) {
+            let answer = receiver.recv_timeout(Duration::from_secs(60));
+            drop(state);
+            return answer.unwrap_or_else(|_| Answer::wrong_leader());
+        }
+        drop(state);
+        self.wait(started, &receiver)
+    }
+
+    /// What goes into the log for a request.
+    fn as_started(&self, state: &State, op: &Op) -> Op {
+        if !Self::has(Mistake::AppendAsPut) || op.kind != Kind::Append {
+            return op.clone();
+        }
+        let there = state.store.data.get(&op.key).cloned().unwrap_or_default();
+        Op { kind: Kind::Put, value: there + &op.value, ..op.clone() }
+    }
+
+    /// Answers from what this server has executed.
+    fn read(&self, op: &Op) -> Answer {
+        if !self.raft.state().is_leader {
+            return Answer::wrong_leader();
+        }
+        Answer::done(self.state.lock().store.execute(op))
+    }
+
+    fn wait(&self, started: Started, receiver: &Receiver<Answer>) -> Answer {
+        loop {
+            match receiver.recv_timeout(M::look()) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => return Answer::wrong_leader(),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if Self::has(Mistake::NeverFreed) || Self::has(Mistake::AnyEntryWillDo) {
+                continue;
+            }
+            let now = self.raft.state();
+            if !now.is_leader || now.term != started.term {
+                self.state.lock().waiting.remove(&started.index);
+                return Answer::wrong_leader();
+            }
+        }
+    }
+
+    /// Executes what Raft hands over.
+    fn apply(&self, messages: Receiver<ApplyMsg>) {
+        for message in messages {
+            match message {
+                ApplyMsg::Command { index, command } => {
+                    let op = labgob::decode(&command).expect("only requests are started");
+                    self.execute(index, &op);
+                    self.snapshot_if_due(index);
+                }
+                ApplyMsg::Snapshot { snapshot, .. } => self.restore(&snapshot),
+                other => panic!("Raft handed over {other:?}"),
+            }
+        }
+    }
+
+    fn execute(&self, index: u64, op: &Op) {
+        let mut state = self.state.lock();
+        let asked_here = state.waiting.get(&index).is_some_and(|waiter| waiter.op == *op);
+        let known = match Self::has(Mistake::DuplicatesAtArrival) {
+            true => None, // those were dropped where they arrived
+            false => state.store.result_of(op),
+        };
+        let result = known.unwrap_or_else(|| {
+            let result = state.store.execute(op);
+            if asked_here || !Self::has(Mistake::TableOfTheLeader) {
+                state.store.note(op, &result, M::mistake());
+            }
+            result
+        });
+        let Some(waiter) = state.waiting.remove(&index) else { return };
+        let same = (waiter.op.client, waiter.op.number) == (op.client, op.number);
+        let answer = match same || Self::has(Mistake::AnyEntryWillDo) {
+            true => Answer::done(result),
+            false if Self::has(Mistake::NeverFreed) => {
+                state.waiting.insert(index, waiter);
+                return;
+            }
+            false => Answer::wrong_leader(),
+        };
+        let _ = waiter.answer.send(answer); // it may have gone meanwhile
+    }
+
+    fn restore(&self, snapshot: &[u8]) {
+        let mut state = self.state.lock();
+        state.store = Store::restored(snapshot).expect("a snapshot of this service");
+    }
+
+    fn snapshot_if_due(&self, index: u64) {
+        let Some(limit) = self.max_raft_state else { return };
+        let due = self.persister.raft_state_size() * 4 >= limit * M::due();
+        if !due || Self::has(Mistake::NoSnapshots) {
+            return;
+        }
+        let snapshot = self.state.lock().store.snapshot(M::mistake());
+        self.raft.snapshot(index, Bytes::from(snapshot));
+    }
+}
+
+fn encode(op: &Op) -> Bytes {
+    Bytes::from(labgob::encode(op))
+}
+
+impl<M: Choice> kv_api::Server for StudentKv<M> {
+    type Raft = Raft;
+
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        max_raft_state: Option<usize>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let (apply, messages) = channel::bounded(0);
+        let mut state = State::default();
+        let snapshot = persister.read_snapshot()?;
+        if !snapshot.is_empty() && !Self::has(Mistake::SnapshotNotRead) {
+            state.store = Store::restored(&snapshot)?;
+        }
+        let raft = Raft::make(peers, me, persister.clone(), apply)?;
+        let (state, choice) = (Mutex::new(state), PhantomData);
+        let server = Arc::new(StudentKv { raft, state, persister, max_raft_state, choice });
+        let below = server.clone();
+        thread::Builder::new().name("applier").spawn(move || below.apply(messages));
+        Ok(server)
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        let mut services = self.raft.clone().services();
+        services.push(RpcService::of(Arc::new(Handlers(self))));
+        services
+    }
+
+    fn raft(&self) -> &Raft {
+        &self.raft
+    }
+
+    fn kill(&self) {
+        self.raft.kill();
+    }
+}
+
+/// What clerks may call.
+struct Handlers<M: Choice>(Arc<StudentKv<M>>);
+
+impl<M: Choice> Rpc for Handlers<M> {
+    fn execute(&self, op: Op) -> Answer {
+        self.0.submit(op)
+    }
+}
+
+impl<M: Choice> fmt::Debug for StudentKv<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StudentKv").field("mistake", &M::mistake()).finish_non_exhaustive()
+    }
+}
