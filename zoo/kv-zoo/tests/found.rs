@@ -1,0 +1,78 @@
+//! For each mistake, a test and seeds with which the suite finds it today, and what it says then.
+//!
+//! A test here runs itself in a process of its own, with its seeds in the environment, and looks at
+//! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works.
+
+use std::env;
+use std::ops::Range;
+use std::process::Command;
+
+use kv_tests::run::{Origin, simulated};
+use kv_zoo::{StudentClerk, StudentKv, mistakes};
+
+/// A line for each mistake: name, type, test, seeds, and what the verdict contains.
+macro_rules! found {
+    ($($name:ident: $mistake:ident, $test:literal, $seeds:expr, $words:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            type M = mistakes::$mistake;
+            let name = stringify!($name);
+            if env::var_os("LAB_SEED").is_none() {
+                return assert_found(name, $seeds, $words);
+            }
+            let test = kv_tests::test::<StudentKv<M>, StudentClerk<M>>($test);
+            let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
+            let (module, scratch) = (module_path!(), option_env!("CARGO_TARGET_TMPDIR"));
+            simulated(&test, Origin { package, krate, module, name, scratch });
+        }
+    )*};
+}
+
+found! {
+    answers_at_start: AnswersAtStart, "unreliable_one_key_3A", 0..1,
+        "answered when applied: server";
+    any_entry_will_do: AnyEntryWillDo, "one_partition_3A", 0..1,
+        "get: Get(1) gave";
+    reads_its_own_state: ReadsItsOwnState, "one_partition_3A", 0..1,
+        "a read that cannot know: server";
+    duplicates_at_arrival: DuplicatesAtArrival, "persist_concurrent_unreliable_3A", 0..2,
+        "applied once: ";
+    seen_means_done: SeenMeansDone, "persist_partition_unreliable_linearizable_3A", 0..1,
+        "answered when applied: server";
+    new_number_on_retry: NewNumberOnRetry, "unreliable_one_key_3A", 0..2,
+        "applied once: ";
+    one_number_for_all: OneNumberForAll, "unreliable_one_key_3A", 0..1,
+        "answered when applied: server";
+    table_of_the_leader: TableOfTheLeader, "persist_concurrent_unreliable_3A", 0..2,
+        "applied once: ";
+    table_not_in_snapshot: TableNotInSnapshot,
+        "snapshot_unreliable_recover_concurrent_partition_linearizable_3B", 0..4,
+        "applied once: ";
+    all_results_kept: AllResultsKept, "snapshot_size_3B", 0..1,
+        "snapshot size: snapshot too large";
+    never_freed: NeverFreed, "one_partition_3A", 0..1,
+        "nobody waits for ever: server";
+    lock_while_waiting: LockWhileWaiting, "many_partitions_many_clients_3A", 0..2,
+        "nobody waits for ever: server";
+    append_as_put: AppendAsPut, "persist_partition_unreliable_linearizable_3A", 0..1,
+        "history is not linearizable";
+    no_snapshots: NoSnapshots, "snapshot_size_3B", 0..1,
+        "log size: logs were not trimmed";
+    snapshot_not_read: SnapshotNotRead,
+        "snapshot_unreliable_recover_concurrent_partition_linearizable_3B", 0..1,
+        "history is not linearizable";
+}
+
+/// Runs one of the tests above with these seeds and looks for these words.
+fn assert_found(name: &str, seeds: Range<u64>, expected: &str) {
+    let run = Command::new(env::current_exe().expect("a running program"))
+        .args(["--exact", name, "--nocapture"])
+        .env("LAB_SEED", seeds.start.to_string())
+        .env("LAB_SEEDS", (seeds.end - seeds.start).to_string())
+        .env_remove("LAB_RECORDS")
+        .output()
+        .expect("it can be run");
+    let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
+    assert!(!run.status.success(), "seeds {seeds:?} find nothing: {words}");
+    assert!(words.contains(expected), "`{expected}` is not in: {words}");
+}
