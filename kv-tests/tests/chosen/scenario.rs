@@ -38,6 +38,6 @@ fn play<S: Server>(run: &Run) -> Totals {
     }
     drop(writer);
     let totals = cluster.finish();
-    history.check(run);
+    history.check(run, cluster.watch());
     totals
 }

@@ -270,7 +270,8 @@ impl<S: Server> Group<S> {
             book.ends.extend(names.into_iter().map(|name| (name, party)));
         });
         let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
-        for watcher in self.watchers().iter() {
+        let watchers = self.watchers();
+        for watcher in watchers.iter() {
             watcher.starting(me, instance, &saved, &count);
         }
         self.record(me, What::Started);
@@ -279,7 +280,7 @@ impl<S: Server> Group<S> {
             count,
             session: self.run().session().clone(),
             lane: members.lane(me),
-            watcher: self.inner.watcher.get().cloned(),
+            watchers,
             server: (me, instance),
         };
         let persister = Arc::new(persister);

@@ -30,7 +30,9 @@ pub trait Watcher: Send + Sync {
 
     /// An instance of a server has saved something, on the calling task. It is saved, but the server has
     /// not heard so yet. As in [`call`](Watcher::call), a panic fails the run.
-    fn saved(&self, server: usize, instance: u64);
+    fn saved(&self, server: usize, instance: u64) {
+        let _ = (server, instance);
+    }
 
     /// A server has crashed: what it does from here on does not count.
     fn crashed(&self, server: usize);

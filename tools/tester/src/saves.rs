@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use labtrace::{Session, What};
 use persister::{PersistError, Persister};
 
-use crate::observer::Watcher;
+use crate::observer::Watchers;
 
 /// How often an instance of a server has saved something. Clones are the same count.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct WatchedPersister {
     pub(crate) count: SaveCount,
     pub(crate) session: Session,
     pub(crate) lane: u32,
-    pub(crate) watcher: Option<Arc<dyn Watcher>>,
+    pub(crate) watchers: Watchers,
     /// Its number in the group, and which instance of it.
     pub(crate) server: (usize, u64),
 }
@@ -47,7 +47,7 @@ impl WatchedPersister {
             let bytes = self.inner.raft_state_size() as u64;
             let snapshot = snapshot.map(|bytes| bytes as u64);
             self.session.record(Some(self.lane), What::Saved { bytes, snapshot });
-            if let Some(watcher) = &self.watcher {
+            for watcher in self.watchers.iter() {
                 watcher.saved(self.server.0, self.server.1);
             }
         }
