@@ -108,6 +108,28 @@ mod tests {
         let text = "x\n```sh\na 1\n\nb\n```\n```text\nc\n```\n    d\n```sh\ne\n```\n";
         assert_eq!(commands(text), ["a 1", "b", "e"]);
     }
+
+    #[test]
+    fn each_crate_is_in_the_readme_and_on_the_map() {
+        let root = crate::workspace();
+        let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
+        let (readme, map) = (read("README.md"), read("ARCHITECTURE.md"));
+        let manifest = read("Cargo.toml");
+        let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
+        let members = members.expect("a list of members").0;
+        let folders = members.split(',').map(|one| one.trim().trim_matches('"'));
+        let folders: Vec<&str> = folders.filter(|folder| !folder.is_empty()).collect();
+        assert!(folders.len() > 20, "{folders:?}");
+        for folder in folders {
+            let manifest = read(&format!("{folder}/Cargo.toml"));
+            let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
+            let name = name.expect("a name").trim_matches('"');
+            assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
+            let mut words = map.split(|c: char| !c.is_alphanumeric() && c != '-');
+            assert!(words.any(|word| word == name), "ARCHITECTURE.md does not name {name}");
+        }
+    }
+
     #[test]
     #[cfg(unix)]
     fn commands_run_as_they_stand_and_leave_no_skeleton() {
