@@ -231,9 +231,14 @@ impl<S: Server> Cluster<S> {
         results.collect()
     }
 
+    /// The sums up to now.
+    pub fn totals(&self) -> Totals {
+        self.net().totals(self.servers(), self.net().operations())
+    }
+
     /// Ends the service; what its last line says.
     pub fn finish(&self) -> Totals {
-        let totals = self.net().totals(self.servers(), self.net().operations());
+        let totals = self.totals();
         self.run().session().close();
         self.inner.group.end();
         self.net().cleanup();

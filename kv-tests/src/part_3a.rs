@@ -63,6 +63,10 @@ pub(crate) fn unreliable_one_key<S: Server, C: Clerk>(run: &Run) -> Totals {
     cluster.finish()
 }
 
+/// What the steps of [`one_partition`] are called.
+pub(crate) const ONE_PARTITION: [&str; 3] =
+    ["progress in majority", "no progress in minority", "completion after heal"];
+
 /// A majority makes progress, a minority does not, and after the healing what waited is done.
 pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
     let cluster = Cluster::<S>::new(run, 5, false, None);
@@ -76,6 +80,8 @@ pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
     let below = [cluster.client::<C>(&minority), cluster.client::<C>(&minority)];
     above.put("1", "14");
     above.check("1", "14");
+    let progress = cluster.totals();
+    run.ends_step(progress);
 
     let waiting = below.each_ref().map(|client| client.ends().clone());
     let [mut writer, mut reader] = below;
@@ -90,6 +96,9 @@ pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
         above.check("1", "16");
     }
 
+    let stillness = cluster.totals();
+    run.ends_step(stillness.since(&progress));
+
     cluster.connect_all();
     waiting.iter().for_each(|client| cluster.connect_client(client, &cluster.all()));
     thread::sleep(Duration::from_secs(1));
@@ -99,7 +108,7 @@ pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
         client.check("1", "15");
     }
     drop((client, above));
-    cluster.finish()
+    cluster.finish().since(&stillness)
 }
 
 /// Does something in a thread of its own; the channel closes when it is done.

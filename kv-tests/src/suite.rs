@@ -4,6 +4,7 @@ use kv_api::{Clerk, Server};
 use tester::{Run, Test, Totals};
 
 use crate::generic::Generic;
+use crate::part_3a::ONE_PARTITION;
 use crate::{part_3a, part_3b};
 
 /// Stamps out all tests of the lab for a server that implements [`kv_api::Server`] and a clerk that
@@ -96,18 +97,17 @@ pub fn all_tests<S: Server, C: Clerk>() -> Vec<(&'static str, Test)> {
             "concurrent append to same key, unreliable",
             part_3a::unreliable_one_key::<S, C>,
         ),
-        (
-            "one_partition_3A",
-            "progress in majority, none in minority, completion after heal",
-            part_3a::one_partition::<S, C>,
-        ),
+        ("one_partition_3A", "majority, minority, heal", part_3a::one_partition::<S, C>),
         ("snapshot_rpc_3B", "InstallSnapshot RPC", part_3b::snapshot_rpc::<S, C>),
         ("snapshot_size_3B", "snapshot size is reasonable", part_3b::snapshot_size::<S, C>),
         ("speed_3B", "ops complete fast enough", |run| {
             part_3a::speed::<S, C>(run, Some(part_3b::MAX_RAFT_STATE))
         }),
     ];
-    tests.extend(own.map(|(name, title, body)| (name, Test::new(part(name), title, body))));
+    tests.extend(own.map(|(name, title, body)| {
+        let steps: &[&str] = if name == "one_partition_3A" { &ONE_PARTITION } else { &[] };
+        (name, Test::new(part(name), title, body).in_steps(steps))
+    }));
     tests
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use labrt::sync::Leaf;
+
 use crate::test::Totals;
 
 /// Which test wrote last: tests run side by side, and a line that follows another test's must say
@@ -15,23 +17,44 @@ const SILENT: u64 = u64::MAX;
 
 /// The lines of one run.
 pub(crate) struct Lines {
-    title: String,
+    /// The part of the lab.
+    part: String,
+    title: Leaf<String>,
+    /// Seeds and settings.
+    details: String,
     id: u64,
 }
 
 impl Lines {
     /// Writes a test's first line.
-    pub(crate) fn begin(title: String) -> Lines {
+    pub(crate) fn begin(part: &str, title: &str, details: String) -> Lines {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let lines = Lines { title, id };
-        LAST.store(id, Ordering::Relaxed);
-        write(&format!("Test {} ...\n", lines.title));
+        let (part, title) = (part.to_string(), Leaf::new(title.to_string()));
+        let lines = Lines { part, title, details, id };
+        lines.first();
         lines
+    }
+
+    /// Writes the first line of a test's next step.
+    pub(crate) fn go_on(&self, title: &str) {
+        self.title.with(|own| title.clone_into(own));
+        self.first();
+    }
+
+    fn first(&self) {
+        LAST.store(self.id, Ordering::Relaxed);
+        write(&format!("{} ...\n", self.name()));
+    }
+
+    fn name(&self) -> String {
+        let Lines { part, title, details, .. } = self;
+        title.with(|title| format!("Test ({part}): {title}{details}"))
     }
 
     /// Lines that are not written.
     pub(crate) fn silent() -> Lines {
-        Lines { title: String::new(), id: SILENT }
+        let empty = String::new;
+        Lines { part: empty(), title: Leaf::default(), details: empty(), id: SILENT }
     }
 
     /// Writes a line of this test.
@@ -42,7 +65,7 @@ impl Lines {
         let follows = LAST.swap(self.id, Ordering::Relaxed) == self.id;
         match follows {
             true => write(&format!("  ... {text}\n")),
-            false => write(&format!("Test {} ... {text}\n", self.title)),
+            false => write(&format!("{} ... {text}\n", self.name())),
         }
     }
 

@@ -10,6 +10,7 @@ use run_record::setting::{Counts, Setting, Trouble};
 
 use crate::observer::Watcher;
 use crate::report::Lines;
+use crate::test::Totals;
 
 /// One run of a test. Clones are the same run.
 ///
@@ -34,6 +35,8 @@ struct State {
     /// The lanes of clients, by name.
     clients: BTreeMap<String, u32>,
     papers: Vec<Paper>,
+    /// The sums of the steps that are done.
+    steps: Vec<Totals>,
 }
 
 /// What is left behind beside the trace of a failed run.
@@ -92,6 +95,15 @@ impl Run {
     /// `name` is what it is, in a word; its file's name ends in `extension`.
     pub fn leave(&self, name: &'static str, extension: &'static str, text: String) {
         self.inner.state.with(|state| state.papers.push(Paper { name, extension, text }));
+    }
+
+    /// A step of the test is done, and was like this; the next one follows.
+    pub fn ends_step(&self, totals: Totals) {
+        self.inner.state.with(|state| state.steps.push(totals));
+    }
+
+    pub(crate) fn steps(&self) -> Vec<Totals> {
+        self.inner.state.with(|state| state.steps.clone())
     }
 
     pub(crate) fn papers(&self) -> Vec<Paper> {

@@ -55,8 +55,9 @@ pub fn simulated(test: &Test, origin: Origin) {
             let ran = runner.run_recorded(Some(seed), &lines);
             say_what_is_missing(&ran, &mut said, &lines);
             match ran.result {
-                Ok(outcome) => sums.push(outcome.value),
+                Ok(_) => sums.push(ran.steps),
                 Err(failed) if runner.recorder.is_none() => {
+                    runner.say_steps(&[ran.steps], &lines);
                     runner.fail(&lines, seed, failed, ran.files)
                 }
                 Err(run) => {
@@ -71,7 +72,7 @@ pub fn simulated(test: &Test, origin: Origin) {
             runner.run_again(block.first(), &lines);
         }
         if !sums.is_empty() {
-            lines.passed(&Totals::mean(&sums));
+            runner.say_steps(&sums, &lines);
         }
     }
     assert!(failed == 0, "{failed} of {} runs failed", seeds.len());
@@ -87,8 +88,11 @@ pub fn real(test: &Test, origin: Origin) {
     let ran = runner.run_recorded(None, &lines);
     say_what_is_missing(&ran, &mut BTreeSet::new(), &lines);
     match ran.result {
-        Ok(outcome) => lines.passed(&outcome.value),
-        Err(failed) => say_and_panic(&lines, &runner.report(&failed, None, ran.files.as_ref())),
+        Ok(_) => runner.say_steps(&[ran.steps], &lines),
+        Err(failed) => {
+            runner.say_steps(&[ran.steps], &lines);
+            say_and_panic(&lines, &runner.report(&failed, None, ran.files.as_ref()))
+        }
     }
 }
 
@@ -120,14 +124,27 @@ impl<'a> Runner<'a> {
 
     /// Writes the first line of some runs: with these seeds, if they have any.
     fn begin(&self, seeds: Option<String>) -> Arc<Lines> {
-        let Test { part, title, .. } = self.test;
+        let Test { part, title, steps, .. } = self.test;
+        let title = steps.first().copied().unwrap_or(title);
         let setting = (!self.setting.is_whole()).then(|| self.setting.to_string());
         let details: Vec<String> = seeds.into_iter().chain(setting).collect();
         let details = match details.is_empty() {
             true => String::new(),
             false => format!(" ({})", details.join(", ")),
         };
-        Arc::new(Lines::begin(format!("({part}): {title}{details}")))
+        Arc::new(Lines::begin(part, title, details))
+    }
+
+    /// Writes the last line of each step that these runs have done, and the first one of the next.
+    fn say_steps(&self, runs: &[Vec<Totals>], lines: &Lines) {
+        let done = runs.iter().map(Vec::len).min().unwrap_or(0);
+        for step in 0..done {
+            let sums: Vec<Totals> = runs.iter().map(|run| run[step]).collect();
+            lines.passed(&Totals::mean(&sums));
+            if let Some(title) = self.test.steps.get(step + 1) {
+                lines.go_on(title);
+            }
+        }
     }
 
     /// Runs the test once and leaves a record of it, if somebody has asked for one.
@@ -150,8 +167,11 @@ impl<'a> Runner<'a> {
         let run = Run::with_lines(keep, self.setting, lines.clone());
         let result = self.run_in(world, seed, &run);
         let mut troubles = run.troubles();
+        let mut steps = run.steps();
         let result = match result {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
+                steps.push(outcome.value);
+                outcome.value = Totals::whole(&steps);
                 let forced = outcome.trace.as_ref().map_or(0, |trace| trace.forced_switches);
                 troubles.set(Trouble::Switches, forced);
                 Ok(outcome)
@@ -165,7 +185,7 @@ impl<'a> Runner<'a> {
         let failed = result.as_ref().err().map(|failed| &failed.verdict);
         let wanted = self.folder.is_some() || (failed.is_some() && self.recorder.is_none());
         let files = (wanted && keep != Keep::Nothing).then(|| self.write_trace(seed, &run, failed));
-        Ran { result, troubles, not_judged: run.not_judged(), files }
+        Ran { result, steps, troubles, not_judged: run.not_judged(), files }
     }
 
     fn run_in(

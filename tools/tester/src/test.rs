@@ -17,6 +17,8 @@ pub struct Test {
     pub part: &'static str,
     /// What its lines call it.
     pub title: Cow<'static, str>,
+    /// What the lines of its steps call them, if it has several.
+    pub(crate) steps: &'static [&'static str],
     body: Arc<dyn Fn(&Run) -> Totals + Send + Sync>,
 }
 
@@ -27,7 +29,14 @@ impl Test {
         title: impl Into<Cow<'static, str>>,
         body: impl Fn(&Run) -> Totals + Send + Sync + 'static,
     ) -> Test {
-        Test { part, title: title.into(), body: Arc::new(body) }
+        Test { part, title: title.into(), steps: &[], body: Arc::new(body) }
+    }
+
+    /// The same test in steps, each with a title and a last line of its own. The body says when each
+    /// but the last one is done ([`Run::ends_step`](crate::Run::ends_step)).
+    #[must_use]
+    pub fn in_steps(self, steps: &'static [&'static str]) -> Test {
+        Test { steps, ..self }
     }
 
     /// Runs it within the world that the caller is in. Nobody else may have entered a run there.
@@ -62,6 +71,29 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// What came after some earlier sums of the same run.
+    pub fn since(&self, earlier: &Totals) -> Totals {
+        Totals {
+            time: self.time.saturating_sub(earlier.time),
+            servers: self.servers,
+            rpcs: self.rpcs.saturating_sub(earlier.rpcs),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            operations: self.operations.saturating_sub(earlier.operations),
+        }
+    }
+
+    /// The sums of several steps of a run.
+    pub(crate) fn whole(steps: &[Totals]) -> Totals {
+        let sum = |of: fn(&Totals) -> u64| steps.iter().map(of).sum::<u64>();
+        Totals {
+            time: steps.iter().map(|totals| totals.time).sum(),
+            servers: steps.first().map_or(0, |totals| totals.servers),
+            rpcs: sum(|totals| totals.rpcs),
+            bytes: sum(|totals| totals.bytes),
+            operations: sum(|totals| totals.operations),
+        }
+    }
+
     /// The mean of several runs, rounded.
     pub(crate) fn mean(sums: &[Totals]) -> Totals {
         let runs = sums.len().max(1) as u64;

@@ -35,7 +35,10 @@ impl Failed {
 
 /// What a run was like.
 pub(crate) struct Ran {
+    /// With the sums of all its steps.
     pub(crate) result: Result<Outcome<Totals>, Failed>,
+    /// Those of each step that is done.
+    pub(crate) steps: Vec<Totals>,
     pub(crate) troubles: Counts,
     /// Which rules could not be judged, and why.
     pub(crate) not_judged: Vec<String>,

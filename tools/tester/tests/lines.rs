@@ -9,14 +9,11 @@ use tester::{Origin, Test, Totals};
 /// The variable that says that a process is one of those.
 const INSIDE: &str = "LAB_SEED";
 
+const TOTALS: Totals =
+    Totals { time: Duration::from_millis(3140), servers: 3, rpcs: 58, bytes: 0, operations: 7 };
+
 fn test() -> Test {
-    Test::new("0", "a title", |_| Totals {
-        time: Duration::from_millis(3140),
-        servers: 3,
-        rpcs: 58,
-        bytes: 0,
-        operations: 7,
-    })
+    Test::new("0", "a title", |_| TOTALS)
 }
 
 fn origin(name: &'static str) -> Origin {
@@ -56,4 +53,25 @@ fn real() {
     assert_says(&said_by("real", ""), "Test (0): a title ...");
     // What is taken away from a test is said, or its pass would look whole.
     assert_says(&said_by("real", "losses=0"), "Test (0): a title (losses=0) ...");
+}
+
+#[test]
+fn each_step_has_a_title_and_a_line() {
+    let name = "each_step_has_a_title_and_a_line";
+    if env::var_os(INSIDE).is_some() {
+        let steps = Test::new("0", "the whole", |run| {
+            run.ends_step(TOTALS);
+            Totals { rpcs: 60, ..TOTALS }.since(&Totals { rpcs: 58, operations: 6, ..TOTALS })
+        });
+        return tester::simulated(&steps.in_steps(&["one", "other"]), origin(name));
+    }
+    let words = said_by(name, "");
+    let lines: Vec<&str> = words.lines().filter(|line| line.contains("...")).take(4).collect();
+    let expected = [
+        "Test (0): one (seed 7) ...",
+        "  ... Passed --   3.1  3   58    7",
+        "Test (0): other (seed 7) ...",
+        "  ... Passed --   0.0  3    2    1",
+    ];
+    assert_eq!(lines, expected);
 }
