@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) bookmark: Bookmark,
     pub(crate) limits: Limits,
     pub(crate) servers: Vec<ServerSeen>,
+    /// Replies on their way to clients, by their calls. They arrive also if their server crashes.
+    replies: BTreeMap<u64, Reply>,
 }
 
 /// What is known of one server.
@@ -34,8 +36,6 @@ pub(crate) struct ServerSeen {
     pub(crate) last_look: u64,
     pub(crate) saved: Option<Saved>,
     pub(crate) size: Size,
-    /// Replies on their way to clients, by their calls.
-    replies: BTreeMap<u64, Reply>,
 }
 
 /// What a server saves to.
@@ -56,7 +56,8 @@ impl Saved {
 impl Seen {
     pub(crate) fn new(members: Members, below: raft_watch::Watch, limits: Limits) -> Seen {
         let servers = (0..members.count()).map(|_| ServerSeen::default()).collect();
-        Seen { members, below, bookmark: Bookmark::default(), limits, servers }
+        let (bookmark, replies) = (Bookmark::default(), BTreeMap::new());
+        Seen { members, below, bookmark, limits, servers, replies }
     }
 }
 
@@ -113,13 +114,13 @@ impl Watcher for Eye {
             CallStep::Replied(_) => self.watch.inner.with(|state| {
                 let seen = &mut state.groups[self.group];
                 let (group, known) = (self.group, seen.below.can_know(server));
-                let seen = &mut seen.servers[server];
-                seen.waiting.remove(&call);
+                seen.servers[server].waiting.remove(&call);
                 seen.replies.insert(call, Reply { group, server, us, known });
             }),
             CallStep::Returned => self.watch.inner.with(|state| state.returned(self.group, of)),
-            CallStep::Lost { .. } | CallStep::Failed => self.server(server, |seen| {
-                seen.waiting.remove(&call);
+            CallStep::Lost { .. } | CallStep::Failed => self.watch.inner.with(|state| {
+                let seen = &mut state.groups[self.group];
+                seen.servers[server].waiting.remove(&call);
                 seen.replies.remove(&call);
             }),
             _ => {}
@@ -137,7 +138,7 @@ impl Watcher for Eye {
 impl State {
     /// A reply has reached its client.
     fn returned(&mut self, group: usize, of: &ClientCall<'_>) {
-        let reply = self.groups[group].servers[of.to].replies.remove(&of.event.call);
+        let reply = self.groups[group].replies.remove(&of.event.call);
         if let (Some(reply), Some(operation)) = (reply, self.operations.open_of(of.client)) {
             operation.replies.push(reply);
         }
