@@ -25,8 +25,12 @@
 //!
 //! - **What clients saw**: where each client has a key of its own, that it reads what it wrote, each
 //!   Append once and in order; and in every generic test that all calls of all clients together are
-//!   linearizable (crate `linearizability`). It is decided always, or the test says for which keys it
-//!   is not.
+//!   linearizable (crate `linearizability`). The order in which the log has them is tried first. It is
+//!   decided always, or the test says for which keys it is not. A violation names the calls, and the
+//!   entries and replies behind them; the page of the history lies beside the trace.
+//! - **The service**: the rules of the crate `service-watch`, at every event: that answers wait for their
+//!   entries, that what was asked once happens once, that reads can know, that deposed servers let go of
+//!   those who wait, and that sizes stay within their limits while a test runs.
 //! - **Progress**: in the majority, within the time that the lab allows; and after healing, also by
 //!   those who waited in the minority.
 //! - **Sizes** of saved Raft state and of snapshots.

@@ -34,23 +34,9 @@ pub(crate) struct ServerSeen {
     pub(crate) next_look: u64,
     /// When it was looked at last.
     pub(crate) last_look: u64,
-    pub(crate) saved: Option<Saved>,
+    /// What it saves to, while it runs.
+    pub(crate) persister: Option<Arc<dyn Persister>>,
     pub(crate) size: Size,
-}
-
-/// What a server saves to.
-pub(crate) struct Saved {
-    pub(crate) persister: Arc<dyn Persister>,
-    count: SaveCount,
-    seen: u64,
-}
-
-impl Saved {
-    /// Whether anything was saved since this was last asked.
-    pub(crate) fn is_new(&mut self) -> bool {
-        let count = self.count.get();
-        std::mem::replace(&mut self.seen, count) != count
-    }
 }
 
 impl Seen {
@@ -70,10 +56,8 @@ pub(crate) struct Eye {
 impl Eye {
     fn look(&self, server: usize) {
         let us = labtrace::now_us();
-        let checked = self.watch.inner.with(|state| {
-            state.check_sizes(self.group, server, us)?;
-            state.check_waiting(self.group, server, us)
-        });
+        let check = |state: &mut State| state.check_waiting(self.group, server, us);
+        let checked = self.watch.inner.with(check);
         self.watch.fail_if_broken(checked);
     }
 
@@ -83,10 +67,16 @@ impl Eye {
 }
 
 impl Watcher for Eye {
-    fn starting(&self, server: usize, _: u64, persister: &Arc<dyn Persister>, saves: &SaveCount) {
-        let (persister, count) = (persister.clone(), saves.clone());
-        let saved = Some(Saved { persister, count, seen: u64::MAX });
-        self.server(server, |seen| *seen = ServerSeen { saved, ..ServerSeen::default() });
+    fn starting(&self, server: usize, _: u64, persister: &Arc<dyn Persister>, _: &SaveCount) {
+        let persister = Some(persister.clone());
+        self.server(server, |seen| *seen = ServerSeen { persister, ..ServerSeen::default() });
+    }
+
+    fn saved(&self, server: usize, _: u64) {
+        let us = labtrace::now_us();
+        let check = |state: &mut State| state.check_sizes(self.group, server, us);
+        let checked = self.watch.inner.with(check);
+        self.watch.fail_if_broken(checked);
     }
 
     fn crashed(&self, server: usize) {

@@ -26,16 +26,14 @@ pub(crate) struct Size {
 }
 
 impl State {
-    /// Looks at what a server has saved, if it has saved anything since.
+    /// Looks at what a server has saved.
     pub(crate) fn check_sizes(&mut self, group: usize, server: usize, us: u64) -> Checked {
         let seen = &mut self.groups[group];
         let (limits, lane) = (seen.limits, seen.members.lane(server) as usize);
         let of = &mut seen.servers[server];
-        let Some(saved) = &mut of.saved else { return Ok(()) };
-        if !saved.is_new() {
-            return Ok(());
-        }
-        let snapshot = saved.persister.snapshot_size();
+        // What an instance saves that has crashed does not count.
+        let Some(persister) = &of.persister else { return Ok(()) };
+        let snapshot = persister.snapshot_size();
         if let Some(most) = limits.snapshot.filter(|most| snapshot > *most) {
             let words = format!("snapshot too large ({snapshot} > {most}) at server {server}");
             return Err(Box::new(
@@ -49,7 +47,7 @@ impl State {
                     .build(),
             ));
         }
-        let size = saved.persister.raft_state_size();
+        let size = persister.raft_state_size();
         let Some(most) = limits.state.filter(|most| size > *most) else {
             of.size.over = None;
             return Ok(());

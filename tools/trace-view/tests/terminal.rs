@@ -179,3 +179,39 @@ fn on_the_real_clock_a_moment_is_not_a_point() {
     assert_eq!(show(&trace, &at(120)).lines().count(), simulated);
     assert!(apart > simulated + 20, "{apart} and {simulated} lines");
 }
+
+/// A trace of two clients in the words of a file: one gets what the other did not leave.
+fn two_clients() -> Trace {
+    let header = r#"{"trace":1,"test":"basic_3A","title":"one client","part":"3A","package":"kv-tests",
+        "clock":"sim","seed":7,"setting":null,"replay":"cargo test","servers":1,
+        "lanes":["server 0","client 3","client 12"]}"#;
+    let events = [
+        r#""us":0,"lane":0,"event":"started"}"#,
+        r#""us":0,"lane":0,"event":"connected"}"#,
+        r#""us":1000,"lane":1,"event":"called","op":1,"text":"Put \"k\" \"new\""}"#,
+        r#""us":1000,"lane":1,"event":"sent","call":1,"to":0,"method":"KV.Put","args":{"key":"k"},"bytes":9}"#,
+        r#""us":2000,"lane":2,"event":"called","op":2,"text":"Get \"k\""}"#,
+        r#""us":3000,"lane":0,"event":"delivered","call":1}"#,
+        r#""us":3000,"lane":0,"event":"replied","call":1,"reply":{"err":"OK"},"bytes":9}"#,
+        r#""us":4000,"lane":1,"event":"returned","call":1}"#,
+        r#""us":4000,"lane":1,"event":"answered","op":1,"text":""}"#,
+        r#""us":9000,"lane":2,"event":"answered","op":2,"text":"\"old\""}"#,
+    ];
+    let events = (1..).zip(events).map(|(n, rest)| format!("{{\"n\":{n},\"task\":\"t\",{rest}"));
+    let footer = r#"{"end_us":9000,"events":10,"verdict":{"check":"linearizability","words":"no order fits",
+        "us":9000,"servers":[],"facts":[{"text":"client 12: Get","us":2000,"server":2}]}}"#;
+    let lines = [header.replace('\n', "")].into_iter().chain(events);
+    let lines: Vec<String> = lines.chain([footer.replace('\n', "")]).collect();
+    Trace::parse(&(lines.join("\n") + "\n")).expect("it is one")
+}
+
+#[test]
+fn clients_have_bars() {
+    let trace = two_clients();
+    let claim = "two clients ask one server; what one of them got is what the verdict is about";
+    golden("clients-120", claim, &show(&trace, &at(120)));
+    let ascii = Options { ascii: true, ..at(100) };
+    assert!(show(&trace, &ascii).is_ascii());
+    let only = Options { only: vec!["client".into()], ..at(100) };
+    assert_eq!(show(&trace, &only).matches("▶").count(), 2);
+}

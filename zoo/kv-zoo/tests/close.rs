@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kv_zoo::{Choice, Mistake, StudentClerk, StudentKv};
+use kv_zoo::{Choice, Correct, Mistake, StudentClerk, StudentKv};
 use tester::Run;
 
 /// How a test ends with this service, with some seeds: the failures.
@@ -37,6 +37,13 @@ choice!(TooPatient, look() -> Duration = Duration::from_secs(20));
 // The rule allows eight times the limit: 32 quarters.
 choice!(Late, due() -> usize = 28);
 choice!(TooLate, due() -> usize = 36);
+
+#[test]
+fn a_reply_that_was_on_its_way_when_its_server_crashed_is_an_answer() {
+    // In a run with seed 4 a client gets its answer from a server that is down by then.
+    let failures = failures::<Correct>("persist_concurrent_unreliable_3A", 5);
+    assert_eq!(failures, Vec::<String>::new());
+}
 
 #[test]
 fn who_lets_go_late_is_right_and_who_does_not_is_wrong() {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use harness::{Opened, Page, browser};
 use run_record::trace::{Trace, What};
-use traces::{large, small};
+use traces::{clients, large, small};
 
 /// Presses keys, turns the wheel and clicks, and notes what the page shows after each step.
 const DRIVER: &str = r##"<script>
@@ -101,6 +101,24 @@ fn a_failed_run_is_shown_and_can_be_explored() {
     assert!(page.said["rows"].as_u64().is_some_and(|rows| rows > 0));
     assert!(page.count_after("filter", "drawn") <= page.count_after("table", "drawn"));
     assert!(page.after("fact", "status").contains("applies 104 at index 1"));
+}
+
+#[test]
+fn the_operations_that_cannot_be_ordered_are_shown_first() {
+    let Some(browser) = browser("the_operations_that_cannot_be_ordered_are_shown_first") else {
+        return;
+    };
+    let trace = clients();
+    let page = open(&browser, &trace, "");
+    let panel = page.after("start", "panel");
+    assert!(panel.contains("client 1: asks for Get \"k\" → \"old\""), "{panel}");
+    assert!(panel.contains("took1 ms") && panel.contains("1 call"), "{panel}");
+    let count = page.count_after("start", "inView");
+    assert!(
+        (8..trace.events.len()).contains(&count),
+        "from the first call to the last return: {count}"
+    );
+    assert!(page.after("fact", "status").contains("client 0: asks for Put \"k\" \"new\""));
 }
 
 #[test]

@@ -108,6 +108,39 @@ fn append(term: u64, prev: u64, commands: &[&str]) -> Value {
     json!({ "Term": term, "PrevLogIndex": prev, "Entries": entries, "LeaderCommit": prev })
 }
 
+/// Two clients of one server, of which one gets what the other did not leave; its group is split
+/// meanwhile.
+pub(crate) fn clients() -> Trace {
+    let mut run = Writer::new();
+    run.start(1);
+    let text = |text: &str| text.to_string();
+    run.us = 1000;
+    run.add(1, None, What::Called { op: 1, text: text("Put \"k\" \"new\"") });
+    run.call(1, 0, "KVServer.Put", json!({ "key": "k" }), json!({ "err": "OK" }));
+    run.us = 2000;
+    run.add(1, None, What::Answered { op: 1, text: String::new() });
+    run.add(None, None, What::Note { topic: text("partition"), text: text("0 | 1") });
+    run.us = 3000;
+    run.add(2, None, What::Called { op: 2, text: text("Get \"k\"") });
+    run.call(2, 0, "KVServer.Get", json!({ "key": "k" }), json!({ "value": "old" }));
+    run.us = 4000;
+    run.add(2, None, What::Answered { op: 2, text: text("\"old\"") });
+    run.add(3, None, What::Called { op: 3, text: text("Get \"other\"") });
+    run.us = 9000;
+    let fact = |lane, us, words: &str| Fact { text: text(words), us: Some(us), server: Some(lane) };
+    let verdict = Verdict {
+        check: text("linearizability"),
+        words: text("no order fits"),
+        us: 9000,
+        facts: vec![fact(1, 1000, "client 0: Put"), fact(2, 3000, "client 1: Get")],
+        location: Some(text("history.rs:1:1")),
+        ..Verdict::default()
+    };
+    let mut trace = run.finish(1, Some(verdict));
+    trace.header.lanes.extend(["client 0", "client 1", "client 2"].map(text));
+    trace
+}
+
 /// Two servers apply different commands; on the way there is one of everything that can happen.
 /// Returns how many messages there are, too.
 pub(crate) fn small() -> (Trace, usize) {
