@@ -20,6 +20,7 @@ use std::time::Duration;
 pub mod checkers;
 pub mod cluster;
 pub mod cpu;
+pub mod kv;
 pub mod schedules;
 pub mod suite;
 pub mod tikv;
