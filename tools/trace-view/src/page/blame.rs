@@ -82,9 +82,9 @@ fn fits(what: &What, words: &str, index: Option<u64>) -> u8 {
         // A fact about a client is about what it asked for.
         What::Called { .. } => 6,
         What::Applied { index: at, .. } if says(&["applied"]) => 4 + u8::from(Some(*at) == index),
-        What::Installed { .. } if says(&["snapshot"]) => 5,
-        What::Snapshot { .. } if says(&["gave a snapshot", "took a snapshot"]) => 5,
-        What::Saved { snapshot: Some(_), .. } if says(&["saved a snapshot"]) => 4,
+        What::Installed { .. } if says(&["a snapshot of index"]) => 5,
+        What::Snapshot { .. } if says(&["gave it a snapshot"]) => 5,
+        What::Saved { snapshot: Some(_), .. } if says(&["saved a snapshot", "persister h"]) => 4,
         What::Offered { .. } if says(&["accepted it", "from the tester", "offered"]) => 4,
         What::Replied { .. } if says(&["accepted", "voted", "granted", "refused", "answered"]) => 3,
         What::Sent { .. } if says(&["sent", "sends", "asked", "led", "said"]) => 3,
@@ -140,6 +140,9 @@ mod tests {
             fact(&trace, &verdict(&trace, ""), &about)
         };
         assert_eq!(leads_to("then a snapshot of index 9 came"), Some(3));
+        assert_eq!(leads_to("its service gave it a snapshot of 1 to 9"), Some(1));
+        assert_eq!(leads_to("server 1 saved a snapshot of 1 to 9"), Some(2));
+        assert_eq!(leads_to("its persister holds a log that follows entry 9"), Some(2));
         assert_eq!(leads_to("server 1 applied x at index 10"), Some(4));
     }
 
