@@ -12,12 +12,16 @@ use labrpc::{ClientEnd, Returned, Service};
 use labrt::channel::Sender;
 
 use crate::driver::Event;
-use crate::message::{AppendReply, AppendRequest, Reply, Request, Subject, VoteReply, VoteRequest};
+use crate::message::{
+    AppendReply, AppendRequest, InstallRequest, InstallSubject, Reply, Request, Subject, VoteReply,
+    VoteRequest,
+};
 
 #[macro_use]
 mod macros;
 mod entries;
 mod go_style;
+mod installing;
 mod one_way;
 mod plain;
 mod replies;
@@ -29,6 +33,7 @@ mod votes;
 mod wrapped;
 mod zero_based;
 
+use installing::{InstallSnapshotArgs, InstallSnapshotReply};
 pub(crate) use table::{DRESSES, Row};
 
 /// A RequestVote on the wire.
@@ -57,6 +62,12 @@ pub(crate) trait AnswersAppend: Gob + Send + Sync {
     fn undress(self, about: Subject) -> AppendReply;
 }
 
+/// An InstallSnapshot on the wire. The reply is the same in all dresses.
+pub(crate) trait AsksInstall: Gob + Send + Sync {
+    fn dress(install: &InstallRequest) -> Self;
+    fn undress(self) -> InstallRequest;
+}
+
 /// What a server does with messages.
 pub(crate) trait Handler: Send + Sync {
     /// Answers a request; not at all if the server has ended.
@@ -78,9 +89,9 @@ pub(crate) trait Dress: Send + Sync {
 }
 
 /// Requests and replies of these types, as calls.
-pub(crate) struct Calls<V, VR, A, AR>(PhantomData<(V, VR, A, AR)>);
+pub(crate) struct Calls<V, VR, A, AR, I = InstallSnapshotArgs>(PhantomData<(V, VR, A, AR, I)>);
 
-impl<V, VR, A, AR> Calls<V, VR, A, AR> {
+impl<V, VR, A, AR, I> Calls<V, VR, A, AR, I> {
     pub(crate) const NEW: Self = Calls(PhantomData);
 }
 
@@ -92,12 +103,13 @@ fn vote_method<V: AsksVote>(vote: &VoteRequest) -> &'static str {
     }
 }
 
-impl<V, VR, A, AR> Dress for Calls<V, VR, A, AR>
+impl<V, VR, A, AR, I> Dress for Calls<V, VR, A, AR, I>
 where
     V: AsksVote,
     VR: AnswersVote,
     A: AsksAppend,
     AR: AnswersAppend,
+    I: AsksInstall,
 {
     fn call(&self, end: &ClientEnd, request: &Request) -> Option<Reply> {
         match request {
@@ -108,6 +120,10 @@ where
             Request::Append(append) => {
                 let reply: AR = end.call("Raft.AppendEntries", &A::dress(append)).ok()?;
                 Some(Reply::Append(reply.undress(append.subject())))
+            }
+            Request::Install(install) => {
+                let reply = end.call("Raft.InstallSnapshot", &I::dress(install)).ok()?;
+                Some(Reply::Install(InstallSnapshotReply::undress(reply, install.subject())))
             }
         }
     }
@@ -122,6 +138,16 @@ where
                 let tag = Asked { to, about: append.subject() };
                 let args = A::dress(append);
                 end.call_to::<A, AR, _, _>("Raft.AppendEntries", &args, tag, events);
+            }
+            Request::Install(install) => {
+                let tag = Asked { to, about: install.subject() };
+                let args = I::dress(install);
+                end.call_to::<I, InstallSnapshotReply, _, _>(
+                    "Raft.InstallSnapshot",
+                    &args,
+                    tag,
+                    events,
+                );
             }
         }
     }
@@ -142,6 +168,14 @@ where
         let service = Service::new("Raft")
             .method_later("RequestVote", votes(false))
             .method_later("PreVote", votes(true));
+        let installs = handler.clone();
+        let install = move |args: I, answer: labrpc::Reply<InstallSnapshotReply>| {
+            let request = Request::Install(args.undress());
+            if let Some(Reply::Install(reply)) = installs.request(request) {
+                answer.send(InstallSnapshotReply::dress(&reply));
+            }
+        };
+        let service = service.method_later("InstallSnapshot", install);
         service.method_later("AppendEntries", move |args: A, answer: labrpc::Reply<AR>| {
             let request = Request::Append(args.undress());
             if let Some(Reply::Append(reply)) = handler.request(request) {
@@ -169,6 +203,14 @@ impl<R: AnswersAppend> From<Returned<Asked<Subject>, R>> for Event {
     fn from(returned: Returned<Asked<Subject>, R>) -> Event {
         let Asked { to, about } = returned.tag;
         let reply = returned.result.ok().map(|reply| Reply::Append(reply.undress(about)));
+        Event::Answer(to, reply)
+    }
+}
+
+impl From<Returned<Asked<InstallSubject>, InstallSnapshotReply>> for Event {
+    fn from(returned: Returned<Asked<InstallSubject>, InstallSnapshotReply>) -> Event {
+        let Asked { to, about } = returned.tag;
+        let reply = returned.result.ok().map(|reply| Reply::Install(reply.undress(about)));
         Event::Answer(to, reply)
     }
 }

@@ -33,6 +33,7 @@ use thread_per_call::ThreadPerCall;
 pub(crate) trait Running: Send + Sync {
     fn service(self: Arc<Self>) -> Service;
     fn start(&self, command: Bytes) -> Option<Started>;
+    fn snapshot(&self, index: u64, snapshot: Bytes);
     fn state(&self) -> RaftState;
     fn kill(&self);
 }
@@ -47,6 +48,8 @@ pub(crate) enum Event {
     Send(Request),
     Start(Bytes, Sender<Option<Started>>),
     State(Sender<RaftState>),
+    /// The service has put all up to this index into a snapshot.
+    Snapshot(u64, Bytes),
     /// Something may be due earlier than it was.
     Wake,
     End,
@@ -62,7 +65,12 @@ impl Desk {
     /// Saves what is unsaved and hands on what is committed, before anything is said.
     fn settle(&self, server: &mut Server) {
         while let Some(durable) = server.unsaved() {
-            if let Err(error) = self.persister.save_raft_state(&labgob::encode(durable)) {
+            let state = labgob::encode(durable);
+            let saved = match server.unsaved_snapshot() {
+                Some(snapshot) => self.persister.save_state_and_snapshot(&state, snapshot),
+                None => self.persister.save_raft_state(&state),
+            };
+            if let Err(error) = saved {
                 panic!("the server stops, because its state cannot be saved: {error}");
             }
             server.saved();
@@ -87,7 +95,8 @@ pub(crate) fn run(
 ) -> Result<Arc<dyn Running>, Box<dyn Error + Send + Sync>> {
     let durable = Durable::restore(&persister.read_raft_state()?)?;
     let place = (me, peers.len());
-    let mut server = Server::new(place, odd.habits(), durable, Instant::now(), rng::node_stream());
+    let server = Server::new(place, odd.habits(), durable, Instant::now(), rng::node_stream());
+    let mut server = server.with_snapshot(persister.read_snapshot()?.into());
     let desk = Desk { persister, applier: start_applier(apply) };
     desk.settle(&mut server);
     let post = Arc::new(Post::new(odd, me, peers));

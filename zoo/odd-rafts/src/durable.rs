@@ -14,10 +14,23 @@ pub(crate) struct Durable {
     pub(crate) term: u64,
     pub(crate) voted_for: Option<usize>,
     pub(crate) log: Log,
+    /// How many of the forgotten entries were the service's.
+    pub(crate) commands_forgotten: u64,
+    /// What the snapshot that is saved beside this holds.
+    pub(crate) covered: Covered,
     /// With the habit `commit_persisted`.
     pub(crate) commit: u64,
     /// With the habit `replies_after_restart`.
     pub(crate) accepted: Option<Accepted>,
+}
+
+/// The last entry that a snapshot takes the place of; all 0 without a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Gob)]
+pub(crate) struct Covered {
+    pub(crate) index: u64,
+    pub(crate) term: u64,
+    /// How many of the entries up to there are the service's.
+    pub(crate) commands: u64,
 }
 
 /// The last yes to an AppendEntries.
@@ -42,8 +55,9 @@ impl Durable {
         Persisted {
             term: self.term,
             voted_for: self.voted_for,
+            log_base: self.log.base().index,
+            log_base_term: self.log.base().term,
             log_terms: self.log.entries().iter().map(|entry| entry.term).collect(),
-            ..Persisted::default()
         }
     }
 }

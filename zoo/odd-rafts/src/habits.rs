@@ -73,6 +73,15 @@ habits! {
     /// The commit index is saved, and a restarted server begins with it.
     commit_persisted,
 
+    // ---- Snapshots -----------------------------------------------------------------------------
+
+    /// A snapshot is sent in parts, each after the one before was answered.
+    chunked_snapshots,
+    /// A snapshot is sent once more with each heartbeat until it is answered.
+    snapshot_each_heartbeat,
+    /// Some entries are kept that the snapshot holds, for followers that are a little behind.
+    entries_kept,
+
     // ---- Elections -----------------------------------------------------------------------------
 
     /// Before an election a server asks whether it could win. It does so with the next term, and

@@ -60,6 +60,10 @@ impl raft_api::Raft for OddRaft {
         self.running.start(command)
     }
 
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.running.snapshot(index, snapshot);
+    }
+
     fn state(&self) -> RaftState {
         self.running.state()
     }

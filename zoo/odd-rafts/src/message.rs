@@ -25,6 +25,7 @@ pub(crate) struct Place {
 pub(crate) enum Request {
     Vote(VoteRequest),
     Append(AppendRequest),
+    Install(InstallRequest),
 }
 
 /// The answer.
@@ -32,6 +33,7 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Vote(VoteReply),
     Append(AppendReply),
+    Install(InstallReply),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,48 @@ pub(crate) struct Hint {
     pub(crate) term: Option<u64>,
     /// The first index with that term; without one, the index that the follower waits for.
     pub(crate) index: u64,
+}
+
+/// A part of a snapshot, or all of it (Figure 13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InstallRequest {
+    pub(crate) term: u64,
+    pub(crate) leader: usize,
+    /// The last entry that the snapshot takes the place of.
+    pub(crate) last: Place,
+    /// How many of the entries up to there are the service's.
+    pub(crate) commands: u64,
+    /// Where in the snapshot this part begins.
+    pub(crate) offset: u64,
+    pub(crate) data: Bytes,
+    /// It is the last part.
+    pub(crate) done: bool,
+}
+
+/// Which InstallSnapshot a reply is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InstallSubject {
+    pub(crate) term: u64,
+    pub(crate) last: u64,
+    /// Where the part ends.
+    pub(crate) end: u64,
+    pub(crate) done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InstallReply {
+    /// The term that the reply shows.
+    pub(crate) term: u64,
+    pub(crate) about: InstallSubject,
+    /// The follower has all of the snapshot up to the end of this part, or needs none of it.
+    pub(crate) taken: bool,
+}
+
+impl InstallRequest {
+    pub(crate) fn subject(&self) -> InstallSubject {
+        let end = self.offset + self.data.len() as u64;
+        InstallSubject { term: self.term, last: self.last.index, end, done: self.done }
+    }
 }
 
 impl AppendRequest {

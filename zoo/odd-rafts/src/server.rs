@@ -20,10 +20,12 @@ mod election;
 mod follower;
 mod leader;
 mod progress;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
 use progress::Progress;
+use snapshots::Parts;
 
 /// Fewer than ten heartbeats a second.
 const HEARTBEAT: Duration = Duration::from_millis(110);
@@ -47,6 +49,14 @@ pub(crate) struct Server {
     servers: usize,
     habits: Habits,
     durable: Durable,
+    /// The snapshot that goes with it; empty without one.
+    snapshot: Bytes,
+    /// The snapshot is not saved yet.
+    snapshot_unsaved: bool,
+    /// What has come of a snapshot in parts.
+    parts: Option<Parts>,
+    /// A snapshot that the service is to get before anything else.
+    installed: Option<ApplyMsg>,
     role: Role,
     commit: u64,
     /// Up to which index entries were handed to the service, and how many commands there were.
@@ -88,14 +98,19 @@ impl Server {
         now: Instant,
         rng: Stream,
     ) -> Server {
+        let saved_commit = if habits.commit_persisted { durable.commit } else { 0 };
         let mut server = Server {
             me,
             servers,
             habits,
+            snapshot: Bytes::new(),
+            snapshot_unsaved: false,
+            parts: None,
+            installed: None,
             role: Role::Follower,
-            commit: if habits.commit_persisted { durable.commit } else { 0 },
-            handed: 0,
-            commands: 0,
+            commit: durable.covered.index.max(saved_commit),
+            handed: durable.covered.index,
+            commands: durable.covered.commands,
             saved_upto: durable.log.last_index(),
             durable,
             unsaved: false,
@@ -115,6 +130,7 @@ impl Server {
         match request {
             Request::Vote(vote) => Reply::Vote(self.vote_request(vote, now)),
             Request::Append(append) => Reply::Append(self.append_request(append, now)),
+            Request::Install(install) => Reply::Install(self.install_request(install, now)),
         }
     }
 
@@ -122,11 +138,12 @@ impl Server {
         match reply {
             Reply::Vote(vote) => self.vote_reply(from, vote, now),
             Reply::Append(append) => self.append_reply(from, append, now),
+            Reply::Install(install) => self.install_reply(from, install, now),
         }
     }
 
-    /// Does what is due by now, but for the AppendEntries: for these see
-    /// [`append_if_due`](Server::append_if_due). Returns what is to be sent, and to whom.
+    /// Does what is due by now, but for what a leader sends: for that see
+    /// [`request_if_due`](Server::request_if_due). Returns what is to be sent, and to whom.
     pub(crate) fn tick(&mut self, now: Instant) -> Vec<(usize, Request)> {
         if self.save_at.is_some_and(|at| at <= now) {
             self.unsaved = true;
@@ -175,9 +192,14 @@ impl Server {
         self.unsaved.then_some(&self.durable)
     }
 
+    /// The snapshot that must be saved together with it, if that has changed.
+    pub(crate) fn unsaved_snapshot(&self) -> Option<&Bytes> {
+        self.snapshot_unsaved.then_some(&self.snapshot)
+    }
+
     /// That was saved.
     pub(crate) fn saved(&mut self) {
-        self.unsaved = false;
+        (self.unsaved, self.snapshot_unsaved) = (false, false);
         self.save_at = None;
         self.saved_upto = self.durable.log.last_index();
         self.advance_commit();
@@ -194,7 +216,7 @@ impl Server {
             .map(|(index, Entry { command, .. })| ApplyMsg::Command { index, command })
             .collect();
         self.commands += messages.len() as u64;
-        messages
+        self.installed.take().into_iter().chain(messages).collect()
     }
 
     // ---- What all roles share ------------------------------------------------------------------
@@ -250,8 +272,11 @@ impl Server {
     fn commands_upto(&self, index: u64) -> u64 {
         match self.habits.noop {
             true => {
-                let entries = self.durable.log.after(0, index).iter();
-                entries.filter(|entry| !self.is_noop(entry)).count() as u64
+                let log = &self.durable.log;
+                let base = log.base().index;
+                let entries = log.after(base, index - base).iter();
+                let commands = entries.filter(|entry| !self.is_noop(entry)).count() as u64;
+                self.durable.commands_forgotten + commands
             }
             false => index,
         }

@@ -1,7 +1,4 @@
 //! All tests on the simulated clock, with the plain Raft (or the one that the environment variable
 //! ODD_RAFT names).
 
-raft_tests::suite!(simulated, odd_rafts::OddRaft, "2A");
-raft_tests::suite!(simulated, odd_rafts::OddRaft, "2B");
-raft_tests::suite!(simulated, odd_rafts::OddRaft, "2C");
-raft_tests::suite!(simulated, odd_rafts::OddRaft, "sizes");
+raft_tests::suite!(simulated, odd_rafts::OddRaft);

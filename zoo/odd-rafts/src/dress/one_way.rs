@@ -9,11 +9,14 @@ use labrt::channel::Sender;
 use serde::{Deserialize, Serialize};
 
 use super::entries::LogEntry;
+use super::installing::InstallSnapshotArgs;
 use super::plain::AppendEntriesArgs;
 use super::votes::marked::PreVoteArgs;
-use super::{AsksAppend, AsksVote, Dress, Handler};
+use super::{AsksAppend, AsksInstall, AsksVote, Dress, Handler};
 use crate::driver::Event;
-use crate::message::{AppendReply, Hint, Outcome, Reply, Request, Subject, VoteReply};
+use crate::message::{
+    AppendReply, Hint, InstallReply, InstallSubject, Outcome, Reply, Request, Subject, VoteReply,
+};
 
 /// The names are those of the plain dress.
 pub(crate) struct OneWay;
@@ -40,6 +43,40 @@ struct AppendEntriesReply {
     asked: u64,
     prev_log_index: u64,
     last_log_index: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct InstallSnapshotReply {
+    term: u64,
+    from: usize,
+    success: bool,
+    /// The request: its term, the snapshot's last index, and where the part ended.
+    asked: u64,
+    last_included_index: u64,
+    end: u64,
+    done: bool,
+}
+
+impl InstallSnapshotReply {
+    fn dress(from: usize, reply: &InstallReply) -> Self {
+        let InstallReply { term, about, taken } = *reply;
+        let InstallSubject { term: asked, last, end, done } = about;
+        InstallSnapshotReply {
+            term,
+            from,
+            success: taken,
+            asked,
+            last_included_index: last,
+            end,
+            done,
+        }
+    }
+
+    fn undress(&self) -> InstallReply {
+        let (last, end, done) = (self.last_included_index, self.end, self.done);
+        let about = InstallSubject { term: self.asked, last, end, done };
+        InstallReply { term: self.term, about, taken: self.success }
+    }
 }
 
 impl RequestVoteReply {
@@ -95,6 +132,9 @@ impl Dress for OneWay {
         let _: Result<(), _> = match request {
             Request::Vote(vote) => end.call("Raft.RequestVote", &PreVoteArgs::dress(vote)),
             Request::Append(append) => end.call("Raft.AppendEntries", &Append::dress(append)),
+            Request::Install(install) => {
+                end.call("Raft.InstallSnapshot", &InstallSnapshotArgs::dress(install))
+            }
         };
         None
     }
@@ -109,6 +149,10 @@ impl Dress for OneWay {
                 let args = Append::dress(append);
                 end.call_to::<_, (), _, _>("Raft.AppendEntries", &args, Sent(to), events);
             }
+            Request::Install(install) => {
+                let args = InstallSnapshotArgs::dress(install);
+                end.call_to::<_, (), _, _>("Raft.InstallSnapshot", &args, Sent(to), events);
+            }
         }
     }
 
@@ -122,6 +166,10 @@ impl Dress for OneWay {
                 let reply = AppendEntriesReply::dress(from, append);
                 end.call_then::<_, ()>("Raft.AppendEntriesReply", &reply, drop);
             }
+            Reply::Install(install) => {
+                let reply = InstallSnapshotReply::dress(from, install);
+                end.call_then::<_, ()>("Raft.InstallSnapshotReply", &reply, drop);
+            }
         }
     }
 
@@ -134,8 +182,8 @@ impl Dress for OneWay {
                 }
             }
         };
-        let answer_append = answer.clone();
-        let vote_replies = handler.clone();
+        let (answer_append, answer_install) = (answer.clone(), answer.clone());
+        let (vote_replies, install_replies) = (handler.clone(), handler.clone());
         Service::new("Raft")
             .method("RequestVote", move |args: PreVoteArgs| {
                 let vote = args.undress();
@@ -144,6 +192,13 @@ impl Dress for OneWay {
             .method("AppendEntries", move |args: Append| {
                 let append = args.undress();
                 answer_append(append.leader, Request::Append(append));
+            })
+            .method("InstallSnapshot", move |args: InstallSnapshotArgs| {
+                let install = args.undress();
+                answer_install(install.leader, Request::Install(install));
+            })
+            .method("InstallSnapshotReply", move |reply: InstallSnapshotReply| {
+                install_replies.reply(reply.from, Reply::Install(reply.undress()));
             })
             .method("RequestVoteReply", move |reply: RequestVoteReply| {
                 vote_replies.reply(reply.from, Reply::Vote(reply.undress()));

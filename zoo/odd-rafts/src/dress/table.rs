@@ -9,7 +9,7 @@ use super::plain::{AppendEntries, AppendEntriesArgs, AppendEntriesReply, Request
 use super::spellings::{epochs, short, single};
 use super::votes::{self, marked};
 use super::wrapped::{Answer, Call};
-use super::{Calls, Dress, go_style, replies, zero_based};
+use super::{Calls, Dress, go_style, installing, replies, zero_based};
 
 /// A dress with its name.
 pub(crate) struct Row {
@@ -51,6 +51,7 @@ type GoStyle = Calls<
     go_style::RequestVoteReply,
     go_style::AppendEntries,
     go_style::AppendEntriesReply,
+    installing::Whole,
 >;
 type Short = Calls<short::VoteArgs, short::VoteReplyArgs, short::Append, short::AppendReplyArgs>;
 type Epochs = Calls<
@@ -64,6 +65,7 @@ type ZeroBased = Calls<
     RequestVoteReply,
     zero_based::AppendEntriesArgs,
     zero_based::AppendEntriesReply,
+    installing::ZeroBased,
 >;
 type Single = Calls<RequestVoteArgs, RequestVoteReply, single::AppendEntry, AppendEntriesReply>;
 type Wrapped = Calls<

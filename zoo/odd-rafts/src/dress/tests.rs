@@ -11,7 +11,8 @@ use raft_api::Bytes;
 use super::{DRESSES, Handler, Row};
 use crate::driver::Event;
 use crate::message::{
-    AppendReply, AppendRequest, Entry, Hint, Outcome, Place, Reply, Request, VoteReply, VoteRequest,
+    AppendReply, AppendRequest, Entry, Hint, InstallReply, InstallRequest, Outcome, Place, Reply,
+    Request, VoteReply, VoteRequest,
 };
 
 /// Answers with what it was given, and keeps what it has heard.
@@ -98,7 +99,7 @@ fn answered(row: &'static Row, outcome: Outcome) -> AppendReply {
     assert_eq!(replies[0], replies[1], "{}", row.name);
     match replies[0] {
         Reply::Append(reply) => reply,
-        Reply::Vote(_) => panic!("{}: a vote", row.name),
+        other => panic!("{}: {other:?}", row.name),
     }
 }
 
@@ -138,5 +139,25 @@ fn every_dress_asks_for_votes_and_gives_them() {
         let (requests, replies) = exchange(row, Request::Vote(vote), Reply::Vote(answer));
         assert_eq!(requests, [(); 2].map(|()| Request::Vote(vote)), "{}", row.name);
         assert_eq!(replies, [Reply::Vote(answer); 2], "{}", row.name);
+    }
+}
+
+#[test]
+fn every_dress_sends_snapshots() {
+    for (row, taken) in DRESSES.iter().flat_map(|row| [(row, true), (row, false)]) {
+        let install = InstallRequest {
+            term: 8,
+            leader: 0,
+            last: Place { index: 3, term: 2 },
+            commands: 2,
+            offset: 0,
+            data: Bytes::from_static(b"snapshot"),
+            done: true,
+        };
+        let answer = InstallReply { term: 8, about: install.subject(), taken };
+        let request = Request::Install(install.clone());
+        let (requests, replies) = exchange(row, request.clone(), Reply::Install(answer));
+        assert_eq!(requests, [request.clone(), request], "{}", row.name);
+        assert_eq!(replies, [Reply::Install(answer); 2], "{}", row.name);
     }
 }

@@ -8,11 +8,11 @@ use super::{AnswersAppend, AsksAppend, AsksVote};
 use crate::message::{AppendReply, AppendRequest, Hint, Place, Subject, VoteRequest};
 
 /// An index on the wire.
-fn dress(index: u64) -> i64 {
+pub(super) fn dress(index: u64) -> i64 {
     i64::try_from(index).expect("logs are short") - 1
 }
 
-fn undress(index: i64) -> u64 {
+pub(super) fn undress(index: i64) -> u64 {
     u64::try_from(index + 1).expect("nothing is before -1")
 }
 

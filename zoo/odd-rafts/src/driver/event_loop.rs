@@ -79,6 +79,7 @@ impl Owned {
                 self.desk.settle(&mut self.server);
                 let _ = answer.send(started);
             }
+            Event::Snapshot(index, snapshot) => self.server.take_snapshot(index, snapshot),
             Event::State(answer) => {
                 let _ = answer.send(self.server.state());
             }
@@ -95,8 +96,8 @@ impl Owned {
             self.post.send(to, &request, &self.events);
         }
         for to in 0..self.post.servers() {
-            if let Some(append) = self.server.append_if_due(to, now) {
-                self.post.send(to, &Request::Append(append), &self.events);
+            if let Some(request) = self.server.request_if_due(to, now) {
+                self.post.send(to, &request, &self.events);
             }
         }
     }
@@ -110,6 +111,11 @@ impl Running for EventLoop {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         self.ask(|answer| Event::Start(command, answer)).flatten()
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        // A loop that has ended needs none.
+        let _ = self.events.send(Event::Snapshot(index, snapshot));
     }
 
     fn state(&self) -> RaftState {

@@ -58,6 +58,7 @@ impl Post {
             Request::Append(append) => {
                 append.entries.iter().map(|entry| entry.command.len()).sum::<usize>() > LONG
             }
+            Request::Install(_) => false,
         };
         if self.habits.duplicates && !long { 2 } else { 1 }
     }

@@ -73,11 +73,11 @@ impl Replicators {
             if state.killed {
                 return;
             }
-            let append = state.server.append_if_due(to, Instant::now());
+            let request = state.server.request_if_due(to, Instant::now());
             let wake_at = state.server.send_at(to);
             drop(state);
-            if let Some(append) = append {
-                self.send(to, &Request::Append(append));
+            if let Some(request) = request {
+                self.send(to, &request);
             }
             let event = match wake_at {
                 Some(at) => inbox.recv_deadline(at),
@@ -131,6 +131,10 @@ impl Running for Replicators {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         self.with_server(|server| server.start(command, Instant::now()))
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.with_server(|server| server.take_snapshot(index, snapshot));
     }
 
     fn state(&self) -> RaftState {

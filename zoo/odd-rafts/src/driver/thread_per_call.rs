@@ -59,9 +59,7 @@ impl ThreadPerCall {
         let mut requests = server.tick(now);
         self.desk.settle(server);
         for to in 0..self.post.servers() {
-            if let Some(append) = server.append_if_due(to, now) {
-                requests.push((to, Request::Append(append)));
-            }
+            requests.extend(server.request_if_due(to, now).map(|request| (to, request)));
         }
         for (to, request) in requests {
             for _ in 0..self.post.copies(&request) {
@@ -99,6 +97,10 @@ impl Running for ThreadPerCall {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         self.with_server(|server| server.start(command, Instant::now()))
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.with_server(|server| server.take_snapshot(index, snapshot));
     }
 
     fn state(&self) -> RaftState {

@@ -61,6 +61,9 @@ impl Server {
     fn conflict(&self, append: &AppendRequest) -> Option<Hint> {
         let log = &self.durable.log;
         match log.term_at(append.prev.index) {
+            None if append.prev.index < log.base().index => {
+                Some(Hint { term: None, index: log.base().index + 1 })
+            }
             None => Some(Hint { term: None, index: log.last_index() + 1 }),
             Some(term) if term != append.prev.term => {
                 Some(Hint { term: Some(term), index: log.first_of(term) })

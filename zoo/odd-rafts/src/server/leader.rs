@@ -38,8 +38,11 @@ impl Server {
     pub(super) fn send_soon(&mut self, now: Instant) {
         let window = self.window();
         let at = if self.habits.eager { now } else { now + BATCH };
+        let base = self.durable.log.base().index;
         let Role::Leader(reign) = &mut self.role else { return };
-        for follower in reign.followers.iter_mut().filter(|one| one.in_flight() < window) {
+        // One that waits for a snapshot has no use for entries.
+        let ready = |one: &&mut Progress| one.in_flight() < window && one.next > base;
+        for follower in reign.followers.iter_mut().filter(ready) {
             follower.hurry(at);
         }
     }
@@ -74,7 +77,7 @@ impl Server {
         if self.send_at(to)? > now {
             return None;
         }
-        let pause = if self.habits.duplicates { 2 * HEARTBEAT } else { HEARTBEAT };
+        let pause = self.pause();
         let (habits, window) = (self.habits, self.window());
         let follower = self.follower_mut(to);
         follower.send_at = now + pause;
@@ -91,8 +94,16 @@ impl Server {
         Some(self.append_after(to, prev, count, now))
     }
 
+    /// How long after one message the next one is due.
+    pub(super) fn pause(&self) -> Duration {
+        if self.habits.duplicates { 2 * HEARTBEAT } else { HEARTBEAT }
+    }
+
     /// Which entries are next: the index that they follow, and how many they are.
     fn next_entries(&self, to: usize) -> (u64, u64) {
+        if self.lacks_forgotten(to) {
+            return self.no_entries(to);
+        }
         let follower = self.follower(to);
         let prev = follower.next - 1;
         match self.durable.log.last_index() - prev {
@@ -104,10 +115,14 @@ impl Server {
 
     /// What to send if there is nothing new: what it follows, and usually no entry.
     fn no_entries(&self, to: usize) -> (u64, u64) {
-        let follower = self.follower(to);
+        let (follower, base) = (self.follower(to), self.durable.log.base().index);
+        if self.lacks_forgotten(to) {
+            return (base, 0);
+        }
         let prev = follower.next - 1;
         let untold = follower.told < self.commit.min(follower.matched);
-        if self.habits.no_commit_without_entries && untold && prev == follower.matched {
+        let last_again = untold && prev == follower.matched && prev > base;
+        if self.habits.no_commit_without_entries && last_again {
             return (prev - 1, 1);
         }
         (prev, 0)
@@ -218,14 +233,14 @@ impl Server {
         }
     }
 
-    fn follower(&self, server: usize) -> &Progress {
+    pub(super) fn follower(&self, server: usize) -> &Progress {
         match &self.role {
             Role::Leader(reign) => &reign.followers[server],
             _ => unreachable!("only a leader sends AppendEntries"),
         }
     }
 
-    fn follower_mut(&mut self, server: usize) -> &mut Progress {
+    pub(super) fn follower_mut(&mut self, server: usize) -> &mut Progress {
         match &mut self.role {
             Role::Leader(reign) => &mut reign.followers[server],
             _ => unreachable!("only a leader sends AppendEntries"),

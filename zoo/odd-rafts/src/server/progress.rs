@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use labrt::time::Instant;
 
+use super::snapshots::Sending;
 use crate::message::Subject;
 
 /// When entries that were not acknowledged count as lost: by the next heartbeat.
@@ -20,6 +21,8 @@ pub(super) struct Progress {
     step: u64,
     /// The highest commit index that the follower has learnt together with entries.
     pub(super) told: u64,
+    /// The snapshot that is on its way to it.
+    pub(super) install: Option<Sending>,
     /// Nothing was sent to it in this reign.
     pub(super) fresh: bool,
     pub(super) send_at: Instant,
@@ -44,6 +47,7 @@ impl Progress {
             flights: Vec::new(),
             step: 1,
             told: 0,
+            install: None,
             fresh: true,
             send_at: now,
             hurried: true,
