@@ -203,7 +203,8 @@ pub struct Persisted {
     pub voted_for: Option<usize>,
     /// The index of the entry before the first of [`log_terms`](Persisted::log_terms): 0, unless a
     /// snapshot holds what the entries up to here led to. Then it is Figure 13's `lastIncludedIndex` of
-    /// that snapshot, and the persister holds it beside this state.
+    /// that snapshot (or less, if some entries are kept that the snapshot holds), and the persister holds
+    /// the snapshot beside this state. It never goes back.
     pub log_base: u64,
     /// The term of that entry (`lastIncludedTerm`); 0 if [`log_base`](Persisted::log_base) is 0.
     pub log_base_term: u64,

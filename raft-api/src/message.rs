@@ -59,7 +59,8 @@ pub enum Meaning {
         /// Up to which index it has accepted them, if that may be less than what it was sent.
         match_index: Option<u64>,
     },
-    /// It brings a snapshot, as a whole (Figure 13, InstallSnapshot RPC).
+    /// It brings a snapshot, as a whole (Figure 13, InstallSnapshot RPC). Of one that comes in parts it
+    /// is the last part; the others are [`Nothing`](Meaning::Nothing).
     InstallSnapshot {
         /// The leader's term.
         term: u64,

@@ -390,6 +390,14 @@ impl Dress for Explained {
         Strange::accepted(term)
     }
     fn read(message: &Wire<'_>) -> Meaning {
+        if message.method == "Raft.InstallSnapshot" {
+            let Ok(term) = labgob::decode::<u64>(message.bytes) else { return Meaning::Nothing };
+            let (last_included_index, last_included_term) = (2, term);
+            return match message.reply {
+                true => Meaning::SnapshotInstalled { term },
+                false => Meaning::InstallSnapshot { term, last_included_index, last_included_term },
+            };
+        }
         if message.method != "Raft.AppendEntries" || !message.reply {
             return Meaning::ByNames;
         }
@@ -405,4 +413,18 @@ impl Dress for Explained {
 #[test]
 fn a_raft_may_say_what_its_messages_mean() {
     assert_understood::<Explained>();
+    let install = |to| Says::<Explained>::end(0, to).call::<_, u64>("Raft.InstallSnapshot", &4u64);
+    // Nothing is switched off by it, and it is judged.
+    let right = run::<Explained>(|| {
+        Says::<Explained>::append(1, 4, (0, 0), &[4, 4], 0);
+        let _ = install(2);
+        Says::<Explained>::append(2, 4, (2, 4), &[], 2);
+    });
+    assert_eq!(right, (None, Vec::new()));
+    let (verdict, _) = run::<Explained>(|| {
+        Says::<Explained>::append(1, 4, (0, 0), &[4], 0);
+        let _ = install(2);
+    });
+    let check = verdict.map(|verdict| verdict.check);
+    assert_eq!(check.as_deref(), Some("snapshots of what is committed"));
 }

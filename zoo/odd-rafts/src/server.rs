@@ -20,6 +20,8 @@ mod election;
 mod follower;
 mod leader;
 mod progress;
+#[cfg(test)]
+mod snapshot_tests;
 mod snapshots;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::message::{
 /// Longer than any timeout.
 const LONG: Duration = Duration::from_secs(10);
 
-fn with(habit: &str) -> Habits {
+pub(super) fn with(habit: &str) -> Habits {
     let mut habits = Habits::default();
     assert!(habits.add(habit), "there is a habit `{habit}`");
     habits
@@ -28,7 +28,7 @@ fn entries(terms: &[u64]) -> Vec<Entry> {
 }
 
 /// Server 0 of three, in `term`, with a log of these terms.
-fn server(habits: Habits, term: u64, terms: &[u64]) -> (Server, Instant) {
+pub(super) fn server(habits: Habits, term: u64, terms: &[u64]) -> (Server, Instant) {
     let mut log = Log::default();
     log.store(0, &entries(terms));
     let durable = Durable { term, log, ..Durable::default() };
@@ -40,7 +40,7 @@ fn restarted(habits: Habits, durable: Durable) -> (Server, Instant) {
     (Server::new((0, 3), habits, durable, now, Stream::seeded(1)), now)
 }
 
-fn saved(server: &mut Server) -> Durable {
+pub(super) fn saved(server: &mut Server) -> Durable {
     while server.unsaved().is_some() {
         server.saved();
     }
@@ -127,7 +127,7 @@ fn heartbeats_may_lack_prev_once_the_follower_is_known() {
 }
 
 /// A leader of term 2 with three entries of it, which server 1 has and server 2 has not.
-fn committed(habits: Habits) -> (Server, Instant) {
+pub(super) fn committed(habits: Habits) -> (Server, Instant) {
     let (mut server, now) = leader(habits, 1, &[]);
     for _ in 0..3 {
         server.start(Bytes::from_static(b"x"), now).expect("it leads");
