@@ -32,6 +32,14 @@ impl Kernel {
 
     /// Ends the running task if it has been killed, by unwinding it.
     pub(super) fn end_if_killed<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
+        if !state.may_have_to_end() {
+            return state;
+        }
+        self.end_or_go_on(state)
+    }
+
+    #[cold]
+    fn end_or_go_on<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         if state.abandoned {
             let me = state.current;
             drop(state);

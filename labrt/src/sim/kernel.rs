@@ -170,7 +170,7 @@ impl Kernel {
         state.running().last = waiting.at;
         let mut state = self.end_if_killed(state);
         if let Some(key) = key {
-            state.waiters.entry(key).or_default().push_back(slot);
+            state.join_queue(key, slot);
         }
         if let Some(deadline) = deadline {
             state.set_timer(slot, deadline);
@@ -197,7 +197,8 @@ impl Kernel {
             state.running().cause = None;
         }
         self.count(&mut state, if woken == Woken::Notified { Op::Woken } else { Op::TimedOut });
-        if let (Woken::Notified, Some(key), true) = (woken, key, state.must_end()) {
+        let ends = state.may_have_to_end() && state.must_end();
+        if let (Woken::Notified, Some(key), true) = (woken, key, ends) {
             // The notification was meant for somebody who can act on it.
             state.notify_one(key);
         }

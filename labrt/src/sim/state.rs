@@ -1,6 +1,8 @@
 //! The state of a simulated world: its tasks, who can run, who waits, and the timers.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::panic::Location;
@@ -123,8 +125,12 @@ pub(crate) struct Task {
     pub(crate) last: At,
     pub(super) body: Option<Body>,
     pub(super) woken: Woken,
-    /// Its current timer; entries of the heap with another number are void.
+    /// The timer of its wait; 0 if it has none.
     pub(super) timer: u64,
+    /// When that is due.
+    due: Duration,
+    /// The heap's entry for it; all others of its slot are void.
+    queued: Queued,
     /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
     /// lock, wait and sleep like any other code.
     pub(super) unwinding: bool,
@@ -168,12 +174,22 @@ impl Task {
     }
 }
 
-/// A timer of the heap: at `at`, wake the task in `slot`, if `id` is still its timer.
+/// An entry of the heap: at `at` it is time to look at the timer of the task in `slot`, if `id` is still
+/// the task's entry. That timer is due then or later: most waits end before their deadlines and are
+/// followed by one with a later deadline, for which the entry of the first one serves.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Timer {
     at: Duration,
     id: u64,
     slot: usize,
+}
+
+/// What a task knows of its entry in the heap of timers.
+#[derive(Default)]
+struct Queued {
+    /// Its number: that of the timer it was made for. 0 if there is no entry.
+    id: u64,
+    at: Duration,
 }
 
 pub(crate) struct State {
@@ -192,7 +208,9 @@ pub(crate) struct State {
     pub(super) free: Vec<usize>,
     pub(super) runnable: Vec<usize>,
     timers: BinaryHeap<Reverse<Timer>>,
-    pub(super) waiters: FxHashMap<Key, VecDeque<usize>>,
+    waiters: FxHashMap<Key, VecDeque<usize>>,
+    /// Queues that nobody waits in, for their memory: nearly every wait needs one.
+    spare_queues: Vec<VecDeque<usize>>,
     /// The tasks that have to receive what others send with a lock held, once for each of these.
     pub(super) awaited_receivers: Vec<u64>,
     /// Circles of tasks in which one waits for another to receive. They count when they have lasted
@@ -240,6 +258,7 @@ impl State {
             runnable: Vec::new(),
             timers: BinaryHeap::new(),
             waiters: FxHashMap::default(),
+            spare_queues: Vec::new(),
             awaited_receivers: Vec::new(),
             suspects: Vec::new(),
             without_stack: Vec::new(),
@@ -264,6 +283,13 @@ impl State {
 
     pub(super) fn running_node(&self) -> Option<Node> {
         self.tasks.get(self.current).and_then(Option::as_ref).and_then(|task| task.node.clone())
+    }
+
+    /// False if the running task simply goes on, as it nearly always does.
+    pub(super) fn may_have_to_end(&mut self) -> bool {
+        let world_ends = self.abandoned || self.ending;
+        let task = self.running();
+        world_ends || task.unwinding || task.node.as_ref().is_some_and(Node::is_killed)
     }
 
     /// True if the running task has been killed and is not on its way out already.
@@ -325,6 +351,8 @@ impl State {
             body: Some(body),
             woken: Woken::Notified,
             timer: 0,
+            due: Duration::ZERO,
+            queued: Queued::default(),
             unwinding: false,
             panics: Vec::new(),
             cause,
@@ -346,38 +374,51 @@ impl State {
     pub(super) fn set_timer(&mut self, slot: usize, at: Duration) {
         self.next_timer += 1;
         let id = self.next_timer;
-        self.tasks[slot].as_mut().expect("a waiting task exists").timer = id;
-        self.timers.push(Reverse(Timer { at, id, slot }));
-    }
-
-    /// When the next timer that still counts is due.
-    pub(super) fn next_timer_at(&mut self) -> Option<Duration> {
-        while let Some(Reverse(timer)) = self.timers.peek() {
-            if self.tasks[timer.slot].as_ref().is_some_and(|task| task.timer == timer.id) {
-                return Some(timer.at);
-            }
-            self.timers.pop();
+        let task = self.tasks[slot].as_mut().expect("a waiting task exists");
+        (task.timer, task.due) = (id, at);
+        if task.queued.id == 0 || at < task.queued.at {
+            task.queued = Queued { id, at };
+            self.timers.push(Reverse(Timer { at, id, slot }));
         }
-        None
     }
 
-    /// Advances time to the next timer that still counts and wakes every task due at that moment.
+    /// When the next timer is due, and whose it is. It is the first entry of the heap then.
+    fn next_timer(&mut self) -> Option<(Duration, usize)> {
+        loop {
+            let mut first = self.timers.peek_mut()?;
+            let Reverse(Timer { at, id, slot }) = *first;
+            let task = self.tasks[slot].as_mut().filter(|task| task.queued.id == id);
+            match task {
+                Some(task) if task.timer == id => return Some((at, slot)),
+                Some(task) if task.timer != 0 => {
+                    task.queued = Queued { id: task.timer, at: task.due };
+                    *first = Reverse(Timer { at: task.due, id: task.timer, slot });
+                }
+                void => {
+                    void.into_iter().for_each(|task| task.queued = Queued::default());
+                    PeekMut::pop(first);
+                }
+            }
+        }
+    }
+
+    /// When the next timer is due.
+    pub(super) fn next_timer_at(&mut self) -> Option<Duration> {
+        self.next_timer().map(|(at, _)| at)
+    }
+
+    /// Advances time to the next timer and wakes every task whose timer is due at that moment.
     pub(super) fn fire_next_timers(&mut self) -> bool {
         let mut fired = false;
-        while let Some(Reverse(timer)) = self.timers.peek() {
-            let counts = self.tasks[timer.slot].as_ref().is_some_and(|task| task.timer == timer.id);
-            if counts && fired && timer.at > self.now {
+        while let Some((at, slot)) = self.next_timer() {
+            if fired && at > self.now {
                 break;
             }
-            let Some(Reverse(timer)) = self.timers.pop() else { break };
-            if !counts {
-                continue;
-            }
-            if timer.at > self.now {
-                (self.now, self.now_ns) = (timer.at, nanos(timer.at));
+            if at > self.now {
+                (self.now, self.now_ns) = (at, nanos(at));
                 self.steps_here = 0;
             }
-            self.make_ready(timer.slot, Woken::TimedOut);
+            self.make_ready(slot, Woken::TimedOut);
             fired = true;
         }
         fired
@@ -402,32 +443,41 @@ impl State {
         }
     }
 
-    pub(super) fn leave_queue(&mut self, key: Key, slot: usize) {
-        if let Some(queue) = self.waiters.get_mut(&key) {
-            queue.retain(|&waiter| waiter != slot);
-            if queue.is_empty() {
-                self.waiters.remove(&key);
+    /// The task in `slot` waits on `key` from now on.
+    pub(super) fn join_queue(&mut self, key: Key, slot: usize) {
+        let spare = &mut self.spare_queues;
+        let queue = self.waiters.entry(key).or_insert_with(|| spare.pop().unwrap_or_default());
+        queue.push_back(slot);
+    }
+
+    fn leave_queue(&mut self, key: Key, slot: usize) {
+        if let Entry::Occupied(mut queue) = self.waiters.entry(key) {
+            queue.get_mut().retain(|&waiter| waiter != slot);
+            if queue.get().is_empty() {
+                self.spare_queues.push(queue.remove());
             }
         }
     }
 
     pub(super) fn notify_one(&mut self, key: Key) -> bool {
-        let Some(queue) = self.waiters.get_mut(&key) else { return false };
-        let place = self.chance.below(queue.len());
-        let slot = queue.swap_remove_back(place).expect("a queue in the table has a waiter");
-        if queue.is_empty() {
-            self.waiters.remove(&key);
+        let Entry::Occupied(mut queue) = self.waiters.entry(key) else { return false };
+        let place = self.chance.below(queue.get().len());
+        let slot = queue.get_mut().swap_remove_back(place);
+        if queue.get().is_empty() {
+            self.spare_queues.push(queue.remove());
         }
-        self.make_ready(slot, Woken::Notified);
+        self.make_ready(slot.expect("a queue in the table has a waiter"), Woken::Notified);
         true
     }
 
     pub(super) fn notify_all(&mut self, key: Key) -> usize {
-        let Some(queue) = self.waiters.remove(&key) else { return 0 };
-        for &slot in &queue {
+        let Some(mut queue) = self.waiters.remove(&key) else { return 0 };
+        let count = queue.len();
+        for slot in queue.drain(..) {
             self.make_ready(slot, Woken::Notified);
         }
-        queue.len()
+        self.spare_queues.push(queue);
+        count
     }
 
     /// Wakes a task, whatever it waits for, because it is to end.

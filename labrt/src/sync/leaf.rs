@@ -10,6 +10,7 @@ thread_local! {
 struct Counted;
 
 impl Counted {
+    #[inline]
     fn new() -> Counted {
         HELD.set(HELD.get() + 1);
         Counted
@@ -17,6 +18,7 @@ impl Counted {
 }
 
 impl Drop for Counted {
+    #[inline]
     fn drop(&mut self) {
         HELD.set(HELD.get() - 1);
     }
@@ -32,6 +34,7 @@ pub(crate) fn is_held() -> bool {
 ///
 /// For code of somebody else that runs where it must neither wait nor be ended: the making of a
 /// message on a network's way, say.
+#[inline]
 pub fn uninterrupted<R>(f: impl FnOnce() -> R) -> R {
     let _counted = Counted::new();
     f()
@@ -55,6 +58,7 @@ impl<T> Leaf<T> {
     }
 
     /// Calls `f` with the value.
+    #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         uninterrupted(|| f(&mut self.inner.lock()))
     }
