@@ -87,6 +87,28 @@ fn a_channel_without_capacity_hands_over() {
 }
 
 #[test]
+fn a_sender_that_waits_can_be_received_from_without_waiting() {
+    on_both(|| {
+        let (sender, receiver) = channel::bounded(0);
+        let handle = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender.send_timeout(2, millis(20))
+        });
+        let first = loop {
+            match receiver.try_recv() {
+                Ok(first) => break first,
+                Err(error) => assert_eq!(error, TryRecvError::Empty),
+            }
+            thread::sleep(millis(1));
+        };
+        assert_eq!(first, 1);
+        // What could not be handed over in time is the sender's again.
+        assert_eq!(handle.join().unwrap(), Err(SendTimeoutError::Timeout(2)));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    });
+}
+
+#[test]
 fn a_receive_times_out_and_can_be_repeated() {
     on_both(|| {
         let (sender, receiver) = channel::unbounded::<u8>();

@@ -499,6 +499,54 @@ fn a_killed_waiter_passes_its_notification_on() {
 }
 
 #[test]
+fn what_a_killed_sender_would_hand_over_is_gone() {
+    for seed in 0..20 {
+        let outcome = simulate(seed, || {
+            let (sender, receiver) = channel::bounded(0);
+            let (node, killed) = (Node::new("server"), sender.clone());
+            node.spawn(move || killed.send(1));
+            thread::sleep(millis(10));
+            node.kill();
+            thread::sleep(millis(10));
+            let others = [2, 3].map(|n| {
+                let sender = sender.clone();
+                thread::spawn(move || sender.send(n))
+            });
+            drop(sender);
+            let received: BTreeSet<i32> = receiver.iter().collect();
+            assert_eq!(received, BTreeSet::from([2, 3]));
+            others.map(|other| other.join().unwrap().unwrap());
+        });
+        outcome.unwrap();
+    }
+}
+
+#[test]
+fn each_wait_has_its_own_deadline() {
+    for seed in 0..20 {
+        let outcome = Builder::simulated(seed).switch_every(0).run(|| {
+            let (sender, receiver) = channel::unbounded();
+            // When the message comes, and for how long it is waited for: nearer and further deadlines
+            // than that of the wait before, which has ended early or not.
+            for (sent, limit) in
+                [(1, 100), (1, 30), (5, 200), (40, 20), (300, 10), (7, 400), (2, 2)]
+            {
+                let (begun, sender) = (Instant::now(), sender.clone());
+                thread::spawn(move || {
+                    thread::sleep(millis(sent));
+                    sender.send(sent)
+                });
+                let got = receiver.recv_timeout(millis(limit));
+                assert_eq!(begun.elapsed(), millis(sent.min(limit)), "{sent} {limit}");
+                got.or_else(|_| receiver.recv()).unwrap();
+                assert!(begun.elapsed() >= millis(sent), "{sent} {limit}");
+            }
+        });
+        outcome.unwrap();
+    }
+}
+
+#[test]
 fn readers_share_and_writers_do_not() {
     for seed in 0..50 {
         simulate(seed, || {

@@ -1,7 +1,9 @@
 //! Channels of a simulated world.
 //!
 //! Receivers wait on the channel's first key and senders on its second. A channel without capacity
-//! has room for as many messages as receivers wait at this moment: a send into it is a hand-over.
+//! has room for as many messages as receivers wait at this moment: a send into it is a hand-over. A
+//! sender that finds nobody waiting there offers its message, and waits on a key of its own until a
+//! receiver has taken it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::time::Until;
 pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
     let queue = Queue {
         messages: VecDeque::new(),
+        offers: VecDeque::new(),
         senders: 1,
         receivers: 1,
         waiting_receivers: 0,
@@ -34,10 +37,20 @@ struct Shared<T> {
 struct Queue<T> {
     /// Each with what led to it; see [`crate::observe`].
     messages: VecDeque<(Option<Cause>, T)>,
+    /// What senders that wait would hand over, if the channel has no capacity.
+    offers: VecDeque<Offer<T>>,
     senders: usize,
     receivers: usize,
     waiting_receivers: usize,
     receives: Receives,
+}
+
+/// A message that its sender waits with.
+struct Offer<T> {
+    /// What the sender waits on. No two offers have the same.
+    key: Key,
+    cause: Option<Cause>,
+    message: T,
 }
 
 /// Who has received up to now, by task; of a channel that can be full, for reports.
@@ -123,25 +136,40 @@ impl<T> Shared<T> {
             return Err(TrySendError::Full(message));
         }
         queue.messages.push_back((observe::cause_of_message(), message));
+        let somebody_waits = queue.waiting_receivers > 0;
         drop(queue);
-        self.notify(self.receivers_key());
+        if somebody_waits {
+            self.notify(self.receivers_key());
+        }
         Ok(())
     }
 
     fn pop(&self) -> Result<T, TryRecvError> {
         let mut queue = self.queue.lock();
-        let Some((cause, message)) = queue.messages.pop_front() else {
-            return Err(match queue.senders {
-                0 => TryRecvError::Disconnected,
-                _ => TryRecvError::Empty,
-            });
+        let (cause, message, waits_on) = match queue.messages.pop_front() {
+            Some((cause, message)) => {
+                let waits_on = self.capacity.filter(|capacity| *capacity > 0);
+                (cause, message, waits_on.map(|_| self.senders_key()))
+            }
+            None => match queue.offers.pop_front() {
+                Some(Offer { key, cause, message }) => (cause, message, Some(key)),
+                None if queue.senders == 0 => return Err(TryRecvError::Disconnected),
+                None => return Err(TryRecvError::Empty),
+            },
         };
         drop(queue);
         observe::message_taken(cause);
-        if self.capacity.is_some() {
-            self.notify(self.senders_key());
+        if let Some(key) = waits_on {
+            self.notify(key);
         }
         Ok(message)
+    }
+
+    /// Takes an offer back; none if a receiver has taken it.
+    fn take_back(&self, key: Key) -> Option<T> {
+        let mut queue = self.queue.lock();
+        let place = queue.offers.iter().position(|offer| offer.key == key)?;
+        queue.offers.remove(place).map(|offer| offer.message)
     }
 }
 
@@ -182,7 +210,35 @@ impl<T> Sender<T> {
             }
             Err(TrySendError::Full(message)) => message,
         };
-        in_world(at, "a send", |kernel| self.wait_for_room(kernel, message, until, at))
+        in_world(at, "a send", |kernel| match self.0.capacity {
+            Some(0) => self.offer(kernel, message, until, at),
+            _ => self.wait_for_room(kernel, message, until, at),
+        })
+    }
+
+    /// Waits until a receiver has taken the message.
+    fn offer(
+        &self,
+        kernel: &Kernel,
+        message: T,
+        until: Until,
+        at: At,
+    ) -> Result<(), SendTimeoutError<T>> {
+        // Something with an address of its own for as long as this waits.
+        let here = 0u8;
+        let (shared, key) = (&*self.0, Key::of(&here));
+        let offer = Offer { key, cause: observe::cause_of_message(), message };
+        shared.queue.lock().offers.push_back(offer);
+        let offered = Offered { shared, key };
+        let deadline = until.simulated(kernel.now());
+        let mut waiting = Shared::<T>::waiting("room in a channel", at);
+        waiting.receiver = shared.only_receiver();
+        let woken = kernel.wait(key, waiting, deadline);
+        match offered.take_back() {
+            None => Ok(()),
+            Some(message) if woken == Woken::TimedOut => Err(SendTimeoutError::Timeout(message)),
+            Some(message) => Err(SendTimeoutError::Disconnected(message)),
+        }
     }
 
     fn wait_for_room(
@@ -248,9 +304,6 @@ impl<T> Receiver<T> {
         let waiting = Shared::<T>::waiting("a message from a channel", at);
         let _waiting = WaitingReceiver::new(&self.0);
         loop {
-            if self.0.capacity == Some(0) {
-                self.0.notify(self.0.senders_key());
-            }
             let woken = kernel.wait(self.0.receivers_key(), waiting, deadline);
             match self.0.pop() {
                 Ok(message) => return Ok(message),
@@ -265,6 +318,24 @@ impl<T> Receiver<T> {
 
     pub(super) fn len(&self) -> usize {
         self.0.queue.lock().messages.len()
+    }
+}
+
+/// An offer, which is taken back however the wait with it ends.
+struct Offered<'a, T> {
+    shared: &'a Shared<T>,
+    key: Key,
+}
+
+impl<T> Offered<'_, T> {
+    fn take_back(&self) -> Option<T> {
+        self.shared.take_back(self.key)
+    }
+}
+
+impl<T> Drop for Offered<'_, T> {
+    fn drop(&mut self) {
+        drop(self.take_back());
     }
 }
 
@@ -316,9 +387,11 @@ impl<T> Drop for Receiver<T> {
         if queue.receivers == 0 {
             // Nobody can receive them any more; their destructors run outside the lock.
             let left = std::mem::take(&mut queue.messages);
+            let offers: Vec<Key> = queue.offers.iter().map(|offer| offer.key).collect();
             drop(queue);
             drop(left);
             self.0.notify_all(self.0.senders_key());
+            offers.into_iter().for_each(|key| self.0.notify(key));
         }
     }
 }
