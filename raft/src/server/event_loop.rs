@@ -92,7 +92,7 @@ impl EventLoop {
 
     /// Goes on until the server is over.
     pub(super) fn run(&mut self, queue: &Receiver<Input>) {
-        self.start_timers();
+        self.start_timers(Instant::now());
         while self.perform() {
             let timer = if self.core.is_leader() { self.heartbeat_at } else { self.election_at };
             let mut next = match queue.recv_deadline(timer) {
@@ -104,15 +104,17 @@ impl EventLoop {
             while let Some(input) = next {
                 self.handle(input);
                 handled += 1;
-                next = if handled < MAX_BATCH { queue.try_recv().ok() } else { None };
+                let more = handled < MAX_BATCH && !queue.is_empty();
+                next = more.then(|| queue.try_recv().ok()).flatten();
             }
             // After the messages: a heartbeat that has come in time is no reason for an election,
             // even if this task was slow to look.
+            let now = Instant::now();
             let output = self.core.output();
             if output.reset_election_timer || output.elected.is_some() {
-                self.start_timers();
+                self.start_timers(now);
             }
-            self.look_at_timers();
+            self.look_at_timers(now);
             self.core.replicate();
         }
     }
@@ -181,8 +183,7 @@ impl EventLoop {
         }
     }
 
-    fn look_at_timers(&mut self) {
-        let now = Instant::now();
+    fn look_at_timers(&mut self, now: Instant) {
         if self.core.is_leader() {
             if now >= self.heartbeat_at {
                 self.core.heartbeat_timeout();
@@ -190,7 +191,7 @@ impl EventLoop {
             }
         } else if now >= self.election_at {
             self.core.election_timeout();
-            self.start_timers();
+            self.start_timers(now);
         }
     }
 
@@ -246,8 +247,7 @@ impl EventLoop {
     }
 
     /// Both timers begin anew; which one counts depends on what the server is.
-    fn start_timers(&mut self) {
-        let now = Instant::now();
+    fn start_timers(&mut self, now: Instant) {
         let (least, most) = self.options.election_timeout_ms;
         self.election_at = now + Duration::from_millis(self.rng.random_range(least..=most));
         self.heartbeat_at = now + self.options.heartbeat;
