@@ -125,6 +125,13 @@ pub trait Raft: Send + Sync + Sized + 'static {
         None
     }
 
+    /// What a saved Raft state means of which all but the end, `appended`, means `known`: for checkers,
+    /// which look often, at states that grow ([`Persister::append_raft_state`]). `None`, the default: the
+    /// whole must be read ([`read_persisted`](Raft::read_persisted)), which says the same.
+    fn read_appended(_known: Persisted, _appended: &[u8]) -> Option<Persisted> {
+        None
+    }
+
     /// What a message between servers means, for checkers. By default they go by the names of its
     /// fields (`docs/names.md` lists those that they know). A Raft with other names says it here, in
     /// the words of Figure 2; so does one whose message promises less than its name says.

@@ -252,6 +252,10 @@ impl raft_api::Raft for Raft {
         })
     }
 
+    fn read_appended(known: Persisted, appended: &[u8]) -> Option<Persisted> {
+        storage::read_appended(known, appended)
+    }
+
     fn state(&self) -> RaftState {
         self.owner.status.state()
     }

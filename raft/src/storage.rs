@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use labgob::{Decoder, Gob};
 use persister::{PersistError, Persister};
+use raft_api::Persisted;
 use serde::{Deserialize, Serialize};
 
 use crate::log::{Entry, Log, Place};
@@ -242,6 +243,38 @@ fn append(log: &mut Log, end: LogEnd, term: u64) -> Result<(), String> {
         log.push(entry);
     }
     Ok(())
+}
+
+/// What a state means whose beginning means `known`, and whose end is this. `None` if it cannot follow
+/// that beginning, which says in no way what is wrong.
+pub fn read_appended(mut known: Persisted, appended: &[u8]) -> Option<Persisted> {
+    let mut decoder = Decoder::new(appended);
+    while !decoder.is_empty() {
+        let Record { hard_state, base: None, log } = decoder.decode().ok()? else { return None };
+        if let Some(HardState { term, voted_for }) = hard_state {
+            let two_votes =
+                term == known.term && known.voted_for.is_some() && voted_for != known.voted_for;
+            if term < known.term || two_votes {
+                return None;
+            }
+            (known.term, known.voted_for) = (term, voted_for);
+        }
+        if let Some(LogEnd { from, entries }) = log {
+            let keep = usize::try_from(from.checked_sub(known.log_base + 1)?).ok()?;
+            if keep > known.log_terms.len() {
+                return None;
+            }
+            known.log_terms.truncate(keep);
+            for Entry { term, .. } in entries {
+                let last = known.log_terms.last().copied().unwrap_or(known.log_base_term);
+                if term < last.max(1) || term > known.term {
+                    return None;
+                }
+                known.log_terms.push(term);
+            }
+        }
+    }
+    Some(known)
 }
 
 #[cfg(test)]

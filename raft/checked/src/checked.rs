@@ -134,6 +134,10 @@ impl raft_api::Raft for CheckedRaft {
         Raft::read_persisted(state)
     }
 
+    fn read_appended(known: Persisted, appended: &[u8]) -> Option<Persisted> {
+        Raft::read_appended(known, appended)
+    }
+
     fn state(&self) -> RaftState {
         self.0.state()
     }

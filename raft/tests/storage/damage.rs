@@ -6,7 +6,8 @@ use labrt::rng::{RngExt, Stream};
 use persister::{MemoryPersister, Persister};
 use raft::rules::{Core, Unsaved};
 use raft::storage::{RestoreError, Storage};
-use raft::{HardState, Log, Stored};
+use raft::{HardState, Log, Raft, Stored};
+use raft_api::Raft as _;
 
 use crate::model::{Saved, history};
 
@@ -57,6 +58,27 @@ fn flipped_bits_never_start_a_server_afresh() {
         }
     }
     assert!(errors > 500, "only {errors} flips were noticed");
+}
+
+#[test]
+fn a_state_that_has_grown_is_read_like_any_other() {
+    let (bytes, ends) = history();
+    for start in [0].into_iter().chain(ends.iter().map(|(end, ..)| *end)) {
+        let known = Raft::read_persisted(&bytes[..start]).unwrap();
+        let check = |state: &[u8]| {
+            let appended = Raft::read_appended(known.clone(), &state[start..]);
+            assert_eq!(appended, Raft::read_persisted(state), "{state:?} from {start} on");
+        };
+        check(&bytes);
+        for place in start..bytes.len() {
+            check(&bytes[..place]);
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[place] ^= 1 << bit;
+                check(&flipped);
+            }
+        }
+    }
 }
 
 #[test]

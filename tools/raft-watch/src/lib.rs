@@ -86,7 +86,7 @@ use std::time::Duration;
 use labrt::sync::Leaf;
 use labtrace::{Role, Session};
 use persister::Saves;
-use raft_api::{Persisted, Raft, Started};
+use raft_api::{Raft, Started};
 use tester::{Group, Members, Server};
 
 use judge::{Checked, Judge};
@@ -104,7 +104,7 @@ struct Inner {
     session: Session,
     members: Members,
     /// How to read what servers have saved, if their Raft says so.
-    read_persisted: fn(&[u8]) -> Option<Persisted>,
+    reading: persister::Reading,
     state: Leaf<State>,
 }
 
@@ -136,7 +136,7 @@ impl Watch {
         let inner = Inner {
             session: group.run().session().clone(),
             members: group.members().clone(),
-            read_persisted: R::read_persisted,
+            reading: persister::Reading::of::<R>(),
             state: Leaf::new(state),
         };
         let watch = Watch { inner: Arc::new(inner) };

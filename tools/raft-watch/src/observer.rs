@@ -62,7 +62,7 @@ impl Watch {
         rules: impl FnOnce(&mut super::Judge, &mut Means<'_>) -> R,
     ) -> R {
         let State { understanding, judge, saves, .. } = state;
-        let saved = SavedStates::new(saves, self.inner.read_persisted);
+        let saved = SavedStates::new(saves, self.inner.reading);
         let mut means = Means { missing: understanding.missing(), saved };
         let checked = rules(judge, &mut means);
         if means.saved.are_silent() {
