@@ -6,11 +6,12 @@
 //! was never reported.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use labrt::sync::Leaf;
 use labtrace::{Verdict, verdict};
+use rustc_hash::FxHasher;
 
 use raft::Entry;
 use raft::rules::{Core, Output};
@@ -244,7 +245,7 @@ fn term_and_hash(entry: &Entry) -> (u64, u64) {
 }
 
 fn hash(command: &Bytes) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     command.hash(&mut hasher);
     hasher.finish()
 }
