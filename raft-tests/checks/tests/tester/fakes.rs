@@ -237,7 +237,7 @@ fn messages_sent_with_a_lock_held_are_a_deadlock() {
         "tasks wait for each other in a circle",
         "task `applier` of server",
         "waits for room in a channel of raft_api::",
-        "while it holds the lock it took at raft-tests/tests/tester.rs",
+        "while it holds the lock it took at raft-tests/checks/tests/tester/fakes.rs",
         "task `apply reader",
     ] {
         assert!(words.contains(part), "`{part}` is not in: {words}");
@@ -298,7 +298,7 @@ fn code_that_does_not_behave_the_same_twice_is_found() {
     let words = verdict::<Unpredictable>(nothing);
     // Which task, and where.
     assert!(words.contains(" of task `"), "{words}");
-    assert!(words.contains("raft-tests/tests/tester.rs:"), "{words}");
+    assert!(words.contains("raft-tests/checks/tests/tester/fakes.rs:"), "{words}");
     for cause in ["HashMap", "static", "std's clock", "operating system's randomness"] {
         assert!(words.contains(cause), "`{cause}` is not in: {words}");
     }

@@ -40,7 +40,7 @@ fn a_passing_run_says_once_that_it_cannot_write_its_trace() {
     if std::env::var_os(tester::TRACE_VARIABLE).is_some() {
         return run();
     }
-    let name = "a_passing_run_says_once_that_it_cannot_write_its_trace";
+    let name = "traces::a_passing_run_says_once_that_it_cannot_write_its_trace";
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("no folder");
     std::fs::write(&file, "").expect("it can be written");
