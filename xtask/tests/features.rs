@@ -7,13 +7,12 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The packages that commands of the README and of `xtask` name.
-const BY_THEMSELVES: [&str; 10] = [
+/// Packages that are often tested by themselves, or that commands of the README name.
+const BY_THEMSELVES: [&str; 9] = [
     "blocking-raft",
     "kv-tests",
     "labrpc",
     "labrt",
-    "odd-rafts",
     "raft",
     "raft-tests",
     "raft-zoo",
