@@ -410,20 +410,23 @@ impl Dress for Explained {
     }
 }
 
+fn installs(to: usize, term: u64) {
+    let _ = Says::<Explained>::end(0, to).call::<_, u64>("Raft.InstallSnapshot", &term);
+}
+
 #[test]
 fn a_raft_may_say_what_its_messages_mean() {
     assert_understood::<Explained>();
-    let install = |to| Says::<Explained>::end(0, to).call::<_, u64>("Raft.InstallSnapshot", &4u64);
     // Nothing is switched off by it, and it is judged.
     let right = run::<Explained>(|| {
         Says::<Explained>::append(1, 4, (0, 0), &[4, 4], 0);
-        let _ = install(2);
+        installs(2, 4);
         Says::<Explained>::append(2, 4, (2, 4), &[], 2);
     });
     assert_eq!(right, (None, Vec::new()));
     let (verdict, _) = run::<Explained>(|| {
         Says::<Explained>::append(1, 4, (0, 0), &[4], 0);
-        let _ = install(2);
+        installs(2, 4);
     });
     let check = verdict.map(|verdict| verdict.check);
     assert_eq!(check.as_deref(), Some("snapshots of what is committed"));
