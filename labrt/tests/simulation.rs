@@ -515,7 +515,9 @@ fn what_a_killed_sender_would_hand_over_is_gone() {
             drop(sender);
             let received: BTreeSet<i32> = receiver.iter().collect();
             assert_eq!(received, BTreeSet::from([2, 3]));
-            others.map(|other| other.join().unwrap().unwrap());
+            for other in others {
+                other.join().unwrap().unwrap();
+            }
         });
         outcome.unwrap();
     }

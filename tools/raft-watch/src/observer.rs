@@ -145,7 +145,7 @@ impl Watcher for Watch {
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
             if persister.snapshot_size() > 0 {
-                let mut saved = SavedStates::new(&mut state.saves, self.inner.read_persisted);
+                let mut saved = SavedStates::new(&mut state.saves, self.inner.reading);
                 let base = saved.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
                 state.judge.starts_behind(server, base);
             }
