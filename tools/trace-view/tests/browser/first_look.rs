@@ -191,6 +191,21 @@ fn a_wrong_vote_is_named_with_its_reason() {
 }
 
 #[test]
+fn a_snapshot_is_named_with_its_place_and_size() {
+    let Some(browser) = browser("a_snapshot_is_named_with_its_place_and_size") else { return };
+    let pages = all(&browser).iter().filter(|looked| looked.name == "snapshot-goes-back");
+    for Looked { size, page, .. } in pages {
+        let labels = labels(page);
+        let has = |text: &str| labels.iter().any(|label| label.text.starts_with(text));
+        assert!(has("S1 installs a snapshot up to 9"), "what broke the rule, at {size:?}");
+        assert!(has("because: S0 sends S1 a snapshot"), "and what led to it, at {size:?}");
+        if *size == SCREEN {
+            assert!(has("installs ≤9"), "the mark of a snapshot that was taken over");
+        }
+    }
+}
+
+#[test]
 fn every_text_has_contrast_enough() {
     let Some(browser) = browser("every_text_has_contrast_enough") else { return };
     let (_, trace) = real().swap_remove(0);
