@@ -150,8 +150,8 @@ fn fail(
     broken.hint(crate::client::WRONG_VALUE).fail()
 }
 
-/// What the log says about what was read: the writes that stand in it before, and are missing, or stand
-/// behind, and are there.
+/// What the log says about what was read: appends that stand in it, were acknowledged before, and are
+/// missing in what was read. Those that the verdict names anyway are left out.
 fn not_as_the_log_says(
     history: &linearizability::History<KvInput, KvOutput>,
     calls: &[Call],
@@ -161,14 +161,22 @@ fn not_as_the_log_says(
     let culprit = &history.operations()[violation.culprit];
     let Some(KvOutput::Value(read)) = culprit.output() else { return Vec::new() };
     let began = calls[violation.culprit].began;
+    // What a Put stands behind is gone.
+    let puts = history.operations().iter().zip(calls).filter_map(|(operation, call)| {
+        let KvInput::Put { key, .. } = &operation.input else { return None };
+        watch.place(call.operation).filter(|_| *key == violation.key)
+    });
+    let last_put = puts.max();
     let mut facts = Vec::new();
-    for (operation, call) in history.operations().iter().zip(calls) {
+    for (number, (operation, call)) in history.operations().iter().zip(calls).enumerate() {
         let KvInput::Append { key, value } = &operation.input else { continue };
         let acknowledged = call.ended.is_some_and(|ended| ended < began);
-        if *key != violation.key || !acknowledged || read.contains(value.as_str()) {
+        let named = violation.operations.contains(&number);
+        if *key != violation.key || named || !acknowledged || read.contains(value.as_str()) {
             continue;
         }
-        let Some(place) = watch.place(call.operation) else { continue };
+        let place = watch.place(call.operation).filter(|place| Some(*place) > last_put);
+        let Some(place) = place else { continue };
         let text = format!(
             "client {}: Append {key:?} {value:?}, acknowledged at {}, stands at index {} and is not in \
              what was read",
