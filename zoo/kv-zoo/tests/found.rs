@@ -1,26 +1,26 @@
 //! For each mistake, a test and seeds with which the suite finds it today, and what it says then.
 //!
 //! A test here runs itself in a process of its own, with its seeds in the environment, and looks at
-//! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works.
+//! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works. The
+//! environment chooses the mistake as well: so there is one service in this program, and not one for each.
 
 use std::env;
 use std::ops::Range;
 use std::process::Command;
 
 use kv_tests::run::{Origin, simulated};
-use kv_zoo::{StudentClerk, StudentKv, mistakes};
+use kv_zoo::{Chosen, Mistake, StudentClerk, StudentKv};
 
-/// A line for each mistake: name, type, test, seeds, and what the verdict contains.
+/// A line for each mistake: name, mistake, test, seeds, and what the verdict contains.
 macro_rules! found {
     ($($name:ident: $mistake:ident, $test:literal, $seeds:expr, $words:literal;)*) => {$(
         #[test]
         fn $name() {
-            type M = mistakes::$mistake;
             let name = stringify!($name);
             if env::var_os("LAB_SEED").is_none() {
-                return assert_found(name, $seeds, $words);
+                return assert_found(name, Mistake::$mistake, $seeds, $words);
             }
-            let test = kv_tests::test::<StudentKv<M>, StudentClerk<M>>($test);
+            let test = kv_tests::test::<StudentKv<Chosen>, StudentClerk<Chosen>>($test);
             let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
             let (module, scratch) = (module_path!(), option_env!("CARGO_TARGET_TMPDIR"));
             simulated(&test, Origin { package, krate, module, name, scratch });
@@ -63,12 +63,13 @@ found! {
         "history is not linearizable";
 }
 
-/// Runs one of the tests above with these seeds and looks for these words.
-fn assert_found(name: &str, seeds: Range<u64>, expected: &str) {
+/// Runs one of the tests above with this mistake and these seeds, and looks for these words.
+fn assert_found(name: &str, mistake: Mistake, seeds: Range<u64>, expected: &str) {
     let run = Command::new(env::current_exe().expect("a running program"))
         .args(["--exact", name, "--nocapture"])
         .env("LAB_SEED", seeds.start.to_string())
         .env("LAB_SEEDS", (seeds.end - seeds.start).to_string())
+        .env("KV_ZOO", format!("{mistake:?}"))
         .env_remove("LAB_RECORDS")
         .output()
         .expect("it can be run");

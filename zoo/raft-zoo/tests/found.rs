@@ -2,7 +2,8 @@
 //! `VoteNotPersisted` and `OnlyLogPersisted`.)
 //!
 //! A test here runs itself in a process of its own, with its seeds in the environment, and looks at
-//! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works.
+//! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works. The
+//! environment chooses the bug as well: so there is one Raft in this program, and not one for each bug.
 
 use std::env;
 use std::ops::Range;
@@ -10,21 +11,22 @@ use std::process::Command;
 
 use raft_tests::run::{Origin, Test, simulated};
 use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes};
+use raft_zoo::{Chosen, Kind};
 
-/// A line for each bug: name, type, body, servers, whether the network is unreliable, seeds, and what
+/// A line for each bug: name, bug, body, servers, whether the network is unreliable, seeds, and what
 /// the verdict contains. The part says whether services take snapshots.
 macro_rules! found {
-    ($part:literal: $($name:ident: $raft:ident, $body:path, $servers:literal, $unreliable:literal,
+    ($part:literal: $($name:ident: $bug:ident, $body:path, $servers:literal, $unreliable:literal,
        $seeds:expr, $words:literal;)*) => {$(
         #[test]
         fn $name() {
             let name = stringify!($name);
             if env::var_os("LAB_SEED").is_none() {
-                return assert_found(name, $seeds, $words);
+                return assert_found(name, Kind::$bug, $seeds, $words);
             }
-            let test = Test::<raft_zoo::$raft> {
+            let test = Test::<Chosen> {
                 part: $part,
-                title: stringify!($raft),
+                title: stringify!($bug),
                 servers: $servers,
                 unreliable: $unreliable,
                 body: $body,
@@ -118,9 +120,10 @@ found! { "2D":
 fn the_replay_names_the_chosen_bug() {
     let name = "the_replay_names_the_chosen_bug";
     if env::var_os("LAB_SEED").is_none() {
-        return assert_found(name, 0..1, "replay: RAFT_ZOO=LongerLogWins LAB_SEED=0 cargo test");
+        let replay = "replay: RAFT_ZOO=LongerLogWins LAB_SEED=0 cargo test";
+        return assert_found(name, Kind::LongerLogWins, 0..1, replay);
     }
-    let test = Test::<raft_zoo::Chosen> {
+    let test = Test::<Chosen> {
         part: "zoo",
         title: "chosen",
         servers: 5,
@@ -131,13 +134,13 @@ fn the_replay_names_the_chosen_bug() {
     simulated(&test, Origin { package, krate, module: module_path!(), name, scratch: None });
 }
 
-/// Runs one of the tests above with these seeds and looks for these words.
-fn assert_found(name: &str, seeds: Range<u64>, expected: &str) {
+/// Runs one of the tests above with this bug and these seeds, and looks for these words.
+fn assert_found(name: &str, bug: Kind, seeds: Range<u64>, expected: &str) {
     let run = Command::new(env::current_exe().expect("a running program"))
         .args(["--exact", name, "--nocapture"])
         .env("LAB_SEED", seeds.start.to_string())
         .env("LAB_SEEDS", (seeds.end - seeds.start).to_string())
-        .env("RAFT_ZOO", "LongerLogWins") // for those that let the environment choose
+        .env("RAFT_ZOO", format!("{bug:?}"))
         .env_remove("LAB_RECORDS")
         .output()
         .expect("it can be run");
