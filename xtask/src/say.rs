@@ -18,7 +18,7 @@ pub(crate) fn print(text: &str) -> Result<()> {
     show(text)
 }
 
-/// As [`print`], for what may be too long to be made whole first.
+/// As [`print()`], for what may be too long to be made whole first.
 ///
 /// # Errors
 /// If it cannot be written for another reason than that nobody reads, such as a full disk.
