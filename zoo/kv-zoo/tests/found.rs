@@ -46,7 +46,7 @@ found! {
     table_of_the_leader: TableOfTheLeader, "persist_concurrent_unreliable_3A", 0..2,
         "applied once: ";
     table_not_in_snapshot: TableNotInSnapshot,
-        "snapshot_unreliable_recover_concurrent_partition_linearizable_3B", 0..4,
+        "snapshot_unreliable_recover_concurrent_partition_linearizable_3B", 0..40,
         "applied once: ";
     all_results_kept: AllResultsKept, "snapshot_size_3B", 0..1,
         "snapshot size: snapshot too large";
