@@ -80,6 +80,14 @@ impl RealDisk {
     }
 }
 
+impl Drop for RealDisk {
+    fn drop(&mut self) {
+        // To close the handle is not enough: a process that somebody else is starting has a copy of it
+        // for a moment, and the lock belongs to all copies. An error changes nothing: it is closed next.
+        let _ = self.handle.unlock();
+    }
+}
+
 impl Disk for RealDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
@@ -152,5 +160,20 @@ impl DiskFile for RealFile {
     fn sync(&mut self) -> io::Result<()> {
         // `sync_data` covers the length too; only times and the like may lag behind.
         if self.synced { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_handle_in_a_child_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = RealDisk::open(dir.path(), true).expect("nobody else uses it");
+        let copy = disk.handle.try_clone().expect("a copy, as a child gets it");
+        drop(disk);
+        RealDisk::open(dir.path(), true).expect("the first one is gone");
+        drop(copy);
     }
 }
