@@ -15,9 +15,14 @@
 //!
 //! # The machine
 //!
+//! ```toml
+//! [dependencies]
+//! labgob = { path = "../raft-lab/labgob" } # the encoding of requests and snapshots
+//! rsm = { path = "../raft-lab/rsm" }
 //! ```
-//! use rsm::{DecodeError, Machine};
-//! use rsm_api::Bytes;
+//!
+//! ```
+//! use rsm::{Bytes, DecodeError, Machine};
 //!
 //! /// Adds up.
 //! struct Sum(u64);
@@ -141,6 +146,6 @@ mod stand;
 
 pub use error::{MakeError, SubmitError};
 pub use reads::Readable;
-pub use rsm_api::{DecodeError, Machine};
+pub use rsm_api::{Bytes, DecodeError, Machine};
 pub use server::Rsm;
 pub use shared::Options;
