@@ -252,5 +252,9 @@ fn what_cannot_be_graded_is_an_error() {
     fs::write(&weights, r#"{"2Z": 60}"#).expect("a file");
     let output = xtask(&["grade", &dir, "--weights", &weights]);
     assert_eq!(output.status.code(), Some(70));
-    assert!(words(&output).contains("lab 2 has no part `2Z`; it has 2A, 2B, 2C, 2D"), "{}", words(&output));
+    assert!(
+        words(&output).contains("lab 2 has no part `2Z`; it has 2A, 2B, 2C, 2D"),
+        "{}",
+        words(&output)
+    );
 }
