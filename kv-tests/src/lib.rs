@@ -55,5 +55,5 @@ pub use suite::{all_tests, test};
 
 /// Running a test: what [`suite!`] needs.
 pub mod run {
-    pub use tester::{Origin, real, simulated};
+    pub use tester::{Origin, origin, real, simulated};
 }

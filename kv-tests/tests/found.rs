@@ -16,12 +16,17 @@ fn failure<C: Clerk>(test: &'static str) -> String {
     }
 }
 
+/// Makes every seventh Append so many times.
+struct Seventh<const TIMES: usize>(Right, u64);
+
 /// Appends twice, now and then.
-struct Twice(Right, u64);
+type Twice = Seventh<2>;
+/// Forgets an Append, now and then.
+type Forgets = Seventh<0>;
 
-impl Clerk for Twice {
+impl<const TIMES: usize> Clerk for Seventh<TIMES> {
     fn make(servers: Vec<ClientEnd>) -> Self {
-        Twice(Right::make(servers), 0)
+        Seventh(Right::make(servers), 0)
     }
 
     fn get(&mut self, key: &str) -> String {
@@ -34,34 +39,8 @@ impl Clerk for Twice {
 
     fn append(&mut self, key: &str, value: &str) {
         self.1 += 1;
-        self.0.append(key, value);
-        if self.1.is_multiple_of(7) {
-            self.0.append(key, value);
-        }
-    }
-}
-
-/// Forgets a write, now and then.
-struct Forgets(Right, u64);
-
-impl Clerk for Forgets {
-    fn make(servers: Vec<ClientEnd>) -> Self {
-        Forgets(Right::make(servers), 0)
-    }
-
-    fn get(&mut self, key: &str) -> String {
-        self.0.get(key)
-    }
-
-    fn put(&mut self, key: &str, value: &str) {
-        self.0.put(key, value);
-    }
-
-    fn append(&mut self, key: &str, value: &str) {
-        self.1 += 1;
-        if !self.1.is_multiple_of(7) {
-            self.0.append(key, value);
-        }
+        let times = if self.1.is_multiple_of(7) { TIMES } else { 1 };
+        (0..times).for_each(|_| self.0.append(key, value));
     }
 }
 

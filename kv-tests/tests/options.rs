@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use chosen::scenario::leaders_change;
 use chosen::{Choice, Chosen, ReadIndex};
-use kv_tests::run::{Origin, simulated};
+use kv_tests::run::{origin, simulated};
 use raft::Raft;
 
 /// Requests share log entries.
@@ -30,14 +30,8 @@ mod read_index {
 
     #[test]
     fn reads_while_leaders_change() {
-        let origin = Origin {
-            package: env!("CARGO_PKG_NAME"),
-            krate: env!("CARGO_CRATE_NAME"),
-            module: module_path!(),
-            name: "reads_while_leaders_change",
-            scratch: option_env!("CARGO_TARGET_TMPDIR"),
-        };
-        simulated(&leaders_change::<Chosen<ReadIndex, Raft>>(), origin);
+        let test = leaders_change::<Chosen<ReadIndex, Raft>>();
+        simulated(&test, origin!("reads_while_leaders_change"));
     }
 
     /// How many bytes the log has grown by for fifty Gets.

@@ -4,7 +4,7 @@ use raft_api::Raft;
 
 use crate::cluster::Cluster;
 
-pub use tester::{Origin, Run, TIME_LIMIT, Totals};
+pub use tester::{Origin, Run, TIME_LIMIT, Totals, origin};
 
 /// A test of the suite for the Raft `R`.
 #[derive(Debug)]

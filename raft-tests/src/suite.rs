@@ -127,14 +127,7 @@ macro_rules! tests {
                 unreliable: $unreliable,
                 body: $crate::$module::$body,
             };
-            let origin = $crate::run::Origin {
-                package: env!("CARGO_PKG_NAME"),
-                krate: env!("CARGO_CRATE_NAME"),
-                module: module_path!(),
-                name: stringify!($name),
-                scratch: option_env!("CARGO_TARGET_TMPDIR"),
-            };
-            $crate::run::$clock(&test, origin);
+            $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
         }
     )*)*};
 }

@@ -43,14 +43,7 @@ macro_rules! tests {
         #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
         fn $name() {
             let test = $crate::test::<$server>(stringify!($name));
-            let origin = $crate::run::Origin {
-                package: env!("CARGO_PKG_NAME"),
-                krate: env!("CARGO_CRATE_NAME"),
-                module: module_path!(),
-                name: stringify!($name),
-                scratch: option_env!("CARGO_TARGET_TMPDIR"),
-            };
-            $crate::run::$clock(&test, origin);
+            $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
         }
     )*};
 }

@@ -192,6 +192,7 @@ mod tests {
             include_str!("../../raft-tests/src/suite.rs"),
             include_str!("../../kv-tests/src/suite.rs"),
         ];
+        assert_eq!(suites.len(), LABS.len());
         for (lab, suite) in LABS.iter().zip(suites) {
             for part in lab.parts {
                 let ending = format!("_{}", part.name);

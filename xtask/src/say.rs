@@ -14,15 +14,7 @@ pub(crate) fn note(words: &str) {
 ///
 /// # Errors
 /// If it cannot be written for another reason, such as a full disk.
-pub(crate) fn print(text: &str) -> Result<()> {
-    show(text)
-}
-
-/// As [`print()`], for what may be too long to be made whole first.
-///
-/// # Errors
-/// If it cannot be written for another reason than that nobody reads, such as a full disk.
-pub(crate) fn show(text: impl Display) -> Result<()> {
+pub(crate) fn print(text: impl Display) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

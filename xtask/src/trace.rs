@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Trace) -> Result<()> {
     let options = args.options();
     match args.logs {
         Some(index) => say::print(&terminal::logs(&trace, index, 5, args.to, &options))?,
-        None => say::show(terminal::view(&trace, &options)?)?,
+        None => say::print(terminal::view(&trace, &options)?)?,
     }
     match args.page {
         true => say::print(&format!("\n{}\n", page(&file))),

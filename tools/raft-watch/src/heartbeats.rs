@@ -11,8 +11,8 @@ use super::understanding::{Append, Missing, Place};
 
 /// How many heartbeats to one follower are too many within [`WINDOW_US`]: ten a second and a tenth
 /// more, for timers that are late once and on time the next time.
-const MOST_HEARTBEATS: usize = 22;
-const WINDOW_US: u64 = 2_000_000;
+pub(super) const MOST_HEARTBEATS: usize = 22;
+pub(super) const WINDOW_US: u64 = 2_000_000;
 
 /// How long a server may go on in its term after it was shown a newer one, for what was prepared.
 const GOES_ON_US: u64 = 1_000_000;

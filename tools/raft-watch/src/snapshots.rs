@@ -7,21 +7,20 @@
 
 use std::collections::BTreeMap;
 
-use labtrace::verdict;
+use labtrace::{VerdictBuilder, verdict};
 
 use super::calls::{Call, Delivered};
+use super::heartbeats::{MOST_HEARTBEATS, WINDOW_US};
 use super::judge::{Checked, Judge, Means};
 use super::saved::check_term_saved;
 use super::understanding::missing as rules;
 use super::understanding::{Install, Missing, Place, Reply};
 
 /// How often a leader may send the same snapshot to the same follower within [`WINDOW_US`] with nothing
-/// new to say meanwhile: with each heartbeat, and a tenth more.
-const MOST_SENT: usize = 22;
-const WINDOW_US: u64 = 2_000_000;
-/// How often it may do so once the follower has answered that it has come. It may take a while until the
-/// follower's service has looked at it, and until then the follower may refuse what follows it.
-const MOST_AFTER_ANSWER: usize = 22;
+/// new to say meanwhile: with each heartbeat. And how often in all once the follower has answered that it
+/// has come: it may take a while until the follower's service has looked at it, and until then the follower
+/// may refuse what follows it.
+const MOST_SENT: usize = MOST_HEARTBEATS;
 
 /// What leaders have sent to followers.
 #[derive(Debug, Default)]
@@ -40,6 +39,26 @@ struct Sending {
     /// Which instance has answered that the snapshot has come, and when; and how often it was sent since.
     answered: Option<(u64, u64)>,
     after_answer: usize,
+}
+
+impl Sending {
+    /// What is wrong, if it was sent too often.
+    fn too_often(&self, (from, to): (usize, usize)) -> Option<VerdictBuilder> {
+        let (count, after, bytes) = (self.again.len(), self.after_answer, self.bytes);
+        let last = self.last.index;
+        let sent = format!("server {from} sent server {to} its snapshot of 1 to {last}");
+        let broken = |words: String| verdict("snapshots sent again", words).index(last);
+        if let Some((_, at)) = self.answered.filter(|_| after > MOST_SENT) {
+            let words = format!(
+                "{sent} {after} times more after that one had answered: {bytes} bytes in all"
+            );
+            let answer = format!("server {to} answered that the snapshot has come");
+            return Some(broken(words).fact_at(at, to, answer));
+        }
+        let at = *self.again.first().filter(|_| count > MOST_SENT)?;
+        let words = format!("{sent} {count} times within 2 s: {bytes} bytes");
+        Some(broken(words).fact_at(at, from, format!("the first of {count} InstallSnapshots")))
+    }
 }
 
 impl Sendings {
@@ -174,40 +193,8 @@ impl Judge {
             (sending.answered, sending.after_answer) = (None, 0);
         }
         sending.after_answer += usize::from(sending.answered.is_some());
-        let (count, after, bytes) = (sending.again.len(), sending.after_answer, sending.bytes);
-        let last = install.last.index;
-        let (words, first) = if !missing.allows(&rules::RESENT) {
-            return Ok(());
-        } else if after > MOST_AFTER_ANSWER {
-            let words = format!(
-                "server {from} sent server {to} its snapshot of 1 to {last} {after} times more after \
-                 that one had answered: {bytes} bytes in all"
-            );
-            (
-                words,
-                sending.answered.map(|(_, at)| {
-                    (at, to, format!("server {to} answered that the snapshot has come"))
-                }),
-            )
-        } else if count > MOST_SENT {
-            let words = format!(
-                "server {from} sent server {to} its snapshot of 1 to {last} {count} times within 2 s: \
-                 {bytes} bytes"
-            );
-            (
-                words,
-                sending
-                    .again
-                    .first()
-                    .map(|at| (*at, from, format!("the first of {count} InstallSnapshots"))),
-            )
-        } else {
-            return Ok(());
-        };
-        let mut broken = verdict("snapshots sent again", words).index(last);
-        if let Some((at, server, text)) = first {
-            broken = broken.fact_at(at, server, text);
-        }
+        let broken = sending.too_often((from, to)).filter(|_| missing.allows(&rules::RESENT));
+        let Some(broken) = broken else { return Ok(()) };
         Err(Box::new(
             broken
                 .fact_at(us, from, format!("server {from} sends it once more"))

@@ -36,9 +36,8 @@
 //!
 //! # What is missing
 //!
-//! Servers behind each other's snapshots: after a message that is not of Figure 2, such as
-//! InstallSnapshot, `raft-watch` may not know what a server can know; then the rules that need it are
-//! silent.
+//! After a message that is neither of Figure 2 nor InstallSnapshot, `raft-watch` may not know what a server
+//! can know; then the rules that need it are silent.
 
 mod facts;
 mod group;

@@ -123,6 +123,20 @@ pub struct Origin {
     pub scratch: Option<&'static str>,
 }
 
+/// The [`Origin`] of a test whose function has this name, in the module where this stands.
+#[macro_export]
+macro_rules! origin {
+    ($name:expr) => {
+        $crate::Origin {
+            package: env!("CARGO_PKG_NAME"),
+            krate: env!("CARGO_CRATE_NAME"),
+            module: module_path!(),
+            name: $name,
+            scratch: option_env!("CARGO_TARGET_TMPDIR"),
+        }
+    };
+}
+
 impl Origin {
     /// The command that runs this test alone.
     fn command(&self) -> String {

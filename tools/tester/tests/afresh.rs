@@ -6,12 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use labrt::sync::Mutex;
-use tester::{Origin, Test, Totals};
-
-fn origin(name: &'static str) -> Origin {
-    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-    Origin { package, krate, module: module_path!(), name, scratch: None }
-}
+use tester::{Test, Totals, origin};
 
 /// Runs a test here, if this is a process made for it; or else says what such a process prints.
 fn play(name: &'static str, body: impl Fn() + Send + Sync + 'static) -> Option<String> {
@@ -22,7 +17,7 @@ fn play(name: &'static str, body: impl Fn() + Send + Sync + 'static) -> Option<S
             body();
             Totals::default()
         });
-        tester::simulated(&test, origin(name));
+        tester::simulated(&test, origin!(name));
         return None;
     }
     let program = env::current_exe().expect("a running program");

@@ -7,7 +7,7 @@
 use std::env;
 use std::process::Command;
 
-use tester::{Origin, Test};
+use tester::{Test, origin};
 
 struct Careless;
 
@@ -24,11 +24,6 @@ fn test() -> Test {
     })
 }
 
-fn origin(name: &'static str) -> Origin {
-    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-    Origin { package, krate, module: module_path!(), name, scratch: None }
-}
-
 fn said_by(name: &str) -> String {
     let program = env::current_exe().expect("a running program");
     let output = Command::new(program).args(["--exact", name]).env("LAB_SEED", "7").output();
@@ -40,7 +35,7 @@ fn said_by(name: &str) -> String {
 #[test]
 fn simulated() {
     if env::var_os("LAB_SEED").is_some() {
-        return tester::simulated(&test(), origin("simulated"));
+        return tester::simulated(&test(), origin!("simulated"));
     }
     let words = said_by("simulated");
     for part in [
@@ -57,7 +52,7 @@ fn simulated() {
 #[test]
 fn real() {
     if env::var_os("LAB_SEED").is_some() {
-        return tester::real(&test(), origin("real"));
+        return tester::real(&test(), origin!("real"));
     }
     let words = said_by("real");
     for part in ["FAILED: the first panic", "the second panic", "run again: cargo test -p tester"] {

@@ -4,7 +4,7 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use tester::{Origin, Test, Totals};
+use tester::{Test, Totals, origin};
 
 /// The variable that says that a process is one of those.
 const INSIDE: &str = "LAB_SEED";
@@ -14,11 +14,6 @@ const TOTALS: Totals =
 
 fn test() -> Test {
     Test::new("0", "a title", |_| TOTALS)
-}
-
-fn origin(name: &'static str) -> Origin {
-    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-    Origin { package, krate, module: module_path!(), name, scratch: None }
 }
 
 fn said_by(name: &str, setting: &str) -> String {
@@ -37,7 +32,7 @@ fn assert_says(words: &str, line: &str) {
 #[test]
 fn simulated() {
     if env::var_os(INSIDE).is_some() {
-        return tester::simulated(&test(), origin("simulated"));
+        return tester::simulated(&test(), origin!("simulated"));
     }
     assert_says(&said_by("simulated", ""), "Test (0): a title (seed 7) ...");
     assert_says(&said_by("simulated", ""), "  ... Passed --   3.1  3   58    7");
@@ -48,7 +43,7 @@ fn simulated() {
 #[test]
 fn real() {
     if env::var_os(INSIDE).is_some() {
-        return tester::real(&test(), origin("real"));
+        return tester::real(&test(), origin!("real"));
     }
     assert_says(&said_by("real", ""), "Test (0): a title ...");
     // What is taken away from a test is said, or its pass would look whole.
@@ -63,7 +58,7 @@ fn each_step_has_a_title_and_a_line() {
             run.ends_step(TOTALS);
             Totals { rpcs: 60, ..TOTALS }.since(&Totals { rpcs: 58, operations: 6, ..TOTALS })
         });
-        return tester::simulated(&steps.in_steps(&["one", "other"]), origin(name));
+        return tester::simulated(&steps.in_steps(&["one", "other"]), origin!(name));
     }
     let words = said_by(name, "");
     let lines: Vec<&str> = words.lines().filter(|line| line.contains("...")).take(4).collect();

@@ -112,21 +112,6 @@ macro_rules! zoo {
             /// All of them.
             pub const ALL: &'static [Mistake] = &[$(Mistake::$mistake,)*];
         }
-
-        /// The mistakes as type parameters.
-        pub mod mistakes {
-            use super::{Choice, Mistake};
-            $(
-                #[doc = concat!("Chooses [`Mistake::", stringify!($mistake), "`].")]
-                #[derive(Debug)]
-                pub enum $mistake {}
-                impl Choice for $mistake {
-                    fn mistake() -> Option<Mistake> {
-                        Some(Mistake::$mistake)
-                    }
-                }
-            )*
-        }
     };
 }
 

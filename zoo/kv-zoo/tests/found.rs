@@ -8,7 +8,7 @@ use std::env;
 use std::ops::Range;
 use std::process::Command;
 
-use kv_tests::run::{Origin, simulated};
+use kv_tests::run::{origin, simulated};
 use kv_zoo::{Chosen, Mistake, StudentClerk, StudentKv};
 
 /// A line for each mistake: name, mistake, test, seeds, and what the verdict contains.
@@ -21,9 +21,7 @@ macro_rules! found {
                 return assert_found(name, Mistake::$mistake, $seeds, $words);
             }
             let test = kv_tests::test::<StudentKv<Chosen>, StudentClerk<Chosen>>($test);
-            let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-            let (module, scratch) = (module_path!(), option_env!("CARGO_TARGET_TMPDIR"));
-            simulated(&test, Origin { package, krate, module, name, scratch });
+            simulated(&test, origin!(name));
         }
     )*};
 }

@@ -9,7 +9,7 @@ use std::env;
 use std::ops::Range;
 use std::process::Command;
 
-use raft_tests::run::{Origin, Test, simulated};
+use raft_tests::run::{Test, origin, simulated};
 use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes};
 use raft_zoo::{Chosen, Kind};
 
@@ -31,10 +31,7 @@ macro_rules! found {
                 unreliable: $unreliable,
                 body: $body,
             };
-            let krate = env!("CARGO_CRATE_NAME");
-            let module = module_path!();
-            let scratch = option_env!("CARGO_TARGET_TMPDIR");
-            simulated(&test, Origin { package: env!("CARGO_PKG_NAME"), krate, module, name, scratch });
+            simulated(&test, origin!(name));
         }
     )*};
 }
@@ -130,8 +127,7 @@ fn the_replay_names_the_chosen_bug() {
         unreliable: false,
         body: part_2b::leader_backs_up_quickly,
     };
-    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-    simulated(&test, Origin { package, krate, module: module_path!(), name, scratch: None });
+    simulated(&test, origin!(name));
 }
 
 /// Runs one of the tests above with this bug and these seeds, and looks for these words.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use raft_tests::part_2a;
-use raft_tests::run::{Origin, Test, simulated};
+use raft_tests::run::{Test, origin, simulated};
 
 /// The run itself, for the tests below: they run it in a process of its own.
 fn run() {
@@ -15,9 +15,7 @@ fn run() {
         unreliable: false,
         body: part_2a::initial_election,
     };
-    let (package, krate) = (env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
-    let (module, scratch) = (module_path!(), option_env!("CARGO_TARGET_TMPDIR"));
-    simulated(&test, Origin { package, krate, module, name: "traced", scratch });
+    simulated(&test, origin!("traced"));
 }
 
 /// Runs three seeds with this folder for traces; returns what is said.
