@@ -76,9 +76,9 @@ fn checked<M: Model>(
         fs::write(page, picture.page())
             .with_context(|| format!("cannot write the page to {}", page.display()))?;
     }
-    say::print(&picture.text())?;
+    say::print(picture.text())?;
     if let Some(page) = &args.page {
-        say::print(&format!("\npage: {}\n", page.display()))?;
+        say::print(format!("\npage: {}\n", page.display()))?;
     }
     Ok(match report.answer {
         Answer::Linearizable(_) => 0,

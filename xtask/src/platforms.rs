@@ -24,11 +24,11 @@ pub(crate) fn run() -> Result<()> {
     let host = package::host()?;
     for target in TARGETS {
         if target == host {
-            say::print(&format!("{target}: this machine's, which each build checks\n"))?;
+            say::print(format!("{target}: this machine's, which each build checks\n"))?;
             continue;
         }
         if !is_installed(target)? {
-            say::print(&format!(
+            say::print(format!(
                 "{target}: not checked; `rustup target add {target}` makes that possible\n"
             ))?;
             continue;
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<()> {
         if !status.success() {
             bail!("the workspace does not build for {target}; see cargo's messages");
         }
-        say::print(&format!("{target}: builds\n"))?;
+        say::print(format!("{target}: builds\n"))?;
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ fn check(root: &Path, text: &str) -> Result<()> {
     }
     let mut made = Made(Vec::new());
     for command in commands {
-        say::print(&format!("\n$ {command}\n"))?;
+        say::print(format!("\n$ {command}\n"))?;
         let skeleton = skeleton_of(command, root);
         if let Some(path) = skeleton {
             must_be_free(&path)?;
@@ -128,6 +128,23 @@ mod tests {
             let mut words = map.split(|c: char| !c.is_alphanumeric() && c != '-');
             assert!(words.any(|word| word == name), "ARCHITECTURE.md does not name {name}");
         }
+    }
+
+    #[test]
+    fn the_handout_shows_no_command_that_the_readme_does_not() {
+        let root = crate::workspace();
+        let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+        let run = commands(&readme);
+        let chapters = fs::read_dir(root.join("docs/book/src")).expect("the handout");
+        let mut shown = 0;
+        for chapter in chapters.map(|file| file.expect("a chapter").path()) {
+            let text = fs::read_to_string(&chapter).expect("a chapter");
+            for command in commands(&text) {
+                shown += 1;
+                assert!(run.contains(&command), "{} shows `{command}`", chapter.display());
+            }
+        }
+        assert!(shown > 5, "only {shown} commands were seen");
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
         true => serde_json::to_string_pretty(&report).context("cannot encode the result")? + "\n",
         false => report.text(),
     };
-    say::print(&text)?;
+    say::print(text)?;
     Ok(if report.repeated == Some(false) { crate::BROKEN } else { 0 })
 }
 

@@ -12,11 +12,12 @@ use crate::{say, shell};
 
 /// The files that the skeletons of all labs have. In all files `{name}`, `{crate}` and `{workspace}` are
 /// filled in; in these, and in what stands in for them, the lab's own pieces too.
-const SHARED: [(&str, &str); 6] = [
+const SHARED: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../skeleton/Cargo.toml.in")),
     (".cargo/config.toml", include_str!("../skeleton/config.toml.in")),
     ("clippy.toml", include_str!("../../clippy.toml")),
     (".gitignore", include_str!("../skeleton/gitignore.in")),
+    ("README.md", include_str!("../skeleton/README.md.in")),
     ("tests/sim.rs", include_str!("../skeleton/sim.rs.in")),
     ("tests/wall.rs", include_str!("../skeleton/wall.rs.in")),
 ];
@@ -24,29 +25,34 @@ const SHARED: [(&str, &str); 6] = [
 /// What only one lab's skeleton has.
 struct Own {
     lab: &'static str,
-    files: &'static [(&'static str, &'static str)],
-    /// Packages that the crate is made of: folder in the workspace, name, what for.
-    dependencies: &'static [(&'static str, &'static str, &'static str)],
+    source: &'static str,
+    /// What its README says first, and what it says of the work.
+    about: &'static str,
+    more: &'static str,
+    /// The test of the README's examples.
+    example: &'static str,
+    /// Packages of this workspace, at its top, that the crate is made of; and what for.
+    dependencies: &'static [(&'static str, &'static str)],
 }
 
 const OWN: [Own; 2] = [
     Own {
         lab: "2",
-        files: &[
-            ("README.md", include_str!("../skeleton/lab2/README.md.in")),
-            ("src/lib.rs", include_str!("../skeleton/lab2/lib.rs.in")),
-        ],
+        source: include_str!("../skeleton/lab2/lib.rs.in"),
+        about: include_str!("../skeleton/lab2/about.md.in"),
+        more: "",
+        example: "figure_8_2C",
         dependencies: &[],
     },
     Own {
         lab: "3",
-        files: &[
-            ("README.md", include_str!("../skeleton/lab3/README.md.in")),
-            ("src/lib.rs", include_str!("../skeleton/lab3/lib.rs.in")),
-        ],
+        source: include_str!("../skeleton/lab3/lib.rs.in"),
+        about: include_str!("../skeleton/lab3/about.md.in"),
+        more: concat!(include_str!("../skeleton/lab3/more.md.in"), "\n"),
+        example: "persist_partition_3A",
         dependencies: &[
-            ("kv-api", "kv-api", "what a server and a clerk must offer"),
-            ("raft", "raft", "the Raft below: this one, or your own"),
+            ("kv-api", "what a server and a clerk must offer"),
+            ("raft", "the Raft below: this one, or your own"),
         ],
     },
 ];
@@ -76,9 +82,15 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     let own = OWN.iter().find(|own| own.lab == lab.number);
     let own = own.with_context(|| format!("there is no skeleton for lab {}", lab.number))?;
     let (types, first) = (suite_arguments(lab), lab.parts[0].name);
-    for (path, template) in SHARED.iter().chain(own.files) {
+    let parts: Vec<&str> = lab.parts.iter().map(|part| part.name).collect();
+    for (path, template) in SHARED.iter().chain([&("src/lib.rs", own.source)]) {
         let text = template
             .replace("{dependencies}", &dependencies(own))
+            .replace("{about}", own.about.trim_end())
+            .replace("{more}", own.more)
+            .replace("{first}", first)
+            .replace("{parts}", &parts.join(", "))
+            .replace("{example}", own.example)
             .replace("{suite}", lab.suite)
             .replace("{suite_crate}", &lab.suite.replace('-', "_"))
             .replace("{types}", &types)
@@ -93,7 +105,7 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     // Cargo strikes out what the skeleton does not need.
     let path = dir.join("Cargo.lock");
     fs::write(&path, lock).with_context(|| format!("cannot write {}", path.display()))?;
-    say::print(&format!(
+    say::print(format!(
         "wrote a skeleton to {}; now:\n\n    cd {}\n    cargo test -- {first}\n\n\
          The tests fail until src/lib.rs is filled in. README.md says where to begin.\n",
         dir.display(),
@@ -109,8 +121,8 @@ fn suite_arguments(lab: &Lab) -> String {
 
 /// Lines of the manifest.
 fn dependencies(own: &Own) -> String {
-    let line = |(folder, name, what): &(&str, &str, &str)| {
-        format!("{name} = {{ path = \"{{workspace}}/{folder}\" }} # {what}\n")
+    let line = |(name, what): &(&str, &str)| {
+        format!("{name} = {{ path = \"{{workspace}}/{name}\" }} # {what}\n")
     };
     own.dependencies.iter().map(line).collect()
 }

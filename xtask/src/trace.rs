@@ -106,11 +106,11 @@ pub(crate) fn run(args: &Trace) -> Result<()> {
     let trace = read(&file)?;
     let options = args.options();
     match args.logs {
-        Some(index) => say::print(&terminal::logs(&trace, index, 5, args.to, &options))?,
+        Some(index) => say::print(terminal::logs(&trace, index, 5, args.to, &options))?,
         None => say::print(terminal::view(&trace, &options)?)?,
     }
     match args.page {
-        true => say::print(&format!("\n{}\n", page(&file))),
+        true => say::print(format!("\n{}\n", page(&file))),
         false => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! The chapters hold together: none is forgotten, no link leads nowhere, no command is shown that
-//! nothing runs.
+//! The chapters hold together: none is forgotten, and no link leads nowhere. (That something runs the
+//! commands they show, a test of `xtask` checks, which runs those of the README.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,32 +50,4 @@ fn no_link_leads_nowhere() {
         }
     }
     assert!(links > 0);
-}
-
-/// The commands in the blocks of a text that are marked `sh`.
-fn commands(text: &str) -> Vec<&str> {
-    let mut commands = Vec::new();
-    let mut inside = false;
-    for line in text.lines().map(str::trim) {
-        match (inside, line) {
-            (false, "```sh") => inside = true,
-            (true, "```") => inside = false,
-            (true, command) if !command.is_empty() => commands.push(command),
-            _ => {}
-        }
-    }
-    commands
-}
-
-/// The README's commands are run by a check of their own, as they stand there.
-#[test]
-fn each_command_is_one_of_the_readmes() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
-    let run = commands(&readme);
-    for (name, text) in chapters() {
-        for command in commands(&text) {
-            assert!(run.contains(&command), "{name} shows `{command}`, which the README does not");
-        }
-    }
 }

@@ -70,7 +70,7 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
         }
     }
     outcome.write(&folder)?;
-    say::print(&format!("{}\nwritten to {}\n", outcome.text(), folder.display()))?;
+    say::print(format!("{}\nwritten to {}\n", outcome.text(), folder.display()))?;
     Ok(if outcome.is_finished() { 0 } else { crate::BROKEN })
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn run(stress: &Stress) -> Result<u8> {
     }
     if let Some([a, b]) = stress.compare.as_deref() {
         let [a, b] = [a, b].map(|named| folder::report(&session::folder_of(named)));
-        print(&compare::compare(&a?, &b?))?;
+        print(compare::compare(&a?, &b?))?;
         return Ok(0);
     }
     match &stress.resume {
