@@ -13,10 +13,6 @@ use tester::{Group, Net, Run, Totals};
 use crate::client::Client;
 use crate::history::History;
 
-/// How long a message travels on the network, in microseconds. An operation that needs a majority
-/// takes four such ways: about 10 ms.
-const TRAVEL_US: (u64, u64) = (1000, 4000);
-
 /// A key/value service on a network of its own, with all its servers running and connected. Clones
 /// are the same one.
 ///
@@ -80,9 +76,7 @@ impl<S: Server> Cluster<S> {
         max_raft_state: Option<usize>,
         limits: Limits,
     ) -> Cluster<S> {
-        let net = Net::new(run);
-        let (least, most) = TRAVEL_US;
-        net.set_travel(least, most);
+        let net = Net::of_service(run);
         let group = Group::new(&net, "", servers);
         let watch = Watch::new();
         watch.add(&group, &raft_watch::Watch::of::<S::Raft>(&group), limits);

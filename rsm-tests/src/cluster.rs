@@ -19,9 +19,6 @@ use crate::counter::{Counter, Reply, Request};
 /// How many servers there are.
 pub(crate) const SERVERS: usize = 3;
 
-/// How long a message travels on the network, in microseconds.
-const TRAVEL_US: (u64, u64) = (1000, 4000);
-
 /// How long a request may take from its submission until it is executed.
 pub(crate) const ONE: Duration = Duration::from_secs(10);
 
@@ -79,9 +76,7 @@ impl<S: Server<Machine = Counter>> Cluster<S> {
     /// # Panics
     /// If a server cannot be made.
     pub fn new(run: &Run, max_raft_state: Option<usize>) -> Cluster<S> {
-        let net = Net::new(run);
-        let (least, most) = TRAVEL_US;
-        net.set_travel(least, most);
+        let net = Net::of_service(run);
         let group = Group::new(&net, "", SERVERS);
         // It watches from within the group.
         let _ = Watch::of::<S::Raft>(&group);

@@ -45,6 +45,14 @@ impl Net {
         net
     }
 
+    /// As [`new`](Net::new), for the tests of a service: each message travels for 1 to 4 ms. An operation
+    /// that needs a majority takes four such ways: about 10 ms.
+    pub fn of_service(run: &Run) -> Net {
+        let net = Net::new(run);
+        net.set_travel(1_000, 4_000);
+        net
+    }
+
     /// The network itself, to read its counters.
     pub fn network(&self) -> &Network {
         &self.inner.network
