@@ -100,12 +100,13 @@ impl Judge {
         us: u64,
         means: &mut Means<'_>,
     ) -> Checked {
-        if !self.snapshots_seen || !self.is_live(server, instance) {
+        if !self.is_live(server, instance) {
             return Ok(());
         }
         // It is shorter when entries have moved into a snapshot.
         let size = means.saved.state_size(server);
-        match std::mem::replace(&mut self.servers[server].state_size, size) > size {
+        let before = std::mem::replace(&mut self.servers[server].state_size, size);
+        match before > size {
             true => self.check_base(server, Look::Surely, us, means),
             false => Ok(()),
         }
