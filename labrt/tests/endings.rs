@@ -225,7 +225,27 @@ fn no_memory_for_a_stack_fails_the_run_and_nothing_else() {
     assert!(failure.message.contains("of them started at labrt/tests/endings.rs:"), "{failure}");
     assert!(failure.details.len() < 20, "like tasks are counted, not listed: {failure}");
     assert_eq!(alive.load(Ordering::SeqCst), 0, "what was started has ended: {failure}");
+    // What the run had goes back to the system, for whoever needs it next.
+    let threads: Vec<_> =
+        (0..4).map(|_| std::thread::Builder::new().spawn(std::thread::park)).collect();
+    assert!(threads.iter().all(Result::is_ok), "{threads:?}");
     too_many_tasks(100, &alive).expect("the next run has the memory again");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn kept_stacks_make_room_for_the_thread_of_a_world() {
+    if !is_child() {
+        let test = "kept_stacks_make_room_for_the_thread_of_a_world";
+        let output = common::run_child_within(test, 1 << 20);
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let alive = Arc::new(AtomicUsize::new(0));
+    too_many_tasks(300, &alive).expect("there is memory for so many tasks");
+    // Threads that go on take the rest.
+    while std::thread::Builder::new().spawn(std::thread::park).is_ok() {}
+    too_many_tasks(10, &alive).expect("what the first run has left is enough for another one");
 }
 
 thread_local! {

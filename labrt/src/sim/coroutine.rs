@@ -109,15 +109,22 @@ const KEPT_STACKS: usize = 1024;
 /// spend a third of their time on asking the system for stacks and giving them back.
 static KEPT: Mutex<Vec<(usize, DefaultStack)>> = Mutex::new(Vec::new());
 
+/// Gives the memory of all free stacks back to the system.
+pub(super) fn free_kept_stacks() {
+    KEPT.lock().clear();
+}
+
 /// The free stacks of one world.
 struct Stacks {
     size: usize,
     free: Vec<DefaultStack>,
+    /// The system has refused one. What is free then goes back to it, for others need it as well.
+    refused: bool,
 }
 
 impl Stacks {
     fn of(size: usize) -> Stacks {
-        Stacks { size, free: Vec::new() }
+        Stacks { size, free: Vec::new(), refused: false }
     }
 
     fn take(&mut self) -> io::Result<DefaultStack> {
@@ -125,15 +132,21 @@ impl Stacks {
             return Ok(stack);
         }
         let mut kept = KEPT.lock();
-        match kept.iter().rposition(|(size, _)| *size == self.size) {
-            Some(place) => Ok(kept.swap_remove(place).1),
-            None => DefaultStack::new(self.size),
+        if let Some(place) = kept.iter().rposition(|(size, _)| *size == self.size) {
+            return Ok(kept.swap_remove(place).1);
         }
+        DefaultStack::new(self.size).or_else(|_| {
+            kept.clear(); // stacks of other sizes
+            DefaultStack::new(self.size).inspect_err(|_| self.refused = true)
+        })
     }
 }
 
 impl Drop for Stacks {
     fn drop(&mut self) {
+        if self.refused {
+            return;
+        }
         let mut kept = KEPT.lock();
         let room = KEPT_STACKS.saturating_sub(kept.len());
         kept.extend(self.free.drain(..).take(room).map(|stack| (self.size, stack)));

@@ -1,5 +1,6 @@
 //! The simulated clock: the kernel, and the two ways of switching between its tasks.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,15 +53,15 @@ pub(crate) fn run_world<T: Send + 'static>(
     };
     let (done, ended) = bounded::<()>(1);
     let world = kernel.clone();
-    let thread = std::thread::Builder::new().name("labrt-world".to_string()).spawn(move || {
+    let work = move || {
         context::enter_kernel(&world);
         let first = world.start(Arc::from("main"), body, at);
         switch::run(&world, first);
         world.leak_tasks();
         context::leave_kernel();
         drop(done);
-    });
-    if let Err(error) = thread {
+    };
+    if let Err(error) = start_thread(work) {
         return Err(Box::new(kernel.fail_to_begin(&error)));
     }
     if let Some(failure) = watch(&kernel, &ended) {
@@ -82,6 +83,23 @@ pub(crate) fn run_world<T: Send + 'static>(
     drop(state);
     let value = value.lock().take().expect("a world that has not failed has run its main task");
     Ok(Outcome { value, elapsed, trace: Some(trace) })
+}
+
+/// Starts a world's thread. If there is no room for it, what earlier worlds have left makes some.
+fn start_thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let start = || {
+        let work = work.clone();
+        let run = move || {
+            let work = work.lock().take().expect("only one of the two threads has been started");
+            work();
+        };
+        std::thread::Builder::new().name("labrt-world".to_string()).spawn(run).map(drop)
+    };
+    start().or_else(|_| {
+        coroutine::free_kept_stacks();
+        start()
+    })
 }
 
 /// A world that makes fewer steps in a second of wall time waits for something outside of it. Even

@@ -8,6 +8,9 @@ use super::kernel::Kernel;
 /// Whether there are coroutines on this platform.
 pub(super) const AVAILABLE: bool = false;
 
+/// There are no stacks to keep.
+pub(super) fn free_kept_stacks() {}
+
 /// Never called.
 pub(super) fn suspend(_: Option<usize>) {
     unreachable!("there are no coroutines on this platform");
