@@ -91,6 +91,7 @@ impl Applied {
              between taking entries and sending them"
         };
         Box::new(
+            //= all.apply, state.commit-grows
             verdict("apply order", words)
                 .index(index)
                 .fact(server, did)
@@ -119,6 +120,7 @@ impl Applied {
                 "server {server} applied a snapshot of index {index}, and has applied up to {last}"
             );
             return Err(Box::new(
+                //= install.reset
                 verdict("apply order", words)
                     .index(index)
                     .fact(server, format!("server {server} has applied 1 to {last}"))

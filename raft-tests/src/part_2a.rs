@@ -9,6 +9,7 @@ use raft_api::Raft;
 use crate::cluster::{Cluster, sleep_elections};
 use crate::run::Run;
 
+//= leaders.heartbeat
 /// A leader is elected, and stays while nothing fails.
 pub fn initial_election<R: Raft>(cluster: &Cluster<R>, run: &Run) {
     cluster.check_one_leader();
@@ -24,6 +25,7 @@ pub fn initial_election<R: Raft>(cluster: &Cluster<R>, run: &Run) {
     cluster.check_one_leader();
 }
 
+//= lab.election-time, followers.stand
 /// A new leader takes over, an old one steps down, and without a quorum nobody leads.
 pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
@@ -49,6 +51,7 @@ pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.check_one_leader();
 }
 
+//= candidates.again, candidates.random
 /// Leaders are elected again and again while servers come and go.
 pub fn multiple_elections<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();

@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::{number, random, text};
 use crate::run::Run;
 
+//= state.begin, leaders.command, lab.start, leaders.send, append.new
 /// Commands are committed in the order they are given, and not before.
 pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     for index in 1..=3 {
@@ -22,6 +23,7 @@ pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     }
 }
 
+//= lab.bytes
 /// Each command is sent to each peer about once.
 pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     const COMMANDS: u64 = 10;
@@ -186,6 +188,7 @@ pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(number(105), servers, true);
 }
 
+//= leaders.back-up
 /// Logs with many wrong entries are repaired without a round trip for each.
 pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     const ENTRIES: usize = 50;
@@ -232,6 +235,7 @@ pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(command(), servers, true);
 }
 
+//= lab.rpcs
 /// Electing a leader, agreeing and idling take few RPCs.
 pub fn rpc_counts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers() as u64;

@@ -24,6 +24,7 @@ fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+//= lab.restart
 /// Everything agreed on survives restarts of all, of the leader and of a follower.
 pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
@@ -58,6 +59,7 @@ pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(number(16), servers, true);
 }
 
+//= followers.stand
 /// Changing majorities, each of which must know what the one before agreed on.
 pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let servers = cluster.servers();
@@ -105,6 +107,7 @@ pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, 
     cluster.one(number(104), servers, true);
 }
 
+//= leaders.commit
 /// The scenario of the paper's Figure 8, by chance: leaders crash right after they have accepted
 /// commands, so that old entries linger.
 pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Run) {
@@ -147,6 +150,7 @@ fn sleep_as_figure_8<R: Raft>(cluster: &Cluster<R>) {
     thread::sleep(millis(pause));
 }
 
+//= retry
 /// Many agreements at once on a network that loses and delays.
 pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let mut helpers = Vec::new();
@@ -164,6 +168,7 @@ pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(number(100), cluster.servers(), true);
 }
 
+//= all.stale-reply
 /// As [`figure_8`], with cut-off leaders instead of crashed ones, on a network that loses, delays
 /// and reorders.
 pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Run) {

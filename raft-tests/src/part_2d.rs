@@ -24,6 +24,7 @@ pub fn snapshots_basic<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     rounds(cluster, Victim::Untroubled);
 }
 
+//= snapshot.send
 /// A server that was cut off catches up by a snapshot.
 pub fn install_snapshots_disconnect<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     rounds(cluster, Victim::Disconnected);
@@ -79,6 +80,7 @@ fn check_log_size<R: Raft>(cluster: &Cluster<R>) {
     if size >= MAX_LOG_SIZE {
         let words =
             format!("Log size too large: {size} bytes of Raft state, below {MAX_LOG_SIZE} allowed");
+        //= snapshot.committed
         verdict("log size", words)
             .hint(
                 "entries that `snapshot` covers are kept, or the saved state holds more than term, \

@@ -8,6 +8,7 @@ use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::number;
 use crate::run::Run;
 
+//= lab.alone
 /// One server elects itself, commits by itself, and keeps that over a restart.
 pub fn alone<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     for index in 1..=3 {
@@ -25,6 +26,7 @@ pub fn alone<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     }
 }
 
+//= lab.half
 /// A majority is more than half: half of the servers neither commit nor elect, one more do both.
 pub fn half_is_no_majority<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(number(10), cluster.servers(), true);

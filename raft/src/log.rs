@@ -41,6 +41,7 @@ pub struct Log {
 }
 
 impl Log {
+    //= state.begin, snapshot.base-term
     /// A log without entries, whose first one will follow `base`.
     pub fn behind(base: Place) -> Log {
         Log { base, entries: Vec::new() }

@@ -240,6 +240,7 @@ impl Core {
     /// currentTerm = T, convert to follower."
     fn see_term(&mut self, term: u64) {
         debug_assert!(self.is_within_reach(term), "a message with an impossible term was believed");
+        //= state.term-grows, all.newer-term
         if term > self.hard.term {
             self.hard = HardState { term, voted_for: None };
             self.output.unsaved.hard_state = true;
@@ -256,6 +257,7 @@ impl Core {
         self.role = Role::Follower;
     }
 
+    //= lab.half
     /// How many servers are a majority.
     fn quorum(&self) -> usize {
         self.servers / 2 + 1

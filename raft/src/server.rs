@@ -178,6 +178,7 @@ impl raft_api::Raft for Raft {
         vec![RaftRpcService::of(Arc::new(Handlers { owner: self.owner.clone() }))]
     }
 
+    //= lab.start
     /// See [`raft_api::Raft::start`].
     ///
     /// On the leader it waits for the server's own disk: until the event loop has done what it is
@@ -279,6 +280,7 @@ struct Handlers {
 }
 
 impl RaftRpc for Handlers {
+    //= lab.locks
     fn request_vote(&self, args: RequestVoteArgs, reply: Reply<RequestVoteReply>) {
         let _ = self.owner.inputs.send(Input::RequestVote(args, reply));
     }

@@ -115,6 +115,7 @@ impl Storage {
     /// If it cannot be read or is not a state that this Raft has written. Nothing is changed then.
     pub fn open(persister: Arc<dyn Persister>) -> Result<(Storage, Stored), RestoreError> {
         let bytes = persister.read_raft_state()?;
+        //= lab.restart
         let (hard, log) = restore(&bytes)?;
         let snapshot = Bytes::from(persister.read_snapshot()?);
         let base = log.base().index;
@@ -135,6 +136,7 @@ impl Storage {
         }
         if unsaved.snapshot {
             self.sizes = Sizes::of(core.log());
+            //= snapshot.together
             return self.persister.save_state_and_snapshot(&whole(core), core.snapshot());
         }
         // What changes is not committed, so `from` is behind the log's base.

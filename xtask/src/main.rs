@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod demands;
 mod grade;
 mod history;
 mod labs;
@@ -48,6 +49,7 @@ enum Task {
     Shrink(Box<shrink::Shrink>),
     Grade(grade::Grade),
     History(history::History),
+    Demands(demands::Demands),
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),
         Task::History(history) => history::run(&history),
+        Task::Demands(demands) => demands::run(&demands).map(|()| 0),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
         Task::Platforms => platforms::run().map(|()| 0),

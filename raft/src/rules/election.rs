@@ -18,10 +18,12 @@ impl Core {
             return refusal;
         }
         self.see_term(args.term);
+        //= vote.once
         // 1. "Reply false if term < currentTerm."
         // 2. "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
         //    receiver's log, grant vote."
         let free = self.hard.voted_for.is_none_or(|vote| vote == candidate);
+        //= vote.stale
         let vote_granted = args.term == self.hard.term
             && free
             && self.is_up_to_date(args.last_log_term, args.last_log_index);
@@ -41,11 +43,13 @@ impl Core {
     /// up-to-date. If the logs end with the same term, then whichever log is longer is more
     /// up-to-date."
     fn is_up_to_date(&self, last_term: u64, last_index: u64) -> bool {
+        //= vote.up-to-date
         (last_term, last_index) >= (self.log.last_term(), self.log.last_index())
     }
 
     /// The election timer has run out (Rules for followers and for candidates): starts an election.
     pub fn election_timeout(&mut self) {
+        //= followers.stand, candidates.again
         if self.is_leader() {
             return;
         }
@@ -55,6 +59,7 @@ impl Core {
             return;
         };
         let before = Before::of(self);
+        //= candidates.start
         // "Increment currentTerm, vote for self, reset election timer, send RequestVote RPCs to all
         // other servers."
         self.hard = HardState { term, voted_for: Some(self.me) };
@@ -70,6 +75,7 @@ impl Core {
         for peer in self.peers() {
             self.output.requests.push((peer, Request::Vote(args.clone())));
         }
+        //= lab.alone
         self.count_votes();
         before.check(self);
     }
@@ -81,6 +87,7 @@ impl Core {
         }
         let before = Before::of(self);
         self.see_term(reply.term);
+        //= all.stale-reply
         let current = sent_in == self.hard.term && reply.term == self.hard.term;
         if let Role::Candidate { votes } = &mut self.role
             && current
@@ -96,6 +103,7 @@ impl Core {
     fn count_votes(&mut self) {
         let quorum = self.quorum();
         if let Role::Candidate { votes } = &self.role
+            //= candidates.majority
             && votes.len() >= quorum
         {
             self.become_leader();
@@ -104,6 +112,7 @@ impl Core {
 
     /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
     fn become_leader(&mut self) {
+        //= state.leader
         // Figure 2, volatile state on leaders, reinitialized after election.
         let fresh = Progress::new(self.log.last_index());
         self.role = Role::Leader { progress: vec![fresh; self.servers], reads: Reads::default() };

@@ -128,6 +128,7 @@ impl Before {
             from.is_none_or(|from| from > base),
             "server {me}: the log is to be saved from {from:?} on, but it begins behind {base}"
         );
+        //= leaders.own-log
         // A leader never overwrites or deletes entries in its own log (section 5.3).
         if self.led && core.is_leader() && core.hard.term == self.hard.term {
             let kept = core.log.term_at(self.last_index) == Some(self.last_term);

@@ -95,6 +95,7 @@ impl Progress {
             matched: 0,
             awaiting: None,
             searching: true,
+            //= leaders.heartbeat
             due: Due::Heartbeat,
             installing: Installing::No,
             sent: 0,
@@ -163,6 +164,7 @@ impl Progress {
         self.stop_awaiting(ticket);
     }
 
+    //= leaders.success
     /// "If successful: update nextIndex and matchIndex for follower." The log begins with the index
     /// `first` and ends with `last`.
     pub(super) fn note_success(&mut self, ticket: Ticket, first: u64, last: u64) {
@@ -208,6 +210,7 @@ impl Progress {
         }
     }
 
+    //= retry
     /// An AppendEntries has failed, or was refused without a word why: its entries go out again with
     /// the next one. The log begins with the index `first`.
     pub(super) fn note_lost(&mut self, ticket: Ticket, first: u64) {

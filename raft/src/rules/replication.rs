@@ -50,6 +50,7 @@ impl Core {
         if !self.is_within_reach(args.term) {
             return Judgement::TermOutOfReach(leader);
         }
+        //= append.stale
         if args.term < self.hard.term {
             return Judgement::OldTerm;
         }
@@ -61,6 +62,7 @@ impl Core {
         match self.first_difference(args) {
             // What is committed here is in the log of every later leader (section 5.4.3).
             Some((index, _)) if index <= self.commit => Judgement::Impossible,
+            //= append.matches
             Some((index, term)) if index == prev => {
                 let index = self.log.first_of_term(term);
                 Judgement::Inconsistent(Conflict { term: Some(term), index })
@@ -77,7 +79,9 @@ impl Core {
     /// keeps us from starting an election.
     pub(super) fn follow(&mut self, term: u64) {
         self.see_term(term);
+        //= candidates.leader
         self.become_follower();
+        //= followers.stand
         self.output.reset_election_timer = true;
     }
 
@@ -95,6 +99,7 @@ impl Core {
     }
 
     fn accept(&mut self, args: &AppendEntriesArgs) {
+        //= append.conflict
         // 3. "If an existing entry conflicts with a new one (same index but different terms), delete
         //    the existing entry and all that follow it." And only then: what follows the entries of
         //    an old, delayed request stays.
@@ -104,6 +109,7 @@ impl Core {
         }
         // 4. "Append any new entries not already in the log."
         let last_new = args.prev_log_index + args.entries.len() as u64;
+        //= append.new
         if last_new > self.log.last_index() {
             let first = self.log.last_index() + 1;
             let known = (first - args.prev_log_index - 1) as usize;
@@ -112,6 +118,7 @@ impl Core {
             }
             self.output.unsaved.add_log_from(first);
         }
+        //= append.commit
         // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
         //    entry)."
         self.commit_up_to(args.leader_commit.min(last_new));
@@ -123,8 +130,10 @@ impl Core {
         let before = Before::of(self);
         let Role::Leader { progress, .. } = &mut self.role else { return None };
         progress.iter_mut().for_each(Progress::want_entries);
+        //= leaders.command
         let index = self.log.push(Entry { term: self.hard.term, command });
         self.output.unsaved.add_log_from(index);
+        //= lab.alone
         self.advance_commit();
         before.check(self);
         Some(index)
@@ -148,14 +157,17 @@ impl Core {
         self.ask_for_reads();
         let (me, term, commit, leader) = (self.me, self.hard.term, self.commit, self.my_number());
         let Role::Leader { progress, .. } = &mut self.role else { return };
+        //= lab.rpcs
         let followers = progress.iter_mut().enumerate().filter(|(server, _)| *server != me);
         for (peer, progress) in followers {
+            //= snapshot.send
             if progress.needs_snapshot() {
                 let last = self.log.base();
                 let ticket = progress.note_snapshot_sent(term, last.index);
                 let args = install_args(term, leader, last, self.snapshot.clone());
                 self.output.requests.push((peer, Request::Install(args, ticket)));
             }
+            //= leaders.send, lab.bytes
             let Some(entries) = progress.due(&self.log) else { continue };
             let prev_log_index = progress.next - 1;
             // `next` is never before the log's first entry, nor further than one behind its last
@@ -182,6 +194,7 @@ impl Core {
         }
         let before = Before::of(self);
         self.see_term(reply.term);
+        //= all.stale-reply
         // A reply to what we sent in an earlier term says nothing about this one.
         if ticket.term == self.hard.term && reply.term == self.hard.term {
             self.follow_up(from, ticket, reply);
@@ -206,6 +219,7 @@ impl Core {
     /// Where to go on after a conflict: behind our last entry of the follower's conflicting term,
     /// or, if we have none, at the place where that term begins (paper, end of section 5.3).
     fn log_end_for(&self, conflict: &Conflict) -> u64 {
+        //= leaders.back-up
         let ours = conflict.term.and_then(|term| self.log.last_of_term(term));
         ours.map_or(conflict.index, |index| index + 1)
     }
@@ -232,12 +246,14 @@ impl Core {
         matched[self.me] = self.log.last_index();
         matched.sort_unstable_by(|a, b| b.cmp(a));
         let by_majority = matched[self.quorum() - 1];
+        //= leaders.commit
         if self.log.term_at(by_majority) == Some(self.hard.term) {
             self.commit_up_to(by_majority);
         }
     }
 
     pub(super) fn commit_up_to(&mut self, index: u64) {
+        //= state.commit-grows
         if index > self.commit {
             let first = self.output.committed.as_ref().map_or(self.commit + 1, |all| *all.start());
             self.output.committed = Some(first..=index);

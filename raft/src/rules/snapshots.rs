@@ -40,6 +40,7 @@ impl Core {
         }
         let (me, given) = (self.me, self.given_out());
         assert!(
+            //= snapshot.committed
             index <= given,
             "server {me}: a snapshot of {index} entries, of which {given} are out"
         );
@@ -66,6 +67,7 @@ impl Core {
         match self.judge_snapshot(args) {
             Judgement::Impossible | Judgement::OldTerm => {}
             Judgement::TermOutOfReach(leader) => self.warn_of_term(leader, args.term),
+            //= install.keep
             // 6. "If existing log entry has same index and term as snapshot's last included entry,
             //    retain log entries following it and reply." Those before it stay too: they lead to
             //    the same, and the service takes snapshots of its own.
@@ -88,6 +90,7 @@ impl Core {
         if !self.is_within_reach(args.term) {
             return Judgement::TermOutOfReach(leader);
         }
+        //= install.stale
         // 1. "Reply immediately if term < currentTerm."
         if args.term < self.hard.term {
             return Judgement::OldTerm;
@@ -116,10 +119,12 @@ impl Core {
 
     /// The snapshot takes the place of all that is there.
     fn install(&mut self, last: Place, data: Bytes) {
+        //= install.newer
         // 2. to 4. are about chunks; there is only one.
         // 5. "Save snapshot file, discard any existing or partial snapshot with a smaller index."
         self.snapshot = data.clone();
         self.output.unsaved.snapshot = true;
+        //= install.discard
         // 7. "Discard the entire log."
         self.log = Log::behind(last);
         self.output.unsaved.log_from = Some(last.index + 1);
@@ -127,6 +132,7 @@ impl Core {
         //    yet is in it.
         self.commit = last.index;
         self.output.committed = None;
+        //= install.reset
         self.output.installed = Some(Snapshot { last, data });
     }
 

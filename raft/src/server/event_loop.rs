@@ -186,6 +186,7 @@ impl EventLoop {
     fn look_at_timers(&mut self, now: Instant) {
         if self.core.is_leader() {
             if now >= self.heartbeat_at {
+                //= leaders.heartbeat, lab.heartbeats
                 self.core.heartbeat_timeout();
                 self.heartbeat_at = now + self.options.heartbeat;
             }
@@ -202,6 +203,7 @@ impl EventLoop {
         for warning in &output.warnings {
             self.options.observer.warning(&self.core, *warning);
         }
+        //= state.saved
         if let Err(error) = self.storage.save(&self.core, &output.unsaved) {
             // It must neither answer nor send anything any more.
             let me = self.core.me();
@@ -235,6 +237,7 @@ impl EventLoop {
             let (index, term) = (last.index, last.term);
             ApplyMsg::Snapshot { index, term, snapshot: data }
         });
+        //= all.apply
         // What has become committed is behind the log's base.
         let commands = output.committed.clone().map(|indexes| {
             let entries = self.core.log().from(*indexes.start());
@@ -249,6 +252,7 @@ impl EventLoop {
     /// Both timers begin anew; which one counts depends on what the server is.
     fn start_timers(&mut self, now: Instant) {
         let (least, most) = self.options.election_timeout_ms;
+        //= candidates.random, lab.election-time
         self.election_at = now + Duration::from_millis(self.rng.random_range(least..=most));
         self.heartbeat_at = now + self.options.heartbeat;
     }

@@ -160,6 +160,7 @@ fn rolling_restarts_lose_nothing() {
     });
 }
 
+//= lab.heartbeats
 /// The lab's rule: no follower hears more than ten heartbeats in any second. And enough to stay one.
 #[test]
 fn in_any_second_each_peer_gets_at_most_ten_heartbeats() {
@@ -187,6 +188,7 @@ fn in_any_second_each_peer_gets_at_most_ten_heartbeats() {
     });
 }
 
+//= lab.locks
 /// The service may be slow: its server votes, leads and replicates all the same.
 #[test]
 fn a_service_that_takes_commands_slowly_slows_nothing_else() {
@@ -209,6 +211,7 @@ fn a_service_that_takes_commands_slowly_slows_nothing_else() {
     });
 }
 
+//= lab.election-time, candidates.random
 #[test]
 fn a_killed_leader_is_replaced() {
     worlds(|| {

@@ -15,6 +15,7 @@ fn has_only(core: &Core, last: Place) {
     assert_eq!(core.snapshot(), &crate::common::snapshot(last));
 }
 
+//= install.stale
 /// "1. Reply immediately if term < currentTerm." (Figure 13)
 #[test]
 fn install_snapshot_receiver_1() {
@@ -24,6 +25,7 @@ fn install_snapshot_receiver_1() {
     assert_eq!((reply, format!("{core:?}")), (InstallSnapshotReply { term: 5 }, before));
 }
 
+//= install.newer
 /// "5. Save snapshot file, discard any existing or partial snapshot with a smaller index." (Figure 13)
 #[test]
 fn install_snapshot_receiver_5() {
@@ -34,6 +36,7 @@ fn install_snapshot_receiver_5() {
     assert_eq!(unsaved, Unsaved { hard_state: false, log_from: Some(8), snapshot: true });
 }
 
+//= install.keep
 /// "6. If existing log entry has same index and term as snapshot's last included entry, retain log
 /// entries following it and reply." (Figure 13)
 ///
@@ -47,6 +50,7 @@ fn install_snapshot_receiver_6() {
     assert_eq!((unsaved, installed, committed), (Unsaved::default(), None, Some(1..=3)));
 }
 
+//= install.discard
 /// "7. Discard the entire log." (Figure 13)
 #[test]
 fn install_snapshot_receiver_7() {
@@ -59,6 +63,7 @@ fn install_snapshot_receiver_7() {
     }
 }
 
+//= install.reset
 /// "8. Reset state machine using snapshot contents." (Figure 13)
 #[test]
 fn install_snapshot_receiver_8() {

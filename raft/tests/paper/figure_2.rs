@@ -7,6 +7,7 @@ use raft::{HardState, Log, RequestVoteReply, Stored};
 use crate::common::{append, core, request_vote, terms};
 use crate::harness::{Cluster, accepted, appends, leader, progress};
 
+//= state.begin
 /// "currentTerm: latest term server has seen (initialized to 0 on first boot)"; "votedFor: null if
 /// none"; "log[]: first index is 1"; "commitIndex: initialized to 0". (Figure 2, State)
 #[test]
@@ -20,6 +21,7 @@ fn state_of_a_new_server() {
     assert_eq!(cluster.propose(0), 1);
 }
 
+//= state.saved
 /// "(Updated on stable storage before responding to RPCs)": each of the three is named to be saved
 /// when it changes, and only then. (Figure 2, State: persistent)
 #[test]
@@ -39,6 +41,7 @@ fn state_persistent_is_saved_when_it_changes() {
     assert_eq!(saved(core.take_output()), (true, Some(3)), "several events at once");
 }
 
+//= state.leader
 /// "nextIndex[]: initialized to leader last log index + 1"; "matchIndex[]: initialized to 0".
 /// (Figure 2, State: volatile on leaders)
 #[test]
@@ -49,6 +52,7 @@ fn state_on_leaders_begins_with_the_election() {
     }
 }
 
+//= vote.stale
 /// "1. Reply false if term < currentTerm." (Figure 2, RequestVote)
 #[test]
 fn request_vote_receiver_1() {
@@ -56,6 +60,7 @@ fn request_vote_receiver_1() {
     assert_eq!(reply, RequestVoteReply { term: 5, vote_granted: false });
 }
 
+//= vote.once, vote.up-to-date
 /// "2. If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
 /// receiver's log, grant vote." (Figure 2, RequestVote)
 #[test]
@@ -75,6 +80,7 @@ fn request_vote_receiver_2() {
     }
 }
 
+//= append.stale
 /// "1. Reply false if term < currentTerm." (Figure 2, AppendEntries)
 #[test]
 fn append_entries_receiver_1() {
@@ -82,6 +88,7 @@ fn append_entries_receiver_1() {
     assert_eq!((reply.term, reply.success), (5, false));
 }
 
+//= append.matches
 /// "2. Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm."
 /// (Figure 2, AppendEntries)
 #[test]
@@ -91,6 +98,7 @@ fn append_entries_receiver_2() {
     assert!(answer((1, 1)) && answer((0, 0)));
 }
 
+//= append.conflict
 /// "3. If an existing entry conflicts with a new one (same index but different terms), delete the
 /// existing entry and all that follow it." (Figure 2, AppendEntries)
 #[test]
@@ -100,6 +108,7 @@ fn append_entries_receiver_3() {
     assert_eq!(terms(core.log()), [1, 2, 3]);
 }
 
+//= append.new
 /// "4. Append any new entries not already in the log." (Figure 2, AppendEntries)
 #[test]
 fn append_entries_receiver_4() {
@@ -108,6 +117,7 @@ fn append_entries_receiver_4() {
     assert_eq!(terms(core.log()), [1, 2, 5, 5]);
 }
 
+//= append.commit
 /// "5. If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new entry)."
 /// (Figure 2, AppendEntries)
 #[test]
@@ -119,6 +129,7 @@ fn append_entries_receiver_5() {
     }
 }
 
+//= all.apply
 /// "If commitIndex > lastApplied: increment lastApplied, apply log[lastApplied] to state machine":
 /// each index is handed out once, in order. (Figure 2, Rules for all servers)
 #[test]
@@ -136,6 +147,7 @@ fn all_servers_apply_what_is_committed() {
     assert_eq!(core.take_output().committed, Some(5..=7));
 }
 
+//= all.newer-term, state.term-grows
 /// "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
 /// follower." (Figure 2, Rules for all servers)
 #[test]
@@ -153,6 +165,7 @@ fn followers_respond() {
     assert!(core.append_entries(&append(1, 1, (0, 0), &[], 0)).success);
 }
 
+//= followers.stand
 /// "If election timeout elapses without receiving AppendEntries RPC from current leader or granting
 /// vote to candidate: convert to candidate." (Figure 2, Rules for followers)
 #[test]
@@ -162,6 +175,7 @@ fn followers_stand_for_election() {
     assert!(matches!(core.role(), Role::Candidate { .. }));
 }
 
+//= candidates.start
 /// "On conversion to candidate, start election: increment currentTerm, vote for self, reset election
 /// timer, send RequestVote RPCs to all other servers." (Figure 2, Rules for candidates)
 #[test]
@@ -175,6 +189,7 @@ fn candidates_start_an_election() {
     assert_eq!(output.requests, [1, 2].map(|peer| (peer, Request::Vote(args.clone()))));
 }
 
+//= candidates.majority
 /// "If votes received from majority of servers: become leader." (Figure 2, Rules for candidates)
 #[test]
 fn candidates_become_leader() {
@@ -185,6 +200,7 @@ fn candidates_become_leader() {
     assert_eq!(core.take_output().elected, Some(2));
 }
 
+//= candidates.leader
 /// "If AppendEntries RPC received from new leader: convert to follower." (Figure 2, Rules for
 /// candidates)
 #[test]
@@ -195,6 +211,7 @@ fn candidates_become_follower() {
     assert_eq!(core.role(), &Role::Follower);
 }
 
+//= candidates.again
 /// "If election timeout elapses: start new election." (Figure 2, Rules for candidates)
 #[test]
 fn candidates_start_another_election() {
@@ -204,6 +221,7 @@ fn candidates_start_another_election() {
     assert_eq!((core.term(), core.is_leader()), (3, false));
 }
 
+//= leaders.heartbeat
 /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server; repeat during
 /// idle periods to prevent election timeouts." (Figure 2, Rules for leaders)
 #[test]
@@ -216,6 +234,7 @@ fn leaders_send_heartbeats() {
     }
 }
 
+//= leaders.command
 /// "If command received from client: append entry to local log, respond after entry applied to state
 /// machine." (Figure 2, Rules for leaders; the lab responds at once and applies later)
 #[test]
@@ -227,6 +246,7 @@ fn leaders_take_commands() {
     assert_eq!(core.take_output().committed, None);
 }
 
+//= leaders.send
 /// "If last log index >= nextIndex for a follower: send AppendEntries RPC with log entries starting
 /// at nextIndex." (Figure 2, Rules for leaders)
 #[test]
@@ -245,6 +265,7 @@ fn leaders_send_entries_from_next_index_on() {
     }
 }
 
+//= leaders.success
 /// "If successful: update nextIndex and matchIndex for follower." (Figure 2, Rules for leaders)
 #[test]
 fn leaders_note_success() {
@@ -256,6 +277,7 @@ fn leaders_note_success() {
     assert_eq!((progress(&core, 1).next, progress(&core, 1).matched), (3, 2));
 }
 
+//= leaders.back-up
 /// "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry." (Figure 2,
 /// Rules for leaders)
 #[test]
@@ -266,6 +288,7 @@ fn leaders_back_up() {
     assert_eq!((cluster.progress(0, 1).next, cluster.progress(0, 1).matched), (3, 2));
 }
 
+//= leaders.commit
 /// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and
 /// log[N].term == currentTerm: set commitIndex = N." (Figure 2, Rules for leaders)
 #[test]

@@ -68,6 +68,7 @@ fn a_request_of_an_earlier_term_is_refused_and_changes_nothing() {
     }
 }
 
+//= all.stale-reply
 /// A vote for an earlier candidacy does not count for the present one, whichever term the voter
 /// says it is in. (5.1, 5.2)
 #[test]
@@ -84,6 +85,7 @@ fn a_vote_for_an_earlier_candidacy_does_not_count() {
     assert!(core.is_leader(), "the vote for this candidacy counts");
 }
 
+//= all.stale-reply
 /// A reply to what a leader sent when it led an earlier term says nothing about what followers hold
 /// now: the leader may have lost that term's entries since. (5.1, 5.3)
 #[test]

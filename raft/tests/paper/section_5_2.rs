@@ -109,6 +109,7 @@ fn a_candidate_and_a_leader_vote_for_nobody_else_in_their_term() {
     assert!(!core.request_vote(&request_vote(1, 2, (9, 1))).vote_granted);
 }
 
+//= vote.once
 /// A vote is on the disk before it is answered, so a server that comes back in the same term does
 /// not vote again. (5.2, Figure 2: persistent state)
 #[test]
@@ -188,6 +189,7 @@ fn a_split_vote_elects_nobody_and_the_next_election_may() {
     assert_eq!(cluster.core(0).role(), &Role::Follower);
 }
 
+//= followers.stand
 /// A vote keeps its giver from standing in the way; a refusal does not. (5.2, Figure 2: rules for
 /// followers)
 #[test]
@@ -255,6 +257,7 @@ fn what_a_leader_knows_of_followers_ends_with_its_lead() {
     assert_eq!((progress(&core, 1).next, progress(&core, 1).matched), (3, 0));
 }
 
+//= lab.alone
 /// A cluster of one server needs nobody's vote. (5.2)
 #[test]
 fn a_server_that_is_alone_leads_after_its_first_timeout() {

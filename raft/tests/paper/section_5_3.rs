@@ -39,6 +39,7 @@ fn a_command_is_committed_once_a_majority_holds_it() {
     }
 }
 
+//= lab.alone
 /// The majority of one server is itself. (5.3)
 #[test]
 fn a_server_that_is_alone_commits_a_command_at_once() {
@@ -96,6 +97,7 @@ fn a_heartbeat_does_not_shorten_the_log() {
     }
 }
 
+//= append.conflict
 /// A request that was under way for long brings entries the follower has; those it took since stay.
 /// (5.3, Figure 2: an *existing entry that conflicts*)
 #[test]
@@ -149,6 +151,7 @@ fn a_follower_commits_up_to_the_last_new_entry_at_most() {
     }
 }
 
+//= state.commit-grows
 /// A leader that has committed less is no reason to forget. (5.3)
 #[test]
 fn a_follower_s_commit_index_never_goes_back() {
@@ -158,6 +161,7 @@ fn a_follower_s_commit_index_never_goes_back() {
     assert_eq!(core.commit(), 2);
 }
 
+//= leaders.own-log
 /// The leader's log only grows, whatever the followers say. (5.3: Leader Append-Only)
 #[test]
 fn a_leader_keeps_its_own_entries() {
@@ -209,6 +213,7 @@ fn the_leader_sends_again_until_it_is_answered() {
     assert_eq!((cluster.core(0).commit(), cluster.terms(1)), (1, vec![1]));
 }
 
+//= leaders.success
 /// The answer to a first sending that comes after the second one counts: the follower holds the
 /// entries. (5.3)
 #[test]

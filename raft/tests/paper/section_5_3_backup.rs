@@ -30,6 +30,7 @@ fn refusals(ours: &[u64], theirs: &[u64]) -> usize {
     refusals
 }
 
+//= leaders.back-up
 /// One round for each term that conflicts, however many entries it has. (5.3)
 #[test]
 fn backing_up_takes_one_round_per_conflicting_term() {
@@ -78,6 +79,7 @@ fn a_refusal_without_a_conflict_leaves_next_index_alone() {
     assert_eq!((progress(&core, 1).next, progress(&core, 1).awaiting), (4, None));
 }
 
+//= leaders.back-up
 /// Of two refusals of the same message only the first is one of the present nextIndex. (5.3)
 #[test]
 fn a_refusal_of_an_older_next_index_is_ignored() {

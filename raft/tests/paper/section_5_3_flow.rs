@@ -45,6 +45,7 @@ fn refused(term: Option<u64>, index: u64) -> AppendEntriesReply {
     AppendEntriesReply { term: 2, success: false, conflict: Some(Conflict { term, index }) }
 }
 
+//= lab.bytes
 /// While its answer is out, no entry goes out again, and new ones go with the next heartbeat. (5.3)
 #[test]
 fn an_entry_is_sent_once_while_its_answer_is_late() {
@@ -94,6 +95,7 @@ fn what_a_heartbeat_shows_to_be_missing_is_sent_again_at_once() {
     assert_eq!(place(&heartbeat(&mut core).0), (2, 0));
 }
 
+//= retry
 /// The entries of a call that has failed go out again with the next heartbeat or command. (5.3)
 #[test]
 fn the_entries_of_a_failed_call_are_sent_again() {

@@ -3,6 +3,7 @@
 use crate::common::{core, request_vote};
 use crate::harness::{Cluster, between};
 
+//= vote.up-to-date
 /// A voter compares the last entries: the later term wins, whatever the lengths; of two with the
 /// same term the longer log wins; equal is good enough. (5.4.1)
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::harness::{Cluster, accepted, appends, between, leader, progress};
 
+//= leaders.commit
 /// Entries of an earlier term are on every server, and still not committed by counting. (5.4.2)
 #[test]
 fn an_entry_of_an_earlier_term_is_not_committed_by_counting() {
@@ -23,6 +24,7 @@ fn an_entry_of_the_present_term_commits_all_before_it() {
     assert_eq!(cluster.core(0).commit(), 4);
 }
 
+//= lab.half
 /// The bound lies between the terms: as long as the majority's last common entry is an earlier
 /// leader's, nothing is committed, even though one follower holds a new one. (5.4.2)
 #[test]

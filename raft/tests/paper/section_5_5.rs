@@ -33,6 +33,7 @@ fn an_append_entries_that_comes_twice_is_answered_twice_alike() {
     assert!(output.unsaved.is_empty() && output.committed.is_none());
 }
 
+//= retry
 /// Each message delivered twice, requests and replies: the outcome is that of once. (5.5)
 #[test]
 fn a_network_that_repeats_everything_changes_nothing() {
@@ -86,6 +87,7 @@ fn a_follower_that_was_down_catches_up() {
     assert_eq!(cluster.commits(), [6; 3]);
 }
 
+//= lab.restart
 /// A server that comes back is a follower in its old term with its old log. It has forgotten what
 /// is committed, and learns it from the leader. (5.5, Figure 2: volatile state)
 #[test]

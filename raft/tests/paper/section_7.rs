@@ -10,6 +10,7 @@ use crate::harness::{Cluster, Message, Payload, between, from_to};
 
 const BASE: Place = Place { index: 10, term: 4 };
 
+//= snapshot.committed
 /// "Each server takes snapshots independently, covering just the committed entries in its log." (7)
 #[test]
 fn a_server_forgets_what_its_service_has_in_a_snapshot() {
@@ -36,6 +37,7 @@ fn a_snapshot_that_is_not_newer_is_ignored() {
     }
 }
 
+//= snapshot.committed
 #[test]
 #[should_panic(expected = "server 0: a snapshot of 3 entries, of which 2 are out")]
 fn what_is_not_committed_is_in_no_snapshot() {
@@ -128,6 +130,7 @@ fn a_snapshot_takes_the_place_of_what_is_committed_and_not_yet_applied() {
     assert_eq!(committed, None);
 }
 
+//= snapshot.together
 /// A server that comes back has its snapshot committed and applied, and nothing else. (7, and Figure 2,
 /// State)
 #[test]
@@ -149,6 +152,7 @@ fn a_server_comes_back_with_its_snapshot() {
     assert_eq!(cluster.commits(), [5, 5, 5]);
 }
 
+//= snapshot.base-term
 /// The base's term counts for votes and for the consistency check. (5.4.1, 5.3)
 #[test]
 fn the_last_included_entry_counts_as_the_last_of_the_log() {

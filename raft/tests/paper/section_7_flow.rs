@@ -65,6 +65,7 @@ fn heartbeat(core: &mut Core, reply: &AppendEntriesReply) -> AppendEntriesArgs {
     args
 }
 
+//= snapshot.send
 /// "the leader must occasionally send snapshots to followers that lag behind. This happens when the
 /// leader has already discarded the next log entry that it needs to send". (7)
 #[test]
@@ -115,6 +116,7 @@ fn a_snapshot_is_not_copied() {
     assert_eq!((installed.as_ptr(), follower.snapshot().as_ptr()), (data.as_ptr(), data.as_ptr()));
 }
 
+//= snapshot.send
 /// After the snapshot the follower goes on with the entry behind it.
 #[test]
 fn what_follows_a_snapshot_is_sent_as_entries() {

@@ -113,6 +113,7 @@ impl Judge {
             "server {server} has saved that the last entry in its snapshot, {index}, is of term {of}: it is not"
         );
         Err(Box::new(
+            //= snapshot.base-term
             verdict("a snapshot's last entry", words)
                 .index(index)
                 .fact_at(
@@ -156,6 +157,7 @@ impl Judge {
             "server {server} was given a snapshot of 1 to {index}, and its persister holds {has} long after"
         );
         Err(Box::new(
+            //= install.newer
             verdict("a snapshot is saved", words)
                 .index(index)
                 .fact_at(then, server, format!("its service gave it a snapshot of 1 to {index}"))
@@ -175,6 +177,7 @@ fn saved_apart(server: usize, base: u64, has: String, us: u64) -> Box<labtrace::
         "the saved log of server {server} begins behind entry {base}, but beside it {has} is saved"
     );
     Box::new(
+        //= snapshot.together
         verdict("state and snapshot belong together", words)
             .index(base)
             .fact_at(us, server, format!("its persister holds a log that follows entry {base}"))
@@ -195,6 +198,7 @@ fn went_back(server: usize, known: Place, base: Place, us: u64) -> Box<labtrace:
         known.index, base.index
     );
     Box::new(
+        //= install.newer
         verdict("snapshots do not go back", words)
             .index(base.index)
             .fact(server, format!("its persister held a log that follows entry {}", known.index))

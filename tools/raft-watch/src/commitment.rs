@@ -211,6 +211,7 @@ impl Judge {
             );
             let has = format!("its log has term {old} at index {commit}, and it leads term {term}");
             return Err(Box::new(
+                //= leaders.commit
                 verdict("old entries are not committed by counting", words)
                     .index(commit)
                     .fact_at(us, leader, says)
@@ -229,6 +230,7 @@ impl Judge {
             }
         };
         let broken =
+            //= leaders.commit, leaders.success, lab.half
             verdict("committed by a majority", words).index(commit).fact_at(us, leader, says);
         let broken = who_accepted(broken, reign);
         let knows = self.can_know(leader);
@@ -247,6 +249,7 @@ impl Judge {
     fn applied_uncommitted(&self, server: usize, index: u64, us: u64) -> Checked {
         let words = format!("server {server} applied entry {index}, which is not committed");
         let committed = self.reigns.committed;
+        //= all.apply
         let mut broken = verdict("applied when committed", words)
             .index(index)
             .fact_at(us, server, format!("server {server} applied entry {index}"))
@@ -259,6 +262,7 @@ impl Judge {
 
     fn applied_untold(&self, server: usize, index: u64, us: u64) -> Checked {
         let words = format!("server {server} applied entry {index}, which it was not told of");
+        //= append.commit
         let mut broken = verdict("applied when told", words).index(index).fact_at(
             us,
             server,

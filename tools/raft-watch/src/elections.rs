@@ -125,6 +125,7 @@ impl Judge {
             let words = format!(
                 "server {server} leads term {term}, but has asked nobody for a vote in that term"
             );
+            //= candidates.start
             let mut broken = verdict("elected by a majority", words)
                 .fact_at(us, server, says(server, claim))
                 .fact(server, format!("it sent no RequestVote of term {term}"));
@@ -166,6 +167,7 @@ impl Judge {
             voters.len(),
             self.servers.len()
         );
+        //= candidates.majority, lab.half, all.stale-reply
         let mut broken = verdict("elected by a majority", words)
             .fact_at(
                 us,

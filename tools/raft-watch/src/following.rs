@@ -90,6 +90,7 @@ impl Judge {
             prev.index, prev.term
         );
         Err(Box::new(
+            //= append.matches
             verdict("accepted after a look", words)
                 .index(prev.index)
                 .fact_at(call.sent_us, call.from, sent(call, append))
@@ -244,6 +245,7 @@ fn lost_entries(
         "server {server} accepted entries up to {upto} from server {leader} in term {term}, and has \
          lost some of them"
     );
+    //= append.conflict, install.keep
     let broken = verdict("accepted entries stay", words)
         .index(prev)
         .fact_at(had.us, server, format!("server {server} accepted entries up to {upto}"))

@@ -90,6 +90,7 @@ impl Judge {
              ten a second are allowed"
         );
         Err(Box::new(
+            //= lab.heartbeats
             verdict("heartbeats", words)
                 .fact_at(first, from, format!("the first of {count} heartbeats to server {to}"))
                 .fact_at(us, from, "the last of them")
@@ -141,6 +142,7 @@ impl Judge {
         );
         let shown = format!("a reply of server {} showed term {}", newer.by, newer.term);
         Err(Box::new(
+            //= all.newer-term
             verdict("a newer term is taken over", words)
                 .fact_at(newer.us, from, shown)
                 .fact_at(us, from, format!("server {from} still sends requests of term {term}"))

@@ -12,6 +12,7 @@ pub(crate) fn check(members: &Members, server: usize, method: &str) {
     if !in_a_server || observe::is_unwinding() {
         return;
     }
+    //= lab.locks
     let broken = verdict(
         "RPC while holding a lock",
         format!("server {server} waits for {method} with a lock held"),

@@ -226,6 +226,7 @@ fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, u
     let Known { term, server: first, us: then, .. } = *known;
     let (one, other) = (known.command(), command.show());
     let sent = |server, command: &str| sent_entry(server, command, term, index);
+    //= append.new, leaders.own-log
     verdict(
         "Log Matching",
         format!("two different entries of term {term} at index {index}: {one} and {other}"),

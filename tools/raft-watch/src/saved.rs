@@ -116,6 +116,7 @@ fn behind(server: usize, promise: String, has: String, exchanged: bool) -> Check
         }
     };
     Err(Box::new(
+        //= state.saved
         verdict("saved before answered", words)
             .fact(server, format!("server {server} {promise}"))
             .fact(server, format!("its persister holds {has}"))

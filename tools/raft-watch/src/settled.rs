@@ -60,6 +60,7 @@ impl Judge {
              the one that was committed is of term {known}"
         );
         Err(Box::new(
+            //= vote.up-to-date
             verdict("Leader Completeness", words)
                 .index(index)
                 .fact_at(us, leader, format!("server {leader} says: entry {index} is of term {of}"))

@@ -117,6 +117,7 @@ impl Judge {
              are committed"
         );
         Box::new(
+            //= snapshot.committed
             verdict("snapshots of what is committed", words)
                 .index(index)
                 .fact_at(us, server, format!("server {server} {does} a snapshot of 1 to {index}"))
@@ -156,6 +157,7 @@ impl Judge {
              cannot be"
         );
         Err(Box::new(
+            //= snapshot.base-term
             verdict("a snapshot's last entry", words)
                 .index(index)
                 .fact_at(us, leader, format!("lastIncludedIndex is {index}, lastIncludedTerm {of}"))
@@ -263,6 +265,7 @@ impl Judge {
             call.from
         );
         Err(Box::new(
+            //= install.keep
             verdict("accepted entries stay", words)
                 .index(upto)
                 .fact_at(had.us, server, format!("server {server} accepted entries up to {upto}"))

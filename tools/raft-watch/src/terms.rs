@@ -21,6 +21,7 @@ impl Judge {
         let words =
             format!("the term of server {server} went back from {before} to {term} in a restart");
         Err(Box::new(
+            //= state.term-grows, lab.restart
             verdict("persistence: term", words)
                 .fact_at(then, server, format!("server {server} sent a message of term {before}"))
                 .fact(server, format!("since its restart it sends one of term {term}"))
@@ -50,6 +51,7 @@ impl Judge {
                 "server {server} said yes to a request of term {asked} with a reply of term {term}"
             );
             return Err(Box::new(
+                //= state.term-grows
                 verdict("term", words)
                     .fact(call.from, format!("server {} sent a request of term {asked}", call.from))
                     .fact_at(us, server, format!("server {server} said yes with term {term}"))
@@ -96,6 +98,7 @@ impl Judge {
              shown term {}",
             promised.term
         );
+        //= vote.stale, append.stale, install.stale
         let broken = verdict("stale request", words)
             .fact_at(promised.us, server, format!("server {server} showed term {}", promised.term))
             .fact_at(call.sent_us, from, format!("server {from} sent its request of term {term}"))

@@ -91,6 +91,7 @@ impl Judge {
                  saved before the vote is given, and read when the server is made"
             }
         };
+        //= vote.once
         let mut broken = verdict(
             "one vote a term",
             format!(
@@ -202,6 +203,7 @@ impl Judge {
             "the log of server {candidate} ends with entry {} of term {}",
             last.index, last.term
         );
+        //= vote.up-to-date
         let broken = verdict("election restriction", words)
             .index(index)
             .fact_at(us, voter, has)

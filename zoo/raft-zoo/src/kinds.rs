@@ -38,6 +38,7 @@ macro_rules! zoo {
 }
 
 zoo! {
+    //= state.saved, vote.once
     /// A vote is granted and not saved.
     ///
     /// Breaks Figure 2, "Persistent state on all servers (updated on stable storage before responding
@@ -45,6 +46,7 @@ zoo! {
     ///
     /// The thought: "The new term has just been saved, a few lines above."
     VoteNotPersisted,
+    //= state.saved, state.term-grows
     /// The state is saved when the log has changed, and only then.
     ///
     /// Breaks the same rule: after a crash the server is back in an earlier term, in which it may
@@ -52,12 +54,14 @@ zoo! {
     ///
     /// The thought: "It is the entries that must not get lost."
     OnlyLogPersisted,
+    //= state.saved
     /// A follower does not save the entries it has stored.
     ///
     /// Breaks the same rule, for `log[]`: an entry counts as replicated that a crash takes away.
     ///
     /// The thought: "`start` saves each command."
     FollowerLogNotPersisted,
+    //= followers.stand
     /// The election timer starts anew on every RPC that comes in.
     ///
     /// Breaks the Students' Guide, "Livelocks": only a granted vote and an AppendEntries of the
@@ -65,6 +69,7 @@ zoo! {
     ///
     /// The thought: "Somebody talks to me, so the cluster is alive."
     TimerResetByAnyRpc,
+    //= candidates.random, lab.election-time
     /// All servers have the same election timeout.
     ///
     /// Breaks section 5.2: "Raft uses randomized election timeouts to ensure that split votes are
@@ -72,6 +77,7 @@ zoo! {
     ///
     /// The thought: "They do not start at the same moment anyway."
     SameTimeout,
+    //= all.stale-reply, candidates.majority
     /// A vote of an earlier term counts for the present one.
     ///
     /// Breaks the Students' Guide, "Term confusion": a reply is dropped if the term is no longer the
@@ -79,12 +85,14 @@ zoo! {
     ///
     /// The thought: "I am a candidate, and it says that the vote is granted."
     StaleVoteCounted,
+    //= all.stale-reply
     /// The reply to an AppendEntries of an earlier term is taken for one of the present term.
     ///
     /// Breaks the same advice. The follower's log may have changed since, and so may the leader's.
     ///
     /// The thought: "I am the leader, and it says that the entries are stored."
     StaleAppendReply,
+    //= leaders.commit
     /// An entry of an earlier term is committed as soon as a majority has it.
     ///
     /// Breaks section 5.4.2 (Figure 8): "only log entries from the leader's current term are
@@ -92,6 +100,7 @@ zoo! {
     ///
     /// The thought: "A majority has it, so it is safe."
     OldTermCommitted,
+    //= leaders.back-up, leaders.send
     /// After a conflict in a term that the leader does not have, `nextIndex` is one too high.
     ///
     /// Breaks the Students' Guide, "An aside on optimizations": then the entry before `nextIndex` is
@@ -99,6 +108,7 @@ zoo! {
     ///
     /// The thought: "The other branch has `+ 1` as well."
     NextIndexOffByOne,
+    //= append.conflict
     /// A follower deletes everything after `prevLogIndex` before it appends.
     ///
     /// Breaks Figure 2, AppendEntries, receiver 3, "*If* an existing entry conflicts with a new one":
@@ -106,6 +116,7 @@ zoo! {
     ///
     /// The thought: "The leader is always right, and the result is the same."
     TruncateAlways,
+    //= leaders.success
     /// `matchIndex` is taken from the leader's log as it is when the reply comes.
     ///
     /// Breaks the Students' Guide ("Term confusion", on `matchIndex`): it is `prevLogIndex +
@@ -113,6 +124,7 @@ zoo! {
     ///
     /// The thought: "I have sent all I had."
     MatchIndexFromLog,
+    //= all.apply
     /// Each step of `commitIndex` starts a thread that applies what is new.
     ///
     /// Breaks section 5.3, which has entries applied "in log order": the threads send outside the
@@ -120,6 +132,7 @@ zoo! {
     ///
     /// The thought: "`lastApplied` moves under the lock, so nothing is applied twice."
     ManyAppliers,
+    //= lab.locks
     /// A second lock orders what is applied: the applier takes it before the state's lock, and
     /// whoever moves `commitIndex` takes it after.
     ///
@@ -127,6 +140,7 @@ zoo! {
     ///
     /// The thought: "`commitIndex` must not move between reading and sending."
     LockOrder,
+    //= lab.locks
     /// The lock is held while a call is under way.
     ///
     /// Breaks the course's advice on locking: a call takes as long as the network likes, and its
@@ -134,6 +148,7 @@ zoo! {
     ///
     /// The thought: "So nothing can change between the question and the answer."
     RpcUnderLock,
+    //= append.matches
     /// A follower accepts a heartbeat without a look at its log.
     ///
     /// Breaks the Students' Guide ("The importance of details"): a heartbeat is an AppendEntries, and
@@ -141,6 +156,7 @@ zoo! {
     ///
     /// The thought: "There is nothing in it that I could store."
     HeartbeatUnchecked,
+    //= vote.up-to-date
     /// The longer log counts as more up-to-date, whatever its last term is.
     ///
     /// Breaks section 5.4.1: "the log with the later term is more up-to-date". A server that lacks
@@ -148,6 +164,7 @@ zoo! {
     ///
     /// The thought: "Up-to-date means that nothing is missing."
     LongerLogWins,
+    //= lab.half
     /// Half of the servers count as a majority.
     ///
     /// Breaks section 5.2 and all that rests on "a majority of the servers": two halves elect and commit
@@ -155,24 +172,28 @@ zoo! {
     ///
     /// The thought: "`votes * 2 >= servers`, as for three of five."
     HalfIsEnough,
+    //= lab.alone
     /// Votes are counted when a reply comes, and then only.
     ///
     /// A server that is alone, which is a majority, never leads.
     ///
     /// The thought: "A candidate is elected by its peers."
     AloneNeverElected,
+    //= lab.alone
     /// The commit index moves when a reply comes, and then only.
     ///
     /// A server that is alone leads and commits nothing.
     ///
     /// The thought: "Only an answer can change what a majority has."
     AloneNeverCommits,
+    //= install.newer
     /// A snapshot of the service is saved when something else is to be saved, and not before.
     ///
     /// Breaks section 7: what a snapshot holds must be on stable storage when its entries are gone.
     ///
     /// The thought: "The next entry saves it all."
     SnapshotNotSaved,
+    //= snapshot.together
     /// The shorter log is saved first, and then once more with the snapshot.
     ///
     /// Breaks the lab's rule that both change in one step: after a crash in between the entries are gone
@@ -180,12 +201,14 @@ zoo! {
     ///
     /// The thought: "`persist` comes after each change of the log."
     StateSavedAlone,
+    //= snapshot.together, lab.restart
     /// A restarted server does not read its snapshot back, and saves an empty one with its next state.
     ///
     /// Breaks the same rule: the stored snapshot is erased.
     ///
     /// The thought: "The service reads the snapshot, Raft does not need it."
     EmptySnapshotSaved,
+    //= snapshot.base-term
     /// `lastIncludedTerm` is not saved with the rest.
     ///
     /// Breaks section 7, which keeps it "to support the AppendEntries consistency check for the first log
@@ -193,6 +216,7 @@ zoo! {
     ///
     /// The thought: "The entry is gone, and its index is in the snapshot."
     BaseTermForgotten,
+    //= snapshot.committed
     /// A snapshot is taken of the whole log.
     ///
     /// Breaks section 7: a snapshot covers "just the committed entries", here even those that the service
@@ -200,36 +224,42 @@ zoo! {
     ///
     /// The thought: "It holds all that there is."
     SnapshotOfAll,
+    //= snapshot.committed
     /// One entry too few is cut off behind a snapshot, so all that follow have the wrong index.
     ///
     /// Breaks Log Matching (Figure 3).
     ///
     /// The thought: "Index 1 stands at place 0, so it is `index - 1` entries."
     CutOffByOne,
+    //= snapshot.committed
     /// The entries that a snapshot holds are kept.
     ///
     /// Breaks section 7, whose point is that the log does not grow without bound.
     ///
     /// The thought: "They may still be good for somebody who is behind."
     LogNotCut,
+    //= lab.restart
     /// A restarted server begins with `commitIndex` and `lastApplied` 0, though it has a snapshot.
     ///
     /// Breaks the lab's interface: the service has read the snapshot, and goes on behind it.
     ///
     /// The thought: "Figure 2: initialized to 0."
     AppliedFromStart,
+    //= snapshot.send
     /// A leader sends a follower the entries that it has, though that one lacks some that are gone.
     ///
     /// Breaks section 7: "the leader must occasionally send snapshots to followers that lag behind".
     ///
     /// The thought: "`nextIndex` cannot be lower than the first entry."
     NoInstallSnapshot,
+    //= snapshot.send
     /// `nextIndex` stays where it is when a snapshot has come.
     ///
     /// Wastes a snapshot with each heartbeat; and the entries behind it are never sent.
     ///
     /// The thought: "The next AppendEntries will find that out."
     NextIndexNotMoved,
+    //= install.newer
     /// A follower takes each snapshot of the current term, also an old one.
     ///
     /// Breaks Figure 13, InstallSnapshot, receiver 5 and 6: only one with a *smaller* index is discarded
@@ -237,6 +267,7 @@ zoo! {
     ///
     /// The thought: "The leader knows why it sends it."
     SnapshotGoesBack,
+    //= install.keep
     /// A snapshot takes the place of the whole log, whatever is in that.
     ///
     /// Breaks Figure 13, InstallSnapshot, receiver 6: "If existing log entry has same index and term as
@@ -245,6 +276,7 @@ zoo! {
     ///
     /// The thought: "Receiver 7: discard the entire log."
     SnapshotEmptiesLog,
+    //= leaders.success
     /// `matchIndex` is taken from the leader's snapshot as it is when the answer comes.
     ///
     /// As [`Kind::MatchIndexFromLog`]: it is `lastIncludedIndex` of the arguments that were sent. The
@@ -252,12 +284,14 @@ zoo! {
     ///
     /// The thought: "It has my snapshot."
     InstalledIsBase,
+    //= install.reset
     /// A thread of its own hands a snapshot to the service.
     ///
     /// Breaks the order of the apply channel: entries behind the snapshot may be there first.
     ///
     /// The thought: "The handler must not wait for the service."
     SnapshotByItself,
+    //= lab.locks
     /// The applier sends with the lock held.
     ///
     /// Breaks the lab's advice: the service calls `snapshot` before it reads on, and that waits for the
