@@ -163,7 +163,8 @@ impl Applied {
                     .hint(
                         "an entry was committed that a later leader did not have: votes for \
                          candidates with an older log, entries of earlier terms committed by \
-                         counting, matchIndex too high, or committed entries lost or cut off",
+                         counting, matchIndex too high, a follower that commits beyond the entries that \
+                         their request has checked, or committed entries lost or cut off",
                     )
                     .build(),
             ));

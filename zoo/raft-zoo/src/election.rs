@@ -15,7 +15,7 @@ impl<B: Bug> StudentRaft<B> {
     pub(crate) fn start_election(self: &Arc<Self>, state: &mut State) {
         state.role = Role::Candidate;
         state.current_term += 1;
-        state.voted_for = Some(self.me);
+        state.voted_for = (!Self::has(Kind::OwnVoteNotNoted)).then_some(self.me);
         state.votes = 1;
         self.persist_vote(state);
         Self::reset_election_timer(state);
@@ -38,7 +38,7 @@ impl<B: Bug> StudentRaft<B> {
         let Some((mut state, reply)) = self.call(|| self.peers[peer].request_vote(args)) else {
             return;
         };
-        self.see_term(&mut state, reply.term);
+        self.see_term_of_reply(&mut state, reply.term);
         // Students' Guide, "Term confusion": the world may have moved on during the call.
         let current = state.current_term == args.term || Self::has(Kind::StaleVoteCounted);
         if state.role == Role::Candidate && current && reply.vote_granted {
@@ -52,12 +52,19 @@ impl<B: Bug> StudentRaft<B> {
         if !self.is_majority(state.votes) {
             return;
         }
-        let last = state.log.last_index();
         state.role = Role::Leader;
         self.tell(state);
+        if Self::has(Kind::LeaderCleansLog) {
+            state.log.replace_after(state.commit_index, &[]);
+            self.persist(state);
+        }
+        let last = state.log.last_index();
         state.next_index = vec![last + 1; self.peers.len()];
-        state.match_index = vec![0; self.peers.len()];
+        if state.match_index.is_empty() || !Self::has(Kind::MatchIndexKept) {
+            state.match_index = vec![0; self.peers.len()];
+        }
         state.match_index[self.me] = last;
+        state.fresh = true;
         // "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
         state.heartbeat_at = Instant::now();
         self.due.notify_one();
@@ -66,12 +73,15 @@ impl<B: Bug> StudentRaft<B> {
     /// RequestVote RPC, receiver implementation.
     pub(crate) fn handle_request_vote(&self, args: &RequestVoteArgs) -> RequestVoteReply {
         let mut state = self.state.lock();
+        if Self::has(Kind::RefusedBeforeTerm) && !Self::is_up_to_date(&state, args) {
+            return RequestVoteReply { term: state.current_term, vote_granted: false };
+        }
         self.see_term(&mut state, args.term);
         // 1. "Reply false if term < currentTerm." 2. "If votedFor is null or candidateId, and
         // candidate's log is at least as up-to-date as receiver's log, grant vote."
         let free = state.voted_for.is_none_or(|vote| vote == args.candidate_id);
-        let vote_granted =
-            args.term == state.current_term && free && Self::is_up_to_date(&state, args);
+        let current = args.term == state.current_term || Self::has(Kind::OldTermVote);
+        let vote_granted = current && free && Self::is_up_to_date(&state, args);
         if vote_granted {
             state.voted_for = Some(args.candidate_id);
             if !Self::has(Kind::VoteNotPersisted) {
@@ -91,6 +101,10 @@ impl<B: Bug> StudentRaft<B> {
     fn is_up_to_date(state: &State, args: &RequestVoteArgs) -> bool {
         if Self::has(Kind::LongerLogWins) {
             return args.last_log_index >= state.log.last_index();
+        }
+        if Self::has(Kind::BothMustBeGreater) {
+            return args.last_log_index >= state.log.last_index()
+                && args.last_log_term >= state.log.last_term();
         }
         let ours = (state.log.last_term(), state.log.last_index());
         (args.last_log_term, args.last_log_index) >= ours

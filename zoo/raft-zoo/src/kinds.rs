@@ -186,6 +186,164 @@ zoo! {
     ///
     /// The thought: "Only an answer can change what a majority has."
     AloneNeverCommits,
+    //= vote.once
+    /// A candidate does not note that it has voted for itself.
+    ///
+    /// Breaks Figure 2, Rules for candidates, "vote for self": it votes for another candidate of its term as well.
+    ///
+    /// The thought: "My own vote is counted in `votes`."
+    OwnVoteNotNoted,
+    //= vote.once
+    /// The vote is forgotten when the leader of the term speaks.
+    ///
+    /// Breaks Figure 2, RequestVote, receiver 2: a second vote in the same term.
+    ///
+    /// The thought: "Now I am a follower, as in a new term."
+    VoteForgotten,
+    //= vote.stale
+    /// A vote is given to a candidate of an earlier term.
+    ///
+    /// Breaks Figure 2, RequestVote, receiver 1.
+    ///
+    /// The thought: "My vote is free and its log is good."
+    OldTermVote,
+    //= vote.up-to-date
+    /// A log counts as up-to-date if neither its last term nor its last index is lower.
+    ///
+    /// Breaks section 5.4.1: the later term wins, however short the log is. The one server that can win may be refused.
+    ///
+    /// The thought: "At least as up-to-date, in both."
+    BothMustBeGreater,
+    //= all.newer-term
+    /// A candidate with an old log is refused before its newer term is taken over.
+    ///
+    /// Breaks Figure 2, Rules for all servers: a term is taken over from whoever has it.
+    ///
+    /// The thought: "It gets no vote anyway."
+    RefusedBeforeTerm,
+    //= all.newer-term
+    /// The terms of replies are not looked at.
+    ///
+    /// Breaks the same rule, which has "request or response": a deposed leader goes on.
+    ///
+    /// The thought: "If there is a new leader, it will tell me."
+    NewerTermIgnored,
+    //= candidates.leader
+    /// A candidate refuses the AppendEntries of its term's leader.
+    ///
+    /// Breaks Figure 2, Rules for candidates: "If AppendEntries RPC received from new leader: convert to follower".
+    ///
+    /// The thought: "I stand for election, I follow nobody."
+    CandidateDeaf,
+    //= leaders.own-log
+    /// A new leader deletes the entries that it does not know to be committed.
+    ///
+    /// Breaks section 5.3, "a leader never overwrites or deletes entries in its log": they may well be committed.
+    ///
+    /// The thought: "Their clients have gone, and it is my term now."
+    LeaderCleansLog,
+    //= state.leader
+    /// `matchIndex` survives from one lead to the next.
+    ///
+    /// Breaks Figure 2, State, "reinitialized after election": followers' logs have changed since.
+    ///
+    /// The thought: "What is matched stays matched."
+    MatchIndexKept,
+    //= append.stale
+    /// Entries of an earlier term's leader are taken.
+    ///
+    /// Breaks Figure 2, AppendEntries, receiver 1.
+    ///
+    /// The thought: "The consistency check will find out."
+    OldLeaderHeard,
+    //= append.conflict
+    /// Entries in conflict are overwritten, and those behind them stay.
+    ///
+    /// Breaks Figure 2, AppendEntries, receiver 3, "and all that follow it".
+    ///
+    /// The thought: "The next ones will overwrite them too."
+    StaleTailKept,
+    //= append.new
+    /// Nothing is appended if the first entry is there already.
+    ///
+    /// Breaks Figure 2, AppendEntries, receiver 4, "*any* new entries not already in the log".
+    ///
+    /// The thought: "I have had this request before."
+    RestDropped,
+    //= append.commit
+    /// `commitIndex` follows `leaderCommit` up to the end of the log. (Heartbeats are empty here, and follow
+    /// `matchIndex`.)
+    ///
+    /// Breaks Figure 2, AppendEntries, receiver 5: what is behind the last new entry may be another leader's.
+    ///
+    /// The thought: "The last new entry is the last one of my log."
+    CommitsUnchecked,
+    //= append.commit
+    /// A follower commits what it accepts.
+    ///
+    /// Breaks the same rule.
+    ///
+    /// The thought: "It comes from the leader, so it is decided."
+    AppliedOnAcceptance,
+    //= state.commit-grows
+    /// `commitIndex` is set to what each request says, and `lastApplied` follows it.
+    ///
+    /// Breaks Figure 2, State, "increases monotonically": an old request takes it back, and entries are applied twice.
+    ///
+    /// The thought: "The leader knows it better."
+    CommitGoesBack,
+    //= state.commit-grows, lab.restart
+    /// A restarted server counts its whole log as committed.
+    ///
+    /// Breaks Figure 2, State: `commitIndex` is volatile and begins at 0.
+    ///
+    /// The thought: "It was saved, so it is safe."
+    RestoredIsCommitted,
+    //= leaders.commit
+    /// The search for `N` begins behind `commitIndex` and stops at the first entry of an earlier term.
+    ///
+    /// Breaks section 5.4.2, "all prior entries are committed indirectly": they hold up all that follow.
+    ///
+    /// The thought: "An entry of an old term is not committed by counting."
+    CommitLoopStops,
+    //= retry
+    /// Entries are sent when there are new ones, and heartbeats are always empty.
+    ///
+    /// Breaks section 5.5: what was lost is not sent again before the next command comes.
+    ///
+    /// The thought: "A heartbeat is an AppendEntries without entries."
+    HeartbeatsEmpty,
+    //= lab.heartbeats
+    /// Heartbeats are sent three times as often as the lab allows.
+    ///
+    /// The thought: "The paper has election timeouts of 150 ms."
+    ManyHeartbeats,
+    //= lab.rpcs, lab.heartbeats
+    /// Each success leads to the next AppendEntries at once.
+    ///
+    /// The thought: "There may be something new by now."
+    ReplyLeadsToNext,
+    //= lab.bytes
+    /// Each AppendEntries has the whole log.
+    ///
+    /// Breaks the lab's limit on bytes: each command goes to each peer once.
+    ///
+    /// The thought: "So the consistency check always succeeds."
+    WholeLogSent,
+    //= leaders.heartbeat
+    /// One thread calls the followers one after the other.
+    ///
+    /// Breaks section 5.3, "issues AppendEntries RPCs in parallel": one that does not answer holds up the others' heartbeats.
+    ///
+    /// The thought: "There are only a few of them."
+    CallsInTurn,
+    //= lab.start
+    /// `start` looks whether the server leads, and takes the lock once more to append.
+    ///
+    /// Breaks the course's advice on locking: in between the server may have lost its lead.
+    ///
+    /// The thought: "The lock is held at each access."
+    StartUnlocked,
     //= install.newer
     /// A snapshot of the service is saved when something else is to be saved, and not before.
     ///

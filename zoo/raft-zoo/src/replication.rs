@@ -13,10 +13,14 @@ impl<B: Bug> StudentRaft<B> {
     /// Rules for leaders: heartbeats, and "If last log index ≥ nextIndex for a follower: send
     /// AppendEntries RPC with log entries starting at nextIndex."
     pub(crate) fn send_to_all(self: &Arc<Self>, state: &mut State) {
-        state.heartbeat_at = Instant::now() + HEARTBEAT;
-        for peer in self.others() {
-            self.send_append_entries(state, peer);
+        let pause = if Self::has(Kind::ManyHeartbeats) { HEARTBEAT / 3 } else { HEARTBEAT };
+        state.heartbeat_at = Instant::now() + pause;
+        if Self::has(Kind::CallsInTurn) {
+            self.send_in_turn(state);
+        } else {
+            self.others().for_each(|peer| self.send_append_entries(state, peer));
         }
+        state.fresh = false;
         // A cluster of one server gets no replies.
         if !Self::has(Kind::AloneNeverCommits) {
             self.advance_commit_index(state);
@@ -24,29 +28,56 @@ impl<B: Bug> StudentRaft<B> {
     }
 
     pub(crate) fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
-        let mut prev_log_index = state.next_index[peer] - 1;
-        if prev_log_index < state.log.base() {
-            if !Self::has(Kind::NoInstallSnapshot) {
-                return self.send_snapshot(state, peer);
+        let lacks_forgotten = state.next_index[peer] <= state.log.base();
+        if lacks_forgotten && !Self::has(Kind::NoInstallSnapshot) {
+            return self.send_snapshot(state, peer);
+        }
+        let (raft, args) = (self.clone(), self.append_entries_args(state, peer));
+        thread::spawn(move || raft.ask_to_append(peer, &args));
+    }
+
+    /// With [`Kind::CallsInTurn`]: one thread calls all.
+    fn send_in_turn(self: &Arc<Self>, state: &State) {
+        let raft = self.clone();
+        let all = self.others().map(|peer| (peer, self.append_entries_args(state, peer)));
+        let all: Vec<_> = all.collect();
+        thread::spawn(move || {
+            for (peer, args) in all {
+                raft.ask_to_append(peer, &args);
             }
-            prev_log_index = state.log.base();
+        });
+    }
+
+    fn append_entries_args(&self, state: &State, peer: usize) -> AppendEntriesArgs {
+        let mut prev_log_index = (state.next_index[peer] - 1).max(state.log.base());
+        let idle = !state.fresh;
+        match B::kind() {
+            Some(Kind::WholeLogSent) => prev_log_index = state.log.base(),
+            Some(Kind::CommitsUnchecked) if idle => {
+                prev_log_index = state.match_index[peer].max(state.log.base());
+            }
+            _ => {}
         }
         let prev_log_term = state.log.term_at(prev_log_index);
-        let args = AppendEntriesArgs {
+        let mut entries = state.log.between(prev_log_index, state.log.last_index());
+        if idle && (Self::has(Kind::HeartbeatsEmpty) || Self::has(Kind::CommitsUnchecked)) {
+            entries.clear();
+        }
+        AppendEntriesArgs {
             term: state.current_term,
             leader_id: self.me,
             prev_log_index,
             prev_log_term: prev_log_term.expect("nextIndex is at most one past the log"),
-            entries: state.log.between(prev_log_index, state.log.last_index()),
+            entries,
             leader_commit: state.commit_index,
-        };
-        let raft = self.clone();
-        thread::spawn(move || {
-            let reply = raft.call(|| raft.peers[peer].append_entries(&args));
-            if let Some((mut state, reply)) = reply {
-                raft.handle_append_reply(&mut state, peer, &args, &reply);
-            }
-        });
+        }
+    }
+
+    fn ask_to_append(self: &Arc<Self>, peer: usize, args: &AppendEntriesArgs) {
+        let reply = self.call(|| self.peers[peer].append_entries(args));
+        if let Some((mut state, reply)) = reply {
+            self.handle_append_reply(&mut state, peer, args, &reply);
+        }
     }
 
     fn handle_append_reply(
@@ -56,7 +87,7 @@ impl<B: Bug> StudentRaft<B> {
         args: &AppendEntriesArgs,
         reply: &AppendEntriesReply,
     ) {
-        self.see_term(state, reply.term);
+        self.see_term_of_reply(state, reply.term);
         // Students' Guide, "Term confusion": the world may have moved on during the call.
         let current = state.current_term == args.term || Self::has(Kind::StaleAppendReply);
         if state.role != Role::Leader || !current {
@@ -72,6 +103,9 @@ impl<B: Bug> StudentRaft<B> {
             state.match_index[peer] = state.match_index[peer].max(matched);
             state.next_index[peer] = state.match_index[peer] + 1;
             self.advance_commit_index(state);
+            if Self::has(Kind::ReplyLeadsToNext) {
+                self.send_append_entries(state, peer);
+            }
         } else {
             // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
             let next = Self::next_after_conflict(state, reply).max(state.match_index[peer] + 1);
@@ -104,7 +138,10 @@ impl<B: Bug> StudentRaft<B> {
             true => matched[matched.len() / 2],
             false => matched[(matched.len() - 1) / 2],
         };
-        let own_term = state.log.term_at(majority_has) == Some(state.current_term);
+        let own_term = match Self::has(Kind::CommitLoopStops) {
+            true => state.log.term_at(state.commit_index + 1) == Some(state.current_term),
+            false => state.log.term_at(majority_has) == Some(state.current_term),
+        };
         if own_term || Self::has(Kind::OldTermCommitted) {
             self.commit_up_to(state, majority_has);
         }
@@ -133,7 +170,8 @@ impl<B: Bug> StudentRaft<B> {
         let mut state = self.state.lock();
         self.see_term(&mut state, args.term);
         // 1. "Reply false if term < currentTerm."
-        if args.term < state.current_term {
+        let deaf = state.role == Role::Candidate && Self::has(Kind::CandidateDeaf);
+        if (args.term < state.current_term && !Self::has(Kind::OldLeaderHeard)) || deaf {
             if Self::has(Kind::TimerResetByAnyRpc) {
                 Self::reset_election_timer(&mut state);
             }
@@ -143,6 +181,9 @@ impl<B: Bug> StudentRaft<B> {
         // follower." Rules for followers: the timer starts anew on "receiving AppendEntries RPC
         // from current leader".
         state.role = Role::Follower;
+        if Self::has(Kind::VoteForgotten) {
+            state.voted_for = None;
+        }
         Self::reset_election_timer(&mut state);
         let args = &Self::behind_base(&state, args);
         if let Some(refusal) = Self::refuse_conflict(&state, args) {
@@ -152,7 +193,16 @@ impl<B: Bug> StudentRaft<B> {
         // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
         //    entry)."
         let last_new = args.prev_log_index + args.entries.len() as u64;
-        self.commit_up_to(&mut state, args.leader_commit.min(last_new));
+        let commit = match B::kind() {
+            Some(Kind::CommitsUnchecked) => args.leader_commit.min(state.log.last_index()),
+            Some(Kind::AppliedOnAcceptance) => last_new,
+            _ => args.leader_commit.min(last_new),
+        };
+        if Self::has(Kind::CommitGoesBack) && commit < state.commit_index {
+            state.commit_index = commit.max(state.log.base());
+            state.last_applied = state.last_applied.min(state.commit_index);
+        }
+        self.commit_up_to(&mut state, commit);
         let term = state.current_term;
         AppendEntriesReply { term, success: true, conflict_term: None, conflict_index: 0 }
     }
@@ -191,8 +241,15 @@ impl<B: Bug> StudentRaft<B> {
             true => Some(0),
             false => new.position(|(index, entry)| state.log.term_at(index) != Some(entry.term)),
         };
-        if let Some(known) = first_new {
-            state.log.replace_after(args.prev_log_index + known as u64, &args.entries[known..]);
+        let dropped = Self::has(Kind::RestDropped) && first_new.is_some_and(|known| known > 0);
+        if let Some(known) = first_new.filter(|_| !dropped) {
+            let (index, entries) = (args.prev_log_index + known as u64, &args.entries[known..]);
+            let last_new = index + entries.len() as u64;
+            let mut entries = entries.to_vec();
+            if Self::has(Kind::StaleTailKept) && last_new < state.log.last_index() {
+                entries.extend(state.log.between(last_new, state.log.last_index()));
+            }
+            state.log.replace_after(index, &entries);
             if !Self::has(Kind::FollowerLogNotPersisted) {
                 self.persist(state);
             }

@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) votes: usize,
     pub(crate) election_at: Instant,
     pub(crate) heartbeat_at: Instant,
+    /// Something was not sent yet.
+    pub(crate) fresh: bool,
     killed: bool,
     rng: Stream,
 }
@@ -165,6 +167,13 @@ impl<B: Bug> StudentRaft<B> {
         }
     }
 
+    /// The same for a reply.
+    pub(crate) fn see_term_of_reply(&self, state: &mut State, term: u64) {
+        if !Self::has(Kind::NewerTermIgnored) {
+            self.see_term(state, term);
+        }
+    }
+
     /// Makes a call and waits for its reply, without the lock; then takes the lock.
     pub(crate) fn call<R>(
         &self,
@@ -257,13 +266,17 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         };
         // The service has read the snapshot by itself, and goes on behind it.
         let applied = if Self::has(Kind::AppliedFromStart) { 0 } else { log.base() };
+        let committed = match Self::has(Kind::RestoredIsCommitted) {
+            true => log.last_index(),
+            false => applied,
+        };
         let now = Instant::now();
         let mut state = State {
             current_term,
             voted_for,
             log,
             snapshot,
-            commit_index: applied,
+            commit_index: committed,
             last_applied: applied,
             installed: None,
             next_index: Vec::new(),
@@ -272,6 +285,7 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
             votes: 0,
             election_at: now,
             heartbeat_at: now,
+            fresh: false,
             killed: false,
             rng: rng::node_stream(),
         };
@@ -310,12 +324,17 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         if state.role != Role::Leader {
             return None;
         }
+        if Self::has(Kind::StartUnlocked) {
+            drop(state);
+            state = self.state.lock();
+        }
         // Rules for leaders: "If command received from client: append entry to local log."
         let term = state.current_term;
         state.log.push(Entry { term, command });
         self.persist(&state);
         let index = state.log.last_index();
         state.match_index[self.me] = index;
+        state.fresh = true;
         // The ticker sends it, together with others that come within this time.
         state.heartbeat_at = state.heartbeat_at.min(Instant::now() + BATCH);
         self.due.notify_one();

@@ -58,7 +58,7 @@ impl<B: Bug> StudentRaft<B> {
         args: &InstallSnapshotArgs,
         reply: &InstallSnapshotReply,
     ) {
-        self.see_term(state, reply.term);
+        self.see_term_of_reply(state, reply.term);
         if state.role != Role::Leader || state.current_term != args.term {
             return;
         }
