@@ -13,7 +13,6 @@ const fn demand(
 }
 
 const TIME: &str = "a question of numbers of messages, which the suite counts";
-const NONE: &str = "none in the zoo yet";
 const NOBODY: &str = "without it nothing works at all";
 
 pub(super) static DEMANDS: &[Demand] = &[
