@@ -15,6 +15,7 @@ use run_record::setting::Trouble;
 use crate::members::{self, Members};
 use crate::net::Net;
 use crate::observer::{Member, Party, Watcher, Watchers};
+use crate::others::Others;
 use crate::run::Run;
 use crate::saves::{SaveCount, WatchedPersister};
 
@@ -40,6 +41,8 @@ pub struct Seat {
     pub me: usize,
     /// What has survived of the server that had this place before.
     pub persister: Arc<dyn Persister>,
+    /// Makes its ends to servers of other groups.
+    pub others: Others,
 }
 
 /// Servers in slots on a network. Clones are the same group.
@@ -200,6 +203,7 @@ impl<S: Server> Group<S> {
     /// Takes a server out of the network and its slot, with what it has saved up to now.
     fn take_away(&self, server: usize) -> Option<Instance<S>> {
         self.cut_off(server);
+        self.net().crossings().lock().end_all(self.net(), (self.inner.number, server));
         self.net().network().delete_server(self.members().name(server));
         // Now nobody hears it any more, and all that somebody has heard can still be saved.
         if self.is_running(server) {
@@ -257,7 +261,7 @@ impl<S: Server> Group<S> {
             network.connect(name, members.name(peer));
             end
         });
-        let ends = ends.collect();
+        let ends: Vec<ClientEnd> = ends.collect();
         let (saved, instance) = self.slot(me).with(|slot| {
             slot.persister = Arc::new(slot.persister.copy());
             slot.instances += 1;
@@ -265,10 +269,13 @@ impl<S: Server> Group<S> {
             (slot.persister.clone(), slot.instances)
         });
         let (lane, group) = (members.lane(me), self.inner.number);
-        let party = Party::Server(Member { lane, group, server: me, instance });
+        let member = Member { lane, group, server: me, instance };
         self.net().book().with(|book| {
-            book.ends.extend(names.into_iter().map(|name| (name, party)));
+            book.ends.extend(names.into_iter().map(|name| (name, Party::Server(member))));
         });
+        self.net().crossings().lock().begin(member);
+        let peers = (0..self.servers()).map(|peer| members.name(peer)).zip(ends.iter().cloned());
+        let others = Others::new(self.net(), member, &from, peers.collect());
         let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
         let watchers = self.watchers();
         for watcher in watchers.iter() {
@@ -284,7 +291,7 @@ impl<S: Server> Group<S> {
             server: (me, instance),
         };
         let persister = Arc::new(persister);
-        Seat { ends, me, persister }
+        Seat { ends, me, persister, others }
     }
 
     /// True if the server runs.

@@ -61,9 +61,12 @@
 //! trace `server 100-0`. The one group of lab 2 has no name, and its servers are `0`, `1`, .... All
 //! groups are made before the first client is: in a trace the lanes of servers come first.
 //!
+//! A server reaches those of other groups by their names, through [`Others`], which it is made with. A
+//! server can be [cut off](Group::cut_from) from another group, also if that is not one of its kind.
+//!
 //! # What is missing
 //!
-//! Ends for servers that call other groups.
+//! Calls from group to group stand in the trace, but no [`Watcher`] is told of them.
 
 mod afresh;
 mod client;
@@ -72,6 +75,7 @@ mod group;
 mod members;
 mod net;
 mod observer;
+mod others;
 mod recorder;
 mod report;
 mod run;
@@ -89,6 +93,7 @@ pub use labtrace::Keep;
 pub use members::Members;
 pub use net::Net;
 pub use observer::{Call, ClientCall, Watcher};
+pub use others::Others;
 pub use run::Run;
 pub use run_record::setting::{Setting, Trouble};
 pub use runner::{TIME_LIMIT, real, simulated};

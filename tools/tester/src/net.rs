@@ -12,6 +12,7 @@ use labtrace::What;
 use run_record::setting::Trouble;
 
 use crate::observer::{Book, Sight};
+use crate::others::Crossings;
 use crate::run::Run;
 use crate::test::Totals;
 
@@ -26,6 +27,7 @@ struct Inner {
     network: Network,
     run: Run,
     book: Arc<Leaf<Book>>,
+    crossings: Mutex<Crossings>,
     rng: Mutex<Stream>,
     began: Instant,
     /// How many operations of clients are done.
@@ -40,7 +42,9 @@ impl Net {
         network.watch(Sight::new(run.clone(), book.clone()));
         let (rng, began) = (Mutex::new(rng::stream("tester")), Instant::now());
         let (run, operations) = (run.clone(), Leaf::default());
-        let net = Net { inner: Arc::new(Inner { network, run, book, rng, began, operations }) };
+        let crossings = Mutex::default();
+        let inner = Inner { network, run, book, crossings, rng, began, operations };
+        let net = Net { inner: Arc::new(inner) };
         net.network().set_faults(net.faults());
         net
     }
@@ -65,6 +69,10 @@ impl Net {
 
     pub(crate) fn book(&self) -> &Leaf<Book> {
         &self.inner.book
+    }
+
+    pub(crate) fn crossings(&self) -> &Mutex<Crossings> {
+        &self.inner.crossings
     }
 
     /// A draw from the tester's own random stream.

@@ -32,7 +32,7 @@ struct Idle {
 
 impl Idle {
     fn make(seat: Seat) -> Result<Idle, MakeError> {
-        let Seat { ends, me, persister } = seat;
+        let Seat { ends, me, persister, .. } = seat;
         Ok(Idle { me, ends: Arc::new(ends), persister })
     }
 

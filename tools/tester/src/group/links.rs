@@ -1,4 +1,4 @@
-//! Who reaches whom in a group.
+//! Who reaches whom in a group, and in others.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,8 @@ use labtrace::What;
 use run_record::setting::Trouble;
 
 use super::{Group, Server};
+use crate::members::Members;
+use crate::others::Place;
 
 /// Those that are connected and not in a part of their own.
 const WHOLE: usize = 0;
@@ -79,6 +81,45 @@ impl<S: Server> Group<S> {
             self.enable_ends(server, &without, false);
             self.enable_ends(server, &with, true);
         }
+    }
+
+    /// Cuts a server off from all servers of another group, both ways, unless the run's setting has no
+    /// cut left. It stays so if it crashes and is started again.
+    ///
+    /// # Panics
+    /// If the other one is not a group of the same network, or is this one.
+    pub fn cut_from(&self, server: usize, other: &Members) {
+        let (place, group) = self.crossing(server, other);
+        let cut = self.net().crossings().lock().is_cut(place, group);
+        if !cut && self.run().may(Trouble::Cuts) {
+            self.net().crossings().lock().cut(self.net(), place, group, true);
+            self.note_crossing(server, "is cut off from", other);
+        }
+    }
+
+    /// Lets a server reach another group again, and be reached by it.
+    ///
+    /// # Panics
+    /// As [`cut_from`](Group::cut_from) does.
+    pub fn rejoin(&self, server: usize, other: &Members) {
+        let (place, group) = self.crossing(server, other);
+        if self.net().crossings().lock().is_cut(place, group) {
+            self.net().crossings().lock().cut(self.net(), place, group, false);
+            self.note_crossing(server, "reaches", other);
+        }
+    }
+
+    fn crossing(&self, server: usize, other: &Members) -> (Place, usize) {
+        let first = other.name(0);
+        let found = self.net().book().with(|book| book.servers.get(&first).copied());
+        let group = found.expect("the other group is on this network").group;
+        assert!(group != self.inner.number, "a group is cut in parts by `partition`");
+        ((self.inner.number, server), group)
+    }
+
+    fn note_crossing(&self, server: usize, words: &str, other: &Members) {
+        let text = format!("{} {words} group {}", self.members().node_name(server), other.group());
+        self.run().session().record(None, What::Note { topic: "partition".into(), text });
     }
 
     /// The servers in two parts, of which the second is a minority with this server in it: the first of
