@@ -4,14 +4,33 @@ use std::fmt;
 use std::sync::Arc;
 
 use kv_api::{Clerk, Server};
+use kv_clients::{History, KeyValue};
 use labrpc::Service;
 use labrt::sync::Leaf;
 use raft_api::Raft;
 use service_watch::{Limits, Watch};
 use tester::{Group, Net, Run, Totals};
 
-use crate::client::Client;
-use crate::history::History;
+/// A clerk under the tester's eyes.
+pub type Client<C> = kv_clients::Client<Of<C>>;
+
+/// A clerk of this lab, as a clerk of any key/value service.
+#[derive(Clone, Debug)]
+pub struct Of<C>(pub C);
+
+impl<C: Clerk> KeyValue for Of<C> {
+    fn get(&mut self, key: &str) -> String {
+        self.0.get(key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.0.append(key, value);
+    }
+}
 
 /// A key/value service on a network of its own, with all its servers running and connected. Clones
 /// are the same one.
@@ -195,7 +214,7 @@ impl<S: Server> Cluster<S> {
     ) -> Client<C> {
         let members = self.inner.group.members();
         let client = tester::Client::new(self.net(), &format!("client {number}"));
-        let clerk = C::make(client.ends_to(members));
+        let clerk = Of(C::make(client.ends_to(members)));
         client.connect(members, to);
         Client::new(clerk, client, self.inner.watch.clone(), history)
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kv_api::{Clerk, Server};
+use kv_clients::appends::{self, element};
+use kv_clients::{History, WRONG_VALUE};
 use labrt::rng::{self, RngExt};
 use labrt::sync::atomic::AtomicBool;
 use labrt::thread;
@@ -11,10 +13,7 @@ use labtrace::verdict;
 use std::sync::atomic::Ordering::Relaxed;
 use tester::{Run, Totals};
 
-use crate::appends::{self, element};
-use crate::client::{Client, WRONG_VALUE};
-use crate::cluster::Cluster;
-use crate::history::History;
+use crate::cluster::{Client, Cluster};
 
 /// What a generic test is like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -38,19 +38,15 @@
 //!
 //! A client's thread that sees something wrong ends the run at once, with its own words. A test may
 //! take 120 s of lab time, which is enforced while it runs.
-pub mod appends;
-mod client;
 mod cluster;
 mod generic;
-mod history;
 mod part_3a;
 mod part_3b;
 mod suite;
 
-pub use client::Client;
-pub use cluster::Cluster;
+pub use cluster::{Client, Cluster, Of};
 pub use generic::Generic;
-pub use history::History;
+pub use kv_clients::History;
 pub use suite::{all_tests, test};
 
 /// Running a test: what [`suite!`] needs.

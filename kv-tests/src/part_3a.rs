@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use kv_api::{Clerk, Server};
+use kv_clients::KeyValue;
+use kv_clients::appends::{self, element};
 use labrt::channel::{self, Receiver, RecvTimeoutError, TryRecvError};
 use labrt::thread;
 use labrt::time::Instant;
 use labtrace::verdict;
 use tester::{Run, Totals};
 
-use crate::appends::{self, element};
 use crate::cluster::Cluster;
 
 /// How long an operation may take on a network without trouble: three in each heartbeat's time.

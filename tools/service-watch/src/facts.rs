@@ -34,14 +34,12 @@ pub(crate) fn end_of(value: &str) -> String {
 
 impl State {
     pub(crate) fn entry_fact(&self, entry: &Entry) -> Fact {
-        let Entry { place, term, server, us } = *entry;
+        let Entry { place, term, server } = *entry;
         let members = &self.groups[place.group].members;
+        let (name, index) = (members.node_name(server), place.index);
         Fact {
-            text: format!(
-                "server {server} sent it as the entry of term {term} at index {}",
-                place.index
-            ),
-            us: Some(us),
+            text: format!("{name} sent it as the entry of term {term} at index {index}"),
+            us: Some(place.us),
             server: Some(members.lane(server)),
         }
     }
@@ -54,7 +52,8 @@ impl State {
             let known = reply.known.map_or(String::new(), |known| {
                 format!(", and could know that {known} entries are committed")
             });
-            let text = format!("server {} answered {}{known}", reply.server, operation.name);
+            let name = members.node_name(reply.server);
+            let text = format!("{name} answered {}{known}", operation.name);
             Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
         });
         operation.entries.iter().map(|entry| self.entry_fact(entry)).chain(reply).collect()
@@ -62,11 +61,11 @@ impl State {
 
     /// Which rules could not be judged, and why.
     pub(crate) fn not_judged(&self) -> Vec<String> {
-        let asks = self.operations.get(0).is_some();
+        let writes = self.operations.has_writes();
         let understood = self.operations.understands_some();
         let reason = "no entry of a log was seen to hold what clients write";
         let sentence =
             format!("not judged: answered when applied, a read that cannot know, because {reason}");
-        if asks && !understood { vec![sentence] } else { Vec::new() }
+        if writes && !understood { vec![sentence] } else { Vec::new() }
     }
 }

@@ -15,7 +15,9 @@
 //! is not judged by the rules that need it.
 //!
 //! A write may have several entries: a client asks again, and the service finds out when it executes
-//! them. That is no mistake. What is read leaves no mark in an entry, so nothing is asked of that.
+//! them. That is no mistake. They may stand in the logs of several groups: one refuses it, another one
+//! executes it, and an entry by which a group takes over what another one had holds the texts of all that
+//! was written there. What is read leaves no mark in an entry, so nothing is asked of that.
 //!
 //! # The rules
 //!
@@ -26,6 +28,9 @@
 //! | `twice` | applied once | a text that was appended once stands in what is read twice |
 //! | `waiting` | nobody waits for ever | a server has not answered a request after 4 s in which it was in a later term and heard of that term's leader |
 //! | `sizes` | log size, snapshot size | what a server has saved outgrows its limit and stays so though it knows of new committed entries; a snapshot is larger than it may ever be |
+//!
+//! Of several groups each is judged by its own log. A write that was seen in the log of one may be
+//! answered by another one: it may have learned from the first that it was executed.
 //!
 //! The first two compare with what the server *can* know ([`raft_watch::Watch::can_know`]): one that
 //! replies after an entry was committed and before it has applied it itself goes unseen. A right service
@@ -93,13 +98,15 @@ impl Change {
 #[derive(Clone, Copy, Debug)]
 pub struct Operation(Number);
 
-/// Where an entry stands: the number of its group, in the order in which they were added, and its
-/// index there.
+/// Where an entry stands. Places are in the order in which their entries were first sent: in one group
+/// that is the order of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The group.
+    /// When it was first sent, in microseconds.
+    pub us: u64,
+    /// The number of its group, in the order in which they were added.
     pub group: usize,
-    /// The index.
+    /// Its index there.
     pub index: u64,
 }
 
@@ -172,7 +179,8 @@ impl Watch {
         }
     }
 
-    /// Where the first committed entry of an operation stands, if one is known.
+    /// Where the first committed entry of an operation stands, if one is known: in the log of the group
+    /// that answered it, if it has one there. In others it may have been refused.
     pub fn place(&self, operation: Operation) -> Option<Place> {
         self.inner.with(|state| {
             state.read_entries();
@@ -200,11 +208,13 @@ impl State {
 
     /// The first entry of an operation that the latest leaders have in their logs.
     fn place(&self, number: Number) -> Option<Place> {
-        let entries = &self.operations.get(number)?.entries;
+        let operation = self.operations.get(number)?;
         let stands = |entry: &&operations::Entry| {
             let below = &self.groups[entry.place.group].below;
             below.term_at(entry.place.index) == Some(entry.term)
         };
-        entries.iter().filter(stands).map(|entry| entry.place).min()
+        let answered = operation.replies.last().map(|reply| reply.group);
+        let standing = operation.entries.iter().filter(stands).map(|entry| entry.place);
+        standing.min_by_key(|place| (Some(place.group) != answered, *place))
     }
 }

@@ -38,9 +38,16 @@ pub(crate) struct Operation {
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) term: u64,
-    /// Who sent it first, and when.
+    /// Who sent it first.
     pub(crate) server: usize,
-    pub(crate) us: u64,
+}
+
+/// A write that was acknowledged, as one group's log has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) number: Number,
+    /// Its first entry there that is known to be committed.
+    pub(crate) entry: Entry,
 }
 
 /// A server's reply to a client.
@@ -53,14 +60,22 @@ pub(crate) struct Reply {
     pub(crate) known: Option<u64>,
 }
 
+impl Reply {
+    /// Whether who gave it could know that an entry of its group's log is committed.
+    pub(crate) fn may_know(&self, entry: &Entry) -> bool {
+        let Place { us, group, index } = entry.place;
+        group == self.group && us <= self.us && self.known.is_some_and(|known| index <= known)
+    }
+}
+
 /// All operations.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     all: Vec<Operation>,
     /// By client: the one that is under way. A client has one at a time.
     open: BTreeMap<u64, Number>,
-    /// By object: the acknowledged write that is furthest in its group's log.
-    latest: BTreeMap<String, Number>,
+    /// By object and group: the acknowledged write that is furthest in the group's log.
+    latest: BTreeMap<String, BTreeMap<usize, Acknowledged>>,
     /// By client: the one that ended last, whose request may still be under way.
     ended: BTreeMap<u64, Number>,
     /// Some entry was seen to hold what a client writes: a short text, a telling one.
@@ -113,20 +128,30 @@ impl Operations {
     /// A write is acknowledged. From here on whoever reads must know of it.
     pub(crate) fn settle(&mut self, number: Number) {
         let Some(operation) = self.all.get(number) else { return };
-        if operation.asked.change == Change::Nothing || operation.entries.is_empty() {
+        if operation.asked.change == Change::Nothing {
             return;
         }
-        let place = |operation: &Operation| operation.entries.iter().map(|e| e.place).min();
-        let object = &operation.asked.object;
-        let known = self.latest.get(object).and_then(|known| self.all.get(*known));
-        if known.is_none_or(|known| place(known) < place(operation)) {
-            self.latest.insert(object.clone(), number);
+        let is_committed = |entry: &&Entry| operation.replies.iter().any(|r| r.may_know(entry));
+        let latest = self.latest.entry(operation.asked.object.clone()).or_default();
+        for &entry in operation.entries.iter().filter(is_committed) {
+            let own = Acknowledged { number, entry };
+            let known = latest.entry(entry.place.group).or_insert(own);
+            let first = known.number == number && entry.place.index < known.entry.place.index;
+            let later = known.number != number && entry.place.index > known.entry.place.index;
+            if first || later {
+                *known = own;
+            }
         }
     }
 
-    /// The acknowledged write to an object that is furthest in the log.
-    pub(crate) fn latest_write(&self, object: &str) -> Option<&Operation> {
-        self.all.get(*self.latest.get(object)?)
+    /// The acknowledged write to an object that is furthest in a group's log.
+    pub(crate) fn latest_write(
+        &self,
+        object: &str,
+        group: usize,
+    ) -> Option<(&Operation, &Acknowledged)> {
+        let known = self.latest.get(object)?.get(&group)?;
+        Some((self.all.get(known.number)?, known))
     }
 
     /// An entry was sent for the first time: whose is it?
@@ -136,8 +161,8 @@ impl Operations {
             let operation = &mut self.all[number];
             let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
             if operation.began <= us && !over && holds(command, &operation.asked) {
-                let place = Place { group, index };
-                operation.entries.push(Entry { place, term, server, us });
+                let place = Place { us, group, index };
+                operation.entries.push(Entry { place, term, server });
                 self.understood[usize::from(operation.asked.is_telling())] = true;
             }
         }
@@ -146,6 +171,11 @@ impl Operations {
     /// Whether entries are known to hold what such a write writes.
     pub(crate) fn understands(&self, asked: &Asked) -> bool {
         self.understood[usize::from(asked.is_telling())]
+    }
+
+    /// Whether anybody has written anything.
+    pub(crate) fn has_writes(&self) -> bool {
+        self.all.iter().any(|operation| operation.asked.change != Change::Nothing)
     }
 
     /// Whether entries are known to hold what anybody writes.

@@ -24,21 +24,20 @@ impl State {
     }
 
     fn check_write(&self, operation: &Operation, last: Reply) -> Checked {
-        let can_know = |reply: &Reply| match reply.known {
-            None => true,
-            Some(known) => operation.entries.iter().any(|entry| {
-                entry.place.group == reply.group
-                    && entry.place.index <= known
-                    && entry.us <= reply.us
-            }),
+        let can_know = |reply: &Reply| {
+            reply.known.is_none()
+                || operation.entries.iter().any(|entry| {
+                    let elsewhere = entry.place.group != reply.group;
+                    reply.may_know(entry) || elsewhere && entry.place.us <= reply.us
+                })
         };
         if operation.replies.iter().any(can_know) {
             return Ok(());
         }
         let Operation { name, asked, .. } = operation;
-        let server = last.server;
+        let server = self.name_of(&last);
         let words = format!(
-            "server {server} answered {name}, {}, before an entry of it can have been applied there",
+            "{server} answered {name}, {}, before an entry of it can have been applied there",
             asked.text
         );
         let broken = verdict("answered when applied", words);
@@ -57,31 +56,28 @@ impl State {
     }
 
     fn check_read(&self, operation: &Operation, read: Option<&str>, last: Reply) -> Checked {
-        let Some(write) = self.operations.latest_write(&operation.asked.object) else {
-            return Ok(());
-        };
-        if write.ended.is_none_or(|ended| ended >= operation.began) {
-            return Ok(());
-        }
-        // Of several entries of one write, the first one counts.
-        let Some(entry) = write.entries.iter().min_by_key(|entry| entry.place) else {
-            return Ok(());
+        let object = &operation.asked.object;
+        let must_know = |reply: &Reply| {
+            let (write, known) = self.operations.latest_write(object, reply.group)?;
+            let before = write.ended.is_some_and(|ended| ended < operation.began);
+            before.then_some((write, known.entry))
         };
         let can_know = |reply: &Reply| {
-            reply.group != entry.place.group
-                || reply.known.is_none_or(|known| known >= entry.place.index)
+            let index = must_know(reply).map_or(0, |(_, entry)| entry.place.index);
+            reply.known.is_none_or(|known| known >= index)
         };
         if operation.replies.iter().any(can_know) {
             return Ok(());
         }
-        let (Operation { name, asked, .. }, server) = (operation, last.server);
+        let Some((write, entry)) = must_know(&last) else { return Ok(()) };
+        let (Operation { name, asked, .. }, server) = (operation, self.name_of(&last));
         let words = format!(
-            "server {server} answered {name}, {}, and cannot know of what was acknowledged before",
+            "{server} answered {name}, {}, and cannot know of what was acknowledged before",
             asked.text
         );
         let broken = verdict("a read that cannot know", words).index(entry.place.index);
         let broken = facts::of_operation(broken, write, "");
-        let broken = self.entry(broken, entry);
+        let broken = self.entry(broken, &entry);
         let got = read.map_or(String::new(), |read| format!(", and got {}", facts::end_of(read)));
         let broken = self.reply(facts::of_operation(broken, operation, &got), last);
         let hint = "a read that is answered from the server's own state, without an entry in the log \
@@ -93,9 +89,9 @@ impl State {
     fn reply(&self, broken: VerdictBuilder, reply: Reply) -> VerdictBuilder {
         let Reply { group, server, us, known } = reply;
         let lane = self.groups[group].members.lane(server) as usize;
+        let server = self.name_of(&reply);
         let known = known.unwrap_or_default();
-        let text =
-            format!("server {server} answered, and could know that {known} entries are committed");
+        let text = format!("{server} answered, and could know that {known} entries are committed");
         broken.fact_at(us, lane, text)
     }
 
@@ -103,13 +99,11 @@ impl State {
         broken.with_fact(self.entry_fact(entry))
     }
 
+    fn name_of(&self, reply: &Reply) -> String {
+        self.groups[reply.group].members.node_name(reply.server)
+    }
+
     fn build(&self, broken: VerdictBuilder, last: Reply) -> Box<Verdict> {
-        let server = last.server;
-        let mut verdict = broken.at(format!("what server {server} answered")).build();
-        let group = self.groups[last.group].members.group();
-        if !group.is_empty() {
-            verdict.words = format!("group {group}: {}", verdict.words);
-        }
-        Box::new(verdict)
+        Box::new(broken.at(format!("what {} answered", self.name_of(&last))).build())
     }
 }

@@ -35,15 +35,16 @@ impl State {
         let Some(persister) = &of.persister else { return Ok(()) };
         let snapshot = persister.snapshot_size();
         if let Some(most) = limits.snapshot.filter(|most| snapshot > *most) {
-            let words = format!("snapshot too large ({snapshot} > {most}) at server {server}");
+            let name = seen.members.node_name(server);
+            let words = format!("snapshot too large ({snapshot} > {most}) at {name}");
             return Err(Box::new(
                 verdict("snapshot size", words)
-                    .fact_at(us, lane, format!("server {server} has a snapshot of {snapshot} bytes"))
+                    .fact_at(us, lane, format!("{name} has a snapshot of {snapshot} bytes"))
                     .hint(match most {
                         0 => "no server was to make a snapshot: a limit of none means never",
                         _ => "old values, or the answers to all requests of a client, not its last one",
                     })
-                    .at(format!("what server {server} saves"))
+                    .at(format!("what {name} saves"))
                     .build(),
             ));
         }
@@ -58,11 +59,12 @@ impl State {
         if us < since + LONG_US || known <= knew {
             return Ok(());
         }
-        let words = format!("logs were not trimmed ({size} > {most}) at server {server}");
+        let name = seen.members.node_name(server);
+        let words = format!("logs were not trimmed ({size} > {most}) at {name}");
         Err(Box::new(
             verdict("log size", words)
-                .fact_at(since, lane, format!("server {server} has saved more than {most} bytes"))
-                .fact_at(us, lane, format!("server {server} has saved {size} bytes"))
+                .fact_at(since, lane, format!("{name} has saved more than {most} bytes"))
+                .fact_at(us, lane, format!("{name} has saved {size} bytes"))
                 .fact(
                     lane,
                     format!(
@@ -74,7 +76,7 @@ impl State {
                     "snapshots that are not made, or only when it is too late; or Raft does not drop \
                      what they cover",
                 )
-                .at(format!("what server {server} saves"))
+                .at(format!("what {name} saves"))
                 .build(),
         ))
     }

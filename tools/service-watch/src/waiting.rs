@@ -5,6 +5,7 @@
 //! leader again and again, whoever waits at it must be told to go elsewhere: nothing else frees him.
 
 use labtrace::{Verdict, verdict};
+use tester::Members;
 
 use crate::{Checked, State};
 
@@ -60,15 +61,9 @@ impl State {
             let (_, waited) = waiting.deposed.get_or_insert((us, 0));
             *waited += if hears { us - since } else { 0 };
             if *waited >= LONG_US {
-                let lane = seen.members.lane(server) as usize;
                 let client = operations.name_of(waiting.client);
-                return Err(Box::new(in_vain(
-                    waiting,
-                    (server, lane),
-                    &client,
-                    (term, leader),
-                    us,
-                )));
+                let verdict = in_vain(waiting, &seen.members, server, &client, (term, leader), us);
+                return Err(Box::new(verdict));
             }
         }
         Ok(())
@@ -77,28 +72,30 @@ impl State {
 
 fn in_vain(
     waiting: &Waiting,
-    (server, lane): (usize, usize),
+    members: &Members,
+    server: usize,
     client: &str,
     (term, leader): (u64, usize),
     us: u64,
 ) -> Verdict {
     let Waiting { method, .. } = waiting;
+    let (name, lane) = (members.node_name(server), members.lane(server) as usize);
+    let leader = members.node_name(leader);
     let (since, _) = waiting.deposed.unwrap_or((us, 0));
     let waited = us.saturating_sub(waiting.us) as f64 / 1e6;
     let words = format!(
-        "server {server} has kept {client} waiting for {waited:.1} s in {method}, and does not lead any \
-         more"
+        "{name} has kept {client} waiting for {waited:.1} s in {method}, and does not lead any more"
     );
-    let asked = format!("server {server} was asked, and had shown term {}", waiting.term);
-    let deposed = format!("server {server} is in term {term}, which server {leader} leads");
+    let asked = format!("{name} was asked, and had shown term {}", waiting.term);
+    let deposed = format!("{name} is in term {term}, which {leader} leads");
     verdict("nobody waits for ever", words)
         .fact_at(waiting.us, lane, asked)
         .fact_at(since, lane, deposed)
-        .fact_at(us, lane, format!("server {server} hears of its leader, and has not answered"))
+        .fact_at(us, lane, format!("{name} hears of its leader, and has not answered"))
         .hint(
             "a leader that was deposed must let go of those who wait: when the term moves on, or when \
              another request is executed where theirs was to stand",
         )
-        .at(format!("what {method} of server {server} waits for"))
+        .at(format!("what {method} of {name} waits for"))
         .build()
 }

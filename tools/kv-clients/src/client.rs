@@ -2,15 +2,26 @@
 
 use std::fmt;
 
-use kv_api::Clerk;
 use linearizability::models::{KvInput, KvOutput};
 use service_watch::Watch;
 
 use crate::history::History;
 
+/// What a clerk of a key/value service can do. Each call returns when it is done.
+pub trait KeyValue: Send + 'static {
+    /// The value of a key; the empty string if it has none.
+    fn get(&mut self, key: &str) -> String;
+
+    /// Gives a key a value.
+    fn put(&mut self, key: &str, value: &str);
+
+    /// Adds to the end of a key's value.
+    fn append(&mut self, key: &str, value: &str);
+}
+
 /// A clerk with ends of its own, whose calls are counted, stand in the run's trace and are, if asked
 /// for, part of a history.
-pub struct Client<C: Clerk> {
+pub struct Client<C: KeyValue> {
     clerk: C,
     /// Its ends. Whoever has a clone may connect it, while it is at work elsewhere.
     ends: tester::Client,
@@ -18,10 +29,10 @@ pub struct Client<C: Clerk> {
     history: Option<(u64, History)>,
 }
 
-impl<C: Clerk> Client<C> {
+impl<C: KeyValue> Client<C> {
     /// A client with this clerk, for this watch of the service. With a history, its calls are part of
     /// it, under this number.
-    pub(crate) fn new(
+    pub fn new(
         clerk: C,
         ends: tester::Client,
         watch: Watch,
@@ -102,10 +113,10 @@ impl<C: Clerk> Client<C> {
 }
 
 /// What usually leads to a wrong value.
-pub(crate) const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
+pub const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
      applied twice, or a read that did not go through the log";
 
-impl<C: Clerk> fmt::Debug for Client<C> {
+impl<C: KeyValue> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("ends", &self.ends).finish_non_exhaustive()
     }

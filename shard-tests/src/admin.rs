@@ -1,0 +1,93 @@
+//! A controller's clerk under the tester's eyes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use service_watch::{Asked, Change, Watch};
+use shard_api::{Config, ControllerClerk, Gid};
+
+use crate::changes::{Changes, Input, Output};
+
+/// The groups of a Join, with the names of their servers.
+pub type Groups = BTreeMap<Gid, Vec<String>>;
+
+/// A controller's clerk with ends of its own, whose calls are counted, stand in the run's trace and are
+/// part of the history of the controller's changes.
+pub struct Admin<K: ControllerClerk> {
+    clerk: K,
+    ends: tester::Client,
+    watch: Watch,
+    changes: Changes,
+}
+
+/// So long must a name be to show whose entry an entry is.
+const TELLING: usize = 6;
+
+impl<K: ControllerClerk> Admin<K> {
+    pub(crate) fn new(clerk: K, ends: tester::Client, watch: Watch, changes: Changes) -> Admin<K> {
+        Admin { clerk, ends, watch, changes }
+    }
+
+    /// The latest configuration.
+    pub fn latest(&mut self) -> Config {
+        self.call(Input::Latest, |clerk| clerk.query(None), Output::of)
+    }
+
+    /// The configuration with this number, which is not part of the history.
+    pub fn numbered(&mut self, number: u64) -> Config {
+        self.clerk.query(Some(number))
+    }
+
+    /// Adds groups, with the names of their servers.
+    pub fn join(&mut self, groups: Groups) {
+        let input = Input::Join(groups.clone());
+        self.call(input, |clerk| clerk.join(groups), |()| Output::Done);
+    }
+
+    /// Takes groups out.
+    pub fn leave(&mut self, gids: &[Gid]) {
+        self.call(Input::Leave(gids.to_vec()), |clerk| clerk.leave(gids), |()| Output::Done);
+    }
+
+    /// Gives a shard to a group.
+    pub fn move_shard(&mut self, shard: usize, gid: Gid) {
+        let input = Input::Move(shard, gid);
+        self.call(input, |clerk| clerk.move_shard(shard, gid), |()| Output::Done);
+    }
+
+    fn call<T>(
+        &mut self,
+        input: Input,
+        call: impl FnOnce(&mut K) -> T,
+        output: impl Fn(&T) -> Output,
+    ) -> T {
+        let Admin { clerk, ends, watch, changes } = self;
+        let asked = input.to_string();
+        let work = || {
+            let operation = watch.asks(ends, to_watch(&input));
+            let ticket = changes.calls(ends, input);
+            let result = call(clerk);
+            watch.answered(operation, None);
+            changes.returned(ticket, output(&result));
+            result
+        };
+        ends.operate(|| asked, work, |result| output(result).to_string())
+    }
+}
+
+/// A call as the rules for services need to know it. What it writes is known by a name in it that is
+/// like no other; a call without such a name only has to know what came before it.
+fn to_watch(input: &Input) -> Asked {
+    let name = match input {
+        Input::Join(groups) => groups.values().flatten().find(|name| name.len() >= TELLING),
+        _ => None,
+    };
+    let change = name.map_or(Change::Nothing, |name| Change::Add(name.clone()));
+    Asked { text: input.to_string(), object: "the configuration".into(), change }
+}
+
+impl<K: ControllerClerk> fmt::Debug for Admin<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("ends", &self.ends).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,443 @@
+//! A controller and groups of a sharded service under test, and what can be done to them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kv_clients::{History, KeyValue};
+use labrpc::Name;
+use labrt::Node;
+use labrt::sync::{Leaf, Mutex};
+use service_watch::{Limits, Watch};
+use shard_api::{Clerk, Config, Gid, MakeEnd, Server};
+use tester::{Group, Net, Run, Totals};
+
+use crate::admin::{Admin, Groups};
+use crate::configs;
+use crate::controllers::Controllers;
+use crate::subject::{Slot, Subject};
+
+/// A clerk of the store under the tester's eyes.
+pub type Client<C> = kv_clients::Client<OfStore<C>>;
+
+/// A clerk of the store, as a clerk of any key/value service.
+#[derive(Clone, Debug)]
+pub struct OfStore<C>(C);
+
+impl<C: Clerk> KeyValue for OfStore<C> {
+    fn get(&mut self, key: &str) -> String {
+        self.0.get(key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.0.append(key, value);
+    }
+}
+
+/// The number of the first group; the others follow.
+const FIRST_GID: Gid = 100;
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// How many servers the controller has.
+    pub controllers: usize,
+    /// How many servers each group has.
+    pub groups: Vec<usize>,
+    /// Whether there is a second controller, which knows nothing of the first.
+    pub second_controller: bool,
+    /// Whether the network loses and delays.
+    pub unreliable: bool,
+    /// From how many bytes of saved Raft state on a snapshot is due; `None`: never.
+    pub max_raft_state: Option<usize>,
+    /// What servers of the groups may save at any time.
+    pub limits: Limits,
+}
+
+impl Layout {
+    /// That of the course: a controller and three groups, of three servers each.
+    pub fn of_course(unreliable: bool, max_raft_state: Option<usize>) -> Layout {
+        Layout {
+            controllers: 3,
+            groups: vec![3; 3],
+            second_controller: false,
+            unreliable,
+            max_raft_state,
+            limits: limits(max_raft_state),
+        }
+    }
+}
+
+/// What servers may save, if a snapshot is due from so many bytes of Raft state on.
+fn limits(max_raft_state: Option<usize>) -> Limits {
+    match max_raft_state {
+        Some(most) => Limits { state: Some(8 * most), snapshot: None },
+        None => Limits { state: None, snapshot: Some(0) },
+    }
+}
+
+/// A sharded service on a network of its own: a controller and groups, with all servers running, and
+/// none of the groups joined. Clones are the same one.
+///
+/// The groups have the numbers 100, 101 and so on; here they are named by their places, from 0 on. The
+/// servers of group 100 are called `100-0`, `100-1`, ..., on the network and in configurations. The
+/// network has neither long delays nor long reordering.
+///
+/// Go: the type `config` of the package `shardkv`.
+pub struct Cluster<L: Subject> {
+    inner: Arc<Inner<L>>,
+}
+
+struct Inner<L: Subject> {
+    net: Net,
+    controllers: Controllers<L::Controller>,
+    second: Option<Controllers<L::Controller>>,
+    groups: Vec<Group<Slot>>,
+    watch: Watch,
+    history: History,
+    max_raft_state: Option<usize>,
+    admin: Mutex<Admin<L::ControllerClerk>>,
+    /// How many clients there were.
+    clients: Leaf<u64>,
+}
+
+impl<L: Subject> Cluster<L> {
+    /// That of the course: the network becomes unreliable, if it shall, when all servers run.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn new(run: &Run, unreliable: bool, max_raft_state: Option<usize>) -> Cluster<L> {
+        Cluster::with(run, Layout::of_course(unreliable, max_raft_state))
+    }
+
+    /// One that is made of this.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn with(run: &Run, layout: Layout) -> Cluster<L> {
+        let net = Net::of_service(run);
+        let watch = Watch::new();
+        let controllers = Controllers::new(&net, "ctrl", layout.controllers);
+        let second = layout.second_controller.then(|| Controllers::new(&net, "other", 3));
+        let groups = (FIRST_GID..).zip(&layout.groups).map(|(gid, servers)| {
+            let group = Group::new(&net, &gid.to_string(), *servers);
+            let below = raft_watch::Watch::of::<<L::Server as Server>::Raft>(&group);
+            watch.add(&group, &below, layout.limits);
+            group
+        });
+        let groups = groups.collect();
+        controllers.start_all();
+        second.iter().for_each(Controllers::start_all);
+        let admin = Mutex::new(controllers.clerk("tester"));
+        let inner = Inner {
+            net,
+            controllers,
+            second,
+            groups,
+            watch,
+            history: History::default(),
+            max_raft_state: layout.max_raft_state,
+            admin,
+            clients: Leaf::default(),
+        };
+        let cluster = Cluster { inner: Arc::new(inner) };
+        cluster.all().into_iter().for_each(|group| cluster.start_group(group));
+        cluster.net().set_reliable(!layout.unreliable);
+        cluster
+    }
+
+    // ---- What there is -------------------------------------------------------------------------
+
+    /// The run that it belongs to.
+    pub fn run(&self) -> &Run {
+        self.net().run()
+    }
+
+    /// Its network.
+    pub fn net(&self) -> &Net {
+        &self.inner.net
+    }
+
+    /// Its controller.
+    pub fn controllers(&self) -> &Controllers<L::Controller> {
+        &self.inner.controllers
+    }
+
+    /// Its second controller.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn second_controllers(&self) -> &Controllers<L::Controller> {
+        self.inner.second.as_ref().expect("the layout has a second controller")
+    }
+
+    /// The groups.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.inner.groups.len()).collect()
+    }
+
+    /// The number of a group.
+    pub fn gid(&self, group: usize) -> Gid {
+        FIRST_GID + group as Gid
+    }
+
+    /// How many servers a group has.
+    pub fn servers(&self, group: usize) -> usize {
+        self.group(group).servers()
+    }
+
+    fn group(&self, group: usize) -> &Group<Slot> {
+        &self.inner.groups[group]
+    }
+
+    /// True if so many servers of a group run that they can agree.
+    pub fn has_majority(&self, group: usize) -> bool {
+        let group = self.group(group);
+        let running = (0..group.servers()).filter(|server| group.is_running(*server)).count();
+        running > group.servers() / 2
+    }
+
+    // ---- Servers come and go -------------------------------------------------------------------
+
+    /// Starts a server of a group, and connects it with the others.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn start(&self, group: usize, server: usize) {
+        let Inner { controllers, max_raft_state, .. } = &*self.inner;
+        let (max_raft_state, gid) = (*max_raft_state, self.gid(group));
+        let controllers = controllers.members().clone();
+        self.group(group).start(server, |seat| {
+            let others = seat.others.clone();
+            let make_end: MakeEnd = Arc::new(move |name| others.end_to(&Name::from(name)));
+            move || {
+                let controllers = seat.others.ends_to(&controllers);
+                let (ends, me, persister) = (seat.ends, seat.me, seat.persister);
+                L::Server::make(ends, me, persister, max_raft_state, gid, controllers, make_end)
+                    .map(Slot::of_store)
+            }
+        });
+        self.group(group).connect(server);
+    }
+
+    /// Shuts a server of a group down: it leaves the network and ends, and only what it has saved
+    /// remains.
+    pub fn shut_down(&self, group: usize, server: usize) {
+        self.group(group).crash(server);
+    }
+
+    /// Starts all servers of a group, one after the other.
+    ///
+    /// # Panics
+    /// If one cannot be made.
+    pub fn start_group(&self, group: usize) {
+        (0..self.servers(group)).for_each(|server| self.start(group, server));
+    }
+
+    /// Starts those servers of a group that do not run.
+    ///
+    /// # Panics
+    /// If one cannot be made.
+    pub fn restart_group(&self, group: usize) {
+        let down = |server: &usize| !self.group(group).is_running(*server);
+        (0..self.servers(group)).filter(down).for_each(|server| self.start(group, server));
+    }
+
+    /// Shuts all servers of a group down, one after the other.
+    pub fn shut_down_group(&self, group: usize) {
+        (0..self.servers(group)).for_each(|server| self.shut_down(group, server));
+    }
+
+    // ---- Who reaches whom ----------------------------------------------------------------------
+
+    /// Splits a group into two parts, of which each lives on by itself.
+    pub fn partition(&self, group: usize, one: &[usize], other: &[usize]) {
+        self.group(group).partition(&[one, other]);
+    }
+
+    /// Cuts a server of a group off from all servers of another group, both ways.
+    pub fn cut_from_group(&self, group: usize, server: usize, other: usize) {
+        self.group(group).cut_from(server, self.group(other).members());
+    }
+
+    /// Cuts a server of a group off from the controller.
+    pub fn cut_from_controller(&self, group: usize, server: usize) {
+        self.group(group).cut_from(server, self.inner.controllers.members());
+    }
+
+    /// Lets everybody reach everybody.
+    pub fn heal(&self) {
+        for (number, group) in self.inner.groups.iter().enumerate() {
+            let servers: Vec<usize> = (0..group.servers()).collect();
+            group.partition(&[&servers]);
+            for server in servers {
+                group.rejoin(server, self.inner.controllers.members());
+                let others =
+                    self.inner.groups.iter().enumerate().filter(|(other, _)| *other != number);
+                others.for_each(|(_, other)| group.rejoin(server, other.members()));
+            }
+        }
+    }
+
+    // ---- Configurations ------------------------------------------------------------------------
+
+    /// Adds groups, all in one configuration.
+    pub fn join(&self, groups: &[usize]) {
+        self.change(|admin| admin.join(self.names(groups)));
+    }
+
+    /// Takes groups out, all in one configuration.
+    pub fn leave(&self, groups: &[usize]) {
+        let gids: Vec<Gid> = groups.iter().map(|group| self.gid(*group)).collect();
+        self.change(|admin| admin.leave(&gids));
+    }
+
+    /// Gives a shard to a group.
+    pub fn move_shard(&self, shard: usize, group: usize) {
+        self.change(|admin| admin.move_shard(shard, self.gid(group)));
+    }
+
+    /// The latest configuration.
+    pub fn latest(&self) -> Config {
+        let config = self.inner.admin.lock().latest();
+        self.learned(&config);
+        config
+    }
+
+    /// Groups with the names of their servers.
+    pub fn names(&self, groups: &[usize]) -> Groups {
+        let names = |group: &usize| {
+            let members = self.group(*group).members();
+            let names = (0..members.count()).map(|server| members.name(server).to_string());
+            (self.gid(*group), names.collect())
+        };
+        groups.iter().map(names).collect()
+    }
+
+    /// Has the controller change the configuration, and learns the new one. Nobody else changes it.
+    fn change(&self, change: impl FnOnce(&mut Admin<L::ControllerClerk>)) {
+        change(&mut self.inner.admin.lock());
+        self.latest();
+    }
+
+    /// The tester has learned of a configuration: each one, in the order of their numbers.
+    fn learned(&self, _config: &Config) {}
+
+    // ---- Clients -------------------------------------------------------------------------------
+
+    /// A new client, whose calls are part of the history.
+    pub fn client(&self) -> Client<L::Clerk> {
+        self.client_of(&self.inner.controllers)
+    }
+
+    /// A new client that finds the groups in the configurations of this controller.
+    pub fn client_of(&self, controllers: &Controllers<L::Controller>) -> Client<L::Clerk> {
+        let number = self.inner.clients.with(|clients| {
+            *clients += 1;
+            *clients - 1
+        });
+        let ends = tester::Client::new(self.net(), &format!("client {number}"));
+        for members in self.inner.groups.iter().map(Group::members).chain([controllers.members()]) {
+            let all: Vec<usize> = (0..members.count()).collect();
+            ends.connect(members, &all);
+        }
+        let reaches = ends.clone();
+        let make_end: MakeEnd = Arc::new(move |name| reaches.end_to(&Name::from(name)));
+        let clerk = L::Clerk::make(ends.ends_to(controllers.members()), make_end);
+        let history = Some((number, self.inner.history.clone()));
+        Client::new(OfStore(clerk), ends, self.inner.watch.clone(), history)
+    }
+
+    /// Starts clients in threads of their own, each with its number, which can be stopped wherever
+    /// they are.
+    pub fn start_clients<T: Send + 'static>(
+        &self,
+        clients: Vec<Client<L::Clerk>>,
+        work: impl Fn(usize, &mut Client<L::Clerk>) -> T + Clone + Send + 'static,
+    ) -> Clients<T> {
+        let node = Node::new("clients");
+        let threads = clients.into_iter().enumerate().map(|(number, mut client)| {
+            let (name, work) = (client.ends().name().to_string(), work.clone());
+            let thread = labrt::thread::Builder::new().name(name).node(node.clone());
+            thread.spawn(move || work(number, &mut client))
+        });
+        let threads = threads.collect();
+        Clients { node, threads }
+    }
+
+    // ---- The end -------------------------------------------------------------------------------
+
+    /// How many bytes each server of the groups has saved: its name, its Raft state, its snapshot.
+    pub fn saved(&self) -> Vec<(String, usize, usize)> {
+        let of_group = |group: &Group<Slot>| {
+            let of = |server| {
+                let (state, snapshot) = (group.state_size(server), group.snapshot_size(server));
+                (group.members().node_name(server), state, snapshot)
+            };
+            (0..group.servers()).map(of).collect::<Vec<_>>()
+        };
+        self.inner.groups.iter().flat_map(of_group).collect()
+    }
+
+    /// The sums up to now.
+    pub fn totals(&self) -> Totals {
+        let servers: usize = self.inner.groups.iter().map(Group::servers).sum();
+        self.net().totals(servers + self.controllers().servers(), self.net().operations())
+    }
+
+    /// Ends the service; what its last line says. All configurations must be right, and what all clients
+    /// saw must have been possible.
+    ///
+    /// # Panics
+    /// If it is not so.
+    pub fn finish(&self) -> Totals {
+        let totals = self.totals();
+        configs::check_all(&mut self.inner.admin.lock());
+        self.run().session().close();
+        self.inner.groups.iter().for_each(Group::end);
+        self.inner.controllers.end();
+        self.inner.second.iter().for_each(Controllers::end);
+        self.net().cleanup();
+        self.inner.history.check(self.run(), &self.inner.watch);
+        self.inner.controllers.check_changes();
+        totals
+    }
+}
+
+/// Clients at work in threads of their own.
+#[derive(Debug)]
+pub struct Clients<T> {
+    node: Node,
+    threads: Vec<labrt::thread::JoinHandle<T>>,
+}
+
+impl<T> Clients<T> {
+    /// Ends them wherever they are, with calls that may never return.
+    pub fn stop(self) {
+        self.node.kill();
+    }
+
+    /// Waits until all are done.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    pub fn join(self) -> Vec<T> {
+        let results = self.threads.into_iter().map(|thread| thread.join());
+        results.map(|result| result.expect("a client that fails ends the run")).collect()
+    }
+}
+
+impl<L: Subject> Clone for Cluster<L> {
+    fn clone(&self) -> Self {
+        Cluster { inner: self.inner.clone() }
+    }
+}
+
+impl<L: Subject> fmt::Debug for Cluster<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("groups", &self.inner.groups).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! The servers of a controller under test, and what can be done to them.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use labrt::thread;
+use labrt::time::Instant;
+use labtrace::verdict;
+use service_watch::{Limits, Watch};
+use shard_api::{Controller, ControllerClerk};
+use tester::{Group, Members, Net};
+
+use crate::admin::Admin;
+use crate::changes::Changes;
+use crate::subject::Slot;
+
+/// A controller on a network. Clones are the same one.
+pub struct Controllers<T> {
+    group: Group<Slot>,
+    watch: Watch,
+    changes: Changes,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// How long there may be no leader.
+const ELECTION: Duration = Duration::from_secs(3);
+
+impl<T: Controller> Controllers<T> {
+    /// A controller of this name, whose servers do not run yet.
+    pub fn new(net: &Net, name: &str, servers: usize) -> Controllers<T> {
+        let group = Group::new(net, name, servers);
+        let watch = Watch::new();
+        let limits = Limits { state: None, snapshot: Some(0) };
+        watch.add(&group, &raft_watch::Watch::of::<T::Raft>(&group), limits);
+        Controllers { group, watch, changes: Changes::default(), kind: PhantomData }
+    }
+
+    /// Starts all its servers and connects them with each other.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub fn start_all(&self) {
+        (0..self.servers()).for_each(|server| self.start(server));
+    }
+
+    /// Starts a server and connects it with the others.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn start(&self, server: usize) {
+        self.group.start(server, |seat| {
+            move || T::make(seat.ends, seat.me, seat.persister).map(Slot::of_controller)
+        });
+        self.group.connect(server);
+    }
+
+    /// Starts a server, unless it runs.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn restart(&self, server: usize) {
+        if !self.group.is_running(server) {
+            self.start(server);
+        }
+    }
+
+    /// Shuts a server down: it leaves the network and ends, and only what it has saved remains.
+    pub fn shut_down(&self, server: usize) {
+        self.group.crash(server);
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.group.servers()
+    }
+
+    /// What its servers are called.
+    pub fn members(&self) -> &Members {
+        self.group.members()
+    }
+
+    /// A server that claims to lead, as soon as there is one.
+    ///
+    /// # Panics
+    /// If there is none for 3 s.
+    #[track_caller]
+    pub fn wait_for_leader(&self) -> usize {
+        let until = Instant::now() + ELECTION;
+        loop {
+            let leads = |server: &usize| leads(&self.group, *server);
+            if let Some(leader) = (0..self.servers()).find(leads) {
+                return leader;
+            }
+            if Instant::now() > until {
+                let words = format!("no server of the controller leads after {ELECTION:?}");
+                verdict("one leader", words).fail();
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A new clerk, which reaches all servers.
+    pub fn clerk<K: ControllerClerk>(&self, name: &str) -> Admin<K> {
+        let ends = tester::Client::new(self.group.net(), name);
+        let all: Vec<usize> = (0..self.servers()).collect();
+        ends.connect(self.members(), &all);
+        let clerk = K::make(ends.ends_to(self.members()));
+        Admin::new(clerk, ends, self.watch.clone(), self.changes.clone())
+    }
+
+    /// Ends its servers.
+    pub fn end(&self) {
+        self.group.end();
+    }
+
+    /// Checks that what its clerks saw is what one machine could have shown them.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn check_changes(&self) {
+        self.changes.check(self.group.run());
+    }
+}
+
+/// Whether a server claims to lead.
+pub(crate) fn leads(group: &Group<Slot>, server: usize) -> bool {
+    group.instance(server).and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
+}
+
+impl<T> Clone for Controllers<T> {
+    fn clone(&self) -> Self {
+        let Controllers { group, watch, changes, .. } = self;
+        let (group, watch, changes) = (group.clone(), watch.clone(), changes.clone());
+        Controllers { group, watch, changes, kind: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Controllers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controllers").field("group", &self.group).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! The tester and the tests of lab 4, for any shard controller and any sharded key/value service, on
+//! both clocks.
+//!
+//! [`suite!`] stamps all tests out for the four types of the crate `shard-api`. The reference can take
+//! the place of any of them: a student's store beside the reference's controller, or the other way
+//! round.
+//!
+//! ```ignore
+//! // tests/sim.rs: all tests on the simulated clock
+//! shard_tests::suite!(
+//!     simulated, my_shards::Server, my_shards::Clerk, my_shards::Controller, my_shards::ControllerClerk
+//! );
+//! // tests/wall.rs: the same ones on the real clock
+//! shard_tests::suite!(
+//!     real, my_shards::Server, my_shards::Clerk, my_shards::Controller, my_shards::ControllerClerk
+//! );
+//! ```
+//!
+//! Each test's name ends in its part of the lab: `cargo test -- 4A` (the controller), `cargo test -- 4B`
+//! (the store). The figures of a test's last line are seconds of lab time, servers, RPCs, and calls of
+//! clerks. Seeds, replay, traces and settings are those of lab 2: see the front page of `raft-tests`.
+//!
+//! # The network
+//!
+//! Servers of all groups, the controller's and all clerks are on one network, which is like that of
+//! lab 3: no long delays, and each message travels for 1 to 4 ms. A group's servers are found by name
+//! (`100-2` is server 2 of group 100). The ends that a server has to other groups and to the controller
+//! leave the network when it crashes, so that nothing of a dead server hands shards to anybody.
+//!
+//! # What is checked
+//!
+//! - **What clients saw**: in each test of part 4B, all calls of all clients together are linearizable.
+//!   Where one client alone uses a key, it must read what it wrote.
+//! - **Every configuration**: its number, that it is balanced, and that from the one before only as many
+//!   shards moved as balance forces. What the controller's clerks saw must be what one machine could
+//!   have shown them (each change makes exactly one configuration).
+//! - **The services**: the rules of the crate `service-watch`, at every event, of the controller and of
+//!   all groups.
+//! - **The Rafts below**: the rules of the crate `raft-watch`, at every message, for each group.
+//! - **Sizes** of what servers save; and that lost shards are deleted (challenge 1).
+//! - **Progress**: who is not concerned by what is down, or does not have to wait for it, is served
+//!   (challenge 2).
+//!
+//! # A storm
+//!
+//! One test is not of the course and of no part: in `anything_storm` the seed chooses how many groups
+//! and servers there are, and then configurations change, servers and whole groups crash and are cut off
+//! from others, groups from each other and from the controller, on a network that loses messages; for
+//! minutes of lab time. Then all is healed, and the clients must get on within some seconds.
+//!
+//! # A clerk that is never answered
+//!
+//! Clerks try for ever, and some tests are about calls that must not return. Those clients have tasks
+//! that are ended when the test knows enough, wherever they are.
+
+mod admin;
+mod changes;
+mod cluster;
+mod configs;
+mod controllers;
+mod data;
+mod part_4a;
+mod part_4b;
+mod storm;
+mod subject;
+mod suite;
+
+pub use admin::{Admin, Groups};
+pub use cluster::{Client, Clients, Cluster, Layout, OfStore};
+pub use controllers::Controllers;
+pub use subject::{Of, Subject};
+pub use suite::{all_tests, test};
+
+/// Running a test: what [`suite!`] needs.
+pub mod run {
+    pub use tester::{Origin, origin, real, simulated};
+}
