@@ -126,7 +126,10 @@ fn change<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
     match rng.random_range(0..3) {
         0 if !there.is_empty() => {
             let group = there[rng.random_range(0..there.len())];
-            cluster.move_shard(rng.random_range(0..SHARDS), group);
+            let shard = rng.random_range(0..SHARDS);
+            if config.shards[shard] != cluster.gid(group) {
+                cluster.move_shard(shard, group);
+            }
         }
         1 if !there.is_empty() => cluster.leave(&some(&there, rng)),
         _ if !away.is_empty() => cluster.join(&some(&away, rng)),
