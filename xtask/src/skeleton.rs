@@ -57,6 +57,11 @@ const OWN: [Own; 2] = [
     },
 ];
 
+/// The source that a lab's skeleton begins with; none if the lab has none.
+pub(crate) fn source(lab: &Lab) -> Option<&'static str> {
+    OWN.iter().find(|own| own.lab == lab.number).map(|own| own.source)
+}
+
 /// What a package cannot be called, beside the packages of the lock file: words of the language, crates
 /// that come with the compiler, and the skeleton's own test targets.
 const RESERVED: &str = "\

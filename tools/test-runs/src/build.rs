@@ -119,21 +119,33 @@ pub fn build(
         }
     }
     let flag = if release { " --release" } else { "" };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let mut programs = built(&said, &wanted, dir);
+    for program in &mut programs {
+        let target = package::target(program.clock);
+        program.replay = format!("cargo test{flag} -p {package} --test {target}");
+    }
+    Ok(programs)
+}
+
+/// The test programs for these clocks that cargo has built, by what it said with
+/// `--message-format=json-render-diagnostics`. Those whose package cargo does not say expect to be run in
+/// `dir`. No command that repeats a run of theirs is known yet.
+pub fn built(said: &str, clocks: &[Clock], dir: &Path) -> Vec<Program> {
     let mut programs = Vec::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    for line in said.lines() {
         let Ok(artifact) = serde_json::from_str::<Artifact>(line) else { continue };
         let (Some(path), Some(target)) = (artifact.executable, artifact.target) else { continue };
         if artifact.reason != "compiler-artifact" || !target.kind.contains(&"test".to_string()) {
             continue;
         }
-        let clock = wanted.iter().find(|clock| package::target(**clock) == target.name);
+        let clock = clocks.iter().find(|clock| package::target(**clock) == target.name);
         let Some(clock) = clock.copied() else { continue };
         let manifest = artifact.manifest_path.unwrap_or_default();
         let dir = manifest.parent().unwrap_or(dir).to_owned();
-        let replay = format!("cargo test{flag} -p {package} --test {}", target.name);
-        programs.push(Program { clock, path, dir, replay });
+        programs.push(Program { clock, path, dir, replay: String::new() });
     }
-    Ok(programs)
+    programs
 }
 
 /// Runs cargo. Its messages go to a terminal as they are, and elsewhere through us: cargo gives up if it

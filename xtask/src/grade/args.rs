@@ -19,13 +19,20 @@ pub(crate) struct Grade {
     /// The student's crate.
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// Grade all crates that lie in the folders of this folder, and make one table of the results.
+    #[arg(long, value_name = "DIR", conflicts_with = "dir")]
+    pub(crate) class: Option<PathBuf>,
+    /// Go on with an earlier grading that was ended. What was done in the same way stays.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// With how many seeds each test runs.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: u64,
     /// What the seeds are derived from; the same for all students of a class.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Stop after so long, such as 10m. Runs that were not made then count as failed.
+    /// Stop after so long, such as 10m; with --class, so long for each crate. Runs that were not made then
+    /// count as failed.
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
     /// The lab: 2 (Raft) or 3 (a key/value service).
@@ -39,9 +46,16 @@ pub(crate) struct Grade {
     #[arg(long = "type", value_name = "[NAME=]TYPE")]
     pub(crate) types: Vec<String>,
     /// The folder for grade.txt, grade.json and results.json (for Gradescope) [default:
-    /// target/grade/NAME].
+    /// target/grade/NAME]; with --class, a folder like it for each crate, and the table.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+}
+
+impl Grade {
+    /// What decides, beside the crate and the lab's tests, what comes of a grading.
+    pub(crate) fn settings(&self) -> impl std::fmt::Debug + use<> {
+        (self.lab.number, self.seeds, self.seed)
+    }
 }
 
 /// The points of each part.

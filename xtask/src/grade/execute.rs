@@ -1,21 +1,20 @@
 //! Running the tests of a student's crate, one test after the other, several runs at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use run_record::setting::Setting;
 use test_runs::build::{Program, TestCase};
 use test_runs::engine::{self, Runs};
 use test_runs::plan;
-use test_runs::platform;
 use test_runs::process::{self, Item, Limits};
 use test_runs::run::{Run, without_numbers};
 use test_runs::scratch::Scratch;
 
 use super::args::Grade;
 use super::outcome::{Counted, Outcome, plain};
+use super::stops::Stop;
 
 /// So many runs of each test are made first, each in a process of its own. If all of them hang in the same
 /// way, the others need not be made: a run that hangs takes a long time.
@@ -33,41 +32,19 @@ pub(crate) struct Execution {
     base: u64,
     jobs: usize,
     limits: Limits,
-    /// Set by a signal.
-    interrupted: Arc<AtomicBool>,
-    /// Set by a signal or at the time limit; ends what runs.
-    stop: Arc<AtomicBool>,
-    time_limit: Option<Duration>,
-    began: Instant,
+    stop: Stop,
 }
 
 impl Execution {
-    /// The time limit counts from here on.
-    pub(crate) fn new(
-        grade: &Grade,
-        interrupted: Arc<AtomicBool>,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Execution> {
-        if let Some(absent) = platform::ABSENT {
-            crate::say::note(&format!("grade: note: {absent}"));
-        }
-        if let Some(limit) = grade.time_limit {
-            let stop = stop.clone();
-            std::thread::spawn(move || {
-                std::thread::sleep(limit);
-                stop.store(true, Ordering::Relaxed);
-            });
-        }
+    /// How a crate's tests are run, until it has to stop.
+    pub(crate) fn new(grade: &Grade, stop: Stop) -> Result<Execution> {
         Ok(Execution {
             scratch: Scratch::new()?,
             seeds: grade.seeds,
             base: grade.seed,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None },
-            interrupted,
             stop,
-            time_limit: grade.time_limit,
-            began: Instant::now(),
         })
     }
 
@@ -78,18 +55,16 @@ impl Execution {
 
     /// Set when it must end.
     pub(crate) fn stop(&self) -> &AtomicBool {
-        &self.stop
+        self.stop.flag()
     }
 
     /// True if it must end now; the outcome says why.
     pub(crate) fn ends(&self, outcome: &mut Outcome) -> bool {
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.stop.interrupted() {
             outcome.interrupt();
             return true;
         }
-        let Some(limit) = self.time_limit.filter(|limit| self.began.elapsed() >= *limit) else {
-            return false;
-        };
+        let Some(limit) = self.stop.over() else { return false };
         outcome.note(&format!(
             "the time limit of {} was over before all runs were made; the others count as failed",
             humantime::format_duration(limit)
@@ -115,7 +90,9 @@ impl Execution {
             runs.extend(self.make(&test, rest, size)?);
         }
         runs.sort_by_key(|(run, _)| run.index);
-        Ok(count(&runs, given_up))
+        let mut counted = count(&runs, given_up);
+        counted.done = given_up || runs.len() == items.len();
+        Ok(counted)
     }
 
     /// Makes these runs, so many in each process.
@@ -128,9 +105,9 @@ impl Execution {
     /// Makes these runs, with as many processes as it takes one after the other.
     fn all_of(&self, test: &TestCase, items: &[Item]) -> Result<Runs> {
         let (mut runs, mut left) = (Vec::new(), items.to_vec());
-        while !left.is_empty() && !self.stop.load(Ordering::Relaxed) {
+        while !left.is_empty() && !self.stop().load(Ordering::Relaxed) {
             let scratch = self.scratch.path();
-            let finished = process::run(test, &left, &self.limits, scratch, &self.stop)?;
+            let finished = process::run(test, &left, &self.limits, scratch, self.stop())?;
             runs.extend(finished.runs);
             left = finished.left;
         }
@@ -158,7 +135,7 @@ fn count(runs: &Runs, given_up: bool) -> Counted {
     if let Some(words) = failure.as_mut().filter(|_| given_up) {
         words.push_str("\nall of the first runs hung like this, so no others were made");
     }
-    Counted { runs: runs.len() as u64, passed, failure }
+    Counted { runs: runs.len() as u64, passed, failure, done: false }
 }
 
 /// What is said about a run that failed: the verdict as the test words it; or, if its process died in it,
@@ -221,7 +198,7 @@ mod tests {
     fn the_first_failure_stands_for_all() {
         let runs =
             vec![run(0, None), run(1, Some(("panic", "\x1b[1mx"))), run(2, Some(("hang", "y")))];
-        let Counted { runs: made, passed, failure } = count(&runs, false);
+        let Counted { runs: made, passed, failure, .. } = count(&runs, false);
         assert_eq!((made, passed), (3, 1));
         assert_eq!(failure.as_deref(), Some("panic: x\nLAB_SEED=1 cargo test"));
     }

@@ -5,41 +5,60 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::args::Weights;
 use crate::labs::{Lab, Part};
 
+/// The file for programs.
+const JSON: &str = "grade.json";
+/// What is noted as long as there is something to do.
+const NOT_FINISHED: &str = "not finished";
+
 /// A student's result; `grade.json` is this.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    package: String,
+    pub(crate) package: String,
     /// None if there is no result.
-    points: Option<f64>,
-    of: f64,
+    pub(crate) points: Option<f64>,
+    pub(crate) of: f64,
     /// All is done that was to be done.
     finished: bool,
     /// Why there could be no tests, if so.
-    problem: Option<String>,
-    /// What else is to be known.
+    pub(crate) problem: Option<String>,
+    /// What else is to be known of the result.
     note: Option<String>,
+    /// What is to be known of the crate.
+    pub(crate) remarks: Vec<String>,
+    /// What stands for the crate, the tests and the settings: see [`super::files::print`].
+    print: String,
     pub(crate) tests: Vec<Graded>,
 }
 
 /// One test's part of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Graded {
     pub(crate) test: String,
-    part: String,
+    pub(crate) part: String,
     /// How many runs were made.
     runs: u64,
     /// How many were to be made.
     of_runs: u64,
     passed: u64,
-    points: f64,
-    of: f64,
+    pub(crate) points: f64,
+    pub(crate) of: f64,
+    /// All runs were made that were to be made, or it was given up.
+    pub(crate) done: bool,
     /// The first failure: what happened, and the command that repeats it.
     failure: Option<String>,
+}
+
+/// The points of a part.
+#[derive(Debug, PartialEq)]
+pub(crate) struct PartPoints {
+    pub(crate) name: String,
+    pub(crate) points: f64,
+    pub(crate) of: f64,
 }
 
 /// What came of a test.
@@ -49,13 +68,21 @@ pub(crate) struct Counted {
     pub(crate) passed: u64,
     /// The first failure, and why not all runs were made.
     pub(crate) failure: Option<String>,
+    /// No more runs are to be made.
+    pub(crate) done: bool,
 }
 
 impl Outcome {
     /// Nothing is done yet, so there are no points.
     ///
     /// The tests of a part for which `weights` says nothing are not run.
-    pub(crate) fn new(package: &str, lab: &Lab, weights: &Weights, seeds: u64) -> Outcome {
+    pub(crate) fn new(
+        package: &str,
+        lab: &Lab,
+        weights: &Weights,
+        seeds: u64,
+        print: String,
+    ) -> Outcome {
         let graded = |part: &'static Part| {
             let points = weights.get(part.name).map(|points| points / part.tests.len() as f64);
             points.into_iter().flat_map(move |of| {
@@ -67,6 +94,7 @@ impl Outcome {
                     passed: 0,
                     points: 0.0,
                     of,
+                    done: false,
                     failure: None,
                 })
             })
@@ -77,15 +105,31 @@ impl Outcome {
             of: weights.values().sum(),
             finished: false,
             problem: None,
-            note: Some("not finished".to_string()),
+            note: Some(NOT_FINISHED.to_string()),
+            remarks: Vec::new(),
+            print,
             tests: lab.parts.iter().flat_map(graded).collect(),
         }
     }
 
-    /// A test is done.
+    /// What an earlier grading has left in a folder, if it was of the same crate in the same way. What it
+    /// did not finish is to be done.
+    pub(crate) fn resumed(self, folder: &Path) -> Outcome {
+        let text = fs::read_to_string(folder.join(JSON)).unwrap_or_default();
+        let earlier = serde_json::from_str(&text).ok();
+        let same = |earlier: &Outcome| earlier.points.is_some() && earlier.print == self.print;
+        let Some(mut earlier) = earlier.filter(same) else { return self };
+        if !earlier.finished {
+            earlier.note = self.note;
+        }
+        earlier
+    }
+
+    /// Some or all runs of a test were made.
     pub(crate) fn take(&mut self, place: usize, counted: Counted) {
         let test = &mut self.tests[place];
         (test.runs, test.passed, test.failure) = (counted.runs, counted.passed, counted.failure);
+        test.done = counted.done;
         // What was to be run and was not has not passed.
         test.points = test.of * test.passed as f64 / test.of_runs as f64;
         self.points = Some(self.tests.iter().map(|test| test.points).sum());
@@ -105,21 +149,52 @@ impl Outcome {
 
     /// It was ended from outside.
     pub(crate) fn interrupt(&mut self) {
-        self.note = Some("not finished: grading was interrupted".to_string());
+        self.note = Some(format!("{NOT_FINISHED}: grading was interrupted"));
     }
 
     /// All is done; what was noted since the beginning stays.
     pub(crate) fn finish(&mut self) {
         self.finished = true;
-        self.note = self.note.take().filter(|note| note != "not finished");
+        self.note = self.note.take().filter(|note| note != NOT_FINISHED);
     }
 
     pub(crate) fn note(&mut self, words: &str) {
         self.note = Some(words.to_string());
     }
 
+    /// Something that is to be known of the crate, whatever points it has.
+    pub(crate) fn remark(&mut self, words: &str) {
+        let words = plain(words);
+        if !self.remarks.contains(&words) {
+            self.remarks.push(words);
+        }
+    }
+
+    /// What was done, in a few words.
+    pub(crate) fn state(&self) -> &str {
+        match (&self.problem, &self.note) {
+            (Some(words), _) | (None, Some(words)) => words,
+            (None, None) => "graded",
+        }
+    }
+
     pub(crate) fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// The points of each part that has some, in the order of the lab.
+    pub(crate) fn parts(&self) -> Vec<PartPoints> {
+        let mut parts: Vec<PartPoints> = Vec::new();
+        for test in &self.tests {
+            if parts.last().is_none_or(|part| part.name != test.part) {
+                parts.push(PartPoints { name: test.part.clone(), points: 0.0, of: 0.0 });
+            }
+            if let Some(part) = parts.last_mut() {
+                part.points += test.points;
+                part.of += test.of;
+            }
+        }
+        parts
     }
 
     /// Writes all forms of the result. Who reads a file while it is written, or after we were killed,
@@ -129,13 +204,9 @@ impl Outcome {
         let json = serde_json::to_string_pretty(self).context("cannot encode the result")?;
         let gradescope =
             serde_json::to_string_pretty(&self.gradescope()).context("cannot encode the result")?;
-        let files =
-            [("grade.txt", self.text()), ("grade.json", json), ("results.json", gradescope)];
+        let files = [("grade.txt", self.text()), (JSON, json), ("results.json", gradescope)];
         for (name, text) in files {
-            let (file, new) = (folder.join(name), folder.join(format!("{name}.new")));
-            fs::write(&new, text)
-                .and_then(|()| fs::rename(&new, &file))
-                .with_context(|| format!("cannot write {}", file.display()))?;
+            replace(&folder.join(name), &text)?;
         }
         Ok(())
     }
@@ -145,7 +216,7 @@ impl Outcome {
             Some(points) => format!("{}: {points:.1} of {:.1} points\n", self.package, self.of),
             None => format!("{}: no points\n", self.package),
         };
-        for words in self.note.iter().chain(&self.problem) {
+        for words in self.note.iter().chain(&self.problem).chain(&self.remarks) {
             let _ = writeln!(text, "\n{words}\n");
         }
         for test in &self.tests {
@@ -188,6 +259,15 @@ impl Graded {
     }
 }
 
+/// Writes a file as a whole: who reads it finds the old text or the new one.
+pub(crate) fn replace(file: &Path, text: &str) -> Result<()> {
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    fs::write(&new, text)
+        .and_then(|()| fs::rename(&new, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
 /// A text without what would colour or steer a terminal.
 pub(crate) fn plain(text: &str) -> String {
     let (mut plain, mut rest) = (String::new(), text.chars().peekable());
@@ -216,7 +296,7 @@ mod tests {
 
     fn outcome() -> Outcome {
         let weights = [("2A".to_string(), 30.0), ("2B".to_string(), 70.0)].into();
-        Outcome::new("my-raft", &LABS[0], &weights, 20)
+        Outcome::new("my-raft", &LABS[0], &weights, 20, "print".to_string())
     }
 
     #[test]
@@ -224,7 +304,7 @@ mod tests {
         let of = |part: &str| outcome().tests.iter().filter(|test| test.part == part).count();
         assert_eq!(["2A", "2B", "2C", "2D"].map(of), [3, 10, 0, 0]);
         let weights = [("2D".to_string(), 70.0)].into();
-        let outcome = Outcome::new("my-raft", &LABS[0], &weights, 20);
+        let outcome = Outcome::new("my-raft", &LABS[0], &weights, 20, "print".to_string());
         assert_eq!((outcome.tests.len(), outcome.tests[0].of), (7, 10.0));
     }
 
@@ -232,7 +312,7 @@ mod tests {
     fn what_was_not_run_has_not_passed() {
         let mut outcome = outcome();
         assert_eq!((outcome.points, outcome.is_finished()), (Some(0.0), false));
-        outcome.take(0, Counted { runs: 10, passed: 10, failure: None });
+        outcome.take(0, Counted { runs: 10, passed: 10, failure: None, done: true });
         assert_eq!(outcome.points, Some(5.0));
         assert!(outcome.text().contains("not finished\n"), "{}", outcome.text());
         outcome.finish();
@@ -243,10 +323,27 @@ mod tests {
     #[test]
     fn without_a_result_there_is_no_score() {
         let mut outcome = outcome();
-        outcome.take(0, Counted { runs: 20, passed: 20, failure: None });
+        outcome.take(0, Counted { runs: 20, passed: 20, failure: None, done: true });
         outcome.withdraw("the disk is full");
         assert_eq!(outcome.gradescope().get("score"), None);
         assert!(outcome.text().starts_with("my-raft: no points\n\nthere is no result: the disk"));
+    }
+
+    #[test]
+    fn what_was_done_in_the_same_way_is_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut earlier = outcome();
+        earlier.take(0, Counted { runs: 20, passed: 20, failure: None, done: true });
+        earlier.interrupt();
+        earlier.write(folder.path()).expect("it can be written");
+        let resumed = outcome().resumed(folder.path());
+        assert_eq!((resumed.points, resumed.state()), (Some(10.0), "not finished"));
+        assert!(resumed.tests[0].done && !resumed.tests[1].done);
+        let other = Outcome { print: "other".to_string(), ..outcome() };
+        assert_eq!(other.resumed(folder.path()).points, Some(0.0));
+        earlier.withdraw("the disk is full");
+        earlier.write(folder.path()).expect("it can be written");
+        assert_eq!(outcome().resumed(folder.path()).points, Some(0.0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
-use test_runs::build::{self, Messages, Program};
+use test_runs::build::{self, Program};
 use test_runs::{package, platform};
 
 use super::student::{Metadata, Package, Student, metadata};
@@ -39,6 +39,8 @@ pub(crate) enum Failure {
 /// The crate with the suite.
 pub(crate) struct Stamped {
     dir: PathBuf,
+    /// Where cargo builds.
+    target: PathBuf,
     /// Its package's name. No crate that it depends on is called so.
     name: String,
     lab: &'static Lab,
@@ -55,6 +57,7 @@ pub(crate) fn stamp(
     student: &Student,
     lab: &'static Lab,
     types: Vec<String>,
+    target: &Path,
 ) -> Result<Stamped> {
     let name = format!("grading-{}", student.name);
     let root = workspace();
@@ -87,7 +90,15 @@ pub(crate) fn stamp(
     // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
     let metadata = metadata(dir, &["--filter-platform", &package::host()?])
         .context("cargo cannot find or fetch what the crate needs")?;
-    Ok(Stamped { dir: dir.to_owned(), name, lab, types, files, metadata })
+    Ok(Stamped {
+        dir: dir.to_owned(),
+        target: target.to_owned(),
+        name,
+        lab,
+        types,
+        files,
+        metadata,
+    })
 }
 
 fn cargo(dir: &Path, args: &[&str]) -> Command {
@@ -128,29 +139,38 @@ impl Stamped {
         let wanted = wanted
             .map(|(name, one)| format!("no type `{name}` that implements {}", one.implements));
         let words = format!("`{}` has {}", student.name, wanted.collect::<Vec<_>>().join(", or "));
-        let test = ["test", "--no-run"];
-        self.cargo(&test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
-        let programs = build::build(&self.dir, &self.name, &[Clock::Sim], false, Messages::Kept);
-        let program = programs.map_err(Failure::Machine)?.pop();
-        let program = program.context("the suite has no tests on the simulated clock");
-        self.check().map_err(Failure::Machine)?;
-        let mut program = program.map_err(Failure::Machine)?;
+        let test = ["test", "--no-run", "--test", package::target(Clock::Sim)];
+        let out = self.cargo(&test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
+        self.program(student, &out).map_err(Failure::Machine)
+    }
+
+    /// The test program that cargo says it has built. It is moved: another grading may build one of the
+    /// same name.
+    fn program(&self, student: &Student, said: &str) -> Result<Program> {
+        let program = build::built(said, &[Clock::Sim], &self.dir).pop();
+        let mut program = program.context("the suite has no tests on the simulated clock")?;
+        self.check()?;
+        let own = self.dir.join("suite").with_extension(std::env::consts::EXE_EXTENSION);
+        fs::copy(&program.path, &own)
+            .with_context(|| format!("cannot copy {}", program.path.display()))?;
+        program.path = own;
         program.replay = format!("cargo test -p {} --test sim", student.name);
         // As cargo would run it. The tester looks there for the source of what it tests.
         program.dir.clone_from(&student.dir);
         Ok(program)
     }
 
-    /// Runs cargo; if code does not compile, `fault` makes the failure of the words of the compiler.
+    /// Runs cargo, and returns what it wrote for programs; if code does not compile, `fault` makes the
+    /// failure of the words of the compiler.
     fn cargo(
         &self,
         args: &[&str],
         stop: &AtomicBool,
         fault: impl Fn(&str) -> Failure,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let (passed, out, said) = self.run_cargo(args, stop).map_err(Failure::Machine)?;
         if passed {
-            return Ok(());
+            return Ok(out);
         }
         let said = said.trim();
         let began = out.contains("\"build-finished\"");
@@ -167,6 +187,7 @@ impl Stamped {
             File::create(file).with_context(|| format!("cannot write {}", file.display()))
         };
         let mut command = cargo(&self.dir, args);
+        command.env("CARGO_TARGET_DIR", &self.target);
         command.arg("--message-format=json-render-diagnostics");
         platform::own_group(&mut command);
         let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();

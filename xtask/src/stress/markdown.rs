@@ -42,7 +42,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
 }
 
 /// A table; all columns but the first two end in line.
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let rules = (0..head.len()).map(|column| if column < 2 { "---" } else { "---:" }.to_string());
     let mut out = line(head.iter().map(|text| escape(text)).collect()) + &line(rules.collect());
@@ -53,7 +53,7 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// A text that Markdown shows as it is, in one line.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::new();
     let mut before = ' ';
     let mut chars = text.chars().peekable();

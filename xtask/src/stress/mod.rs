@@ -32,7 +32,7 @@ mod folder;
 mod history;
 mod html;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 mod merge;
 mod model;
 mod repeat;

@@ -1,0 +1,78 @@
+//! The results of a class as one page that needs nothing else.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::Class;
+use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells};
+
+const STYLE: &str = include_str!("../../stress/report.css");
+/// What the page may load: nothing but what is in it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// The whole page.
+pub(crate) fn render(class: &Class) -> String {
+    let name = format!("Class {}", class.name);
+    let rows = class.rows.iter().map(|row| (row.cells(), Row::is_well(row)));
+    let pairs = class.pairs.iter().map(|pair| (pair_cells(pair), true));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (name) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header { h1 { (name) } }
+                main {
+                    div.wide { (table(&head(class), rows)) }
+                    @if !class.pairs.is_empty() {
+                        h2 { "Nearly equal" }
+                        p.dim { (ABOUT_PAIRS) }
+                        div.wide { (table(&PAIR_HEAD, pairs)) }
+                    }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// A table. Each cell knows its head, since a narrow screen has no room for a line of heads.
+fn table(head: &[&str], rows: impl Iterator<Item = (Vec<String>, bool)>) -> Markup {
+    html! {
+        table {
+            thead { tr { @for text in head { th scope="col" { (text) } } } }
+            tbody {
+                @for (cells, well) in rows {
+                    tr {
+                        @for (text, head) in cells.iter().zip(head) {
+                            @let bad = !well && *head == "points";
+                            td data-label=(head) class=[bad.then_some("bad")] { (text) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::tests::class;
+    use super::*;
+
+    #[test]
+    fn the_page_shows_words_as_words_and_loads_nothing() {
+        let page = render(&class());
+        assert!(page.contains("&lt;b&gt;no&lt;/b&gt;") && !page.contains("<script"), "{page}");
+        for address in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(address), "{address}");
+        }
+        assert_eq!(page.matches("class=\"bad\"").count(), 2, "{page}");
+        assert!(page.contains("<td data-label=\"alike\">88 %</td>"), "{page}");
+    }
+}

@@ -1,0 +1,133 @@
+//! The way of one crate: from its folder to its result.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use test_runs::package;
+
+use super::args::{self, Grade, Weights};
+use super::execute::Execution;
+use super::files;
+use super::outcome::Outcome;
+use super::stamp::{self, Failure};
+use super::stops::Signals;
+use super::student::Student;
+use crate::{say, workspace};
+
+/// Grades one crate after the other, all in the same way.
+pub(crate) struct Grader<'a> {
+    grade: &'a Grade,
+    weights: Weights,
+    types: Vec<String>,
+    signals: Signals,
+    /// Stands for the settings, and for this workspace.
+    print: String,
+    /// Where cargo builds: what one crate needs, the next one need not build again.
+    target: PathBuf,
+}
+
+impl<'a> Grader<'a> {
+    /// # Errors
+    /// If the command line asks for what makes no sense.
+    pub(crate) fn new(grade: &'a Grade) -> Result<Grader<'a>> {
+        let weights = args::read_weights(grade.lab, grade.weights.as_deref())?;
+        let types = args::types(grade.lab, &grade.types)?;
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => std::path::absolute(folder)?,
+            None => package::target_directory(&workspace())?.join("grade").join(".build"),
+        };
+        let settings = format!("{weights:?} {types:?} {:?}", grade.settings());
+        let print = files::print(&settings, &[&workspace()])?;
+        Ok(Grader { grade, weights, types, signals: Signals::heeded()?, print, target })
+    }
+
+    /// True if a signal has come: then no other crate is to be begun.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.signals.came()
+    }
+
+    /// The result before anything is done, or what an earlier grading has left.
+    ///
+    /// # Errors
+    /// If the crate's files cannot be read.
+    pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Result<Outcome> {
+        let print = files::print(&self.print, &[&student.dir])?;
+        let outcome = self.empty(&student.name, print);
+        Ok(if self.grade.resume { outcome.resumed(folder) } else { outcome })
+    }
+
+    /// The result of a crate of which nothing is known yet.
+    pub(crate) fn empty(&self, name: &str, print: String) -> Outcome {
+        Outcome::new(name, self.grade.lab, &self.weights, self.grade.seeds, print)
+    }
+
+    /// Grades a crate. Its result is in the folder from the beginning, and is replaced as the work goes on.
+    ///
+    /// # Errors
+    /// If there can be no result, and that is not the student's fault. The files say so too.
+    pub(crate) fn grade(
+        &self,
+        student: &Student,
+        outcome: &mut Outcome,
+        folder: &Path,
+    ) -> Result<()> {
+        outcome.write(folder)?;
+        if outcome.is_finished() {
+            return Ok(());
+        }
+        let stop = self.signals.stop(self.grade.time_limit);
+        let judged = Execution::new(self.grade, stop)
+            .and_then(|execution| self.judge(&execution, student, outcome, folder));
+        if let Err(error) = &judged {
+            // Whatever is in the files by now, they are no result.
+            outcome.withdraw(&format!("{error:#}"));
+        }
+        outcome.write(folder)?;
+        judged
+    }
+
+    /// Fills in the outcome. What stands in the way of any result is an error.
+    fn judge(
+        &self,
+        execution: &Execution,
+        student: &Student,
+        outcome: &mut Outcome,
+        folder: &Path,
+    ) -> Result<()> {
+        let (lab, types) = (self.grade.lab, self.types.clone());
+        let stamped = stamp::stamp(execution.scratch(), student, lab, types, &self.target)?;
+        if let Some(problem) = stamped.problem(student) {
+            outcome.fail(&problem);
+            return Ok(());
+        }
+        let program = match stamped.build(student, execution.stop()) {
+            Ok(program) => program,
+            // Then it is no matter what else there is to say.
+            Err(_) if execution.ends(outcome) => return Ok(()),
+            Err(Failure::Student(problem)) => {
+                outcome.fail(&problem);
+                return Ok(());
+            }
+            Err(Failure::Type(words)) if !self.grade.types.is_empty() => bail!("{words}"),
+            Err(Failure::Type(problem)) => {
+                outcome.fail(&problem);
+                return Ok(());
+            }
+            Err(Failure::Machine(error)) => return Err(error),
+        };
+        for place in 0..outcome.tests.len() {
+            if outcome.tests[place].done {
+                continue;
+            }
+            let counted = execution.run(&program, &outcome.tests[place].test)?;
+            outcome.take(place, counted);
+            if execution.ends(outcome) {
+                return Ok(());
+            }
+            outcome.write(folder)?;
+            say::note(&format!("grade: {}", outcome.tests[place].line()));
+        }
+        outcome.finish();
+        Ok(())
+    }
+}
