@@ -70,6 +70,9 @@ fn workspace() -> PathBuf {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = test_runs::room::enter_if_asked() {
+        return code;
+    }
     test_runs::watchdog::serve_if_asked();
     let args = match Args::try_parse() {
         Ok(args) => args,

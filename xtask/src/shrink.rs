@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
             hang_after: args.hang_after,
             memory_mib: args.memory,
             trace: None,
+            room: None,
         },
         jobs: args.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores)),
         scratch: scratch.path().to_owned(),

@@ -134,12 +134,7 @@ impl Record {
     /// # Errors
     /// If the file cannot be written.
     pub fn append_to(&self, file: &Path) -> io::Result<()> {
-        append_line(file, &self.to_line())
+        let mut file = OpenOptions::new().append(true).create(true).open(file)?;
+        file.write_all(format!("{}\n", self.to_line()).as_bytes())
     }
-}
-
-/// Appends a line to a file, in one write.
-fn append_line(file: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).open(file)?;
-    file.write_all(format!("{line}\n").as_bytes())
 }

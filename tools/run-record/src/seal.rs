@@ -3,12 +3,15 @@
 //! The code under test runs in the same process and can write to the same file. So who reads the records
 //! gives the process a key, and a record counts only with the seal that follows from the key, from all of its
 //! text and from its place among the others. The key comes through standard input and is read before any code
-//! under test has run; it is in no file and in no variable of the environment.
+//! under test has run; it is in no file and in no variable of the environment. At the same time the file is
+//! opened, and its name removed: after that nobody finds it who does not hold it open already, as its reader
+//! does.
 //!
 //! This keeps out who writes to a file. It does not keep out who searches the memory of its own process.
 
+use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, BufRead as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::path::PathBuf;
 
 use crate::{Record, VARIABLE};
@@ -51,26 +54,36 @@ impl Seals {
 #[derive(Debug)]
 pub struct Writer {
     file: PathBuf,
-    seals: Option<Seals>,
+    sealed: Option<Sealed>,
+}
+
+/// The file that only its reader and we can find, and the seals of what is in it.
+#[derive(Debug)]
+struct Sealed {
+    file: File,
+    seals: Seals,
 }
 
 impl Writer {
     /// `None` if nobody has asked for records. Reads the key, if one was announced: only the first writer
-    /// of a process gets it.
+    /// of a process gets it, and only it finds the file.
     ///
     /// # Errors
-    /// If standard input cannot be read.
+    /// If standard input cannot be read, or the file not be opened.
     pub fn from_environment() -> io::Result<Option<Writer>> {
-        let Some(file) = std::env::var_os(VARIABLE) else { return Ok(None) };
-        let seals = match std::env::var_os(SEALED) {
+        let Some(file) = std::env::var_os(VARIABLE).map(PathBuf::from) else { return Ok(None) };
+        let sealed = match std::env::var_os(SEALED) {
             Some(_) => {
                 let mut key = String::new();
                 io::stdin().lock().read_line(&mut key)?;
-                Some(Seals::new(key.trim_end()))
+                let opened = OpenOptions::new().append(true).open(&file)?;
+                // Where that cannot be, the seals alone must do.
+                let _ = fs::remove_file(&file);
+                Some(Sealed { file: opened, seals: Seals::new(key.trim_end()) })
             }
             None => None,
         };
-        Ok(Some(Writer { file: file.into(), seals }))
+        Ok(Some(Writer { file, sealed }))
     }
 
     /// Appends a record to the file, in one write.
@@ -78,12 +91,12 @@ impl Writer {
     /// # Errors
     /// If the file cannot be written.
     pub fn append(&mut self, record: &Record) -> io::Result<()> {
-        let mut line = record.to_line();
-        if let Some(seals) = &mut self.seals {
-            let seal = seals.seal(&line);
-            line = format!("{line}\t{seal}");
-        }
-        crate::append_line(&self.file, &line)
+        let Some(Sealed { file, seals }) = &mut self.sealed else {
+            return record.append_to(&self.file);
+        };
+        let line = record.to_line();
+        let seal = seals.seal(&line);
+        file.write_all(format!("{line}\t{seal}\n").as_bytes())
     }
 
     /// The file that it writes to.

@@ -19,6 +19,7 @@
 //! | `ending` | understands how a process ended, from its records and its output |
 //! | `fit` | whether the records of a process fit the runs that were asked for |
 //! | [`scratch`] | the folder for what processes leave behind |
+//! | [`room`] | runs a program with no more rights than it needs |
 //! | [`watchdog`] | ends test processes if ours dies before them |
 //! | [`run`] | what is known of a run |
 //! | [`stats`] | intervals of failure rates, by the rule that ended the runs |
@@ -43,6 +44,7 @@ pub mod package;
 pub mod plan;
 pub mod platform;
 pub mod process;
+pub mod room;
 pub mod run;
 pub mod scratch;
 pub mod stats;

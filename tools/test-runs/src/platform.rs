@@ -150,6 +150,46 @@ pub fn threads_of(_: &Child) -> String {
     "  they cannot be looked at on this system".to_string()
 }
 
+/// Lets any user write to a file, or remove what is in a folder. Its way is through folders that are ours.
+///
+/// # Errors
+/// If it is not ours.
+#[cfg(unix)]
+pub fn share(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+}
+
+/// Lets any user through a folder of ours to what is in it, without looking around.
+///
+/// # Errors
+/// If it is not ours.
+#[cfg(unix)]
+pub fn let_through(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))
+}
+
+/// Nothing: who runs a test is who we are.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn let_through(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing: who runs a test is who we are.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn share(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// The number of the signal that ended a process, if one did.
 #[cfg(unix)]
 pub fn signal(status: ExitStatus) -> Option<i32> {

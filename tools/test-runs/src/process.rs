@@ -16,6 +16,7 @@ use crate::build::TestCase;
 use crate::ending;
 use crate::fit;
 use crate::platform;
+use crate::room::Room;
 use crate::run::Run;
 use crate::scratch::check_room;
 use crate::watchdog::Group;
@@ -40,6 +41,9 @@ pub struct Limits {
     pub memory_mib: u64,
     /// The folder to which it writes a trace of each run; none are written without one.
     pub trace: Option<PathBuf>,
+    /// What it can reach, beside its own program and folder and what it leaves behind; none if that is not
+    /// limited. Its variables are limited too.
+    pub room: Option<Room>,
 }
 
 /// A run to make: its number in the plan, and its seed.
@@ -82,7 +86,11 @@ impl Ending {
 
 /// The files that a process leaves behind.
 struct Files {
+    /// The folder with the file of records, and nothing else.
+    folder: PathBuf,
     records: PathBuf,
+    /// The same file, whatever becomes of its name.
+    reader: File,
     output: PathBuf,
     /// What its records are sealed with.
     key: String,
@@ -102,17 +110,13 @@ pub fn run(
 ) -> Result<Finished> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let files = Files {
-        records: scratch.join(format!("{number}.ndjson")),
-        output: scratch.join(format!("{number}.out")),
-        key: key(),
-    };
+    let files = Files::new(scratch, number)?;
     let ending = execute(test, items, limits, &files, stop)?;
     // A process that could not write its records looks like one that has crashed.
     check_room(scratch)?;
     let recorded = read_records(&files)?;
     let text = read_end(&files.output)?;
-    let _ = fs::remove_file(&files.records);
+    let _ = fs::remove_dir_all(&files.folder);
     let _ = fs::remove_file(&files.output);
     if let Some(words) = fit::misfit(test, items, &recorded, ending.status()) {
         return Ok(ending::refuse(test, items, &words, &text));
@@ -121,6 +125,21 @@ pub fn run(
     let mut finished = ending::understand(test, items, recorded, &ending, &text);
     confirm(test, &mut finished, items, limits, scratch, stop)?;
     Ok(finished)
+}
+
+impl Files {
+    fn new(scratch: &Path, number: u64) -> Result<Files> {
+        let folder = scratch.join(format!("{number}.records"));
+        let records = folder.join("records.ndjson");
+        let cannot = || format!("cannot write {}", records.display());
+        fs::create_dir(&folder).with_context(cannot)?;
+        let options = &mut File::options();
+        let reader = options.read(true).append(true).create_new(true).open(&records);
+        let reader = reader.with_context(cannot)?;
+        platform::share(&folder).and_then(|()| platform::share(&records)).with_context(cannot)?;
+        let output = scratch.join(format!("{number}.out"));
+        Ok(Files { folder, records, reader, output, key: key() })
+    }
 }
 
 fn execute(
@@ -151,7 +170,10 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     let cannot = || format!("cannot write {}", files.output.display());
     let out = File::create(&files.output).with_context(cannot)?;
     let err = out.try_clone().with_context(cannot)?;
-    let mut command = Command::new(&test.program.path);
+    let mut command = match &limits.room {
+        Some(room) => room_for(room, test, files).command(&test.program.path),
+        None => Command::new(&test.program.path),
+    };
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
     command.stdin(Stdio::piped()).stdout(out).stderr(err).env(SEALED, "1");
     command.env_remove("LAB_SEEDS").env_remove("LAB_SEED");
@@ -171,6 +193,15 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     Ok(command)
 }
 
+/// A room with what each test process needs.
+fn room_for(room: &Room, test: &TestCase, files: &Files) -> Room {
+    let mut room = room.clone();
+    room.run.push(test.program.path.clone());
+    room.read.push(test.program.dir.clone());
+    room.change.push(files.folder.clone());
+    room
+}
+
 /// Waits for the end of the process, or for a reason to end it; none if it ends by itself.
 fn watch(
     child: &mut Child,
@@ -179,6 +210,7 @@ fn watch(
     stop: &AtomicBool,
 ) -> Result<Option<Ending>> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
+    let recorded = || files.reader.metadata().map_or(0, |data| data.len());
     let (mut seen, mut since) = (0, Instant::now());
     let mut pause = Duration::from_micros(500);
     loop {
@@ -194,7 +226,7 @@ fn watch(
         if let Some(mib) = platform::memory_of(child).filter(|mib| *mib > limits.memory_mib) {
             return Ok(Some(Ending::TooMuchMemory { mib }));
         }
-        let now = length(&files.records);
+        let now = recorded();
         if now != seen {
             (seen, since) = (now, Instant::now());
         } else if since.elapsed() > limits.hang_after {
@@ -214,13 +246,11 @@ fn key() -> String {
 
 /// The records of a process. `None` stands for a line that is not sealed with the key.
 fn read_records(files: &Files) -> Result<Vec<Option<Record>>> {
-    let path = &files.records;
-    let text = match fs::read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        // A process that never came to a run leaves none.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
+    let cannot = || format!("cannot read {}", files.records.display());
+    let (mut reader, mut bytes) = (&files.reader, Vec::new());
+    reader.seek(SeekFrom::Start(0)).with_context(cannot)?;
+    reader.read_to_end(&mut bytes).with_context(cannot)?;
+    let text = String::from_utf8_lossy(&bytes);
     // A line that was cut off in the middle belongs to a process that died while it wrote it.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut seals = Seals::new(&files.key);

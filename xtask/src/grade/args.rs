@@ -35,6 +35,20 @@ pub(crate) struct Grade {
     /// count as failed.
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
+    /// A crate that students' crates may depend on, beside the usual ones: one of a registry, or of this
+    /// workspace. May be given several times.
+    #[arg(long, value_name = "CRATE")]
+    pub(crate) allow: Vec<String>,
+    /// Students' own code may be `unsafe`. Then it can do in its process whatever it likes.
+    #[arg(long)]
+    pub(crate) allow_unsafe: bool,
+    /// Students' crates may have build scripts and procedural macros of their own.
+    #[arg(long)]
+    pub(crate) allow_build: bool,
+    /// Build and run students' code with all of your own rights, and not locked in. Where it cannot be locked
+    /// in, nothing is graded without this.
+    #[arg(long)]
+    pub(crate) open_room: bool,
     /// The lab: 2 (Raft) or 3 (a key/value service).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     pub(crate) lab: &'static Lab,
@@ -54,7 +68,11 @@ pub(crate) struct Grade {
 impl Grade {
     /// What decides, beside the crate and the lab's tests, what comes of a grading.
     pub(crate) fn settings(&self) -> impl std::fmt::Debug + use<> {
-        (self.lab.number, self.seeds, self.seed)
+        (
+            self.lab.number,
+            (self.seeds, self.seed),
+            (self.allow.clone(), self.allow_unsafe, self.allow_build),
+        )
     }
 }
 

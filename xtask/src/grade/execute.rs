@@ -8,7 +8,9 @@ use run_record::setting::Setting;
 use test_runs::build::{Program, TestCase};
 use test_runs::engine::{self, Runs};
 use test_runs::plan;
+use test_runs::platform;
 use test_runs::process::{self, Item, Limits};
+use test_runs::room::Room;
 use test_runs::run::{Run, without_numbers};
 use test_runs::scratch::Scratch;
 
@@ -37,13 +39,16 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// How a crate's tests are run, until it has to stop.
-    pub(crate) fn new(grade: &Grade, stop: Stop) -> Result<Execution> {
+    pub(crate) fn new(grade: &Grade, room: Option<Room>, stop: Stop) -> Result<Execution> {
+        let scratch = Scratch::new()?;
+        let cannot = || format!("cannot use {}", scratch.path().display());
+        platform::let_through(scratch.path()).with_context(cannot)?;
         Ok(Execution {
-            scratch: Scratch::new()?,
+            scratch,
             seeds: grade.seeds,
             base: grade.seed,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None },
+            limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None, room },
             stop,
         })
     }

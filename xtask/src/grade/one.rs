@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use test_runs::package;
 
+use super::allowed::Allowed;
 use super::args::{self, Grade, Weights};
 use super::execute::Execution;
-use super::files;
 use super::outcome::Outcome;
+use super::rooms::Rooms;
 use super::stamp::{self, Failure};
 use super::stops::Signals;
 use super::student::Student;
+use super::{files, intake, unsafety};
 use crate::{say, workspace};
 
 /// Grades one crate after the other, all in the same way.
@@ -19,6 +21,8 @@ pub(crate) struct Grader<'a> {
     grade: &'a Grade,
     weights: Weights,
     types: Vec<String>,
+    allowed: Allowed,
+    rooms: Rooms,
     signals: Signals,
     /// Stands for the settings, and for this workspace.
     print: String,
@@ -36,9 +40,19 @@ impl<'a> Grader<'a> {
             Some(folder) => std::path::absolute(folder)?,
             None => package::target_directory(&workspace())?.join("grade").join(".build"),
         };
+        let rooms = Rooms::new(grade, &target)?;
         let settings = format!("{weights:?} {types:?} {:?}", grade.settings());
         let print = files::print(&settings, &[&workspace()])?;
-        Ok(Grader { grade, weights, types, signals: Signals::heeded()?, print, target })
+        Ok(Grader {
+            grade,
+            weights,
+            types,
+            allowed: Allowed::new(grade)?,
+            rooms,
+            signals: Signals::heeded()?,
+            print,
+            target,
+        })
     }
 
     /// True if a signal has come: then no other crate is to be begun.
@@ -76,7 +90,7 @@ impl<'a> Grader<'a> {
             return Ok(());
         }
         let stop = self.signals.stop(self.grade.time_limit);
-        let judged = Execution::new(self.grade, stop)
+        let judged = Execution::new(self.grade, self.rooms.for_runs(), stop)
             .and_then(|execution| self.judge(&execution, student, outcome, folder));
         if let Err(error) = &judged {
             // Whatever is in the files by now, they are no result.
@@ -94,13 +108,22 @@ impl<'a> Grader<'a> {
         outcome: &mut Outcome,
         folder: &Path,
     ) -> Result<()> {
-        let (lab, types) = (self.grade.lab, self.types.clone());
-        let stamped = stamp::stamp(execution.scratch(), student, lab, types, &self.target)?;
-        if let Some(problem) = stamped.problem(student) {
+        let (scratch, lab) = (execution.scratch(), self.grade.lab);
+        let taken = intake::take_in(student, &self.allowed, &scratch.join("student"))?;
+        taken.remarks.iter().for_each(|words| outcome.remark(words));
+        let student = &taken.student;
+        let unsafe_code = || unsafety::problem(student, &self.allowed).transpose();
+        if let Some(problem) = taken.problem.map(Ok).or_else(unsafe_code).transpose()? {
             outcome.fail(&problem);
             return Ok(());
         }
-        let program = match stamped.build(student, execution.stop()) {
+        let suite = scratch.join("suite");
+        let stamped = stamp::stamp(&suite, student, lab, self.types.clone(), &self.target)?;
+        if let Some(problem) = stamped.problem(student, &self.allowed) {
+            outcome.fail(&problem);
+            return Ok(());
+        }
+        let program = match stamped.build(student, &self.rooms, execution.stop()) {
             Ok(program) => program,
             // Then it is no matter what else there is to say.
             Err(_) if execution.ends(outcome) => return Ok(()),

@@ -11,6 +11,8 @@ use run_record::Clock;
 use test_runs::build::{self, Program};
 use test_runs::{package, platform};
 
+use super::allowed::Allowed;
+use super::rooms::Rooms;
 use super::student::{Metadata, Package, Student, metadata};
 use crate::labs::Lab;
 use crate::skeleton::{in_quotes, lock_file};
@@ -101,21 +103,17 @@ pub(crate) fn stamp(
     })
 }
 
-fn cargo(dir: &Path, args: &[&str]) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(args).current_dir(dir).stdin(Stdio::null());
-    cargo.env("CARGO_TERM_COLOR", "never");
-    cargo
-}
-
 impl Stamped {
     /// Why the student's crate is not graded though it may compile.
-    pub(crate) fn problem(&self, student: &Student) -> Option<String> {
+    pub(crate) fn problem(&self, student: &Student, allowed: &Allowed) -> Option<String> {
+        if allowed.build {
+            return None;
+        }
         self.students_packages().find_map(|package| {
             let what = package.acts_when_built()?;
             Some(format!(
                 "`{}` has {what}, which would run before the tests are built and could change them; \
-                 `{}` is graded without it only",
+                 `{}` is graded without it only (if it may: --allow-build)",
                 package.name, student.name
             ))
         })
@@ -131,16 +129,23 @@ impl Stamped {
     }
 
     /// Builds the student's crate, then the suite for it.
-    pub(crate) fn build(&self, student: &Student, stop: &AtomicBool) -> Result<Program, Failure> {
+    pub(crate) fn build(
+        &self,
+        student: &Student,
+        rooms: &Rooms,
+        stop: &AtomicBool,
+    ) -> Result<Program, Failure> {
+        let cargo = || rooms.cargo(&student.root, &self.dir);
         let words = "the crate does not compile";
         let build = ["build", "--lib", "--package", &student.name];
-        self.cargo(&build, stop, |said| Failure::Student(format!("{words}:\n{said}")))?;
+        self.cargo(cargo(), &build, stop, |said| Failure::Student(format!("{words}:\n{said}")))?;
         let wanted = self.types.iter().zip(self.lab.types);
         let wanted = wanted
             .map(|(name, one)| format!("no type `{name}` that implements {}", one.implements));
         let words = format!("`{}` has {}", student.name, wanted.collect::<Vec<_>>().join(", or "));
         let test = ["test", "--no-run", "--test", package::target(Clock::Sim)];
-        let out = self.cargo(&test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
+        let out =
+            self.cargo(cargo(), &test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
         self.program(student, &out).map_err(Failure::Machine)
     }
 
@@ -164,11 +169,12 @@ impl Stamped {
     /// failure of the words of the compiler.
     fn cargo(
         &self,
+        cargo: Command,
         args: &[&str],
         stop: &AtomicBool,
         fault: impl Fn(&str) -> Failure,
     ) -> Result<String, Failure> {
-        let (passed, out, said) = self.run_cargo(args, stop).map_err(Failure::Machine)?;
+        let (passed, out, said) = self.run_cargo(cargo, args, stop).map_err(Failure::Machine)?;
         if passed {
             return Ok(out);
         }
@@ -181,13 +187,19 @@ impl Stamped {
     }
 
     /// Runs cargo until it ends or must end: whether it succeeded, and what it wrote.
-    fn run_cargo(&self, args: &[&str], stop: &AtomicBool) -> Result<(bool, String, String)> {
+    fn run_cargo(
+        &self,
+        mut command: Command,
+        args: &[&str],
+        stop: &AtomicBool,
+    ) -> Result<(bool, String, String)> {
         let (out, err) = (self.dir.join("cargo.out"), self.dir.join("cargo.err"));
         let create = |file: &Path| {
             File::create(file).with_context(|| format!("cannot write {}", file.display()))
         };
-        let mut command = cargo(&self.dir, args);
-        command.env("CARGO_TARGET_DIR", &self.target);
+        // What is to be fetched was fetched when the suite was written.
+        command.args(args).arg("--offline").current_dir(&self.dir).stdin(Stdio::null());
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_TARGET_DIR", &self.target);
         command.arg("--message-format=json-render-diagnostics");
         platform::own_group(&mut command);
         let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();

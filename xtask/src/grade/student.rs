@@ -7,18 +7,23 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use test_runs::platform;
 
+use crate::workspace;
+
 /// A student's crate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Student {
     /// Its package's name.
     pub(crate) name: String,
     pub(crate) dir: PathBuf,
+    /// The folder of its workspace; mostly its own.
+    pub(crate) root: PathBuf,
 }
 
 /// What `cargo metadata` says.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    workspace_root: PathBuf,
 }
 
 /// What it says of a package.
@@ -48,7 +53,14 @@ impl Student {
         let mut packages = metadata.packages.into_iter();
         let package = packages.find(|package| package.manifest_path == manifest);
         let package = package.with_context(|| format!("{} has no package", manifest.display()))?;
-        Ok(Student { name: package.name, dir })
+        let root = platform::canonical(&metadata.workspace_root)
+            .with_context(|| format!("cannot use {}", metadata.workspace_root.display()))?;
+        Ok(Student { name: package.name, dir, root })
+    }
+
+    /// True if it is a crate of this workspace.
+    pub(crate) fn is_ours(&self) -> bool {
+        platform::canonical(&workspace()).is_ok_and(|ours| self.root == ours)
     }
 }
 
@@ -66,11 +78,13 @@ impl Package {
     }
 }
 
-/// Asks cargo what there is.
+/// Asks cargo about the crate in a folder. It is not asked there: a folder may hold settings that have cargo
+/// run programs.
 pub(crate) fn metadata(dir: &Path, options: &[&str]) -> Result<Metadata> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["metadata", "--format-version", "1", "--color", "never"]).args(options);
-    let output = cargo.current_dir(dir).output().context("cannot run cargo")?;
+    cargo.arg("--manifest-path").arg(dir.join("Cargo.toml"));
+    let output = cargo.current_dir(workspace()).output().context("cannot run cargo")?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }

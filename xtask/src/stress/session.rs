@@ -144,7 +144,12 @@ impl Session {
         self.header(jobs, done.iter().map(|done| done.len() as u64).sum());
         self.write(State::Running, &Determinism::default())?;
         let scratch = Scratch::new()?;
-        let limits = Limits { hang_after: args.hang_after, memory_mib: args.memory, trace: None };
+        let limits = Limits {
+            hang_after: args.hang_after,
+            memory_mib: args.memory,
+            trace: None,
+            room: None,
+        };
         let pin = args.load == 1 && args.clock == ClockArg::Sim;
         let settings = engine::Settings {
             jobs,

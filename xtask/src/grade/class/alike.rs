@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use super::tokens::{Token, tokens};
 use crate::grade::files::sources;
+use crate::grade::tokens::{Token, tokens};
 use crate::labs::Lab;
 use crate::{skeleton, workspace};
 

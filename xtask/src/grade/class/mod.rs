@@ -18,7 +18,6 @@ use crate::{say, workspace};
 mod alike;
 mod page;
 mod table;
-mod tokens;
 
 use alike::Pair;
 use table::Row;

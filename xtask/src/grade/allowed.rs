@@ -1,0 +1,119 @@
+//! What a student's crate may be made of.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::args::Grade;
+use super::student::metadata;
+use crate::labs::{Lab, Type};
+use crate::workspace;
+
+/// Crates of this workspace that each lab is made with.
+const FOR_ALL: [&str; 6] = ["labgob", "labrpc", "labrt", "labtrace", "persister", "raft-api"];
+
+/// Crates of the registry that do nothing that a lab should do itself, and open no door out of it.
+const USUAL: [&str; 26] = [
+    "anyhow",
+    "arrayvec",
+    "bitflags",
+    "bytes",
+    "cfg-if",
+    "derive_more",
+    "either",
+    "fxhash",
+    "hashbrown",
+    "indexmap",
+    "itertools",
+    "lazy_static",
+    "log",
+    "num-traits",
+    "once_cell",
+    "ordered-float",
+    "rand",
+    "rand_core",
+    "rand_xoshiro",
+    "rustc-hash",
+    "serde",
+    "serde_json",
+    "smallvec",
+    "static_assertions",
+    "strum",
+    "thiserror",
+];
+
+/// What is allowed.
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    lab: &'static Lab,
+    /// What the instructor has added.
+    more: Vec<String>,
+    /// `unsafe` in the student's own code.
+    pub(crate) unsafe_code: bool,
+    /// Build scripts and procedural macros of the student's own.
+    pub(crate) build: bool,
+    /// The crates of this workspace.
+    ours: BTreeMap<String, PathBuf>,
+}
+
+impl Allowed {
+    /// What a lab needs, and what the instructor has added.
+    ///
+    /// # Errors
+    /// If cargo cannot say which crates this workspace has.
+    pub(crate) fn new(grade: &Grade) -> Result<Allowed> {
+        let packages = metadata(&workspace(), &["--no-deps"])?.packages;
+        let ours = packages.into_iter().map(|package| {
+            let dir = package.manifest_path.parent().unwrap_or(&package.manifest_path);
+            (package.name.clone(), dir.to_owned())
+        });
+        Ok(Allowed {
+            lab: grade.lab,
+            more: grade.allow.clone(),
+            unsafe_code: grade.allow_unsafe,
+            build: grade.allow_build,
+            ours: ours.collect(),
+        })
+    }
+
+    /// True if a crate of this workspace is called so.
+    pub(crate) fn is_ours(&self, name: &str) -> bool {
+        self.ours.contains_key(name)
+    }
+
+    /// Where the crate of this workspace with this name is.
+    pub(crate) fn path_of_ours(&self, name: &str) -> Option<&Path> {
+        self.ours.get(name).map(PathBuf::as_path)
+    }
+
+    /// True if it is one of those that nobody need allow, if it comes from the usual registry.
+    pub(crate) fn is_usual(&self, name: &str) -> bool {
+        USUAL.contains(&name)
+    }
+
+    /// True if a crate may depend on this one, wherever it comes from.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let module = name.replace('-', "_");
+        let defines = |one: &Type| one.implements.split("::").next() == Some(&module);
+        // What stands above Raft may stand on ours.
+        let raft = name == "raft" && self.lab.number != "2";
+        let needed = FOR_ALL.contains(&name) || self.lab.types.iter().any(defines);
+        let ours = self.is_ours(name) && (needed || raft);
+        ours || self.more.iter().any(|more| more == name)
+    }
+
+    /// Why a crate that depends on this one is not graded.
+    pub(crate) fn refusal(&self, name: &str, from: &str) -> String {
+        let what = match self.is_ours(name) {
+            true => format!(
+                "`{name}`, a crate of this workspace that lab {} is not made with",
+                self.lab.number
+            ),
+            false => {
+                format!("`{name}` from {from}, which is not among the crates that are allowed")
+            }
+        };
+        format!("it depends on {what} (if it may: --allow {name})")
+    }
+}

@@ -1,0 +1,132 @@
+//! The closed rooms in which a student's crate is built and run.
+//!
+//! What is built: with the toolchain, the crates that cargo has fetched and the sources, all of them read-only,
+//! into the folder for what is built. What is run: alone, as nobody, and with nothing but its own program and
+//! its own files; what it leaves behind it cannot find. Results lie where neither can look.
+
+use std::env::consts::EXE_EXTENSION;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use test_runs::room::{self, Room};
+
+use super::args::Grade;
+use crate::workspace;
+
+/// The most that a process in a room may write to one file, the output included; more ends it.
+const FILE_SIZE: u64 = 1 << 30;
+/// The most CPU time of a process that makes runs: many times what all of them take.
+const CPU: u64 = 1800;
+/// How many tasks nobody may have in all: many processes of ours run side by side.
+const TASKS: u64 = 4096;
+
+/// Where programs and libraries of the system are; what a system does not have is passed over.
+const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/nix"];
+/// The libraries alone: no shell, no tools.
+const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
+/// What the loader, the compiler's driver and the linker read.
+const SETTINGS: [&str; 5] = [
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/dev/urandom",
+];
+
+/// The rooms, or none if the instructor wants none.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    build: Option<Room>,
+    run: Option<Room>,
+    /// Where the toolchain is.
+    sysroot: PathBuf,
+}
+
+impl Rooms {
+    /// The rooms for all crates that are graded.
+    ///
+    /// # Errors
+    /// If this system has no such rooms, and nobody has said that it is to be done without.
+    pub(crate) fn new(grade: &Grade, target: &Path) -> Result<Rooms> {
+        let sysroot = sysroot()?;
+        if grade.open_room {
+            return Ok(Rooms { build: None, run: None, sysroot });
+        }
+        if let Some(words) = room::lacking() {
+            bail!(
+                "students' code cannot be locked in on this system: {words}. Grade on a system where it can; \
+                 or, if nothing here can be harmed and nobody cheats, with --open-room"
+            );
+        }
+        std::fs::create_dir_all(target)
+            .with_context(|| format!("cannot make {}", target.display()))?;
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let run = Room {
+            read: paths(&SETTINGS),
+            run: paths(&LIBRARIES),
+            write: paths(&["/dev/null"]),
+            alone: true,
+            nobody: true,
+            file_size: Some(FILE_SIZE),
+            cpu: Some(CPU),
+            processes: Some(TASKS),
+            ..Room::default()
+        };
+        Ok(Rooms { build: Some(build(&sysroot, target, &run)?), run: Some(run), sysroot })
+    }
+
+    /// Cargo, in the room that a crate is built in: it reads what the crate is, and writes to the suite's
+    /// folder. It is the toolchain's own: a program that chooses a toolchain has nothing to choose here.
+    pub(crate) fn cargo(&self, student: &Path, suite: &Path) -> Command {
+        let tool = |name: &str| {
+            let path = self.sysroot.join("bin").join(name).with_extension(EXE_EXTENSION);
+            if path.exists() { path } else { name.into() }
+        };
+        let mut cargo = match self.build.clone() {
+            Some(mut room) => {
+                room.read.push(student.to_owned());
+                room.write.push(suite.to_owned());
+                room.command(&tool("cargo"))
+            }
+            None => Command::new(tool("cargo")),
+        };
+        cargo.env("RUSTC", tool("rustc")).env("TMPDIR", suite);
+        cargo
+    }
+
+    /// For a student's test processes.
+    pub(crate) fn for_runs(&self) -> Option<Room> {
+        self.run.clone()
+    }
+}
+
+/// What cargo and the compiler need.
+fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
+    let mut room = Room { alone: false, nobody: false, cpu: None, ..run.clone() };
+    room.run = SYSTEM.map(PathBuf::from).into();
+    room.run.push(sysroot.to_owned());
+    let cargo = match std::env::var_os("CARGO_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::home_dir().context("there is no home directory")?.join(".cargo"),
+    };
+    // Not all of it: it may hold the keys of a registry.
+    room.read.extend(["registry", "git", "config.toml"].map(|name| cargo.join(name)));
+    // Where results are is none of its business.
+    let entries = std::fs::read_dir(workspace()).context("cannot read this workspace")?;
+    let sources = entries.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name != "target" && !name.starts_with('.')
+    });
+    room.read.extend(sources);
+    room.write.push(target.to_owned());
+    Ok(room)
+}
+
+/// Where the toolchain is.
+fn sysroot() -> Result<PathBuf> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace()).output();
+    let output = output.context("cannot run rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+}
