@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
 use crate::node::Node;
-use crate::sim::kernel::{At, Kernel, Key, Op, TaskId, Waiting};
+use crate::sim::kernel::{At, Kernel, Key, Op, TaskId, Touch, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
 
@@ -135,7 +135,7 @@ impl Builder {
         f: impl FnOnce() -> T + Send + 'static,
         at: At,
     ) -> JoinHandle<T> {
-        kernel.step(Op::Spawn, at);
+        kernel.step(Op::Spawn, Touch::Nothing, at);
         let packet = Packet::default();
         let result = packet.clone();
         let body = Box::new(move || {
@@ -369,7 +369,7 @@ impl<T> JoinHandle<T> {
 }
 
 fn join_simulated<T>(kernel: &Kernel, id: TaskId, packet: &Packet<T>, at: At) {
-    kernel.step(Op::Join, at);
+    kernel.step(Op::Join, Touch::Nothing, at);
     let waiting = Waiting::new("the end of a task", "", at);
     while packet.lock().is_none() && !kernel.has_ended(id) {
         kernel.wait(Key::Exit(id.serial), waiting, None);

@@ -4,7 +4,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 pub use std::time::Duration;
 
 use crate::context::{self, Clock};
-use crate::sim::kernel::{At, Op};
+use crate::sim::kernel::{At, Op, Touch};
 
 /// A moment, as [`std::time::Instant`]. On the simulated clock it depends on the seed alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,7 @@ impl Instant {
             // Reading the clock is a step: a loop that waits for time to pass without sleeping
             // would otherwise go unnoticed.
             Clock::Simulated(kernel) => {
-                kernel.step(Op::Now, at);
+                kernel.step(Op::Now, Touch::Nothing, at);
                 Instant(Moment::Simulated(kernel.now()))
             }
             Clock::Real => {
@@ -155,7 +155,7 @@ impl Until {
 pub(crate) fn sleep(until: Until, at: At) {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
-            kernel.step(Op::Sleep, at);
+            kernel.step(Op::Sleep, Touch::Nothing, at);
             let deadline = until.simulated(kernel.now()).expect("a sleep has an end");
             kernel.sleep_until(deadline, at);
         }

@@ -12,7 +12,9 @@ use rustc_hash::FxHashMap;
 
 use crate::context::{self, Clock};
 use crate::failure::{Failure, FailureKind, LastWords};
+use crate::schedule::{Schedule, Work};
 use crate::sim::kernel::Op;
+use crate::sim::order;
 use crate::sim::switch::SwitchBy;
 use crate::sim::{self, panics};
 
@@ -85,6 +87,10 @@ pub(crate) struct Settings {
     pub(crate) switch_by: SwitchBy,
     pub(crate) switch_every: Option<u32>,
     pub(crate) forced_switches: u64,
+    pub(crate) schedule: Schedule,
+    pub(crate) work: Option<Arc<Work>>,
+    /// Where what the tasks do is counted, if this run is made for that.
+    pub(crate) estimates: Option<order::Shared>,
     pub(crate) stack_size: usize,
     pub(crate) steps_per_instant: u64,
     pub(crate) time_limit: Duration,
@@ -99,6 +105,9 @@ impl Default for Settings {
             switch_by: SwitchBy::default(),
             switch_every: None,
             forced_switches: u64::MAX,
+            schedule: Schedule::default(),
+            work: None,
+            estimates: None,
             stack_size: 2 << 20,
             steps_per_instant: 10_000_000,
             time_limit: Duration::MAX,
@@ -153,6 +162,23 @@ impl Builder {
         self
     }
 
+    /// How the next task is chosen. Default: [`Schedule::Walk`]. Simulated clock only.
+    ///
+    /// With another one [`switch_every`](Builder::switch_every) says only how often a timer may fire into
+    /// running code, but for 0: then, and after the last of the
+    /// [`forced_switches`](Builder::forced_switches), tasks run until they block.
+    pub fn schedule(mut self, schedule: Schedule) -> Builder {
+        self.settings.schedule = schedule;
+        self
+    }
+
+    /// What runs of this program have to do, as a run of its own has found it out
+    /// ([`estimate`](Builder::estimate)), for the schedules that want to know.
+    pub fn work(mut self, work: Arc<Work>) -> Builder {
+        self.settings.work = Some(work);
+        self
+    }
+
     /// What to do just before the process ends since a destructor panicked while its task was being
     /// unwound: the failure of such a run cannot be returned. It holds the first panic and the second
     /// one. By default it is written to standard error.
@@ -185,6 +211,21 @@ impl Builder {
     pub fn record_events(mut self, on: bool) -> Builder {
         self.settings.record_events = on;
         self
+    }
+
+    /// Runs `main` as the world's first task and counts what its tasks do, for other runs of the same
+    /// program: see [`work`](Builder::work). How the run ends does not matter; what was counted up to
+    /// then is returned. Empty on the real clock.
+    #[track_caller]
+    pub fn estimate<T: Send + 'static>(
+        mut self,
+        main: impl FnOnce() -> T + Send + 'static,
+    ) -> Work {
+        let counted = order::Shared::default();
+        self.settings.estimates = Some(counted.clone());
+        drop(self.run(main));
+        let mut counted = counted.lock();
+        std::mem::take(&mut *counted)
     }
 
     /// Runs `main` as the world's first task. When it returns, or the run fails, every task left

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::context::{self, Clock};
 use crate::observe::{self, Cause};
-use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
+use crate::sim::kernel::{At, Kernel, Key, Op, Touch, Waiting, Woken};
 use crate::time::Until;
 
 pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
@@ -174,10 +174,10 @@ impl<T> Shared<T> {
 }
 
 /// Counts a step on the simulated clock.
-fn step(op: Op, at: At) {
+fn step(op: Op, object: Key, at: At) {
     context::with(|clock| {
         if let Clock::Simulated(kernel) = clock {
-            kernel.step(op, at);
+            kernel.step(op, Touch::Changes(object), at);
         }
     });
 }
@@ -197,12 +197,12 @@ fn in_world<R>(at: At, what: &str, f: impl FnOnce(&Kernel) -> R) -> R {
 
 impl<T> Sender<T> {
     pub(super) fn try_send(&self, message: T, at: At) -> Result<(), TrySendError<T>> {
-        step(Op::Send, at);
+        step(Op::Send, self.0.receivers_key(), at);
         self.0.push(message)
     }
 
     pub(super) fn send(&self, message: T, until: Until, at: At) -> Result<(), SendTimeoutError<T>> {
-        step(Op::Send, at);
+        step(Op::Send, self.0.receivers_key(), at);
         let message = match self.0.push(message) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Disconnected(message)) => {
@@ -277,13 +277,13 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     pub(super) fn try_recv(&self, at: At) -> Result<T, TryRecvError> {
-        step(Op::Receive, at);
+        step(Op::Receive, self.0.receivers_key(), at);
         self.0.received();
         self.0.pop()
     }
 
     pub(super) fn recv(&self, until: Until, at: At) -> Result<T, RecvTimeoutError> {
-        step(Op::Receive, at);
+        step(Op::Receive, self.0.receivers_key(), at);
         self.0.received();
         match self.0.pop() {
             Ok(message) => Ok(message),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kernel::{At, EPOCH, Kernel, Op, StateGuard};
+use super::kernel::{At, EPOCH, Kernel, Op, StateGuard, Touch};
 use super::report::{self, Stuck};
 use super::state::{PanicBegun, State, Status, Task, Waiting};
 use crate::failure::{Failure, FailureKind};
@@ -27,7 +27,7 @@ impl Kernel {
             }
         }
         drop(state);
-        self.step(Op::Kill, at);
+        self.step(Op::Kill, Touch::Nothing, at);
     }
 
     /// Ends the running task if it has been killed, by unwinding it.

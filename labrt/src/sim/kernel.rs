@@ -23,12 +23,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 pub use super::op::Op;
-use super::report;
+pub(crate) use super::op::Touch;
 use super::state::nanos;
 pub(crate) use super::state::{
     At, Body, EPOCH, Held, Key, State, Status, Task, TaskId, Waiting, Woken,
 };
 use super::switch::Switch;
+use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
 use crate::observe::Cause;
@@ -57,7 +58,8 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     pub(crate) fn new(settings: Settings, shared: Arc<WorldShared>) -> Arc<Kernel> {
-        let state = State::new(shared.seed, shared.stream_seed("scheduler", 0), &settings);
+        let order = order::of(&settings, shared.stream_seed("schedule", 0));
+        let state = State::new(shared.seed, shared.stream_seed("scheduler", 0), order, &settings);
         let switch = Switch::new(settings.switch_by);
         Arc::new_cyclic(|itself| Kernel {
             state: Mutex::new(state),
@@ -78,26 +80,30 @@ impl Kernel {
 
     /// The running task calls into this crate: count it, end the task if it has been killed, and
     /// perhaps let another one go first.
-    pub(crate) fn step(&self, op: Op, at: At) {
-        let mut state = self.begin_step(op, at);
-        if state.until_switch > 0 {
-            state.until_switch -= 1;
-        } else {
-            self.force_switch(state);
-        }
+    pub(crate) fn step(&self, op: Op, touch: Touch, at: At) {
+        drop(self.step_and_keep(op, touch, at));
     }
 
     /// As [`step`](Kernel::step), before the running task tries to take the lock `key`: it counts as
     /// held from here on, unless [`not_acquired`](Kernel::not_acquired) follows.
     pub(crate) fn step_to_acquire(&self, key: Key, op: Op, at: At) {
+        let touch = if op == Op::Read { Touch::Reads(key) } else { Touch::Changes(key) };
+        self.step_and_keep(op, touch, at).running().held.push(Held { key, at });
+    }
+
+    /// A step; the state stays locked for what follows.
+    fn step_and_keep(&self, op: Op, touch: Touch, at: At) -> StateGuard<'_> {
         let mut state = self.begin_step(op, at);
+        let me = state.current;
+        if let Some(order) = &mut state.order {
+            order.intends(me, touch, at);
+            return self.step_in_order(state);
+        }
         if state.until_switch > 0 {
             state.until_switch -= 1;
-            state.running().held.push(Held { key, at });
-        } else {
-            self.force_switch(state);
-            self.acquired(key, at);
+            return state;
         }
+        self.force_switch(state)
     }
 
     fn begin_step(&self, op: Op, at: At) -> StateGuard<'_> {
@@ -113,7 +119,7 @@ impl Kernel {
     }
 
     /// Takes the turn from the running task, if another one can have it.
-    fn force_switch(&self, mut state: StateGuard<'_>) {
+    fn force_switch<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         state.until_switch = state.chance.gap();
         if !state.may_force() {
             let in_a_row = state.steps - state.turn_began;
@@ -121,36 +127,75 @@ impl Kernel {
                 return self.give_way(state);
             }
             state.until_switch = (MOST_STEPS_IN_A_ROW - in_a_row) as u32;
-            return;
+            return state;
         }
+        self.perhaps_let_time_pass(&mut state);
+        if state.runnable.is_empty() {
+            return state;
+        }
+        state.forced_switches += 1;
+        self.give_way(state)
+    }
+
+    /// The order says who goes first; at the moments at which a switch would be forced without it, time
+    /// may pass.
+    fn step_in_order<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
+        if state.until_switch > 0 {
+            state.until_switch -= 1;
+        } else if state.may_force() {
+            state.until_switch = state.chance.gap();
+            self.perhaps_let_time_pass(&mut state);
+        }
+        if state.steps - state.turn_began >= MOST_STEPS_IN_A_ROW {
+            return self.give_way(state);
+        }
+        match state.take_preferred() {
+            Some(next) => {
+                state.forced_switches += 1;
+                self.hand_over(state, next)
+            }
+            None => state,
+        }
+    }
+
+    /// Fires a timer into running code if it is due within a moment: always if no other task can run,
+    /// else by chance.
+    fn perhaps_let_time_pass(&self, state: &mut State) {
         if state.runnable.is_empty() || state.chance.pauses() {
             let soon = state.now + state.chance.pause();
             if state.next_timer_at().is_some_and(|at| at <= soon) {
-                self.fire_next_timers(&mut state);
+                self.fire_next_timers(state);
             }
-        }
-        if !state.runnable.is_empty() {
-            state.forced_switches += 1;
-            self.give_way(state);
         }
     }
 
     /// Lets another runnable task go first.
     pub(crate) fn yield_now(&self, at: At) {
-        let state = self.begin_step(Op::Yield, at);
-        self.give_way(state);
+        let mut state = self.begin_step(Op::Yield, at);
+        let me = state.current;
+        state.order.iter_mut().for_each(|order| order.intends(me, Touch::Nothing, at));
+        drop(self.give_way(state));
     }
 
     /// Hands the turn to another runnable task, if there is one; the running one stays runnable.
-    fn give_way(&self, mut state: StateGuard<'_>) {
+    fn give_way<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         let me = state.current;
-        let Some(next) = state.take_runnable() else { return };
+        state.order.iter_mut().for_each(|order| order.gives_way(me));
+        match state.take_runnable() {
+            Some(next) => self.hand_over(state, next),
+            None => state,
+        }
+    }
+
+    /// The running task stays runnable, and `next` has the turn.
+    fn hand_over<'s>(&'s self, mut state: StateGuard<'s>, next: usize) -> StateGuard<'s> {
+        let me = state.current;
         state.runnable.push(me);
         state.give_turn(next);
         state.switches += 1;
         drop(state);
         self.switch.to(self, me, Some(next));
-        drop(self.end_if_killed(self.state.lock()));
+        self.end_if_killed(self.state.lock())
     }
 
     /// Blocks the running task until `key` is notified or `deadline` has come.

@@ -23,6 +23,7 @@ mod coroutine;
 mod ending;
 pub(crate) mod kernel;
 mod op;
+pub(crate) mod order;
 #[cfg(not(all(windows, target_arch = "aarch64")))] // only coroutines ask
 #[cfg_attr(not(unix), path = "no_overflow.rs")]
 mod overflow;

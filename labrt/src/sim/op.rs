@@ -1,4 +1,6 @@
-//! What the steps of a run are, for its trace.
+//! What the steps of a run are, for its trace, and what they touch.
+
+use super::state::Key;
 
 /// What happened at a step; part of the trace hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +26,34 @@ pub enum Op {
     TimedOut,
     /// Something a crate above put into the trace, see [`crate::world::trace`].
     User(u64),
+}
+
+/// The object that an operation touches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// None that other tasks could touch.
+    #[default]
+    Nothing,
+    /// It may trade places with others that only read.
+    Reads(Key),
+    /// It changes the object, or may.
+    Changes(Key),
+}
+
+impl Touch {
+    /// The object.
+    pub(super) fn object(self) -> Option<Key> {
+        match self {
+            Touch::Nothing => None,
+            Touch::Reads(key) | Touch::Changes(key) => Some(key),
+        }
+    }
+
+    /// True if it matters which of two operations comes first.
+    pub(super) fn meets(self, other: Touch) -> bool {
+        let only_read = matches!((self, other), (Touch::Reads(_), Touch::Reads(_)));
+        self.object().is_some() && self.object() == other.object() && !only_read
+    }
 }
 
 impl Op {

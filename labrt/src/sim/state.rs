@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::chance::Chance;
 use super::circles::Suspect;
 use super::op::Op;
+use super::order::Order;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::observe::Cause;
@@ -38,7 +39,7 @@ pub(crate) type At = &'static Location<'static>;
 pub(crate) type Body = Box<dyn FnOnce() -> Option<String> + Send>;
 
 /// What a task can wait on. Addresses serve to find a waiter, never to order anything.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
     /// An object in memory (it cannot move while somebody waits on it).
     Object(usize),
@@ -219,6 +220,8 @@ pub(crate) struct State {
     /// Ready tasks that there was no memory for a stack for; each waits for the end of another one.
     pub(super) without_stack: Vec<usize>,
     pub(super) chance: Chance,
+    /// Who chooses the next task, if it is not the walk.
+    pub(super) order: Option<Box<dyn Order>>,
     /// Steps until the next forced switch point.
     pub(super) until_switch: u32,
     /// How many forced switches there were, and how many there may be.
@@ -240,7 +243,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(seed: u64, scheduler_seed: u64, settings: &Settings) -> State {
+    pub(super) fn new(
+        seed: u64,
+        scheduler_seed: u64,
+        order: Option<Box<dyn Order>>,
+        settings: &Settings,
+    ) -> State {
         let mut chance = Chance::new(scheduler_seed, settings.switch_every);
         let until_switch = chance.gap();
         State {
@@ -263,6 +271,7 @@ impl State {
             suspects: Vec::new(),
             without_stack: Vec::new(),
             chance,
+            order,
             until_switch,
             forced_switches: 0,
             most_forced_switches: settings.forced_switches,
@@ -368,6 +377,8 @@ impl State {
         self.tasks[slot] = Some(task);
         self.live += 1;
         self.runnable.push(slot);
+        let parent = Some(self.current).filter(|slot| self.tasks.get(*slot).is_some());
+        self.order.iter_mut().for_each(|order| order.begins(slot, parent));
         slot
     }
 
@@ -516,13 +527,34 @@ impl State {
         self.forced_switches < self.most_forced_switches && self.chance.forces()
     }
 
-    /// A random task of those that can run, removed from their list.
+    /// The next task of those that can run, removed from their list: any of them, unless an order
+    /// chooses.
     pub(super) fn take_runnable(&mut self) -> Option<usize> {
         if self.runnable.is_empty() {
             return None;
         }
-        let place = self.chance.below(self.runnable.len());
+        let place = match &mut self.order {
+            None => self.chance.below(self.runnable.len()),
+            Some(order) => order.choose(&self.runnable),
+        };
         Some(self.runnable.swap_remove(place))
+    }
+
+    /// The task that the order lets go first although the running one could go on, removed from the
+    /// list of those that can run.
+    pub(super) fn take_preferred(&mut self) -> Option<usize> {
+        let me = self.current;
+        if self.runnable.is_empty() || !self.may_force() {
+            self.order.iter_mut().for_each(|order| _ = order.choose(&[me]));
+            return None;
+        }
+        self.runnable.push(me);
+        let next = self.take_runnable().filter(|next| *next != me);
+        if next.is_some() {
+            let mine = self.runnable.iter().rposition(|slot| *slot == me);
+            self.runnable.swap_remove(mine.expect("it has just been added"));
+        }
+        next
     }
 
     /// The task in `slot` has the turn.

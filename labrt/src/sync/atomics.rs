@@ -3,13 +3,13 @@ use std::panic::Location;
 use std::sync::atomic::Ordering;
 
 use crate::context::{self, Clock};
-use crate::sim::kernel::Op;
+use crate::sim::kernel::{Key, Op, Touch};
 
 #[track_caller]
-fn step() {
+fn step(touch: Touch) {
     let at = Location::caller();
     context::with(|clock| match clock {
-        Clock::Simulated(kernel) => kernel.step(Op::Atomic, at),
+        Clock::Simulated(kernel) => kernel.step(Op::Atomic, touch, at),
         Clock::Real => {}
     });
 }
@@ -36,19 +36,19 @@ macro_rules! atomic {
 
             #[track_caller]
             pub fn load(&self, order: Ordering) -> $value {
-                step();
+                step(Touch::Reads(Key::of(&self.0)));
                 self.0.load(order)
             }
 
             #[track_caller]
             pub fn store(&self, value: $value, order: Ordering) {
-                step();
+                step(Touch::Changes(Key::of(&self.0)));
                 self.0.store(value, order);
             }
 
             #[track_caller]
             pub fn swap(&self, value: $value, order: Ordering) -> $value {
-                step();
+                step(Touch::Changes(Key::of(&self.0)));
                 self.0.swap(value, order)
             }
 
@@ -60,7 +60,7 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
-                step();
+                step(Touch::Changes(Key::of(&self.0)));
                 self.0.compare_exchange(current, new, success, failure)
             }
 
@@ -74,7 +74,7 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
-                step();
+                step(Touch::Changes(Key::of(&self.0)));
                 if fails_for_no_reason() {
                     return Err(self.0.load(failure));
                 }
@@ -88,7 +88,7 @@ macro_rules! atomic {
                 fetch: Ordering,
                 f: impl FnMut($value) -> Option<$value>,
             ) -> Result<$value, $value> {
-                step();
+                step(Touch::Changes(Key::of(&self.0)));
                 self.0.fetch_update(set, fetch, f)
             }
 
@@ -123,7 +123,7 @@ macro_rules! fetch {
             $(
                 #[track_caller]
                 pub fn $operation(&self, value: $value, order: Ordering) -> $value {
-                    step();
+                    step(Touch::Changes(Key::of(&self.0)));
                     self.0.$operation(value, order)
                 }
             )*

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{MutexGuard, with_kernel};
 use crate::context::{self, Clock};
-use crate::sim::kernel::{At, Key, Op, Waiting, Woken};
+use crate::sim::kernel::{At, Key, Op, Touch, Waiting, Woken};
 use crate::time::{Instant, Until};
 
 /// A condition variable, as [`parking_lot::Condvar`].
@@ -98,7 +98,7 @@ impl Condvar {
         let at = Location::caller();
         let mut woken = false;
         let simulated = with_kernel(|kernel| {
-            kernel.step(Op::Notify, at);
+            kernel.step(Op::Notify, Touch::Changes(self.key()), at);
             woken = kernel.notify_one(self.key());
         });
         if simulated {
@@ -114,7 +114,7 @@ impl Condvar {
         let at = Location::caller();
         let mut woken = 0;
         let simulated = with_kernel(|kernel| {
-            kernel.step(Op::Notify, at);
+            kernel.step(Op::Notify, Touch::Changes(self.key()), at);
             woken = kernel.notify_all(self.key());
         });
         if simulated {
@@ -132,7 +132,7 @@ impl Condvar {
     ) -> WaitTimeoutResult {
         context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
-                kernel.step(Op::Wait, at);
+                kernel.step(Op::Wait, Touch::Changes(self.key()), at);
                 let deadline = until.simulated(kernel.now());
                 let sooner = kernel.perhaps_sooner(deadline);
                 // No other task runs between the release and the wait: a notification cannot be

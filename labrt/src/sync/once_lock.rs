@@ -3,7 +3,7 @@ use std::panic::Location;
 
 use super::Mutex;
 use crate::context::{self, Clock};
-use crate::sim::kernel::Op;
+use crate::sim::kernel::{Key, Op, Touch};
 
 /// A cell that is written once, as [`std::sync::OnceLock`].
 ///
@@ -25,7 +25,9 @@ impl<T> OnceLock<T> {
     pub fn get(&self) -> Option<&T> {
         let at = Location::caller();
         context::with(|clock| match clock {
-            Clock::Simulated(kernel) => kernel.step(Op::Atomic, at),
+            Clock::Simulated(kernel) => {
+                kernel.step(Op::Atomic, Touch::Reads(Key::of(&self.value)), at)
+            }
             Clock::Real => {}
         });
         self.value.get()

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::context::{self, Clock, Member};
 use crate::killed::words_of_panic;
-use crate::sim::kernel::Op;
+use crate::sim::kernel::{Op, Touch};
 use crate::thread::run_as;
 
 /// A job; it calls its argument when its worker may be given the next one.
@@ -66,7 +66,7 @@ impl Pool {
         let at = Location::caller();
         context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
-                kernel.step(Op::Spawn, at);
+                kernel.step(Op::Spawn, Touch::Nothing, at);
                 let body = Box::new(move || {
                     let outcome = catch_unwind(AssertUnwindSafe(|| end(job())));
                     outcome.err().and_then(|payload| words_of_panic(&*payload))

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use labrt::rng::RngExt;
+use labrt::sync::atomic::{AtomicU32, Ordering};
 use labrt::sync::{Arc, Mutex};
 use labrt::world::Builder;
-use labrt::{Node, SwitchBy, channel, rng, simulate, thread};
+use labrt::{Node, Schedule, SwitchBy, channel, rng, simulate, thread};
 
 use crate::{millis, trace};
 
@@ -66,6 +67,15 @@ fn equal_seeds_give_equal_traces_also_under_load() {
     assert_eq!(hashes.len() as u64, SEEDS, "different seeds give different runs");
 }
 
+/// Seeds stand for runs in reports and in the tests of other crates: these hashes change only together
+/// with what a step is.
+#[test]
+fn the_walk_of_a_seed_stays_as_it_is() {
+    let hashes = [0, 1, 2].map(|seed| trace(simulate(seed, busy_world)).hash);
+    let known = [13890794762257691703, 9587838314160726167, 17078602517077807410];
+    assert_eq!(hashes, known);
+}
+
 #[test]
 fn both_ways_of_switching_run_the_same_schedule() {
     for seed in 0..50 {
@@ -76,6 +86,81 @@ fn both_ways_of_switching_run_the_same_schedule() {
         };
         assert_eq!(run(SwitchBy::Coroutines), run(SwitchBy::Threads), "seed {seed}");
     }
+}
+
+/// All ways to choose the next task.
+const SCHEDULES: [Schedule; 4] =
+    [Schedule::Walk, Schedule::Pct { depth: 3 }, Schedule::Pos, Schedule::Surw];
+
+#[test]
+fn a_schedule_is_a_function_of_the_seed_also_with_threads() {
+    let work = Arc::new(Builder::simulated(0).estimate(busy_world));
+    assert_eq!(*work, Builder::simulated(0).estimate(busy_world), "so is the estimate");
+    let mut hashes = BTreeSet::new();
+    for schedule in SCHEDULES {
+        for seed in 0..20 {
+            let run = |by| {
+                let world = Builder::simulated(seed).schedule(schedule).work(work.clone());
+                world.switch_by(by).run(busy_world).expect("nothing can fail").trace
+            };
+            let trace = run(SwitchBy::Coroutines);
+            assert_eq!(trace, run(SwitchBy::Threads), "{schedule:?}, seed {seed}");
+            hashes.insert(trace.expect("it is simulated").hash);
+        }
+    }
+    assert_eq!(hashes.len(), 20 * SCHEDULES.len(), "schedules and seeds give different runs");
+}
+
+#[test]
+fn no_schedule_forces_more_switches_than_it_may() {
+    for schedule in SCHEDULES {
+        for most in [0, 3] {
+            let world = Builder::simulated(5).schedule(schedule).forced_switches(most);
+            let trace = world.run(busy_world).expect("nothing can fail").trace;
+            assert!(trace.expect("it is simulated").forced_switches <= most, "{schedule:?}");
+        }
+    }
+}
+
+/// Two tasks of which each waits in a loop for the other one.
+fn each_spins() {
+    let turn = Arc::new(AtomicU32::new(0));
+    let tasks = [0, 1].map(|me| {
+        let turn = turn.clone();
+        thread::spawn(move || {
+            for round in 0..3 {
+                while turn.load(Ordering::SeqCst) != 2 * round + me {}
+                turn.store(2 * round + me + 1, Ordering::SeqCst);
+            }
+        })
+    });
+    tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
+}
+
+#[test]
+fn who_spins_lets_others_have_their_turn() {
+    for schedule in SCHEDULES {
+        for seed in 0..20 {
+            let world = Builder::simulated(seed).schedule(schedule).steps_per_instant(200_000);
+            if let Err(failure) = world.run(each_spins) {
+                panic!("{schedule:?}: {failure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_estimate_counts_what_a_run_did_up_to_its_end() {
+    let steps = |rounds| {
+        let work = Builder::simulated(1).estimate(move || {
+            let total = Mutex::new(0);
+            (0..rounds).for_each(|_| *total.lock() += 1);
+            panic!("how it ends does not matter");
+        });
+        work.operations()
+    };
+    assert_eq!(steps(50) - steps(20), 30);
+    assert_eq!(Builder::real().estimate(|| Mutex::new(0).lock().to_owned()).operations(), 0);
 }
 
 #[test]
