@@ -161,7 +161,7 @@ fn find_reference(
         display
             .say(&format!("note: {suite} has no test of this name, so the reference is not tried"));
     }
-    Ok(found)
+    Ok(found.map(|test| TestCase { schedule: args.schedule, ..test }))
 }
 
 /// Refuses to begin with a setting that makes any Raft fail.
@@ -186,7 +186,7 @@ fn find_test(args: &Shrink, package: &Package) -> Result<TestCase> {
         tests.extend(build::list(program, &[])?);
     }
     if let Some(place) = tests.iter().position(|test| test.name == args.test) {
-        return Ok(tests.swap_remove(place));
+        return Ok(TestCase { schedule: args.schedule, ..tests.swap_remove(place) });
     }
     let alike = |test: &&TestCase| test.name.contains(&args.test);
     let names: Vec<&str> = tests.iter().filter(alike).map(|test| test.name.as_str()).collect();
@@ -206,6 +206,9 @@ fn go_on(args: &Shrink, case: &Case) -> String {
     let mut command = format!("cargo xtask shrink --test {} --seed {}", args.test, case.seed);
     if !case.setting.is_whole() {
         command += &format!(" --setting '{}'", case.setting);
+    }
+    if !args.schedule.is_default() {
+        command += &format!(" --schedule {}", args.schedule);
     }
     command += &args.which.again();
     if args.release {

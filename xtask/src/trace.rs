@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use run_record::schedule::{self, Choice};
 use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
 use run_record::{Clock, trace};
@@ -45,6 +46,9 @@ pub(crate) struct Trace {
     /// What to take away from the test, such as losses=0,crashes=2.
     #[arg(long, requires = "test")]
     setting: Option<Setting>,
+    /// How the run chooses the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
+    #[arg(long, requires = "test", value_name = "S", default_value = "walk")]
+    schedule: Choice,
 
     /// Only events with one of these topics: vote,leader
     #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
@@ -192,6 +196,7 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
         Some(setting) => command.env(setting::VARIABLE, setting.to_string()),
         None => command.env_remove(setting::VARIABLE),
     };
+    command.env(schedule::VARIABLE, args.schedule.to_string());
     let output = command.output();
     let output = output.with_context(|| format!("cannot run {}", case.program.path.display()))?;
     if !file.exists() {
@@ -253,6 +258,7 @@ mod tests {
             name: name.into(),
             program: program.clone(),
             setting: run_record::setting::Setting::default(),
+            schedule: Choice::default(),
         };
         ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
     }

@@ -2,12 +2,23 @@
 //! is the bug.
 
 use bench::schedules::{Code, Sampler, programs};
+use labrt::Schedule;
 
 /// What each scheduler may make with a program.
 const SCHEDULES: u32 = 2_000;
 
-const SAMPLERS: [Sampler; 3] =
-    [Sampler::Labrt { switch_every: None }, Sampler::ShuttleRandom, Sampler::ShuttlePct];
+const SAMPLERS: [Sampler; 6] = [
+    labrt(Schedule::Walk),
+    labrt(Schedule::Pct { depth: 3 }),
+    labrt(Schedule::Pos),
+    labrt(Schedule::Surw),
+    Sampler::ShuttleRandom,
+    Sampler::ShuttlePct,
+];
+
+const fn labrt(schedule: Schedule) -> Sampler {
+    Sampler::Labrt { schedule, switch_every: None }
+}
 
 #[test]
 fn each_bug_is_found() {

@@ -45,6 +45,9 @@
 //! the fault. Where a later term may have changed it all without a word, a suspicion waits for proof.
 //! If nothing happens at all, `obstacles` tells what is known to stand in the way.
 //!
+//! `situations` is no rule: it counts what the run comes into, such as a split vote, so that a suite can be
+//! asked what it never tries.
+//!
 //! # What it costs
 //!
 //! Some fifth of a run. Most entries have been seen before and are compared as encoded bytes; what
@@ -75,6 +78,7 @@ mod persister;
 mod reigns;
 mod saved;
 mod settled;
+mod situations;
 mod snapshots;
 mod terms;
 mod understanding;
@@ -92,6 +96,7 @@ use tester::{Group, Members, Server};
 use judge::{Checked, Judge};
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
+use situations::Spotter;
 use understanding::{Part, Understanding};
 
 /// What watches one group of servers. Clones are the same watch.
@@ -111,6 +116,7 @@ struct Inner {
 struct State {
     understanding: Understanding,
     judge: Judge,
+    spotter: Spotter,
     saves: Vec<Saves>,
     /// What a server must be by its messages.
     inferred: Vec<(Role, u64)>,
@@ -129,6 +135,7 @@ impl Watch {
         let state = State {
             understanding: Understanding::new(R::read_message),
             judge: Judge::new(servers),
+            spotter: Spotter::new(servers),
             saves: vec![Saves::none(); servers],
             inferred: vec![(Role::Follower, 0); servers],
             told: 0,
@@ -161,10 +168,10 @@ impl Watch {
     /// If a rule is broken by that; so do [`applied`](Watch::applied) and what the network tells.
     pub fn accepted(&self, server: usize, started: Started) {
         let us = labtrace::now_us();
-        let checked = self
-            .inner
-            .state
-            .with(|state| state.judge.accepts(server, started, us, state.understanding.missing()));
+        let checked = self.inner.state.with(|state| {
+            state.spotter.accepted(server, started.index, started.term);
+            state.judge.accepts(server, started, us, state.understanding.missing())
+        });
         self.fail_if_broken(checked, || format!("`start` of server {server}"));
     }
 
@@ -185,13 +192,19 @@ impl Watch {
     /// The service of a server is about to give it a snapshot of all up to an index (part 2D).
     pub fn gives_snapshot(&self, server: usize, index: u64, snapshot: &[u8]) {
         let us = labtrace::now_us();
-        self.inner.state.with(|state| state.judge.given(server, index, snapshot, us));
+        self.inner.state.with(|state| {
+            state.spotter.snapshot(server, index);
+            state.judge.given(server, index, snapshot, us);
+        });
     }
 
     /// The service of a server that has just been started begins with the snapshot of this index, which
     /// it has read from the persister.
     pub fn restored(&self, server: usize, index: u64) {
-        self.inner.state.with(|state| state.judge.restored(server, index));
+        self.inner.state.with(|state| {
+            state.spotter.snapshot(server, index);
+            state.judge.restored(server, index);
+        });
     }
 
     fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {

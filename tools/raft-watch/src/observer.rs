@@ -6,6 +6,7 @@ use ::persister::Persister;
 use labrpc::{CallStep, Message};
 use labrt::observe;
 use labtrace::{Role, What};
+use run_record::situations::Situations;
 use tester::{Call, SaveCount, Watcher};
 
 use super::calls::Sent;
@@ -33,7 +34,11 @@ impl Watch {
                 Request::Nothing | Request::Unknown => None,
             };
             let sent = Sent { call, from, instance, to, request, us };
-            self.judge(state, |judge, means| judge.sent(sent, means))
+            let checked = self.judge(state, |judge, means| judge.sent(sent, means));
+            if let Some(sent) = state.judge.calls.get(call) {
+                state.spotter.sent(call, from, to, sent.asked);
+            }
+            checked
         });
         if let Some((role, term)) = inferred {
             self.infer(from, Some(role), term);
@@ -48,6 +53,7 @@ impl Watch {
         self.check("the reply to ", of, |state| {
             let reply = state.understanding.reply(event.method, encoded(reply));
             term = reply.term;
+            state.spotter.replied(call, reply);
             self.judge(state, |judge, means| judge.replied(call, reply, us, means))
         });
         if let Some(term) = term {
@@ -128,7 +134,10 @@ impl Watch {
 
     fn over(&self, call: u64, failed: bool) {
         let us = labtrace::now_us();
-        self.inner.state.with(|state| state.judge.over(call, failed, us));
+        self.inner.state.with(|state| {
+            state.spotter.over(call, failed);
+            state.judge.over(call, failed, us);
+        });
     }
 }
 
@@ -141,6 +150,7 @@ impl Watcher for Watch {
         saves: &SaveCount,
     ) {
         self.inner.state.with(|state| {
+            state.spotter.started(server, instance);
             state.judge.started(server, instance);
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
@@ -155,6 +165,7 @@ impl Watcher for Watch {
     fn saved(&self, server: usize, instance: u64) {
         let us = labtrace::now_us();
         let checked = self.inner.state.with(|state| {
+            state.spotter.saved(server, instance);
             self.judge(state, |judge, means| judge.saved(server, instance, us, means))
         });
         if !observe::is_unwinding() {
@@ -163,7 +174,10 @@ impl Watcher for Watch {
     }
 
     fn crashed(&self, server: usize) {
-        self.inner.state.with(|state| state.judge.crashed(server));
+        self.inner.state.with(|state| {
+            state.spotter.crashed(server);
+            state.judge.crashed(server);
+        });
     }
 
     fn call(&self, of: &Call<'_>) {
@@ -174,6 +188,7 @@ impl Watcher for Watch {
             CallStep::Delivered => {
                 let us = labtrace::now_us();
                 self.inner.state.with(|state| {
+                    state.spotter.delivered(call);
                     self.judge(state, |judge, means| judge.delivered(call, us, means));
                 });
             }
@@ -181,6 +196,10 @@ impl Watcher for Watch {
             CallStep::Failed => self.over(call, true),
             _ => {}
         }
+    }
+
+    fn situations(&self) -> Situations {
+        self.inner.state.with(|state| state.spotter.seen())
     }
 
     fn not_judged(&self) -> Vec<String> {

@@ -27,8 +27,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub mod names;
+pub mod schedule;
 pub mod seal;
 pub mod setting;
+pub mod situations;
 pub mod trace;
 
 /// The environment variable that names the file to append to.
@@ -79,9 +81,16 @@ pub struct End {
     pub committed: u64,
     /// The hash over all steps of a simulated run; hexadecimal, since JSON's numbers are too short.
     pub hash: Option<String>,
+    /// How the next task was chosen, as [`schedule::Schedule`] says it; none on the real clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// How many troubles of each kind there were, up to its end or its failure.
     #[serde(default)]
     pub troubles: setting::Counts,
+    /// Which situations the servers came into, by [`situations::Situation::key`], and how often. None on
+    /// a clock or in a lab where nobody looks for them.
+    #[serde(default, skip_serializing_if = "situations::Situations::is_empty")]
+    pub situations: situations::Situations,
     /// Which rules could not be judged, and why, in a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<String>,

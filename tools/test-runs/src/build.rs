@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
+use run_record::schedule::{Choice, Schedule};
 use run_record::setting::Setting;
 use serde::Deserialize;
 
@@ -33,6 +34,8 @@ pub struct TestCase {
     pub program: Program,
     /// What is taken away from it.
     pub setting: Setting,
+    /// How its simulated runs choose the next task.
+    pub schedule: Choice,
 }
 
 impl TestCase {
@@ -47,8 +50,13 @@ impl TestCase {
             true => String::new(),
             false => format!("{}='{}' ", run_record::setting::VARIABLE, self.setting),
         };
+        let schedule = seed.map(|seed| self.schedule.of_seed(seed)).unwrap_or_default();
+        let schedule = match schedule == Schedule::default() {
+            true => String::new(),
+            false => format!("{}={schedule} ", run_record::schedule::VARIABLE),
+        };
         let seed = seed.map(|seed| format!("LAB_SEED={seed} ")).unwrap_or_default();
-        format!("{setting}{seed}{} -- --exact {}", self.program.replay, self.name)
+        format!("{schedule}{setting}{seed}{} -- --exact {}", self.program.replay, self.name)
     }
 }
 
@@ -191,6 +199,7 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
         name: name.to_string(),
         program: program.clone(),
         setting: Setting::default(),
+        schedule: Choice::default(),
     };
     Ok(names.filter(wanted).map(case).collect())
 }

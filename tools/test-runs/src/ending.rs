@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use run_record::situations::Situations;
 use run_record::{Clock, End, Record};
 
 use crate::build::TestCase;
@@ -108,6 +109,7 @@ fn died(
         committed: 0,
         hash: None,
         troubles: None,
+        situations: Situations::new(),
         failure: Some(failure),
     };
     (run, Some(log))
@@ -165,6 +167,7 @@ fn run_of(
         committed: end.committed,
         hash: end.hash,
         troubles: Some(end.troubles),
+        situations: end.situations,
         failure,
     };
     (run, log)

@@ -91,7 +91,9 @@ mod tests {
     use std::path::PathBuf;
 
     use run_record::FailureRecord;
+    use run_record::schedule::Choice;
     use run_record::setting::{Counts, Setting};
+    use run_record::situations::Situations;
 
     use super::*;
     use crate::build::Program;
@@ -103,7 +105,12 @@ mod tests {
             dir: PathBuf::new(),
             replay: String::new(),
         };
-        TestCase { name: "a::churn_2C".into(), program, setting: Setting::default() }
+        TestCase {
+            name: "a::churn_2C".into(),
+            program,
+            setting: Setting::default(),
+            schedule: Choice::default(),
+        }
     }
 
     fn begin(seed: u64) -> Begin {
@@ -129,6 +136,8 @@ mod tests {
             bytes: 0,
             committed: 0,
             hash: (!failed).then(|| "0".repeat(16)),
+            schedule: None,
+            situations: Situations::new(),
             troubles: Counts::default(),
             not_judged: Vec::new(),
             failure: failed.then_some(failure),

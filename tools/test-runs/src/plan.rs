@@ -274,6 +274,7 @@ fn mix(x: u64) -> u64 {
 mod tests {
     use std::path::PathBuf;
 
+    use run_record::schedule::Choice;
     use run_record::setting::Setting;
 
     use super::*;
@@ -282,7 +283,12 @@ mod tests {
     fn test() -> TestCase {
         let (path, dir) = (PathBuf::new(), PathBuf::new());
         let program = Program { clock: Clock::Sim, path, dir, replay: String::new() };
-        TestCase { name: "a_2A".into(), program, setting: Setting::default() }
+        TestCase {
+            name: "a_2A".into(),
+            program,
+            setting: Setting::default(),
+            schedule: Choice::default(),
+        }
     }
 
     /// The numbers of all runs that are handed out, in order; none fails.

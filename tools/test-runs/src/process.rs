@@ -182,6 +182,7 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     if !test.setting.is_whole() {
         command.env(run_record::setting::VARIABLE, test.setting.to_string());
     }
+    command.env(run_record::schedule::VARIABLE, test.schedule.to_string());
     if let Some(folder) = &limits.trace {
         command.env(TRACE_VARIABLE, folder);
     }

@@ -1,6 +1,7 @@
 //! What is known of a run.
 
 use run_record::setting::Counts;
+use run_record::situations::Situations;
 use serde::{Deserialize, Serialize};
 
 /// One run. Times are in microseconds.
@@ -30,6 +31,9 @@ pub struct Run {
     /// How many troubles there were; none if the process died before it could say so.
     #[serde(default)]
     pub troubles: Option<Counts>,
+    /// Which situations its servers came into, and how often.
+    #[serde(default, skip_serializing_if = "Situations::is_empty")]
+    pub situations: Situations,
     /// Why it failed, if it did.
     pub failure: Option<RunFailure>,
 }

@@ -53,6 +53,24 @@ pub fn inverse(failures: u64, runs: u64) -> (f64, f64) {
     (lower, upper)
 }
 
+/// How many kinds one more run of each test would show that the test has not shown yet, with the 95 %
+/// interval: the estimate of Good and Turing, with Esty's variance (Annals of Statistics 11, 1983).
+///
+/// For each test: how many kinds were seen in exactly one of its runs, in exactly two, and how many runs
+/// there were. A test without runs is left out. The interval does not end below what no kind at all in so
+/// many runs allows for one that comes with a chance of 2.5 %.
+pub fn unseen(tests: &[(u64, u64, u64)]) -> (f64, f64, f64) {
+    let (mut sum, mut variance, mut least) = (0.0, 0.0, 0.0_f64);
+    for &(once, twice, runs) in tests.iter().filter(|(.., runs)| *runs > 0) {
+        let (once, twice, runs) = (once as f64, twice as f64, runs as f64);
+        sum += once / runs;
+        variance += (once + 2.0 * twice) / (runs * runs);
+        least = least.max(-(0.025_f64.ln()) / runs);
+    }
+    let spread = Z95 * variance.sqrt();
+    (sum, (sum - spread).max(0.0), (sum + spread).max(least))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +168,34 @@ mod tests {
             .collect();
         let mean = fixed.iter().sum::<f64>() / fixed.len() as f64;
         assert!((0.94..0.96).contains(&mean), "a set number of runs: {fixed:?}");
+    }
+
+    #[test]
+    fn what_was_never_seen_is_estimated_by_what_was_seen_once() {
+        assert_eq!(unseen(&[]), (0.0, 0.0, 0.0));
+        assert_eq!(unseen(&[(5, 0, 0)]), (0.0, 0.0, 0.0));
+        let (sum, lower, upper) = unseen(&[(0, 0, 100)]);
+        assert!(sum == 0.0 && lower == 0.0 && (0.036..0.037).contains(&upper), "{upper}");
+        assert_eq!(unseen(&[(2, 0, 100), (1, 0, 100)]).0, 0.03);
+
+        // Kinds that come with very different chances, each by itself, in 200 runs.
+        let rates: Vec<f64> = (0..40).map(|kind| 0.5_f64.powf(f64::from(kind) / 3.0)).collect();
+        let mut chances = chances(1);
+        let holds = (0..1000).filter(|_| {
+            let counts: Vec<u64> = rates
+                .iter()
+                .map(|rate| {
+                    chances.by_ref().take(200).filter(|chance| chance < rate).count() as u64
+                })
+                .collect();
+            let missing = rates.iter().zip(&counts).filter(|(_, count)| **count == 0);
+            let truth: f64 = missing.map(|(rate, _)| rate).sum();
+            let of = |times| counts.iter().filter(|count| **count == times).count() as u64;
+            let (_, lower, upper) = unseen(&[(of(1), of(2), 200)]);
+            (lower..=upper).contains(&truth)
+        });
+        let share = holds.count() as f64 / 1000.0;
+        assert!(share > 0.93, "{share}");
     }
 
     #[test]

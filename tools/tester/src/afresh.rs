@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use run_record::schedule::{Choice, VARIABLE};
 use run_record::{End, Record, seal, setting};
 
 use crate::test::Origin;
@@ -23,23 +24,31 @@ pub(crate) fn otherwise(
     origin: Origin,
     seed: u64,
     setting: Setting,
+    schedule: Choice,
     failed: &Failed,
 ) -> Option<String> {
     let folder = tempfile::tempdir().ok()?;
     let records = folder.path().join("records");
-    run(origin, seed, setting, &records).ok()?;
+    run(origin, seed, setting, schedule, &records).ok()?;
     let text = std::fs::read_to_string(&records).ok()?;
     let ended = how(&text, origin.name, &failed.verdict.words, failed.failure.time)?;
     Some(format!("in a process of its own this run {ended}: {CAUSES}"))
 }
 
 /// Runs the test with one seed; it leaves its records in a file.
-fn run(origin: Origin, seed: u64, setting: Setting, records: &Path) -> io::Result<()> {
+fn run(
+    origin: Origin,
+    seed: u64,
+    setting: Setting,
+    schedule: Choice,
+    records: &Path,
+) -> io::Result<()> {
     Command::new(std::env::current_exe()?)
         .args(["--exact", &origin.path()])
         .env(run_record::VARIABLE, records)
         .env("LAB_SEED", seed.to_string())
         .env(setting::VARIABLE, setting.to_string())
+        .env(VARIABLE, schedule.to_string())
         .env_remove("LAB_SEEDS")
         .env_remove(seal::SEALED)
         // The trace is there already.

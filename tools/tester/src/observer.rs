@@ -9,6 +9,7 @@ use labrt::sync::Leaf;
 use labtrace::What;
 use persister::Persister;
 use run_record::setting::Trouble;
+use run_record::situations::Situations;
 use run_record::trace;
 use rustc_hash::FxHashMap;
 
@@ -45,6 +46,11 @@ pub trait Watcher: Send + Sync {
 
     /// The same of a call from a client to a server of the group.
     fn client_call(&self, _call: &ClientCall<'_>) {}
+
+    /// Which situations its servers came into, and how often.
+    fn situations(&self) -> Situations {
+        Situations::new()
+    }
 
     /// Which rules could not be judged, and why, in a sentence for each reason.
     fn not_judged(&self) -> Vec<String>;

@@ -55,7 +55,9 @@ impl Recorder {
             bytes: totals.map_or(0, |totals| totals.bytes),
             committed: totals.map_or(0, |totals| totals.operations),
             hash: trace.map(|trace| format!("{:016x}", trace.hash)),
+            schedule: ran.schedule.clone(),
             troubles: ran.troubles,
+            situations: ran.situations.clone(),
             not_judged: ran.not_judged.clone(),
             failure: failed.map(|failed| FailureRecord {
                 kind: failed.kind().to_string(),

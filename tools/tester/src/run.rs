@@ -7,6 +7,7 @@ use std::sync::Arc;
 use labrt::sync::Leaf;
 use labtrace::{Keep, Session};
 use run_record::setting::{Counts, Setting, Trouble};
+use run_record::situations::Situations;
 
 use crate::observer::Watcher;
 use crate::report::Lines;
@@ -147,6 +148,16 @@ impl Run {
     /// How many troubles of each kind there were.
     pub fn troubles(&self) -> Counts {
         self.inner.state.with(|state| state.troubles)
+    }
+
+    /// Which situations servers came into, and how often.
+    pub fn situations(&self) -> Situations {
+        let watchers = self.inner.state.with(|state| state.watchers.clone());
+        let mut sums = Situations::new();
+        for (situation, count) in watchers.iter().flat_map(|watcher| watcher.situations()) {
+            *sums.entry(situation).or_default() += count;
+        }
+        sums
     }
 
     /// Which rules could not be judged, and why, in a sentence for each reason.

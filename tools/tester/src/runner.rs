@@ -13,6 +13,7 @@ use run_record::setting::{Setting, Trouble};
 use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::run::Run;
+use crate::schedule::Chosen;
 use crate::seeds::Seeds;
 use crate::test::{Origin, Test, Totals};
 use crate::trace_files::{self, Folder};
@@ -31,6 +32,7 @@ struct Runner<'a> {
     test: &'a Test,
     origin: Origin,
     setting: Setting,
+    schedule: Chosen,
     /// Where the trace of each run is to be written, if each is asked for.
     folder: Option<Folder>,
     recorder: Option<Recorder>,
@@ -119,7 +121,8 @@ impl<'a> Runner<'a> {
             panic!("{}: {words}", run_record::setting::VARIABLE);
         });
         let (folder, recorder) = (Folder::from_environment(), Recorder::from_environment());
-        Runner { test, origin, setting, folder, recorder }
+        let schedule = Chosen::from_environment();
+        Runner { test, origin, setting, schedule, folder, recorder }
     }
 
     /// Writes the first line of some runs: with these seeds, if they have any.
@@ -127,7 +130,9 @@ impl<'a> Runner<'a> {
         let Test { part, title, steps, .. } = self.test;
         let title = steps.first().copied().unwrap_or(title);
         let setting = (!self.setting.is_whole()).then(|| self.setting.to_string());
-        let details: Vec<String> = seeds.into_iter().chain(setting).collect();
+        let choice = self.schedule.choice();
+        let schedule = (seeds.is_some() && !choice.is_default()).then(|| choice.to_string());
+        let details: Vec<String> = seeds.into_iter().chain(setting).chain(schedule).collect();
         let details = match details.is_empty() {
             true => String::new(),
             false => format!(" ({})", details.join(", ")),
@@ -163,7 +168,7 @@ impl<'a> Runner<'a> {
 
     /// Runs the test once and writes its trace, if each run's is asked for or it has failed.
     fn run(&self, seed: Option<u64>, keep: Keep, lines: &Arc<Lines>) -> Ran {
-        let world = seed.map_or_else(Builder::real, Builder::simulated);
+        let world = seed.map_or_else(Builder::real, |seed| self.world(seed));
         let run = Run::with_lines(keep, self.setting, lines.clone());
         let result = self.run_in(world, seed, &run);
         let mut troubles = run.troubles();
@@ -185,7 +190,19 @@ impl<'a> Runner<'a> {
         let failed = result.as_ref().err().map(|failed| &failed.verdict);
         let wanted = self.folder.is_some() || (failed.is_some() && self.recorder.is_none());
         let files = (wanted && keep != Keep::Nothing).then(|| self.write_trace(seed, &run, failed));
-        Ran { result, steps, troubles, not_judged: run.not_judged(), files }
+        let schedule = seed.map(|seed| self.schedule.choice().of_seed(seed).to_string());
+        let (situations, not_judged) = (run.situations(), run.not_judged());
+        Ran { result, steps, schedule, troubles, situations, not_judged, files }
+    }
+
+    /// The world of a simulated run.
+    fn world(&self, seed: u64) -> Builder {
+        self.schedule.world(seed, |world| {
+            let (test, run) = (self.test.clone(), Run::new(Keep::Nothing, self.setting));
+            let switches = run.limit(Trouble::Switches);
+            let world = world.time_limit(TIME_LIMIT).forced_switches(switches);
+            world.estimate(move || test.play(&run))
+        })
     }
 
     fn run_in(
@@ -203,11 +220,11 @@ impl<'a> Runner<'a> {
     /// What is said when a panic in a destructor is about to end the process: what came first, and how
     /// to see it again. Nobody else will be there to say it.
     fn last_words(&self, seed: Option<u64>, run: &Run) -> impl Fn(&Failure) + use<> {
-        let (origin, setting, run) = (self.origin, self.setting, run.clone());
+        let (replay, run) = (self.replay(seed), run.clone());
         move |failure| {
             let verdict = verdict::of(failure, run.session().verdict());
             let failed = Failed { failure: Box::new(failure.clone()), verdict };
-            run.lines().line(&format!("FAILED: {}", report(&failed, "", origin, seed, setting)));
+            run.lines().line(&format!("FAILED: {}", report(&failed, "", seed, &replay)));
         }
     }
 
@@ -225,7 +242,7 @@ impl<'a> Runner<'a> {
             servers: run.servers(),
             seed,
             setting: self.setting,
-            replay: self.origin.replay(seed, self.setting),
+            replay: self.replay(seed),
         };
         let usual = Folder::usual(self.origin.scratch, self.origin.package);
         trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run, verdict)
@@ -257,10 +274,19 @@ impl<'a> Runner<'a> {
             false => files,
         };
         let mut report = self.report(&failed, Some(seed), files.as_ref());
-        if !stuck && let Some(words) = afresh::otherwise(self.origin, seed, self.setting, &failed) {
+        if !stuck
+            && let Some(words) =
+                afresh::otherwise(self.origin, seed, self.setting, self.schedule.choice(), &failed)
+        {
             report.push_str(&format!("\n    careful: {words}"));
         }
         say_and_panic(lines, &report)
+    }
+
+    /// The command that repeats a run.
+    fn replay(&self, seed: Option<u64>) -> String {
+        let schedule = seed.map(|seed| self.schedule.choice().of_seed(seed));
+        self.origin.replay(seed, self.setting, schedule.unwrap_or_default())
     }
 
     /// All that is known about a failure: the verdict, and how to see it again.
@@ -271,7 +297,7 @@ impl<'a> Runner<'a> {
         files: Option<&Result<trace_files::Files, String>>,
     ) -> String {
         let foreign = seed.map(|_| foreign_lines(foreign::Trouble::Failed)).unwrap_or_default();
-        let mut report = report(failed, &foreign, self.origin, seed, self.setting);
+        let mut report = report(failed, &foreign, seed, &self.replay(seed));
         match files {
             Some(Ok(files)) => {
                 let own = [("trace", &files.trace), ("page", &files.page)];
@@ -289,7 +315,7 @@ impl<'a> Runner<'a> {
     /// Makes a run twice, with all steps recorded, and compares.
     fn run_again(&self, seed: u64, lines: &Arc<Lines>) {
         let record = || {
-            let world = Builder::simulated(seed).record_events(true);
+            let world = self.world(seed).record_events(true);
             let run = Run::with_lines(Keep::Nothing, self.setting, lines.clone());
             match self.run_in(world, Some(seed), &run) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
@@ -303,22 +329,15 @@ impl<'a> Runner<'a> {
         if let Some(message) = twice::difference(seed, &one, &two) {
             lines.line("FAILED: two runs with the same seed differ");
             let foreign = foreign_lines(foreign::Trouble::Differed);
-            let replay = self.origin.replay(Some(seed), self.setting);
+            let replay = self.replay(Some(seed));
             panic!("{message}{foreign}\n    replay: {replay}");
         }
     }
 }
 
 /// What has failed, what more is to be said of it, and the command that repeats it.
-fn report(
-    failed: &Failed,
-    more: &str,
-    origin: Origin,
-    seed: Option<u64>,
-    setting: Setting,
-) -> String {
+fn report(failed: &Failed, more: &str, seed: Option<u64>, replay: &str) -> String {
     let report = verdict::text(&failed.verdict, failed.kind()) + more;
-    let replay = origin.replay(seed, setting);
     match seed {
         Some(seed) => format!("{report}\n    seed {seed}\n    replay: {replay}"),
         None => format!("{report}\n    run again: {replay}"),

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_record::schedule::Schedule;
 use run_record::setting::Setting;
 
 use crate::run::Run;
@@ -154,8 +155,8 @@ impl Origin {
     }
 
     /// The command that repeats a run, with the variables that the code under test has asked for.
-    pub(crate) fn replay(&self, seed: Option<u64>, setting: Setting) -> String {
-        self.replay_with(labrt::env::asked(), seed, setting)
+    pub(crate) fn replay(&self, seed: Option<u64>, setting: Setting, schedule: Schedule) -> String {
+        self.replay_with(labrt::env::asked(), seed, setting, schedule)
     }
 
     fn replay_with(
@@ -163,7 +164,11 @@ impl Origin {
         mut variables: BTreeMap<String, String>,
         seed: Option<u64>,
         setting: Setting,
+        schedule: Schedule,
     ) -> String {
+        if schedule != Schedule::default() {
+            variables.insert(run_record::schedule::VARIABLE.to_string(), schedule.to_string());
+        }
         if !setting.is_whole() {
             variables.insert(run_record::setting::VARIABLE.to_string(), setting.to_string());
         }
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_replay_command_names_package_target_and_test() {
-        let integration = origin("sim", "sim").replay(Some(7), Setting::default());
+        let integration = origin("sim", "sim").replay(Some(7), Setting::default(), Schedule::Walk);
         let expected = "LAB_SEED=7 cargo test -p my-raft --test sim -- --exact initial_election_2A";
         assert_eq!(integration, expected);
         let unit = origin("my_raft", "my_raft::tests").command();
@@ -205,18 +210,22 @@ mod tests {
     }
 
     #[test]
-    fn the_replay_command_repeats_the_setting() {
+    fn the_replay_command_repeats_schedule_and_setting() {
         let setting =
             Setting::default().with(Trouble::Cuts, Some(1)).with(Trouble::Losses, Some(0));
-        let replay = origin("sim", "sim").replay(Some(7), setting);
-        assert!(replay.starts_with("LAB_SETTING=losses=0,cuts=1 LAB_SEED=7 cargo"), "{replay}");
+        let replay = origin("sim", "sim").replay(Some(7), setting, Schedule::Pos);
+        assert!(
+            replay.starts_with("LAB_SCHEDULE=pos LAB_SETTING=losses=0,cuts=1 LAB_SEED=7 cargo"),
+            "{replay}"
+        );
     }
 
     #[test]
     fn the_replay_command_sets_what_the_code_has_asked_for() {
         let set = |value: &str| {
             let variables = BTreeMap::from([("RAFT_ZOO".to_string(), value.to_string())]);
-            origin("sim", "sim").replay_with(variables, Some(7), Setting::default())
+            let (setting, schedule) = (Setting::default(), Schedule::Walk);
+            origin("sim", "sim").replay_with(variables, Some(7), setting, schedule)
         };
         assert!(set("SameTimeout").starts_with("RAFT_ZOO=SameTimeout LAB_SEED=7 cargo test"));
         assert!(set("it's 2").starts_with(r"RAFT_ZOO='it'\''s 2' LAB_SEED=7 cargo test"));

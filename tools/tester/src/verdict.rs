@@ -6,6 +6,7 @@ use labrt::world::Outcome;
 use labrt::{Failure, FailureKind};
 use labtrace::Verdict;
 use run_record::setting::Counts;
+use run_record::situations::Situations;
 
 use crate::test::Totals;
 use crate::trace_files::Files;
@@ -39,7 +40,11 @@ pub(crate) struct Ran {
     pub(crate) result: Result<Outcome<Totals>, Failed>,
     /// Those of each step that is done.
     pub(crate) steps: Vec<Totals>,
+    /// How the next task was chosen; none on the real clock.
+    pub(crate) schedule: Option<String>,
     pub(crate) troubles: Counts,
+    /// Which situations its servers came into, and how often.
+    pub(crate) situations: Situations,
     /// Which rules could not be judged, and why.
     pub(crate) not_judged: Vec<String>,
     /// Where its trace lies, if one was asked for; or why there is none.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use run_record::schedule::Choice;
 use run_record::setting::Setting;
 use test_runs::build::{Program, TestCase};
 use test_runs::engine::{self, Runs};
@@ -84,6 +85,7 @@ impl Execution {
             name: test.to_string(),
             program: program.clone(),
             setting: Setting::default(),
+            schedule: Choice::default(),
         };
         let item = |index| Item { index, seed: Some(plan::seed(self.base, &test.name, index)) };
         let items: Vec<Item> = (0..self.seeds).map(item).collect();
@@ -158,6 +160,7 @@ fn words((run, log): &(Run, Option<String>)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use run_record::situations::Situations;
     use test_runs::run::RunFailure;
 
     use super::*;
@@ -183,6 +186,7 @@ mod tests {
             bytes: 0,
             committed: 0,
             hash: None,
+            situations: Situations::new(),
             troubles: None,
             failure,
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use run_record::schedule::Choice;
 use run_record::setting::Setting;
 
 use crate::which::Which;
@@ -22,6 +23,9 @@ pub(crate) struct Shrink {
     /// What has been taken away from the test already, as LAB_SETTING says it.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) setting: Setting,
+    /// How the runs choose the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
+    #[arg(long, value_name = "S", default_value = "walk")]
+    pub(crate) schedule: Choice,
     /// How long to search and count; what has been found by then is the result.
     #[arg(long, value_parser = parse_budget, default_value = "60s")]
     pub(crate) budget: Duration,

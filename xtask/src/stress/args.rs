@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use run_record::Clock;
+use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 use test_runs::plan::{Goal, Shard};
 
@@ -59,6 +60,10 @@ pub(crate) struct RunArgs {
     /// Which clock to run on.
     #[arg(long, value_enum, default_value = "sim")]
     pub(crate) clock: ClockArg,
+    /// How simulated runs choose the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
+    #[arg(long, value_name = "S", default_value = "walk")]
+    #[serde(default)]
+    pub(crate) schedule: Choice,
     /// How many processes to run at once [default: the cores; eight times as many on the real
     /// clock, whose tests mostly sleep].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]

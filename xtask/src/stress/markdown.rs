@@ -2,6 +2,7 @@
 
 use crate::stress::budget::Line;
 use crate::stress::model::Report;
+use crate::stress::situations;
 use crate::stress::table::words::{claim, determinism, facts, group_facts, group_title};
 use crate::stress::table::{BUDGET_HEAD, HEAD, budget_cells, cells};
 
@@ -15,6 +16,13 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
     let budgets: Vec<_> = budgets.iter().map(budget_cells).collect();
     if !budgets.is_empty() {
         out += &format!("\n## Budgets\n\n{}", table(&BUDGET_HEAD, &budgets));
+    }
+    if situations::are_known(report) {
+        let rows = situations::rows(report);
+        out += &format!("\n## Situations\n\n{}\n", table(&situations::HEAD, &rows));
+        situations::sentences(report)
+            .iter()
+            .for_each(|line| out += &format!("- {}\n", escape(line)));
     }
     out += &format!("\n{}\n", escape(&claim(report)));
     let groups = report.groups();

@@ -95,6 +95,7 @@ fn agree(one: &Report, other: &Report) -> Result<()> {
     let facts = [
         ("package", a.package.clone(), b.package.clone()),
         ("seed", a.seed.to_string(), b.seed.to_string()),
+        ("schedule", a.schedule.to_string(), b.schedule.to_string()),
         ("profile", a.profile.clone(), b.profile.clone()),
         ("commit", text(&a.commit), text(&b.commit)),
         ("number of runs", a.goal.clone(), b.goal.clone()),

@@ -37,6 +37,7 @@ mod merge;
 mod model;
 mod repeat;
 mod session;
+mod situations;
 mod subject;
 mod table;
 mod tally;

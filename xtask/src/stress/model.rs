@@ -6,11 +6,13 @@
 //! depend on their number.
 
 use run_record::Clock;
+use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 use test_runs::run::{Run, RunFailure};
 use test_runs::stats::{inverse, wilson};
 
 use super::distribution::Distribution;
+use super::situations::AllReached;
 
 /// The version of `report.json`, `plan.json` and `runs.ndjson`.
 pub(crate) const VERSION: u32 = 2;
@@ -68,6 +70,9 @@ pub(crate) struct Subject {
     pub(crate) filters: Vec<String>,
     /// The base that all seeds were derived from.
     pub(crate) seed: u64,
+    /// How simulated runs chose the next task.
+    #[serde(default)]
+    pub(crate) schedule: Choice,
     /// What ends the runs of a test, in words.
     pub(crate) goal: String,
     /// How many runs of each test there are in the whole plan, if that was set.
@@ -97,6 +102,9 @@ pub(crate) struct TestReport {
     pub(crate) cpu_us: Distribution,
     pub(crate) rpcs: Distribution,
     pub(crate) bytes: Distribution,
+    /// Which situations its servers came into.
+    #[serde(default)]
+    pub(crate) situations: AllReached,
     /// Failures, alike ones together.
     pub(crate) groups: Vec<Group>,
 }
@@ -184,6 +192,7 @@ impl TestReport {
             cpu_us: Distribution::default(),
             rpcs: Distribution::default(),
             bytes: Distribution::default(),
+            situations: AllReached::new(),
             groups: Vec::new(),
         }
     }
@@ -233,6 +242,7 @@ fn groups_of(test: &TestReport) -> impl Iterator<Item = (&TestReport, &Group)> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use run_record::situations::Situations;
     use test_runs::plan::Shard;
 
     use super::*;
@@ -252,6 +262,7 @@ pub(crate) mod tests {
             committed: 3,
             hash: Some(format!("{index:016x}")),
             troubles: None,
+            situations: Situations::new(),
             failure: failure.map(|message| RunFailure {
                 kind: "panic".into(),
                 message: message.into(),
@@ -285,6 +296,7 @@ pub(crate) mod tests {
                 commit: None,
                 filters: Vec::new(),
                 seed: 1,
+                schedule: Choice::default(),
                 goal: "10 runs each".into(),
                 iterations: Some(10),
                 stops_at_failure: false,

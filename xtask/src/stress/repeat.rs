@@ -137,6 +137,7 @@ fn first_difference(test: &TestCase, seed: u64) -> Result<String> {
         .env_remove(run_record::VARIABLE)
         .env_remove("LAB_SEEDS")
         .env("LAB_SEED", seed.to_string())
+        .env(run_record::schedule::VARIABLE, test.schedule.to_string())
         .output()
         .with_context(|| format!("cannot run {}", test.program.path.display()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -313,6 +313,7 @@ fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
             package.name
         );
     }
+    tests.iter_mut().for_each(|test| test.schedule = args.schedule);
     // In the order of the lab; what is not of the lab comes last.
     let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
     tests.sort_by_key(|test| (test.program.clock, place(test)));

@@ -23,6 +23,7 @@ pub(crate) fn subject(args: &RunArgs, package: &Package) -> Subject {
         commit: commit(&package.dir),
         filters: args.filters.clone(),
         seed: args.seed,
+        schedule: args.schedule,
         goal: in_words,
         iterations: match goal {
             Goal::Iterations(n) => Some(n),

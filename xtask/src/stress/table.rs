@@ -5,6 +5,7 @@ pub(crate) mod words;
 use crate::stress::budget::{Line, TEST_LIMIT_S};
 use crate::stress::distribution::Distribution;
 use crate::stress::model::{Report, TestReport};
+use crate::stress::situations;
 use words::{claim, clean, clock, determinism, facts, group_facts, group_title};
 use words::{rate, seed, size, time};
 
@@ -55,6 +56,13 @@ pub(crate) fn render(report: &Report, budgets: &[Line], colour: bool) -> String 
         let mut lines = layout(&BUDGET_HEAD, &rows, 2).into_iter();
         out += &format!("\n{}\n", lines.next().unwrap_or_default());
         lines.zip(budgets).for_each(|(line, budget)| out += &paint(!budget.over, &line));
+    }
+    if situations::are_known(report) {
+        let lines = layout(&situations::HEAD, &situations::rows(report), 2);
+        lines.iter().for_each(|line| {
+            out += &format!("{}{line}\n", if line == &lines[0] { "\n" } else { "" })
+        });
+        situations::sentences(report).iter().for_each(|line| out += &format!("{line}\n"));
     }
     out += &format!("\n{}", paint(report.failures() == 0 && report.runs() > 0, &claim(report)));
     for (test, group) in report.groups() {

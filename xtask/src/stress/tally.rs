@@ -7,6 +7,7 @@ use test_runs::plan::Shard;
 use test_runs::run::Run;
 
 use super::model::{Counted, Group, Name, TestReport};
+use super::situations;
 
 /// Of so many alike failures everything is kept; of the others only that they were.
 const KEPT_ALIKE: u64 = 100;
@@ -56,6 +57,7 @@ impl Tally {
         report.runs += 1;
         report.longest_us = report.longest_us.max(run.lab_us);
         report.all_wall_us += run.wall_us;
+        situations::add(&mut report.situations, &run.situations);
         if run.failure.is_some() {
             report.failures += 1;
             let name = Name { index: run.index, seed: run.seed };
@@ -155,6 +157,7 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.cpu_us.absorb(&part.cpu_us);
     whole.rpcs.absorb(&part.rpcs);
     whole.bytes.absorb(&part.bytes);
+    situations::absorb(&mut whole.situations, &part.situations);
     for group in part.groups {
         let alike = |known: &&mut Group| known.failure().likeness() == group.failure().likeness();
         match whole.groups.iter_mut().find(alike) {

@@ -8,6 +8,7 @@ use bench::schedules::table::{self, Cell};
 use bench::schedules::{Program, Sampler, programs};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, value_parser};
+use run_record::schedule::Schedule;
 
 /// Counts in how many schedules labrt and shuttle find the bugs of small concurrent programs.
 ///
@@ -30,6 +31,10 @@ struct Args {
     #[arg(long, value_name = "N", value_delimiter = ',')]
     switch_every: Vec<u32>,
 
+    /// How labrt chooses the next task: walk, pct:3, pos, surw; a list with commas gives a column each.
+    #[arg(long, value_name = "S", value_delimiter = ',', default_value = "walk")]
+    schedule: Vec<Schedule>,
+
     /// Only labrt.
     #[arg(long)]
     without_shuttle: bool,
@@ -41,10 +46,16 @@ struct Args {
 
 impl Args {
     fn samplers(&self) -> Vec<Sampler> {
-        let mut samplers: Vec<Sampler> = match &self.switch_every[..] {
-            [] => vec![Sampler::Labrt { switch_every: None }],
-            every => every.iter().map(|&n| Sampler::Labrt { switch_every: Some(n) }).collect(),
+        let every: Vec<Option<u32>> = match &self.switch_every[..] {
+            [] => vec![None],
+            every => every.iter().copied().map(Some).collect(),
         };
+        let labrt = |schedule| {
+            let of = move |switch_every| Sampler::Labrt { schedule, switch_every };
+            every.iter().copied().map(of)
+        };
+        let mut samplers: Vec<Sampler> =
+            self.schedule.iter().flat_map(|&schedule| labrt(tester::on_labrt(schedule))).collect();
         if !self.without_shuttle {
             samplers.extend([Sampler::ShuttleRandom, Sampler::ShuttlePct]);
         }
@@ -79,10 +90,13 @@ fn main() -> io::Result<()> {
     let (programs, samplers) = (args.programs(), args.samplers());
     let mut out = io::stdout();
     writeln!(out, "{}", table::header(&samplers, args.runs))?;
+    let mut rows = Vec::new();
     for program in programs {
         let cells: Vec<Option<Cell>> =
             samplers.iter().map(|&sampler| args.measure(&program, sampler)).collect();
         writeln!(out, "{}", table::line(program.name, &cells))?;
+        rows.push(cells);
     }
+    writeln!(out, "{}", table::footer(&rows))?;
     Ok(())
 }

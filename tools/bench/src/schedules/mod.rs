@@ -15,6 +15,7 @@ pub mod table;
 
 use std::fmt;
 
+use labrt::Schedule;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
 /// The seed of shuttle's schedulers, each of which draws all its schedules from one stream.
@@ -71,6 +72,8 @@ pub struct Caught {
 pub enum Sampler {
     /// labrt, a world for each of the seeds 0, 1, 2 ...
     Labrt {
+        /// How it chooses the next task.
+        schedule: Schedule,
         /// See [`labrt::world::Builder::switch_every`]; `None` for its default.
         switch_every: Option<u32>,
     },
@@ -78,6 +81,13 @@ pub enum Sampler {
     ShuttleRandom,
     /// shuttle's scheduler of random priorities, of depth [`PCT_DEPTH`].
     ShuttlePct,
+}
+
+impl Default for Sampler {
+    /// labrt as it is.
+    fn default() -> Sampler {
+        Sampler::Labrt { schedule: Schedule::default(), switch_every: None }
+    }
 }
 
 /// A program with a bug.
@@ -96,9 +106,10 @@ impl Program {
     /// run it: shuttle has no time.
     pub fn failures(&self, code: Code, sampler: Sampler, schedules: u32) -> Option<Vec<Caught>> {
         on_shuttle::install_hook();
-        if let Sampler::Labrt { switch_every } = sampler {
+        if let Sampler::Labrt { schedule, switch_every } = sampler {
             let program = self.on_labrt;
-            return Some(on_labrt::failures(move || program(code), switch_every, schedules));
+            let worlds = on_labrt::Worlds { schedule, switch_every };
+            return Some(on_labrt::failures(move || program(code), worlds, schedules));
         }
         let program = self.on_shuttle?;
         let body = move || program(code);
@@ -140,7 +151,7 @@ mod tests {
     #[test]
     #[should_panic = "wrong on labrt: this is no deadlock: panic at 0.000 s in task `main`"]
     fn another_failure_on_labrt_is_not_counted() {
-        WRONG.search(Sampler::Labrt { switch_every: None }, 10);
+        WRONG.search(Sampler::default(), 10);
     }
 
     #[test]

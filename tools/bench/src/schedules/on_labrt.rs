@@ -1,10 +1,10 @@
 //! The programs on labrt's simulated clock: a world for each seed.
 
 use labrt::sync::atomic::{AtomicBool, AtomicUsize};
-use labrt::sync::{Condvar, Mutex, MutexGuard};
+use labrt::sync::{Arc, Condvar, Mutex, MutexGuard};
 use labrt::thread::{self, JoinHandle};
 use labrt::world::Builder;
-use labrt::{Failure, FailureKind};
+use labrt::{Failure, FailureKind, Schedule};
 
 use super::runtime::{self, Guard, Handle, Runtime, atomic, number};
 use super::{Caught, Sign};
@@ -74,16 +74,29 @@ impl Handle for JoinHandle<()> {
     }
 }
 
-/// Runs `program` with the seeds 0, 1, 2 ..., and returns what failed.
+/// How the worlds of a program are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Worlds {
+    pub(super) schedule: Schedule,
+    pub(super) switch_every: Option<u32>,
+}
+
+/// Runs `program` with the seeds 0, 1, 2 ..., and returns what failed. If the schedule wants to know what
+/// there is to do, one more run finds that out first.
 pub(super) fn failures(
     program: impl Fn() + Copy + Send + 'static,
-    switch_every: Option<u32>,
+    worlds: Worlds,
     seeds: u32,
 ) -> Vec<Caught> {
+    let work = worlds.schedule.wants_work().then(|| Builder::simulated(0).estimate(program));
+    let work = work.map(Arc::new);
     let run = |seed: u32| {
-        let mut world = Builder::simulated(seed.into());
-        if let Some(steps) = switch_every {
+        let mut world = Builder::simulated(seed.into()).schedule(worlds.schedule);
+        if let Some(steps) = worlds.switch_every {
             world = world.switch_every(steps);
+        }
+        if let Some(work) = &work {
+            world = world.work(work.clone());
         }
         world.run(program).err()
     };

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use labrt::Schedule;
 use trace_view::grouped;
 
 use super::{PCT_DEPTH, Sampler};
@@ -42,11 +43,45 @@ pub fn line(program: &str, cells: &[Option<Cell>]) -> String {
     line
 }
 
+/// The lines below all programs: how many of them each sampler has found, and how many schedules that
+/// took it, as the geometric mean over the programs that all samplers have found.
+pub fn footer(rows: &[Vec<Option<Cell>>]) -> String {
+    let samplers = rows.first().map_or(0, Vec::len);
+    let (mut counts, mut means) = ("| programs found |".to_string(), String::new());
+    let found_by_all = |row: &&Vec<Option<Cell>>| row.iter().all(|cell| takes(*cell).is_some());
+    let common: Vec<&Vec<Option<Cell>>> = rows.iter().filter(found_by_all).collect();
+    for sampler in 0..samplers {
+        let tried = rows.iter().filter(|row| row[sampler].is_some()).count();
+        let found = rows.iter().filter(|row| takes(row[sampler]).is_some()).count();
+        counts.push_str(&format!(" {found} of {tried} |"));
+        let logarithms = common.iter().filter_map(|row| takes(row[sampler])).map(f64::ln);
+        let mean = (logarithms.sum::<f64>() / common.len() as f64).exp();
+        means.push_str(&match common.is_empty() {
+            true => " - |".to_string(),
+            false => format!(" 1 in {mean:.1} |"),
+        });
+    }
+    format!("{counts}\n| geometric mean of the {} that all find |{means}", common.len())
+}
+
+/// How many schedules it takes on average until the bug shows; `None` if that is not known.
+fn takes(cell: Option<Cell>) -> Option<f64> {
+    let cell = cell.filter(|cell| cell.found > 0)?;
+    Some(f64::from(cell.schedules) / f64::from(cell.found))
+}
+
 impl fmt::Display for Sampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Sampler::Labrt { switch_every: None } => f.write_str("labrt"),
-            Sampler::Labrt { switch_every: Some(steps) } => write!(f, "labrt, every {steps}"),
+            Sampler::Labrt { schedule, switch_every } => {
+                f.write_str("labrt")?;
+                if let Schedule::Pct { depth } = schedule {
+                    write!(f, ", PCT {depth}")?;
+                } else if *schedule != Schedule::Walk {
+                    write!(f, ", {}", format!("{schedule:?}").to_uppercase())?;
+                }
+                switch_every.map_or(Ok(()), |steps| write!(f, ", every {steps}"))
+            }
             Sampler::ShuttleRandom => f.write_str("shuttle, random"),
             Sampler::ShuttlePct => write!(f, "shuttle, PCT {PCT_DEPTH}"),
         }
@@ -104,8 +139,27 @@ mod tests {
     }
 
     #[test]
+    fn the_footer_has_means_of_what_all_have_found() {
+        let rows = [
+            vec![Some(cell(20_000)), Some(cell(200))],
+            vec![Some(cell(200)), Some(cell(200))],
+            vec![Some(cell(5)), Some(cell(0))],
+            vec![Some(cell(5)), None],
+        ];
+        assert_eq!(
+            footer(&rows),
+            "| programs found | 4 of 4 | 2 of 3 |\n\
+             | geometric mean of the 2 that all find | 1 in 10.0 | 1 in 100.0 |"
+        );
+        assert!(footer(&rows[2..]).ends_with("of the 0 that all find | - | - |"));
+    }
+
+    #[test]
     fn a_table_is_markdown() {
-        let samplers = [Sampler::Labrt { switch_every: Some(4) }, Sampler::ShuttlePct];
+        let samplers = [
+            Sampler::Labrt { schedule: Schedule::Walk, switch_every: Some(4) },
+            Sampler::ShuttlePct,
+        ];
         assert_eq!(
             header(&samplers, 20_000),
             "| found in 20,000 schedules | labrt, every 4 | shuttle, PCT 3 |\n|---|---|---|"

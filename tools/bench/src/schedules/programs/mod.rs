@@ -2,6 +2,7 @@
 //! says what the bug is and what must happen to see it.
 
 mod atomics;
+mod classics;
 mod condvars;
 mod exclusion;
 mod lock_free;
@@ -64,6 +65,14 @@ fn both<R: Runtime>() -> Vec<Row> {
         ("readers count, last reader", Panic, exclusion::last_reader::<R>),
         ("free list, ABA", Panic, lock_free::aba::<R>),
         ("work stealing, last item", Panic, lock_free::work_stealing::<R>),
+        ("reorder, 3 setters", Panic, classics::reorder_3::<R>),
+        ("reorder, 10 setters", Panic, classics::reorder_10::<R>),
+        ("two stages, 2 workers", Panic, classics::two_stages_2::<R>),
+        ("two stages, 20 workers", Panic, classics::two_stages_20::<R>),
+        ("last of three", Panic, classics::lazy::<R>),
+        ("sixteen slots", Panic, classics::sixteen_slots::<R>),
+        ("ring of two cells", Panic, classics::ring::<R>),
+        ("five locks in a circle", Deadlock, classics::five_in_a_circle::<R>),
     ]
 }
 

@@ -1,0 +1,308 @@
+//! Which situations a run comes into, as its messages and the tester show them.
+//!
+//! Nothing here is a rule, and nobody is accused: what is seen is counted. It is told of the same events
+//! as the rules, and keeps its own record of them, which is simpler than theirs: where a rule must be
+//! sure, this may take what is likely for true. A follower's log, say, is what it has accepted.
+//!
+//! | file | situations |
+//! |---|---|
+//! | `elections` | of votes, candidates and terms |
+//! | `leaders` | of leaders that are deposed, and of what becomes of their entries |
+//! | `logs` | of entries that are refused, cut off or there already |
+//! | `order` | of messages that come in another order than they were sent in |
+//! | this one | of servers that crash |
+
+use std::collections::BTreeMap;
+
+use run_record::situations::{Situation, Situations};
+
+use super::calls::Asked;
+use super::understanding::Reply;
+use elections::Elections;
+use leaders::Leaders;
+use logs::Logs;
+use order::Order;
+
+mod elections;
+mod leaders;
+mod logs;
+mod order;
+#[cfg(test)]
+mod tests;
+
+/// Counts the situations of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Spotter {
+    counts: Counts,
+    servers: Vec<Server>,
+    /// The calls that are under way.
+    calls: BTreeMap<u64, Call>,
+    elections: Elections,
+    leaders: Leaders,
+    logs: Logs,
+    order: Order,
+}
+
+/// How often each was seen.
+#[derive(Clone, Debug, Default)]
+struct Counts(BTreeMap<Situation, u64>);
+
+impl Counts {
+    fn add(&mut self, situation: Situation) {
+        *self.0.entry(situation).or_default() += 1;
+    }
+
+    fn add_if(&mut self, is_there: bool, situation: Situation) {
+        if is_there {
+            self.add(situation);
+        }
+    }
+}
+
+/// What is known of a server.
+#[derive(Clone, Copy, Debug, Default)]
+struct Server {
+    alive: bool,
+    /// Which instance of it, from 1 on.
+    instance: u64,
+    /// The highest term that it has shown or was told.
+    term: u64,
+    role: Role,
+    /// Its term when it crashed, until it has spoken since.
+    crashed_in: Option<u64>,
+    /// How often it has saved something.
+    saves: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Follower,
+    Candidate,
+    Leader,
+}
+
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    from: usize,
+    /// Which instance of the caller.
+    instance: u64,
+    to: usize,
+    asked: Asked,
+    /// How often the server had saved something when the request reached it.
+    delivered: Option<u64>,
+    reply: Option<Reply>,
+}
+
+impl Call {
+    /// It comes from a leader.
+    fn is_leaders(&self) -> bool {
+        matches!(self.asked, Asked::Append(_) | Asked::Install(_) | Asked::Beat { .. })
+    }
+}
+
+impl Spotter {
+    pub(crate) fn new(servers: usize) -> Spotter {
+        Spotter {
+            servers: vec![Server::default(); servers],
+            logs: Logs::new(servers),
+            leaders: Leaders::new(servers),
+            ..Spotter::default()
+        }
+    }
+
+    /// What was seen.
+    pub(crate) fn seen(&self) -> Situations {
+        self.counts.0.iter().map(|(one, count)| (one.key().to_string(), *count)).collect()
+    }
+
+    // ---- Servers -------------------------------------------------------------------------------
+
+    pub(crate) fn started(&mut self, server: usize, instance: u64) {
+        let known = &mut self.servers[server];
+        (known.alive, known.role, known.instance) = (true, Role::Follower, instance);
+    }
+
+    pub(crate) fn crashed(&mut self, server: usize) {
+        let saves = self.servers[server].saves;
+        let unanswered = |call: &Call| {
+            call.to == server
+                && call.reply.is_none()
+                && call.delivered.is_some_and(|then| then < saves)
+        };
+        let before_reply = self.calls.values().any(unanswered);
+        self.counts.add_if(before_reply, Situation::CrashBeforeReply);
+        let known = &mut self.servers[server];
+        (known.alive, known.crashed_in) = (false, Some(known.term));
+        self.elections.crashed(server);
+        let all = self.servers.iter().all(|server| !server.alive && server.instance > 0);
+        self.counts.add_if(all, Situation::AllDown);
+    }
+
+    pub(crate) fn saved(&mut self, server: usize, instance: u64) {
+        let known = &mut self.servers[server];
+        known.saves += u64::from(known.alive && known.instance == instance);
+    }
+
+    /// A server has accepted a command as this entry.
+    pub(crate) fn accepted(&mut self, server: usize, index: u64, term: u64) {
+        self.logs.appends(server, index, term);
+        let deposed = self.elections.has_leader_after(term);
+        self.counts.add_if(deposed, Situation::StaleLeaderAccepts);
+    }
+
+    /// A server has a snapshot of its own of all up to an index.
+    pub(crate) fn snapshot(&mut self, server: usize, index: u64) {
+        self.logs.snapshot(server, index);
+    }
+
+    /// A server begins a message with its own term.
+    fn speaks(&mut self, server: usize, term: u64) {
+        let known = &mut self.servers[server];
+        let within = known.crashed_in.take() == Some(term) && term > 0;
+        self.counts.add_if(within, Situation::RestartWithinTerm);
+        known.term = known.term.max(term);
+    }
+
+    // ---- Messages ------------------------------------------------------------------------------
+
+    /// A live server has sent a request.
+    pub(crate) fn sent(&mut self, number: u64, from: usize, to: usize, asked: Asked) {
+        let Some(term) = asked.term() else { return };
+        let instance = self.servers[from].instance;
+        let call = Call { from, instance, to, asked, delivered: None, reply: None };
+        match asked {
+            Asked::Vote { .. } => self.stands(from, term),
+            _ => self.leads(&call, term),
+        }
+        self.speaks(from, term);
+        self.calls.insert(number, call);
+    }
+
+    fn stands(&mut self, server: usize, term: u64) {
+        if !self.elections.stands(server, term, &mut self.counts) {
+            return;
+        }
+        let before = self.servers[server].term;
+        let from_leader = |call: &Call| {
+            let under_way = call.to == server && call.delivered.is_none();
+            under_way && call.is_leaders() && call.asked.term() == Some(before)
+        };
+        let too_early = self.calls.values().any(from_leader);
+        self.counts.add_if(too_early, Situation::TimeoutWhileHeartbeatTravels);
+        self.servers[server].role = Role::Candidate;
+    }
+
+    fn leads(&mut self, call: &Call, term: u64) {
+        if self.servers[call.from].term > term {
+            return; // prepared before it was deposed
+        }
+        self.servers[call.from].role = Role::Leader;
+        self.elections.leads(call.from, term, &mut self.counts);
+        if let Some(append) = call.asked.append() {
+            self.logs.shows(call.from, append.last);
+        }
+        let commit = match call.asked {
+            Asked::Append(append) => append.commit,
+            Asked::Beat { commit, .. } => commit,
+            _ => return,
+        };
+        self.leaders.commits((call.from, term), commit, &self.logs, &mut self.counts);
+    }
+
+    /// A request has reached its server.
+    pub(crate) fn delivered(&mut self, number: u64) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        let server = self.servers[call.to];
+        if !server.alive {
+            return;
+        }
+        call.delivered = Some(server.saves);
+        let call = *call;
+        let term = call.asked.term().unwrap_or(0);
+        if call.is_leaders() && server.role == Role::Candidate && server.term == term {
+            self.counts.add(Situation::CandidateHearsLeader);
+            self.servers[call.to].role = Role::Follower;
+        }
+        if let Asked::Vote { term, .. } = call.asked {
+            self.elections.asked((call.from, call.to), term, &mut self.counts);
+        }
+        self.order.delivered(number, (call.from, call.to), call.asked, &mut self.counts);
+        if let Asked::Install(install) = call.asked {
+            let old = install.last.index < self.logs.base(call.to);
+            self.counts.add_if(old, Situation::SnapshotOld);
+        }
+        self.hears_of(call.to, term, Situation::DeposedByRequest);
+    }
+
+    /// A server hears of a term.
+    fn hears_of(&mut self, server: usize, term: u64, situation: Situation) {
+        let known = &mut self.servers[server];
+        if term <= known.term {
+            return;
+        }
+        let (role, reigned) = (known.role, known.term);
+        (known.term, known.role) = (term, Role::Follower);
+        if role == Role::Leader {
+            self.counts.add(situation);
+            self.leaders.deposed((server, reigned), &self.logs, &mut self.counts);
+        }
+    }
+
+    /// A server has answered.
+    pub(crate) fn replied(&mut self, number: u64, reply: Reply) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        if call.delivered.is_none() || !self.servers[call.to].alive {
+            return;
+        }
+        call.reply = Some(reply);
+        let call = *call;
+        let (from, to, asked) = (call.from, call.to, call.asked.term().unwrap_or(0));
+        if let Some(term) = reply.term {
+            self.speaks(to, term);
+        }
+        let is_stale = reply.term.is_some_and(|term| term > asked);
+        match (call.asked, reply.yes) {
+            (Asked::Vote { term, .. }, Some(true)) => self.elections.votes(to, term, from),
+            (Asked::Append(append), Some(true)) => {
+                self.logs.accepts(from, to, append, &mut self.counts);
+                self.leaders.overwrites(to, &self.logs, &mut self.counts);
+            }
+            (Asked::Append(_) | Asked::Beat { .. }, Some(false)) if is_stale => {
+                self.counts.add(Situation::StaleLeaderRefused);
+            }
+            (Asked::Append(append), Some(false)) => {
+                let short = self.logs.last(to) < append.prev.index;
+                self.counts.add_if(short, Situation::FollowerTooShort);
+            }
+            (Asked::Install(install), _) if !is_stale && install.done => {
+                self.logs.installs(from, to, install.last);
+            }
+            _ => {}
+        }
+    }
+
+    /// A call is over: its caller has the answer, or will never have one.
+    pub(crate) fn over(&mut self, number: u64, failed: bool) {
+        let Some(call) = self.calls.remove(&number) else { return };
+        let caller = self.servers[call.from];
+        let Some(reply) = call.reply.filter(|_| !failed) else { return };
+        if !caller.alive || caller.instance != call.instance {
+            return;
+        }
+        let asked = call.asked.term().unwrap_or(0);
+        self.counts.add_if(caller.term > asked, Situation::ReplyToEarlierTerm);
+        if let Asked::Append(append) = call.asked {
+            self.order.returned(number, (call.from, call.to), append.term, &mut self.counts);
+            if reply.yes == Some(true) && caller.role == Role::Leader && caller.term == append.term
+            {
+                let leader = (call.from, append.term);
+                self.leaders.counts(leader, call.to, append.last.index, &self.logs);
+            }
+        }
+        if let Some(term) = reply.term {
+            self.hears_of(call.from, term, Situation::DeposedByReply);
+        }
+    }
+}

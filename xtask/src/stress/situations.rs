@@ -1,0 +1,146 @@
+//! Which situations the runs came into, which never, and what another run of each test would still show.
+
+use std::collections::BTreeMap;
+
+use run_record::situations::{Situation, Situations};
+use serde::{Deserialize, Serialize};
+use test_runs::stats::unseen;
+
+use super::model::Report;
+
+/// The heads of the columns.
+pub(crate) const HEAD: [&str; 5] = ["situation", "most in", "runs", "of all", "times"];
+
+/// How often a test came into a situation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// In how many of its runs.
+    pub(crate) runs: u64,
+    /// How often in all of them.
+    pub(crate) times: u64,
+}
+
+/// By the names of situations.
+pub(crate) type AllReached = BTreeMap<String, Reached>;
+
+/// Counts a run.
+pub(crate) fn add(known: &mut AllReached, run: &Situations) {
+    for (key, times) in run {
+        absorb_one(known, key, Reached { runs: 1, times: *times });
+    }
+}
+
+/// Adds the runs of another part of the same test.
+pub(crate) fn absorb(known: &mut AllReached, part: &AllReached) {
+    part.iter().for_each(|(key, reached)| absorb_one(known, key, *reached));
+}
+
+fn absorb_one(known: &mut AllReached, key: &str, more: Reached) {
+    let reached = known.entry(key.to_string()).or_default();
+    reached.runs += more.runs;
+    reached.times += more.times;
+}
+
+/// True if the tests tell of situations at all.
+pub(crate) fn are_known(report: &Report) -> bool {
+    report.tests.iter().any(|test| !test.situations.is_empty())
+}
+
+/// A line for each situation that was reached, as many cells as [`HEAD`] has.
+pub(crate) fn rows(report: &Report) -> Vec<Vec<String>> {
+    let all = report.runs();
+    let row = |situation: &Situation| {
+        let sum = sum(report, *situation);
+        let most = report.tests.iter().filter_map(|test| {
+            let reached = test.situations.get(situation.key())?;
+            Some((reached.runs as f64 / test.runs.max(1) as f64, test.test.as_str()))
+        });
+        let (_, most) = most.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let share = 100.0 * sum.runs as f64 / all.max(1) as f64;
+        Some(vec![
+            situation.says().to_string(),
+            most.to_string(),
+            sum.runs.to_string(),
+            format!("{share:.1} %"),
+            sum.times.to_string(),
+        ])
+    };
+    Situation::ALL.iter().filter_map(row).collect()
+}
+
+/// What was never reached, and what is still to be expected; a sentence each.
+pub(crate) fn sentences(report: &Report) -> Vec<String> {
+    let runs = report.runs();
+    let never: Vec<&str> = Situation::ALL
+        .iter()
+        .filter(|situation| sum(report, **situation).runs == 0)
+        .map(|situation| situation.says())
+        .collect();
+    let mut sentences: Vec<String> =
+        never.iter().map(|says| format!("never reached in {runs} runs: {says}")).collect();
+    let (most_likely, lower, upper) = still_to_come(report);
+    sentences.push(format!(
+        "one more run of each test would show some {most_likely:.3} situations that the test has not \
+         shown yet (95 %: {lower:.3} to {upper:.3})"
+    ));
+    sentences
+}
+
+fn sum(report: &Report, situation: Situation) -> Reached {
+    let mut sums = AllReached::new();
+    for test in &report.tests {
+        if let Some(reached) = test.situations.get(situation.key()) {
+            absorb_one(&mut sums, situation.key(), *reached);
+        }
+    }
+    sums.get(situation.key()).copied().unwrap_or_default()
+}
+
+/// How many situations one more run of each test would show that the test has not shown, with its
+/// interval.
+fn still_to_come(report: &Report) -> (f64, f64, f64) {
+    // A test that knows no situation at all, such as one without a network, will show none.
+    let tests = report.tests.iter().filter(|test| !test.situations.is_empty());
+    let counts = tests.map(|test| {
+        let in_runs = |runs| test.situations.values().filter(|one| one.runs == runs).count() as u64;
+        (in_runs(1), in_runs(2), test.runs)
+    });
+    unseen(&counts.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stress::model::tests::{report, run};
+
+    fn seen(counts: &[(Situation, u64)]) -> Situations {
+        counts.iter().map(|(one, count)| (one.key().to_string(), *count)).collect()
+    }
+
+    #[test]
+    fn the_table_has_what_was_reached_and_the_rest_is_named() {
+        let mut report = report("r", vec![run(0, None), run(1, None)]);
+        let known = &mut report.tests[0].situations;
+        add(known, &seen(&[(Situation::SplitVote, 2), (Situation::AllDown, 1)]));
+        add(known, &seen(&[(Situation::SplitVote, 1)]));
+        assert!(are_known(&report));
+        let rows = rows(&report);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0][1..], ["initial_election_2A", "2", "100.0 %", "3"]);
+        assert_eq!(rows[1][1..], ["initial_election_2A", "1", "50.0 %", "1"]);
+        let sentences = sentences(&report);
+        assert_eq!(sentences.len(), Situation::ALL.len() - 2 + 1);
+        assert!(sentences[0].starts_with("never reached in 2 runs: several candidates"));
+        // One of two was seen in one run only.
+        assert!(sentences.last().expect("there is one").contains("some 0.500 situations"));
+    }
+
+    #[test]
+    fn parts_of_a_test_are_added_up() {
+        let mut one = AllReached::new();
+        add(&mut one, &seen(&[(Situation::AllDown, 1)]));
+        let mut other = one.clone();
+        absorb(&mut other, &one);
+        assert_eq!(other[Situation::AllDown.key()], Reached { runs: 2, times: 2 });
+    }
+}
