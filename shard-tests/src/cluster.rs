@@ -7,6 +7,7 @@ use kv_clients::{History, KeyValue};
 use labrpc::Name;
 use labrt::Node;
 use labrt::sync::{Leaf, Mutex};
+use labtrace::verdict;
 use service_watch::{Limits, Watch};
 use shard_api::{Clerk, Config, Gid, MakeEnd, Server};
 use tester::{Group, Net, Run, Totals};
@@ -100,6 +101,8 @@ struct Inner<L: Subject> {
     history: History,
     max_raft_state: Option<usize>,
     admin: Mutex<Admin<L::ControllerClerk>>,
+    /// The number of the last configuration that the tester has learned of.
+    known: Leaf<u64>,
     /// How many clients there were.
     clients: Leaf<u64>,
 }
@@ -141,6 +144,7 @@ impl<L: Subject> Cluster<L> {
             history: History::default(),
             max_raft_state: layout.max_raft_state,
             admin,
+            known: Leaf::default(),
             clients: Leaf::default(),
         };
         let cluster = Cluster { inner: Arc::new(inner) };
@@ -285,17 +289,23 @@ impl<L: Subject> Cluster<L> {
     // ---- Configurations ------------------------------------------------------------------------
 
     /// Adds groups, all in one configuration.
+    ///
+    /// # Panics
+    /// If there is not one configuration more then; so do the other changes.
+    #[track_caller]
     pub fn join(&self, groups: &[usize]) {
         self.change(|admin| admin.join(self.names(groups)));
     }
 
     /// Takes groups out, all in one configuration.
+    #[track_caller]
     pub fn leave(&self, groups: &[usize]) {
         let gids: Vec<Gid> = groups.iter().map(|group| self.gid(*group)).collect();
         self.change(|admin| admin.leave(&gids));
     }
 
     /// Gives a shard to a group.
+    #[track_caller]
     pub fn move_shard(&self, shard: usize, group: usize) {
         self.change(|admin| admin.move_shard(shard, self.gid(group)));
     }
@@ -318,13 +328,24 @@ impl<L: Subject> Cluster<L> {
     }
 
     /// Has the controller change the configuration, and learns the new one. Nobody else changes it.
+    #[track_caller]
     fn change(&self, change: impl FnOnce(&mut Admin<L::ControllerClerk>)) {
+        let before = self.inner.known.with(|known| *known);
         change(&mut self.inner.admin.lock());
-        self.latest();
+        let Config { number, .. } = self.latest();
+        if number != before + 1 {
+            let words = format!(
+                "after configuration {before} there was one change, and the latest one is {number}"
+            );
+            verdict("numbers", words).hint("each change makes one configuration more").fail();
+        }
     }
 
-    /// The tester has learned of a configuration: each one, in the order of their numbers.
-    fn learned(&self, _config: &Config) {}
+    /// The tester has learned of a configuration. It learns of each, in the order of their numbers, and
+    /// perhaps of one twice.
+    fn learned(&self, config: &Config) {
+        self.inner.known.with(|known| *known = config.number);
+    }
 
     // ---- Clients -------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ pub(crate) struct Part {
     pub(crate) tests: &'static [&'static str],
 }
 
-pub(crate) static LABS: [Lab; 2] = [
+pub(crate) static LABS: [Lab; 3] = [
     Lab {
         number: "2",
         suite: "raft-tests",
@@ -137,6 +137,49 @@ pub(crate) static LABS: [Lab; 2] = [
             },
         ],
     },
+    Lab {
+        number: "4",
+        suite: "shard-tests",
+        types: &[
+            Type { name: "Server", implements: "shard_api::Server" },
+            Type { name: "Clerk", implements: "shard_api::Clerk" },
+            Type { name: "Controller", implements: "shard_api::Controller" },
+            Type { name: "ControllerClerk", implements: "shard_api::ControllerClerk" },
+        ],
+        parts: &[
+            Part {
+                name: "4A",
+                points: 30.0,
+                tests: &["basic_4A", "multi_4A", "minimal_movement_again_4A"],
+            },
+            Part {
+                name: "4B",
+                points: 70.0,
+                tests: &[
+                    "static_shards_4B",
+                    "rejection_4B",
+                    "join_leave_4B",
+                    "snapshot_4B",
+                    "miss_change_4B",
+                    "concurrent_1_4B",
+                    "concurrent_2_4B",
+                    "concurrent_3_4B",
+                    "unreliable_1_4B",
+                    "unreliable_2_4B",
+                    "unreliable_3_4B",
+                    "challenge_1_delete_4B",
+                    "challenge_2_unaffected_4B",
+                    "challenge_2_partial_4B",
+                ],
+            },
+            Part {
+                name: "storm",
+                // No course has it: whoever wants it says what it is worth.
+                points: 0.0,
+                tests: &["anything_storm"],
+            },
+        ],
+    },
 ];
 
 impl Lab {
@@ -191,6 +234,7 @@ mod tests {
         let suites = [
             include_str!("../../raft-tests/src/suite.rs"),
             include_str!("../../kv-tests/src/suite.rs"),
+            include_str!("../../shard-tests/src/suite.rs"),
         ];
         assert_eq!(suites.len(), LABS.len());
         for (lab, suite) in LABS.iter().zip(suites) {
@@ -217,13 +261,15 @@ mod tests {
     #[test]
     fn labs_are_found_by_number_and_by_test() {
         assert_eq!(Lab::named("3").map(|lab| lab.suite), Ok("kv-tests"));
-        assert!(Lab::named("9").is_err_and(|words| words.contains("there are 2, 3")));
+        assert!(Lab::named("9").is_err_and(|words| words.contains("there are 2, 3, 4")));
         assert_eq!(Lab::of("speed_3B").map(|lab| lab.number), Some("3"));
         assert_eq!(Lab::of("agreement_of_1_sizes").map(|lab| lab.number), None);
         assert!(place("initial_election_2A") < place("basic_3A"));
         assert_eq!(place("no such test"), None);
         assert_eq!(suite_with(&["3B"]), "kv-tests");
         assert_eq!(suite_with(&["churn", "speed_3A"]), "kv-tests");
+        assert_eq!(suite_with(&["4A"]), "shard-tests");
+        assert_eq!(suite_with(&["anything_storm"]), "shard-tests");
         assert_eq!(suite_with(&["churn"]), "raft-tests");
     }
 }

@@ -35,7 +35,7 @@ struct Own {
     dependencies: &'static [(&'static str, &'static str)],
 }
 
-const OWN: [Own; 2] = [
+const OWN: [Own; 3] = [
     Own {
         lab: "2",
         source: include_str!("../skeleton/lab2/lib.rs.in"),
@@ -52,6 +52,17 @@ const OWN: [Own; 2] = [
         example: "persist_partition_3A",
         dependencies: &[
             ("kv-api", "what a server and a clerk must offer"),
+            ("raft", "the Raft below: this one, or your own"),
+        ],
+    },
+    Own {
+        lab: "4",
+        source: include_str!("../skeleton/lab4/lib.rs.in"),
+        about: include_str!("../skeleton/lab4/about.md.in"),
+        more: concat!(include_str!("../skeleton/lab4/more.md.in"), "\n"),
+        example: "join_leave_4B",
+        dependencies: &[
+            ("shard-api", "what servers and clerks must offer"),
             ("raft", "the Raft below: this one, or your own"),
         ],
     },

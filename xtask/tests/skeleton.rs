@@ -96,7 +96,29 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
     );
     let refused = xtask(&["skeleton", "my-kv", "--lab", "9"]);
     assert_eq!(refused.status.code(), Some(64));
-    assert!(words(&refused).contains("there is no lab `9`; there are 2, 3"), "{}", words(&refused));
+    assert!(
+        words(&refused).contains("there is no lab `9`; there are 2, 3, 4"),
+        "{}",
+        words(&refused)
+    );
+}
+
+#[test]
+fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("my-shards");
+    let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "4"]);
+    assert!(written.status.success(), "{}", words(&written));
+    let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
+    assert!(readme.contains("The parts are 4A, 4B, storm."), "{readme}");
+    let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
+    assert!(compiled && !text.contains("warning"), "{text}");
+    let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
+    assert!(!passed && text.contains("0 passed; 18 failed"), "{text}");
+    assert!(
+        text.contains("LAB_SEED=0 cargo test -p my-shards --test sim -- --exact basic_4A"),
+        "{text}"
+    );
 }
 
 #[test]

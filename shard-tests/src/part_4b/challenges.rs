@@ -106,10 +106,19 @@ pub(crate) fn partial<L: Subject>(run: &Run) -> Totals {
 }
 
 /// The keys whose shards a group has in the latest configuration.
+///
+/// # Panics
+/// If there are none.
+#[track_caller]
 fn keys_of<L: Subject>(cluster: &Cluster<L>, data: &Data<L>, group: usize) -> Vec<usize> {
     let config = cluster.latest();
     let has = |key: &usize| config.shards[shard_of(&key.to_string())] == cluster.gid(group);
-    data.keys().into_iter().filter(has).collect()
+    let keys: Vec<usize> = data.keys().into_iter().filter(has).collect();
+    if keys.is_empty() {
+        let words = format!("group {} has joined, and has no shards", cluster.gid(group));
+        verdict("balance", words).fail();
+    }
+    keys
 }
 
 /// Reads each key, gives it another value, and reads that.

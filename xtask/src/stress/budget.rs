@@ -41,13 +41,15 @@ const LAB_2: Tests = Tests::Parts("2", &["2A", "2B", "2C"]);
 const PART_2B: Tests = Tests::Parts("2", &["2B"]);
 const WITH_2D: Tests = Tests::Parts("2", &["2A", "2B", "2C", "2D"]);
 const LAB_3: Tests = Tests::Parts("3", &["3A", "3B"]);
+const PART_4A: Tests = Tests::Parts("4", &["4A"]);
+const PART_4B: Tests = Tests::Parts("4", &["4B"]);
 
 const fn wish(what: &'static str, tests: Tests, time: Time, limit_s: f64) -> Budget {
     Budget { what, tests, time, limit_s, hard: false }
 }
 
 /// The handouts' budgets. What is over a hard one is not let pass; the others are called reasonable.
-static BUDGETS: [Budget; 11] = [
+static BUDGETS: [Budget; 14] = [
     Budget { hard: true, ..wish("lab time of all tests", LAB_2, Time::Lab, 600.0) },
     wish("lab time of all tests", LAB_2, Time::Lab, 240.0),
     wish("lab time of part 2B", PART_2B, Time::Lab, 60.0),
@@ -61,6 +63,11 @@ static BUDGETS: [Budget; 11] = [
     wish("lab time of lab 3", LAB_3, Time::Lab, 400.0),
     wish("CPU time of lab 3", LAB_3, Time::Cpu, 700.0),
     wish("lab time of snapshot_size_3B", Tests::One("snapshot_size_3B"), Time::Lab, 20.0),
+    // The handout has no budgets for lab 4, only what its own solution takes: 5.9 s and 101.5 s, or
+    // 174.0 s with one test more. A good student's takes 119 s, and 7.4 s of CPU time for a test.
+    wish("lab time of part 4A", PART_4A, Time::Lab, 10.0),
+    wish("lab time of part 4B", PART_4B, Time::Lab, 174.0),
+    wish("CPU time of part 4B", PART_4B, Time::Cpu, 104.0),
 ];
 
 impl Budget {
@@ -223,6 +230,16 @@ mod tests {
         assert_eq!((lab.used, lab.verdict()), (437.0, "over, not hard"));
         assert!(!line(&lines, "lab time of snapshot_size_3B", 20.0).expect("it ran").over);
         assert!(line(&lines, "lab time of all tests", 240.0).is_none());
+    }
+
+    #[test]
+    fn the_parts_of_lab_4_have_budgets_of_their_own() {
+        let lines = check(&with(&of("4", &["4A", "4B"]), 10, 100));
+        let part_4a = line(&lines, "lab time of part 4A", 10.0).expect("all tests ran");
+        assert_eq!((part_4a.used, part_4a.verdict()), (30.0, "over, not hard"));
+        let part_4b = line(&lines, "lab time of part 4B", 174.0).expect("all tests ran");
+        assert_eq!((part_4b.used, part_4b.verdict()), (140.0, "ok"));
+        assert!(!line(&lines, "CPU time of part 4B", 104.0).expect("all tests ran").over);
     }
 
     #[test]
