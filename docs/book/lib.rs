@@ -15,5 +15,8 @@ pub mod snapshots {}
 #[doc = include_str!("src/kv.md")]
 pub mod kv {}
 
+#[doc = include_str!("src/shards.md")]
+pub mod shards {}
+
 #[doc = include_str!("src/fails.md")]
 pub mod fails {}
