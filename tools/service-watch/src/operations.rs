@@ -60,6 +60,18 @@ pub(crate) struct Reply {
     pub(crate) known: Option<u64>,
 }
 
+impl Operation {
+    /// Whether a write may be done for all that a server could know when it replied: of an entry of it in
+    /// its own group's log that it is committed. What another group has in its log may be done there, and
+    /// the server may have learned so.
+    pub(crate) fn may_be_done(&self, reply: &Reply) -> bool {
+        let elsewhere =
+            |entry: &Entry| entry.place.group != reply.group && entry.place.us <= reply.us;
+        reply.known.is_none()
+            || self.entries.iter().any(|entry| reply.may_know(entry) || elsewhere(entry))
+    }
+}
+
 impl Reply {
     /// Whether who gave it could know that an entry of its group's log is committed.
     pub(crate) fn may_know(&self, entry: &Entry) -> bool {
@@ -218,6 +230,63 @@ fn has_with_length(bytes: &[u8], text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn entry(us: u64, group: usize, index: u64) -> Entry {
+        Entry { place: Place { us, group, index }, term: 1, server: 0 }
+    }
+
+    fn reply(us: u64, group: usize, known: u64) -> Reply {
+        Reply { group, server: 0, us, known: Some(known) }
+    }
+
+    fn write(entries: Vec<Entry>, replies: Vec<Reply>) -> Operation {
+        Operation {
+            asked: asked(Change::Add("x 1 2 y".into())),
+            name: "client 0".into(),
+            client: 1,
+            lane: 3,
+            began: 10,
+            ended: Some(100),
+            entries,
+            replies,
+        }
+    }
+
+    #[test]
+    fn a_group_answers_for_what_its_own_log_has_committed() {
+        let own = write(vec![entry(20, 0, 5)], Vec::new());
+        assert!(own.may_be_done(&reply(30, 0, 5)));
+        assert!(!own.may_be_done(&reply(30, 0, 4)), "not committed yet");
+        assert!(!own.may_be_done(&reply(15, 0, 5)), "it was no entry yet");
+    }
+
+    #[test]
+    fn a_group_may_answer_for_what_another_one_has_executed() {
+        let moved = write(vec![entry(20, 0, 5)], Vec::new());
+        assert!(moved.may_be_done(&reply(30, 1, 2)));
+        assert!(!moved.may_be_done(&reply(15, 1, 2)), "nobody had executed it");
+    }
+
+    #[test]
+    fn of_each_group_the_write_that_is_known_to_be_committed_there_counts() {
+        let mut operations = Operations::default();
+        // Group 1 has executed it. Group 0 has an entry that nobody knows to be committed, and another
+        // one which it has refused.
+        let entries = vec![entry(20, 0, 900), entry(30, 0, 40), entry(50, 1, 7)];
+        operations.all.push(write(entries, vec![reply(45, 0, 41), reply(60, 1, 8)]));
+        operations.settle(0);
+        let index = |operations: &Operations, group| {
+            operations.latest_write("key", group).map(|(_, known)| known.entry.place.index)
+        };
+        assert_eq!(index(&operations, 0), Some(40));
+        assert_eq!(index(&operations, 1), Some(7));
+        assert_eq!(index(&operations, 2), None);
+        // A later write counts where its entry is further in the log.
+        let entries = vec![entry(70, 0, 30), entry(80, 1, 9), entry(90, 1, 8)];
+        operations.all.push(write(entries, vec![reply(75, 0, 44), reply(95, 1, 9)]));
+        operations.settle(1);
+        assert_eq!((index(&operations, 0), index(&operations, 1)), (Some(40), Some(8)));
+    }
 
     fn asked(change: Change) -> Asked {
         Asked { text: String::new(), object: "key".into(), change }

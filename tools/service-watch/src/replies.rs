@@ -24,14 +24,7 @@ impl State {
     }
 
     fn check_write(&self, operation: &Operation, last: Reply) -> Checked {
-        let can_know = |reply: &Reply| {
-            reply.known.is_none()
-                || operation.entries.iter().any(|entry| {
-                    let elsewhere = entry.place.group != reply.group;
-                    reply.may_know(entry) || elsewhere && entry.place.us <= reply.us
-                })
-        };
-        if operation.replies.iter().any(can_know) {
+        if operation.replies.iter().any(|reply| operation.may_be_done(reply)) {
             return Ok(());
         }
         let Operation { name, asked, .. } = operation;
