@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod autograder;
 mod demands;
 mod grade;
 mod history;
@@ -47,7 +48,8 @@ enum Task {
     },
     Stress(Box<stress::Stress>),
     Shrink(Box<shrink::Shrink>),
-    Grade(grade::Grade),
+    Grade(Box<grade::Grade>),
+    Autograder(autograder::Autograder),
     History(history::History),
     Demands(demands::Demands),
     Trace(Box<trace::Trace>),
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Task::Stress(stress) => stress::run(&stress),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),
+        Task::Autograder(autograder) => autograder::write(&autograder).map(|()| 0),
         Task::History(history) => history::run(&history),
         Task::Demands(demands) => demands::run(&demands).map(|()| 0),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),

@@ -110,6 +110,7 @@ fn died(
         hash: None,
         troubles: None,
         situations: Situations::new(),
+        not_judged: Vec::new(),
         failure: Some(failure),
     };
     (run, Some(log))
@@ -168,6 +169,7 @@ fn run_of(
         hash: end.hash,
         troubles: Some(end.troubles),
         situations: end.situations,
+        not_judged: end.not_judged,
         failure,
     };
     (run, log)

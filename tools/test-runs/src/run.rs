@@ -34,6 +34,9 @@ pub struct Run {
     /// Which situations its servers came into, and how often.
     #[serde(default, skip_serializing_if = "Situations::is_empty")]
     pub situations: Situations,
+    /// Which rules could not be judged, and why, in a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<String>,
     /// Why it failed, if it did.
     pub failure: Option<RunFailure>,
 }

@@ -51,6 +51,8 @@ pub(crate) struct Allowed {
     more: Vec<String>,
     /// `unsafe` in the student's own code.
     pub(crate) unsafe_code: bool,
+    /// Statics in it that can hold state.
+    pub(crate) statics: bool,
     /// Build scripts and procedural macros of the student's own.
     pub(crate) build: bool,
     /// The crates of this workspace.
@@ -72,6 +74,7 @@ impl Allowed {
             lab: grade.lab,
             more: grade.allow.clone(),
             unsafe_code: grade.allow_unsafe,
+            statics: grade.allow_statics,
             build: grade.allow_build,
             ours: ours.collect(),
         })

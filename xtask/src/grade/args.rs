@@ -42,6 +42,13 @@ pub(crate) struct Grade {
     /// Students' own code may be `unsafe`. Then it can do in its process whatever it likes.
     #[arg(long)]
     pub(crate) allow_unsafe: bool,
+    /// Students' own code may have statics that hold state. Then servers can share it without RPC.
+    #[arg(long)]
+    pub(crate) allow_statics: bool,
+    /// Where a rule could not be judged, there are no points for the test; nor where a run was another one
+    /// when it was repeated. Without this it is only reported.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Students' crates may have build scripts and procedural macros of their own.
     #[arg(long)]
     pub(crate) allow_build: bool,
@@ -71,7 +78,8 @@ impl Grade {
         (
             self.lab.number,
             (self.seeds, self.seed),
-            (self.allow.clone(), self.allow_unsafe, self.allow_build),
+            (self.allow.clone(), self.allow_unsafe, self.allow_statics, self.allow_build),
+            (self.strict, self.open_room),
         )
     }
 }

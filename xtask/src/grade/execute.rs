@@ -1,5 +1,6 @@
 //! Running the tests of a student's crate, one test after the other, several runs at once.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) struct Execution {
     scratch: Scratch,
     seeds: u64,
     base: u64,
+    /// Doubts cost the points of a test.
+    strict: bool,
     jobs: usize,
     limits: Limits,
     stop: Stop,
@@ -48,6 +51,7 @@ impl Execution {
             scratch,
             seeds: grade.seeds,
             base: grade.seed,
+            strict: grade.strict,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None, room },
             stop,
@@ -99,7 +103,26 @@ impl Execution {
         runs.sort_by_key(|(run, _)| run.index);
         let mut counted = count(&runs, given_up);
         counted.done = given_up || runs.len() == items.len();
+        counted.doubts.extend(self.repeat(&test, &runs)?);
+        counted.void = self.strict && !counted.doubts.is_empty();
         Ok(counted)
+    }
+
+    /// Makes a run that passed once more, in a process of its own: one that came after others, if there is
+    /// one. Says so if it is another run now.
+    fn repeat(&self, test: &TestCase, runs: &Runs) -> Result<Option<String>> {
+        let passed = runs.iter().map(|(run, _)| run).filter(|run| run.failure.is_none());
+        let Some(run) = passed.max_by_key(|run| run.before) else { return Ok(None) };
+        let item = Item { index: run.index, seed: run.seed };
+        let again = self.make(test, &[item], 1)?;
+        let same = again.first().is_none_or(|(again, _)| again.hash == run.hash);
+        Ok((!same).then(|| {
+            format!(
+                "seed {} gave another run when it was repeated in a process of its own: the code depends \
+                 on something outside the simulation, or on what an earlier run has left",
+                run.seed.unwrap_or_default()
+            )
+        }))
     }
 
     /// Makes these runs, so many in each process.
@@ -142,7 +165,10 @@ fn count(runs: &Runs, given_up: bool) -> Counted {
     if let Some(words) = failure.as_mut().filter(|_| given_up) {
         words.push_str("\nall of the first runs hung like this, so no others were made");
     }
-    Counted { runs: runs.len() as u64, passed, failure, done: false }
+    let not_judged =
+        runs.iter().flat_map(|(run, _)| run.not_judged.iter().map(|words| plain(words)));
+    let doubts = not_judged.collect::<BTreeSet<_>>().into_iter().collect();
+    Counted { runs: runs.len() as u64, passed, failure, doubts, ..Counted::default() }
 }
 
 /// What is said about a run that failed: the verdict as the test words it; or, if its process died in it,
@@ -188,6 +214,7 @@ mod tests {
             hash: None,
             situations: Situations::new(),
             troubles: None,
+            not_judged: Vec::new(),
             failure,
         };
         (run, None)

@@ -27,9 +27,10 @@ mod stamp;
 mod stops;
 mod student;
 mod tokens;
-mod unsafety;
+mod ways_out;
 
 pub(crate) use args::Grade;
+pub(crate) use files::files;
 use one::Grader;
 use student::Student;
 
@@ -44,7 +45,18 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
     if let Some(class) = &grade.class {
         return class::run(grade, &grader, class);
     }
-    let student = Student::at(&grade.dir)?;
+    let student = match (Student::at(&grade.dir), &grade.out) {
+        (Ok(student), _) => student,
+        // Whoever has said where results are to be finds some there.
+        (Err(error), Some(folder)) if grade.dir.is_dir() => {
+            let mut outcome = grader.empty("no crate", String::new());
+            outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
+            outcome.write(folder)?;
+            say::print(outcome.text())?;
+            return Ok(0);
+        }
+        (Err(error), _) => return Err(error),
+    };
     let folder = match &grade.out {
         Some(folder) => folder.clone(),
         None => {

@@ -13,7 +13,7 @@ use super::rooms::Rooms;
 use super::stamp::{self, Failure};
 use super::stops::Signals;
 use super::student::Student;
-use super::{files, intake, unsafety};
+use super::{files, intake, ways_out};
 use crate::{say, workspace};
 
 /// Grades one crate after the other, all in the same way.
@@ -112,9 +112,11 @@ impl<'a> Grader<'a> {
         let taken = intake::take_in(student, &self.allowed, &scratch.join("student"))?;
         taken.remarks.iter().for_each(|words| outcome.remark(words));
         let student = &taken.student;
-        let unsafe_code = || unsafety::problem(student, &self.allowed).transpose();
-        if let Some(problem) = taken.problem.map(Ok).or_else(unsafe_code).transpose()? {
-            outcome.fail(&problem);
+        let (problem, remark) = ways_out::found(student, &self.allowed)?;
+        remark.iter().for_each(|words| outcome.remark(words));
+        let problems: Vec<String> = taken.problem.into_iter().chain(problem).collect();
+        if !problems.is_empty() {
+            outcome.fail(&problems.join("\n"));
             return Ok(());
         }
         let suite = scratch.join("suite");

@@ -51,6 +51,8 @@ pub(crate) struct Graded {
     pub(crate) done: bool,
     /// The first failure: what happened, and the command that repeats it.
     failure: Option<String>,
+    /// What could not be judged, and what was not the same when it was repeated.
+    pub(crate) doubts: Vec<String>,
 }
 
 /// The points of a part.
@@ -70,6 +72,10 @@ pub(crate) struct Counted {
     pub(crate) failure: Option<String>,
     /// No more runs are to be made.
     pub(crate) done: bool,
+    /// Why a run that passed may not show that all is well.
+    pub(crate) doubts: Vec<String>,
+    /// There are no points, whatever has passed.
+    pub(crate) void: bool,
 }
 
 impl Outcome {
@@ -96,6 +102,7 @@ impl Outcome {
                     of,
                     done: false,
                     failure: None,
+                    doubts: Vec::new(),
                 })
             })
         };
@@ -129,9 +136,10 @@ impl Outcome {
     pub(crate) fn take(&mut self, place: usize, counted: Counted) {
         let test = &mut self.tests[place];
         (test.runs, test.passed, test.failure) = (counted.runs, counted.passed, counted.failure);
-        test.done = counted.done;
+        (test.done, test.doubts) = (counted.done, counted.doubts);
         // What was to be run and was not has not passed.
-        test.points = test.of * test.passed as f64 / test.of_runs as f64;
+        let share = if counted.void { 0.0 } else { test.passed as f64 / test.of_runs as f64 };
+        test.points = test.of * share;
         self.points = Some(self.tests.iter().map(|test| test.points).sum());
     }
 
@@ -221,7 +229,7 @@ impl Outcome {
         }
         for test in &self.tests {
             let _ = writeln!(text, "  {}", test.line());
-            for line in test.failure.iter().flat_map(|failure| failure.lines()) {
+            for line in test.words().lines() {
                 let _ = writeln!(text, "                  {line}");
             }
         }
@@ -232,13 +240,12 @@ impl Outcome {
     /// grading has failed, and not that the student has.
     fn gradescope(&self) -> serde_json::Value {
         let test = |test: &Graded| {
-            let failure = test.failure.as_deref().unwrap_or("");
             serde_json::json!({
                 "name": test.test,
                 "number": test.part,
                 "score": round(test.points),
                 "max_score": round(test.of),
-                "output": format!("{} of {} runs passed\n{failure}", test.passed, test.of_runs),
+                "output": format!("{} of {} runs passed\n{}", test.passed, test.of_runs, test.words()),
             })
         };
         match self.points {
@@ -253,6 +260,12 @@ impl Outcome {
 }
 
 impl Graded {
+    /// What is to be said of it beside its numbers: the first failure, and doubts.
+    fn words(&self) -> String {
+        let doubts = self.doubts.iter().map(|doubt| format!("careful: {doubt}"));
+        self.failure.iter().cloned().chain(doubts).collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn line(&self) -> String {
         let Graded { test, of_runs, passed, points, of, .. } = self;
         format!("{points:5.2} of {of:5.2}  {passed:>3}/{of_runs} passed  {test}")
@@ -312,7 +325,10 @@ mod tests {
     fn what_was_not_run_has_not_passed() {
         let mut outcome = outcome();
         assert_eq!((outcome.points, outcome.is_finished()), (Some(0.0), false));
-        outcome.take(0, Counted { runs: 10, passed: 10, failure: None, done: true });
+        outcome.take(
+            0,
+            Counted { runs: 10, passed: 10, failure: None, done: true, ..Counted::default() },
+        );
         assert_eq!(outcome.points, Some(5.0));
         assert!(outcome.text().contains("not finished\n"), "{}", outcome.text());
         outcome.finish();
@@ -321,9 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn doubts_are_shown_and_cost_points_if_they_are_to() {
+        let mut outcome = outcome();
+        let doubts = vec!["not judged: a rule".to_string()];
+        outcome.take(0, Counted { runs: 20, passed: 20, doubts, ..Counted::default() });
+        assert_eq!(outcome.points, Some(10.0));
+        assert!(outcome.text().contains("careful: not judged: a rule"), "{}", outcome.text());
+        let doubts = vec!["not judged: a rule".to_string()];
+        let void = Counted { runs: 20, passed: 20, doubts, void: true, ..Counted::default() };
+        outcome.take(0, void);
+        assert_eq!(outcome.points, Some(0.0));
+    }
+
+    #[test]
     fn without_a_result_there_is_no_score() {
         let mut outcome = outcome();
-        outcome.take(0, Counted { runs: 20, passed: 20, failure: None, done: true });
+        outcome.take(
+            0,
+            Counted { runs: 20, passed: 20, failure: None, done: true, ..Counted::default() },
+        );
         outcome.withdraw("the disk is full");
         assert_eq!(outcome.gradescope().get("score"), None);
         assert!(outcome.text().starts_with("my-raft: no points\n\nthere is no result: the disk"));
@@ -333,7 +365,10 @@ mod tests {
     fn what_was_done_in_the_same_way_is_gone_on_with() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut earlier = outcome();
-        earlier.take(0, Counted { runs: 20, passed: 20, failure: None, done: true });
+        earlier.take(
+            0,
+            Counted { runs: 20, passed: 20, failure: None, done: true, ..Counted::default() },
+        );
         earlier.interrupt();
         earlier.write(folder.path()).expect("it can be written");
         let resumed = outcome().resumed(folder.path());

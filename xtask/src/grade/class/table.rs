@@ -24,7 +24,9 @@ pub(crate) struct Row {
 impl Row {
     /// The line of the student with this folder.
     pub(crate) fn of(name: &str, outcome: &Outcome) -> Row {
-        let remarks = outcome.remarks.iter().map(String::as_str);
+        let doubted = outcome.tests.iter().filter(|test| !test.doubts.is_empty()).count();
+        let doubts = (doubted > 0).then(|| format!("not all was judged in {doubted} tests"));
+        let remarks = outcome.remarks.iter().chain(&doubts).map(String::as_str);
         let words: Vec<&str> = [outcome.state()]
             .into_iter()
             .chain(remarks)

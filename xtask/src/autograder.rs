@@ -1,0 +1,174 @@
+//! `cargo xtask autograder FILE`: what Gradescope needs to grade a lab, as the zip that it takes.
+//!
+//! By Gradescope's documents the zip has two scripts at its top: `setup.sh` runs once, when an image is made,
+//! and `run_autograder` for each submission. The rest lies in `/autograder/source`, the submission in
+//! `/autograder/submission`, and the result is to be in `/autograder/results/results.json`.
+
+use std::fs::{self, File};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::grade::{self, Grade};
+use crate::labs::Lab;
+use crate::{say, shell, workspace};
+
+/// Write the zip with which Gradescope grades a lab as `cargo xtask grade` does.
+#[derive(Args, Debug)]
+pub(crate) struct Autograder {
+    /// The zip to write.
+    #[arg(default_value = "autograder.zip")]
+    file: PathBuf,
+    /// The lab: 2 (Raft) or 3 (a key/value service).
+    #[arg(long, default_value = "2", value_parser = Lab::named)]
+    lab: &'static Lab,
+    /// Options for `cargo xtask grade`, such as `-- --seeds 10 --time-limit 9m`.
+    #[arg(last = true)]
+    options: Vec<String>,
+}
+
+/// A command line of `cargo xtask grade`, to see whether it is one.
+#[derive(Parser)]
+#[command(name = "cargo xtask grade")]
+struct Line {
+    #[command(flatten)]
+    grade: Grade,
+}
+
+const SETUP: &str = include_str!("../autograder/setup.sh.in");
+const RUN: &str = include_str!("../autograder/run_autograder.in");
+
+/// What of this workspace's hidden files is needed.
+const HIDDEN: &str = ".cargo/config.toml";
+
+/// Writes the zip.
+pub(crate) fn write(autograder: &Autograder) -> Result<()> {
+    let Autograder { file, lab, options } = autograder;
+    let scripts = scripts(lab, options)?;
+    let cannot = || format!("cannot write {}", file.display());
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    let mut zip = ZipWriter::new(File::create(&new).with_context(cannot)?);
+    for (name, text) in scripts {
+        add(&mut zip, name, text.as_bytes(), 0o755).with_context(cannot)?;
+    }
+    let root = workspace();
+    let mut paths = grade::files(&root)?;
+    paths.push(HIDDEN.into());
+    for path in paths {
+        let from = root.join(&path);
+        let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        add(&mut zip, &name_of(&path), &bytes, 0o644).with_context(cannot)?;
+    }
+    zip.finish().with_context(cannot)?;
+    fs::rename(&new, file).with_context(cannot)?;
+    say::print(format!("wrote {}\n", file.display()))
+}
+
+/// The two scripts, each with its name.
+fn scripts(lab: &Lab, options: &[String]) -> Result<[(&'static str, String); 2]> {
+    let lab_option = ["--lab".to_string(), lab.number.to_string()];
+    let options: Vec<String> = lab_option.iter().chain(options).cloned().collect();
+    let line = ["grade".to_string(), ".".to_string()].into_iter().chain(options.iter().cloned());
+    let grade = Line::try_parse_from(line)?.grade;
+    ensure!(
+        grade.out.is_none() && grade.class.is_none() && grade.weights.is_none(),
+        "Gradescope grades one submission, and its results have their place: --out, --class and --weights \
+         cannot be among the options"
+    );
+    let room = if grade.open_room { " --open-room" } else { "" };
+    let warm = match reference(lab) {
+        Some(reference) => format!(
+            "target/debug/xtask grade {reference} --lab {}{room} --seeds 1 --out /tmp/reference",
+            lab.number
+        ),
+        None => "true".to_string(),
+    };
+    let options: Vec<String> =
+        options.iter().map(|option| shell::quoted(Path::new(option))).collect();
+    let fill = |text: &str| text.replace("{warm}", &warm).replace("{options}", &options.join(" "));
+    let setup = fill(&SETUP.replace("{rust}", &toolchain()?));
+    Ok([("setup.sh", setup), ("run_autograder", fill(RUN))])
+}
+
+/// This workspace's own solution of a lab.
+fn reference(lab: &Lab) -> Option<&'static str> {
+    [("2", "raft"), ("3", "kv")]
+        .iter()
+        .find(|(number, _)| *number == lab.number)
+        .map(|(_, dir)| *dir)
+}
+
+/// The version of the compiler: a seed gives the same run there.
+fn toolchain() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("--version").output().context("cannot run rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.split_whitespace().nth(1).context("rustc does not say its version")?.to_string())
+}
+
+/// The name of a file of this workspace in the zip.
+fn name_of(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    format!("workspace/{}", parts.join("/"))
+}
+
+fn add(zip: &mut ZipWriter<impl Write + Seek>, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+    let options = SimpleFileOptions::default();
+    let options = options.compression_method(CompressionMethod::Stored).unix_permissions(mode);
+    zip.start_file(name, options)?;
+    Ok(zip.write_all(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn lab() -> &'static Lab {
+        Lab::named("2").expect("a lab")
+    }
+
+    #[test]
+    fn the_zip_has_the_two_scripts_at_its_top_and_the_workspace() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.zip");
+        let options = ["--seeds", "5", "--type", "My Raft"].map(String::from).to_vec();
+        write(&Autograder { file: file.clone(), lab: lab(), options }).expect("it is written");
+        let mut zip = zip::ZipArchive::new(File::open(&file).expect("it is there")).expect("a zip");
+        let mut text = |name: &str| {
+            let mut file = zip.by_name(name).expect("a file");
+            let mut text = String::new();
+            file.read_to_string(&mut text).expect("text");
+            (text, file.unix_mode().expect("a mode") & 0o777)
+        };
+        let (run, mode) = text("run_autograder");
+        assert!(run.starts_with("#!/usr/bin/env bash\n") && mode == 0o755, "{run}");
+        assert!(run.contains("/submission\" --lab 2 --seeds 5 --type 'My Raft' --out"), "{run}");
+        let (setup, mode) = text("setup.sh");
+        assert!(setup.starts_with("#!/usr/bin/env bash\n") && mode == 0o755, "{setup}");
+        assert!(setup.contains("xtask grade raft --lab 2 --seeds 1"), "{setup}");
+        for script in [run, setup] {
+            assert!(!script.contains('{') || script.contains("${AUTOGRADER"), "{script}");
+        }
+        for name in
+            ["workspace/Cargo.lock", "workspace/.cargo/config.toml", "workspace/raft/src/lib.rs"]
+        {
+            assert!(!text(name).0.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused() {
+        for options in [["--seeds", "x"], ["--out", "y"], ["--class", "z"]] {
+            let options = options.map(String::from);
+            assert!(scripts(lab(), &options).is_err(), "{options:?}");
+        }
+    }
+}

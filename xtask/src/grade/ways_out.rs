@@ -1,0 +1,216 @@
+//! Ways out of what a student's code may do, as far as its source shows them: named before anything is built.
+//!
+//! Two kinds are refused unless the instructor allows them: code that the language does not guard, and statics,
+//! by which servers that should know each other by RPC alone could share what they like. What reaches past
+//! the lab (variables, files) is only named: the room in which the code runs is what keeps it in.
+//!
+//! This is for clear messages. What cannot be seen here (a macro's doing, a file of another kind) the compiler
+//! refuses as far as it is `unsafe`: see [`super::intake`].
+
+use std::path::Path;
+
+use anyhow::Result;
+use proc_macro2::{TokenStream, TokenTree};
+
+use super::allowed::Allowed;
+use super::files::sources;
+use super::student::Student;
+
+/// How many places of a kind are named.
+const NAMED: usize = 5;
+
+/// Words that step out of what the language guards. All but the first are attributes that reach the linker.
+const UNGUARDED: [&str; 4] = ["unsafe", "no_mangle", "export_name", "link_section"];
+/// A panic hook is a place for all of a process, as a static is.
+const SHARED: [&str; 2] = ["set_hook", "take_hook"];
+/// Modules of std through which code learns more than a server should know, such as a test's name.
+const OUTSIDE: [&str; 4] = ["env", "fs", "net", "process"];
+/// The words of a type that nothing can be written to. `static` is here for its lifetime.
+const CONSTANT: &str = "& ' [ ] ; < > , static str bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 \
+    isize f32 f64 Duration";
+
+/// What a source has, in words with their places.
+#[derive(Debug, Default, PartialEq)]
+struct Found {
+    unguarded: Vec<String>,
+    shared: Vec<String>,
+    outside: Vec<String>,
+}
+
+/// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
+/// know.
+///
+/// # Errors
+/// If its files cannot be read.
+pub(crate) fn found(
+    student: &Student,
+    allowed: &Allowed,
+) -> Result<(Option<String>, Option<String>)> {
+    let mut found = Found::default();
+    if student.is_ours() {
+        return Ok((None, None));
+    }
+    for (file, text) in sources(&student.root)? {
+        found.look(&file, text.parse().unwrap_or_default());
+    }
+    let mut problems = Vec::new();
+    if !allowed.unsafe_code && !found.unguarded.is_empty() {
+        let places = named(&found.unguarded);
+        problems.push(format!(
+            "it has code that the language does not guard: {places} (if it may: --allow-unsafe)"
+        ));
+    }
+    if !allowed.statics && !found.shared.is_empty() {
+        let places = named(&found.shared);
+        problems.push(format!(
+            "its servers could share state without RPC: {places}; a constant is a `const` (if it may: \
+             --allow-statics)"
+        ));
+    }
+    let remark = (!found.outside.is_empty()).then(|| {
+        let places = named(&found.outside);
+        format!("its code reaches past the lab, perhaps for a test's name or seed: {places}")
+    });
+    Ok(((!problems.is_empty()).then(|| problems.join("\n")), remark))
+}
+
+fn named(places: &[String]) -> String {
+    let more = places.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    let first = places.iter().take(NAMED).cloned();
+    first.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+impl Found {
+    /// Looks through a file, without recursion: see [`super::tokens`].
+    fn look(&mut self, file: &Path, stream: TokenStream) {
+        let mut left = vec![stream];
+        while let Some(stream) = left.pop() {
+            let trees: Vec<TokenTree> = stream.into_iter().collect();
+            for (place, tree) in trees.iter().enumerate() {
+                match tree {
+                    TokenTree::Group(group) => left.push(group.stream()),
+                    TokenTree::Ident(name) => {
+                        let line = name.span().start().line;
+                        let at = |what: &str| format!("`{what}` at {}:{line}", file.display());
+                        self.note(&name.to_string(), &trees[..place], &trees[place + 1..], at);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// A name, with what stands before it and behind it.
+    fn note(
+        &mut self,
+        name: &str,
+        before: &[TokenTree],
+        behind: &[TokenTree],
+        at: impl Fn(&str) -> String,
+    ) {
+        if UNGUARDED.contains(&name) {
+            self.unguarded.push(at(name));
+        } else if SHARED.contains(&name) {
+            self.shared.push(at(name));
+        } else if name == "static" && !ends_with(before, &["'"]) && !is_constant(behind) {
+            self.shared.push(at("static"));
+        } else if OUTSIDE.contains(&name) && ends_with(before, &["std", ":", ":"]) {
+            self.outside.push(at(&format!("std::{name}")));
+        } else if name == "std"
+            && texts(behind).take(2).eq([":", ":"])
+            && let Some(TokenTree::Group(list)) = behind.get(2)
+        {
+            // `use std::{env, fs};`
+            let listed: Vec<TokenTree> = list.stream().into_iter().collect();
+            let listed: Vec<String> = texts(&listed).collect();
+            let outside = OUTSIDE.iter().filter(|name| listed.iter().any(|one| one == *name));
+            self.outside.extend(outside.map(|name| at(&format!("std::{name}"))));
+        }
+    }
+}
+
+fn texts(trees: &[TokenTree]) -> impl Iterator<Item = String> {
+    trees.iter().map(ToString::to_string)
+}
+
+fn ends_with(trees: &[TokenTree], words: &[&str]) -> bool {
+    let begin = trees.len().checked_sub(words.len());
+    begin.is_some_and(|begin| texts(&trees[begin..]).eq(words.iter().copied()))
+}
+
+/// True if this is the rest of a static that nothing can be written to: a name, `:`, such a type, `=`.
+fn is_constant(behind: &[TokenTree]) -> bool {
+    if !matches!(behind, [TokenTree::Ident(_), TokenTree::Punct(colon), ..] if colon.as_char() == ':')
+    {
+        return false;
+    }
+    let mut left: Vec<Vec<TokenTree>> =
+        vec![behind[2..].iter().take_while(|tree| tree.to_string() != "=").cloned().collect()];
+    while let Some(trees) = left.pop() {
+        for tree in trees {
+            match tree {
+                TokenTree::Group(group) => left.push(group.stream().into_iter().collect()),
+                TokenTree::Literal(_) => {}
+                tree => {
+                    if !CONSTANT.split_whitespace().any(|word| tree.to_string() == word) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Found {
+        let mut found = Found::default();
+        found.look(Path::new("a.rs"), text.parse().expect("Rust"));
+        found
+    }
+
+    #[test]
+    fn only_code_is_unguarded() {
+        let text = "#![forbid(unsafe_code)]\n// unsafe\nfn a() { let x = \"unsafe\"; }\n\
+                    macro_rules! m { () => { unsafe { f() } } }\n#[unsafe(no_mangle)] fn g() {}";
+        let mut unguarded = found(text).unguarded;
+        unguarded.sort();
+        assert_eq!(
+            unguarded,
+            ["`no_mangle` at a.rs:5", "`unsafe` at a.rs:4", "`unsafe` at a.rs:5"]
+        );
+    }
+
+    #[test]
+    fn a_static_that_can_hold_state_is_named_and_a_constant_is_not() {
+        for shared in [
+            "static COUNT: AtomicU64 = AtomicU64::new(0);",
+            "static S: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();",
+            "static mut N: u32 = 0;",
+            "thread_local! { static T: Cell<u32> = const { Cell::new(0) }; }",
+            "lazy_static! { static ref X: u32 = 7; }",
+            "static T: Table = Table(1);",
+            "fn f() { std::panic::set_hook(h); }",
+        ] {
+            assert_eq!(found(shared).shared.len(), 1, "{shared}");
+        }
+        for constant in [
+            "static NAMES: [&'static str; 2] = [\"a\", \"b\"];",
+            "static LIMIT: Duration = Duration::from_millis(1);",
+            "fn f(x: &'static Mutex<u32>) {}",
+            "const M: AtomicU64 = AtomicU64::new(0);",
+        ] {
+            assert_eq!(found(constant), Found::default(), "{constant}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_past_the_lab_is_named() {
+        let text = "use std::{fs, sync::Arc};\nfn f() { std::env::args(); self.process(); }";
+        assert_eq!(found(text).outside, ["`std::fs` at a.rs:1", "`std::env` at a.rs:2"]);
+    }
+}

@@ -1,0 +1,233 @@
+//! What a cheat may try against `cargo xtask grade`. No attack gains a point; and each that a closed room
+//! keeps out is seen to work in an open one, so that these tests would notice if the room were open.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "these tests run processes, not simulations"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The code of all attacks that a crate can try while it is run.
+const ATTACKS: &str = include_str!("attacks.rs.in");
+
+/// What a closed room keeps from the crate.
+const CLOSED: [&str; 9] = [
+    "memory",
+    "results",
+    "sources",
+    "registry",
+    "target",
+    "network",
+    "process",
+    "others' files",
+    "disk",
+];
+
+/// A student's crate and the folder for its results.
+struct Trial {
+    top: TempDir,
+}
+
+impl Trial {
+    /// The skeleton, called `cheat`.
+    fn new() -> Trial {
+        let trial = Trial { top: tempfile::tempdir().expect("a folder") };
+        let dir = trial.path("cheat").display().to_string();
+        let written = xtask(&["skeleton", &dir]);
+        assert!(written.status.success(), "{}", words(&written));
+        trial
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.top.path().join(name)
+    }
+
+    fn source(&self) -> String {
+        fs::read_to_string(self.path("cheat/src/lib.rs")).expect("the source")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path("cheat").join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("it can be written");
+    }
+
+    /// Grades it; none if this system has no closed rooms: then the command must have refused.
+    fn grade(&self, options: &[&str]) -> Option<Value> {
+        let (dir, out) = (self.path("cheat"), self.path("out"));
+        let line = ["grade", dir.to_str()?, "--seeds", "1", "--out", out.to_str()?];
+        let output = xtask(&[&line, options].concat());
+        if words(&output).contains("cannot be locked in on this system") {
+            assert_eq!(output.status.code(), Some(70));
+            println!("SKIPPED: {}", words(&output));
+            return None;
+        }
+        assert!(output.status.success(), "{}", words(&output));
+        let text = fs::read_to_string(self.path("out/grade.json")).expect("the result");
+        Some(serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// Why it was not graded at all.
+    fn problem(&self, options: &[&str]) -> Option<String> {
+        let grade = self.grade(options)?;
+        assert_eq!(grade["points"].as_f64(), Some(0.0), "{grade}");
+        Some(grade["problem"].as_str().expect("a problem").to_string())
+    }
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton")
+}
+
+fn xtask(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(args).env("CARGO_TARGET_DIR", target());
+    command.output().expect("xtask runs")
+}
+
+fn words(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+/// What is said of the failure of each test.
+fn failures(grade: &Value) -> Vec<String> {
+    let tests = grade["tests"].as_array().expect("tests");
+    tests.iter().map(|test| test["failure"].as_str().unwrap_or_default().to_string()).collect()
+}
+
+/// A crate that attacks in each of the lab's tests, in another way.
+fn attacker() -> Trial {
+    let trial = Trial::new();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = cargo.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).expect("a home");
+    fs::create_dir(trial.path("disk")).expect("a folder");
+    fs::write(trial.path("secret"), "of another student").expect("a file");
+    let mut attacks = ATTACKS.to_string();
+    for (name, path) in [
+        ("{out}", trial.path("out")),
+        ("{workspace}", workspace.to_owned()),
+        ("{registry}", cargo.join("registry")),
+        ("{target}", target()),
+        ("{disk}", trial.path("disk")),
+        ("{secret}", trial.path("secret")),
+    ] {
+        attacks = attacks.replace(name, &path.display().to_string());
+    }
+    let make = "        let peers = peers.into_iter()";
+    let source = trial.source();
+    assert!(source.contains(make));
+    trial.write(
+        "src/lib.rs",
+        &(source.replace(make, &format!("        attack();\n{make}")) + &attacks),
+    );
+    trial
+}
+
+#[test]
+fn no_attack_of_running_code_gains_a_point() {
+    let trial = attacker();
+    // Programs of its own that cargo would run before anything is compiled.
+    let script = trial.path("script");
+    let mark = trial.path("mark").display().to_string();
+    fs::write(&script, format!("#!/bin/sh\necho > {mark}\nexec \"$@\"\n")).expect("a file");
+    let status = Command::new("chmod").arg("755").arg(&script).status();
+    assert!(status.expect("chmod runs").success());
+    let settings = format!("[build]\nrustc-wrapper = {script:?}\n");
+    trial.write(".cargo/config.toml", &settings);
+    // Without this the panic hook alone would keep it from being graded.
+    let problem = trial.problem(&[]);
+    assert!(problem.is_none_or(|problem| problem.contains("`set_hook` at src/lib.rs:")));
+    let Some(grade) = trial.grade(&["--allow-statics"]) else { return };
+    assert_eq!((grade["points"].as_f64(), &grade["problem"]), (Some(0.0), &Value::Null), "{grade}");
+    assert!(!trial.path("mark").exists(), "settings in the crate's folder are heeded");
+    let failures = failures(&grade);
+    for ended in &failures[..3] {
+        assert!(ended.contains("ended in the middle of the test, as if all were well"), "{ended}");
+    }
+    for attack in CLOSED.iter().chain(&["key", "records"]) {
+        let refused = format!("attack on the {attack}: refused");
+        assert!(
+            failures.iter().any(|failure| failure.contains(&refused)),
+            "{attack}: {failures:#?}"
+        );
+    }
+    assert!(
+        failures.iter().any(|failure| failure.contains("it printed more than")),
+        "{failures:#?}"
+    );
+    let remarks = grade["remarks"].to_string();
+    assert!(remarks.contains("reaches past the lab") && remarks.contains("std::env"), "{remarks}");
+}
+
+#[test]
+fn the_attacks_work_where_nothing_keeps_them_out() {
+    let trial = attacker();
+    let grade = trial.grade(&["--allow-statics", "--open-room"]).expect("no room is needed");
+    let failures = failures(&grade);
+    for attack in CLOSED {
+        let works = format!("attack on the {attack}: it works");
+        assert!(failures.iter().any(|failure| failure.contains(&works)), "{attack}: {failures:#?}");
+    }
+    // What does not depend on the room.
+    assert_eq!(grade["points"].as_f64(), Some(0.0), "{grade}");
+    for attack in ["key", "records"] {
+        let refused = format!("attack on the {attack}: refused");
+        assert!(
+            failures.iter().any(|failure| failure.contains(&refused)),
+            "{attack}: {failures:#?}"
+        );
+    }
+}
+
+/// The search of the sources reads Rust; the compiler reads what it is told to.
+#[test]
+fn unsafe_code_in_a_file_of_another_kind_does_not_compile() {
+    let trial = Trial::new();
+    trial.write("src/more.txt", "pub fn f() -> u8 { unsafe { *std::ptr::null() } }");
+    trial.write("src/lib.rs", &(trial.source() + "\nmod more { include!(\"more.txt\"); }\n"));
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(problem.contains("usage of an `unsafe` block"), "{problem}");
+}
+
+#[test]
+fn the_compiler_reads_no_files_of_others() {
+    let trial = Trial::new();
+    fs::write(trial.path("secret"), "of another student").expect("a file");
+    let secret = trial.path("secret").display().to_string();
+    let line = format!("\n/// Not mine.\npub const SECRET: &str = include_str!({secret:?});\n");
+    trial.write("src/lib.rs", &(trial.source() + &line));
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(
+        problem.contains("couldn't read") && problem.contains("Permission denied"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn what_a_crate_must_not_have_is_named() {
+    let trial = Trial::new();
+    let manifest = fs::read_to_string(trial.path("cheat/Cargo.toml")).expect("the manifest");
+    let more = "[dependencies]\nlibloading = \"1\"\nraft = { path = \"../raft\" }";
+    trial.write("Cargo.toml", &manifest.replace("[dependencies]", more));
+    let more = "\nstatic SHARED: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());\n\
+                #[global_allocator]\nstatic A: Own = Own;\nunsafe impl std::alloc::GlobalAlloc for Own {}\n";
+    trial.write("src/lib.rs", &(trial.source() + more));
+    let Some(problem) = trial.problem(&[]) else { return };
+    for named in [
+        "`libloading` from a registry (version 1), which is not among the crates that are allowed",
+        "`raft`, a crate of this workspace that lab 2 is not made with (if it may: --allow raft)",
+        "`unsafe` at src/lib.rs:",
+        "`static` at src/lib.rs:",
+    ] {
+        assert!(problem.contains(named), "{named}: {problem}");
+    }
+}

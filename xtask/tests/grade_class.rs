@@ -1,0 +1,131 @@
+//! `cargo xtask grade --class`, as an instructor runs it.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "these tests run processes, not simulations"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn xtask(args: &[&str]) -> Output {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(args).env("CARGO_TARGET_DIR", target);
+    command.output().expect("xtask runs")
+}
+
+fn words(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+/// A student's folder with a Raft that does elections and no more, after some changes to its source.
+fn student(class: &Path, folder: &str, package: &str, changes: &[(&str, &str)]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut text = fs::read_to_string(root.join("zoo/blocking-raft/src/lib.rs")).expect("a source");
+    for (old, new) in changes {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, new);
+    }
+    let ours = ["labgob", "labrpc", "labrt", "persister", "raft-api"];
+    let line = |name: &str| format!("{name} = {{ path = {:?} }}\n", root.join(name));
+    let dependencies: String = ours.map(line).concat();
+    let manifest = format!(
+        "[package]\nname = \"{package}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\nserde = \"1\"\n{dependencies}\n[workspace]\n"
+    );
+    let dir = class.join(folder);
+    fs::create_dir_all(dir.join("src")).expect("a folder");
+    fs::write(dir.join("Cargo.toml"), manifest).expect("a file");
+    fs::write(dir.join("src/lib.rs"), text).expect("a file");
+}
+
+/// The crate's folder, points and what is said of it.
+fn rows(csv: &str) -> Vec<(String, String, String)> {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.splitn(6, ',').map(|cell| cell.trim_matches('"')).collect();
+        (cells[0].to_string(), cells[2].to_string(), cells[5].to_string())
+    };
+    csv.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
+    let top = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let class = top.path().join("class");
+    let entry = "impl raft_api::Raft for BlockingRaft {";
+    student(&class, "ann", "my-raft", &[]);
+    student(&class, "bob", "my-raft", &[("persistent", "kept")]);
+    let make = "    ) -> Result<Arc<BlockingRaft>, Box<dyn Error + Send + Sync>> {\n";
+    let exit = format!("{make}        std::process::exit(i32::from(me > 9));\n");
+    student(&class, "cid exits", "my-raft", &[(make, &exit)]);
+    student(&class, "dan's does not compile", "my-raft", &[(entry, "broken( {")]);
+    student(&class, "eve has a taken name", "raft", &[]);
+    fs::create_dir(class.join("fay has nothing")).expect("a folder");
+    fs::write(path("weights"), r#"{"2A": 100}"#).expect("a file");
+    let (dir, weights, out) = (path("class"), path("weights"), path("out"));
+    let line = [
+        "grade",
+        "--class",
+        &dir,
+        "--type",
+        "BlockingRaft",
+        "--seeds",
+        "2",
+        "--weights",
+        &weights,
+        "--out",
+        &out,
+    ];
+    let output = xtask(&line);
+    if words(&output).contains("cannot be locked in on this system") {
+        println!("SKIPPED: {}", words(&output));
+        return;
+    }
+    assert!(output.status.success(), "{}", words(&output));
+    let csv = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    let rows = rows(&csv);
+    let points: Vec<(&str, &str)> =
+        rows.iter().map(|(name, points, _)| (&**name, &**points)).collect();
+    assert_eq!(
+        points,
+        [
+            ("ann", "100.00"),
+            ("bob", "100.00"),
+            ("cid exits", "0.00"),
+            ("dan's does not compile", "0.00"),
+            ("eve has a taken name", "0.00"),
+            ("fay has nothing", "0.00"),
+        ]
+    );
+    for (row, expected) in [
+        (2, "graded"),
+        (3, "does not compile"),
+        (4, "it is called `raft`, as a crate of this workspace is: choose another name"),
+        (5, "there is no crate that can be graded"),
+    ] {
+        assert!(rows[row].2.contains(expected), "{:?}", rows[row]);
+    }
+    // Ann's and Bob's code is one, and it is this workspace's.
+    let markdown = fs::read_to_string(top.path().join("out/class.md")).expect("the table");
+    assert!(markdown.contains("## Nearly equal"), "{markdown}");
+    assert!(markdown.contains("| ann | bob | 100 % | src/lib.rs:"), "{markdown}");
+    assert!(markdown.contains("| bob | zoo/blocking-raft of this workspace | 100 %"), "{markdown}");
+    assert!(top.path().join("out/class.html").exists());
+    assert!(top.path().join("out/crates/bob/results.json").exists());
+
+    // Nothing is written over, and nothing is done twice.
+    let again = xtask(&line);
+    assert_eq!(again.status.code(), Some(70), "{}", words(&again));
+    assert!(words(&again).contains("has the results of another grading"), "{}", words(&again));
+    fs::remove_dir_all(top.path().join("out/crates/bob")).expect("it is there");
+    let resumed = xtask(&[&line[..], &["--resume"]].concat());
+    assert!(resumed.status.success(), "{}", words(&resumed));
+    let made = words(&resumed).matches("passed  initial_election_2A").count();
+    assert_eq!(made, 1, "{}", words(&resumed));
+    let csv_again = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    assert_eq!(csv_again, csv);
+}
