@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod autograder;
+mod calibrate;
 mod demands;
 mod grade;
 mod history;
@@ -50,6 +51,7 @@ enum Task {
     Shrink(Box<shrink::Shrink>),
     Grade(Box<grade::Grade>),
     Autograder(autograder::Autograder),
+    Calibrate(calibrate::Calibrate),
     History(history::History),
     Demands(demands::Demands),
     Trace(Box<trace::Trace>),
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),
         Task::Autograder(autograder) => autograder::write(&autograder).map(|()| 0),
+        Task::Calibrate(calibrate) => calibrate::run(&calibrate),
         Task::History(history) => history::run(&history),
         Task::Demands(demands) => demands::run(&demands).map(|()| 0),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),

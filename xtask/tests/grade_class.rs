@@ -1,4 +1,4 @@
-//! `cargo xtask grade --class`, as an instructor runs it.
+//! `cargo xtask grade --class`, as an instructor runs it; and a crate that is not what it was in the run before.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -128,4 +128,31 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
     assert_eq!(made, 1, "{}", words(&resumed));
     let csv_again = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
     assert_eq!(csv_again, csv);
+}
+
+/// A run is repeated in a process of its own: what an earlier run has left is not there then.
+#[test]
+fn a_crate_whose_runs_depend_on_each_other_is_noticed() {
+    let top = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let make = "        let saved = persister.read_raft_state()?;\n";
+    let counted = format!(
+        "        static STARTED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);\n\
+         \x20       let before = STARTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);\n\
+         \x20       labrt::thread::sleep(std::time::Duration::from_micros(before));\n{make}"
+    );
+    student(top.path(), "ann", "ann", &[(make, &counted)]);
+    fs::write(path("weights"), r#"{"2A": 100}"#).expect("a file");
+    let (dir, weights, out) = (path("ann"), path("weights"), path("out"));
+    let line = ["grade", &dir, "--type", "BlockingRaft", "--weights", &weights, "--out", &out];
+    let more = ["--seeds", "7", "--allow-statics", "--strict", "--open-room"];
+    let output = xtask(&[&line[..], &more].concat());
+    assert!(output.status.success(), "{}", words(&output));
+    let text = fs::read_to_string(top.path().join("out/grade.txt")).expect("the result");
+    assert!(text.starts_with("ann: 0.0 of 100.0 points"), "{text}");
+    assert!(text.contains("7/7 passed  initial_election_2A"), "{text}");
+    assert!(
+        text.contains("gave another run when it was repeated in a process of its own"),
+        "{text}"
+    );
 }

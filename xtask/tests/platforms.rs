@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 29] = [
+const KNOWN: [(&str, &str, &str, &str); 39] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -54,6 +54,16 @@ const KNOWN: [(&str, &str, &str, &str); 29] = [
     (TEST_RUNS, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
     (TEST_RUNS, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
     (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
+    (TEST_RUNS, "unix::fs::PermissionsExt", UNIX, "a folder for a process with another user"),
+    (ROOM, "libc::SYS_fork", X86, "other processors have no such call"),
+    (ROOM, "libc::", LINUX, "the numbers of system calls"),
+    (ROOM, "rustix::", LINUX, "limits, and another user"),
+    ("tools/test-runs/src/room.rs", "unix::process::CommandExt", UNIX, "becoming another program"),
+    (ROOMS, "\"/usr", ANY, "what a closed room shows; there are none elsewhere"),
+    (ROOMS, "\"/etc/", ANY, "what a closed room shows; there are none elsewhere"),
+    (ROOMS, "\"/dev/", ANY, "what a closed room shows; there are none elsewhere"),
+    ("xtask/src/grade/files.rs", "unix::fs::symlink", UNIX, "a link"),
+    ("xtask/tests/grade_attacks.rs", "Command::new(\"chmod\")", LINUX, "a script"),
     (OPEN_CALLS, "\"/proc/self/status\"", ANY, "elsewhere it says nothing of memory"),
     ("xtask/tests/grade.rs", "{Pid, Signal, kill_process}", UNIX, "signals for others"),
     ("tools/test-runs/src/fit.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
@@ -72,6 +82,9 @@ const KNOWN: [(&str, &str, &str, &str); 29] = [
     ("xtask/src/shell.rs", "Command::new(\"sh\")", UNIX, "a test of quoting for a shell"),
     ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
 ];
+const X86: &str = "target_arch = \"x86_64\"";
+const ROOM: &str = "tools/test-runs/src/room/linux.rs";
+const ROOMS: &str = "xtask/src/grade/rooms.rs";
 const ACCIDENTS: &str = "xtask/tests/accidents.rs";
 const OPEN_CALLS: &str = "labrpc/examples/open_calls.rs";
 const PERSISTER: &str = "persister/src/platform.rs";

@@ -13,7 +13,6 @@ use std::process::{Command, ExitCode, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(target_os = "linux")]
 mod linux;
 
 /// The argument that makes our program one that locks itself in: this, the room, a program, its arguments.

@@ -240,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_judged_is_said_once() {
+        let mut runs = vec![run(0, None), run(1, None)];
+        for (run, _) in &mut runs {
+            run.not_judged = vec!["not judged: a rule".to_string()];
+        }
+        assert_eq!(count(&runs, false).doubts, ["not judged: a rule"]);
+    }
+
+    #[test]
     fn a_failure_is_said_as_the_test_says_it() {
         let (mut failed, _) = run(1, Some(("panic", "a rule: words")));
         let output = "x\nthread 'main' panicked at src/lib.rs:1:\nI did not expect it\nmore\n";

@@ -41,6 +41,8 @@ pub(crate) enum Failure {
 /// The crate with the suite.
 pub(crate) struct Stamped {
     dir: PathBuf,
+    /// A folder for files that are not kept.
+    scratch: PathBuf,
     /// Where cargo builds.
     target: PathBuf,
     /// Its package's name. No crate that it depends on is called so.
@@ -56,6 +58,7 @@ pub(crate) struct Stamped {
 /// Writes the crate with the suite, and finds out what it is made of.
 pub(crate) fn stamp(
     dir: &Path,
+    scratch: &Path,
     student: &Student,
     lab: &'static Lab,
     types: Vec<String>,
@@ -83,6 +86,10 @@ pub(crate) fn stamp(
         let path = dir.join(path);
         let folder = path.parent().context("a file lies in a folder")?;
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if fs::read_to_string(&path).is_ok_and(|before| before == *text) {
+            // What cargo has built of it still holds.
+            return Ok(());
+        }
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     for (path, text) in &files {
@@ -94,6 +101,7 @@ pub(crate) fn stamp(
         .context("cargo cannot find or fetch what the crate needs")?;
     Ok(Stamped {
         dir: dir.to_owned(),
+        scratch: scratch.to_owned(),
         target: target.to_owned(),
         name,
         lab,
@@ -155,7 +163,7 @@ impl Stamped {
         let program = build::built(said, &[Clock::Sim], &self.dir).pop();
         let mut program = program.context("the suite has no tests on the simulated clock")?;
         self.check()?;
-        let own = self.dir.join("suite").with_extension(std::env::consts::EXE_EXTENSION);
+        let own = self.scratch.join("program").with_extension(std::env::consts::EXE_EXTENSION);
         fs::copy(&program.path, &own)
             .with_context(|| format!("cannot copy {}", program.path.display()))?;
         program.path = own;
@@ -193,7 +201,7 @@ impl Stamped {
         args: &[&str],
         stop: &AtomicBool,
     ) -> Result<(bool, String, String)> {
-        let (out, err) = (self.dir.join("cargo.out"), self.dir.join("cargo.err"));
+        let (out, err) = (self.scratch.join("cargo.out"), self.scratch.join("cargo.err"));
         let create = |file: &Path| {
             File::create(file).with_context(|| format!("cannot write {}", file.display()))
         };

@@ -1,4 +1,5 @@
 //! Giving up rights, on Linux. Each step says in words what the kernel does not have.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Class;
-use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells};
+use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells, pairs_title, shown};
 
 const STYLE: &str = include_str!("../../stress/report.css");
 /// What the page may load: nothing but what is in it.
@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub(crate) fn render(class: &Class) -> String {
     let name = format!("Class {}", class.name);
     let rows = class.rows.iter().map(|row| (row.cells(), Row::is_well(row)));
-    let pairs = class.pairs.iter().map(|pair| (pair_cells(pair), true));
+    let pairs = shown(class).iter().map(|pair| (pair_cells(pair), true));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -30,7 +30,7 @@ pub(crate) fn render(class: &Class) -> String {
                 main {
                     div.wide { (table(&head(class), rows)) }
                     @if !class.pairs.is_empty() {
-                        h2 { "Nearly equal" }
+                        h2 { (pairs_title(class)) }
                         p.dim { (ABOUT_PAIRS) }
                         div.wide { (table(&PAIR_HEAD, pairs)) }
                     }

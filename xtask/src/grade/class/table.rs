@@ -73,6 +73,22 @@ pub(crate) const ABOUT_PAIRS: &str = "A hint and not a verdict. Names, comments 
 /// The names of the columns of the pairs.
 pub(crate) const PAIR_HEAD: [&str; 4] = ["one", "another", "alike", "where"];
 
+/// More pairs than this say only that a class began with the same code.
+const MOST_PAIRS: usize = 100;
+
+/// The pairs that are listed: the most equal ones.
+pub(crate) fn shown(class: &Class) -> &[Pair] {
+    &class.pairs[..class.pairs.len().min(MOST_PAIRS)]
+}
+
+/// What stands above the pairs.
+pub(crate) fn pairs_title(class: &Class) -> String {
+    match class.pairs.len() {
+        ..=MOST_PAIRS => "Nearly equal".to_string(),
+        all => format!("Nearly equal (the first {MOST_PAIRS} of {all} pairs)"),
+    }
+}
+
 /// The cells of a pair.
 pub(crate) fn pair_cells(pair: &Pair) -> Vec<String> {
     let places: Vec<String> =
@@ -100,8 +116,9 @@ pub(crate) fn markdown(class: &Class) -> String {
     let rows: Vec<_> = class.rows.iter().map(Row::cells).collect();
     let mut out = format!("# Class {}\n\n{}", escape(&class.name), table(&head(class), &rows));
     if !class.pairs.is_empty() {
-        let rows: Vec<_> = class.pairs.iter().map(pair_cells).collect();
-        let _ = write!(out, "\n## Nearly equal\n\n{ABOUT_PAIRS}\n\n{}", table(&PAIR_HEAD, &rows));
+        let rows: Vec<_> = shown(class).iter().map(pair_cells).collect();
+        let table = table(&PAIR_HEAD, &rows);
+        let _ = write!(out, "\n## {}\n\n{ABOUT_PAIRS}\n\n{table}", pairs_title(class));
     }
     out
 }
