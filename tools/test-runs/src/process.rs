@@ -8,11 +8,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use run_record::Record;
 use run_record::seal::{SEALED, Seals};
 
-use crate::build::TestCase;
+use crate::build::{Program, TestCase};
 use crate::ending;
 use crate::fit;
 use crate::platform;
@@ -142,6 +142,20 @@ impl Files {
     }
 }
 
+/// Starts a program as [`run`] would, but has it make no run.
+///
+/// # Errors
+/// If it cannot be started, with the limits or at all.
+pub fn check(program: &Program, limits: &Limits) -> Result<()> {
+    let mut command = in_room(program, limits, &[]);
+    command.args(["--list", "--format", "terse"]).current_dir(&program.dir).stdin(Stdio::null());
+    let cannot = || format!("cannot run {}", program.path.display());
+    let output = command.output().with_context(cannot)?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{}: {}", cannot(), words.trim());
+    Ok(())
+}
+
 fn execute(
     test: &TestCase,
     items: &[Item],
@@ -170,10 +184,7 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     let cannot = || format!("cannot write {}", files.output.display());
     let out = File::create(&files.output).with_context(cannot)?;
     let err = out.try_clone().with_context(cannot)?;
-    let mut command = match &limits.room {
-        Some(room) => room_for(room, test, files).command(&test.program.path),
-        None => Command::new(&test.program.path),
-    };
+    let mut command = in_room(&test.program, limits, std::slice::from_ref(&files.folder));
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
     command.stdin(Stdio::piped()).stdout(out).stderr(err).env(SEALED, "1");
     command.env_remove("LAB_SEEDS").env_remove("LAB_SEED");
@@ -194,13 +205,14 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     Ok(command)
 }
 
-/// A room with what each test process needs.
-fn room_for(room: &Room, test: &TestCase, files: &Files) -> Room {
-    let mut room = room.clone();
-    room.run.push(test.program.path.clone());
-    room.read.push(test.program.dir.clone());
-    room.change.push(files.folder.clone());
-    room
+/// The program, in its room if it is to have one, which shows it itself and lets it change what is in these
+/// folders.
+fn in_room(program: &Program, limits: &Limits, change: &[PathBuf]) -> Command {
+    let Some(mut room) = limits.room.clone() else { return Command::new(&program.path) };
+    room.run.push(program.path.clone());
+    room.read.push(program.dir.clone());
+    room.change.extend(change.iter().cloned());
+    room.command(&program.path)
 }
 
 /// Waits for the end of the process, or for a reason to end it; none if it ends by itself.

@@ -59,6 +59,8 @@ pub struct Room {
     pub file_size: Option<u64>,
     /// Seconds of CPU time.
     pub cpu: Option<u64>,
+    /// Bytes of address space. For programs that take little that they do not use.
+    pub memory: Option<u64>,
     /// How many processes and threads the user has in all. Root has no such limit.
     pub processes: Option<u64>,
 }

@@ -31,8 +31,8 @@ pub(crate) struct Grade {
     /// What the seeds are derived from; the same for all students of a class.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Stop after so long, such as 10m; with --class, so long for each crate. Runs that were not made then
-    /// count as failed.
+    /// Stop after so long, such as 10m. Runs that were not made then count as failed. With --class, this is
+    /// for each crate, and an hour if nothing is said.
     #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
     /// A crate that students' crates may depend on, beside the usual ones: one of a registry, or of this
@@ -72,7 +72,15 @@ pub(crate) struct Grade {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// How long a crate of a class may take, if nothing is said: much longer than a crate that is worth points.
+const CLASS_LIMIT: Duration = Duration::from_secs(3600);
+
 impl Grade {
+    /// How long a crate may take.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.time_limit.or(self.class.as_ref().map(|_| CLASS_LIMIT))
+    }
+
     /// What decides, beside the crate and the lab's tests, what comes of a grading.
     pub(crate) fn settings(&self) -> impl std::fmt::Debug + use<> {
         (

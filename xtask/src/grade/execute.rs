@@ -83,6 +83,11 @@ impl Execution {
         true
     }
 
+    /// Sees to it that the program can be started at all: if not, that is nobody's fault but ours.
+    pub(crate) fn check(&self, program: &Program) -> Result<()> {
+        process::check(program, &self.limits)
+    }
+
     /// Makes all runs of a test, or as many as there is time for.
     pub(crate) fn run(&self, program: &Program, test: &str) -> Result<Counted> {
         let test = TestCase {

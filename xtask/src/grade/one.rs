@@ -89,7 +89,7 @@ impl<'a> Grader<'a> {
         if outcome.is_finished() {
             return Ok(());
         }
-        let stop = self.signals.stop(self.grade.time_limit);
+        let stop = self.signals.stop(self.grade.time_limit());
         let judged = Execution::new(self.grade, self.rooms.for_runs(), stop)
             .and_then(|execution| self.judge(&execution, student, outcome, folder));
         if let Err(error) = &judged {
@@ -145,6 +145,7 @@ impl<'a> Grader<'a> {
             }
             Err(Failure::Machine(error)) => return Err(error),
         };
+        execution.check(&program)?;
         for place in 0..outcome.tests.len() {
             if outcome.tests[place].done {
                 continue;

@@ -16,8 +16,10 @@ use crate::workspace;
 
 /// The most that a process in a room may write to one file, the output included; more ends it.
 const FILE_SIZE: u64 = 1 << 30;
-/// The most CPU time of a process that makes runs: many times what all of them take.
+/// The most CPU time of a process, a compiler or one that makes runs: many times what they take.
 const CPU: u64 = 1800;
+/// The most address space of a compiler. That of runs is watched otherwise: their stacks are mostly not used.
+const MEMORY: u64 = 16 << 30;
 /// How many tasks nobody may have in all: many processes of ours run side by side.
 const TASKS: u64 = 4096;
 
@@ -103,7 +105,7 @@ impl Rooms {
 
 /// What cargo and the compiler need.
 fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
-    let mut room = Room { alone: false, nobody: false, cpu: None, ..run.clone() };
+    let mut room = Room { alone: false, nobody: false, memory: Some(MEMORY), ..run.clone() };
     room.run = SYSTEM.map(PathBuf::from).into();
     room.run.push(sysroot.to_owned());
     let cargo = match std::env::var_os("CARGO_HOME") {

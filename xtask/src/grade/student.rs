@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use test_runs::platform;
 use toml::Table;
 
+use super::outcome::plain as plain_text;
 use crate::workspace;
 
 /// A student's crate.
@@ -58,6 +59,14 @@ impl Student {
         let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
         let name =
             name.with_context(|| format!("the manifest of {} has no package", dir.display()))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        // It becomes part of our own manifest, and of paths.
+        ensure!(
+            !name.is_empty() && name.chars().all(plain),
+            "the crate in {} is called `{}`, which cargo would not take",
+            dir.display(),
+            plain_text(name)
+        );
         let root = match manifest.contains_key("workspace") {
             true => dir.clone(),
             false => workspace_of(&dir),
@@ -117,4 +126,42 @@ pub(crate) fn metadata(dir: &Path, options: &[&str]) -> Result<Metadata> {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
     serde_json::from_slice(&output.stdout).context("cannot read cargo's metadata")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with these manifests.
+    fn folder(manifests: &[(&str, &str)]) -> tempfile::TempDir {
+        let top = tempfile::tempdir().expect("a folder");
+        for (dir, text) in manifests {
+            std::fs::create_dir_all(top.path().join(dir)).expect("a folder");
+            std::fs::write(top.path().join(dir).join("Cargo.toml"), text).expect("a file");
+        }
+        top
+    }
+
+    #[test]
+    fn a_name_that_would_be_more_than_a_name_is_refused() {
+        for name in ["", "../x", "a\\\"\\n[patch]", "a b"] {
+            let top = folder(&[("", &format!("[package]\nname = \"{name}\""))]);
+            let error = Student::at(top.path()).expect_err("it is no name").to_string();
+            assert!(error.contains("which cargo would not take"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_crate_is_found_one_folder_deeper_and_with_its_workspace() {
+        let package = "[package]\nname = \"my-raft\"\n";
+        let top = folder(&[("handed-in", package), ("other/deeper", "")]);
+        let student = Student::at(top.path()).expect("a crate");
+        assert!(student.dir.ends_with("handed-in") && student.root == student.dir);
+        let top = folder(&[("", "[workspace]\nmembers = [\"a\"]"), ("a", package)]);
+        let student = Student::at(&top.path().join("a")).expect("a crate");
+        assert_eq!(student.dir.parent(), Some(student.root.as_path()));
+        assert!(!student.is_ours());
+        let ours = Student::at(&workspace().join("raft")).expect("a crate");
+        assert!(ours.is_ours() && ours.name == "raft");
+    }
 }

@@ -51,6 +51,7 @@ fn limit(room: &Room) -> rustix::io::Result<()> {
     set(Resource::Core, Some(0))?;
     set(Resource::Fsize, room.file_size)?;
     set(Resource::Cpu, room.cpu)?;
+    set(Resource::As, room.memory)?;
     set(Resource::Nproc, room.processes)
 }
 

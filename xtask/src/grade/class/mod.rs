@@ -95,7 +95,7 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type().with_context(cannot)?.is_dir() && !name.starts_with('.') {
+        if entry.path().is_dir() && !name.starts_with('.') {
             names.push(name);
         }
     }
