@@ -26,12 +26,28 @@
 //! | `shardkv.MakeClerk(ctrlers, make_end)` | [`Clerk::make`] |
 //! | `make_end` | [`MakeEnd`] |
 //!
-//! This crate holds no state, and of the rules only what all must agree on: the division of the keys.
+//! Of the rules this crate has only what all must agree on: the division of the keys.
+//!
+//! What a service does with its shards, the tests see by what their clients get. A server may say more,
+//! in one line where its machine changes ([`tell`]): then a tester can judge each step of a move, and a
+//! trace shows where each shard is.
+//!
+//! ```
+//! use shard_api::{Holding, Standing, tell};
+//!
+//! # let number = 3;
+//! let mut shards = [Holding::Nothing; shard_api::SHARDS];
+//! shards[4] = Holding::Serves;
+//! shards[7] = Holding::Keeps; // until the other group has it
+//! tell(|| Standing { config: number, shards });
+//! ```
 
 mod config;
 mod controller;
+mod standing;
 mod store;
 
 pub use config::{Config, Gid, NOBODY, SHARDS, shard_of};
 pub use controller::{Controller, ControllerClerk};
+pub use standing::{Holding, Listener, Standing, listen, tell};
 pub use store::{Clerk, MakeEnd, Server};

@@ -105,6 +105,7 @@ impl Replica {
     }
 
     fn post(&self) {
+        shard_api::tell(|| self.group.told());
         let (standing, outgoing) = (self.group.standing(), self.group.outgoing());
         self.board.post(Notice { standing, outgoing });
     }

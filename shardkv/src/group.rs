@@ -6,7 +6,7 @@ use std::sync::Arc;
 use labgob::Gob;
 use rsm::once::Numbered;
 use serde::{Deserialize, Serialize};
-use shard_api::{Config, Gid, NOBODY, SHARDS, shard_of};
+use shard_api::{Config, Gid, Holding, NOBODY, SHARDS, shard_of};
 
 use crate::message::{Handover, Received};
 use crate::shard::{Shard, Write};
@@ -125,6 +125,17 @@ impl Group {
         let State { config, here, .. } = &self.state;
         let awaits = |shard: &usize| config.shards[*shard] == self.gid && !here.contains_key(shard);
         Standing { number: config.number, awaited: (0..SHARDS).filter(awaits).collect() }
+    }
+
+    /// What it tells a tester of itself.
+    pub(crate) fn told(&self) -> shard_api::Standing {
+        let State { config, here, leaving, .. } = &self.state;
+        let holding = |shard| match (here.contains_key(&shard), leaving.contains_key(&shard)) {
+            (true, _) if config.shards[shard] == self.gid => Holding::Serves,
+            (false, false) => Holding::Nothing,
+            _ => Holding::Keeps,
+        };
+        shard_api::Standing { config: config.number, shards: std::array::from_fn(holding) }
     }
 
     /// What is to be handed over, by group. Of several configurations' shards for one group only those

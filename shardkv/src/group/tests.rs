@@ -145,6 +145,9 @@ impl World {
             let serves = |group: &&Group| (*group).clone().served(key).is_some();
             let serving: Vec<Gid> =
                 self.groups.values().filter(serves).map(|group| group.gid).collect();
+            let says = |group: &&Group| group.told().shards[shard] == Holding::Serves;
+            let said: Vec<Gid> = self.groups.values().filter(says).map(|group| group.gid).collect();
+            assert_eq!(said, serving, "what they tell of shard {shard}");
             assert!(serving.len() <= 1, "groups {serving:?} serve shard {shard}");
             for gid in &serving {
                 let owner = self.groups[gid].state.config.shards[shard];
