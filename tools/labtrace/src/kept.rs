@@ -2,7 +2,7 @@
 //!
 //! Of a run that is too long the beginning and the end are kept. What is left out in between is
 //! counted, and the last of it that still holds when the end begins is kept too: what each server
-//! said it is, who runs and is connected, how the network is, what had begun and not ended.
+//! said it is and has, who runs and is connected, how the network is, what had begun and not ended.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -123,6 +123,8 @@ enum Holds {
     Life(Option<u32>),
     Link(Option<u32>),
     State(Option<u32>),
+    Shards(Option<u32>),
+    Configured,
     Network,
     Span(u64),
     Operation(u64),
@@ -139,6 +141,8 @@ impl Middle {
             What::Started | What::Crashed => Holds::Life(event.lane),
             What::Connected | What::Disconnected => Holds::Link(event.lane),
             What::State(_) | What::Inferred { .. } => Holds::State(event.lane),
+            What::Shards { .. } => Holds::Shards(event.lane),
+            What::Configured { .. } => Holds::Configured,
             What::Network { .. } => Holds::Network,
             What::Begin { span, .. } => Holds::Span(*span),
             What::End { span, .. } => {
@@ -210,6 +214,8 @@ fn size(event: &Event, message: Option<&Message>) -> usize {
         What::State(State { log: Some(change), .. }) => {
             change.entries.iter().map(|entry| 32 + entry.command.len()).sum()
         }
+        What::Shards { serves, keeps, .. } => 3 * (serves.len() + keeps.len()),
+        What::Configured { owners, .. } => 6 * owners.len(),
         What::Begin { name, .. } => name.len(),
         What::End { text, .. } => text.len(),
         What::Note { topic, text } => topic.len() + text.len(),

@@ -198,3 +198,28 @@ fn what_still_holds_behind_the_gap_is_kept() {
     assert_eq!((term, commands), (5, vec!["a".to_string(), "c".to_string()]));
     assert!(kept[3..].iter().all(|what| matches!(what, What::Note { .. })));
 }
+
+#[test]
+fn the_last_word_on_shards_is_kept() {
+    let session = session(Keep::All);
+    let shards = |lane, config| {
+        let what = What::Shards { group: 100, config, serves: vec![1, 2], keeps: vec![3] };
+        session.record(Some(lane), what);
+    };
+    let configured = |config| {
+        session.record(None, What::Configured { config, owners: vec![100; 10] });
+    };
+    fill(&session);
+    shards(0, 1);
+    shards(1, 1);
+    shards(0, 2);
+    configured(2);
+    configured(3);
+    fill(&session);
+    let kept = written(&session).into_iter().filter_map(|event| match event.what {
+        What::Shards { config, .. } => Some((event.lane, config)),
+        What::Configured { config, .. } => Some((None, config)),
+        _ => None,
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), [(Some(1), 1), (Some(0), 2), (None, 3)]);
+}

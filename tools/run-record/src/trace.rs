@@ -231,6 +231,26 @@ pub enum What {
         term: u64,
     },
 
+    /// The server in `lane` says what its group does with the shards, after the entry of its log that
+    /// it has executed last. What it does not name it has nothing of.
+    Shards {
+        /// The number of the group.
+        group: u64,
+        /// The number of the configuration that it has come to.
+        config: u64,
+        /// The shards of which it answers clients.
+        serves: Vec<u32>,
+        /// The shards of which it has data and answers nobody.
+        keeps: Vec<u32>,
+    },
+    /// There is a configuration of this number, the tester has learned.
+    Configured {
+        /// Its number.
+        config: u64,
+        /// The number of the group of each shard; 0 for nobody.
+        owners: Vec<u64>,
+    },
+
     /// The client in `lane` begins an operation: it asks the service for something, with as many
     /// calls as it takes.
     Called {

@@ -110,6 +110,19 @@ pub struct Place {
     pub index: u64,
 }
 
+/// How an operation went, of which it is certain who answered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Who asked for what.
+    pub text: String,
+    /// The client's lane.
+    pub lane: u32,
+    /// When it began and ended, in microseconds.
+    pub us: (u64, u64),
+    /// The name of the group that answered.
+    pub group: String,
+}
+
 /// What watches one service. Clones are the same watch.
 #[derive(Clone, Default)]
 pub struct Watch {
@@ -179,6 +192,12 @@ impl Watch {
         }
     }
 
+    /// How an operation went. `None` until it has ended; and if servers of several groups replied to its
+    /// client meanwhile, since only the client knows which of these it took for an answer.
+    pub fn answer(&self, operation: Operation) -> Option<Answered> {
+        self.inner.with(|state| state.answer(operation.0))
+    }
+
     /// Where the first committed entry of an operation stands, if one is known: in the log of the group
     /// that answered it, if it has one there. In others it may have been refused.
     pub fn place(&self, operation: Operation) -> Option<Place> {
@@ -204,6 +223,20 @@ impl State {
         for (group, seen) in groups.iter_mut().enumerate() {
             seen.below.read_entries(&mut seen.bookmark, |entry| operations.sees(group, &entry));
         }
+    }
+
+    fn answer(&self, number: Number) -> Option<Answered> {
+        let operations::Operation { name, asked, lane, began, ended, replies, .. } =
+            self.operations.get(number)?;
+        let group = replies.first()?.group;
+        let alone = replies.iter().all(|reply| reply.group == group);
+        Some(Answered {
+            text: format!("{name}: {}", asked.text),
+            lane: *lane,
+            us: (*began, (*ended)?),
+            group: self.groups[group].members.group().to_string(),
+        })
+        .filter(|_| alone)
     }
 
     /// The first entry of an operation that the latest leaders have in their logs.

@@ -1,6 +1,6 @@
 //! What was appended once stands in what is read once, however often the client had to ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use labtrace::verdict;
 
@@ -105,7 +105,9 @@ impl State {
             times + 1
         );
         let mut broken = verdict("applied once", words);
+        let mut groups = BTreeSet::new();
         for write in by.iter().filter_map(|number| self.operations.get(*number)) {
+            groups.extend(write.entries.iter().map(|entry| entry.place.group));
             broken = facts::of_operation(broken, write, "");
             for entry in &write.entries {
                 broken = self.entry(broken, entry);
@@ -113,13 +115,18 @@ impl State {
         }
         let got = format!(", and got {}", facts::end_of(value));
         broken = facts::of_operation(broken, operation, &got);
-        Err(Box::new(broken.hint(TWICE).at("what was read".to_string()).build()))
+        let hint = if groups.len() > 1 { TWICE_ELSEWHERE } else { TWICE };
+        Err(Box::new(broken.hint(hint).at("what was read".to_string()).build()))
     }
 }
 
 const TWICE: &str = "duplicates must be found where entries are applied, since the same request can \
      stand in the log twice; by a number that stays the same when the request is sent again; and the \
      table of what was applied must be part of the snapshot";
+
+const TWICE_ELSEWHERE: &str = "the request stands in the logs of several groups, as it may: the table of \
+     what was applied must move together with the shard, so that the next group knows what the last one \
+     has applied, and with the number that the client gave the request first";
 
 #[cfg(test)]
 mod tests {

@@ -213,10 +213,12 @@ mod tests {
                 commit: None,
                 log: Some(LogChange { from: 1, entries: Vec::new(), base: None }),
             }),
+            What::Shards { group: 100, config: 3, serves: vec![0, 9], keeps: Vec::new() },
+            What::Configured { config: 4, owners: vec![100, 0] },
             What::Violation { verdict: verdict.clone() },
         ];
         let events = (1..).zip(whats).map(|(n, what)| event(n, what)).collect();
-        let footer = Some(Footer { end_us: 5000, events: 5, verdict: Some(verdict) });
+        let footer = Some(Footer { end_us: 7000, events: 7, verdict: Some(verdict) });
         Trace { header, events, footer }
     }
 
@@ -231,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(text(&trace()).lines().count(), 7);
+        assert_eq!(text(&trace()).lines().count(), 9);
     }
 
     #[test]
@@ -239,7 +241,7 @@ mod tests {
         let whole = text(&trace());
         for end in whole.find('\n').unwrap() + 1..whole.len() - 1 {
             let part = Trace::parse(&whole[..end]).expect("the beginning of a trace");
-            assert!(part.events.len() <= 5 && part.footer.is_none());
+            assert!(part.events.len() <= 7 && part.footer.is_none());
         }
     }
 
