@@ -115,6 +115,8 @@ pub struct Place {
 pub struct Answered {
     /// Who asked for what.
     pub text: String,
+    /// The object that it is about.
+    pub object: String,
     /// The client's lane.
     pub lane: u32,
     /// When it began and ended, in microseconds.
@@ -192,10 +194,14 @@ impl Watch {
         }
     }
 
-    /// How an operation went. `None` until it has ended; and if servers of several groups replied to its
-    /// client meanwhile, since only the client knows which of these it took for an answer.
-    pub fn answer(&self, operation: Operation) -> Option<Answered> {
-        self.inner.with(|state| state.answer(operation.0))
+    /// How those operations went that have ended behind this bookmark, which is set forward. One is left
+    /// out if servers of several groups replied to its client meanwhile: only the client knows which of
+    /// these it took for an answer.
+    pub fn answers(&self, bookmark: &mut usize) -> Vec<Answered> {
+        self.inner.with(|state| {
+            let new = state.operations.done_since(bookmark);
+            new.filter_map(|number| state.answer(number)).collect()
+        })
     }
 
     /// Where the first committed entry of an operation stands, if one is known: in the log of the group
@@ -232,6 +238,7 @@ impl State {
         let alone = replies.iter().all(|reply| reply.group == group);
         Some(Answered {
             text: format!("{name}: {}", asked.text),
+            object: asked.object.clone(),
             lane: *lane,
             us: (*began, (*ended)?),
             group: self.groups[group].members.group().to_string(),

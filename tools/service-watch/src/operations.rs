@@ -88,6 +88,8 @@ pub(crate) struct Operations {
     open: BTreeMap<u64, Number>,
     /// By object and group: the acknowledged write that is furthest in the group's log.
     latest: BTreeMap<String, BTreeMap<usize, Acknowledged>>,
+    /// Those that have ended, in this order.
+    done: Vec<Number>,
     /// By client: the one that ended last, whose request may still be under way.
     ended: BTreeMap<u64, Number>,
     /// Some entry was seen to hold what a client writes: a short text, a telling one.
@@ -115,6 +117,15 @@ impl Operations {
         self.all.get(number)
     }
 
+    /// Those that have ended behind this bookmark, which is set forward.
+    pub(crate) fn done_since(
+        &self,
+        bookmark: &mut usize,
+    ) -> impl Iterator<Item = Number> + use<'_> {
+        let from = std::mem::replace(bookmark, self.done.len());
+        self.done[from..].iter().copied()
+    }
+
     /// The operation that a client has under way.
     pub(crate) fn open_of(&mut self, client: u64) -> Option<&mut Operation> {
         let number = *self.open.get(&client)?;
@@ -134,6 +145,7 @@ impl Operations {
             operation.ended = Some(us);
             self.open.remove(&operation.client);
             self.ended.insert(operation.client, number);
+            self.done.push(number);
         }
     }
 

@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 
 use labtrace::{Fact, verdict};
 use service_watch::Answered;
-use shard_api::{Gid, NOBODY, SHARDS};
+use shard_api::{Gid, NOBODY, SHARDS, shard_of};
 
 use crate::{Checked, State};
 
 /// The operations of which it is certain which group answered.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Answers {
+    service: service_watch::Watch,
+    /// How many of its answers are known here.
+    read: usize,
     /// By shard.
     shards: [Track; SHARDS],
     /// Groups that have answered at all.
@@ -30,6 +33,11 @@ struct Track {
 }
 
 impl Answers {
+    /// Those to clients of this service.
+    pub(crate) fn of(service: service_watch::Watch) -> Answers {
+        Answers { service, ..Answers::default() }
+    }
+
     /// Whether the group has answered anything.
     pub(crate) fn has_from(&self, gid: Gid) -> bool {
         self.from.contains(&gid)
@@ -61,15 +69,21 @@ struct Broken {
 }
 
 impl State {
-    pub(crate) fn answered(&mut self, shard: usize, answered: Answered) {
-        let of = |seen: &&crate::group::Seen| seen.members.group() == answered.group;
-        let Some(gid) = self.groups.iter().find(of).map(|seen| seen.gid) else { return };
-        self.answers.from.insert(gid);
-        self.answers.shards[shard].open.push((gid, answered));
+    /// Learns of the answers since it last looked.
+    pub(crate) fn read_answers(&mut self) {
+        let Answers { service, read, shards, from } = &mut self.answers;
+        for answered in service.answers(read) {
+            let of = |seen: &&crate::group::Seen| seen.members.group() == answered.group;
+            if let Some(gid) = self.groups.iter().find(of).map(|seen| seen.gid) {
+                from.insert(gid);
+                shards[shard_of(&answered.object)].open.push((gid, answered));
+            }
+        }
     }
 
     /// Compares what was answered up to now, when all configurations up to now are known.
     pub(crate) fn check_answers(&mut self, now: u64) -> Checked {
+        self.read_answers();
         let whole =
             (1..).zip(self.configs.keys().filter(|n| **n > 0)).all(|(n, known)| n == *known);
         if !whole {
@@ -78,7 +92,6 @@ impl State {
         for shard in 0..SHARDS {
             let owners = self.owners(shard);
             let track = &mut self.answers.shards[shard];
-            track.open.sort_by_key(|(_, answered)| answered.us.1);
             let ended = track.open.partition_point(|(_, answered)| answered.us.1 < now);
             for (gid, answered) in track.open.drain(..ended).collect::<Vec<_>>() {
                 track

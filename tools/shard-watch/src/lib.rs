@@ -99,13 +99,15 @@ pub struct Move {
 }
 
 impl Watch {
-    /// A watch of a service without servers, which hears what is told in the caller's world.
+    /// A watch of a service without servers, which hears what is told in the caller's world. The other
+    /// watch knows who answers the clients; it is to watch the same groups.
     ///
     /// # Panics
     /// If the world has a watch already.
-    #[expect(clippy::new_without_default, reason = "it is made once a world, and on purpose")]
-    pub fn new() -> Watch {
-        let watch = Watch { inner: Arc::default() };
+    pub fn new(service: &service_watch::Watch) -> Watch {
+        let answers = Answers::of(service.clone());
+        let state = State { answers, ..State::default() };
+        let watch = Watch { inner: Arc::new(Leaf::new(state)) };
         shard_api::listen(Arc::new(watch.clone()));
         watch
     }
@@ -142,19 +144,6 @@ impl Watch {
             state.check_answers(us)
         };
         self.check(check);
-    }
-
-    /// An operation on this key has been [answered](service_watch::Watch::answered), as the other watch
-    /// knows, in which the groups have the same names as here.
-    pub fn answered(
-        &self,
-        key: &str,
-        operation: service_watch::Operation,
-        service: &service_watch::Watch,
-    ) {
-        if let Some(answered) = service.answer(operation) {
-            self.inner.with(|state| state.answered(shard_api::shard_of(key), answered));
-        }
     }
 
     /// Demands that each group has data of the shards only that the latest configuration which is known
@@ -212,7 +201,8 @@ impl State {
     }
 
     /// Which rules could not be judged, and why.
-    pub(crate) fn not_judged(&self) -> Vec<String> {
+    pub(crate) fn not_judged(&mut self) -> Vec<String> {
+        self.read_answers();
         let silent = |seen: &&Seen| seen.is_silent() && self.answers.has_from(seen.gid);
         let silent: Vec<String> =
             self.groups.iter().filter(silent).map(|seen| seen.gid.to_string()).collect();

@@ -46,7 +46,8 @@ impl World {
     fn new(run: &Run) -> World {
         let net = Net::of_service(run);
         let groups = ["100", "101"].map(|name| Group::new(&net, name, 3));
-        let (watch, service) = (Watch::new(), service_watch::Watch::new());
+        let service = service_watch::Watch::new();
+        let watch = Watch::new(&service);
         for (gid, group) in (100..).zip(&groups) {
             watch.add(gid, group);
             let below = raft_watch::Watch::of::<raft::Raft>(group);
@@ -88,7 +89,6 @@ impl World {
         let operation = self.service.asks(&client, asked);
         GetClient::new(client.end_to(&members.name(0))).get(&()).expect("it answers");
         self.service.answered(operation, None);
-        self.watch.answered("2", operation, &self.service);
     }
 }
 
