@@ -1,0 +1,190 @@
+//! A zoo of wrong sharded services: each with one classic mistake, for the tools to find.
+//!
+//! [`StudentShards`] and [`StudentClerk`] are the sharded store of part 4B, [`StudentController`] and
+//! [`StudentControllerClerk`] the controller of part 4A, as a student of the course would write them.
+//! As [`Correct`] they pass the whole suite. Their type parameter chooses one small deviation, a
+//! [`Mistake`], of those that students really make.
+//!
+//! The store is of another build than the reference: here the group that gets a shard *pulls* it, and
+//! then has the other one delete it; a group goes on to the next configuration when its shards have
+//! come, and those that went are deleted. The layer between Raft and the service is the crate `rsm`: the
+//! mistakes here are all above it.
+
+use std::sync::OnceLock;
+
+mod balance;
+mod clerk;
+mod controller;
+mod machine;
+mod message;
+mod movers;
+mod server;
+
+pub use clerk::StudentClerk;
+pub use controller::{StudentController, StudentControllerClerk};
+pub use server::StudentShards;
+
+/// Which mistake a service has.
+pub trait Choice: Send + Sync + 'static {
+    /// The mistake; none in the correct one.
+    fn mistake() -> Option<Mistake>;
+
+    /// Whether servers tell what their group does with the shards ([`shard_api::tell`]).
+    fn tells() -> bool {
+        true
+    }
+}
+
+/// No mistake.
+#[derive(Debug)]
+pub enum Correct {}
+
+impl Choice for Correct {
+    fn mistake() -> Option<Mistake> {
+        None
+    }
+}
+
+/// The mistake that the environment variable `SHARD_ZOO` names; none if it is not set. With
+/// `SHARD_ZOO_SILENT` set, servers tell nothing.
+#[derive(Debug)]
+pub enum Chosen {}
+
+impl Choice for Chosen {
+    fn mistake() -> Option<Mistake> {
+        static MISTAKE: OnceLock<Option<Mistake>> = OnceLock::new();
+        *MISTAKE.get_or_init(|| {
+            let name = labrt::env::var("SHARD_ZOO")?;
+            let known = Mistake::ALL.iter().find(|mistake| format!("{mistake:?}") == name);
+            let Some(mistake) = known else {
+                panic!("SHARD_ZOO={name} names no mistake; there are {:?}", Mistake::ALL);
+            };
+            Some(*mistake)
+        })
+    }
+
+    fn tells() -> bool {
+        static TELLS: OnceLock<bool> = OnceLock::new();
+        *TELLS.get_or_init(|| labrt::env::var("SHARD_ZOO_SILENT").is_none())
+    }
+}
+
+macro_rules! zoo {
+    ($($(#[$doc:meta])* $mistake:ident,)*) => {
+        /// The mistakes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mistake {
+            $($(#[$doc])* $mistake,)*
+        }
+
+        impl Mistake {
+            /// All of them.
+            pub const ALL: &'static [Mistake] = &[$(Mistake::$mistake,)*];
+        }
+    };
+}
+
+zoo! {
+    /// A group answers for a shard as soon as the configuration gives it to it.
+    ///
+    /// The thought: "It is mine now." Its data have not come yet.
+    ServedBeforeItArrived,
+    /// A group answers for a shard until the new owner has had it deleted.
+    ///
+    /// The thought: "While I have it, I can as well answer." What it answers then, the new owner does not
+    /// know.
+    ServedAfterItLeft,
+    /// Whether a group serves a key is looked at where the request arrives, and not where it is executed.
+    ///
+    /// The thought: "I refuse what is not mine before it is in the log." The configuration can change in
+    /// between.
+    CheckedAtArrival,
+    /// A group goes to the latest configuration, whatever lies between.
+    ///
+    /// The thought: "Only the latest one counts."
+    ConfigurationSkipped,
+    /// A group goes on to the next configuration although shards have not come yet.
+    ///
+    /// The thought: "They will come some day."
+    TwoMovesAtOnce,
+    /// Each server changes its configuration when the controller answers it.
+    ///
+    /// The thought: "All of them will hear of it."
+    ChangesByItself,
+    /// What has gone to another group is never deleted.
+    ///
+    /// The thought: "It does no harm."
+    NeverDeleted,
+    /// Only the memory of the leader knows that the old owner is still to delete a shard.
+    ///
+    /// The thought: "I have it, now I tell him." Whoever crashes in between tells nobody.
+    DeletionOnlyInMind,
+    /// A group deletes a shard when it has sent it.
+    ///
+    /// The thought: "The answer will arrive."
+    DeletedWhenSent,
+    /// Shards that have come are taken again if they come again.
+    ///
+    /// The thought: "They are the same ones." Meanwhile they have been written to.
+    InsertedAgain,
+    /// The table of what was executed does not go with the shard.
+    ///
+    /// The thought: "The shard is the data."
+    TableNotMoved,
+    /// What was refused is noted as done.
+    ///
+    /// The thought: "Whatever came out of the log goes into the table."
+    RefusalsNoted,
+    /// A snapshot has the data and the configuration, and not what is on its way.
+    ///
+    /// The thought: "The configuration says what is mine."
+    SnapshotWithoutMoves,
+    /// A lock is held while another group is asked for shards, and taken when one is asked.
+    ///
+    /// The thought: "So nothing changes meanwhile." Two groups that ask each other wait for ever.
+    LockWhileMoving,
+    /// While shards are to come, a group answers for none.
+    ///
+    /// The thought: "First the move, then the rest." It breaks challenge 2 only.
+    MovesStopAll,
+    /// Shards that have come are served when all of them have.
+    ///
+    /// The thought: "The configuration is finished then." It breaks challenge 2 only.
+    WaitsForAll,
+    /// A clerk gives a write a new number when it goes to another group.
+    ///
+    /// The thought: "To that group it is a new request."
+    NewNumberForNextGroup,
+    /// All configurations of the controller share one map of groups.
+    ///
+    /// The thought: in Go, an assignment copies a map. It does not.
+    SharedMap,
+    /// The controller looks at the groups in the order of a hash map.
+    ///
+    /// The thought: "Any group with few shards will do." It is another one on each server.
+    BalancedByHashOrder,
+    /// Each balance deals all shards anew, round and round.
+    ///
+    /// The thought: "So they are balanced."
+    DealtAnew,
+    /// The shards of who leaves all go to the first group, and who joins gets none.
+    ///
+    /// The thought: "Somebody has them."
+    OneTakesAll,
+    /// A Move is balanced afterwards.
+    ///
+    /// The thought: "Every configuration is balanced." So the Move is undone.
+    MoveBalances,
+    /// A Join of several groups makes a configuration for each.
+    ///
+    /// The thought: "A loop over the groups."
+    OneConfigurationEach,
+    /// The controller makes a change again when its request comes again.
+    ///
+    /// The thought: "To join twice does no harm."
+    ChangedTwice,
+    /// A leader answers a Query from its own state, without an entry in the log.
+    ///
+    /// The thought: "I lead, so I know the latest one."
+    QueriesItsOwnState,
+}
