@@ -98,6 +98,7 @@ struct Inner<L: Subject> {
     second: Option<Controllers<L::Controller>>,
     groups: Vec<Group<Slot>>,
     watch: Watch,
+    shards: shard_watch::Watch,
     history: History,
     max_raft_state: Option<usize>,
     admin: Mutex<Admin<L::ControllerClerk>>,
@@ -123,12 +124,14 @@ impl<L: Subject> Cluster<L> {
     pub fn with(run: &Run, layout: Layout) -> Cluster<L> {
         let net = Net::of_service(run);
         let watch = Watch::new();
+        let shards = shard_watch::Watch::new(&watch);
         let controllers = Controllers::new(&net, "ctrl", layout.controllers);
         let second = layout.second_controller.then(|| Controllers::new(&net, "other", 3));
         let groups = (FIRST_GID..).zip(&layout.groups).map(|(gid, servers)| {
             let group = Group::new(&net, &gid.to_string(), *servers);
             let below = raft_watch::Watch::of::<<L::Server as Server>::Raft>(&group);
             watch.add(&group, &below, layout.limits);
+            shards.add(gid, &group);
             group
         });
         let groups = groups.collect();
@@ -141,6 +144,7 @@ impl<L: Subject> Cluster<L> {
             second,
             groups,
             watch,
+            shards,
             history: History::default(),
             max_raft_state: layout.max_raft_state,
             admin,
@@ -345,6 +349,12 @@ impl<L: Subject> Cluster<L> {
     /// perhaps of one twice.
     fn learned(&self, config: &Config) {
         self.inner.known.with(|known| *known = config.number);
+        self.inner.shards.configured(config);
+    }
+
+    /// What watches the shards.
+    pub fn shards(&self) -> &shard_watch::Watch {
+        &self.inner.shards
     }
 
     // ---- Clients -------------------------------------------------------------------------------

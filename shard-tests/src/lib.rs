@@ -36,6 +36,9 @@
 //!   have shown them (each change makes exactly one configuration).
 //! - **The services**: the rules of the crate `service-watch`, at every event, of the controller and of
 //!   all groups.
+//! - **The shards**: the rules of the crate `shard-watch`: one group serves a shard, none is lost, no
+//!   configuration is left out. It knows which group answered; if servers tell what they do with their
+//!   shards (`shard_api::tell`), it judges each step of a move.
 //! - **The Rafts below**: the rules of the crate `raft-watch`, at every message, for each group.
 //! - **Sizes** of what servers save; and that lost shards are deleted (challenge 1).
 //! - **Progress**: who is not concerned by what is down, or does not have to wait for it, is served

@@ -48,6 +48,7 @@ pub(crate) fn delete<L: Subject>(run: &Run) -> Totals {
         sleep(1000);
         check(&mut data);
     }
+    cluster.shards().check_deleted();
     check_saved(&cluster);
     data.verify();
     drop(data);
