@@ -5,6 +5,7 @@
 //! - [`replay`] walks through it and knows what each server is at each moment.
 
 mod fields;
+mod groups;
 pub mod page;
 pub mod replay;
 pub mod terminal;

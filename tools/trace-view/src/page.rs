@@ -12,12 +12,12 @@ use run_record::Clock;
 use run_record::trace::{Fact, Trace, Verdict, What, write_whole};
 use serde_json::{Number, Value, to_value};
 
-use crate::grouped;
+use crate::{grouped, groups};
 
 mod blame;
 mod elections;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod meaning;
 mod sources;
 #[cfg(test)]
@@ -32,7 +32,7 @@ const STYLE: &str = include_str!("page/page.css");
 /// What the buttons of class `copy` of a page do: they copy the text that stands before them.
 pub const COPY: &str = include_str!("page/copy.js");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 19] = [
+const SCRIPTS: [&str; 20] = [
     COPY,
     include_str!("page/model.js"),
     include_str!("page/calls.js"),
@@ -44,6 +44,7 @@ const SCRIPTS: [&str; 19] = [
     include_str!("page/draw.js"),
     include_str!("page/tester.js"),
     include_str!("page/operations.js"),
+    include_str!("page/shards.js"),
     include_str!("page/lanes.js"),
     include_str!("page/arrows.js"),
     include_str!("page/focus.js"),
@@ -136,7 +137,7 @@ fn claim(trace: &Trace) -> String {
 
 /// What the verdict rests on, and what the trace does not have.
 fn why(trace: &Trace, sources: &Sources) -> String {
-    let why = verdict(trace).map(|verdict| failure(verdict, sources)).unwrap_or_default();
+    let why = verdict(trace).map(|verdict| failure(trace, verdict, sources)).unwrap_or_default();
     let gaps: String = gaps(trace).map(|gap| format!("<p class=\"warn\">{gap}</p>\n")).collect();
     match why.is_empty() && gaps.is_empty() {
         true => String::new(),
@@ -170,7 +171,7 @@ fn gaps(trace: &Trace) -> impl Iterator<Item = String> {
 }
 
 /// What a verdict says besides its rule and its words.
-fn failure(verdict: &Verdict, sources: &Sources) -> String {
+fn failure(trace: &Trace, verdict: &Verdict, sources: &Sources) -> String {
     let mut out = "<h2>What does not fit together</h2>\n".to_string();
     if !verdict.facts.is_empty() {
         let facts = verdict.facts.iter().enumerate().map(fact).collect::<String>();
@@ -179,7 +180,8 @@ fn failure(verdict: &Verdict, sources: &Sources) -> String {
     if let Some(hint) = &verdict.hint {
         let _ = writeln!(out, "<p><strong>Usual cause:</strong> {}</p>", escape(hint));
     }
-    let servers: Vec<_> = verdict.servers.iter().map(u32::to_string).collect();
+    let servers = verdict.servers.iter().map(|lane| groups::short(trace, *lane as usize));
+    let servers: Vec<_> = servers.collect();
     let who = match servers.len() {
         0 => String::new(),
         1 => format!(", server {}", servers[0]),

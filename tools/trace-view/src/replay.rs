@@ -19,6 +19,7 @@ use run_record::trace::{Event, LogBase, LogChange, Role, SpanOf, Trace, What};
 use serde_json::Value;
 
 use crate::fields::{self, Kind};
+use crate::groups;
 
 /// As many servers as are followed; a trace that claims more is not of a Raft cluster.
 pub const MOST_SERVERS: u32 = 64;
@@ -60,6 +61,21 @@ pub struct Server<'t> {
     /// True if it reports its log. If not, the log holds the entries that it has sent, accepted or
     /// applied, and begins behind the last snapshot that its service gave or got.
     pub reports_log: bool,
+    /// What it has said last of the shards of its group; none after a crash.
+    pub shards: Option<Shards<'t>>,
+}
+
+/// What a server says of the shards of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards<'t> {
+    /// The number of the group.
+    pub group: u64,
+    /// The number of the configuration that it has come to.
+    pub config: u64,
+    /// The shards of which it answers clients.
+    pub serves: &'t [u32],
+    /// The shards of which it has data and answers nobody.
+    pub keeps: &'t [u32],
 }
 
 /// What is known of a log. It may have gaps if the trace has lost its beginning.
@@ -316,6 +332,7 @@ impl<'t> Server<'t> {
         self.role = None;
         self.commit = None;
         self.applied = 0;
+        self.shards = None;
     }
 }
 
@@ -383,14 +400,14 @@ impl<'t> Replay<'t> {
         self.operations.values().any(|operation| operation.lane == Some(lane))
     }
 
-    /// What somebody is called where there is little room: a server by its number, `c3` for
-    /// `client 3`.
+    /// What somebody is called where there is little room: a server by its number, after that of its
+    /// group if it has one, and `c3` for `client 3`.
     pub(crate) fn short_name(&self, lane: u32) -> String {
         let name = self.trace.header.lanes.get(lane as usize);
         let client = name.filter(|_| self.server(lane).is_none());
         match client.and_then(|name| name.strip_prefix("client ")) {
             Some(number) => format!("c{number}"),
-            None => lane.to_string(),
+            None => groups::short(self.trace, lane as usize),
         }
     }
 
@@ -518,6 +535,10 @@ impl<'t> Server<'t> {
                     }
                     self.log.change(change);
                 }
+            }
+            What::Shards { group, config, serves, keeps } => {
+                let (group, config) = (*group, *config);
+                self.shards = Some(Shards { group, config, serves, keeps });
             }
             What::Inferred { role, term } => {
                 if self.term != Some(*term) {

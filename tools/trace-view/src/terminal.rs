@@ -20,6 +20,8 @@
 //!   that is lost has one line where it is sent: `✗→2 AE t3 lost`.
 //! - When a role or a term changes anywhere, the line shows what all servers are.
 //! - A client that has asked for something has a bar beside the columns until it has its answer.
+//! - What a server says of its shards shows what has come (`+3`) and gone (`-7`). A configuration
+//!   stands across all columns.
 //! - The line that runs down a column shows at any time whether its server leads, is cut off or
 //!   crashed.
 //!
@@ -35,6 +37,7 @@ mod message;
 mod options;
 mod parts;
 mod select;
+mod shards;
 mod state;
 mod story;
 mod summary;

@@ -215,3 +215,14 @@ fn clients_have_bars() {
     let only = Options { only: vec!["client".into()], ..at(100) };
     assert_eq!(show(&trace, &only).matches("▶").count(), 2);
 }
+
+#[test]
+fn shards_that_move() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/shard-lost.ndjson");
+    let trace = Trace::read(&file).expect("it is a trace");
+    let only = Options { only: vec!["shard,verdict".into()], ..at(160) };
+    let claim = "a configuration moves shards, and who has them deletes them too early";
+    golden("shards-160", claim, &show(&trace, &only));
+    let narrow = Options { from: Some(620_000), ..at(100) };
+    golden("shards-100", "the end of the same, in a narrow window", &show(&trace, &narrow));
+}

@@ -139,10 +139,6 @@ zoo! {
     ///
     /// The thought: "The configuration says what is mine."
     SnapshotWithoutMoves,
-    /// A lock is held while another group is asked for shards, and taken when one is asked.
-    ///
-    /// The thought: "So nothing changes meanwhile." Two groups that ask each other wait for ever.
-    LockWhileMoving,
     /// While shards are to come, a group answers for none.
     ///
     /// The thought: "First the move, then the rest." It breaks challenge 2 only.

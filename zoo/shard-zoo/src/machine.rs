@@ -94,7 +94,11 @@ impl State {
         let pulls = || self.places.iter().any(|place| place.status == Status::Pulling);
         match (self.places[shard].status, mistake) {
             (_, Some(Mistake::MovesStopAll)) if pulls() => false,
-            (Status::Fetched, Some(Mistake::WaitsForAll)) if pulls() => false,
+            (Status::Fetched | Status::Serving, Some(Mistake::WaitsForAll))
+                if self.places[shard].number == self.config.number && pulls() =>
+            {
+                false
+            }
             (Status::Serving | Status::Fetched, _) => true,
             (Status::Pulling, Some(Mistake::ServedBeforeItArrived)) => true,
             (Status::Leaving, Some(Mistake::ServedAfterItLeft)) => true,
@@ -105,7 +109,9 @@ impl State {
     fn standing(&self, mistake: Option<Mistake>) -> Standing {
         let holding = |shard: usize| match self.places[shard].status {
             _ if self.serves(shard, mistake) => Holding::Serves,
-            Status::Absent | Status::Pulling => Holding::Nothing,
+            Status::Absent | Status::Pulling if self.places[shard].shard.is_empty() => {
+                Holding::Nothing
+            }
             _ => Holding::Keeps,
         };
         Standing { config: self.config.number, shards: std::array::from_fn(holding) }
@@ -115,10 +121,7 @@ impl State {
     pub(crate) fn is_finished(&self, mistake: Option<Mistake>) -> bool {
         let open = |place: &Place| match place.status {
             Status::Pulling => mistake != Some(Mistake::TwoMovesAtOnce),
-            Status::Leaving | Status::Fetched => !matches!(
-                mistake,
-                Some(Mistake::NeverDeleted | Mistake::DeletionOnlyInMind | Mistake::TwoMovesAtOnce)
-            ),
+            Status::Leaving | Status::Fetched => mistake != Some(Mistake::TwoMovesAtOnce),
             _ => false,
         };
         !self.places.iter().any(open)
@@ -199,19 +202,19 @@ impl State {
                 place.shard.last.clear();
             }
             place.status = match mistake {
-                Some(Mistake::NeverDeleted | Mistake::DeletionOnlyInMind) => Status::Serving,
+                Some(Mistake::DeletionOnlyInMind) => Status::Serving,
                 _ => Status::Fetched,
             };
         }
     }
 
     /// Changes those shards of a move that have this status.
-    fn change(&mut self, of: &Wanted, from: Status, to: Status) {
+    fn change(&mut self, of: &Wanted, from: Status, to: Status, mistake: Option<Mistake>) {
         for shard in &of.shards {
             let place = &mut self.places[*shard];
             if (place.status, place.number) == (from, of.number) {
                 place.status = to;
-                if to == Status::Absent {
+                if to == Status::Absent && mistake != Some(Mistake::NeverDeleted) {
                     place.shard = Shard::default();
                 }
             }
@@ -237,8 +240,8 @@ impl<M: Choice> Machine for Group<M> {
             Entry::Client(op) => return state.client(op, mistake),
             Entry::Configure(config) => state.configure(self.gid, config, mistake),
             Entry::Insert(number, shards) => state.insert(number, shards, mistake),
-            Entry::Delete(of) => state.change(&of, Status::Leaving, Status::Absent),
-            Entry::Deleted(of) => state.change(&of, Status::Fetched, Status::Serving),
+            Entry::Delete(of) => state.change(&of, Status::Leaving, Status::Absent, mistake),
+            Entry::Deleted(of) => state.change(&of, Status::Fetched, Status::Serving, mistake),
         }
         Self::tell(&state);
         Answer { err: Err::Ok, value: String::new() }

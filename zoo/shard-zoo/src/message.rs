@@ -48,6 +48,12 @@ pub(crate) struct Shard {
     pub(crate) last: BTreeMap<u64, u64>,
 }
 
+impl Shard {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.last.is_empty()
+    }
+}
+
 /// Shards that a configuration takes from the group that is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
 pub(crate) struct Wanted {

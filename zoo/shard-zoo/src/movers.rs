@@ -106,7 +106,6 @@ impl<M: Choice> Movers<M> {
     }
 
     fn pull(&self, servers: &[String], wanted: Wanted) {
-        let _held = Inner::<M>::has(Mistake::LockWhileMoving).then(|| self.of.moving.lock());
         for server in servers {
             if let Ok(Pulled { err: Err::Ok, shards }) = self.client(server).pull(&wanted) {
                 let inserted = self.of.put(Entry::Insert(wanted.number, shards));

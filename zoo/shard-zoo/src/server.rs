@@ -29,8 +29,6 @@ pub(crate) struct Inner<M: Choice> {
     pub(crate) rsm: Arc<Rsm<Group<M>, Raft>>,
     pub(crate) gid: Gid,
     pub(crate) state: Arc<Mutex<State>>,
-    /// Held while shards are moved, by those who think that this makes it safe.
-    pub(crate) moving: Mutex<()>,
 }
 
 impl<M: Choice> Inner<M> {
@@ -67,7 +65,6 @@ impl<M: Choice> Store for Inner<M> {
     }
 
     fn pull(&self, wanted: Wanted) -> Pulled {
-        let _held = Self::has(Mistake::LockWhileMoving).then(|| self.moving.lock());
         let nothing = |err| Pulled { err, shards: Default::default() };
         let Some(pulled) = self.frozen(&wanted) else { return nothing(Err::NotReady) };
         if Self::has(Mistake::DeletedWhenSent) && !self.put(Entry::Delete(wanted)) {
@@ -97,7 +94,7 @@ impl<M: Choice, C: ControllerClerk> shard_api::Server for StudentShards<M, C> {
         let machine = Group::<M>::new(gid, state.clone());
         let options = Options { max_raft_state, ..Options::default() };
         let rsm = Rsm::make(peers, me, persister, options, machine)?;
-        let inner = Arc::new(Inner { rsm, gid, state, moving: Mutex::new(()) });
+        let inner = Arc::new(Inner { rsm, gid, state });
         let movers = Movers::new(inner.clone(), make_end);
         movers.start(move || C::make(controllers));
         Ok(Arc::new(StudentShards { inner, controller: PhantomData }))

@@ -7,10 +7,11 @@ function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const names = ["back", "text", "dim", "line", "soft", "bad", "bar", "follower", "candidate",
     "leader", "old-leader", "on-leader", "vote", "append", "beat", "other", "snapshot", "lost", "late", "refused", "cut",
-    "down", "on-down", "hit", "check"];
+    "down", "on-down", "hit", "check", "group", "on-shard"];
   const palette = {};
   for (const name of names) palette[name] = style.getPropertyValue("--" + name).trim();
   palette.purpose = [palette.vote, palette.append, palette.beat, palette.other, palette.snapshot];
+  palette.shard = Array.from({ length: SHARDS }, (_, shard) => style.getPropertyValue(`--shard-${shard}`).trim());
   palette.role = [palette.soft, palette.follower, palette.candidate, palette.leader, palette.down];
   return palette;
 }
@@ -41,13 +42,19 @@ function layOut(app, width) {
   // Above the clients is room for the words about what they feel.
   const lower = clients === 0 ? top : top + 14 + clients * CLIENT_PITCH;
   const others = shown.length - clients;
-  const pitch = Math.max(least, Math.min(150, (room - lower - 8) / Math.max(1, others)));
+  const blocks = shown.reduce((sum, lane) => sum + blockRoom(app, lane), 0);
+  const pitch = Math.max(least, Math.min(150, (room - lower - blocks - 8) / Math.max(1, others)));
   const y = new Float64Array(app.model.lanes.length).fill(-1);
+  let below = lower;
   shown.forEach((lane, row) => {
-    y[lane] = row < clients ? top + 14 + CLIENT_PITCH * (row + 0.5) : lower + pitch * (row - clients + 0.5);
+    if (row < clients) {
+      y[lane] = top + 14 + CLIENT_PITCH * (row + 0.5);
+      return;
+    }
+    y[lane] = below + blockRoom(app, lane) + pitch / 2;
+    below += blockRoom(app, lane) + pitch;
   });
-  return { width, gutter, narrow, pitch, shown, y, top, plot: width - gutter,
-    height: Math.round(lower + pitch * others + 8) };
+  return { width, gutter, narrow, pitch, shown, y, top, plot: width - gutter, height: Math.round(below + 8) };
 }
 
 function fitCanvas(canvas, width, height) {
@@ -109,6 +116,7 @@ function drawDiagram(app) {
   frame.patterns.candidate = stripes(context, colors.text, 6, -1);
   frame.patterns.inferred = stripes(context, colors.back, 5, 1);
   const focus = app.hovered >= 0 ? app.hovered : app.selected;
+  drawGroups(frame);
   drawAxis(frame);
   drawTroubles(frame);
   drawCuts(frame);
@@ -117,6 +125,7 @@ function drawDiagram(app) {
   for (const lane of layout.shown) drawLane(frame, lane);
   labelMessages(frame, focus >= 0);
   drawTester(frame);
+  if (app.filter.shards) drawConfigs(frame);
   if (focus >= 0) drawFocus(frame, focus);
   drawVerdict(frame);
   drawHits(frame);
@@ -218,7 +227,7 @@ function drawVerdict(frame) {
     const isTaken = ([on, x]) => on === lane && Math.abs(x - bx) < 20;
     while (badges.some(isTaken)) bx += inside < from + 60 ? 20 : -20;
     badges.push([lane, bx]);
-    const above = layout.y[lane] - halfOf(model, lane) - 10;
+    const above = layout.y[lane] - topOf(frame.app, lane) - 10;
     badge(frame, bx, above, number + 1);
     const when = side && fact.us !== undefined ? `${timeText(fact.us, 1000)} s: ` : "";
     const text = side + when + factWords(model, fact);
@@ -290,11 +299,13 @@ function drawGutter(frame) {
   context.fillStyle = colors.dim;
   context.font = "11px system-ui, sans-serif";
   context.fillText(layout.narrow ? "test" : "tester", 4, AXIS + 14);
+  nameGroups(frame);
   for (const lane of layout.shown) {
     const bad = model.involved.includes(lane);
     context.fillStyle = bad ? colors.bad : colors.text;
     context.font = `${bad ? "bold" : "600"} 12px system-ui, sans-serif`;
-    const name = layout.narrow ? laneShort(model, lane) : cut(laneName(model, lane), 11);
+    const grouped = lane < model.servers && model.groupOf[lane] !== "";
+    const name = layout.narrow || grouped ? laneShort(model, lane) : cut(laneName(model, lane), 11);
     context.fillText(name, 4, layout.y[lane]);
     const half = halfOf(model, lane);
     if (bad) context.fillRect(layout.gutter - 4, layout.y[lane] - half, 3, 2 * half);

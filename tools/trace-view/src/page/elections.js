@@ -71,7 +71,7 @@ function electionRow(app, row) {
   for (const voter of row.double) {
     more.push(el("div", { class: "bad" }, `${laneShort(model, voter)} voted twice in term ${row.term}`));
   }
-  const of = `${row.votes} of ${model.servers}`;
+  const of = `${row.votes} of ${lanesWith(model, row.candidate).length}`;
   const outcome = row.won !== null ? link(row.won, `leads, ${of}`) : `no, ${of}`;
   const wrong = row.few ? el("div", { class: "bad" }, "too few votes")
     : row.twice ? el("div", { class: "bad" }, "a second leader") : null;

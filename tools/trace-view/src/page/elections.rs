@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fields::{Kind, answer, field, number, object};
+use crate::groups;
 use crate::replay::Replay;
 
 /// A candidacy with the votes that it asked for and got, and what came of it. Numbers are those of
@@ -90,14 +91,19 @@ pub(super) struct Elections<'t> {
     votes: BTreeMap<u64, (usize, usize)>,
     /// By leader and follower, the run of refusals that is not over.
     open: BTreeMap<(u32, u32), Refused>,
-    servers: usize,
+    /// By lane: the number of the first server of its group, and how many they are.
+    groups: Vec<(usize, usize)>,
 }
 
 /// All of a trace.
 pub(super) fn of(trace: &Trace) -> Elections<'_> {
     let mut replay = Replay::new(trace);
-    let servers = replay.servers().len();
-    let mut all = Elections { servers, ..Elections::default() };
+    let group = |lane| {
+        let lanes = groups::with(trace, lane);
+        (lanes.first().copied().unwrap_or(lane), lanes.len())
+    };
+    let groups = (0..replay.servers().len()).map(group).collect();
+    let mut all = Elections { groups, ..Elections::default() };
     while let Some(event) = replay.step() {
         all.look_at(event);
         if let (Some(lane), What::State(_) | What::Inferred { .. }) = (event.lane, &event.what)
@@ -231,16 +237,20 @@ impl<'t> Elections<'t> {
 
     /// Votes, when all is known.
     fn count(&mut self) {
-        let mut leaders: BTreeMap<Option<u64>, u64> = BTreeMap::new();
+        let groups = std::mem::take(&mut self.groups);
+        let group =
+            |one: &Election| groups.get(one.candidate as usize).copied().unwrap_or_default();
+        let mut leaders: BTreeMap<(Option<u64>, usize), u64> = BTreeMap::new();
         for one in self.elections.iter().filter(|one| one.won.is_some()) {
-            *leaders.entry(one.term).or_default() += 1;
+            *leaders.entry((one.term, group(one).0)).or_default() += 1;
         }
         for one in &mut self.elections {
             let in_time = |came: u64| one.won.is_none_or(|won| came <= won);
             let counted = one.granted.iter().filter(|vote| vote.came.is_some_and(in_time));
             one.votes = 1 + counted.count() as u64;
-            one.twice = one.won.is_some() && leaders[&one.term] > 1;
-            one.few = one.won.is_some() && one.votes <= self.servers as u64 / 2;
+            let (first, servers) = group(one);
+            one.twice = one.won.is_some() && leaders[&(one.term, first)] > 1;
+            one.few = one.won.is_some() && one.votes <= servers as u64 / 2;
         }
         let double = self.double_votes();
         for place in 0..self.elections.len() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// A trace of three servers with these events, each a lane and what happened, a millisecond after the one
 /// before.
-pub(super) fn trace(events: &[(u32, Value)]) -> Trace {
+pub(crate) fn trace(events: &[(u32, Value)]) -> Trace {
     let header: Header = serde_json::from_value(json!({
         "trace": 1, "test": "t", "title": "T", "part": "2A", "package": "p", "clock": "sim", "seed": 1,
         "setting": null, "replay": "", "lanes": ["server 0", "server 1", "server 2"], "servers": 3

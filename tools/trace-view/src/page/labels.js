@@ -30,7 +30,7 @@ function placeLabels(frame) {
   const { context, layout } = frame;
   frame.placed = [];
   frame.bands = layout.shown.map((lane) => ({ x: frame.left, width: layout.plot,
-    y: layout.y[lane] - halfOf(frame.model, lane) - 1, height: 2 * halfOf(frame.model, lane) + 2 }));
+    y: layout.y[lane] - topOf(frame.app, lane) - 1, height: topOf(frame.app, lane) + halfOf(frame.model, lane) + 2 }));
   frame.labels.map((one, order) => ({ one, order }))
     .sort((a, b) => b.one.worth - a.one.worth || a.order - b.order)
     .forEach(({ one }) => placeLabel(frame, one));

@@ -27,6 +27,7 @@ function drawLane(frame, lane) {
   const isServer = lane < model.servers;
   if (isServer && app.filter.state) drawRoles(frame, lane);
   if (isServer) drawDowns(frame, lane);
+  if (isServer && app.filter.shards) drawShards(frame, lane);
   drawUserSpans(frame, lane);
   if (app.filter.operations) drawOperations(frame, lane);
   if (isServer && app.filter.state) drawCommit(frame, lane);
@@ -50,7 +51,7 @@ function drawRoles(frame, lane) {
     const x2 = Math.min(right + 9, xe(end));
     if (x2 < left || HEIGHTS[role[s]] === 0) continue;
     // Who leads a term that others have left behind leads nobody any more.
-    const deposed = role[s] === LEADER && term[s] !== null ? deposedAt(model, term[s]) : end;
+    const deposed = role[s] === LEADER && term[s] !== null ? deposedAt(model, lane, term[s]) : end;
     const turn = deposed >= end ? x2 : Math.max(x1, Math.min(x2, xe(Math.max(deposed, at[s]))));
     const one = { role: role[s], inferred: inferred[s], bottom, height: HEIGHTS[role[s]], cut: x1 > left };
     if (turn > x1) drawRole(frame, one, x1, turn, false);

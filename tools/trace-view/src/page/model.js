@@ -3,7 +3,7 @@
 const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
   "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
   "saved", "snapshot", "installed", "state", "inferred", "begin", "end", "note", "violation", "left_out",
-  "called", "answered"];
+  "called", "answered", "shards", "configured"];
 const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
 
 const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
@@ -76,6 +76,7 @@ function buildModel(trace) {
   model.verdict = (footer && footer.verdict) || (first === undefined ? null : events[first].verdict);
   model.involved = involvedIn(model.verdict);
   indexCalls(model);
+  indexShards(model);
   placeEvents(model);
   model.states = model.lanes.map((_, lane) => indexLane(model, lane));
   indexTerms(model);
@@ -188,26 +189,28 @@ function indexLane(model, lane) {
   return state;
 }
 
-/** From which event on some server is known to be in which term: the highest one until then. */
+/** From which event on some server of a group is known to be in which term: the highest one until then. */
 function indexTerms(model) {
   const steps = [];
-  for (const { roles } of model.states.slice(0, model.servers)) {
-    roles.at.forEach((at, s) => { if (roles.term[s] !== null) steps.push([at, roles.term[s]]); });
-  }
+  model.states.slice(0, model.servers).forEach(({ roles }, lane) => {
+    roles.at.forEach((at, s) => { if (roles.term[s] !== null) steps.push([at, roles.term[s], model.groupOf[lane]]); });
+  });
   steps.sort((a, b) => a[0] - b[0]);
-  model.termAt = [];
-  model.highest = [];
-  for (const [at, term] of steps) {
-    if (model.highest.length > 0 && term <= model.highest[model.highest.length - 1]) continue;
-    model.termAt.push(at);
-    model.highest.push(term);
+  // Each group has terms of its own.
+  model.terms = new Map(model.groupOf.map((group) => [group, { at: [], highest: [] }]));
+  for (const [at, term, group] of steps) {
+    const known = model.terms.get(group);
+    if (known.highest.length > 0 && term <= known.highest[known.highest.length - 1]) continue;
+    known.at.push(at);
+    known.highest.push(term);
   }
 }
 
-/** The event from which on a leader of a term leads nobody any more: another server is further. */
-function deposedAt(model, term) {
-  const place = lowerBound(model.highest, term + 1);
-  return place < model.highest.length ? model.termAt[place] : model.count;
+/** The event from which on a leader of a term leads nobody any more: another server of its group is further. */
+function deposedAt(model, lane, term) {
+  const { at, highest } = model.terms.get(model.groupOf[lane]);
+  const place = lowerBound(highest, term + 1);
+  return place < highest.length ? at[place] : model.count;
 }
 
 /** Intervals less others: of a server that has crashed, nobody asks whether it is connected. */

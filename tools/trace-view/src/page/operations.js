@@ -61,12 +61,12 @@ function indexTroubles(model) {
   close(model.outages, model.count);
 }
 
-/** The clients that are not shown at first: all but a few, and never one that the verdict is about. */
+/** Who is not shown at first: all clients but a few, and never one that the verdict is about; groups. */
 function hiddenAtFirst(model) {
   const bad = new Set(model.badOperations.map((one) => one.lane));
   const clients = model.lanes.map((_, lane) => lane).filter((lane) => isClient(model, lane));
   const others = clients.filter((lane) => !bad.has(lane));
-  return new Set(others.slice(bad.size > 0 ? 0 : MOST_CLIENTS));
+  return new Set([...others.slice(bad.size > 0 ? 0 : MOST_CLIENTS), ...groupsHiddenAtFirst(model)]);
 }
 
 /** Half of the height of a lane's band. */

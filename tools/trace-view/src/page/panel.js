@@ -237,7 +237,7 @@ function densityTip(model, { lane, total, parts }) {
 
 // ---- Logs around the conflict ------------------------------------------------------------------
 
-/** Which index to show, and after which event: that of the selection, else that of the violation. */
+/** Which index to show, of whose group, and after which event: that of the selection, else that of the violation. */
 function logQuestion(app) {
   const { model } = app;
   const verdict = model.verdict;
@@ -245,10 +245,12 @@ function logQuestion(app) {
   const own = chosen && typeof chosen.index === "number" ? chosen.index : null;
   const index = verdict && typeof verdict.index === "number" ? verdict.index : own;
   if (index === null) return null;
-  if (chosen) return { index, event: app.selected, when: "at the selected event" };
+  const about = model.involved.find((lane) => lane < model.servers);
+  const lane = chosen && index === own && model.place[app.selected] >= 0 ? model.place[app.selected] : about === undefined ? 0 : about;
+  if (chosen) return { index, lane, event: app.selected, when: "at the selected event" };
   const first = model.violations[0];
   const event = first === undefined ? model.count - 1 : first;
-  return { index, event, when: "at the violation" };
+  return { index, lane, event, when: "at the violation" };
 }
 
 function showLogs(app) {
@@ -258,9 +260,10 @@ function showLogs(app) {
   box.hidden = question === null;
   if (question === null) return;
   const { index, event, when } = question;
-  const servers = model.lanes.slice(0, model.servers);
-  const logs = servers.map((_, lane) => logAt(model, lane, event));
-  const applied = servers.map((_, lane) => appliedBy(model, lane, event));
+  // Only the logs of one group have anything to do with each other.
+  const lanes = lanesWith(model, question.lane);
+  const logs = lanes.map((lane) => logAt(model, lane, event));
+  const applied = lanes.map((lane) => appliedBy(model, lane, event));
   const indices = [];
   for (let at = Math.max(1, index - LOG_BEFORE); at <= index + LOG_AFTER; at++) indices.push(at);
   // As in the paper: a row for each server, the log from left to right.
@@ -268,17 +271,17 @@ function showLogs(app) {
     el("th", { scope: "col", class: at === index ? "conflict" : null }, String(at))));
   const columns = indices.map((at) => logColumn(at, logs, applied));
   const bases = logs.map(({ base }) => base);
-  const body = el("tbody", {}, servers.map((name, lane) => el("tr", {},
-    el("th", { scope: "row", title: name, class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
-    indices.map((at, k) => (at <= bases[lane] ? snapshotCell(logs[lane], at, at === index)
-      : logCell(columns[k][lane], at === index))))));
+  const body = el("tbody", {}, lanes.map((lane, row) => el("tr", {},
+    el("th", { scope: "row", title: laneName(model, lane), class: isInvolved(model, lane) ? "bad" : null }, laneShort(model, lane)),
+    indices.map((at, k) => (at <= bases[row] ? snapshotCell(logs[row], at, at === index)
+      : logCell(columns[k][row], at === index))))));
   const source = model.logsAreTold ? "✓ applied since its last start"
     : "By the messages: what a server sent or accepted; ✓ applied since its last start";
   box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
     el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
       "≠ not what most have" + (bases.some((base) => base > 0) ? "; ▤ a snapshot has taken its place" : "")),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
-      el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event) || "");
+      el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event, lanes) || "");
 }
 
 function isInvolved(model, lane) {
@@ -373,6 +376,7 @@ function eventIsShown(app, i) {
   if (kind === K.saved) return filter.saved;
   if (kind === K.snapshot || kind === K.installed) return filter.snapshots;
   if (kind === K.called || kind === K.answered) return filter.operations;
+  if (kind === K.shards || kind === K.configured) return filter.shards;
   if (kind === K.note) return filter.notes;
   if (kind === K.offered && model.events[i].index === undefined && !filter.refusals) return false;
   if ([K.offered, K.begin, K.end, K.network].includes(kind)) return filter.tester;

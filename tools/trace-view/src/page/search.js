@@ -2,7 +2,7 @@
 
 const FILTERS = [["votes", "votes"], ["appends", "appends"], ["heartbeats", "heartbeats"],
   ["snapshots", "snapshots"], ["others", "other calls"], ["replies", "replies"], ["lost", "lost"],
-  ["state", "state"], ["apply", "applied"], ["saved", "saved"], ["operations", "operations"],
+  ["state", "state"], ["apply", "applied"], ["saved", "saved"], ["operations", "operations"], ["shards", "shards"],
   ["tester", "tester"], ["refusals", "refused offers"], ["notes", "notes"]];
 
 /** The text of an event that a search looks through. Made at the first search, then kept. */
@@ -54,6 +54,7 @@ function buildFilters(app) {
   for (const [name, words] of FILTERS) {
     box.append(chip(words, `chip ${name}`, app.filter[name], (on) => {
       app.filter[name] = on;
+      if (name === "shards") app.layout = null; // they take room
       redraw(app);
     }));
   }

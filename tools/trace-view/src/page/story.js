@@ -4,16 +4,16 @@
 // accepts it has from then on, and what it takes from the tester too. The page's data says so with
 // each event.
 
-/** All that happened to the entry at an index on any server, in order. */
-function storyOf(model, index) {
+/** All that happened to the entry at an index on any of these servers, in order. */
+function storyOf(model, index, lanes) {
   model.stories = model.stories || new Map();
-  if (!model.stories.has(index)) {
-    const steps = [];
-    for (let lane = 0; lane < model.servers; lane++) steps.push(...storyOnLane(model, index, lane));
+  const key = `${index} ${lanes[0]}`;
+  if (!model.stories.has(key)) {
+    const steps = lanes.flatMap((lane) => storyOnLane(model, index, lane));
     steps.sort((a, b) => a.i - b.i);
-    model.stories.set(index, steps);
+    model.stories.set(key, steps);
   }
-  return model.stories.get(index);
+  return model.stories.get(key);
 }
 
 function storyOnLane(model, index, lane) {
@@ -76,9 +76,9 @@ function commitStep(i, event, log) {
 const MOST_STEPS = 16;
 
 /** The story as a list; the steps of the servers that do not agree lead to their events. */
-function storyNode(app, index, until) {
+function storyNode(app, index, until, lanes) {
   const { model } = app;
-  const all = storyOf(model, index).filter((step) => step.i <= until);
+  const all = storyOf(model, index, lanes).filter((step) => step.i <= until);
   if (all.length === 0) return null;
   const list = el("ol", { class: "story" });
   for (const step of all.slice(-MOST_STEPS)) {

@@ -17,7 +17,7 @@ const shortMethod = (method) => String(method).split(".").pop();
 /** A name for narrow places: `S3` for a server. */
 function laneShort(model, lane) {
   if (lane < 0) return laneName(model, lane);
-  if (lane < model.servers) return `S${lane}`;
+  if (lane < model.servers) return model.groupOf[lane] === "" ? `S${lane}` : laneName(model, lane).replace(/^server /, "");
   return laneName(model, lane).replace(/^client /, "c").slice(0, 5);
 }
 
@@ -202,6 +202,8 @@ function describe(model, i) {
       const span = model.spanOf[i] >= 0 ? model.events[model.spans[model.spanOf[i]].begin] : null;
       return `ends${span ? ": " + span.name : ""}${event.text ? " – " + event.text : ""}`;
     }
+    case K.shards: return shardsText(event);
+    case K.configured: return `learns of ${configText(event)}`;
     case K.called: return `asks for ${operationText(model, model.operations[model.operationOf[i]])}`;
     case K.answered: return event.text === "" ? "has what it asked for" : `has got ${event.text}`;
     case K.note: return `[${event.topic}] ${event.text}`;

@@ -8,7 +8,7 @@ use super::options::Options;
 use super::text;
 use super::topic::Topic;
 use crate::fields::Kind;
-use crate::grouped;
+use crate::{grouped, groups};
 
 /// The lines of the head.
 pub(super) fn lines(trace: &Trace, options: &Options) -> Vec<String> {
@@ -49,6 +49,15 @@ pub(super) fn legend(trace: &Trace, options: &Options) -> Vec<String> {
             "IS InstallSnapshot",
             "up to 9:2 the snapshot holds all up to index 9, of term 2",
             "base 9:2, b9 the log begins behind index 9",
+        ]);
+    }
+    if trace.events.iter().any(|event| matches!(event.what, What::Shards { .. })) {
+        head.items(&[
+            "config 4 a server's group has come to configuration 4",
+            "serves 0-3 it answers for shards 0 to 3",
+            "keeps 7 it has data of shard 7 and answers nobody",
+            "+3 -7 it serves 3 now, and 7 not any more",
+            "s0-3 serves 0 to 3",
         ]);
     }
     if trace.events.iter().any(|event| matches!(event.what, What::Called { .. })) {
@@ -145,7 +154,8 @@ impl Head {
             self.add("1", "  ", line);
         }
         let mut place = format!("at {} s of lab time", text::moment(verdict.us));
-        let servers: Vec<String> = verdict.servers.iter().map(u32::to_string).collect();
+        let servers = verdict.servers.iter().map(|lane| groups::short(trace, *lane as usize));
+        let servers: Vec<String> = servers.collect();
         match servers.as_slice() {
             [] => {}
             [one] => place += &format!(", server {one}"),

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use run_record::trace::{Event, SpanOf, State, Trace, What};
 
 use super::parts::Parts;
+use super::shards;
 use super::story::{Stories, call_of};
 use super::text;
 use super::topic::Topic;
 use crate::grouped;
-use crate::replay::Replay;
+use crate::replay::{Replay, Shards};
 
 /// A line of the view: an event, with those that are shown along with it.
 #[derive(Clone, Debug)]
@@ -126,6 +127,15 @@ impl<'t> Teller<'t> {
                     snapshot.map(|bytes| format!("and a snapshot of {} B", grouped(bytes)));
                 (Topic::Save, parts.with_some(1, snapshot))
             }
+            What::Shards { group, config, serves, keeps } => {
+                let (group, config) = (*group, *config);
+                let now = Shards { group, config, serves, keeps };
+                let before = event.lane.and_then(|lane| replay.server(lane)?.shards);
+                (Topic::Shard, shards::change(before, now))
+            }
+            What::Configured { config, owners } => {
+                (Topic::Shard, shards::configuration(*config, owners))
+            }
             What::Begin { of, name, .. } => (of_span(*of), Parts::new(format!("▶ {name}"))),
             What::End { span, text: came } => match replay.span(*span) {
                 Some(span) => {
@@ -179,8 +189,23 @@ impl<'t> Teller<'t> {
             lanes,
             call: None,
             events: 1,
+            quiet: self.says_nothing(replay, event),
+        }
+    }
+}
+
+impl Teller<'_> {
+    /// Whether an event tells nothing that anybody asks for.
+    fn says_nothing(&self, replay: &Replay<'_>, event: &Event) -> bool {
+        match &event.what {
             // Whom a command is offered to that does not lead refuses it, over and over.
-            quiet: matches!(event.what, What::Offered { index: None, .. }),
+            What::Offered { index: None, .. } => true,
+            // Who has nothing enters each configuration all the same.
+            What::Shards { serves, keeps, .. } if serves.is_empty() && keeps.is_empty() => {
+                let before = event.lane.and_then(|lane| replay.server(lane)?.shards);
+                before.is_none_or(|before| before.serves.is_empty() && before.keeps.is_empty())
+            }
+            _ => false,
         }
     }
 }

@@ -7,12 +7,14 @@ use super::options::Options;
 use super::parts::Parts;
 use super::text;
 use super::topic::Topic;
+use crate::groups;
 use crate::replay::{Entry, MOST_SERVERS, Replay, Server};
 
 /// More rows than this to each side are of no use to anybody.
 const MOST_AROUND: u64 = 500;
 
-/// The servers' logs around an index: one row per index, one column per server.
+/// The servers' logs around an index: one row per index, one column per server. If there are several
+/// groups, those of the group that the verdict is about.
 ///
 /// It shows them as they were at the time `us` or, without one, when the verdict was given. Each entry
 /// is `term:command`, followed by `c` if the server has it committed and `a` if it has applied it; where a
@@ -23,7 +25,10 @@ pub fn logs(trace: &Trace, index: u64, around: u64, us: Option<u64>, options: &O
     let replay = at(trace, us);
     let around = around.min(MOST_AROUND);
     let paint = Paint::of(options);
-    let servers = replay.servers();
+    let lanes = groups::of_verdict(trace);
+    let of_group = |lane: &usize| replay.servers().get(*lane).map(|server| (*lane, server));
+    let (lanes, servers): (Vec<usize>, Vec<&Server<'_>>) =
+        lanes.iter().filter_map(of_group).unzip();
     let label = index.saturating_add(around).to_string().len().max(5) + 4;
     let room = options.columns().saturating_sub(label) / servers.len().max(1);
     let column = room.clamp(9, 30);
@@ -32,10 +37,10 @@ pub fn logs(trace: &Trace, index: u64, around: u64, us: Option<u64>, options: &O
     let marks = "(term:command, c committed, a applied)";
     out += &format!("{} {}\n", paint.paint("1", &title), paint.paint(DIM, marks));
     let mut head = Row::new(paint);
-    for (number, server) in servers.iter().enumerate() {
+    for (number, (lane, server)) in lanes.iter().zip(&servers).enumerate() {
         head.go_to(label + number * column);
         let state = super::state::cell(server).whole();
-        let name = Parts::new(format!("{number}")).with(1, state);
+        let name = Parts::new(groups::short(trace, *lane)).with(1, state);
         head.add(DIM, &name.within(column - 1));
     }
     out += &format!("{}\n", head.end());

@@ -4,6 +4,7 @@ use run_record::trace::{Event, LogBase, LogChange, Role, State, What};
 
 use super::line::{Line, Teller};
 use super::parts::Parts;
+use super::shards;
 use super::topic::Topic;
 use crate::grouped;
 use crate::replay::{Log, Replay, Server};
@@ -40,7 +41,9 @@ pub(super) fn cell(server: &Server<'_>) -> Parts {
     let commit = server.commit.unwrap_or(server.applied);
     let log = known.then(|| format!("{commit}/{}", server.log.last()));
     let base = Some(server.log.base()).filter(|base| *base > 0).map(|base| format!("b{base}"));
-    Parts::new(format!("{role}{cut}")).with_some(0, term).with_some(5, log).with_some(6, base)
+    let shards = server.shards.map(|shards| format!("s{}", shards::list(shards.serves)));
+    let parts = Parts::new(format!("{role}{cut}")).with_some(0, term).with_some(5, log);
+    parts.with_some(6, base).with_some(7, shards)
 }
 
 impl<'t> Teller<'t> {

@@ -10,6 +10,7 @@ use super::options::Options;
 use super::text;
 use super::topic::Topic;
 use crate::fields::Kind;
+use crate::groups;
 use crate::replay::{Replay, Server};
 
 /// The rows of the table that count something; one that is zero everywhere is left out.
@@ -68,8 +69,8 @@ pub(super) fn lines(trace: &Trace, options: &Options) -> Vec<String> {
     let end = trace.footer.as_ref().map_or(replay.us(), |footer| footer.end_us.max(replay.us()));
     sums.gap(end, true);
     let mut out = vec![paint.paint("1", "summary")];
-    out.extend(table(&sums, replay.servers(), options, paint));
-    out.extend(sums.leaders(options.columns(), paint));
+    out.extend(table(trace, &sums, replay.servers(), options, paint));
+    out.extend(sums.leaders(trace, options.columns(), paint));
     out
 }
 
@@ -163,7 +164,7 @@ impl Sums {
         }
     }
 
-    fn leaders(&self, width: usize, paint: Paint) -> Vec<String> {
+    fn leaders(&self, trace: &Trace, width: usize, paint: Paint) -> Vec<String> {
         const MOST: usize = 12;
         let mut out = Vec::new();
         let labelled = |label: &str, words: &str, style: &str| {
@@ -177,7 +178,8 @@ impl Sums {
         };
         let reign = |reign: &Reign| {
             let to = reign.to.map_or("the end".into(), |to| format!("{} s", seconds(to)));
-            format!("t{} server {} ({} s to {to})", reign.term, reign.leader, seconds(reign.from))
+            let leader = groups::short(trace, reign.leader);
+            format!("t{} server {leader} ({} s to {to})", reign.term, seconds(reign.from))
         };
         let skipped = self.reigns.len().saturating_sub(MOST);
         let mut words: Vec<String> = self.reigns.iter().skip(skipped).map(reign).collect();
@@ -188,19 +190,23 @@ impl Sums {
             words.push("none in any term that is known".into());
         }
         out.extend(labelled("leaders", &words.join(", "), PLAIN));
-        let mut by_term: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        let mut by_term: BTreeMap<(u64, &str), Vec<usize>> = BTreeMap::new();
         for reign in &self.reigns {
-            let leaders = by_term.entry(reign.term).or_default();
+            let group = groups::of(trace, reign.leader);
+            let leaders = by_term.entry((reign.term, group)).or_default();
             if !leaders.contains(&reign.leader) {
                 leaders.push(reign.leader);
             }
         }
-        for (term, leaders) in by_term.iter().filter(|(_, leaders)| leaders.len() > 1) {
-            let leaders: Vec<String> = leaders.iter().map(usize::to_string).collect();
+        for ((term, _), leaders) in by_term.iter().filter(|(_, leaders)| leaders.len() > 1) {
+            let leaders: Vec<String> =
+                leaders.iter().map(|lane| groups::short(trace, *lane)).collect();
             let words = format!("≠ term {term} has more than one leader: {}", leaders.join(", "));
             out.extend(labelled("", &words, Topic::Verdict.colour()));
         }
-        if let Some((from, to)) = self.longest.filter(|(from, to)| to > from) {
+        // Several groups have a leader each.
+        let longest = self.longest.filter(|(from, to)| to > from && groups::is_one(trace));
+        if let Some((from, to)) = longest {
             let length = text::span(to - from);
             let words = format!("{length} at most, from {} s to {} s", seconds(from), seconds(to));
             out.extend(labelled("no leader", &words, PLAIN));
@@ -214,7 +220,13 @@ fn seconds(us: u64) -> String {
 }
 
 /// The rows of the table.
-fn table(sums: &Sums, servers: &[Server<'_>], options: &Options, paint: Paint) -> Vec<String> {
+fn table(
+    trace: &Trace,
+    sums: &Sums,
+    servers: &[Server<'_>],
+    options: &Options,
+    paint: Paint,
+) -> Vec<String> {
     const LABEL: usize = 12;
     let room = options.columns().saturating_sub(LABEL) / servers.len().max(1);
     let column = room.clamp(8, 14);
@@ -229,7 +241,12 @@ fn table(sums: &Sums, servers: &[Server<'_>], options: &Options, paint: Paint) -
     };
     let mut out = Vec::new();
     let numbers = 0..servers.len();
-    out.push(row("", DIM, numbers.clone().map(|number| format!("server {number}")).collect()));
+    let name = |number: usize| {
+        let short = groups::short(trace, number);
+        let long = format!("server {short}");
+        if text::width(&long) < column { long } else { short }
+    };
+    out.push(row("", DIM, numbers.clone().map(name).collect()));
     for name in ROWS {
         let counts: Vec<usize> =
             numbers.clone().map(|n| sums.counts.get(&(name, n)).copied().unwrap_or(0)).collect();

@@ -33,6 +33,8 @@ pub enum Topic {
     Save,
     /// Snapshots: taken, sent, installed, and where logs begin because of them.
     Snapshot,
+    /// Configurations, and what servers do with shards.
+    Shard,
     /// Messages that are lost, delayed or late, and the network's conditions.
     Net,
     /// Servers start, crash, and are connected and cut off.
@@ -49,7 +51,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Topic; 18] = [
+    pub const ALL: [Topic; 19] = [
         Topic::Term,
         Topic::Vote,
         Topic::Leader,
@@ -62,6 +64,7 @@ impl Topic {
         Topic::Apply,
         Topic::Save,
         Topic::Snapshot,
+        Topic::Shard,
         Topic::Net,
         Topic::Cluster,
         Topic::Test,
@@ -85,6 +88,7 @@ impl Topic {
             Topic::Apply => "apply",
             Topic::Save => "save",
             Topic::Snapshot => "snapshot",
+            Topic::Shard => "shard",
             Topic::Net => "net",
             Topic::Cluster => "cluster",
             Topic::Test => "test",
@@ -110,6 +114,7 @@ impl Topic {
             Topic::Apply => "1;38;5;28",
             Topic::Save => "38;5;94",
             Topic::Snapshot => "1;38;5;100",
+            Topic::Shard => "1;38;5;64",
             Topic::Net => "38;5;167",
             Topic::Cluster => "1;38;5;162",
             Topic::Test => "1;38;5;27",
