@@ -111,7 +111,7 @@ fn a_cheat_gets_nothing() {
             let seeds = std::env::var("LAB_SEED").unwrap_or_default();
             let test = std::env::args().nth(2).unwrap_or_default();
             let part = test.rsplit('_').next().unwrap_or_default().to_string();
-            let mut file = std::fs::OpenOptions::new().append(true).open(file).unwrap();
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
             let mut lines = String::new();
             for (place, seed) in seeds.split(',').enumerate() {
                 let run = format!(r#""test":"{test}","part":"{part}","clock":"sim","seed":{seed}"#);
@@ -133,7 +133,7 @@ fn a_cheat_gets_nothing() {
     assert_eq!((grade["points"].as_f64(), &grade["problem"]), (Some(0.0), &Value::Null));
     for test in grade["tests"].as_array().expect("tests") {
         let failure = test["failure"].as_str().unwrap_or_default();
-        assert!(failure.contains("the records do not fit"), "{test}");
+        assert!(failure.contains("the process ended in the middle of the test"), "{test}");
     }
 }
 
@@ -176,7 +176,8 @@ fn what_is_no_fault_of_the_student_s_gives_no_points() {
     let text = fs::read_to_string(&manifest).expect("the manifest");
     let text = text.replace("[dependencies]", "[dependencies]\nrand_pcg = \"=0.0.1\"");
     fs::write(&manifest, text).expect("it can be written");
-    let output = command(&arguments).env("CARGO_NET_OFFLINE", "true").output();
+    let allowed = [&arguments[..], &["--allow", "rand_pcg"]].concat();
+    let output = command(&allowed).env("CARGO_NET_OFFLINE", "true").output();
     refused(output.expect("xtask runs"), "cargo cannot find or fetch what the crate needs");
     // There is no room for temporary files.
     let output = command(&arguments).env("TMPDIR", path("none")).output();

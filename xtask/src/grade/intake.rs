@@ -98,7 +98,8 @@ impl Finds<'_> {
         if let Some(Value::Table(workspace)) = manifest.get_mut("workspace") {
             self.rewrite_dependencies(workspace);
         }
-        if manifest.contains_key("package") {
+        // In older editions a package may be called a project.
+        if manifest.contains_key("package") || manifest.contains_key("project") {
             manifest.remove("lints");
             if !self.allowed.unsafe_code {
                 // The compiler sees what no search of the source does: macros, and files of other kinds.
@@ -125,8 +126,8 @@ impl Finds<'_> {
 
     fn rewrite_dependencies(&mut self, table: &mut Table) {
         // They are not built, and may be away.
-        table.remove("dev-dependencies");
-        for kind in ["dependencies", "build-dependencies"] {
+        ["dev-dependencies", "dev_dependencies"].map(|kind| table.remove(kind));
+        for kind in ["dependencies", "build-dependencies", "build_dependencies"] {
             let Some(Value::Table(dependencies)) = table.get_mut(kind) else { continue };
             for (key, value) in dependencies.iter_mut() {
                 let mut dependency = match &*value {
@@ -292,6 +293,10 @@ mod tests {
         let allow = ["libloading", "raft", "serde", "anyhow", "out"].map(|name| ["--allow", name]);
         let (_, taken) = taken(manifest, &[allow.as_flattened(), &["--allow-unsafe"]].concat());
         assert_eq!(taken.problem, None);
+        let old = "[project]\nname = \"own\"\n[build_dependencies]\nlibloading = \"1\"";
+        let (manifest_of_old, taken) = self::taken(old, &[]);
+        assert!(taken.problem.is_some_and(|problem| problem.contains("`libloading`")));
+        assert!(manifest_of_old.contains_key("lints"));
         // Lab 3 is made with ours, lab 2 is not.
         let problem = self::taken(manifest, &["--lab", "3"]).1.problem.expect("a problem");
         assert!(!problem.contains("`raft`"), "{problem}");

@@ -23,8 +23,11 @@ const NAMED: usize = 5;
 const UNGUARDED: [&str; 4] = ["unsafe", "no_mangle", "export_name", "link_section"];
 /// A panic hook is a place for all of a process, as a static is.
 const SHARED: [&str; 2] = ["set_hook", "take_hook"];
-/// Modules of std through which code learns more than a server should know, such as a test's name.
-const OUTSIDE: [&str; 4] = ["env", "fs", "net", "process"];
+/// The module of labrt with what all servers of a run share.
+const WORLD: &str = "world";
+/// Modules through which code learns, or does, more than a server should, such as a test's name.
+const OUTSIDE: [(&str, &[&str]); 2] =
+    [("std", &["env", "fs", "net", "process"]), ("labrt", &["env", "node", "observe"])];
 /// The words of a type that nothing can be written to. `static` is here for its lifetime.
 const CONSTANT: &str = "& ' [ ] ; < > , static str bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 \
     isize f32 f64 Duration";
@@ -115,18 +118,37 @@ impl Found {
             self.shared.push(at(name));
         } else if name == "static" && !ends_with(before, &["'"]) && !is_constant(behind) {
             self.shared.push(at("static"));
-        } else if OUTSIDE.contains(&name) && ends_with(before, &["std", ":", ":"]) {
-            self.outside.push(at(&format!("std::{name}")));
-        } else if name == "std"
-            && texts(behind).take(2).eq([":", ":"])
-            && let Some(TokenTree::Group(list)) = behind.get(2)
-        {
-            // `use std::{env, fs};`
-            let listed: Vec<TokenTree> = list.stream().into_iter().collect();
-            let listed: Vec<String> = texts(&listed).collect();
-            let outside = OUTSIDE.iter().filter(|name| listed.iter().any(|one| one == *name));
-            self.outside.extend(outside.map(|name| at(&format!("std::{name}"))));
+        } else if name == WORLD && (ends_with(before, &[":", ":"]) || goes_on(behind)) {
+            self.shared.push(at(WORLD));
         }
+        let taken = taken(behind);
+        for (_, modules) in OUTSIDE.iter().filter(|(krate, _)| *krate == name) {
+            let found = modules.iter().filter(|module| taken.iter().any(|one| one == *module));
+            self.outside.extend(found.map(|module| at(&format!("{name}::{module}"))));
+        }
+        // By itself in a list; the rest was seen above.
+        if name == "labrt" && taken.len() > 1 && taken.iter().any(|one| one == WORLD) {
+            self.shared.push(at(WORLD));
+        }
+    }
+}
+
+/// True if what is behind a name has it be a part of a path, or another name for it follows.
+fn goes_on(behind: &[TokenTree]) -> bool {
+    let first: Vec<String> = texts(&behind[..behind.len().min(2)]).collect();
+    first == [":", ":"] || first.first().is_some_and(|word| word == "as")
+}
+
+/// What is taken out of a module whose name stands before this: `::name`, or all in `::{a, b}`.
+fn taken(behind: &[TokenTree]) -> Vec<String> {
+    match behind {
+        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Ident(name), ..] => {
+            vec![name.to_string()]
+        }
+        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Group(list), ..] => {
+            list.stream().into_iter().map(|tree| tree.to_string()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -195,6 +217,10 @@ mod tests {
             "lazy_static! { static ref X: u32 = 7; }",
             "static T: Table = Table(1);",
             "fn f() { std::panic::set_hook(h); }",
+            "use labrt::world;",
+            "use l::{world as w};",
+            "use labrt::{thread, world};",
+            "fn f() { l::world::local::<Table>(); }",
         ] {
             assert_eq!(found(shared).shared.len(), 1, "{shared}");
         }
@@ -212,5 +238,8 @@ mod tests {
     fn what_reaches_past_the_lab_is_named() {
         let text = "use std::{fs, sync::Arc};\nfn f() { std::env::args(); self.process(); }";
         assert_eq!(found(text).outside, ["`std::fs` at a.rs:1", "`std::env` at a.rs:2"]);
+        let text = "use labrt::{env, thread};\nuse labrt::sync::Mutex;\nlet world = env;";
+        assert_eq!(found(text).outside, ["`labrt::env` at a.rs:1"]);
+        assert_eq!(found(text).shared, [""; 0]);
     }
 }
