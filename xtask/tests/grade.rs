@@ -111,7 +111,7 @@ fn a_cheat_gets_nothing() {
             let seeds = std::env::var("LAB_SEED").unwrap_or_default();
             let test = std::env::args().nth(2).unwrap_or_default();
             let part = test.rsplit('_').next().unwrap_or_default().to_string();
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(file);
             let mut lines = String::new();
             for (place, seed) in seeds.split(',').enumerate() {
                 let run = format!(r#""test":"{test}","part":"{part}","clock":"sim","seed":{seed}"#);
@@ -122,7 +122,7 @@ fn a_cheat_gets_nothing() {
                 lines += &format!(r#"{{"event":"end",{run},"lab_us":1,"wall_us":1,"cpu_us":1,"servers":3,"rpcs":9,"bytes":9,"committed":0,"hash":"0123456789abcdef","failure":null}}"#);
                 lines += "\n";
             }
-            file.write_all(lines.as_bytes()).unwrap();
+            let _ = file.and_then(|mut file| file.write_all(lines.as_bytes()));
             std::process::exit(0);
         }
 "##;

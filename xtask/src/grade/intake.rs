@@ -126,7 +126,8 @@ impl Finds<'_> {
 
     fn rewrite_dependencies(&mut self, table: &mut Table) {
         // They are not built, and may be away.
-        ["dev-dependencies", "dev_dependencies"].map(|kind| table.remove(kind));
+        table.remove("dev-dependencies");
+        table.remove("dev_dependencies");
         for kind in ["dependencies", "build-dependencies", "build_dependencies"] {
             let Some(Value::Table(dependencies)) = table.get_mut(kind) else { continue };
             for (key, value) in dependencies.iter_mut() {
