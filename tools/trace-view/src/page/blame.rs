@@ -51,7 +51,7 @@ fn step(trace: &Trace, verdict: &Verdict) -> Option<u64> {
     deed.map(|event| event.n)
 }
 
-/// What a server does to others or to its service.
+/// What a server does to others or to its service, or says that it does.
 fn is_a_deed(what: &What) -> bool {
     matches!(
         what,
@@ -60,6 +60,7 @@ fn is_a_deed(what: &What) -> bool {
             | What::Applied { .. }
             | What::Installed { .. }
             | What::Snapshot { .. }
+            | What::Shards { .. }
             | What::Offered { .. }
     )
 }
@@ -81,6 +82,7 @@ fn fits(what: &What, words: &str, index: Option<u64>) -> u8 {
     match what {
         // A fact about a client is about what it asked for.
         What::Called { .. } => 6,
+        What::Shards { .. } if says(&["said: configuration"]) => 5,
         What::Applied { index: at, .. } if says(&["applied"]) => 4 + u8::from(Some(*at) == index),
         What::Installed { .. } if says(&["a snapshot of index"]) => 5,
         What::Snapshot { .. } if says(&["gave it a snapshot"]) => 5,

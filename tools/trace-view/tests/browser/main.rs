@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use harness::{Opened, Page, browser};
 use run_record::trace::{Trace, What};
-use traces::{clients, large, small};
+use traces::{clients, large, real, small};
 
 /// Presses keys, turns the wheel and clicks, and notes what the page shows after each step.
 const DRIVER: &str = r##"<script>
@@ -119,6 +119,24 @@ fn the_operations_that_cannot_be_ordered_are_shown_first() {
         "from the first call to the last return: {count}"
     );
     assert!(page.after("fact", "status").contains("client 0: asks for Put \"k\" \"new\""));
+}
+
+#[test]
+fn shards_are_shown_and_groups_are_told_apart() {
+    let Some(browser) = browser("shards_are_shown_and_groups_are_told_apart") else { return };
+    let (_, trace) =
+        real().into_iter().find(|(name, _)| name == "shard-lost").expect("it is there");
+    let page = open(&browser, &trace, "");
+    let panel = page.after("start", "panel");
+    assert!(panel.contains("What broke the rule"), "{panel}");
+    assert!(panel.contains("server 100-2: says: group 100 is at configuration 2"), "{panel}");
+    let status = page.after("fact", "status");
+    let said = "server 100-2: says: group 100 is at configuration 2, serves 5–9, keeps 0–4";
+    assert!(status.contains(said), "{status}");
+    // Each group has elected a leader of term 1, two of three votes being enough.
+    let elections = page.after("all", "elections");
+    assert!(elections.contains("100-2") && elections.contains("2 of 3"), "{elections}");
+    assert!(!elections.contains("second leader") && !elections.contains("too few"), "{elections}");
 }
 
 #[test]
