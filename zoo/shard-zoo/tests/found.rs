@@ -88,10 +88,12 @@ found! {
         "a read that cannot know: ";
 
     // The same service, of which nobody says what it does.
-    served_before_it_arrived_silent: ServedBeforeItArrived, "join_leave_4B", 0..1,
+    served_before_it_arrived_silent: ServedBeforeItArrived, "concurrent_1_4B", 0..1,
         "get: Get(", silent;
-    served_after_it_left_silent: ServedAfterItLeft, "unreliable_1_4B", 0..3,
-        "answered by the owner: group", silent;
+    served_after_it_left_silent: ServedAfterItLeft, "join_leave_4B", 0..1,
+        "get: Get(", silent;
+    deleted_when_sent_silent: DeletedWhenSent, "challenge_2_partial_4B", 0..2,
+        "the run took longer than its limit", silent;
 }
 
 /// Runs one of the tests above with this mistake and these seeds, and looks for these words.
