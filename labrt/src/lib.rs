@@ -46,7 +46,8 @@
 //! - **Races**: each lock, send, notification and atomic operation may hand the turn to another
 //!   task, as the seed decides. The seed also decides how often that happens, from nearly every step
 //!   to one in 64. A timer that is due within a moment (up to 1 ms) may fire into running code, as if
-//!   that code had taken so long.
+//!   that code had taken so long. [`schedule`] has other ways to choose who is next, and says what each
+//!   of them finds sooner.
 //! - **Missing loops**: a wait on a condition variable rarely ends for no reason, and a weak exchange
 //!   rarely fails for none, as every standard allows.
 //! - **Deadlocks**: a circle of tasks of which each waits for a lock that the next one holds, or for

@@ -110,6 +110,22 @@ fn the_crate_is_the_one_that_stress_is_called_from_or_for() {
 }
 
 #[test]
+fn a_schedule_is_part_of_the_replay_and_a_wrong_one_is_refused() {
+    let output = stress("pos", &["fails_1_in_10", "--iters", "40", "--schedule", "pos"]);
+    assert_code(&output, 1);
+    assert_eq!(report("pos")["subject"]["schedule"], "pos");
+    let replay = failures(&runs("pos"))[0]["failure"]["replay"].to_string();
+    assert!(replay.starts_with("\"LAB_SCHEDULE=pos LAB_SEED="), "{replay}");
+    let text = words(&output);
+    assert!(text.contains("several candidates in a term, and nobody is elected"), "{text}");
+    assert!(text.contains("never reached in 40 runs: all servers are down at once"), "{text}");
+    assert!(text.contains("one more run of each test would show some 0.000 situations"), "{text}");
+    let output = stress("fast", &["passes", "--schedule", "fast"]);
+    assert_code(&output, 64);
+    assert!(words(&output).contains("`fast` is no schedule; there are walk"), "{}", words(&output));
+}
+
+#[test]
 fn failures_are_counted_and_leave_logs() {
     let output = stress("one-in-ten", &["fails_1_in_10", "--iters", "300"]);
     assert_code(&output, 1);

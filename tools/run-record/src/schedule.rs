@@ -39,7 +39,7 @@ pub enum Schedule {
 ///
 /// let choice: Choice = "pct:3".parse().unwrap();
 /// assert_eq!(choice.of_seed(7), Schedule::Pct { depth: 3 });
-/// assert!("fast".parse::<Choice>().unwrap_err().contains("walk, pct:3 (or another number)"));
+/// assert!("fast".parse::<Choice>().unwrap_err().contains("there are walk, pct:3"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

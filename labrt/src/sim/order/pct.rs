@@ -41,8 +41,13 @@ impl Pct {
     }
 
     fn highest(&self, ready: &[usize]) -> usize {
-        let priorities = ready.iter().map(|&slot| self.priorities[slot]).enumerate();
-        priorities.max_by_key(|(_, priority)| *priority).expect("a task can run").0
+        let (mut highest, mut at) = (self.priorities[ready[0]], 0);
+        for (place, &slot) in ready.iter().enumerate().skip(1) {
+            if self.priorities[slot] > highest {
+                (highest, at) = (self.priorities[slot], place);
+            }
+        }
+        at
     }
 
     fn becomes_last(&mut self, slot: usize) {

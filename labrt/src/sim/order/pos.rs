@@ -41,8 +41,12 @@ impl Order for Pos {
     }
 
     fn choose(&mut self, ready: &[usize]) -> usize {
-        let numbers = ready.iter().map(|&slot| self.tasks[slot].number).enumerate();
-        let (place, _) = numbers.min_by_key(|(_, number)| *number).expect("a task can run");
+        let (mut smallest, mut place) = (self.tasks[ready[0]].number, 0);
+        for (at, &slot) in ready.iter().enumerate().skip(1) {
+            if self.tasks[slot].number < smallest {
+                (smallest, place) = (self.tasks[slot].number, at);
+            }
+        }
         let chosen = ready[place];
         let touched = self.tasks[chosen].next;
         self.tasks[chosen].number = self.rng.next_u64();

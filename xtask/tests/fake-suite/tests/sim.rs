@@ -112,7 +112,9 @@ fn run(test: &str, seed: u64) -> bool {
         bytes: 1000,
         committed: 4,
         hash: Some(format!("{seed:016x}")),
+        schedule: std::env::var("LAB_SCHEDULE").ok(),
         troubles: Counts::default(),
+        situations: [("split_vote".to_string(), 1 + seed % 2)].into(),
         not_judged: Vec::new(),
         failure: None,
     };
