@@ -43,9 +43,13 @@ found! {
     one_group_serves_what_others_have: OneForAll, "static_shards_4B",
         "shards of who is down: 10 of 10";
     each_group_serves_everything: ServesAll, "rejection_4B",
-        "get: Get(";
+        "one group serves a shard: group ";
     lost_shards_are_kept: KeepsLost, "challenge_1_delete_4B",
         "deleted shards: ";
+    a_change_that_makes_two_configurations: ChangesTwice, "join_leave_4B",
+        "numbers: after configuration 0 there was one change, and the latest one is 2";
+    logs_that_grow: NoSnapshots, "concurrent_1_4B",
+        "log size: logs were not trimmed";
     a_snapshot_although_there_is_no_limit: Snapshots, "join_leave_4B",
         "snapshot size: ";
     who_is_not_concerned_waits: NoWayOut, "anything_storm",

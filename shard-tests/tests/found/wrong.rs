@@ -40,6 +40,8 @@ mistakes! {
     KeepsLost,
     /// There are snapshots although none was asked for.
     Snapshots,
+    /// There are no snapshots.
+    NoSnapshots,
     /// Nothing reaches a group's servers but from clerks.
     NoWayOut,
     /// Every seventh Append happens twice.
@@ -132,7 +134,11 @@ impl shard_api::Server for Server {
             true => Arc::new(Growing(persister)),
             false => persister,
         };
-        let max_raft_state = if has(Mistake::Snapshots) { Some(1000) } else { max_raft_state };
+        let max_raft_state = match max_raft_state {
+            _ if has(Mistake::Snapshots) => Some(1000),
+            _ if has(Mistake::NoSnapshots) => None,
+            most => most,
+        };
         let make_end = match has(Mistake::NoWayOut) {
             true => Arc::new(move |_: &str| make_end("nobody")),
             false => make_end,
