@@ -165,15 +165,17 @@ fn hang_alike(runs: &Runs) -> bool {
 }
 
 fn count(runs: &Runs, given_up: bool) -> Counted {
-    let passed = runs.iter().filter(|(run, _)| run.failure.is_none()).count() as u64;
+    let passed: Vec<&Run> =
+        runs.iter().map(|(run, _)| run).filter(|run| run.failure.is_none()).collect();
     let mut failure = runs.iter().find_map(words);
     if let Some(words) = failure.as_mut().filter(|_| given_up) {
         words.push_str("\nall of the first runs hung like this, so no others were made");
     }
-    let not_judged =
-        runs.iter().flat_map(|(run, _)| run.not_judged.iter().map(|words| plain(words)));
+    // A run that failed may have ended before there was anything to judge.
+    let not_judged = passed.iter().flat_map(|run| run.not_judged.iter().map(|words| plain(words)));
     let doubts = not_judged.collect::<BTreeSet<_>>().into_iter().collect();
-    Counted { runs: runs.len() as u64, passed, failure, doubts, ..Counted::default() }
+    let (runs, passed) = (runs.len() as u64, passed.len() as u64);
+    Counted { runs, passed, failure, doubts, ..Counted::default() }
 }
 
 /// What is said about a run that failed: the verdict as the test words it; or, if its process died in it,
@@ -246,10 +248,11 @@ mod tests {
 
     #[test]
     fn what_was_not_judged_is_said_once() {
-        let mut runs = vec![run(0, None), run(1, None)];
+        let mut runs = vec![run(0, None), run(1, None), run(2, Some(("panic", "x")))];
         for (run, _) in &mut runs {
             run.not_judged = vec!["not judged: a rule".to_string()];
         }
+        runs[2].0.not_judged = vec!["not judged: nothing was seen".to_string()];
         assert_eq!(count(&runs, false).doubts, ["not judged: a rule"]);
     }
 
