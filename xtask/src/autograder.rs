@@ -16,7 +16,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::grade::{self, Grade};
 use crate::labs::Lab;
-use crate::{say, shell, workspace};
+use crate::{calibrate, say, shell, workspace};
 
 /// Write the zip with which Gradescope grades a lab as `cargo xtask grade` does.
 #[derive(Args, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Autograder {
     /// The zip to write.
     #[arg(default_value = "autograder.zip")]
     file: PathBuf,
-    /// The lab: 2 (Raft) or 3 (a key/value service).
+    /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     lab: &'static Lab,
     /// Options for `cargo xtask grade`, such as `-- --seeds 10 --time-limit 9m`.
@@ -82,26 +82,21 @@ fn scripts(lab: &Lab, options: &[String]) -> Result<[(&'static str, String); 2]>
          cannot be among the options"
     );
     let room = if grade.open_room { " --open-room" } else { "" };
-    let warm = match reference(lab) {
-        Some(reference) => format!(
-            "target/debug/xtask grade {reference} --lab {}{room} --seeds 1 --out /tmp/reference",
+    let quoted = |words: &[String]| {
+        words.iter().map(|word| shell::quoted(Path::new(word))).collect::<Vec<_>>().join(" ")
+    };
+    let warm = match calibrate::right(lab) {
+        Some(right) => format!(
+            "target/debug/xtask grade {} --lab {}{room} --seeds 1 --out /tmp/right",
+            quoted(&right),
             lab.number
         ),
         None => "true".to_string(),
     };
-    let options: Vec<String> =
-        options.iter().map(|option| shell::quoted(Path::new(option))).collect();
-    let fill = |text: &str| text.replace("{warm}", &warm).replace("{options}", &options.join(" "));
+    let options = quoted(&options);
+    let fill = |text: &str| text.replace("{warm}", &warm).replace("{options}", &options);
     let setup = fill(&SETUP.replace("{rust}", &toolchain()?));
     Ok([("setup.sh", setup), ("run_autograder", fill(RUN))])
-}
-
-/// This workspace's own solution of a lab.
-fn reference(lab: &Lab) -> Option<&'static str> {
-    [("2", "raft"), ("3", "kv")]
-        .iter()
-        .find(|(number, _)| *number == lab.number)
-        .map(|(_, dir)| *dir)
 }
 
 /// The version of the compiler: a seed gives the same run there.
@@ -153,7 +148,10 @@ mod tests {
         assert!(run.contains("/submission\" --lab 2 --seeds 5 --type 'My Raft' --out"), "{run}");
         let (setup, mode) = text("setup.sh");
         assert!(setup.starts_with("#!/usr/bin/env bash\n") && mode == 0o755, "{setup}");
-        assert!(setup.contains("xtask grade raft --lab 2 --seeds 1"), "{setup}");
+        assert!(
+            setup.contains("xtask grade zoo/raft-zoo --type Chosen --lab 2 --seeds 1"),
+            "{setup}"
+        );
         for script in [run, setup] {
             assert!(!script.contains('{') || script.contains("${AUTOGRADER"), "{script}");
         }

@@ -23,7 +23,7 @@ use subjects::Subject;
 /// in the same way is not graded again.
 #[derive(Args, Debug)]
 pub(crate) struct Calibrate {
-    /// The lab: 2 (Raft) or 3 (a key/value service).
+    /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     lab: &'static Lab,
     /// With how many seeds each test runs.
@@ -50,6 +50,14 @@ const USUALLY_NOTHING: f64 = 35.0;
 struct Grade {
     points: Option<f64>,
     of: f64,
+}
+
+/// A right solution of a lab, as arguments of `grade`: its crate, within this workspace, and its types.
+pub(crate) fn right(lab: &Lab) -> Option<Vec<String>> {
+    subjects::right(lab).map(|(dir, types)| {
+        let types = types.iter().flat_map(|name| ["--type", *name]);
+        [dir].into_iter().chain(types).map(str::to_string).collect()
+    })
 }
 
 /// Grades all subjects and prints the table; returns the exit code.

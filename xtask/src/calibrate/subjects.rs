@@ -32,7 +32,7 @@ struct Zoo {
     variable: &'static str,
 }
 
-const ZOOS: [Zoo; 2] = [
+const ZOOS: [Zoo; 3] = [
     Zoo {
         lab: "2",
         dir: "zoo/raft-zoo",
@@ -47,6 +47,18 @@ const ZOOS: [Zoo; 2] = [
         types: &["Server=StudentKv<student::Chosen>", "Clerk=StudentClerk<student::Chosen>"],
         variable: "KV_ZOO",
     },
+    Zoo {
+        lab: "4",
+        dir: "zoo/shard-zoo",
+        list: "src/lib.rs",
+        types: &[
+            "Server=StudentShards<student::Chosen, student::StudentControllerClerk>",
+            "Clerk=StudentClerk<student::Chosen, student::StudentControllerClerk>",
+            "Controller=StudentController<student::Chosen>",
+            "ControllerClerk=StudentControllerClerk",
+        ],
+        variable: "SHARD_ZOO",
+    },
 ];
 
 /// Rafts that are right, each in its own way.
@@ -57,6 +69,12 @@ impl Subject {
     pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.variable.iter().map(|(name, value)| (*name, value.as_str()))
     }
+}
+
+/// The crate of a lab's zoo and its types, which are right as long as no variable chooses a mistake.
+pub(super) fn right(lab: &Lab) -> Option<(&'static str, &'static [&'static str])> {
+    let zoo = ZOOS.iter().find(|zoo| zoo.lab == lab.number)?;
+    Some((zoo.dir, zoo.types))
 }
 
 /// All subjects of a lab, the right ones first.
@@ -125,6 +143,9 @@ mod tests {
         }
         let services = names("3");
         assert!(services.contains(&"SnapshotNotRead".to_string()), "{services:?}");
-        assert!(rafts.len() > 30 && services.len() > 10, "{rafts:?} {services:?}");
+        let shards = names("4");
+        assert!(shards.contains(&"ServedBeforeItArrived".to_string()), "{shards:?}");
+        let counts = [rafts.len(), services.len(), shards.len()];
+        assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Grade {
     /// in, nothing is graded without this.
     #[arg(long)]
     pub(crate) open_room: bool,
-    /// The lab: 2 (Raft) or 3 (a key/value service).
+    /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     pub(crate) lab: &'static Lab,
     /// A JSON file with the points of each part, such as {"2A": 30, "2B": 35, "2C": 35}.
