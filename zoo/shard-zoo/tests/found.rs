@@ -83,7 +83,7 @@ found! {
     one_configuration_each: OneConfigurationEach, "minimal_movement_again_4A", 0..1,
         "linearizability of the controller";
     changed_twice: ChangedTwice, "unreliable_3_4B", 0..2,
-        "linearizability of the controller";
+        "numbers: after configuration";
     queries_its_own_state: QueriesItsOwnState, "multi_4A", 0..1,
         "a read that cannot know: ";
 
