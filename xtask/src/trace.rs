@@ -29,7 +29,8 @@ const USUAL_WIDTH: usize = 120;
 ///
 /// Without a filter, heartbeats that change nothing are folded away, and of a long run only what led
 /// to the verdict is shown. Topics are term, vote, leader, append, heartbeat, reply, message, log,
-/// commit, apply, save, net, cluster, test, client, note and verdict, and those of notes.
+/// commit, apply, save, snapshot, shard, net, cluster, test, client, note and verdict, and those of
+/// notes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Trace {
     /// The trace, a file that ends in .ndjson.

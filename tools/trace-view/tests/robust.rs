@@ -133,9 +133,11 @@ fn harmless(text: &str) {
 
 #[test]
 fn nonsense_is_shown_as_what_it_is() {
-    let whole = lines(&scripted::small());
+    let shards = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traces/shard-lost.ndjson");
+    let shards = Trace::read(shards.as_ref()).expect("it is a trace");
+    let wholes = [lines(&scripted::small()), lines(&shards)];
     for seed in 0..400 {
-        let trace = nonsense(&whole, seed);
+        let trace = nonsense(&wholes[usize::from(seed % 4 == 0)], seed);
         let random = &mut Random(seed + 1000);
         let options = options(&trace, random);
         // A header without servers has no server to ask for.
@@ -175,6 +177,7 @@ fn escapes_in_names_notes_and_commands_do_nothing() {
     script.lead(0, 110);
     let mut trace = script.passed();
     trace.header.lanes[1] = EVIL.into();
+    trace.header.lanes[2] = format!("server {EVIL}-0"); // of a group
     trace.header.replay = EVIL.into();
     trace.header.title = EVIL.into();
     for wide in [false, true] {

@@ -178,7 +178,7 @@ impl Sums {
         };
         let reign = |reign: &Reign| {
             let to = reign.to.map_or("the end".into(), |to| format!("{} s", seconds(to)));
-            let leader = groups::short(trace, reign.leader);
+            let leader = name(trace, reign.leader);
             format!("t{} server {leader} ({} s to {to})", reign.term, seconds(reign.from))
         };
         let skipped = self.reigns.len().saturating_sub(MOST);
@@ -199,8 +199,7 @@ impl Sums {
             }
         }
         for ((term, _), leaders) in by_term.iter().filter(|(_, leaders)| leaders.len() > 1) {
-            let leaders: Vec<String> =
-                leaders.iter().map(|lane| groups::short(trace, *lane)).collect();
+            let leaders: Vec<String> = leaders.iter().map(|lane| name(trace, *lane)).collect();
             let words = format!("≠ term {term} has more than one leader: {}", leaders.join(", "));
             out.extend(labelled("", &words, Topic::Verdict.colour()));
         }
@@ -213,6 +212,11 @@ impl Sums {
         }
         out
     }
+}
+
+/// A server's short name.
+fn name(trace: &Trace, lane: usize) -> String {
+    text::clean(&groups::short(trace, lane))
 }
 
 fn seconds(us: u64) -> String {
@@ -242,7 +246,7 @@ fn table(
     let mut out = Vec::new();
     let numbers = 0..servers.len();
     let name = |number: usize| {
-        let short = groups::short(trace, number);
+        let short = self::name(trace, number);
         let long = format!("server {short}");
         if text::width(&long) < column { long } else { short }
     };
