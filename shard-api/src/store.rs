@@ -24,6 +24,8 @@ pub type MakeEnd = Arc<dyn Fn(&str) -> ClientEnd + Send + Sync>;
 /// the controller again. All calls of all clerks together are linearizable, and each Put and Append
 /// takes effect exactly once, also when shards move meanwhile.
 ///
+/// What a server does with its shards it may tell a tester, see [`tell`](crate::tell).
+///
 /// A group follows the controller from configuration to configuration by itself. Its servers talk to
 /// each other through Raft, and to those of other groups through ends made by name.
 pub trait Server: Send + Sync + Sized + 'static {
