@@ -7,14 +7,14 @@
 //! # What a group has come to
 //!
 //! The replicas of a group lag behind each other. One that has not executed an entry yet may still say
-//! that it serves a shard which its group has long given away; that is right, and nothing that it
-//! answers from then on comes from before the entry. So what counts is the group's log. It is known from
-//! what its servers say: each of them goes through the same standings in the same order, and whoever
-//! says one first stands at the front of the log as far as anybody has executed it. The list of these
-//! is the *history* of the group, and its last element where the group stands.
+//! that it serves a shard which its group has long given away. That is right: before it answers anybody
+//! again, it executes that entry. So what counts is the group's log. It is known from what its servers
+//! say: each of them goes through the same standings in the same order, and whoever says one first is
+//! the one that has executed most. The list of these standings is the *history* of the group. Its last
+//! element, the *front*, is where the group stands.
 //!
-//! A server that starts begins at the front of the history again. One that gets a snapshot leaves a
-//! part out. Any other way through the history is a mistake.
+//! A server that starts begins anywhere in the history, and goes forward from there. One that gets a
+//! snapshot leaves a part out. Any other way through the history is a mistake.
 //!
 //! Before a group can serve a shard, the group that had it must have stopped: some server of that one
 //! has executed the entry, and has said so, before the data set off. So the fronts of all groups
@@ -35,7 +35,8 @@
 //! | `answers` | answered by the owner | a group has answered an operation for a shard which, in the order of what was answered before, no configuration gives to it | configurations |
 //!
 //! Only the last one needs no word from the service. What the others need a group may not say: then it is
-//! not judged by them, and each test says so. A request that is applied at two groups is found by
+//! not judged by them, and each test says so. It compares answers with configurations when the tester
+//! learns of the next one; a wrong value may be noticed earlier. A request that is applied at two groups is found by
 //! `service-watch`, whose facts name the groups.
 //!
 //! # What is missing
