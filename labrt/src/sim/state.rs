@@ -543,18 +543,16 @@ impl State {
     /// The task that the order lets go first although the running one could go on, removed from the
     /// list of those that can run.
     pub(super) fn take_preferred(&mut self) -> Option<usize> {
-        let me = self.current;
-        if self.runnable.is_empty() || !self.may_force() {
-            self.order.iter_mut().for_each(|order| _ = order.choose(&[me]));
+        let (me, may_force) = (self.current, self.may_force());
+        let order = self.order.as_mut()?;
+        if self.runnable.is_empty() || !may_force {
+            order.choose(&[me]);
             return None;
         }
         self.runnable.push(me);
-        let next = self.take_runnable().filter(|next| *next != me);
-        if next.is_some() {
-            let mine = self.runnable.iter().rposition(|slot| *slot == me);
-            self.runnable.swap_remove(mine.expect("it has just been added"));
-        }
-        next
+        let place = order.choose(&self.runnable);
+        self.runnable.pop();
+        (place < self.runnable.len()).then(|| self.runnable.swap_remove(place))
     }
 
     /// The task in `slot` has the turn.

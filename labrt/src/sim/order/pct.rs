@@ -41,8 +41,8 @@ impl Pct {
     }
 
     fn highest(&self, ready: &[usize]) -> usize {
-        let (mut highest, mut at) = (self.priorities[ready[0]], 0);
-        for (place, &slot) in ready.iter().enumerate().skip(1) {
+        let (mut highest, mut at) = (0, 0);
+        for (place, &slot) in ready.iter().enumerate() {
             if self.priorities[slot] > highest {
                 (highest, at) = (self.priorities[slot], place);
             }

@@ -41,8 +41,8 @@ impl Order for Pos {
     }
 
     fn choose(&mut self, ready: &[usize]) -> usize {
-        let (mut smallest, mut place) = (self.tasks[ready[0]].number, 0);
-        for (at, &slot) in ready.iter().enumerate().skip(1) {
+        let (mut smallest, mut place) = (u64::MAX, 0);
+        for (at, &slot) in ready.iter().enumerate() {
             if self.tasks[slot].number < smallest {
                 (smallest, place) = (self.tasks[slot].number, at);
             }
