@@ -5,7 +5,7 @@ use bench::schedules::{Code, Sampler, programs};
 use labrt::Schedule;
 
 /// What each scheduler may make with a program.
-const SCHEDULES: u32 = 2_000;
+const SCHEDULES: u32 = 1_000;
 
 const SAMPLERS: [Sampler; 6] = [
     labrt(Schedule::Walk),
