@@ -76,7 +76,8 @@ impl Judge {
         open.max().unwrap_or(0).max(self.servers[server].heard_now)
     }
 
-    /// A server has applied an entry.
+    /// A server has applied an entry. One that has crashed may go on for a moment; what it does then does
+    /// not count, nor does what has reached it since.
     pub(crate) fn applies(
         &mut self,
         server: usize,
@@ -85,6 +86,9 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         let known = &mut self.servers[server];
+        if !known.alive {
+            return Ok(());
+        }
         let had = std::mem::replace(&mut known.applied, index);
         let judged = self.append_seen || self.servers.len() == 1;
         if index <= had || !judged || !missing.allows(&rules::APPLIED) {
@@ -299,3 +303,23 @@ const OLD_TERM: &str = "section 5.4.2: an entry of an earlier term can be on a m
 const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *new* entry), which is \
      prevLogIndex + the number of entries of this request, and only if it accepts it; what is restored \
      after a restart is not committed for that";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between a crash and the end of its last task a server may go on for a moment, with messages whose
+    /// arrival does not count any more.
+    #[test]
+    fn what_a_crashed_server_applies_does_not_count() {
+        let mut judge = Judge::new(3);
+        judge.started(0, 1);
+        judge.append_seen = true;
+        let applies = |judge: &mut Judge| judge.applies(0, 1, 0, &Missing::default());
+        let broken = applies(&mut judge).expect_err("nothing is committed");
+        assert!(broken.words.contains("server 0 applied entry 1"), "{}", broken.words);
+        judge.started(0, 2);
+        judge.crashed(0);
+        assert!(applies(&mut judge).is_ok());
+    }
+}

@@ -85,7 +85,8 @@ impl Judge {
         Ok(())
     }
 
-    /// A server has accepted a command, which only a leader does.
+    /// A server has accepted a command, which only a leader does. What one that has crashed does does not
+    /// count.
     pub(crate) fn accepts(
         &mut self,
         server: usize,
@@ -94,6 +95,9 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         let term = started.term;
+        if !self.servers[server].alive {
+            return Ok(());
+        }
         match self.elections.leaders.get(&term) {
             Some((leader, ..)) if *leader == server => Ok(()),
             _ => {
