@@ -32,15 +32,15 @@
 //! | [`ServedAfterItLeft`](Mistake::ServedAfterItLeft) | 15 | *served as configured* 14, *one group serves a shard* | `join_leave`, each with a move |
 //! | [`CheckedAtArrival`](Mistake::CheckedAtArrival) | 4 | get 3, linearizability | `concurrent_1` |
 //! | [`ConfigurationSkipped`](Mistake::ConfigurationSkipped) | 12 | *configurations in order* | `miss_change` |
-//! | [`TwoMovesAtOnce`](Mistake::TwoMovesAtOnce) | 6 | *one group serves a shard* 2, *no shard is lost*, get, linearizability, time limit | `miss_change` |
-//! | [`ChangesByItself`](Mistake::ChangesByItself) | 8 | *configurations in order* 3, *the servers of a group change alike* 2, get 2, time limit | `concurrent_3` |
+//! | [`TwoMovesAtOnce`](Mistake::TwoMovesAtOnce) | 6 | *one group serves a shard* 2, *served as configured*, get, linearizability, time limit | `miss_change` |
+//! | [`ChangesByItself`](Mistake::ChangesByItself) | 8 | *the servers of a group change alike* 3, *configurations in order* 2, get 2, time limit | `concurrent_3` |
 //! | [`NeverDeleted`](Mistake::NeverDeleted) | 1 | *lost shards are deleted* | `challenge_1_delete`, the one that asks for it |
 //! | [`DeletionOnlyInMind`](Mistake::DeletionOnlyInMind) | 4 | time limit 3, progress after healing | `anything_storm`: a group waits for ever for what nobody remembers |
 //! | [`DeletedWhenSent`](Mistake::DeletedWhenSent) | 15 | *no shard is lost* | `static_shards`, each with a move |
 //! | [`InsertedAgain`](Mistake::InsertedAgain) | 3 | linearizability 2, get | `unreliable_2` |
 //! | [`TableNotMoved`](Mistake::TableNotMoved) | 5 | *applied once* | `unreliable_2` |
 //! | [`RefusalsNoted`](Mistake::RefusalsNoted) | 13 | get 11, linearizability 2 | `concurrent_1` |
-//! | [`SnapshotWithoutMoves`](Mistake::SnapshotWithoutMoves) | 8 | *the servers of a group change alike* 4, *one group serves a shard* 2, others 2 | `unreliable_1` |
+//! | [`SnapshotWithoutMoves`](Mistake::SnapshotWithoutMoves) | 10 | *the servers of a group change alike* 6, *one group serves a shard* 3, *configurations in order* | `unreliable_1` |
 //! | [`MovesStopAll`](Mistake::MovesStopAll) | 2 | time limit | both tests of challenge 2, and no other |
 //! | [`WaitsForAll`](Mistake::WaitsForAll) | 1 | time limit | `challenge_2_partial`, and no other |
 //! | [`NewNumberForNextGroup`](Mistake::NewNumberForNextGroup) | 7 | *applied once* | `unreliable_1` |
@@ -49,9 +49,9 @@
 //! | [`DealtAnew`](Mistake::DealtAnew) | 13 | minimal movement | `basic_4A` |
 //! | [`OneTakesAll`](Mistake::OneTakesAll) | 18 | balance 16, others 2 | `basic_4A` |
 //! | [`MoveBalances`](Mistake::MoveBalances) | 2 | move, minimal movement | `basic_4A` |
-//! | [`OneConfigurationEach`](Mistake::OneConfigurationEach) | 4 | linearizability of the controller 3, minimal movement | `minimal_movement_again` |
-//! | [`ChangedTwice`](Mistake::ChangedTwice) | 3 | linearizability of the controller | `unreliable_3` |
-//! | [`QueriesItsOwnState`](Mistake::QueriesItsOwnState) | 3 | *a read that cannot know*, same configuration, linearizability of the controller | `multi_4A` |
+//! | [`OneConfigurationEach`](Mistake::OneConfigurationEach) | 4 | numbers 2, linearizability of the controller, minimal movement | `minimal_movement_again` |
+//! | [`ChangedTwice`](Mistake::ChangedTwice) | 3 | numbers | `unreliable_3` |
+//! | [`QueriesItsOwnState`](Mistake::QueriesItsOwnState) | 3 | *a read that cannot know*, same configuration, numbers | `multi_4A` |
 //!
 //! If servers tell nothing (`SHARD_ZOO_SILENT=1`), the first two and
 //! [`DeletedWhenSent`](Mistake::DeletedWhenSent) are found by what clients get, later and in fewer
