@@ -207,12 +207,11 @@ impl State {
         let silent = |seen: &&Seen| seen.is_silent() && self.answers.has_from(seen.gid);
         let silent: Vec<String> =
             self.groups.iter().filter(silent).map(|seen| seen.gid.to_string()).collect();
-        if silent.is_empty() {
-            return Vec::new();
-        }
-        let who = match silent.len() == self.groups.len() {
-            true => "no server".to_string(),
-            false => format!("no server of group {}", silent.join(", ")),
+        let who = match &silent[..] {
+            [] => return Vec::new(),
+            _ if self.groups.iter().all(Seen::is_silent) => "no server".to_string(),
+            [one] => format!("no server of group {one}"),
+            [first @ .., last] => format!("no server of groups {} and {last}", first.join(", ")),
         };
         vec![format!(
             "not judged: configurations in order, one group serves a shard, no shard is lost, lost \

@@ -62,7 +62,8 @@
 //! all is done. So two groups never ask each other. In a store that goes on meanwhile, as the reference
 //! does, they can.
 //!
-//! `tests/found.rs` finds each of them again. To see one fail:
+//! `tests/found.rs` finds each of them again, `tests/close.rs` shows that a right store of this build is
+//! not accused. To see one fail:
 //!
 //! ```text
 //! SHARD_ZOO=DeletedWhenSent cargo test -p shard-zoo --test sim -- static_shards_4B
