@@ -50,14 +50,15 @@ const blockRoom = ({ model, filter }, lane) => (filter.shards && hasShards(model
 /** How far what is drawn of a lane reaches above its middle. */
 const topOf = (app, lane) => halfOf(app.model, lane) + (blockRoom(app, lane) > 0 ? SHARD_BLOCK + SHARD_GAP : 0);
 
-/** Of many servers, the groups that the verdict is about are shown at first; without one, the first ones. */
+/** Of many servers, the groups that the verdict is about are shown at first; without one, those that begin early. */
 const MOST_GROUPED = 12;
 
 function groupsHiddenAtFirst(model) {
   const grouped = model.groupOf.map((_, lane) => lane).filter((lane) => model.groupOf[lane] !== "");
   if (grouped.length <= MOST_GROUPED) return [];
   const about = new Set(model.involved.filter((lane) => lane < model.servers).map((lane) => model.groupOf[lane]));
-  return about.size > 0 ? grouped.filter((lane) => !about.has(model.groupOf[lane])) : grouped.slice(MOST_GROUPED);
+  const late = (lane) => grouped.indexOf(lanesWith(model, lane)[0]) >= MOST_GROUPED;
+  return grouped.filter((lane) => (about.size > 0 ? !about.has(model.groupOf[lane]) : late(lane)));
 }
 
 /** Runs of shown lanes that are of one group, from top to bottom. */
