@@ -88,6 +88,11 @@ impl Execution {
         process::check(program, &self.limits)
     }
 
+    /// From now on it may take so long.
+    pub(crate) fn begin_limit(&mut self, limit: Option<Duration>) {
+        self.stop.limit(limit);
+    }
+
     /// Makes all runs of a test, or as many as there is time for.
     pub(crate) fn run(&self, program: &Program, test: &str) -> Result<Counted> {
         let test = TestCase {

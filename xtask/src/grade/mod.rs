@@ -27,6 +27,7 @@ mod stamp;
 mod stops;
 mod student;
 mod tokens;
+mod warm;
 mod ways_out;
 
 pub(crate) use args::Grade;

@@ -1,5 +1,6 @@
 //! The way of one crate: from its folder to its result.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -13,7 +14,7 @@ use super::rooms::Rooms;
 use super::stamp::{self, Failure};
 use super::stops::Signals;
 use super::student::Student;
-use super::{files, intake, ways_out};
+use super::{files, intake, warm, ways_out};
 use crate::{say, workspace};
 
 /// Grades one crate after the other, all in the same way.
@@ -28,6 +29,8 @@ pub(crate) struct Grader<'a> {
     print: String,
     /// Where cargo builds: what one crate needs, the next one need not build again.
     target: PathBuf,
+    /// What all crates need is built.
+    is_warm: Cell<bool>,
 }
 
 impl<'a> Grader<'a> {
@@ -52,6 +55,7 @@ impl<'a> Grader<'a> {
             signals: Signals::heeded()?,
             print,
             target,
+            is_warm: Cell::new(false),
         })
     }
 
@@ -89,9 +93,9 @@ impl<'a> Grader<'a> {
         if outcome.is_finished() {
             return Ok(());
         }
-        let stop = self.signals.stop(self.grade.time_limit());
+        let stop = self.signals.stop();
         let judged = Execution::new(self.grade, self.rooms.for_runs(), stop)
-            .and_then(|execution| self.judge(&execution, student, outcome, folder));
+            .and_then(|mut execution| self.judge(&mut execution, student, outcome, folder));
         if let Err(error) = &judged {
             // Whatever is in the files by now, they are no result.
             outcome.withdraw(&format!("{error:#}"));
@@ -103,12 +107,12 @@ impl<'a> Grader<'a> {
     /// Fills in the outcome. What stands in the way of any result is an error.
     fn judge(
         &self,
-        execution: &Execution,
+        execution: &mut Execution,
         student: &Student,
         outcome: &mut Outcome,
         folder: &Path,
     ) -> Result<()> {
-        let (scratch, lab) = (execution.scratch(), self.grade.lab);
+        let (scratch, lab) = (&execution.scratch().to_owned(), self.grade.lab);
         let taken = intake::take_in(student, &self.allowed, &scratch.join("student"))?;
         taken.remarks.iter().for_each(|words| outcome.remark(words));
         let student = &taken.student;
@@ -119,6 +123,15 @@ impl<'a> Grader<'a> {
             outcome.fail(&problems.join("\n"));
             return Ok(());
         }
+        if !self.is_warm.get() {
+            match warm::warm(lab, &self.rooms, &self.target) {
+                Ok(()) => self.is_warm.set(true),
+                // A signal may have ended cargo too.
+                Err(_) if execution.ends(outcome) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        execution.begin_limit(self.grade.time_limit());
         let suite = match student.is_ours() {
             // It is often graded again, and need not be built again.
             true => self.target.join("suites").join(format!("{}-lab{}", student.name, lab.number)),

@@ -55,6 +55,16 @@ pub(crate) struct Stamped {
     metadata: Metadata,
 }
 
+/// How everything is built, as the end of a manifest.
+pub(crate) const PROFILE: &str = "[profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n\
+     incremental = false\n\n[workspace]\n";
+
+/// The line of a manifest that takes a lab's tests in.
+pub(crate) fn suite_dependency(lab: &Lab) -> String {
+    let path = workspace().join(lab.suite);
+    format!("{} = {{ path = \"{}\" }}\n", lab.suite, in_quotes(&path))
+}
+
 /// Writes the crate with the suite, and finds out what it is made of.
 pub(crate) fn stamp(
     dir: &Path,
@@ -69,14 +79,10 @@ pub(crate) fn stamp(
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n\
-         student = {{ package = \"{}\", path = \"{}\" }}\n\
-         {} = {{ path = \"{}\" }}\n\n\
-         [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\nincremental = false\n\n\
-         [workspace]\n",
+         student = {{ package = \"{}\", path = \"{}\" }}\n{}\n{PROFILE}",
         student.name,
         in_quotes(&student.dir),
-        lab.suite,
-        in_quotes(&root.join(lab.suite))
+        suite_dependency(lab)
     );
     let arguments: String = types.iter().map(|name| format!(", student::{name}")).collect();
     let suite = lab.suite.replace('-', "_");

@@ -23,10 +23,10 @@ struct Shared {
 pub(crate) struct Stop {
     flag: Arc<AtomicBool>,
     signals: Signals,
-    limit: Option<Duration>,
-    began: Instant,
+    /// How long it may take, and since when.
+    limit: Option<(Duration, Instant)>,
     /// Ends the thread that waits for the limit when it is dropped.
-    _waits: mpsc::Sender<()>,
+    waits: Option<mpsc::Sender<()>>,
 }
 
 impl Signals {
@@ -50,23 +50,14 @@ impl Signals {
         self.0.came.load(Ordering::Relaxed)
     }
 
-    /// For the work on the next crate, which may take so long from now on.
-    pub(crate) fn stop(&self, limit: Option<Duration>) -> Stop {
+    /// For the work on the next crate.
+    pub(crate) fn stop(&self) -> Stop {
         let flag = Arc::<AtomicBool>::default();
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = flag.clone();
         if self.came() {
             flag.store(true, Ordering::Relaxed);
         }
-        let (waits, ended) = mpsc::channel();
-        if let Some(limit) = limit {
-            let flag = flag.clone();
-            std::thread::spawn(move || {
-                if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                    flag.store(true, Ordering::Relaxed);
-                }
-            });
-        }
-        Stop { flag, signals: self.clone(), limit, began: Instant::now(), _waits: waits }
+        Stop { flag, signals: self.clone(), limit: None, waits: None }
     }
 
     fn current(&self) -> Arc<AtomicBool> {
@@ -75,6 +66,19 @@ impl Signals {
 }
 
 impl Stop {
+    /// From now on it may take so long.
+    pub(crate) fn limit(&mut self, limit: Option<Duration>) {
+        let Some(limit) = limit else { return };
+        let (waits, ended) = mpsc::channel();
+        let flag = self.flag.clone();
+        std::thread::spawn(move || {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+        (self.limit, self.waits) = (Some((limit, Instant::now())), Some(waits));
+    }
+
     /// Set when it has to end.
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.flag
@@ -87,7 +91,8 @@ impl Stop {
 
     /// The time limit, if it is over.
     pub(crate) fn over(&self) -> Option<Duration> {
-        self.limit.filter(|limit| self.began.elapsed() >= *limit)
+        let (limit, began) = self.limit?;
+        (began.elapsed() >= limit).then_some(limit)
     }
 }
 
@@ -98,21 +103,23 @@ mod tests {
     #[test]
     fn a_signal_ends_this_crate_and_those_after_it() {
         let signals = Signals::default();
-        let first = signals.stop(None);
+        let first = signals.stop();
         assert!(!first.flag().load(Ordering::Relaxed) && !first.interrupted());
         signals.0.came.store(true, Ordering::Relaxed);
-        assert!(signals.stop(None).flag().load(Ordering::Relaxed));
+        assert!(signals.stop().flag().load(Ordering::Relaxed));
     }
 
     #[test]
     fn a_limit_ends_one_crate() {
         let signals = Signals::default();
-        let first = signals.stop(Some(Duration::ZERO));
+        let mut first = signals.stop();
+        first.limit(Some(Duration::ZERO));
         while !first.flag().load(Ordering::Relaxed) {
             std::thread::yield_now();
         }
         assert_eq!((first.over(), first.interrupted()), (Some(Duration::ZERO), false));
-        let next = signals.stop(Some(Duration::MAX));
+        let mut next = signals.stop();
+        next.limit(Some(Duration::MAX));
         assert!(!next.flag().load(Ordering::Relaxed) && next.over().is_none());
     }
 }
