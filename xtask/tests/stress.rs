@@ -164,10 +164,27 @@ fn a_run_that_kills_its_process_is_found_and_the_others_are_made() {
     }
 }
 
+/// A program that writes a record by itself, under the name that the tester was given, and ends.
+#[test]
+fn a_forged_record_counts_for_nothing() {
+    assert_code(&stress("forges", &["forges", "--iters", "20"]), 1);
+    let all = runs("forges");
+    let forges = |run: &&Value| run["seed"].as_u64().is_some_and(|seed| seed % 2 == 0);
+    let forged: Vec<&Value> = all.iter().filter(forges).collect();
+    assert!(!forged.is_empty() && all.len() == 20);
+    for run in forged {
+        // Where a file that is open keeps its name, the record is read, and has no seal.
+        let message = run["failure"]["message"].as_str().expect("it failed");
+        let ended = "the process ended in the middle of the test, as if all were well";
+        let unsealed = "the records do not fit: a line was not written by the tester";
+        assert!([ended, unsealed].iter().any(|words| message.contains(words)), "{run}");
+    }
+    assert!(failures(&all).iter().all(forges), "honest runs pass");
+}
+
 #[test]
 fn records_that_do_not_fit_count_for_nothing() {
     for (test, words) in [
-        ("forges", "a line was not written by the tester"),
         ("mistakes", "ended while mistakes_2B with seed"),
         ("hashless", "has no hash, so nothing was simulated"),
         ("surplus", "ended, which had not begun"),
@@ -176,9 +193,7 @@ fn records_that_do_not_fit_count_for_nothing() {
         assert_code(&output, 1);
         let all = runs(test);
         let failed = failures(&all);
-        let odd = |run: &&Value| run["seed"].as_u64().is_some_and(|seed| seed % 2 == 1);
-        let honest = if test == "forges" { all.iter().filter(odd).count() } else { 0 };
-        assert!(failed.len() >= 20 - honest, "{test}: {} of 20 failed", failed.len());
+        assert!(failed.len() >= 20, "{test}: {} of 20 failed", failed.len());
         for run in failed {
             let message = run["failure"]["message"].as_str().expect("words");
             assert!(message.starts_with("the records do not fit: "), "{run}");
