@@ -43,7 +43,7 @@ enum Task {
     Skeleton {
         /// The directory to write it to; must not exist, or be empty. Its name names the crate.
         dir: PathBuf,
-        /// The lab: 2 (Raft) or 3 (a key/value service).
+        /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
         #[arg(long, default_value = "2", value_parser = labs::Lab::named)]
         lab: &'static labs::Lab,
     },
