@@ -77,34 +77,34 @@ found! { "zoo":
         "agreement: one(10) failed to reach agreement";
     alone_never_commits: AloneNeverCommits, sizes::alone, 1, false, 0..1,
         "agreement: one(10) failed to reach agreement";
-    own_vote_not_noted: OwnVoteNotNoted, part_2c::figure_8, 5, false, 0..1,
+    own_vote_not_noted: OwnVoteNotNoted, part_2c::figure_8, 5, false, 0..99,
         "one vote a term: server";
-    vote_forgotten: VoteForgotten, part_2c::figure_8, 5, false, 0..1,
+    vote_forgotten: VoteForgotten, part_2c::figure_8, 5, false, 0..99,
         "one vote a term: server";
-    old_term_vote: OldTermVote, part_2c::churn, 5, true, 0..20,
-        "stale request: server";
+    old_term_vote: OldTermVote, part_2c::churn, 5, true, 0..400,
+        "one vote a term: server";
     both_must_be_greater: BothMustBeGreater, part_2b::leader_backs_up_quickly, 5, false, 0..1,
         "failed to reach agreement";
-    refused_before_term: RefusedBeforeTerm, part_2b::leader_backs_up_quickly, 5, false, 0..9,
+    refused_before_term: RefusedBeforeTerm, part_2b::leader_backs_up_quickly, 5, false, 0..99,
         "failed to reach agreement";
     leader_cleans_log: LeaderCleansLog, part_2c::basic_persistence, 3, false, 0..1,
         "Leader Completeness: server";
-    match_index_kept: MatchIndexKept, part_2b::leader_backs_up_quickly, 5, false, 0..20,
+    match_index_kept: MatchIndexKept, part_2b::leader_backs_up_quickly, 5, false, 0..99,
         "failed to reach agreement";
     old_leader_heard: OldLeaderHeard, part_2a::election_after_network_failure, 3, false, 0..1,
         "stale request: server";
-    stale_tail_kept: StaleTailKept, part_2c::figure_8_unreliable, 5, true, 0..20,
+    stale_tail_kept: StaleTailKept, part_2c::figure_8_unreliable, 5, true, 0..99,
         "election restriction: server";
-    rest_dropped: RestDropped, part_2c::unreliable_agreement, 5, true, 0..1,
+    rest_dropped: RestDropped, part_2c::unreliable_agreement, 5, true, 0..99,
         "saved before answered: server";
     commits_unchecked: CommitsUnchecked, part_2b::leader_backs_up_quickly, 5, false, 0..1,
         "beyond the entries that their request has checked";
     applied_on_acceptance: AppliedOnAcceptance, part_2b::basic_agreement, 3, false, 0..1,
         "applied when told: server";
-    commit_goes_back: CommitGoesBack, part_2c::figure_8, 5, false, 0..1,
+    commit_goes_back: CommitGoesBack, part_2c::figure_8, 5, false, 0..99,
         "apply order: apply error";
-    restored_is_committed: RestoredIsCommitted, part_2c::figure_8, 5, false, 0..1,
-        "applied when committed: server";
+    restored_is_committed: RestoredIsCommitted, part_2c::figure_8, 5, false, 0..99,
+        "applied when told: server";
     commit_loop_stops: CommitLoopStops, part_2c::basic_persistence, 3, false, 0..1,
         "failed to reach agreement";
     heartbeats_empty: HeartbeatsEmpty, part_2c::basic_persistence, 3, false, 0..1,
@@ -117,7 +117,7 @@ found! { "zoo":
         "too many RPC bytes";
     calls_in_turn: CallsInTurn, part_2c::basic_persistence, 3, false, 0..1,
         "a newer term is taken over: server";
-    start_unlocked: StartUnlocked, part_2c::more_persistence, 5, false, 16..17,
+    start_unlocked: StartUnlocked, part_2c::more_persistence, 5, false, 0..400,
         "elected by a majority: server";
 }
 
