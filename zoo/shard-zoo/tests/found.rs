@@ -52,7 +52,7 @@ found! {
         "the servers of a group change alike: group";
     never_deleted: NeverDeleted, "challenge_1_delete_4B", 0..1,
         "lost shards are deleted: group";
-    deletion_only_in_mind: DeletionOnlyInMind, "anything_storm", 0..1,
+    deletion_only_in_mind: DeletionOnlyInMind, "anything_storm", 0..40,
         "progress after healing";
     deleted_when_sent: DeletedWhenSent, "static_shards_4B", 0..1,
         "no shard is lost: group 100 has deleted shard";
