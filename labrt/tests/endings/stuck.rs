@@ -1,0 +1,119 @@
+//! Worlds that do not go on, and what goes on without one.
+
+use std::cell::RefCell;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use labrt::sync::atomic::Ordering;
+use labrt::sync::{Arc, Mutex};
+use labrt::world::Builder;
+use labrt::{FailureKind, SwitchBy, channel, simulate, thread};
+
+use crate::{NEVER, millis};
+
+thread_local! {
+    static AT_EXIT: RefCell<Option<AtExit>> = const { RefCell::new(None) };
+}
+
+/// Calls into labrt when its thread ends, and says so.
+struct AtExit(mpsc::Sender<()>, Arc<Mutex<u32>>);
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        assert!(!labrt::world::is_simulated(), "the world is over");
+        *self.1.lock() += 1;
+        thread::yield_now();
+        let _ = self.0.send(());
+    }
+}
+
+/// Has the calling thread say when it ends.
+fn watch_thread(ended: mpsc::Sender<()>) {
+    AT_EXIT.set(Some(AtExit(ended, Arc::new(Mutex::new(0)))));
+}
+
+#[test]
+fn a_thread_may_call_when_its_world_is_over() {
+    struct Forever;
+    impl Drop for Forever {
+        fn drop(&mut self) {
+            let (_sender, receiver) = channel::unbounded::<()>();
+            let _ = receiver.recv();
+        }
+    }
+    for abandoned in [false, true] {
+        let (sender, ended) = mpsc::channel();
+        let outcome = simulate(1, move || {
+            watch_thread(sender);
+            thread::spawn(move || {
+                let _forever = abandoned.then_some(Forever);
+                thread::sleep(NEVER);
+            });
+            thread::sleep(millis(1));
+        });
+        assert_eq!(outcome.err().map(|e| e.kind), abandoned.then_some(FailureKind::Teardown));
+        ended.recv_timeout(NEVER).expect("the world's thread ends");
+    }
+}
+
+#[test]
+fn a_stuck_world_goes_no_further_than_to_its_next_step() {
+    let (release, blocked) = mpsc::channel::<()>();
+    let (sender, ended) = mpsc::channel();
+    let (went_on, flag) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (after, second) = (went_on.clone(), flag.clone());
+    let builder = Builder::simulated(1).stuck_after(millis(100));
+    let failure = builder
+        .run(move || {
+            watch_thread(sender);
+            thread::spawn(move || {
+                thread::sleep(millis(1));
+                second.store(true, Ordering::SeqCst);
+            });
+            let _ = blocked.recv();
+            thread::sleep(millis(2));
+            after.store(true, Ordering::SeqCst);
+        })
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Stuck);
+    drop(release);
+    ended.recv_timeout(NEVER).expect("the world's thread ends");
+    assert!(!went_on.load(Ordering::SeqCst) && !flag.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_sleep_on_the_wrong_clock_is_reported() {
+    for by in [SwitchBy::Coroutines, SwitchBy::Threads] {
+        let builder = Builder::simulated(1).switch_by(by).stuck_after(millis(300));
+        let failure = builder
+            .run(|| {
+                let lock = Mutex::new(0);
+                loop {
+                    std::thread::sleep(millis(10));
+                    *lock.lock() += 1;
+                }
+            })
+            .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Stuck);
+        assert!(failure.message.contains("a clock that is not labrt's"), "{failure}");
+        assert!(failure.message.contains("`cargo clippy` names the lines"), "{failure}");
+        assert!(failure.location.unwrap().contains("endings/stuck.rs"));
+    }
+}
+
+#[test]
+fn a_spin_wait_for_another_task_ends_without_forced_switches() {
+    for builder in [Builder::simulated(1).forced_switches(0), Builder::simulated(1).switch_every(0)]
+    {
+        let outcome = builder.run(|| {
+            let flag = Arc::new(labrt::sync::atomic::AtomicBool::new(false));
+            let setter = flag.clone();
+            thread::spawn(move || setter.store(true, Ordering::SeqCst));
+            while !flag.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+        });
+        assert_eq!(outcome.expect("the flag is set in the end").elapsed, Duration::ZERO);
+    }
+}
