@@ -81,7 +81,8 @@ impl<S: Server> Cluster<S> {
         unreliable: bool,
         max_raft_state: Option<usize>,
     ) -> Cluster<S> {
-        Cluster::with_limits(run, servers, unreliable, max_raft_state, limits(max_raft_state))
+        let limits = Limits::of_lab(max_raft_state);
+        Cluster::with_limits(run, servers, unreliable, max_raft_state, limits)
     }
 
     /// As [`new`](Cluster::new), with limits of its own to what servers may save at any time.
@@ -256,14 +257,6 @@ impl<S: Server> Cluster<S> {
         self.inner.group.end();
         self.net().cleanup();
         totals
-    }
-}
-
-/// What servers may save, if a snapshot is due from so many bytes of Raft state on.
-pub(crate) fn limits(max_raft_state: Option<usize>) -> Limits {
-    match max_raft_state {
-        Some(most) => Limits { state: Some(8 * most), snapshot: None },
-        None => Limits { state: None, snapshot: Some(0) },
     }
 }
 

@@ -8,7 +8,7 @@ use labtrace::verdict;
 use service_watch::Limits;
 use tester::{Run, Totals};
 
-use crate::cluster::{Cluster, limits};
+use crate::cluster::Cluster;
 use crate::generic::check_log_size;
 
 /// From how many bytes of saved Raft state on a snapshot is due.
@@ -52,7 +52,7 @@ pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
 pub(crate) fn snapshot_size<S: Server, C: Clerk>(run: &Run) -> Totals {
     const MAX_SNAPSHOT: usize = 500;
     let max = Some(MAX_RAFT_STATE);
-    let limits = Limits { snapshot: Some(MAX_SNAPSHOT), ..limits(max) };
+    let limits = Limits { snapshot: Some(MAX_SNAPSHOT), ..Limits::of_lab(max) };
     let cluster = Cluster::<S>::with_limits(run, 3, false, max, limits);
     let mut client = cluster.client::<C>(&cluster.all());
     for _ in run.rounds(200) {

@@ -67,16 +67,8 @@ impl Layout {
             second_controller: false,
             unreliable,
             max_raft_state,
-            limits: limits(max_raft_state),
+            limits: Limits::of_lab(max_raft_state),
         }
-    }
-}
-
-/// What servers may save, if a snapshot is due from so many bytes of Raft state on.
-fn limits(max_raft_state: Option<usize>) -> Limits {
-    match max_raft_state {
-        Some(most) => Limits { state: Some(8 * most), snapshot: None },
-        None => Limits { state: None, snapshot: Some(0) },
     }
 }
 

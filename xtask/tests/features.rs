@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// Packages that are often tested by themselves, or that commands of the README name.
-const BY_THEMSELVES: [&str; 9] = [
+const BY_THEMSELVES: [&str; 11] = [
     "blocking-raft",
     "kv-tests",
     "labrpc",
@@ -16,6 +16,8 @@ const BY_THEMSELVES: [&str; 9] = [
     "raft",
     "raft-tests",
     "raft-zoo",
+    "rsm-tests",
+    "shard-tests",
     "tester",
     "xtask",
 ];

@@ -8,10 +8,22 @@ use crate::{Checked, State};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// The Raft state, log included. A server may have more for a while: entries that are not committed
-    /// can be in no snapshot.
+    /// can be in no snapshot. It has to be larger than what clients write meanwhile, and than any entry,
+    /// such as one that hands a shard over.
     pub state: Option<usize>,
     /// The snapshot, at any time.
     pub snapshot: Option<usize>,
+}
+
+impl Limits {
+    /// Those of the labs, if a snapshot is due from so many bytes of Raft state on. Without that, a server
+    /// never makes a snapshot.
+    pub fn of_lab(max_raft_state: Option<usize>) -> Limits {
+        match max_raft_state {
+            Some(most) => Limits { state: Some(8 * most), snapshot: None },
+            None => Limits { state: None, snapshot: Some(0) },
+        }
+    }
 }
 
 /// How long a server that learns of new committed entries may have too large a state, in microseconds.
