@@ -18,6 +18,7 @@ mod demands;
 mod grade;
 mod history;
 mod labs;
+mod page;
 mod platforms;
 mod progress;
 mod readme;

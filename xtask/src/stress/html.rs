@@ -1,7 +1,8 @@
 //! The report as one page that needs nothing else: no network, no other file but the logs.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
+use crate::page::page;
 use crate::stress::budget::Line;
 use crate::stress::model::{Group, Report, TestReport};
 use crate::stress::table::{BUDGET_HEAD, HEAD, budget_cells, cells};
@@ -9,50 +10,33 @@ use crate::stress::words::{claim, clean, determinism, facts, group_facts, group_
 
 mod plot;
 
-const STYLE: &str = include_str!("report.css");
-/// What the page may load: nothing but what is in it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-
 /// The whole page, with the budgets as they were checked.
 pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
     let name = format!("Stress run {}", clean(&report.name));
     let bad = report.failures() > 0 || report.runs() == 0;
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { (name) }
-                    dl.facts { @for (what, is) in facts(report) { div { dt { (what) } dd { (is) } } } }
-                    p.claim.bad[bad] { (claim(report)) }
-                }
-                main {
-                    h2 { "Tests" }
-                    div.wide { (tests(report)) }
-                    (budget_table(budgets))
-                    (failures(report))
-                    h2 { "Determinism" }
-                    pre.bad[!report.determinism.differences.is_empty()] { (determinism(report)) }
-                    h2 { "Distributions" }
-                    p.dim {
-                        "Of runs that passed. Below each lab time: where it lies in the 120 s a test \
-                         may take."
-                    }
-                    div.plots { @for test in &report.tests { (plot::plot(test)) } }
-                }
-                script { (PreEscaped(trace_view::page::COPY)) }
-            }
+    let body = html! {
+        header {
+            h1 { (name) }
+            dl.facts { @for (what, is) in facts(report) { div { dt { (what) } dd { (is) } } } }
+            p.claim.bad[bad] { (claim(report)) }
         }
+        main {
+            h2 { "Tests" }
+            div.wide { (tests(report)) }
+            (budget_table(budgets))
+            (failures(report))
+            h2 { "Determinism" }
+            pre.bad[!report.determinism.differences.is_empty()] { (determinism(report)) }
+            h2 { "Distributions" }
+            p.dim {
+                "Of runs that passed. Below each lab time: where it lies in the 120 s a test \
+                 may take."
+            }
+            div.plots { @for test in &report.tests { (plot::plot(test)) } }
+        }
+        script { (PreEscaped(trace_view::page::COPY)) }
     };
-    page.into_string()
+    page(&name, true, &body)
 }
 
 /// The table of the tests.

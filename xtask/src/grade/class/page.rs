@@ -1,44 +1,28 @@
 //! The results of a class as one page that needs nothing else.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::Class;
 use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells, pairs_title, shown};
-
-const STYLE: &str = include_str!("../../stress/report.css");
-/// What the page may load: nothing but what is in it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+use crate::page::page;
 
 /// The whole page.
 pub(crate) fn render(class: &Class) -> String {
     let name = format!("Class {}", class.name);
     let rows = class.rows.iter().map(|row| (row.cells(), Row::is_well(row)));
     let pairs = shown(class).iter().map(|pair| (pair_cells(pair), true));
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { (name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header { h1 { (name) } }
-                main {
-                    div.wide { (table(&head(class), rows)) }
-                    @if !class.pairs.is_empty() {
-                        h2 { (pairs_title(class)) }
-                        p.dim { (ABOUT_PAIRS) }
-                        div.wide { (table(&PAIR_HEAD, pairs)) }
-                    }
-                }
+    let body = html! {
+        header { h1 { (name) } }
+        main {
+            div.wide { (table(&head(class), rows)) }
+            @if !class.pairs.is_empty() {
+                h2 { (pairs_title(class)) }
+                p.dim { (ABOUT_PAIRS) }
+                div.wide { (table(&PAIR_HEAD, pairs)) }
             }
         }
     };
-    page.into_string()
+    page(&name, false, &body)
 }
 
 /// A table. Each cell knows its head, since a narrow screen has no room for a line of heads.
