@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
 use crate::node::Node;
-use crate::sim::kernel::{At, Kernel, Key, Op, TaskId, Touch, Waiting};
+use crate::sim::kernel::{At, Body, Kernel, Key, Op, TaskId, Touch, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
 
@@ -122,20 +122,6 @@ impl Builder {
     /// If the operating system refuses another thread.
     #[track_caller]
     pub fn spawn<T: Send + 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        let at = Location::caller();
-        context::with(|clock| match clock {
-            Clock::Simulated(kernel) => self.spawn_simulated(kernel, f, at),
-            Clock::Real => self.spawn_real(f, at),
-        })
-    }
-
-    fn spawn_simulated<T: Send + 'static>(
-        self,
-        kernel: &Kernel,
-        f: impl FnOnce() -> T + Send + 'static,
-        at: At,
-    ) -> JoinHandle<T> {
-        kernel.step(Op::Spawn, Touch::Nothing, at);
         let packet = Packet::default();
         let result = packet.clone();
         let body = Box::new(move || {
@@ -144,27 +130,32 @@ impl Builder {
             *result.lock() = Some(outcome);
             words
         });
-        let name = self.name.unwrap_or_else(|| name_of_place(at));
-        let node = self.node.resolve(|| kernel.running_node());
-        let id = kernel.spawn(name, node, body, at);
-        JoinHandle(Handle::Simulated { id, packet })
+        JoinHandle { task: self.start(body, Location::caller()), packet }
     }
 
-    fn spawn_real<T: Send + 'static>(
-        self,
-        f: impl FnOnce() -> T + Send + 'static,
-        at: At,
-    ) -> JoinHandle<T> {
-        context::checkpoint();
-        let mut member = context::member();
-        member.node = self.node.resolve(|| member.node);
-        let name = self.name.unwrap_or_else(|| name_of_place(at));
-        let (running, ended) = crossbeam::channel::bounded(0);
-        let thread = spawn_member(&name, member, move || {
-            let _running: crossbeam::channel::Sender<Infallible> = running;
-            f()
-        });
-        JoinHandle(Handle::Real { thread, ended })
+    /// Starts a task. Apart from [`spawn`](Builder::spawn), so that this is compiled once, and not for each
+    /// closure.
+    fn start(self, body: Body, at: At) -> Task {
+        context::with(|clock| match clock {
+            Clock::Simulated(kernel) => {
+                kernel.step(Op::Spawn, Touch::Nothing, at);
+                let name = self.name.unwrap_or_else(|| name_of_place(at));
+                let node = self.node.resolve(|| kernel.running_node());
+                Task::Simulated(kernel.spawn(name, node, body, at))
+            }
+            Clock::Real => {
+                context::checkpoint();
+                let mut member = context::member();
+                member.node = self.node.resolve(|| member.node);
+                let name = self.name.unwrap_or_else(|| name_of_place(at));
+                let (running, ended) = crossbeam::channel::bounded(0);
+                let body = Box::new(move || {
+                    let _running: crossbeam::channel::Sender<Infallible> = running;
+                    body()
+                });
+                Task::Real { thread: spawn_member(&name, member, body), ended }
+            }
+        })
     }
 
     /// Runs `f` on the calling task, as if it were a task of its own: under this name, as part of
@@ -189,17 +180,22 @@ impl Builder {
         if let Err(payload) = &result
             && let Some(words) = words_of_panic(&**payload)
         {
-            context::with(|clock| match clock {
-                Clock::Simulated(kernel) => kernel.guest_panicked(words, host.unwinding),
-                Clock::Real => {
-                    if let Some(world) = context::member().world {
-                        world.fail_by_panic(name.as_deref(), words);
-                    }
-                }
-            });
+            guest_panicked(name.as_deref(), words, host.unwinding);
         }
         result
     }
+}
+
+/// What ran on the calling task under this name has panicked: that fails the world.
+fn guest_panicked(name: Option<&str>, words: String, unwinding: bool) {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => kernel.guest_panicked(words, unwinding),
+        Clock::Real => {
+            if let Some(world) = context::member().world {
+                world.fail_by_panic(name, words);
+            }
+        }
+    });
 }
 
 /// What a task is called and belongs to, as far as that changes.
@@ -261,17 +257,13 @@ fn catch<T>(f: impl FnOnce() -> T) -> Result<T> {
 }
 
 /// Starts an OS thread that belongs to `member`.
-pub(crate) fn spawn_member<T: Send + 'static>(
-    name: &str,
-    member: Member,
-    f: impl FnOnce() -> T + Send + 'static,
-) -> std::thread::JoinHandle<T> {
+pub(crate) fn spawn_member(name: &str, member: Member, body: Body) -> std::thread::JoinHandle<()> {
     let alive = member.world.as_ref().map(WorldShared::thread_begins);
     let cause = context::cause();
     let body = move || {
         let _alive = alive;
         context::set_cause(cause);
-        run_as(member, f).unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+        run_as(member, body);
     };
     match std::thread::Builder::new().name(name.to_string()).spawn(body) {
         Ok(handle) => handle,
@@ -279,21 +271,22 @@ pub(crate) fn spawn_member<T: Send + 'static>(
     }
 }
 
-/// Runs `f` on the calling OS thread as a task that belongs to `member`; a panic fails its world.
-fn run_as<T>(member: Member, f: impl FnOnce() -> T) -> Result<T> {
+/// Runs `body` on the calling OS thread as a task that belongs to `member`; a panic fails its world, be it
+/// one that `body` has caught, and returns the words of. False if one came out of `body`.
+fn run_as(member: Member, body: impl FnOnce() -> Option<String>) -> bool {
     let world = member.world.clone();
     let _alive = world.as_ref().map(WorldShared::thread_begins);
     context::set_member(member);
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let ended = catch_unwind(AssertUnwindSafe(|| {
         context::checkpoint();
-        f()
+        body()
     }));
-    if let (Err(payload), Some(world)) = (&result, world)
-        && let Some(words) = words_of_panic(&**payload)
-    {
+    let returned = ended.is_ok();
+    let words = ended.unwrap_or_else(|payload| words_of_panic(&*payload));
+    if let (Some(words), Some(world)) = (words, world) {
         world.fail_by_panic(std::thread::current().name(), words);
     }
-    result
+    returned
 }
 
 fn name_of_place(at: At) -> Arc<str> {
@@ -304,18 +297,19 @@ fn name_of_place(at: At) -> Arc<str> {
 type Packet<T> = Arc<Mutex<Option<Result<T>>>>;
 
 /// Waits for a task's end, as [`std::thread::JoinHandle`]. Dropping it lets the task go on.
-pub struct JoinHandle<T>(Handle<T>);
+pub struct JoinHandle<T> {
+    task: Task,
+    packet: Packet<T>,
+}
 
-enum Handle<T> {
+/// A task that was started.
+enum Task {
     Real {
-        thread: std::thread::JoinHandle<T>,
+        thread: std::thread::JoinHandle<()>,
         /// Disconnected when the task has ended.
         ended: crossbeam::channel::Receiver<Infallible>,
     },
-    Simulated {
-        id: TaskId,
-        packet: Packet<T>,
-    },
+    Simulated(TaskId),
 }
 
 impl<T> JoinHandle<T> {
@@ -328,37 +322,19 @@ impl<T> JoinHandle<T> {
     /// If a task of a simulated world that has not ended is joined from outside its world.
     #[track_caller]
     pub fn join(self) -> Result<T> {
-        let at = Location::caller();
-        match self.0 {
-            Handle::Real { thread, ended } => {
-                if context::can_be_killed() {
-                    // std has no join that looks up in between.
-                    context::in_slices(None, |slice| match ended.recv_deadline(slice) {
-                        Err(RecvTimeoutError::Timeout) => None,
-                        Err(RecvTimeoutError::Disconnected) => Some(()),
-                        Ok(never) => match never {},
-                    });
-                }
-                thread.join()
-            }
-            Handle::Simulated { id, packet } => {
-                context::with(|clock| match clock {
-                    Clock::Simulated(kernel) => join_simulated(kernel, id, &packet, at),
-                    Clock::Real => {}
-                });
-                // A task that was killed before it began leaves nothing.
-                let result = packet.lock().take();
-                result.unwrap_or_else(|| Err(Box::new(Killed::already())))
-            }
-        }
+        let JoinHandle { task, packet } = self;
+        task.join(&|| packet.lock().is_some(), Location::caller());
+        // A task that was killed before it began leaves nothing.
+        let result = packet.lock().take();
+        result.unwrap_or_else(|| Err(Box::new(Killed::already())))
     }
 
     /// True if the task has ended.
     pub fn is_finished(&self) -> bool {
-        match &self.0 {
-            Handle::Real { thread, .. } => thread.is_finished(),
-            Handle::Simulated { id, packet } => {
-                packet.lock().is_some()
+        match &self.task {
+            Task::Real { thread, .. } => thread.is_finished(),
+            Task::Simulated(id) => {
+                self.packet.lock().is_some()
                     || context::with(|clock| match clock {
                         Clock::Simulated(kernel) => kernel.has_ended(*id),
                         Clock::Real => true,
@@ -368,10 +344,33 @@ impl<T> JoinHandle<T> {
     }
 }
 
-fn join_simulated<T>(kernel: &Kernel, id: TaskId, packet: &Packet<T>, at: At) {
+impl Task {
+    /// Waits until it has ended; of a simulated one, until it has a result.
+    fn join(self, has_result: &dyn Fn() -> bool, at: At) {
+        match self {
+            Task::Real { thread, ended } => {
+                if context::can_be_killed() {
+                    // std has no join that looks up in between.
+                    context::in_slices(None, |slice| match ended.recv_deadline(slice) {
+                        Err(RecvTimeoutError::Timeout) => None,
+                        Err(RecvTimeoutError::Disconnected) => Some(()),
+                        Ok(never) => match never {},
+                    });
+                }
+                thread.join().expect("what a task runs catches its panics");
+            }
+            Task::Simulated(id) => context::with(|clock| match clock {
+                Clock::Simulated(kernel) => join_simulated(kernel, id, has_result, at),
+                Clock::Real => {}
+            }),
+        }
+    }
+}
+
+fn join_simulated(kernel: &Kernel, id: TaskId, has_result: &dyn Fn() -> bool, at: At) {
     kernel.step(Op::Join, Touch::Nothing, at);
     let waiting = Waiting::new("the end of a task", "", at);
-    while packet.lock().is_none() && !kernel.has_ended(id) {
+    while !has_result() && !kernel.has_ended(id) {
         kernel.wait(Key::Exit(id.serial), waiting, None);
     }
 }

@@ -121,7 +121,11 @@ fn work(
                 freed = true;
             }
         };
-        if run_as(member.clone(), || job(&mut free)).is_err() || !freed {
+        let done = run_as(member.clone(), || {
+            job(&mut free);
+            None
+        });
+        if !done || !freed {
             return;
         }
         // Only the pool and who gives the next job have this worker's address now.

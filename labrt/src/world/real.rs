@@ -21,11 +21,16 @@ pub(super) fn run_world<T: Send + 'static>(
 ) -> Result<Outcome<T>, Box<Failure>> {
     let (sender, result) = bounded(1);
     let member = Member { world: Some(shared.clone()), node: None };
-    let root = spawn_member("main", member, move || {
-        let value = main();
-        // The receiver has given up on a world that ran for too long.
-        let _ = sender.send(value);
-    });
+    let root = spawn_member(
+        "main",
+        member,
+        Box::new(move || {
+            let value = main();
+            // The receiver has given up on a world that ran for too long.
+            let _ = sender.send(value);
+            None
+        }),
+    );
     let limit = shared.began.checked_add(settings.time_limit);
     let value = match limit {
         Some(limit) => result.recv_deadline(limit),
