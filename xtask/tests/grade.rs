@@ -259,3 +259,36 @@ fn what_cannot_be_graded_is_an_error() {
         words(&output)
     );
 }
+
+/// A command in so many rooms, one within the other, that the kernel has no further one.
+#[cfg(target_os = "linux")]
+fn where_there_are_no_rooms(args: &[&str]) -> Command {
+    /// How many the kernel has for one process.
+    const MOST: usize = 16;
+    let open = r#"{"read":["/"],"run":["/"],"write":["/"],"change":[],"alone":false,"nobody":false}"#;
+    let xtask = env!("CARGO_BIN_EXE_xtask");
+    let mut command = command(&[]);
+    for room in 0..MOST {
+        if room > 0 {
+            command.arg(xtask);
+        }
+        command.args(["--in-a-closed-room", open]);
+    }
+    command.arg(xtask).args(args);
+    command
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_a_closed_room_nothing_is_graded_unless_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = student(folder.path(), "locked-out", &[]);
+    let out = folder.path().join("out");
+    let args = ["grade", &dir, "--out", out.to_str().expect("a path")];
+    let refused = where_there_are_no_rooms(&args).output().expect("xtask runs");
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(70), "{said}");
+    assert!(said.contains("students' code cannot be locked in on this system"), "{said}");
+    assert!(said.contains("--open-room"), "{said}");
+    assert!(!out.exists(), "nothing was graded");
+}
