@@ -18,6 +18,16 @@ pub(crate) struct EndRef {
 pub(crate) struct End {
     pub(crate) enabled: bool,
     pub(crate) server: Option<Name>,
+    /// Replies come back to it.
+    pub(crate) way_back: bool,
+    /// How much longer each message takes on its way, in us.
+    pub(crate) slowness: (u64, u64),
+}
+
+impl End {
+    fn new() -> End {
+        End { enabled: false, server: None, way_back: true, slowness: (0, 0) }
+    }
 }
 
 /// All ends that were made and not removed.
@@ -33,7 +43,7 @@ impl Ends {
         if self.by_name.contains_key(&name) {
             return None;
         }
-        let id = self.ends.insert(End { enabled: false, server: None });
+        let id = self.ends.insert(End::new());
         self.by_name.insert(name, id);
         Some(id)
     }

@@ -10,8 +10,9 @@ use labrt::thread::{self, Pool};
 use labrt::time::Instant;
 
 use crate::call::{Call, Calls, Done, Stage, Target, running};
+use crate::copies::{Copies, Copy, CopyId};
 use crate::ends::{EndId, EndRef, Ends};
-use crate::faults::{Conditions, FaultCounts, Faults, ReplyFate};
+use crate::faults::{self, Conditions, FaultCounts, Faults, ReplyFate};
 use crate::name::Name;
 use crate::observer::{CallStep, Label, Leg, Loss, Observer, Watch};
 use crate::reply::{Answers, RawReply};
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) ends: Ends,
     pub(crate) servers: BTreeMap<Name, Server>,
     pub(crate) calls: Calls,
+    pub(crate) copies: Copies,
     pub(crate) total_count: u64,
     pub(crate) total_bytes: u64,
     pub(crate) cleaned_up: bool,
@@ -53,21 +55,58 @@ impl State {
 
     /// True if a call that an end made to this server object can still be answered.
     fn can_answer(&self, end: EndId, target: &Target) -> bool {
-        self.ends.get(end).is_some_and(|end| end.enabled)
-            && self.servers.get(&target.name).is_some_and(|server| server.same(&target.server))
+        self.ends.get(end).is_some_and(|end| end.enabled) && self.is_there(target)
+    }
+
+    /// True if this server object has not left the network.
+    fn is_there(&self, target: &Target) -> bool {
+        self.servers.get(&target.name).is_some_and(|server| server.same(&target.server))
+    }
+
+    /// How much longer a message from or to an end takes than others.
+    fn slowness(&mut self, end: EndId) -> Duration {
+        let range = self.ends.get(end).map_or((0, 0), |end| end.slowness);
+        faults::micros(range, &mut self.rng)
+    }
+
+    /// Perhaps makes a copy of a request that reaches its server now: when it comes there, and which.
+    fn copy(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        label: &Option<Arc<Label>>,
+    ) -> Option<(Duration, CopyId)> {
+        let later = self.faults.copy(&mut self.rng, &mut self.fault_counts)?;
+        let (request, target, label) = (request.clone(), target.clone(), label.clone());
+        Some((later, self.copies.insert(Copy { request, target, label })))
     }
 }
 
 /// What is to be done about a call, outside of the lock.
 enum Next {
-    /// Starts the handler. If the call cannot be answered any more, though the handler runs all the
-    /// same: when that is to be noticed.
-    Run(CallId, Request, Server, Option<Arc<Label>>, Option<Instant>),
+    Run(Box<Run>),
+    /// Starts the handler once more.
+    RunCopy(Copy),
     Wait(Duration, Due, Pause, Option<Arc<Label>>),
     /// The whole call, so that what it holds is dropped outside of the lock: the last reference to a
     /// server may be among it, and with it goes code of the server's own. If it was just lost: why.
     Finish(Call, Answer, Option<Loss>),
+    /// Drops a copy outside of the lock.
+    Drop(Copy),
     Nothing,
+}
+
+/// A handler to be started.
+struct Run {
+    call: CallId,
+    request: Request,
+    server: Server,
+    label: Option<Arc<Label>>,
+    /// If the call cannot be answered any more, though the handler runs all the same: when that is to be
+    /// noticed.
+    check_at: Option<Instant>,
+    /// How much later the request comes once more, and which copy that is.
+    copy: Option<(Duration, CopyId)>,
 }
 
 /// Why a call waits, for the observer.
@@ -79,6 +118,8 @@ enum Pause {
     Travels,
     RequestDelayed,
     ReplyLate,
+    /// The reply is lost on its way back; the caller will hear of it at the end of the wait.
+    ReplyCut,
 }
 
 impl Pause {
@@ -88,6 +129,10 @@ impl Pause {
             Pause::Travels => None,
             Pause::RequestDelayed => Some(CallStep::Delayed(delay)),
             Pause::ReplyLate => Some(CallStep::Late(delay)),
+            Pause::ReplyCut => {
+                let (leg, why) = (Leg::Reply, Loss::NoWayBack);
+                Some(CallStep::Lost { leg, why, fails_after: delay })
+            }
         }
     }
 }
@@ -103,6 +148,7 @@ impl Exchange {
             ends: Ends::default(),
             servers: BTreeMap::new(),
             calls: Calls::default(),
+            copies: Copies::default(),
             total_count: 0,
             total_bytes: 0,
             cleaned_up: false,
@@ -123,12 +169,13 @@ impl Exchange {
 
     /// Ends all calls, and every later one at once; forgets the servers.
     pub(crate) fn cleanup(&self) {
-        let (calls, servers) = self.state.with(|state| {
+        let (calls, copies, servers) = self.state.with(|state| {
             state.cleaned_up = true;
-            (state.calls.take_all(), std::mem::take(&mut state.servers))
+            let (calls, copies) = (state.calls.take_all(), state.copies.take_all());
+            (calls, copies, std::mem::take(&mut state.servers))
         });
         self.timers.close();
-        drop(servers);
+        drop((copies, servers));
         for call in calls {
             self.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
         }
@@ -136,7 +183,7 @@ impl Exchange {
 
     /// Has calls whose handler runs looked at, when their next regular look is due.
     pub(crate) fn check_running(&self, concerned: impl Fn(EndId, &Target) -> bool) {
-        let now = Instant::now();
+        let now = Instant::of_world();
         let checks = self.state.with(|state| {
             let every = state.faults.liveness_check;
             let running = running(&state.calls);
@@ -155,7 +202,7 @@ impl Exchange {
 
     /// Makes a call; `done` is called when it is over.
     pub(crate) fn call(self: &Arc<Self>, end: &EndRef, request: Request, done: Done) {
-        let now = Instant::now();
+        let now = Instant::of_world();
         let label = self.sent(end, &request);
         let end = end.id;
         let next = self.state.with(|state| {
@@ -175,15 +222,17 @@ impl Exchange {
                 }
             };
             let State { faults, rng, fault_counts, .. } = state;
-            let fate = faults.request(conditions, rng, fault_counts);
+            let mut fate = faults.request(conditions, rng, fault_counts);
+            fate.delay += state.slowness(end);
             if fate.lost {
                 let due = Due::Fail(state.calls.insert(call));
                 return Next::Wait(fate.delay, due, Pause::Lost(Loss::Dropped), label);
             }
             if conditions.reliable && fate.delay.is_zero() {
-                let server = target.server.clone();
+                let (server, copy) = (target.server.clone(), state.copy(&request, &target, &label));
                 call.stage = Stage::Running { target, since: now };
-                return Next::Run(state.calls.insert(call), request, server, label, None);
+                let (call, check_at) = (state.calls.insert(call), None);
+                return Next::Run(Box::new(Run { call, request, server, label, check_at, copy }));
             }
             call.stage = Stage::Requested(request, target);
             let due = Due::Dispatch(state.calls.insert(call));
@@ -209,17 +258,11 @@ impl Exchange {
 
     fn go_on(self: &Arc<Self>, next: Next) {
         match next {
-            Next::Run(id, request, server, label, check_at) => {
-                if let Some(at) = check_at {
-                    let start = self.timers.schedule(at, Due::Check(id));
-                    self.start_timers(start);
-                }
-                let reply = RawReply::new(self.clone(), id);
-                let run = || server.dispatch(&self.pool, request, reply);
-                match self.watched(&label) {
-                    Some((watch, label)) => watch.tell_and_run(label, CallStep::Delivered, run),
-                    None => run(),
-                }
+            Next::Run(run) => self.start_handler(*run),
+            Next::RunCopy(Copy { request, target, label }) => {
+                let reply = RawReply::to_copy(self.clone(), label.clone());
+                let run = || target.server.dispatch(&self.pool, request, reply);
+                self.tell_and_run(&label, CallStep::DeliveredAgain, run);
             }
             Next::Wait(delay, due, pause, label) => {
                 if let (Some((watch, label)), Some(step)) =
@@ -231,7 +274,34 @@ impl Exchange {
                 self.start_timers(start);
             }
             Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
+            Next::Drop(copy) => drop(copy),
             Next::Nothing => {}
+        }
+    }
+
+    fn start_handler(self: &Arc<Self>, run: Run) {
+        let Run { call, request, server, label, check_at, copy } = run;
+        if let Some(at) = check_at {
+            let start = self.timers.schedule(at, Due::Check(call));
+            self.start_timers(start);
+        }
+        if let Some((later, copy)) = copy {
+            if let Some((watch, label)) = self.watched(&label) {
+                watch.tell(label, CallStep::Duplicated(later));
+            }
+            let start = self.timers.schedule_after(later, Due::Copy(copy));
+            self.start_timers(start);
+        }
+        let reply = RawReply::new(self.clone(), call);
+        let run = || server.dispatch(&self.pool, request, reply);
+        self.tell_and_run(&label, CallStep::Delivered, run);
+    }
+
+    /// Tells the observer, if it knows the call, and runs `f`, which the step leads to.
+    fn tell_and_run(&self, label: &Option<Arc<Label>>, step: CallStep<'_>, f: impl FnOnce()) {
+        match self.watched(label) {
+            Some((watch, label)) => watch.tell_and_run(label, step, f),
+            None => f(),
         }
     }
 
@@ -279,12 +349,13 @@ impl Exchange {
     }
 
     fn perform(self: &Arc<Self>, due: Due) {
-        let now = Instant::now();
+        let now = Instant::of_world();
         let next = self.state.with(|state| match due {
             Due::Dispatch(id) => dispatch(state, id, now),
             Due::Deliver(id) => deliver(state, id),
             Due::Fail(id) => finish(state, id, Answer::NoReply, None),
             Due::Check(id) => check(state, id),
+            Due::Copy(id) => copy_arrives(state, id),
         });
         self.go_on(next);
     }
@@ -308,6 +379,12 @@ impl Answers for Exchange {
         });
         self.go_on(next);
     }
+
+    fn answer_copy(self: Arc<Self>, label: Option<Arc<Label>>, answer: Answer) {
+        if let (Some((watch, label)), Answer::Reply(bytes)) = (self.watched(&label), answer) {
+            watch.replied_again(label, &bytes);
+        }
+    }
 }
 
 impl Drop for Exchange {
@@ -325,9 +402,19 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
             // What cut it off while the request was under way could not be noticed then.
             let cut_off = !state.can_answer(end, &target);
             let check_at = cut_off.then(|| now + state.faults.liveness_check);
-            Next::Run(id, request, server, label, check_at)
+            let copy = state.copy(&request, &target, &label);
+            Next::Run(Box::new(Run { call: id, request, server, label, check_at, copy }))
         }
         _ => unreachable!("a request is dispatched once"),
+    }
+}
+
+/// A copy goes to the very server that its request has reached, or to none.
+fn copy_arrives(state: &mut State, id: CopyId) -> Next {
+    match state.copies.remove(id) {
+        Some(copy) if state.is_there(&copy.target) => Next::RunCopy(copy),
+        Some(copy) => Next::Drop(copy),
+        None => Next::Nothing,
     }
 }
 
@@ -342,9 +429,14 @@ fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>
     if !state.can_answer(end, &target) {
         return (finish(state, id, Answer::NoReply, Some(Loss::Gone)), Some(target));
     }
+    if !state.ends.get(end).is_some_and(|end| end.way_back) {
+        let delay = state.faults.unreachable(conditions, &mut state.rng);
+        return (Next::Wait(delay, Due::Fail(id), Pause::ReplyCut, label), Some(target));
+    }
+    let slowness = state.slowness(end);
     let State { faults, rng, fault_counts, .. } = state;
     let next = match faults.reply(conditions, rng, fault_counts) {
-        ReplyFate::Delivered => match faults.travel(rng) {
+        ReplyFate::Delivered => match faults.travel(rng) + slowness {
             Duration::ZERO => deliver(state, id),
             delay => Next::Wait(delay, Due::Deliver(id), Pause::Travels, label),
         },

@@ -28,6 +28,16 @@ pub struct Faults {
     /// A late reply waits longer by a number of ms drawn from 0 to another number, which is itself
     /// drawn from 0 to this one, so that long delays are rare. Default: 1,999.
     pub reordering_spread: u64,
+    /// The probability that a request which reaches its server comes there once more. Default: 0, as in
+    /// the course.
+    ///
+    /// Then the handler runs twice. The caller hears what the first of the two answers, and nobody hears
+    /// the other one: a call has one end. So only requests come twice; a program that sends its replies
+    /// as calls of their own gets these twice.
+    pub duplication: f64,
+    /// A request that comes twice comes so many ms later, drawn from 0 to another number, which is itself
+    /// drawn from 0 to this one. Default: 1,999.
+    pub duplication_spread: u64,
     /// How long a call takes to fail that cannot reach a server. Default: 0 to 99 ms.
     pub unreachable_delay: (u64, u64),
     /// The same with long delays on. Default: 0 to 6,999 ms.
@@ -38,6 +48,8 @@ pub struct Faults {
     pub most_delays: u64,
     /// How many replies long reordering holds back at most. Default: no limit.
     pub most_reorderings: u64,
+    /// How many requests come twice at most. Default: no limit.
+    pub most_duplicates: u64,
     /// How often it is looked whether a call whose handler runs can still be answered. Default:
     /// every 100 ms.
     pub liveness_check: Duration,
@@ -53,11 +65,14 @@ impl Default for Faults {
             reordering: 2.0 / 3.0,
             reordering_delay: 200,
             reordering_spread: 1999,
+            duplication: 0.0,
+            duplication_spread: 1999,
             unreachable_delay: (0, 99),
             unreachable_long_delay: (0, 6999),
             most_losses: u64::MAX,
             most_delays: u64::MAX,
             most_reorderings: u64::MAX,
+            most_duplicates: u64::MAX,
             liveness_check: Duration::from_millis(100),
         }
     }
@@ -91,6 +106,8 @@ pub struct FaultCounts {
     pub delays: u64,
     /// Replies held back by long reordering.
     pub reorderings: u64,
+    /// Requests that came twice.
+    pub duplicates: u64,
 }
 
 /// Counts one more, unless there were as many as there may be.
@@ -124,10 +141,17 @@ impl Faults {
 
     /// How long a message travels.
     pub(crate) fn travel(&self, rng: &mut Stream) -> Duration {
-        match self.travel_us {
-            (0, 0) => Duration::ZERO,
-            (least, most) => Duration::from_micros(rng.random_range(least..=most)),
+        micros(self.travel_us, rng)
+    }
+
+    /// How much later a request that reaches its server now comes there once more; none if it does not.
+    pub(crate) fn copy(&self, rng: &mut Stream, counts: &mut FaultCounts) -> Option<Duration> {
+        if self.duplication == 0.0 || !rng.random_bool(self.duplication) {
+            return None;
         }
+        let most = rng.random_range(0..=self.duplication_spread);
+        let later = Duration::from_millis(rng.random_range(0..=most));
+        one_more(&mut counts.duplicates, self.most_duplicates).then_some(later)
     }
 
     pub(crate) fn request(
@@ -168,6 +192,14 @@ impl Faults {
             }
         }
         ReplyFate::Delivered
+    }
+}
+
+/// A delay between the two, in us.
+pub(crate) fn micros((least, most): (u64, u64), rng: &mut Stream) -> Duration {
+    match (least, most) {
+        (0, 0) => Duration::ZERO,
+        (least, most) => Duration::from_micros(rng.random_range(least..=most)),
     }
 }
 

@@ -61,6 +61,12 @@
 //! 6. The reply may be lost on an unreliable network, and be late with
 //!    [long reordering](Network::set_long_reordering).
 //!
+//!
+//! Four more things are never done unless somebody asks for them: a request may come twice
+//! ([`Faults::duplication`]), replies may have no [way back](Network::set_way_back), an end may be
+//! [slow](Network::set_slowness), and a server whose [node is paused](labrt::Node::pause) handles nothing
+//! until it goes on.
+//!
 //! Every probability and delay is in [`Faults`]. A call fails in one way only, [`NoReply`], and the
 //! caller cannot know whether the handler ran. No call waits for another one.
 //!
@@ -120,6 +126,7 @@
 
 mod call;
 mod client;
+mod copies;
 mod ends;
 mod exchange;
 mod faults;

@@ -104,6 +104,29 @@ impl Network {
         id.unwrap_or_else(|| panic!("there is no client end named `{name}`"))
     }
 
+    /// Whether replies come back to an end. Default: they do. Without a way back, requests reach the server,
+    /// whose handler runs, and the call fails after as long as one that reaches nobody.
+    ///
+    /// With another end that is disabled this is a cut in one direction.
+    ///
+    /// # Panics
+    /// If there is no end of this name.
+    #[track_caller]
+    pub fn set_way_back(&self, end: impl Into<Name>, open: bool) {
+        self.change_end(&end.into(), |end| end.way_back = open);
+    }
+
+    /// How much longer than others each message from or to this end is on its way, in microseconds, both
+    /// ends of the range included. Default: (0, 0).
+    ///
+    /// # Panics
+    /// If there is no end of this name, or the range ends before it begins.
+    #[track_caller]
+    pub fn set_slowness(&self, end: impl Into<Name>, least_us: u64, most_us: u64) {
+        assert!(least_us <= most_us, "a delay of {least_us} to {most_us} us is no range");
+        self.change_end(&end.into(), |end| end.slowness = (least_us, most_us));
+    }
+
     /// Adds a server, or replaces the one of this name: calls whose handler the old one runs fail.
     pub fn add_server(&self, name: impl Into<Name>, server: Server) {
         let name = name.into();
@@ -144,7 +167,8 @@ impl Network {
     /// If a probability is not between 0 and 1, or a range ends before it begins.
     #[track_caller]
     pub fn set_faults(&self, faults: Faults) {
-        for probability in [faults.request_loss, faults.reply_loss, faults.reordering] {
+        let Faults { request_loss, reply_loss, reordering, duplication, .. } = faults;
+        for probability in [request_loss, reply_loss, reordering, duplication] {
             assert!((0.0..=1.0).contains(&probability), "{probability} is no probability");
         }
         let ranges =

@@ -40,7 +40,8 @@ pub struct CallEvent<'a> {
     pub step: CallStep<'a>,
 }
 
-/// What can happen to a call. The first step is `Sent`, the last `Returned` or `Failed`.
+/// What can happen to a call. The first step is `Sent`, the last `Returned` or `Failed`, but for those of a
+/// copy of its request.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum CallStep<'a> {
@@ -64,8 +65,14 @@ pub enum CallStep<'a> {
     },
     /// The request arrives: its handler is about to run.
     Delivered,
+    /// The network has made a copy of the request, which arrives so much later.
+    Duplicated(Duration),
+    /// The copy arrives: the handler is about to run once more.
+    DeliveredAgain,
     /// The handler has answered.
     Replied(Message<'a>),
+    /// The handler has answered the copy, which nobody hears.
+    RepliedAgain(Message<'a>),
     /// The reply waits for so long before it arrives.
     Late(Duration),
     /// The reply reaches the caller.
@@ -100,6 +107,8 @@ pub enum Loss {
     Unanswered,
     /// The network has been cleaned up.
     CleanedUp,
+    /// Nothing comes back to the caller's end.
+    NoWayBack,
 }
 
 /// The arguments or the reply of a call, as they travel.
@@ -182,6 +191,10 @@ impl Watch {
     pub(crate) fn sent(&self, label: &Label, args: &[u8], blocking: bool) {
         let args = Message::new(args, label.types.args);
         self.tell(label, CallStep::Sent { args, blocking });
+    }
+
+    pub(crate) fn replied_again(&self, label: &Label, reply: &[u8]) {
+        self.tell(label, CallStep::RepliedAgain(Message::new(reply, label.types.reply)));
     }
 
     pub(crate) fn replied(&self, label: &Label, reply: &[u8]) {

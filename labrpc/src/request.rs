@@ -10,6 +10,7 @@ use crate::slots::Id;
 pub(crate) type CallId = Id;
 
 /// What the caller wants.
+#[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) method: Arc<str>,
     pub(crate) types: MethodType,

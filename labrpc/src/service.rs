@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use labgob::Gob;
-use labrt::Node;
+use labrt::node::{self, Node};
 use labrt::thread::{self, Pool};
 
 use crate::reply::{RawReply, Reply};
@@ -183,7 +183,14 @@ impl Handler {
                 });
             }
             How::Inline(handler) => {
-                let _ = run_as(method, node, || handler(args, reply));
+                if node.as_ref().is_some_and(Node::is_paused) {
+                    // The calling task is somebody else's, who must not wait for the node to go on.
+                    let handler = handler.clone();
+                    return pool.run(move || {
+                        let _ = run_as(method, node, || handler(args, reply));
+                    });
+                }
+                let _ = node::unpaused(|| run_as(method, node, || handler(args, reply)));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use labrt::sync::{Condvar, Mutex};
 use labrt::time::Instant;
 
+use crate::copies::CopyId;
 use crate::request::CallId;
 
 /// What is due at some moment.
@@ -20,6 +21,8 @@ pub(crate) enum Due {
     Fail(CallId),
     /// It is looked whether the call can still be answered.
     Check(CallId),
+    /// A copy of a request reaches its server.
+    Copy(CopyId),
 }
 
 #[derive(Default)]
@@ -58,7 +61,7 @@ impl Timers {
     }
 
     pub(crate) fn schedule_after(&self, delay: Duration, due: Due) -> bool {
-        self.schedule(Instant::now() + delay, due)
+        self.schedule(Instant::of_world() + delay, due)
     }
 
     /// Waits until something is due; `None` when the network has come to its end.
@@ -70,7 +73,7 @@ impl Timers {
             }
             match state.heap.peek() {
                 None => self.changed.wait(&mut state),
-                Some(Reverse((at, ..))) if *at <= Instant::now() => {
+                Some(Reverse((at, ..))) if *at <= Instant::of_world() => {
                     return state.heap.pop().map(|Reverse((_, _, due))| due);
                 }
                 Some(Reverse((at, ..))) => {

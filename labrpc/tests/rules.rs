@@ -1,6 +1,7 @@
 //! The rules of the network one by one, among them those that other ports got wrong.
 
 mod common;
+mod on_request;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::context::{self, Clock, Member};
 use crate::killed::{Killed, words_of_panic};
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::sim::kernel::{At, Body, Kernel, Key, Op, TaskId, Touch, Waiting};
 use crate::time::{Instant, Until};
 use crate::world::WorldShared;
@@ -176,7 +176,10 @@ impl Builder {
         }
         let name = self.name.clone();
         let host = Host::of(self.name, self.node);
-        let result = catch(f);
+        let result = catch(|| {
+            node::hold_if_paused();
+            f()
+        });
         if let Err(payload) = &result
             && let Some(words) = words_of_panic(&**payload)
         {

@@ -4,7 +4,7 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 pub use std::time::Duration;
 
 use crate::context::{self, Clock};
-use crate::sim::kernel::{At, Op, Touch};
+use crate::sim::kernel::{At, Kernel, Op, Touch};
 
 /// A moment, as [`std::time::Instant`]. On the simulated clock it depends on the seed alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,25 @@ impl Instant {
         context::with(|clock| match clock {
             // Reading the clock is a step: a loop that waits for time to pass without sleeping
             // would otherwise go unnoticed.
+            Clock::Simulated(kernel) => {
+                kernel.step(Op::Now, Touch::Nothing, at);
+                let now = kernel.now();
+                let now = kernel.local_clock().map_or(now, |rate| rate.local(now));
+                Instant(Moment::Simulated(now))
+            }
+            Clock::Real => {
+                context::checkpoint();
+                Instant(Moment::Real(std::time::Instant::now()))
+            }
+        })
+    }
+
+    /// The present moment on the world's clock, though the calling task's node may have
+    /// [another one](crate::Node::set_clock_rate). For code that works for others on tasks of nodes.
+    #[track_caller]
+    pub fn of_world() -> Instant {
+        let at = std::panic::Location::caller();
+        context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Now, Touch::Nothing, at);
                 Instant(Moment::Simulated(kernel.now()))
@@ -116,6 +135,41 @@ impl Sub<Instant> for Instant {
     }
 }
 
+/// A clock that runs faster or slower than the world's, which it agreed with at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClockRate {
+    since: Duration,
+    thousandths: u32,
+}
+
+impl ClockRate {
+    pub(crate) fn new(since: Duration, thousandths: u32) -> ClockRate {
+        ClockRate { since, thousandths }
+    }
+
+    /// What it shows at a moment of the world.
+    fn local(self, world: Duration) -> Duration {
+        let passed = world.saturating_sub(self.since).as_nanos();
+        self.since.saturating_add(span(passed * u128::from(self.thousandths) / 1000))
+    }
+
+    /// When it shows this, on the world's clock: never a moment too early.
+    fn of_world(self, local: Duration) -> Duration {
+        let passed = local.checked_sub(self.since);
+        passed.map_or(local, |passed| self.since.saturating_add(self.span_of_world(passed)))
+    }
+
+    /// How long so much of its time takes.
+    fn span_of_world(self, local: Duration) -> Duration {
+        span((local.as_nanos().saturating_mul(1000)).div_ceil(u128::from(self.thousandths)))
+    }
+}
+
+/// So many ns, or as many as there can be.
+fn span(nanos: u128) -> Duration {
+    u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
+}
+
 /// When a wait is to end: never, at a moment, or so long from now.
 #[derive(Clone, Copy)]
 pub(crate) enum Until {
@@ -126,11 +180,17 @@ pub(crate) enum Until {
 
 impl Until {
     /// As a moment of a kernel's clock.
-    pub(crate) fn simulated(self, now: Duration) -> Option<Duration> {
+    pub(crate) fn simulated(self, kernel: &Kernel) -> Option<Duration> {
         match self {
             Until::Never => None,
-            Until::After(duration) => Some(now.saturating_add(duration)),
-            Until::At(Instant(Moment::Simulated(moment))) => Some(moment),
+            Until::After(duration) => {
+                let rate = kernel.local_clock();
+                let duration = rate.map_or(duration, |rate| rate.span_of_world(duration));
+                Some(kernel.now().saturating_add(duration))
+            }
+            Until::At(Instant(Moment::Simulated(moment))) => {
+                Some(kernel.local_clock().map_or(moment, |rate| rate.of_world(moment)))
+            }
             Until::At(Instant(Moment::Real(_))) => {
                 panic!("a deadline of the real clock means nothing in a simulated world")
             }
@@ -156,7 +216,7 @@ pub(crate) fn sleep(until: Until, at: At) {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
             kernel.step(Op::Sleep, Touch::Nothing, at);
-            let deadline = until.simulated(kernel.now()).expect("a sleep has an end");
+            let deadline = until.simulated(kernel).expect("a sleep has an end");
             kernel.sleep_until(deadline, at);
         }
         Clock::Real => {

@@ -230,7 +230,7 @@ impl<T> Sender<T> {
         let offer = Offer { key, cause: observe::cause_of_message(), message };
         shared.queue.lock().offers.push_back(offer);
         let offered = Offered { shared, key };
-        let deadline = until.simulated(kernel.now());
+        let deadline = until.simulated(kernel);
         let mut waiting = Shared::<T>::waiting("room in a channel", at);
         waiting.receiver = shared.only_receiver();
         let woken = kernel.wait(key, waiting, deadline);
@@ -248,7 +248,7 @@ impl<T> Sender<T> {
         until: Until,
         at: At,
     ) -> Result<(), SendTimeoutError<T>> {
-        let deadline = until.simulated(kernel.now());
+        let deadline = until.simulated(kernel);
         let mut waiting = Shared::<T>::waiting("room in a channel", at);
         loop {
             waiting.receiver = self.0.only_receiver();
@@ -300,7 +300,7 @@ impl<T> Receiver<T> {
         until: Until,
         at: At,
     ) -> Result<T, RecvTimeoutError> {
-        let deadline = until.simulated(kernel.now());
+        let deadline = until.simulated(kernel);
         let waiting = Shared::<T>::waiting("a message from a channel", at);
         let _waiting = WaitingReceiver::new(&self.0);
         loop {

@@ -20,6 +20,9 @@ impl Kernel {
     /// Wakes every task of `node`, whose flag has just been set, so that it ends.
     pub(crate) fn kill_node(&self, node: &Node, at: At) {
         let mut state = self.state.lock();
+        if node.set_paused(false) {
+            state.resume();
+        }
         for slot in 0..state.tasks.len() {
             let of_node = |task: &Task| task.node.as_ref().is_some_and(|n| n.same(node));
             if state.tasks[slot].as_ref().is_some_and(of_node) {
@@ -28,6 +31,24 @@ impl Kernel {
         }
         drop(state);
         self.step(Op::Kill, Touch::Nothing, at);
+    }
+
+    /// Holds the tasks of `node` back from here on, unless it is dead.
+    pub(crate) fn pause_node(&self, node: &Node, at: At) {
+        self.step(Op::Pause, Touch::Nothing, at);
+        let mut state = self.state.lock();
+        if !node.is_killed() && node.set_paused(true) {
+            state.pause();
+        }
+    }
+
+    /// Lets the tasks of `node` go on.
+    pub(crate) fn resume_node(&self, node: &Node, at: At) {
+        self.step(Op::Resume, Touch::Nothing, at);
+        let mut state = self.state.lock();
+        if node.set_paused(false) {
+            state.resume();
+        }
     }
 
     /// Ends the running task if it has been killed, by unwinding it.

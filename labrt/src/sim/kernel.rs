@@ -16,7 +16,7 @@
 //! deadline, and is made runnable by a notification of that key, by the deadline or by being
 //! killed. Locks, channels, condition variables and joins are all built from that.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ use crate::node::Node;
 use crate::observe::Cause;
 use crate::sync::leaf;
 use crate::thread::Identity;
+use crate::time::ClockRate;
 use crate::world::{Settings, WorldShared};
 
 pub(super) type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
@@ -54,6 +55,8 @@ pub(crate) struct Kernel {
     /// not: time stands still while a task has the turn, unless it fires a timer itself.
     pub(crate) progress: AtomicU64,
     pub(crate) time: AtomicU64,
+    /// Some node's clock does not run as the world's does.
+    clocks_differ: AtomicBool,
 }
 
 impl Kernel {
@@ -69,6 +72,7 @@ impl Kernel {
             itself: itself.clone(),
             progress: AtomicU64::new(0),
             time: AtomicU64::new(nanos(EPOCH)),
+            clocks_differ: AtomicBool::new(false),
         })
     }
 
@@ -115,7 +119,27 @@ impl Kernel {
         let mut state = self.state.lock();
         state.running().last = at;
         self.count(&mut state, op);
-        self.end_if_killed(state)
+        let state = self.end_if_killed(state);
+        if state.paused_nodes > 0 && state.is_held_back(state.current) {
+            return self.hold_back(state);
+        }
+        state
+    }
+
+    /// Holds the running task up if its node is paused. No step.
+    pub(crate) fn hold_if_paused(&self) {
+        let state = self.state.lock();
+        if state.paused_nodes > 0 && state.is_held_back(state.current) {
+            drop(self.hold_back(state));
+        }
+    }
+
+    /// The running task goes on when its node is not paused any more.
+    #[cold]
+    fn hold_back<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
+        state.hold_back_running();
+        self.pass_turn(state);
+        self.end_if_killed(self.state.lock())
     }
 
     /// Takes the turn from the running task, if another one can have it.
@@ -190,7 +214,7 @@ impl Kernel {
     /// The running task stays runnable, and `next` has the turn.
     fn hand_over<'s>(&'s self, mut state: StateGuard<'s>, next: usize) -> StateGuard<'s> {
         let me = state.current;
-        state.runnable.push(me);
+        state.may_run(me);
         state.give_turn(next);
         state.switches += 1;
         drop(state);
@@ -317,6 +341,19 @@ impl Kernel {
         }
     }
 
+    /// Nodes have clocks of their own from now on.
+    pub(crate) fn clocks_differ(&self) {
+        self.clocks_differ.store(true, Relaxed);
+    }
+
+    /// The clock of the running task's node, if it is not the world's.
+    pub(crate) fn local_clock(&self) -> Option<ClockRate> {
+        if !self.clocks_differ.load(Relaxed) {
+            return None;
+        }
+        self.state.lock().running().node.as_ref().and_then(Node::clock_rate)
+    }
+
     fn fire_next_timers(&self, state: &mut State) -> bool {
         let fired = state.fire_next_timers();
         self.time.store(state.now_ns, Relaxed);
@@ -400,6 +437,11 @@ impl Kernel {
         std::mem::replace(&mut task.node, node)
     }
 
+    /// Whether pauses of nodes do not hold the running task up; returns what it was.
+    pub(crate) fn set_unpaused(&self, unpaused: bool) -> bool {
+        std::mem::replace(&mut self.state.lock().running().unpaused, unpaused)
+    }
+
     /// Gives the running task another name and node; returns what it had, and whether it is being
     /// unwound.
     pub(crate) fn take_on(&self, identity: Identity) -> (Identity, bool) {
@@ -477,7 +519,7 @@ impl Kernel {
         }
         // Its stack can serve another task.
         let waiting = state.without_stack.pop();
-        state.runnable.extend(waiting);
+        waiting.into_iter().for_each(|slot| state.may_run(slot));
         let next = self.choose(&mut state);
         drop(state);
         next

@@ -22,6 +22,8 @@ pub enum Op {
     Receive,
     Join,
     Kill,
+    Pause,
+    Resume,
     Woken,
     TimedOut,
     /// Something a crate above put into the trace, see [`crate::world::trace`].
@@ -77,6 +79,8 @@ impl Op {
             Op::Kill => 17,
             Op::Woken => 18,
             Op::TimedOut => 19,
+            Op::Pause => 20,
+            Op::Resume => 21,
             Op::User(word) => word | 1 << 63,
         }
     }

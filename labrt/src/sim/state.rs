@@ -135,6 +135,8 @@ pub(crate) struct Task {
     /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
     /// lock, wait and sleep like any other code.
     pub(super) unwinding: bool,
+    /// It runs code that no pause of a node holds up.
+    pub(super) unpaused: bool,
     /// Its panics since it was last seen not to be unwinding, noted by the panic hook. All but the
     /// first began in a destructor that the first one runs.
     pub(super) panics: Vec<PanicBegun>,
@@ -208,6 +210,10 @@ pub(crate) struct State {
     pub(crate) titles: Vec<String>,
     pub(super) free: Vec<usize>,
     pub(super) runnable: Vec<usize>,
+    /// How many nodes are paused.
+    pub(super) paused_nodes: usize,
+    /// Ready tasks that do not run, since their nodes are paused.
+    held_back: Vec<usize>,
     timers: BinaryHeap<Reverse<Timer>>,
     waiters: FxHashMap<Key, VecDeque<usize>>,
     /// Queues that nobody waits in, for their memory: nearly every wait needs one.
@@ -264,6 +270,8 @@ impl State {
             titles: Vec::new(),
             free: Vec::new(),
             runnable: Vec::new(),
+            paused_nodes: 0,
+            held_back: Vec::new(),
             timers: BinaryHeap::new(),
             waiters: FxHashMap::default(),
             spare_queues: Vec::new(),
@@ -363,6 +371,7 @@ impl State {
             due: Duration::ZERO,
             queued: Queued::default(),
             unwinding: false,
+            unpaused: false,
             panics: Vec::new(),
             cause,
             woken_by: None,
@@ -376,7 +385,7 @@ impl State {
         }
         self.tasks[slot] = Some(task);
         self.live += 1;
-        self.runnable.push(slot);
+        self.may_run(slot);
         let parent = Some(self.current).filter(|slot| self.tasks.get(*slot).is_some());
         self.order.iter_mut().for_each(|order| order.begins(slot, parent));
         slot
@@ -447,12 +456,59 @@ impl State {
         task.timer = 0;
         task.woken = woken;
         task.woken_by = waker;
-        self.runnable.push(slot);
+        self.may_run(slot);
         // A notified task has been taken out of its queue already.
         if let (Woken::TimedOut, Some(key)) = (woken, key) {
             self.leave_queue(key, slot);
         }
     }
+
+    // ---- Pauses --------------------------------------------------------------------------------
+
+    /// The task in `slot` can have the turn, unless its node is paused.
+    pub(super) fn may_run(&mut self, slot: usize) {
+        match self.is_held_back(slot) {
+            true => self.held_back.push(slot),
+            false => self.runnable.push(slot),
+        }
+    }
+
+    /// True if the task in `slot` must not go on, since its node is paused.
+    pub(super) fn is_held_back(&self, slot: usize) -> bool {
+        if self.paused_nodes == 0 || self.ending {
+            return false;
+        }
+        let Some(task) = &self.tasks[slot] else { return false };
+        let paused = task.node.as_ref().is_some_and(Node::is_paused);
+        paused && task.held.is_empty() && !task.unpaused && !task.unwinding
+    }
+
+    /// The running task is held back from here on; it must give its turn away.
+    pub(super) fn hold_back_running(&mut self) {
+        self.held_back.push(self.current);
+    }
+
+    /// One more node is paused.
+    pub(super) fn pause(&mut self) {
+        self.paused_nodes += 1;
+        for slot in std::mem::take(&mut self.runnable) {
+            self.may_run(slot);
+        }
+    }
+
+    /// One node less is paused.
+    pub(super) fn resume(&mut self) {
+        self.paused_nodes -= 1;
+        self.release_held_back();
+    }
+
+    fn release_held_back(&mut self) {
+        for slot in std::mem::take(&mut self.held_back) {
+            self.may_run(slot);
+        }
+    }
+
+    // ---- Waiting -------------------------------------------------------------------------------
 
     /// The task in `slot` waits on `key` from now on.
     pub(super) fn join_queue(&mut self, key: Key, slot: usize) {
@@ -502,6 +558,7 @@ impl State {
             return;
         }
         self.ending = true;
+        self.release_held_back();
         self.steps_here = 0;
         self.deadline = self.now.saturating_add(TEARDOWN_LIMIT);
         for slot in 0..self.tasks.len() {

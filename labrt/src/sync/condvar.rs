@@ -133,7 +133,7 @@ impl Condvar {
         context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Wait, Touch::Changes(self.key()), at);
-                let deadline = until.simulated(kernel.now());
+                let deadline = until.simulated(kernel);
                 let sooner = kernel.perhaps_sooner(deadline);
                 // No other task runs between the release and the wait: a notification cannot be
                 // missed in between.

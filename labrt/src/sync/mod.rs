@@ -71,7 +71,7 @@ fn wait_for<G>(
     until: Until,
     attempt: impl Fn() -> Option<G>,
 ) -> Option<G> {
-    let deadline = until.simulated(kernel.now());
+    let deadline = until.simulated(kernel);
     loop {
         let woken = kernel.wait(key, waiting, deadline);
         match (attempt(), woken) {

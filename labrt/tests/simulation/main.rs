@@ -12,10 +12,12 @@ use std::time::Duration;
 use labrt::Failure;
 use labrt::world::{Outcome, Trace};
 
+mod clocks;
 mod ends;
 mod failures;
 mod found;
 mod kills;
+mod pauses;
 mod schedule;
 mod waits;
 

@@ -1,0 +1,214 @@
+//! Nodes that are paused: nothing of them runs, and nothing that is theirs is lost.
+
+use labrt::sync::atomic::{AtomicU32, Ordering};
+use labrt::sync::{Arc, Mutex};
+use labrt::time::Instant;
+use labrt::world::Builder;
+use labrt::{FailureKind, Node, Schedule, channel, simulate, thread};
+
+use crate::millis;
+
+/// A task of the node that counts up every 10 ms.
+fn ticking(node: &Node) -> Arc<AtomicU32> {
+    let ticks = Arc::new(AtomicU32::new(0));
+    let counted = ticks.clone();
+    node.spawn(move || {
+        loop {
+            counted.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(millis(10));
+        }
+    });
+    ticks
+}
+
+fn all_schedules() -> [Schedule; 4] {
+    [Schedule::Walk, Schedule::Pct { depth: 3 }, Schedule::Pos, Schedule::Surw]
+}
+
+#[test]
+fn nothing_of_a_paused_node_runs_and_others_go_on() {
+    for (seed, schedule) in (0..60).zip(all_schedules().into_iter().cycle()) {
+        let run = Builder::simulated(seed).schedule(schedule).run(|| {
+            let (node, other) = (Node::new("paused"), Node::new("other"));
+            let (ticks, others) = (ticking(&node), ticking(&other));
+            thread::sleep(millis(100));
+            node.pause();
+            assert!(node.is_paused());
+            let frozen = ticks.load(Ordering::SeqCst);
+            thread::sleep(millis(100));
+            assert_eq!(ticks.load(Ordering::SeqCst), frozen);
+            assert!(others.load(Ordering::SeqCst) >= 19);
+            node.resume();
+            assert!(!node.is_paused());
+            thread::sleep(millis(100));
+            assert!(ticks.load(Ordering::SeqCst) >= frozen + 9);
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn what_is_started_in_a_paused_node_begins_when_it_goes_on() {
+    for seed in 0..30 {
+        let run = simulate(seed, || {
+            let node = Node::new("n");
+            node.pause();
+            let began = Instant::now();
+            let started = node.spawn(Instant::now);
+            thread::sleep(millis(50));
+            node.resume();
+            assert!(started.join().unwrap() - began >= millis(50));
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn what_is_sent_to_a_paused_node_waits_for_it_and_what_was_due_is_due_at_once() {
+    for seed in 0..30 {
+        let run = simulate(seed, || {
+            let (sender, receiver) = channel::unbounded();
+            let node = Node::new("n");
+            let reader = node.spawn(move || (receiver.recv(), receiver.recv(), Instant::now()));
+            let sleeper = node.spawn(|| {
+                thread::sleep(millis(20));
+                Instant::now()
+            });
+            thread::sleep(millis(10));
+            node.pause();
+            sender.send(1).unwrap();
+            sender.send(2).unwrap();
+            thread::sleep(millis(100));
+            let resumed = Instant::now();
+            node.resume();
+            let (first, second, at) = reader.join().unwrap();
+            assert_eq!((first, second), (Ok(1), Ok(2)));
+            let woken = sleeper.join().unwrap();
+            for at in [at, woken] {
+                assert!(at >= resumed && at - resumed < millis(10), "{:?}", at - resumed);
+            }
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn a_task_with_a_lock_of_somebody_elses_goes_on_until_it_has_released_it() {
+    for seed in 0..100 {
+        let run = simulate(seed, || {
+            let shared = Arc::new(Mutex::new(0));
+            let node = Node::new("n");
+            let inside = shared.clone();
+            node.spawn(move || {
+                loop {
+                    let mut guard = inside.lock();
+                    thread::sleep(millis(7));
+                    *guard += 1;
+                    drop(guard);
+                    thread::sleep(millis(3));
+                }
+            });
+            thread::sleep(millis(55));
+            node.pause();
+            // Were it held back with the lock, nobody could ever resume it.
+            let frozen = *shared.lock();
+            thread::sleep(millis(50));
+            assert_eq!(*shared.lock(), frozen, "it does not take the lock once more");
+            node.resume();
+            thread::sleep(millis(50));
+            assert!(*shared.lock() > frozen);
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn code_that_is_not_to_be_held_up_goes_on_in_a_paused_node() {
+    for seed in 0..30 {
+        let run = simulate(seed, || {
+            let node = Node::new("n");
+            node.pause();
+            let guest = node.clone();
+            let short = thread::spawn(move || {
+                labrt::node::unpaused(|| guest.enter(|| thread::sleep(millis(10))))
+            });
+            assert!(short.join().unwrap().is_ok(), "it ends though nobody resumes the node");
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn a_kill_ends_a_pause_and_the_tasks() {
+    for seed in 0..30 {
+        let run = simulate(seed, || {
+            struct Ends(channel::Sender<()>);
+            impl Drop for Ends {
+                fn drop(&mut self) {
+                    thread::sleep(millis(1));
+                    let _ = self.0.send(());
+                }
+            }
+            let (sender, ended) = channel::unbounded();
+            let node = Node::new("n");
+            let task = node.spawn(move || {
+                let _ends = Ends(sender);
+                thread::sleep(millis(1_000));
+            });
+            thread::sleep(millis(10));
+            node.pause();
+            node.kill();
+            assert!(!node.is_paused());
+            assert_eq!(ended.recv_timeout(millis(100)), Ok(()), "its destructors run");
+            assert!(task.join().is_err());
+            node.pause();
+            assert!(!node.is_paused(), "what is dead does not pause");
+        });
+        run.unwrap();
+    }
+}
+
+#[test]
+fn a_world_ends_with_paused_nodes_in_it() {
+    for seed in 0..30 {
+        let run = simulate(seed, || {
+            let node = Node::new("n");
+            let ticks = ticking(&node);
+            thread::sleep(millis(30));
+            node.pause();
+            ticks.load(Ordering::SeqCst)
+        });
+        assert!(run.unwrap().value > 0);
+    }
+}
+
+#[test]
+fn who_waits_for_a_paused_node_that_nobody_resumes_is_in_a_deadlock() {
+    let run = simulate(0, || {
+        let node = Node::new("n");
+        node.pause();
+        let _ = node.spawn(|| ()).join();
+    });
+    assert_eq!(run.unwrap_err().kind, FailureKind::Deadlock);
+}
+
+#[test]
+fn pauses_are_the_same_for_the_same_seed() {
+    let run = |seed| {
+        let run = simulate(seed, || {
+            let nodes = [Node::new("a"), Node::new("b")];
+            let ticks = nodes.each_ref().map(ticking);
+            for round in 0..10 {
+                nodes[round % 2].pause();
+                thread::sleep(millis(13));
+                nodes[round % 2].resume();
+            }
+            ticks.map(|ticks| ticks.load(Ordering::SeqCst))
+        });
+        let outcome = run.unwrap();
+        (outcome.value, outcome.trace.unwrap().hash)
+    };
+    for seed in 0..20 {
+        assert_eq!(run(seed), run(seed));
+    }
+}
