@@ -122,6 +122,10 @@ struct Middle {
 enum Holds {
     Life(Option<u32>),
     Link(Option<u32>),
+    Way(Option<u32>, u32),
+    Pace(Option<u32>, u32),
+    Pause(Option<u32>),
+    Clock(Option<u32>),
     State(Option<u32>),
     Shards(Option<u32>),
     Configured,
@@ -140,6 +144,10 @@ impl Middle {
         let holds = match &event.what {
             What::Started | What::Crashed => Holds::Life(event.lane),
             What::Connected | What::Disconnected => Holds::Link(event.lane),
+            What::OneWay { to, .. } => Holds::Way(event.lane, *to),
+            What::Slow { to, .. } => Holds::Pace(event.lane, *to),
+            What::Paused | What::Resumed => Holds::Pause(event.lane),
+            What::Clock { .. } => Holds::Clock(event.lane),
             What::State(_) | What::Inferred { .. } => Holds::State(event.lane),
             What::Shards { .. } => Holds::Shards(event.lane),
             What::Configured { .. } => Holds::Configured,

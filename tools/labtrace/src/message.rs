@@ -52,7 +52,7 @@ impl Message {
         };
         match what {
             What::Sent { args, .. } => *args = value,
-            What::Replied { reply, .. } => *reply = value,
+            What::Replied { reply, .. } | What::RepliedAgain { reply, .. } => *reply = value,
             _ => {}
         }
     }

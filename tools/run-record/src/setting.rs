@@ -26,16 +26,34 @@ pub enum Trouble {
     Rounds,
     /// Switches from one task to another that the scheduler forces.
     Switches,
+    /// Requests that the network delivers twice.
+    Duplicates,
+    /// Servers that are cut off from others in one direction.
+    OneWayCuts,
+    /// Pairs of servers with a slow link between them.
+    SlowLinks,
+    /// Servers that do nothing for a while.
+    Pauses,
+    /// Servers whose clocks run faster or slower than others.
+    Drifts,
+    /// Crashes in the middle of a save.
+    TornSaves,
 }
 
 impl Trouble {
-    /// All kinds, the most disturbing first.
-    pub const ALL: [Trouble; 7] = [
+    /// All kinds, the most disturbing first; rounds and switches, which are none by themselves, at the end.
+    pub const ALL: [Trouble; 13] = [
         Trouble::Losses,
         Trouble::Delays,
         Trouble::Reorders,
         Trouble::Crashes,
         Trouble::Cuts,
+        Trouble::Duplicates,
+        Trouble::OneWayCuts,
+        Trouble::SlowLinks,
+        Trouble::Pauses,
+        Trouble::Drifts,
+        Trouble::TornSaves,
         Trouble::Rounds,
         Trouble::Switches,
     ];
@@ -50,14 +68,31 @@ impl Trouble {
             Trouble::Cuts => "cuts",
             Trouble::Rounds => "rounds",
             Trouble::Switches => "switches",
+            Trouble::Duplicates => "duplicates",
+            Trouble::OneWayCuts => "one-way-cuts",
+            Trouble::SlowLinks => "slow-links",
+            Trouble::Pauses => "pauses",
+            Trouble::Drifts => "drifts",
+            Trouble::TornSaves => "torn-saves",
         }
     }
 }
 
 /// How many of each kind of trouble a run has: a number for each [`Trouble`].
+///
+/// Written as a list of numbers, in the order of the kinds. One that is written by an earlier version, and
+/// so has fewer, is read as if there were none of the kinds that it does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<u64>")]
 pub struct Counts([u64; Trouble::ALL.len()]);
+
+impl From<Vec<u64>> for Counts {
+    fn from(list: Vec<u64>) -> Counts {
+        let mut counts = Counts::default();
+        counts.0.iter_mut().zip(list).for_each(|(count, number)| *count = number);
+        counts
+    }
+}
 
 impl Counts {
     /// The number for one kind.
@@ -153,6 +188,16 @@ mod tests {
         }
         assert_eq!(setting.to_string().parse(), Ok(setting));
         assert_eq!(" cuts = 3, ".parse(), Ok(Setting::default().with(Trouble::Cuts, Some(3))));
+    }
+
+    #[test]
+    fn counts_of_earlier_and_later_versions_are_read() {
+        let read = |text: &str| serde_json::from_str::<Counts>(text).expect("counts");
+        let old = read("[1,2,3,4,5,6,7]");
+        assert_eq!((old.get(Trouble::Switches), old.get(Trouble::Pauses)), (7, 0));
+        let text = serde_json::to_string(&old).expect("numbers");
+        assert_eq!(read(&text), old);
+        assert_eq!(read(&text.replace(']', ",9]")), old);
     }
 
     #[test]

@@ -130,6 +130,27 @@ pub enum What {
         /// The call.
         call: u64,
     },
+    /// The network has made a copy of the request that arrives now.
+    Duplicated {
+        /// The call.
+        call: u64,
+        /// How much later the copy arrives, in microseconds.
+        by_us: u64,
+    },
+    /// The copy has reached the server in `lane`: its handler begins once more.
+    DeliveredAgain {
+        /// The call.
+        call: u64,
+    },
+    /// The server in `lane` has answered the copy, which nobody hears.
+    RepliedAgain {
+        /// The call.
+        call: u64,
+        /// The reply, field by field.
+        reply: Value,
+        /// How many bytes it takes.
+        bytes: u64,
+    },
     /// The server in `lane` has answered.
     Replied {
         /// The call.
@@ -165,6 +186,35 @@ pub enum What {
     Connected,
     /// The server in `lane` can reach nobody.
     Disconnected,
+    /// The server in `lane` does nothing from now on, until it goes on or crashes.
+    Paused,
+    /// The server in `lane` goes on.
+    Resumed,
+    /// What the server in `lane` sends reaches another one from now on, or does not; the other direction is
+    /// as it was.
+    OneWay {
+        /// The lane of the other one.
+        to: u32,
+        /// Nothing reaches it.
+        cut: bool,
+    },
+    /// Messages between the server in `lane` and another one take so much longer from now on.
+    Slow {
+        /// The lane of the other one.
+        to: u32,
+        /// At most, in microseconds; 0 if they are as fast as others.
+        by_us: u64,
+    },
+    /// The clock of the server in `lane`, which starts now, does not run as others do.
+    Clock {
+        /// Its speed, in thousandths of the usual one.
+        thousandths: u32,
+    },
+    /// The server in `lane` crashes in the middle of a save.
+    Torn {
+        /// What it was saving is there all the same.
+        kept: bool,
+    },
     /// The network's conditions from now on.
     Network {
         /// Nothing is lost and requests arrive at once.
@@ -334,6 +384,8 @@ pub enum Loss {
     Unanswered,
     /// The network came to its end.
     Ended,
+    /// Nothing that the server sends reaches the caller.
+    NoWayBack,
 }
 
 /// Whose span it is.

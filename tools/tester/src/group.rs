@@ -18,7 +18,9 @@ use crate::observer::{Member, Party, Watcher, Watchers};
 use crate::others::Others;
 use crate::run::Run;
 use crate::saves::{SaveCount, WatchedPersister};
+use faults::Ways;
 
+mod faults;
 mod links;
 
 /// What can run in a slot: a handle on a server. Clones are the same server.
@@ -59,6 +61,7 @@ struct Inner<S> {
     number: usize,
     members: Members,
     slots: Vec<Leaf<Slot<S>>>,
+    ways: Leaf<Ways>,
 }
 
 /// The place of one server.
@@ -73,6 +76,8 @@ struct Slot<S> {
     ends: Vec<Name>,
     /// The part of the group that it is connected to; none if it is cut off.
     part: Option<usize>,
+    /// How its clocks run, from its next start on.
+    clock: Option<u32>,
 }
 
 /// A server from its start to its crash.
@@ -83,8 +88,11 @@ pub struct Instance<S> {
 }
 
 impl<S> Instance<S> {
-    /// Runs `f` as code of the server's node; none if it is killed meanwhile.
+    /// Runs `f` as code of the server's node; none if it is killed meanwhile, or is paused.
     pub fn enter<T>(&self, f: impl FnOnce(&S) -> T) -> Option<T> {
+        if self.node.is_paused() {
+            return None;
+        }
         self.node.enter(|| f(&self.server)).ok()
     }
 }
@@ -118,10 +126,12 @@ impl<S: Server> Group<S> {
                 instances: 0,
                 ends: Vec::new(),
                 part: None,
+                clock: None,
             })
         };
         let slots = (0..servers).map(slot).collect();
-        Group { inner: Arc::new(Inner { net: net.clone(), number, members, slots }) }
+        let ways = Leaf::default();
+        Group { inner: Arc::new(Inner { net: net.clone(), number, members, slots, ways }) }
     }
 
     /// Has somebody see what its servers do from now on. There may be several: each is told in turn,
@@ -234,6 +244,7 @@ impl<S: Server> Group<S> {
         }
         let make = prepare(self.seat(server));
         let node = Node::new(self.members().node_name(server));
+        self.set_clock_of(server, &node);
         let made = node.enter(make).expect("nobody else knows this node");
         let made = made.unwrap_or_else(|error| {
             let words = format!("server {server} cannot be made: {error}");
@@ -259,6 +270,7 @@ impl<S: Server> Group<S> {
         let ends = names.iter().enumerate().map(|(peer, name)| {
             let end = network.make_end(name);
             network.connect(name, members.name(peer));
+            self.prepare_way((me, peer), name);
             end
         });
         let ends: Vec<ClientEnd> = ends.collect();

@@ -32,6 +32,8 @@ struct Inner {
     began: Instant,
     /// How many operations of clients are done.
     operations: Leaf<u64>,
+    /// What goes wrong with calls.
+    faults: Leaf<Faults>,
 }
 
 impl Net {
@@ -43,9 +45,10 @@ impl Net {
         let (rng, began) = (Mutex::new(rng::stream("tester")), Instant::now());
         let (run, operations) = (run.clone(), Leaf::default());
         let crossings = Mutex::default();
-        let inner = Inner { network, run, book, crossings, rng, began, operations };
+        let faults = Leaf::new(Net::faults(&run));
+        let inner = Inner { network, run, book, crossings, rng, began, operations, faults };
         let net = Net { inner: Arc::new(inner) };
-        net.network().set_faults(net.faults());
+        net.change_faults(|_| ());
         net
     }
 
@@ -127,17 +130,32 @@ impl Net {
     /// no time. For tests in which clients make one call after the other: without it they make any
     /// number of them in no time of the simulated clock.
     pub fn set_travel(&self, least_us: u64, most_us: u64) {
-        let mut faults = self.faults();
-        faults.travel_us = (least_us, most_us);
+        self.change_faults(|faults| faults.travel_us = (least_us, most_us));
+    }
+
+    /// How likely a request is to come twice, from now on. Default: none does.
+    ///
+    /// # Panics
+    /// If that is no probability.
+    pub fn set_duplication(&self, probability: f64) {
+        self.change_faults(|faults| faults.duplication = probability);
+    }
+
+    fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        let faults = self.inner.faults.with(|faults| {
+            change(faults);
+            faults.clone()
+        });
         self.network().set_faults(faults);
     }
 
     /// What goes wrong on the network, as far as the run's setting allows.
-    fn faults(&self) -> Faults {
+    fn faults(run: &Run) -> Faults {
         let mut faults = Faults::default();
-        faults.most_losses = self.run().limit(Trouble::Losses);
-        faults.most_delays = self.run().limit(Trouble::Delays);
-        faults.most_reorderings = self.run().limit(Trouble::Reorders);
+        faults.most_losses = run.limit(Trouble::Losses);
+        faults.most_delays = run.limit(Trouble::Delays);
+        faults.most_reorderings = run.limit(Trouble::Reorders);
+        faults.most_duplicates = run.limit(Trouble::Duplicates);
         faults
     }
 

@@ -38,6 +38,12 @@ pub trait Watcher: Send + Sync {
     /// A server has crashed: what it does from here on does not count.
     fn crashed(&self, server: usize);
 
+    /// A server does nothing from now on (or goes on), though it has not crashed.
+    fn paused(&self, _server: usize, _paused: bool) {}
+
+    /// The clock of a server that is about to be made runs at so many thousandths of the usual speed.
+    fn has_clock(&self, _server: usize, _thousandths: u32) {}
+
     /// Something happens to a call from one server of the group to another, on the calling task and
     /// after it was recorded.
     ///
@@ -197,6 +203,11 @@ impl Sight {
             CallStep::Delayed(by) => {
                 session.record(from, What::Delayed { call, by_us: micros(by) })
             }
+            CallStep::RepliedAgain(reply) => message(to?, replied_again(call, reply), reply),
+            CallStep::Duplicated(by) => {
+                session.record(from, What::Duplicated { call, by_us: micros(by) })
+            }
+            CallStep::DeliveredAgain => session.record(to, What::DeliveredAgain { call }),
             CallStep::Late(by) => session.record(to, What::Late { call, by_us: micros(by) }),
             CallStep::Lost { leg, why, fails_after } => {
                 let lane = if leg == Leg::Request { from } else { to };
@@ -212,6 +223,7 @@ impl Sight {
         match step {
             CallStep::Delayed(by) if by > Duration::ZERO => self.run.count(Trouble::Delays),
             CallStep::Late(_) => self.run.count(Trouble::Reorders),
+            CallStep::Duplicated(_) => self.run.count(Trouble::Duplicates),
             CallStep::Lost { why: Loss::Dropped, .. } => self.run.count(Trouble::Losses),
             _ => {}
         }
@@ -242,6 +254,11 @@ fn replied(call: u64, reply: Message<'_>) -> What {
     What::Replied { call, reply: serde_json::Value::Null, bytes: reply.bytes().len() as u64 }
 }
 
+fn replied_again(call: u64, reply: Message<'_>) -> What {
+    let bytes = reply.bytes().len() as u64;
+    What::RepliedAgain { call, reply: serde_json::Value::Null, bytes }
+}
+
 fn lost(call: u64, leg: Leg, why: Loss, fails_after: Duration) -> What {
     let leg = match leg {
         Leg::Request => trace::Leg::Request,
@@ -253,6 +270,7 @@ fn lost(call: u64, leg: Leg, why: Loss, fails_after: Duration) -> What {
         Loss::NoServer => trace::Loss::NoServer,
         Loss::Gone => trace::Loss::Gone,
         Loss::CleanedUp => trace::Loss::Ended,
+        Loss::NoWayBack => trace::Loss::NoWayBack,
         _ => trace::Loss::Unanswered,
     };
     What::Lost { call, leg, why, fails_us: micros(fails_after) }

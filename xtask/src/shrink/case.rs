@@ -137,6 +137,12 @@ pub(crate) fn amount(trouble: Trouble, count: u64) -> String {
         Trouble::Cuts => ("server is cut off", "servers are cut off"),
         Trouble::Rounds => ("round", "rounds"),
         Trouble::Switches => ("forced switch", "forced switches"),
+        Trouble::Duplicates => ("request comes twice", "requests come twice"),
+        Trouble::OneWayCuts => ("cut in one direction", "cuts in one direction"),
+        Trouble::SlowLinks => ("slow link", "slow links"),
+        Trouble::Pauses => ("pause of a server", "pauses of servers"),
+        Trouble::Drifts => ("clock drifts", "clocks drift"),
+        Trouble::TornSaves => ("crash in a save", "crashes in saves"),
     };
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
@@ -150,6 +156,12 @@ fn absence(trouble: Trouble) -> &'static str {
         Trouble::Cuts => "no server is cut off",
         Trouble::Rounds => "no rounds",
         Trouble::Switches => "no switch is forced",
+        Trouble::Duplicates => "no request comes twice",
+        Trouble::OneWayCuts => "no cut in one direction",
+        Trouble::SlowLinks => "no slow link",
+        Trouble::Pauses => "no server pauses",
+        Trouble::Drifts => "no clock drifts",
+        Trouble::TornSaves => "no crash in a save",
     }
 }
 

@@ -20,6 +20,10 @@ impl<S: Server> Group<S> {
 
     /// True if calls of the one reach the other, should both run.
     pub fn reaches(&self, one: usize, other: usize) -> bool {
+        self.are_together(one, other) && !self.is_cut_one_way(one, other)
+    }
+
+    fn are_together(&self, one: usize, other: usize) -> bool {
         let part = self.part(one);
         part.is_some() && part == self.part(other)
     }
@@ -63,7 +67,8 @@ impl<S: Server> Group<S> {
         let part_of = |server: usize| parts.iter().position(|part| part.contains(&server));
         let together = |one, other| part_of(one).is_some() && part_of(one) == part_of(other);
         let cuts = |one: usize| {
-            all().any(|other| one != other && self.reaches(one, other) && !together(one, other))
+            all()
+                .any(|other| one != other && self.are_together(one, other) && !together(one, other))
         };
         let may = !all().any(cuts) || self.run().may(Trouble::Cuts);
         for server in all() {
@@ -131,9 +136,9 @@ impl<S: Server> Group<S> {
         (others, minority)
     }
 
-    /// Whom a server reaches, and whom it does not.
+    /// Who is in one part with a server, and who is not.
     fn sides_of(&self, server: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
-        (0..self.servers()).partition(|peer| self.reaches(server, *peer))
+        (0..self.servers()).partition(|peer| self.are_together(server, *peer))
     }
 
     fn put(&self, server: usize, part: Option<usize>) {
@@ -149,7 +154,7 @@ impl<S: Server> Group<S> {
         let to = |from: usize, to: usize| {
             let name = self.slot(from).with(|slot| slot.ends.get(to).cloned());
             if let Some(name) = name {
-                self.net().network().enable(name, on);
+                self.net().network().enable(name, on && !self.is_cut_one_way(from, to));
             }
         };
         for &peer in peers {

@@ -7,8 +7,11 @@ function indexCalls(model) {
   const calls = [];
   model.callOf = new Int32Array(count).fill(-1);
   for (let i = 0; i < count; i++) {
-    if (kind[i] < K.sent || kind[i] > K.failed) continue;
     const event = events[i];
+    if (kind[i] >= K.duplicated && kind[i] <= K.replied_again) {
+      model.callOf[i] = numbers.has(event.call) ? numbers.get(event.call) : -1;
+    }
+    if (kind[i] < K.sent || kind[i] > K.failed) continue;
     let number = numbers.get(event.call);
     if (number === undefined) {
       number = calls.length;
@@ -80,7 +83,7 @@ function message(model, call, number, leg, start, end) {
   let fate = end < 0 ? OPEN : FINE;
   if (end >= 0 && end === call.lost) {
     const why = model.events[end].why;
-    fate = why === "dropped" ? DROPPED : why === "disconnected" || why === "no_server" ? CUT : GONE;
+    fate = why === "dropped" ? DROPPED : ["disconnected", "no_server", "no_way_back"].includes(why) ? CUT : GONE;
   } else if (leg === REPLY && answerOf(event) === false) {
     fate = REFUSED;
   } else if (leg === REPLY && call.late >= 0 && end >= 0) {

@@ -26,6 +26,7 @@ function drawLane(frame, lane) {
   context.fillRect(left, y - 0.5, right - left, 1);
   const isServer = lane < model.servers;
   if (isServer && app.filter.state) drawRoles(frame, lane);
+  if (isServer) drawPauses(frame, lane);
   if (isServer) drawDowns(frame, lane);
   if (isServer && app.filter.shards) drawShards(frame, lane);
   drawUserSpans(frame, lane);
@@ -117,6 +118,21 @@ function drawDowns(frame, lane) {
     const text = from >= 0 ? "crashed" : "not started";
     const pale = frame.app.past !== null && xe(frame.app.past[lane]) < at;
     if (x2 - at > 50) label(frame, WORTH.role, text, pale ? colors.text : colors["on-down"], [[at, y]], { inside: true, most: x2 - at });
+  }
+}
+
+/** A paused server: its band is pale, and says so where there is room. */
+function drawPauses(frame, lane) {
+  const { context, colors, layout, model, xe, left, right } = frame;
+  const y = layout.y[lane];
+  for (const [from, to] of model.states[lane].pauses) {
+    const [x1, x2] = [Math.max(left - 9, xe(from)), Math.min(right + 9, xe(to))];
+    if (x2 < left || x1 > right) continue;
+    context.globalAlpha = 0.7;
+    context.fillStyle = colors.back;
+    context.fillRect(x1, y - BAND / 2, Math.max(2, x2 - x1), BAND);
+    context.globalAlpha = 1;
+    if (x2 - x1 > 50) label(frame, WORTH.role, "paused", colors.text, [[Math.max(x1, left) + 6, y]], { inside: true, most: x2 - x1 });
   }
 }
 

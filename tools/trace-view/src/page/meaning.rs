@@ -32,6 +32,7 @@ pub(super) fn all(trace: &Trace) -> Vec<Option<Value>> {
                 };
                 Some(answered(reply, yes))
             }
+            What::RepliedAgain { reply, .. } => Some(answered(reply, answer(object(reply)))),
             _ => None,
         });
     }

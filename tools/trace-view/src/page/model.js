@@ -3,7 +3,8 @@
 const KINDS = ["unknown", "sent", "delayed", "lost", "delivered", "replied", "late", "returned",
   "failed", "started", "crashed", "connected", "disconnected", "network", "offered", "applied",
   "saved", "snapshot", "installed", "state", "inferred", "begin", "end", "note", "violation", "left_out",
-  "called", "answered", "shards", "configured"];
+  "called", "answered", "shards", "configured", "duplicated", "delivered_again", "replied_again", "paused",
+  "resumed", "one_way", "slow", "clock", "torn"];
 const K = Object.fromEntries(KINDS.map((name, number) => [name, number]));
 
 const ROLES = ["unknown", "follower", "candidate", "leader", "down"];
@@ -128,11 +129,16 @@ function placeEvents(model) {
 function indexLane(model, lane) {
   const roles = { at: [], role: [], term: [], vote: [], inferred: [] };
   const state = { commitAt: [], commit: [], logAt: [], appliedAt: [], saved: [], snapshots: [], downs: [],
-    cuts: [], marks: [], lives: [] };
+    cuts: [], pauses: [], marks: [], lives: [] };
   const isServer = lane < model.servers;
   // Of a trace without its beginning one cannot know; a server that ran before is likelier.
   let down = isServer && model.lostBeginning === 0 ? -1 : null;
   let cut = firstLink(model, lane) === K.connected ? -1 : null;
+  let pause = null;
+  const goesOn = (i) => {
+    if (pause !== null) state.pauses.push([pause, i]);
+    pause = null;
+  };
   const push = (at, role, term, vote, inferred) => {
     const last = roles.at.length - 1;
     if (last >= 0 && roles.role[last] === role && roles.term[last] === term &&
@@ -160,7 +166,12 @@ function indexLane(model, lane) {
         state.lives.push(i);
         push(i, UNKNOWN, null, null, 0);
         break;
+      case K.paused:
+        if (pause === null) pause = i;
+        break;
+      case K.resumed: goesOn(i); break;
       case K.crashed:
+        goesOn(i);
         if (down === null) down = i;
         push(i, DOWN, null, null, 0);
         state.commitAt.push(i); state.commit.push(null);
@@ -175,9 +186,12 @@ function indexLane(model, lane) {
       case K.applied: state.appliedAt.push(i); break;
       case K.saved: state.saved.push(i); break;
       case K.snapshot: case K.installed: state.snapshots.push(i); break;
-      case K.note: case K.unknown: case K.failed: state.marks.push(i); break;
+      case K.note: case K.unknown: case K.failed: case K.torn: case K.one_way: case K.slow: case K.clock:
+        state.marks.push(i);
+        break;
     }
   }
+  goesOn(model.count);
   if (down !== null && down >= 0) state.downs.push([down, model.count]);
   if (cut !== null && isServer) state.cuts.push([cut, model.count]);
   state.cuts = without(state.cuts, state.downs);

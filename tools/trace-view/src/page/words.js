@@ -9,6 +9,7 @@ const LOSSES = {
   gone: "meanwhile one of the two was disconnected or had crashed",
   unanswered: "the handler gave no answer",
   ended: "the network came to its end",
+  no_way_back: "nothing that the server sends reaches the caller",
 };
 
 const laneName = (model, lane) => (lane >= 0 ? model.lanes[lane] : "tester");
@@ -186,6 +187,18 @@ function describe(model, i) {
     case K.crashed: return "crashes";
     case K.connected: return "is connected";
     case K.disconnected: return "is disconnected: it can reach nobody";
+    case K.duplicated: return `the network delivers ${request} once more after ${durationText(event.by_us)}`;
+    case K.delivered_again: return `receives ${request} once more${call ? ` from ${to(call.from)}` : ""}`;
+    case K.replied_again: return `answers the copy of ${request}, which nobody hears` +
+      (call ? `: ${replyText(call, event)}` : "");
+    case K.paused: return "is paused: it does nothing";
+    case K.resumed: return "goes on";
+    case K.one_way: return event.cut ? `is cut off in one direction: nothing reaches ${to(event.to)}`
+      : `reaches ${to(event.to)} again`;
+    case K.slow: return event.by_us > 0 ? `is slow from and to ${to(event.to)}: up to ${durationText(event.by_us)} more`
+      : `is as fast as ever from and to ${to(event.to)}`;
+    case K.clock: return `has a clock that runs at ${event.thousandths} thousandths`;
+    case K.torn: return `crashes in the middle of a save, which is ${event.kept ? "kept" : "lost"}`;
     case K.network: return networkText(event);
     case K.offered: return event.index === undefined ? `is offered ${event.command} and refuses`
       : `is offered ${event.command}, takes it for index ${event.index} in term ${event.term}`;

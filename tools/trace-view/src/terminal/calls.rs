@@ -49,6 +49,7 @@ fn why(loss: Loss) -> &'static str {
         Loss::Gone => "gone",
         Loss::Unanswered => "unanswered",
         Loss::Ended => "the end",
+        Loss::NoWayBack => "no way back",
     }
 }
 
@@ -58,6 +59,7 @@ impl<'t> Known<'t> {
         let back = match &event.what {
             What::Lost { leg, .. } => *leg == Leg::Reply,
             What::Sent { .. } | What::Delayed { .. } | What::Delivered { .. } => false,
+            What::Duplicated { .. } | What::DeliveredAgain { .. } => false,
             _ => true,
         };
         let (mut from, mut to) = (call.and_then(|c| c.from), call.map(|c| c.to));
@@ -67,10 +69,10 @@ impl<'t> Known<'t> {
             What::Sent { to: whom, method: name, args: these, .. } => {
                 (from, to, method, args) = (event.lane, Some(*whom), name, Some(these));
             }
-            What::Replied { reply: this, .. } => {
+            What::Replied { reply: this, .. } | What::RepliedAgain { reply: this, .. } => {
                 (reply, to) = (Some(this), to.or(event.lane));
             }
-            What::Delivered { .. } => to = to.or(event.lane),
+            What::Delivered { .. } | What::DeliveredAgain { .. } => to = to.or(event.lane),
             What::Returned { .. } | What::Failed { .. } => from = from.or(event.lane),
             _ => {}
         }
@@ -163,14 +165,18 @@ impl<'t> Teller<'t> {
         self.along.extend(others);
 
         let mut topics = known.topics();
-        if lost || matches!(event.what, What::Failed { .. } | What::Delayed { .. }) {
+        let by_net = matches!(
+            event.what,
+            What::Failed { .. } | What::Delayed { .. } | What::Duplicated { .. }
+        );
+        if lost || by_net {
             topics.insert(0, Topic::Net);
         } else if along.late.is_some() || matches!(event.what, What::Late { .. }) {
             topics.push(Topic::Net);
         }
         let quiet = match known.kind {
             Kind::Heartbeat => lost || !known.tells(replay),
-            _ => matches!(event.what, What::Delayed { .. }),
+            _ => matches!(event.what, What::Delayed { .. } | What::Duplicated { .. }),
         };
         let lanes = event.lane.into_iter().chain(known.from).chain(known.to).chain(receivers);
         Line {
@@ -220,6 +226,18 @@ fn place(
     match &event.what {
         What::Delivered { .. } => {
             (event.lane.or(receiver), arrow("←", known.from, replay).and(known.body()), false)
+        }
+        What::DeliveredAgain { .. } => {
+            let parts = arrow("←", known.from, replay).and(known.body()).with(0, "once more");
+            (event.lane.or(receiver), parts, false)
+        }
+        What::RepliedAgain { .. } => {
+            let parts = Parts::new(format!("→{to}")).and(known.body());
+            (event.lane.or(sender), parts.with(0, "to the copy"), false)
+        }
+        What::Duplicated { by_us, .. } => {
+            let parts = Parts::new(format!("→{to}")).and(known.body());
+            (sender, parts.with(0, wait("and once more after", *by_us)), false)
         }
         What::Returned { .. } => {
             let parts = arrow("←", known.to, replay).and(known.body());

@@ -88,6 +88,28 @@ impl<'t> Teller<'t> {
             What::Crashed => (Topic::Cluster, Parts::new("✗ crashed")),
             What::Connected => (Topic::Cluster, Parts::new("connected")),
             What::Disconnected => (Topic::Cluster, Parts::new("╌ cut off")),
+            What::Paused => (Topic::Cluster, Parts::new("‖ paused")),
+            What::Resumed => (Topic::Cluster, Parts::new("goes on")),
+            What::OneWay { to, cut } => {
+                let to = replay.short_name(*to);
+                let words = if *cut { "╌ cut one way" } else { "reaches again" };
+                (Topic::Cluster, Parts::new(format!("{words}: →{to}")))
+            }
+            What::Slow { to, by_us } => {
+                let to = replay.short_name(*to);
+                let words = match by_us {
+                    0 => format!("as fast as ever to {to}"),
+                    _ => format!("slow to {to}, up to {}", text::span(*by_us)),
+                };
+                (Topic::Cluster, Parts::new(words))
+            }
+            What::Clock { thousandths } => {
+                (Topic::Cluster, Parts::new(format!("clock at {thousandths}/1000")))
+            }
+            What::Torn { kept } => {
+                let rest = if *kept { "which is kept" } else { "which is lost" };
+                (Topic::Save, Parts::new("✗ crashes in a save,").with(0, rest))
+            }
             What::Network { reliable, long_reordering, long_delays } => {
                 let words = [
                     (!reliable, "messages are delayed and lost"),

@@ -45,6 +45,9 @@ pub(super) fn call_of(what: &What) -> Option<u64> {
         | What::Delivered { call }
         | What::Replied { call, .. }
         | What::Late { call, .. }
+        | What::Duplicated { call, .. }
+        | What::DeliveredAgain { call }
+        | What::RepliedAgain { call, .. }
         | What::Returned { call }
         | What::Failed { call } => Some(*call),
         _ => None,
@@ -73,6 +76,8 @@ impl<'t> Stories<'t> {
                 What::Replied { .. } => story.replied = Some(at),
                 What::Late { .. } => story.late = Some(at),
                 What::Returned { .. } => story.returned = Some(at),
+                What::Duplicated { .. } | What::DeliveredAgain { .. } => {}
+                What::RepliedAgain { .. } => {}
                 _ => story.failed = Some(at),
             }
         }

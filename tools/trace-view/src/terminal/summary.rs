@@ -101,7 +101,7 @@ impl Sums {
                 });
                 let row = match why {
                     Loss::Dropped => "lost",
-                    Loss::Disconnected => "lost: cut",
+                    Loss::Disconnected | Loss::NoWayBack => "lost: cut",
                     Loss::NoServer => "lost: down",
                     Loss::Gone => "lost: gone",
                     Loss::Unanswered => "unanswered",
