@@ -96,6 +96,13 @@ impl<R: Raft> Cluster<R> {
     }
 
     fn made_on(net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster<R> {
+        let cluster = Cluster::unstarted(net, name, servers, snapshots);
+        cluster.start_all();
+        cluster
+    }
+
+    /// A cluster of which no server runs yet.
+    pub(crate) fn unstarted(net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster<R> {
         let group = Group::new(net, name, servers);
         let applied = Applied {
             logs: vec![Vec::new(); servers],
@@ -105,10 +112,13 @@ impl<R: Raft> Cluster<R> {
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of::<R>(&group));
-        let cluster = Cluster { inner: Arc::new(Inner { group, applied, watch, snapshots }) };
-        (0..servers).for_each(|server| cluster.start_server(server));
-        (0..servers).for_each(|server| cluster.connect(server));
-        cluster
+        Cluster { inner: Arc::new(Inner { group, applied, watch, snapshots }) }
+    }
+
+    /// Starts and connects all servers.
+    pub(crate) fn start_all(&self) {
+        (0..self.servers()).for_each(|server| self.start_server(server));
+        (0..self.servers()).for_each(|server| self.connect(server));
     }
 
     /// The servers, whatever they are: who runs, who is connected, what is saved.
@@ -138,6 +148,14 @@ impl<R: Raft> Cluster<R> {
     /// Whether requests arrive at once and nothing is lost, from now on.
     pub fn set_reliable(&self, reliable: bool) {
         self.net().set_reliable(reliable);
+    }
+
+    /// How likely a request is to come twice, from now on.
+    ///
+    /// # Panics
+    /// If that is no probability.
+    pub fn set_duplication(&self, probability: f64) {
+        self.net().set_duplication(probability);
     }
 
     /// Whether many replies are late, from now on.
@@ -575,7 +593,7 @@ const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied:
      after it (do refused votes or newer terms start election timers anew?)";
 
 /// The network of a test of lab 2.
-fn lab_net(run: &Run, unreliable: bool) -> Net {
+pub(crate) fn lab_net(run: &Run, unreliable: bool) -> Net {
     let net = Net::new(run);
     net.set_long_delays(true);
     net.set_reliable(!unreliable);

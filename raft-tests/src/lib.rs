@@ -64,6 +64,7 @@ pub mod part_2c;
 pub mod part_2d;
 pub mod run;
 pub mod sizes;
+pub mod soak;
 mod suite;
 
 pub use cluster::Cluster;

@@ -3,6 +3,7 @@
 use raft_api::Raft;
 
 use crate::cluster::Cluster;
+use crate::soak;
 
 pub use tester::{Origin, Run, TIME_LIMIT, Totals, origin};
 
@@ -13,7 +14,7 @@ pub struct Test<R: Raft> {
     pub part: &'static str,
     /// What its lines call it.
     pub title: &'static str,
-    /// How many servers it runs.
+    /// How many servers it runs. (In `soak` each run draws that.)
     pub servers: usize,
     /// Whether the network loses and delays.
     pub unreliable: bool,
@@ -28,6 +29,7 @@ impl<R: Raft> Test<R> {
         tester::Test::new(part, title, move |run| {
             let cluster = match part {
                 "2D" => Cluster::with_snapshots(run, servers, unreliable),
+                "soak" => soak::cluster(run),
                 _ => Cluster::in_run(run, servers, unreliable),
             };
             body(&cluster, run);

@@ -9,12 +9,26 @@ use crate::run::Test;
 /// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's.
 #[macro_export]
 macro_rules! suite {
-    ($clock:ident, $raft:ty) => {
+    (simulated, $raft:ty) => {
+        $crate::suite!(simulated, $raft, "lab");
+        $crate::suite!(simulated, $raft, "soak");
+    };
+    (real, $raft:ty) => {
+        $crate::suite!(real, $raft, "lab");
+    };
+    ($clock:ident, $raft:ty, "lab") => {
         $crate::suite!($clock, $raft, "2A");
         $crate::suite!($clock, $raft, "2B");
         $crate::suite!($clock, $raft, "2C");
         $crate::suite!($clock, $raft, "2D");
         $crate::suite!($clock, $raft, "sizes");
+    };
+    ($clock:ident, $raft:ty, "soak") => {
+        $crate::tests! { $clock, $raft,
+            "soak" soak {
+                anything_soak: anything, "anything at once", 0, false;
+            }
+        }
     };
     ($clock:ident, $raft:ty, "2A") => {
         $crate::tests! { $clock, $raft,

@@ -142,7 +142,10 @@ impl Judge {
 
     /// A snapshot that the service has given is saved before long, or a newer one is.
     fn check_given_is_saved(&mut self, server: usize, us: u64, means: &Means<'_>) -> Checked {
-        let pending = self.servers[server].pending.filter(|pending| us >= pending.us + SOON_US);
+        let known = &self.servers[server];
+        let going_since = known.resumed_us.unwrap_or(0);
+        let late = |pending: &Pending| us >= pending.us.max(going_since) + SOON_US;
+        let pending = known.pending.filter(|pending| late(pending) && !known.paused);
         let Some(Pending { index, us: then }) = pending else { return Ok(()) };
         let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
         let has = match self.given.index_of(&stored) {

@@ -125,6 +125,18 @@ impl Call {
     }
 }
 
+const COPY: u64 = 1 << 63;
+
+/// The number that stands for the copy of a call's request. No call has one so high.
+pub(crate) fn copy_of(call: u64) -> u64 {
+    call | COPY
+}
+
+/// The number of the call itself.
+pub(crate) fn original_of(call: u64) -> u64 {
+    call & !COPY
+}
+
 /// What was known of a server when a request reached it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivered {
@@ -141,6 +153,8 @@ pub(crate) struct Delivered {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     by_number: BTreeMap<u64, Call>,
+    /// Copies of requests that have not reached their server.
+    copies: BTreeMap<u64, Call>,
     /// By server: the calls that have reached it and that it has not answered. A program may leave
     /// thousands of calls open, so nobody looks through all of them at a message.
     reached: Vec<Vec<u64>>,
@@ -148,7 +162,8 @@ pub(crate) struct Calls {
 
 impl Calls {
     pub(crate) fn new(servers: usize) -> Calls {
-        Calls { by_number: BTreeMap::new(), reached: vec![Vec::new(); servers] }
+        let reached = vec![Vec::new(); servers];
+        Calls { by_number: BTreeMap::new(), copies: BTreeMap::new(), reached }
     }
 
     pub(crate) fn insert(&mut self, call: Call) {
@@ -161,6 +176,22 @@ impl Calls {
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut Call> {
         self.by_number.get_mut(&number)
+    }
+
+    /// The request of a call will reach its server twice.
+    pub(crate) fn duplicate(&mut self, number: u64) {
+        if let Some(call) = self.get(number) {
+            self.copies.insert(copy_of(number), Call { number: copy_of(number), ..call });
+        }
+    }
+
+    /// A copy is about to reach its server: it is a call like others from here on, but for its answer, which
+    /// nobody hears.
+    pub(crate) fn copy_arrives(&mut self, number: u64) -> Option<u64> {
+        let copy = self.copies.remove(&copy_of(number))?;
+        let number = copy.number;
+        self.insert(copy);
+        Some(number)
     }
 
     /// The call is over.

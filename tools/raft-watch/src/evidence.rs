@@ -103,6 +103,12 @@ pub(crate) struct Server {
     pub(crate) log_end: Option<(Place, u64)>,
     /// When the last AppendEntries reached it.
     pub(crate) heard_us: Option<u64>,
+    /// It does nothing at present, though it has not crashed.
+    pub(crate) paused: bool,
+    /// When it last went on after that.
+    pub(crate) resumed_us: Option<u64>,
+    /// The speed of its clock in thousandths, if that is not the usual one.
+    pub(crate) clock: Option<u32>,
 }
 
 impl Server {

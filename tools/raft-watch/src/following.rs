@@ -199,6 +199,7 @@ impl Judge {
             *refused = Refused { prev: prev.index, count };
         }
         let Some(had) = reign.accepted[server] else { return Ok(()) };
+        // A copy of a request is never the newest, whatever it is a copy of.
         let newest = known.newest.get(&call.from) == Some(&call.number);
         let fresh = newest && known.open == 0 && call.sent_at > had.at;
         let covers = prev.index <= had.place.index && had.place.index <= last.index;

@@ -64,6 +64,9 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
+        // A faster clock has its second sooner.
+        let clock = self.servers[from].clock.unwrap_or(1000);
+        let window_us = WINDOW_US * 1000 / u64::from(clock.max(1000));
         let flow = self.flows.0.entry((from, to)).or_default();
         let Append { term, prev, commit, .. } = *append;
         let this = News { term, prev, commit };
@@ -76,10 +79,15 @@ impl Judge {
             return Ok(());
         }
         flow.repeats.push_back(us);
-        while flow.repeats.front().is_some_and(|first| us - first >= WINDOW_US) {
+        while flow.repeats.front().is_some_and(|first| us - first >= window_us) {
             flow.repeats.pop_front();
         }
         let count = flow.repeats.len();
+        // After a pause it may make up for what it has missed.
+        let resumed_us = self.servers[from].resumed_us;
+        if resumed_us.is_some_and(|resumed| us < resumed + WINDOW_US) {
+            return Ok(());
+        }
         if count <= MOST_HEARTBEATS || !missing.allows(&rules::HEARTBEATS) {
             return Ok(());
         }
@@ -133,7 +141,10 @@ impl Judge {
             self.servers[from].newer = None;
             return Ok(());
         }
-        if us < newer.us + GOES_ON_US || self.is_held_up(call, (from, to), newer.us, us) {
+        // What came while it was paused it hears of later.
+        let heard_us =
+            self.servers[from].resumed_us.map_or(newer.us, |resumed| newer.us.max(resumed));
+        if us < heard_us + GOES_ON_US || self.is_held_up(call, (from, to), newer.us, us) {
             return Ok(());
         }
         let words = format!(

@@ -3,7 +3,7 @@
 use labtrace::Verdict;
 
 use super::bases::Given;
-use super::calls::{Append, Asked, Call, Calls, Delivered, Sent};
+use super::calls::{self, Append, Asked, Call, Calls, Delivered, Sent};
 use super::elections::Elections;
 use super::evidence::Server;
 use super::heartbeats::Flows;
@@ -72,6 +72,33 @@ impl Judge {
 
     pub(crate) fn crashed(&mut self, server: usize) {
         self.servers[server].alive = false;
+        self.servers[server].paused = false;
+    }
+
+    /// A server does nothing for a while, or goes on.
+    pub(crate) fn paused(&mut self, server: usize, paused: bool, us: u64) {
+        let server = &mut self.servers[server];
+        (server.paused, server.resumed_us) = (paused, (!paused).then_some(us));
+    }
+
+    /// A server's clock runs at so many thousandths of the usual speed.
+    pub(crate) fn has_clock(&mut self, server: usize, thousandths: u32) {
+        self.servers[server].clock = Some(thousandths);
+    }
+
+    /// The request of a call will come twice.
+    pub(crate) fn duplicated(&mut self, number: u64) {
+        self.calls.duplicate(number);
+    }
+
+    /// The copy of a request reaches its server; the number that it has from here on.
+    pub(crate) fn copy_arrives(&mut self, number: u64) -> Option<u64> {
+        self.calls.copy_arrives(number)
+    }
+
+    /// A copy is answered.
+    pub(crate) fn copy_is_over(&mut self, copy: u64) {
+        self.calls.remove(copy);
     }
 
     pub(crate) fn has_seen_append(&self) -> bool {
@@ -181,7 +208,7 @@ impl Judge {
         let held = server.held();
         let (from, to, asked) = (call.from, call.to, call.asked);
         if let Some(append) = asked.append() {
-            server.reached(from, number, append.term, us);
+            server.reached(from, calls::original_of(number), append.term, us);
         }
         let Server { instance, promised, appends, .. } = *server;
         let saves = means.saved.count(to);

@@ -9,7 +9,7 @@ use labtrace::{Role, What};
 use run_record::situations::Situations;
 use tester::{Call, SaveCount, Watcher};
 
-use super::calls::Sent;
+use super::calls::{self, Sent};
 use super::judge::{Checked, Means};
 use super::persister::{Look, SavedStates};
 use super::understanding::{Encoded, Part, Request};
@@ -45,9 +45,8 @@ impl Watch {
         }
     }
 
-    fn replied(&self, of: &Call<'_>, reply: Message<'_>) {
+    fn replied(&self, of: &Call<'_>, call: u64, reply: Message<'_>) {
         let Call { to, event, .. } = *of;
-        let call = event.call;
         let us = labtrace::now_us();
         let mut term = None;
         self.check("the reply to ", of, |state| {
@@ -132,6 +131,14 @@ impl Watch {
         }
     }
 
+    fn delivered(&self, call: u64) {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| {
+            state.spotter.delivered(call);
+            self.judge(state, |judge, means| judge.delivered(call, us, means));
+        });
+    }
+
     fn over(&self, call: u64, failed: bool) {
         let us = labtrace::now_us();
         self.inner.state.with(|state| {
@@ -180,17 +187,30 @@ impl Watcher for Watch {
         });
     }
 
+    fn paused(&self, server: usize, paused: bool) {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| state.judge.paused(server, paused, us));
+    }
+
+    fn has_clock(&self, server: usize, thousandths: u32) {
+        self.inner.state.with(|state| state.judge.has_clock(server, thousandths));
+    }
+
     fn call(&self, of: &Call<'_>) {
         let call = of.event.call;
         match of.event.step {
             CallStep::Sent { args, blocking } => self.sent(of, args, blocking),
-            CallStep::Replied(reply) => self.replied(of, reply),
-            CallStep::Delivered => {
-                let us = labtrace::now_us();
-                self.inner.state.with(|state| {
-                    state.spotter.delivered(call);
-                    self.judge(state, |judge, means| judge.delivered(call, us, means));
-                });
+            CallStep::Replied(reply) => self.replied(of, call, reply),
+            CallStep::Delivered => self.delivered(call),
+            CallStep::Duplicated(_) => self.inner.state.with(|state| state.judge.duplicated(call)),
+            CallStep::DeliveredAgain => {
+                let copy = self.inner.state.with(|state| state.judge.copy_arrives(call));
+                copy.into_iter().for_each(|copy| self.delivered(copy));
+            }
+            CallStep::RepliedAgain(reply) => {
+                let copy = calls::copy_of(call);
+                self.replied(of, copy, reply);
+                self.inner.state.with(|state| state.judge.copy_is_over(copy));
             }
             CallStep::Returned => self.over(call, false),
             CallStep::Failed => self.over(call, true),

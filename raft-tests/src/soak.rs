@@ -1,0 +1,205 @@
+//! Anything at once: the swarm test, which belongs to no part of the lab and earns no points.
+//!
+//! A run draws how many servers there are (1 to 7, even numbers too), which faults it has, each with
+//! probability 1/2, how bad they are, and how many commands are offered. (That not all faults are on in each
+//! run is the point: some of them hide others.) For a while anything happens, and only the rules that are
+//! checked at every message judge. Then a majority is healed, and must make progress within
+//! [the time](crate::Cluster::one) that the other tests give; then all are.
+//!
+//! Five of the faults are in no other test: requests that come twice, cuts in one direction, slow links,
+//! servers that pause, and clocks that run fast or slow. Pauses and clocks are there on the simulated clock
+//! only.
+
+use std::time::Duration;
+
+use labrt::rng::{RngExt, Stream};
+use labrt::thread;
+use raft_api::Raft;
+
+use crate::cluster::{Cluster, lab_net};
+use crate::commands::random;
+use crate::run::Run;
+
+/// How often something may happen. A round takes up to 0.5 s.
+const ROUNDS: usize = 60;
+
+/// How slow and how fast clocks are, in thousandths of the usual speed.
+const CLOCKS: (u32, u32) = (800, 1250);
+
+/// Which faults a run has: none means that this one never happens.
+#[derive(Clone, Debug)]
+struct Faults {
+    loss: bool,
+    reordering: bool,
+    duplication: Option<f64>,
+    crash: Option<f64>,
+    torn_save: Option<f64>,
+    cut: Option<f64>,
+    one_way_cut: Option<f64>,
+    slow_link: Option<f64>,
+    pause: Option<f64>,
+}
+
+impl Faults {
+    fn draw(rng: &mut Stream) -> Faults {
+        Faults {
+            loss: rng.random_bool(0.5),
+            reordering: rng.random_bool(0.5),
+            duplication: perhaps(rng, 0.02, 0.5),
+            crash: perhaps(rng, 0.02, 0.4),
+            torn_save: perhaps(rng, 0.02, 0.4),
+            cut: perhaps(rng, 0.05, 0.5),
+            one_way_cut: perhaps(rng, 0.05, 0.5),
+            slow_link: perhaps(rng, 0.05, 0.5),
+            pause: perhaps(rng, 0.05, 0.5),
+        }
+    }
+}
+
+/// With probability 1/2 a rate between the two.
+fn perhaps(rng: &mut Stream, least: f64, most: f64) -> Option<f64> {
+    let rate = rng.random_range(least..most);
+    rng.random_bool(0.5).then_some(rate)
+}
+
+/// A run's cluster: how many servers there are, whether their services take snapshots, and how their clocks
+/// run.
+pub(crate) fn cluster<R: Raft>(run: &Run) -> Cluster<R> {
+    let net = lab_net(run, false);
+    let (servers, snapshots, clocks) =
+        net.draw(|rng| (rng.random_range(1..=7), rng.random_bool(0.5), rng.random_bool(0.5)));
+    let cluster = Cluster::unstarted(&net, "", servers, snapshots);
+    for server in 0..servers {
+        let clock = net.draw(|rng| rng.random_range(CLOCKS.0..=CLOCKS.1));
+        if clocks {
+            cluster.group().set_clock(server, clock);
+        }
+    }
+    cluster.start_all();
+    cluster
+}
+
+/// Anything happens at once; then a majority must make progress, and then all.
+pub fn anything<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+    let faults = cluster.draw(Faults::draw);
+    let storm = Storm { cluster, faults };
+    labtrace::note!("soak", "{:?}", storm.faults);
+    storm.begin();
+    let offers = cluster.draw(|rng| rng.random_range(0.05..3.0));
+    for _ in cluster.rounds(ROUNDS) {
+        storm.happens();
+        storm.offers(offers);
+        let pause = cluster.draw(|rng| rng.random_range(5..=500));
+        thread::sleep(Duration::from_millis(pause));
+    }
+    storm.heal(cluster.servers() / 2 + 1);
+    storm.heal(cluster.servers());
+}
+
+/// What a run does to its cluster.
+struct Storm<'a, R: Raft> {
+    cluster: &'a Cluster<R>,
+    faults: Faults,
+}
+
+impl<R: Raft> Storm<'_, R> {
+    fn begin(&self) {
+        let Storm { cluster, faults } = self;
+        cluster.set_reliable(!faults.loss);
+        cluster.set_long_reordering(faults.reordering);
+        cluster.set_duplication(faults.duplication.unwrap_or(0.0));
+    }
+
+    /// True in so many of all cases.
+    fn happens_now(&self, rate: Option<f64>) -> bool {
+        rate.is_some_and(|rate| self.cluster.draw(|rng| rng.random_bool(rate)))
+    }
+
+    fn any_server(&self) -> usize {
+        let servers = self.cluster.servers();
+        self.cluster.draw(|rng| rng.random_range(0..servers))
+    }
+
+    fn happens(&self) {
+        let Storm { cluster, faults } = self;
+        let group = cluster.group();
+        let (one, other) = (self.any_server(), self.any_server());
+        if self.happens_now(faults.crash) {
+            cluster.crash(one);
+        }
+        if self.happens_now(faults.cut) {
+            self.split();
+        }
+        if self.happens_now(faults.one_way_cut) {
+            match group.is_cut_one_way(one, other) {
+                true => group.heal_one_way(one, other),
+                false => group.cut_one_way(one, other),
+            }
+        }
+        if self.happens_now(faults.slow_link) {
+            let by = cluster.draw(|rng| if rng.random() { rng.random_range(10..=400) } else { 0 });
+            group.slow_down(one, other, Duration::from_millis(by));
+        }
+        if self.happens_now(faults.pause) {
+            group.pause(one);
+        }
+        self.some_recover();
+    }
+
+    /// A split in two, or none any more.
+    fn split(&self) {
+        let servers = 0..self.cluster.servers();
+        let whole = self.cluster.draw(|rng| rng.random_bool(0.4));
+        let side = |_: &usize| !whole && self.cluster.draw(|rng| rng.random_bool(0.5));
+        let (one, other): (Vec<usize>, Vec<usize>) = servers.partition(side);
+        self.cluster.partition(&[&other, &one]);
+    }
+
+    /// Who is down or paused comes back with probability 1/3.
+    fn some_recover(&self) {
+        for server in 0..self.cluster.servers() {
+            if !self.cluster.draw(|rng| rng.random_bool(0.33)) {
+                continue;
+            }
+            self.cluster.group().resume(server);
+            if !self.cluster.is_running(server) {
+                self.cluster.start_server(server);
+                self.cluster.connect(server);
+            }
+        }
+    }
+
+    /// Offers so many commands on average, to whoever takes them.
+    fn offers(&self, commands: f64) {
+        let mut count = commands;
+        while count > 0.0 && self.cluster.draw(|rng| rng.random_bool(count.min(1.0))) {
+            count -= 1.0;
+            for server in 0..self.cluster.servers() {
+                self.cluster.start(server, self.cluster.draw(random));
+            }
+        }
+    }
+
+    /// So many servers are well and reach each other; they must make progress. The others stay as they are,
+    /// and are cut off.
+    fn heal(&self, count: usize) {
+        let Storm { cluster, .. } = self;
+        cluster.set_reliable(true);
+        cluster.set_long_reordering(false);
+        cluster.set_duplication(0.0);
+        cluster.group().heal_ways();
+        let first = self.any_server();
+        let healed: Vec<usize> =
+            (0..count).map(|step| (first + step) % cluster.servers()).collect();
+        for &server in &healed {
+            cluster.group().resume(server);
+            if !cluster.is_running(server) {
+                cluster.start_server(server);
+            }
+        }
+        cluster.partition(&[&healed]);
+        for _ in 0..2 {
+            cluster.one(cluster.draw(random), count, true);
+        }
+    }
+}
