@@ -36,6 +36,8 @@ struct Seen {
     entries: BTreeMap<(u64, u64), By<(u64, u64)>>,
     /// By index: term and command's hash of each committed entry.
     committed: BTreeMap<u64, By<(u64, u64)>>,
+    /// By index: the term of the server that committed it first. In this term or before a leader did.
+    committed_in: BTreeMap<u64, u64>,
     /// Not all that was committed was seen here, so what a snapshot covers may be news.
     in_part: bool,
 }
@@ -167,7 +169,8 @@ impl Seen {
     }
 
     /// Election Safety: at most one leader in a term. Leader Completeness: its log has everything
-    /// that was committed before.
+    /// that was committed in earlier terms. (One that is elected late, when a later term has its leader
+    /// already, may lack what that one has committed.)
     fn check_leader(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let Some(term) = output.elected else { return Ok(()) };
         let me = core.me();
@@ -186,7 +189,9 @@ impl Seen {
         // What is before the base of its log it has committed, and was checked then.
         for (&index, by) in self.committed.range(core.log().first_index()..) {
             let committed = by.what.0;
-            if core.log().term_at(index) != Some(committed) {
+            let in_earlier_term =
+                self.committed_in.get(&index).is_some_and(|in_term| *in_term <= term);
+            if in_earlier_term && core.log().term_at(index) != Some(committed) {
                 let words = format!(
                     "Leader Completeness: server {me} leads term {term} without entry {index} of \
                      term {committed}, which was committed before"
@@ -218,6 +223,7 @@ impl Seen {
             }
             let this = By { what: term_and_hash(entry), server: me, us };
             let known = *self.committed.entry(index).or_insert(this);
+            self.committed_in.entry(index).or_insert(core.term());
             if known.what != this.what {
                 let words = format!(
                     "State Machine Safety: server {me} commits {entry:?} at index {index}, where \

@@ -128,6 +128,18 @@ fn a_leader_without_what_was_committed() {
 }
 
 #[test]
+fn a_leader_of_an_earlier_term_may_lack_what_a_later_one_has_committed() {
+    let checker = ClusterChecker::default();
+    let [mut one, mut other] = [0, 1].map(server);
+    follows(&mut one, 2, 2, &[(2, "x")], 1);
+    saves(&checker, &mut one);
+    // Its votes of term 1 were long on their way.
+    is_elected(&mut other, 2);
+    assert_eq!(other.term(), 1);
+    saves(&checker, &mut other);
+}
+
+#[test]
 #[should_panic(expected = "server 0 commits index 2, but nothing was committed at 1")]
 fn an_entry_committed_before_the_one_it_follows() {
     let checker = ClusterChecker::default();
