@@ -172,20 +172,21 @@ mod file;
 mod format;
 mod memory;
 mod platform;
+mod sim_disk;
 mod store;
+mod torn;
 
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
 mod fault_tests;
-#[cfg(test)]
-mod sim_disk;
 
 use std::sync::Arc;
 
 pub use error::PersistError;
 pub use file::FilePersister;
 pub use memory::MemoryPersister;
+pub use torn::Save;
 
 /// A store of two byte strings, *Raft state* and *snapshot*, both empty at first.
 ///

@@ -30,6 +30,7 @@ pub(crate) enum Fault {
     Cut(usize),
     /// Only this operation fails. A write has then written half of its bytes, and a sync has
     /// forgotten which bytes it should have written.
+    #[cfg(test)]
     Fail(usize, ErrorKind),
 }
 
@@ -117,7 +118,27 @@ impl SimDisk {
         SimDisk(Arc::new(Mutex::new(world)))
     }
 
+    /// A disk that a power cut at this moment may leave: any of them, by what `draw` says, which gives a
+    /// number below its argument.
+    pub(crate) fn power_cut(&self, draw: &mut dyn FnMut(usize) -> usize) -> SimDisk {
+        let mut world = self.0.lock().clone();
+        let mut names = world.durable_names.clone();
+        for op in &world.pending_names {
+            if draw(2) == 1 {
+                op.apply(&mut names);
+            }
+        }
+        for file in &mut world.files {
+            let bytes = file.outcome(draw);
+            *file = Content { cached: bytes.clone(), durable: bytes, ..Content::default() };
+        }
+        (world.names, world.durable_names) = (names.clone(), names);
+        world.pending_names.clear();
+        SimDisk(Arc::new(Mutex::new(world)))
+    }
+
     /// All disks that a power cut at this moment may leave.
+    #[cfg(test)]
     pub(crate) fn power_cuts(&self) -> Vec<SimDisk> {
         let world = self.0.lock().clone();
         let mut outcomes = Vec::new();
@@ -148,6 +169,7 @@ impl SimDisk {
         let at = world.ops.len();
         let result = match world.fault {
             Some(Fault::Cut(from)) if at >= from => Err(io::Error::other("the power is cut")),
+            #[cfg(test)]
             Some(Fault::Fail(only, kind)) if at == only => Err(kind.into()),
             _ => Ok(()),
         };
@@ -157,6 +179,7 @@ impl SimDisk {
 }
 
 impl World {
+    #[cfg(test)]
     fn with_file(&self, bytes: &[u8]) -> World {
         let mut world = self.clone();
         let (cached, durable) = (bytes.to_vec(), bytes.to_vec());
@@ -169,6 +192,7 @@ impl World {
     }
 
     /// What is left if a directory whose name was not synced is gone.
+    #[cfg(test)]
     fn vanished_dirs(&self) -> Vec<World> {
         let unsynced = |i: &usize| self.dirs[*i].made && !self.dirs[*i].durable;
         let without = |gone: usize| {
@@ -182,6 +206,7 @@ impl World {
     }
 
     /// The names after each subset of the pending changes.
+    #[cfg(test)]
     fn name_outcomes(&self) -> Vec<BTreeMap<String, usize>> {
         assert!(
             self.pending_names.len() < 12,
@@ -213,7 +238,21 @@ impl Content {
         bytes
     }
 
+    /// Something that the platter may hold after a power cut: what was synced, all, or what is new without
+    /// its end or with sectors of zeros in it.
+    fn outcome(&self, draw: &mut dyn FnMut(usize) -> usize) -> Vec<u8> {
+        let (old, new) = (&self.durable, self.writable());
+        let grown = new.len() > old.len() && new.starts_with(old);
+        match if self.dirty { draw(4) } else { 0 } {
+            0 => old.clone(),
+            1 if grown => new[..old.len() + draw(new.len() - old.len())].to_vec(),
+            2 if grown => without_some_sectors(new, old.len(), draw),
+            _ => new,
+        }
+    }
+
     /// Everything the platter may hold after a power cut.
+    #[cfg(test)]
     fn outcomes(&self) -> Vec<Vec<u8>> {
         let (old, new) = (&self.durable, self.writable());
         if !self.dirty {
@@ -245,6 +284,22 @@ impl Content {
         outcomes.dedup();
         outcomes
     }
+}
+
+/// Bytes of which some sectors have not been written, behind those that are there for sure.
+fn without_some_sectors(
+    mut bytes: Vec<u8>,
+    sure: usize,
+    draw: &mut dyn FnMut(usize) -> usize,
+) -> Vec<u8> {
+    for sector in sure / SECTOR..bytes.len().div_ceil(SECTOR) {
+        if draw(2) == 1 {
+            let (from, to) =
+                ((sector * SECTOR).max(sure), ((sector + 1) * SECTOR).min(bytes.len()));
+            bytes[from..to].fill(0);
+        }
+    }
+    bytes
 }
 
 impl Disk for SimDisk {

@@ -6,8 +6,8 @@
 //! checked at every message judge. Then a majority is healed, and must make progress within
 //! [the time](crate::Cluster::one) that the other tests give; then all are.
 //!
-//! Five of the faults are in no other test: requests that come twice, cuts in one direction, slow links,
-//! servers that pause, and clocks that run fast or slow. Pauses and clocks are there on the simulated clock
+//! Six of the faults are in no other test: requests that come twice, cuts in one direction, slow links, servers
+//! that pause, clocks that run fast or slow, and crashes in the middle of a save. Pauses and clocks are there on the simulated clock
 //! only.
 
 use std::time::Duration;
@@ -127,14 +127,14 @@ impl<R: Raft> Storm<'_, R> {
         if self.happens_now(faults.crash) {
             cluster.crash(one);
         }
+        if self.happens_now(faults.torn_save) {
+            group.tear_next_save(other, true);
+        }
         if self.happens_now(faults.cut) {
             self.split();
         }
         if self.happens_now(faults.one_way_cut) {
-            match group.is_cut_one_way(one, other) {
-                true => group.heal_one_way(one, other),
-                false => group.cut_one_way(one, other),
-            }
+            self.cut_one_way(one, other);
         }
         if self.happens_now(faults.slow_link) {
             let by = cluster.draw(|rng| if rng.random() { rng.random_range(10..=400) } else { 0 });
@@ -144,6 +144,25 @@ impl<R: Raft> Storm<'_, R> {
             group.pause(one);
         }
         self.some_recover();
+    }
+
+    /// One direction is cut, or both (each of the two reaches all the others), or all that somebody sends, or
+    /// all that is sent to it; or nothing is any more.
+    fn cut_one_way(&self, one: usize, other: usize) {
+        let group = self.cluster.group();
+        let all = 0..self.cluster.servers();
+        match self.cluster.draw(|rng| rng.random_range(0..6)) {
+            0 => group.cut_one_way(one, other),
+            1 => {
+                group.cut_one_way(one, other);
+                group.cut_one_way(other, one);
+            }
+            2 => all.for_each(|to| group.cut_one_way(one, to)),
+            3 => all.for_each(|from| group.cut_one_way(from, one)),
+            _ => {
+                all.clone().for_each(|from| all.clone().for_each(|to| group.heal_one_way(from, to)))
+            }
+        }
     }
 
     /// A split in two, or none any more.
@@ -162,6 +181,7 @@ impl<R: Raft> Storm<'_, R> {
                 continue;
             }
             self.cluster.group().resume(server);
+            self.cluster.group().bury(server);
             if !self.cluster.is_running(server) {
                 self.cluster.start_server(server);
                 self.cluster.connect(server);
@@ -193,6 +213,8 @@ impl<R: Raft> Storm<'_, R> {
             (0..count).map(|step| (first + step) % cluster.servers()).collect();
         for &server in &healed {
             cluster.group().resume(server);
+            cluster.group().tear_next_save(server, false);
+            cluster.group().bury(server);
             if !cluster.is_running(server) {
                 cluster.start_server(server);
             }

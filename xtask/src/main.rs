@@ -49,6 +49,7 @@ enum Task {
         lab: &'static labs::Lab,
     },
     Stress(Box<stress::Stress>),
+    Soak(Box<stress::Soak>),
     Shrink(Box<shrink::Shrink>),
     Grade(Box<grade::Grade>),
     Autograder(autograder::Autograder),
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
     let done = match args.task {
         Task::Skeleton { dir, lab } => skeleton::write(&dir, lab).map(|()| 0),
         Task::Stress(stress) => stress::run(&stress),
+        Task::Soak(soak) => stress::soak(*soak),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),
         Task::Autograder(autograder) => autograder::write(&autograder).map(|()| 0),

@@ -130,8 +130,12 @@ impl Judge {
     /// The snapshot that is saved holds all that the saved log does not.
     fn check_pair(&self, server: usize, base: Place, us: u64, means: &Means<'_>) -> Checked {
         let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
-        // A log may hold entries that the service does not see: of each leader one, say.
-        let more = self.reigns.count() as u64;
+        // A log may hold entries that the service does not see: of each leader one, say. Who is alone leads
+        // without a word, each instance once.
+        let more = match self.servers.len() {
+            1 => self.servers[server].instance,
+            _ => self.reigns.count() as u64,
+        };
         match self.given.index_of(&stored) {
             Some(index) if base.index > index + more => {
                 Err(saved_apart(server, base.index, format!("a snapshot of 1 to {index}"), us))

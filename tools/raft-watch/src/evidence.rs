@@ -98,6 +98,8 @@ pub(crate) struct Server {
     pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
     pub(crate) newer: Option<Newer>,
+    /// When it refused to follow, if it is still in this term.
+    pub(crate) deaf: Option<(u64, Suspicion)>,
     /// The end of its log as it said when it last stood for election, and how many AppendEntries had
     /// reached it by then.
     pub(crate) log_end: Option<(Place, u64)>,
@@ -118,7 +120,7 @@ impl Server {
         self.applied_before = self.applied_before.max(self.applied);
         (self.instance, self.alive, self.applied) = (instance, true, 0);
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
-        (self.restored, self.pending) = (0, None);
+        (self.restored, self.pending, self.deaf) = (0, None, None);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

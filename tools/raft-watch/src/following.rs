@@ -2,6 +2,7 @@
 //!
 //! - A yes says that the log holds the entry at `prevLogIndex`.
 //! - What a follower has accepted from a leader stays as long as that leader's term.
+//! - A candidate follows the leader of its term (section 5.2).
 
 use labtrace::{Verdict, verdict};
 
@@ -13,6 +14,9 @@ use super::reigns::{Accepted, Refused};
 use super::saved::check_entry_saved;
 use super::understanding::missing as rules;
 use super::understanding::{Missing, Place, Reply};
+
+/// Who begins an election asks for votes within this time.
+const STANDS_WITHIN_US: u64 = 100_000;
 
 impl Judge {
     /// A follower has answered.
@@ -43,7 +47,7 @@ impl Judge {
                 }
             }
             Some(false) => {
-                self.refuse(call, append, reply, us, means)?;
+                self.refuse(call, delivered, append, reply, us, means)?;
                 match means.saved.look(call.to, Look::IfCheap) {
                     Some(saved) => super::saved::check_term_saved(call.to, reply, saved),
                     None => Ok(()),
@@ -184,6 +188,7 @@ impl Judge {
     fn refuse(
         &mut self,
         call: &Call,
+        delivered: Delivered,
         append: Append,
         reply: Reply,
         us: u64,
@@ -191,6 +196,7 @@ impl Judge {
     ) -> Checked {
         let Append { term, prev, last, .. } = append;
         let server = call.to;
+        self.suspect_deaf(call, delivered, append, reply, us, means.missing);
         let known = &self.servers[server];
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(()) };
         if reply.term.is_none_or(|shown| shown == term) {
@@ -221,6 +227,69 @@ impl Judge {
                 self.servers[server].suspicion = Some(Suspicion { term, verdict });
                 Ok(())
             }
+        }
+    }
+}
+
+/// Candidates that do not follow.
+impl Judge {
+    /// "If AppendEntries RPC received from new leader: convert to follower" (Figure 2, Rules for candidates).
+    /// A candidate that refuses the first request of its term's leader, though its log holds what is before
+    /// the entries, is suspected: it may be in a later term already, of which it has said nothing yet.
+    fn suspect_deaf(
+        &mut self,
+        call: &Call,
+        delivered: Delivered,
+        append: Append,
+        reply: Reply,
+        us: u64,
+        missing: &Missing,
+    ) {
+        let Append { term, prev, .. } = append;
+        let (leader, server) = (call.from, call.to);
+        let known = &self.servers[server];
+        let stood = self.elections.stood(server, term)
+            && (delivered.promised.term, delivered.instance) == (term, known.instance);
+        let in_term = reply.term.is_none_or(|shown| shown == term);
+        let first_since = known
+            .log_end
+            .filter(|(_, appends)| delivered.appends == appends + 1)
+            .map(|(end, _)| end);
+        if !(stood && in_term && first_since == Some(prev) && missing.allows(&rules::FOLLOWS)) {
+            return;
+        }
+        let words = format!(
+            "server {server}, a candidate of term {term}, refuses to follow server {leader}, the leader of \
+             that term"
+        );
+        let has = match prev.index {
+            0 => "its log is empty, and the request brings entries from 1 on, or none".to_string(),
+            index => {
+                format!("its log ends with entry {index} of term {}, as the leader says", prev.term)
+            }
+        };
+        //= candidates.leader
+        let verdict = verdict("a candidate follows", words)
+            .fact_at(call.sent_us, leader, sent(call, append))
+            .fact(server, has)
+            .fact_at(us, server, format!("server {server} refuses"))
+            .hint(
+                "an AppendEntries of the candidate's own term comes from the leader of that term: become a \
+                 follower and go on as one",
+            )
+            .build();
+        self.servers[server].deaf = Some((us, Suspicion { term, verdict: Box::new(verdict) }));
+    }
+
+    /// Who stands for the next term was in the one before until now, or until just now.
+    pub(super) fn check_deaf(&mut self, server: usize, term: u64, us: u64) -> Checked {
+        match self.servers[server].deaf.take() {
+            Some((then, Suspicion { term: in_term, verdict }))
+                if in_term + 1 == term && us >= then + STANDS_WITHIN_US =>
+            {
+                Err(verdict)
+            }
+            _ => Ok(()),
         }
     }
 }

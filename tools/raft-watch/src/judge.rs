@@ -79,6 +79,7 @@ impl Judge {
     pub(crate) fn paused(&mut self, server: usize, paused: bool, us: u64) {
         let server = &mut self.servers[server];
         (server.paused, server.resumed_us) = (paused, (!paused).then_some(us));
+        server.deaf = None; // it may have been about to say more
     }
 
     /// A server's clock runs at so many thousandths of the usual speed.

@@ -36,7 +36,7 @@
 //! | `settled` | Leader Completeness | the same; `leaderCommit` |
 //! | `snapshots` | snapshots of what is committed, a snapshot's last entry, snapshots sent again | the same; InstallSnapshot |
 //! | `bases` | snapshots do not go back, state and snapshot belong together, a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
-//! | `following` | stale requests, accepted after a look, accepted entries stay | the same |
+//! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
 //! | `saved` | saved before answered | `read_persisted` |
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
 //! | `locks` | no RPC with a lock held | the simulated clock |

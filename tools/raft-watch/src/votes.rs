@@ -48,6 +48,7 @@ impl Judge {
         /// Sooner after a leader's message no timer of the lab elapses.
         const SOON_US: u64 = 100_000;
         self.elections.seen = true;
+        self.check_deaf(server, term, us)?;
         let known = &self.servers[server];
         let soon = known.heard_us.is_some_and(|heard| us < heard + SOON_US);
         if soon && !self.elections.stood(server, term) {

@@ -17,7 +17,7 @@ use crate::net::Net;
 use crate::observer::{Member, Party, Watcher, Watchers};
 use crate::others::Others;
 use crate::run::Run;
-use crate::saves::{SaveCount, WatchedPersister};
+use crate::saves::{SaveCount, Tear, WatchedPersister};
 use faults::Ways;
 
 mod faults;
@@ -78,6 +78,8 @@ struct Slot<S> {
     part: Option<usize>,
     /// How its clocks run, from its next start on.
     clock: Option<u32>,
+    /// The next save of the instance that runs is torn.
+    tear: Arc<Leaf<bool>>,
 }
 
 /// A server from its start to its crash.
@@ -127,6 +129,7 @@ impl<S: Server> Group<S> {
                 ends: Vec::new(),
                 part: None,
                 clock: None,
+                tear: Arc::default(),
             })
         };
         let slots = (0..servers).map(slot).collect();
@@ -242,8 +245,8 @@ impl<S: Server> Group<S> {
         if self.is_running(server) {
             return; // the run's setting has no crash left
         }
-        let make = prepare(self.seat(server));
         let node = Node::new(self.members().node_name(server));
+        let make = prepare(self.seat(server, &node));
         self.set_clock_of(server, &node);
         let made = node.enter(make).expect("nobody else knows this node");
         let made = made.unwrap_or_else(|error| {
@@ -261,7 +264,7 @@ impl<S: Server> Group<S> {
     }
 
     /// What a new instance of a server is made from, with ends of its own.
-    fn seat(&self, me: usize) -> Seat {
+    fn seat(&self, me: usize, node: &Node) -> Seat {
         let (network, members) = (self.net().network(), self.members());
         let suffix: u64 = self.net().draw(|rng| rng.random());
         let from = members.name(me);
@@ -278,6 +281,7 @@ impl<S: Server> Group<S> {
             slot.persister = Arc::new(slot.persister.copy());
             slot.instances += 1;
             slot.ends = names.clone();
+            slot.tear = Arc::default();
             (slot.persister.clone(), slot.instances)
         });
         let (lane, group) = (members.lane(me), self.inner.number);
@@ -288,6 +292,9 @@ impl<S: Server> Group<S> {
         self.net().crossings().lock().begin(member);
         let peers = (0..self.servers()).map(|peer| members.name(peer)).zip(ends.iter().cloned());
         let others = Others::new(self.net(), member, &from, peers.collect());
+        let armed = self.slot(me).with(|slot| slot.tear.clone());
+        let tear =
+            Tear { armed, memory: saved.clone(), net: self.net().clone(), node: node.clone() };
         let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
         let watchers = self.watchers();
         for watcher in watchers.iter() {
@@ -301,6 +308,7 @@ impl<S: Server> Group<S> {
             lane: members.lane(me),
             watchers,
             server: (me, instance),
+            tear,
         };
         let persister = Arc::new(persister);
         Seat { ends, me, persister, others }

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use labrt::Node;
+use labrt::rng::RngExt;
+use labrt::sync::Leaf;
 use labtrace::{Session, What};
-use persister::{PersistError, Persister};
+use persister::{MemoryPersister, PersistError, Persister, Save};
+use run_record::setting::Trouble;
 
+use crate::net::Net;
 use crate::observer::Watchers;
 
 /// How often an instance of a server has saved something. Clones are the same count.
@@ -24,6 +29,23 @@ impl SaveCount {
     }
 }
 
+/// A crash in the middle of a save that is yet to come. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Tear {
+    /// The next save is torn.
+    pub(crate) armed: Arc<Leaf<bool>>,
+    pub(crate) memory: Arc<MemoryPersister>,
+    pub(crate) net: Net,
+    pub(crate) node: Node,
+}
+
+impl Tear {
+    /// True if the save that begins now is to be torn.
+    fn is_due(&self) -> bool {
+        self.armed.with(std::mem::take) && self.net.run().may(Trouble::TornSaves)
+    }
+}
+
 /// A server's persister that counts each save and tells the trace of it.
 pub(crate) struct WatchedPersister {
     pub(crate) inner: Arc<dyn Persister>,
@@ -33,9 +55,22 @@ pub(crate) struct WatchedPersister {
     pub(crate) watchers: Watchers,
     /// Its number in the group, and which instance of it.
     pub(crate) server: (usize, u64),
+    pub(crate) tear: Tear,
 }
 
 impl WatchedPersister {
+    /// Crashes the server in this save, if that is to be so: then this does not return.
+    fn perhaps_tear(&self, save: Save<'_>) {
+        if !self.tear.is_due() {
+            return;
+        }
+        let Tear { memory, net, node, .. } = &self.tear;
+        let mut draw = |below| net.draw(|rng| rng.random_range(0..below));
+        let kept = memory.save_torn(save, &mut draw);
+        self.session.record(Some(self.lane), What::Torn { kept });
+        node.kill();
+    }
+
     /// The Raft state was saved, and perhaps a snapshot of so many bytes.
     fn saved(
         &self,
@@ -57,10 +92,12 @@ impl WatchedPersister {
 
 impl Persister for WatchedPersister {
     fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError> {
+        self.perhaps_tear(Save::State(state));
         self.saved(self.inner.save_raft_state(state), None)
     }
 
     fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError> {
+        self.perhaps_tear(Save::Append(record));
         self.saved(self.inner.append_raft_state(record), None)
     }
 
@@ -73,6 +110,7 @@ impl Persister for WatchedPersister {
     }
 
     fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError> {
+        self.perhaps_tear(Save::Both(state, snapshot));
         self.saved(self.inner.save_state_and_snapshot(state, snapshot), Some(snapshot.len()))
     }
 

@@ -30,6 +30,18 @@ pub(crate) struct Stress {
     pub(crate) resume: Option<PathBuf>,
 }
 
+/// Repeat the swarm test: any number of servers, any faults at once, and progress in the end.
+///
+/// It is `stress` of the tests whose names end in `_soak`, with its options, its report and its exit codes; `stress
+/// --resume`, `stress --compare` and `stress merge` know its runs too. Each seed draws how many servers there
+/// are and which faults a run has: lost, late, overtaken and duplicated messages, cuts in both directions or in
+/// one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run fast or slow.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Soak {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Command {
     /// Join the reports of several shards or machines into one; anything else among them is left out.

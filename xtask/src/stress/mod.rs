@@ -44,7 +44,7 @@ mod tally;
 use table::words;
 
 use args::Command;
-pub(crate) use args::Stress;
+pub(crate) use args::{Soak, Stress};
 use folder::Folder;
 use model::Report;
 
@@ -71,6 +71,18 @@ pub(crate) fn run(stress: &Stress) -> Result<u8> {
         Some(named) => session::resume(&session::folder_of(named)),
         None => session::run(&stress.run),
     }
+}
+
+/// What the tests of the swarm end in.
+const SOAK: &str = "_soak";
+
+/// Repeats the swarm test; returns the exit code.
+pub(crate) fn soak(soak: Soak) -> Result<u8> {
+    let mut run = soak.run;
+    if run.filters.is_empty() {
+        run.filters.push(SOAK.to_string());
+    }
+    session::run(&run)
 }
 
 /// Writes all forms of the report, then shows it; returns the exit code.

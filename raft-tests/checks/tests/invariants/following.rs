@@ -1,6 +1,6 @@
 //! What followers answer.
 
-use crate::puppet::{assert_broken, assert_fine, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
 
 #[test]
 fn what_a_follower_has_accepted_stays() {
@@ -110,4 +110,75 @@ fn a_yes_says_that_the_entry_before_is_there() {
         &[1],
         &["as leader of term 4, server 1 sent it: entry 2 of term 4"],
     );
+}
+
+/// Server 1 stands for term 4 with an empty log, and server 0 is elected.
+fn two_candidates() {
+    [1, 2].into_iter().for_each(|server| puppet(server).answers(0, false));
+    puppet(1).asks_with_log(1, 2, 4, (0, 0));
+    puppet(2).answers(0, true);
+    puppet(0).asks_with_log(0, 2, 4, (0, 0));
+}
+
+#[test]
+fn a_candidate_follows_the_leader_of_its_term() {
+    assert_broken(
+        |_| {
+            two_candidates();
+            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+            pause();
+            puppet(1).asks_with_log(1, 2, 5, (0, 0));
+        },
+        "a candidate follows",
+        &[0, 1],
+        &["its log is empty", "server 1 refuses"],
+    );
+    // Its log ends where the leader's does.
+    assert_broken(
+        |_| {
+            puppet(2).leads(1, 3, (0, 0), &[(3, "a")]);
+            [1, 2].into_iter().for_each(|server| puppet(server).answers(0, false));
+            puppet(1).asks_with_log(1, 2, 4, (1, 3));
+            puppet(2).answers(0, true);
+            puppet(0).asks_with_log(0, 2, 4, (1, 3));
+            puppet(0).leads(1, 4, (1, 3), &[]);
+            pause();
+            puppet(1).asks_with_log(1, 2, 5, (1, 3));
+        },
+        "a candidate follows",
+        &[0, 1],
+        &["its log ends with entry 1 of term 3"],
+    );
+}
+
+#[test]
+fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
+    // Nothing is known of its log behind its end.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(0).leads(1, 4, (3, 3), &[(4, "a")]);
+        pause();
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
+    // It has begun the next election, and sends the request's term back.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
+    // It was in a later term, and stands for the one after that.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
+        puppet(1).asks_with_log(1, 2, 6, (0, 0));
+    });
+    // It has said so.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(1).answers(5, false);
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
+        puppet(1).asks_with_log(1, 2, 6, (0, 0));
+    });
 }

@@ -332,7 +332,18 @@ pub(crate) fn verdict_with_snapshots(play: fn(&Cluster<Puppet>)) -> Option<Verdi
     play_with(3, true, play)
 }
 
-fn play_with(servers: usize, snapshots: bool, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+/// The same for one alone.
+pub(crate) fn verdict_alone_with_snapshots(
+    play: impl FnOnce(&Cluster<Puppet>) + Send + 'static,
+) -> Option<Verdict> {
+    play_with(1, true, play)
+}
+
+fn play_with(
+    servers: usize,
+    snapshots: bool,
+    play: impl FnOnce(&Cluster<Puppet>) + Send + 'static,
+) -> Option<Verdict> {
     let run = Run::new(Keep::All, Setting::default());
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {

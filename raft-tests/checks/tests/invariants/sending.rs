@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use labrt::thread;
 
-use crate::puppet::{assert_broken, assert_fine, puppet};
+use raft_tests::Cluster;
+
+use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict};
 
 #[test]
 fn ten_heartbeats_a_second() {
@@ -91,4 +93,87 @@ fn a_newer_term_is_taken_over() {
         &[0],
         &["a reply of server 1 showed term 6", "still sends requests of term 4"],
     );
+}
+
+/// Sends so many heartbeats to server 1, one after each pause.
+fn beats(millis: u64, count: u64) {
+    for _ in 0..count {
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        thread::sleep(Duration::from_millis(millis));
+    }
+}
+
+#[test]
+fn a_fast_clock_has_its_second_sooner() {
+    fn with_clock(cluster: &Cluster<Puppet>, thousandths: u32) {
+        cluster.group().set_clock(0, thousandths);
+        cluster.start_server(0);
+        cluster.connect(0);
+    }
+    assert_fine(|cluster| {
+        with_clock(cluster, 1250);
+        beats(80, 100);
+    });
+    let slow = verdict(|cluster| {
+        with_clock(cluster, 800);
+        beats(80, 100);
+    });
+    assert_eq!(slow.expect("a rule is broken").check, "heartbeats");
+}
+
+#[test]
+fn what_was_missed_in_a_pause_may_be_made_up_for() {
+    assert_fine(|cluster| {
+        beats(100, 30);
+        cluster.group().pause(0);
+        thread::sleep(Duration::from_secs(3));
+        cluster.group().resume(0);
+        beats(0, 30);
+        beats(100, 30);
+    });
+    let later = verdict(|cluster| {
+        cluster.group().pause(0);
+        cluster.group().resume(0);
+        thread::sleep(Duration::from_secs(3));
+        beats(0, 30);
+    });
+    assert_eq!(later.expect("a rule is broken").check, "heartbeats");
+}
+
+#[test]
+fn who_was_paused_hears_of_a_newer_term_when_it_goes_on() {
+    assert_fine(|cluster| {
+        puppet(1).answers(6, false);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        cluster.group().pause(0);
+        thread::sleep(Duration::from_secs(3));
+        cluster.group().resume(0);
+        puppet(0).leads(2, 4, (0, 0), &[]);
+    });
+}
+
+#[test]
+fn a_request_that_comes_twice_is_answered_twice_and_sent_once() {
+    fn twice(cluster: &Cluster<Puppet>) {
+        cluster.set_duplication(1.0);
+    }
+    // No heartbeat too many, and no entry accepted by more servers than there are.
+    assert_fine(|cluster| {
+        twice(cluster);
+        beats(100, 50);
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        thread::sleep(Duration::from_secs(3));
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+    });
+    // What it answers to a copy it has promised.
+    let verdict = verdict(|cluster| {
+        twice(cluster);
+        puppet(1).answers(0, false);
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(1).answers(0, true);
+        cluster.set_duplication(0.0);
+        puppet(2).asks_for_vote(2, 1, 4);
+        thread::sleep(Duration::from_secs(3));
+    });
+    assert_eq!(verdict.expect("a rule is broken").check, "one vote a term");
 }

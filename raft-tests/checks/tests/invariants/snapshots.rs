@@ -5,7 +5,10 @@ use std::time::Duration;
 use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict_with_snapshots};
+use crate::puppet::{
+    Puppet, assert_broken, assert_fine, puppet, verdict_alone_with_snapshots,
+    verdict_with_snapshots,
+};
 
 /// Server 0 leads term 4; a majority has nine entries, and it has told so.
 fn nine_are_committed() {
@@ -401,4 +404,24 @@ fn numbers_out_of_this_world_do_no_harm_in_snapshots() {
         &[0],
         &["it can know that 0 entries are committed"],
     );
+}
+
+/// Who is alone may have an entry in its log for each of its leads that its service does not see; nobody is
+/// told of them.
+#[test]
+fn one_server_alone_may_have_led_without_a_word() {
+    let begins_behind = |base| {
+        move |cluster: &Cluster<Puppet>| {
+            for index in 1..=9 {
+                cluster.start(0, format!("1 {index}").into());
+            }
+            puppet(0).applies(9);
+            let snapshot = puppet(0).given(9);
+            puppet(0).saves(1, None, vec![1; 20]);
+            puppet(0).saves_behind((base, 1), 1, Vec::new(), &snapshot);
+        }
+    };
+    assert_eq!(verdict_alone_with_snapshots(begins_behind(10)), None);
+    let verdict = verdict_alone_with_snapshots(begins_behind(11)).expect("a rule is broken");
+    assert_eq!(verdict.check, "state and snapshot belong together");
 }

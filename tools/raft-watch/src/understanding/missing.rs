@@ -72,10 +72,12 @@ pub(crate) static TOLD: Rule =
 pub(crate) static APPLIED: Rule = Rule::new("applied when committed", REPLICATION);
 pub(crate) static ACCEPTED: Rule = Rule::new("accepted entries stay", REPLICATION);
 pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION);
+pub(crate) static FOLLOWS: Rule =
+    Rule { name: "a candidate follows", parts: REPLICATION, also: &[Part::Votes] };
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
-static ALL: [&Rule; 17] = [
+static ALL: [&Rule; 18] = [
     &ELECTION_SAFETY,
     &ELECTED,
     &ONE_VOTE,
@@ -84,6 +86,7 @@ static ALL: [&Rule; 17] = [
     &LEADERS_LOG,
     &ACCEPTED,
     &CHECKED,
+    &FOLLOWS,
     &COMPLETE,
     &SNAPSHOTS,
     &COMMITTED,

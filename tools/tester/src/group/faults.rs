@@ -153,4 +153,22 @@ impl<S: Server> Group<S> {
         self.record(server, What::Clock { thousandths });
         self.watchers().iter().for_each(|watcher| watcher.has_clock(server, thousandths));
     }
+
+    // ---- Saves ---------------------------------------------------------------------------------
+
+    /// Has a server crash in the middle of its next save, or not, unless the run's setting has no such crash
+    /// left then. What it was saving is there afterwards, or is not, as after a crash of a machine with a
+    /// [`FilePersister`](persister::FilePersister); what it had saved before is there. The server does nothing
+    /// any more, but leaves the network only when it is [buried](Group::bury).
+    pub fn tear_next_save(&self, server: usize, tear: bool) {
+        self.slot(server).with(|slot| slot.tear.clone()).with(|armed| *armed = tear);
+    }
+
+    /// A server that has crashed in the middle of a save leaves the network and its slot, as after a
+    /// [`crash`](Group::crash). Others are left alone.
+    pub fn bury(&self, server: usize) {
+        if self.instance(server).is_some_and(|instance| instance.node.is_killed()) {
+            drop(self.take_away(server));
+        }
+    }
 }

@@ -8,6 +8,8 @@ use labtrace::What;
 use persister::Persister;
 use tester::{Group, Keep, MakeError, Net, Run, Seat, Server, Setting, Trouble};
 
+mod faults;
+
 /// Says who it is.
 #[labrpc::service]
 trait Who {
