@@ -14,14 +14,25 @@ use std::time::Duration;
 
 use labrt::rng::{RngExt, Stream};
 use labrt::thread;
+use labrt::time::Instant;
 use raft_api::Raft;
 
 use crate::cluster::{Cluster, lab_net};
 use crate::commands::random;
 use crate::run::Run;
 
-/// How often something may happen. A round takes up to 0.5 s.
-const ROUNDS: usize = 60;
+/// How long anything may happen.
+const STORM: Duration = Duration::from_secs(20);
+
+/// How many rounds that takes at most.
+const ROUNDS: usize = 1000;
+
+/// How long a round may take at most, in ms: each run has one of these. What only a long quiet time shows
+/// does not show where something new happens all the time, and the other way round.
+const PACES: [u64; 4] = [100, 400, 1000, 2500];
+
+/// How many commands are offered in a round on average: each run has one of these.
+const LOADS: [f64; 5] = [0.02, 0.1, 0.5, 1.0, 3.0];
 
 /// How slow and how fast clocks are, in thousandths of the usual speed.
 const CLOCKS: (u32, u32) = (800, 1250);
@@ -83,13 +94,20 @@ pub(crate) fn cluster<R: Raft>(run: &Run) -> Cluster<R> {
 pub fn anything<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     let faults = cluster.draw(Faults::draw);
     let storm = Storm { cluster, faults };
-    labtrace::note!("soak", "{:?}", storm.faults);
+    let (pace, load) = cluster.draw(|rng| {
+        (PACES[rng.random_range(0..PACES.len())], LOADS[rng.random_range(0..LOADS.len())])
+    });
+    labtrace::note!(
+        "soak",
+        "{:?}, rounds of up to {pace} ms, {load} commands in each",
+        storm.faults
+    );
     storm.begin();
-    let offers = cluster.draw(|rng| rng.random_range(0.05..3.0));
-    for _ in cluster.rounds(ROUNDS) {
+    let began = Instant::now();
+    for _ in cluster.rounds(ROUNDS).take_while(|_| began.elapsed() < STORM) {
         storm.happens();
-        storm.offers(offers);
-        let pause = cluster.draw(|rng| rng.random_range(5..=500));
+        storm.offers(load);
+        let pause = cluster.draw(|rng| rng.random_range(5..=pace));
         thread::sleep(Duration::from_millis(pause));
     }
     storm.heal(cluster.servers() / 2 + 1);
@@ -120,10 +138,20 @@ impl<R: Raft> Storm<'_, R> {
         self.cluster.draw(|rng| rng.random_range(0..servers))
     }
 
+    /// Whom something happens to: often the leader.
+    fn victim(&self) -> usize {
+        let leads =
+            |server: &usize| self.cluster.state(*server).is_some_and(|state| state.is_leader);
+        let leader = (0..self.cluster.servers()).find(leads);
+        let any = self.any_server();
+        let often = self.cluster.draw(|rng| rng.random_bool(0.4));
+        leader.filter(|_| often).unwrap_or(any)
+    }
+
     fn happens(&self) {
         let Storm { cluster, faults } = self;
         let group = cluster.group();
-        let (one, other) = (self.any_server(), self.any_server());
+        let (one, other) = (self.victim(), self.any_server());
         if self.happens_now(faults.crash) {
             cluster.crash(one);
         }
@@ -151,14 +179,14 @@ impl<R: Raft> Storm<'_, R> {
     fn cut_one_way(&self, one: usize, other: usize) {
         let group = self.cluster.group();
         let all = 0..self.cluster.servers();
-        match self.cluster.draw(|rng| rng.random_range(0..6)) {
+        match self.cluster.draw(|rng| rng.random_range(0..8)) {
             0 => group.cut_one_way(one, other),
-            1 => {
+            1..=3 => {
                 group.cut_one_way(one, other);
                 group.cut_one_way(other, one);
             }
-            2 => all.for_each(|to| group.cut_one_way(one, to)),
-            3 => all.for_each(|from| group.cut_one_way(from, one)),
+            4 => all.for_each(|to| group.cut_one_way(one, to)),
+            5 => all.for_each(|from| group.cut_one_way(from, one)),
             _ => {
                 all.clone().for_each(|from| all.clone().for_each(|to| group.heal_one_way(from, to)))
             }
