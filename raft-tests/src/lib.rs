@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. (Those that end in
-//! `sizes` belong to no part: clusters of one server, and of even numbers.) Its lines are
+//! `sizes` or in `soak` belong to no part: clusters of one server, and of even numbers; and [any faults at
+//! once](soak), on the simulated clock.) Its lines are
 //! those of the course: seconds of lab time, servers, RPCs sent, entries committed.
 //!
 //! ```text
@@ -69,4 +70,4 @@ mod suite;
 
 pub use cluster::Cluster;
 pub use raft_watch::{self as watch, Watch};
-pub use suite::all_tests;
+pub use suite::{all_tests, swarm_tests};

@@ -6,7 +6,8 @@ use crate::run::Test;
 ///
 /// `suite!(simulated, my::Raft)` runs them on the simulated clock, `suite!(real, my::Raft)` on the
 /// real one. Each becomes a `#[test]` whose name ends in its part: `initial_election_2A`. With a part as
-/// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's.
+/// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's. The [swarm test](crate::soak) is
+/// there on the simulated clock only.
 #[macro_export]
 macro_rules! suite {
     (simulated, $raft:ty) => {
@@ -155,4 +156,9 @@ pub fn all_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
     tests.extend(crate::suite!(table, R, "2D"));
     tests.extend(crate::suite!(table, R, "sizes"));
     tests
+}
+
+/// The swarm test in the same form: it is no test of the lab.
+pub fn swarm_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
+    crate::suite!(table, R, "soak")
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Test, origin, simulated};
-use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes};
+use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes, soak};
 use raft_zoo::{Chosen, Kind};
 
 /// A line for each bug: name, bug, body, servers, whether the network is unreliable, seeds, and what
@@ -152,6 +152,14 @@ found! { "2D":
         "apply order: ";
     applies_under_lock: AppliesUnderLock, part_2d::snapshots_basic, 3, false, 0..1,
         "tasks wait for each other in a circle";
+}
+
+// A run of these draws how many servers there are.
+found! { "soak":
+    newer_term_ignored: NewerTermIgnored, soak::anything, 0, false, 21..22,
+        "a newer term is taken over: server";
+    candidate_deaf: CandidateDeaf, soak::anything, 0, false, 0..9,
+        "a candidate follows: server";
 }
 
 /// The command that repeats a run says which bug the environment chose: else it would repeat another.

@@ -8,7 +8,6 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use labrt::world::Builder;
 use odd_rafts::{Odd, OddRaft};
-use raft_tests::all_tests;
 use raft_tests::run::{Run, TIME_LIMIT, Test};
 
 /// What became of the runs of one odd Raft.
@@ -29,8 +28,11 @@ pub(crate) struct Failed {
     pub(crate) words: String,
 }
 
-/// Runs every test with these seeds for each of them, as many side by side as there are processors.
-pub(crate) fn take(odds: Vec<Odd>, seeds: Range<u64>) -> Vec<Count> {
+/// Tests of odd Rafts, by their names.
+pub(crate) type Tests = fn() -> Vec<(&'static str, Test<OddRaft>)>;
+
+/// Runs these tests with these seeds for each of them, as many side by side as there are processors.
+pub(crate) fn take(odds: Vec<Odd>, tests: Tests, seeds: Range<u64>) -> Vec<Count> {
     let places = odds.len();
     let queue = Arc::new(Mutex::new(odds.into_iter().enumerate()));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -40,7 +42,7 @@ pub(crate) fn take(odds: Vec<Odd>, seeds: Range<u64>) -> Vec<Count> {
             thread::spawn(move || {
                 let next = || queue.lock().next();
                 std::iter::from_fn(next)
-                    .map(|(place, odd)| (place, count(&odd, seeds.clone())))
+                    .map(|(place, odd)| (place, count(&odd, tests, seeds.clone())))
                     .collect::<Vec<_>>()
             })
         })
@@ -51,9 +53,9 @@ pub(crate) fn take(odds: Vec<Odd>, seeds: Range<u64>) -> Vec<Count> {
     counts.into_values().collect()
 }
 
-fn count(odd: &Odd, seeds: Range<u64>) -> Count {
+fn count(odd: &Odd, tests: Tests, seeds: Range<u64>) -> Count {
     let mut count = Count { name: odd.to_string(), runs: 0, failed: BTreeMap::new() };
-    for (name, test) in all_tests::<OddRaft>() {
+    for (name, test) in tests() {
         if odd.exempt_from(name).is_some() {
             continue;
         }

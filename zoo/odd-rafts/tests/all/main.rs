@@ -16,7 +16,9 @@ mod report;
 use std::env;
 use std::ops::Range;
 
+use census::Tests;
 use odd_rafts::{Odd, VARIABLE};
+use raft_tests::{all_tests, swarm_tests};
 
 /// How many seeds each test is run with, for a Raft that is odd in one way.
 const SEEDS: u64 = 2;
@@ -24,20 +26,30 @@ const SEEDS: u64 = 2;
 /// The same for one that is odd in two ways.
 const SEEDS_OF_PAIRS: u64 = 1;
 
+/// The same for the swarm test.
+const SEEDS_OF_SWARM: u64 = 3;
+
 #[test]
 fn one_oddity() {
-    judge("Odd in one way", Odd::names().map(odd).collect(), SEEDS);
+    judge("Odd in one way", Odd::names().map(odd).collect(), all_tests, SEEDS);
+}
+
+#[test]
+fn any_faults_at_once() {
+    judge("Any faults at once", Odd::names().map(odd).collect(), swarm_tests, SEEDS_OF_SWARM);
 }
 
 #[test]
 fn two_oddities() {
-    judge("Odd in two ways", pairs::drawn(), SEEDS_OF_PAIRS);
+    judge("Odd in two ways", pairs::drawn(), all_tests, SEEDS_OF_PAIRS);
 }
 
 #[test]
 fn chosen() {
     if let Ok(names) = env::var(VARIABLE) {
-        judge("Chosen", names.split(',').map(odd).collect(), SEEDS);
+        let chosen = || names.split(',').map(odd).collect();
+        judge("Chosen", chosen(), all_tests, SEEDS);
+        judge("Chosen, any faults at once", chosen(), swarm_tests, SEEDS_OF_SWARM);
     }
 }
 
@@ -46,8 +58,8 @@ fn odd(name: &str) -> Odd {
 }
 
 /// Runs them all, prints what was found, and fails if that is anything.
-fn judge(title: &str, odds: Vec<Odd>, seeds: u64) {
-    let counts = census::take(odds, seeds_from_environment(seeds));
+fn judge(title: &str, odds: Vec<Odd>, tests: Tests, seeds: u64) {
+    let counts = census::take(odds, tests, seeds_from_environment(seeds));
     report::print(title, &counts);
     let failures: Vec<String> = counts.iter().flat_map(report::failures).collect();
     assert!(failures.is_empty(), "{title}:\n  {}", failures.join("\n  "));
