@@ -5,7 +5,7 @@ use labgob::Gob;
 use serde::{Deserialize, Serialize};
 
 /// One entry of the log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct Entry {
     /// The term in which a leader received it.
     pub term: u64,
@@ -20,7 +20,7 @@ impl fmt::Debug for Entry {
 }
 
 /// Where an entry stands, and its term: what tells it from every other one (Log Matching).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct Place {
     /// Its index.
     pub index: u64,
@@ -34,7 +34,7 @@ pub struct Place {
 /// 1; else the last entry that the server's snapshot holds. Of what is before the base nothing is
 /// known but that it is committed. An index is no position: only this type knows where in memory an
 /// entry lies.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Log {
     base: Place,
     entries: Vec<Entry>,

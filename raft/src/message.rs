@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::log::Entry;
 
 /// Invoked by candidates to gather votes (Figure 2, RequestVote RPC).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct RequestVoteArgs {
     /// The candidate's term.
     pub term: u64,
@@ -18,7 +18,7 @@ pub struct RequestVoteArgs {
 }
 
 /// The reply to [`RequestVoteArgs`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct RequestVoteReply {
     /// The receiver's term, for the candidate to update itself.
     pub term: u64,
@@ -27,7 +27,7 @@ pub struct RequestVoteReply {
 }
 
 /// Invoked by the leader to replicate log entries, and as heartbeat (Figure 2, AppendEntries RPC).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct AppendEntriesArgs {
     /// The leader's term.
     pub term: u64,
@@ -44,7 +44,7 @@ pub struct AppendEntriesArgs {
 }
 
 /// The reply to [`AppendEntriesArgs`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct AppendEntriesReply {
     /// The receiver's term, for the leader to update itself.
     pub term: u64,
@@ -55,7 +55,7 @@ pub struct AppendEntriesReply {
 }
 
 /// How a follower's log differs from the leader's (paper, end of section 5.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct Conflict {
     /// The term of the follower's entry that differs; none if its log ends before it.
     pub term: Option<u64>,
@@ -66,7 +66,7 @@ pub struct Conflict {
 
 /// Invoked by the leader to send a snapshot to a follower that lacks what the leader has forgotten
 /// (Figure 13, InstallSnapshot RPC). All of it comes at once, so there is no `offset` and no `done`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct InstallSnapshotArgs {
     /// The leader's term.
     pub term: u64,
@@ -81,7 +81,7 @@ pub struct InstallSnapshotArgs {
 }
 
 /// The reply to [`InstallSnapshotArgs`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct InstallSnapshotReply {
     /// The receiver's term, for the leader to update itself. If it is the leader's, the receiver now
     /// has all that the snapshot covers.
@@ -89,14 +89,14 @@ pub struct InstallSnapshotReply {
 }
 
 /// Asks, before a leader answers reads, whether somebody knows of a later term (section 8).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct ConfirmLeaderArgs {
     /// The leader's term.
     pub term: u64,
 }
 
 /// The reply to [`ConfirmLeaderArgs`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct ConfirmLeaderReply {
     /// The receiver's term. If it is not later than the leader's, the receiver has voted for no later
     /// leader.

@@ -66,7 +66,7 @@ pub use reading::{ReadTicket, Reads};
 pub use warning::{MAX_LEAP, Warning};
 
 /// A server's state (Figure 2, State).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Core {
     me: usize,
     servers: usize,

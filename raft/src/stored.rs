@@ -17,7 +17,7 @@ pub struct Stored {
 }
 
 /// `currentTerm` and `votedFor`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Gob)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct HardState {
     /// The latest term the server has seen.
     pub term: u64,

@@ -13,7 +13,7 @@
 const PATIENCE: u32 = 16;
 
 /// What was sent with an InstallSnapshot, to make sense of its reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InstallTicket {
     /// The term it was sent in.
     pub term: u64,
@@ -23,7 +23,7 @@ pub struct InstallTicket {
     pub(super) number: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Installing {
     /// The follower is not known to need a snapshot.
     No,

@@ -29,7 +29,7 @@ const MAX_UNANSWERED: usize = 1 << 20;
 const ENTRY_OVERHEAD: usize = 48;
 
 /// Volatile state on leaders, for one follower.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Progress {
     /// `nextIndex`: the next entry to send.
     pub next: u64,
@@ -56,7 +56,7 @@ pub struct Progress {
 }
 
 /// What was sent with an AppendEntries, to make sense of its reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
     /// The term it was sent in.
     pub term: u64,
@@ -78,7 +78,7 @@ impl Ticket {
 }
 
 /// What a leader has to send to a follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Due {
     Nothing,
     /// The entries from `nextIndex` on, if there are any.
