@@ -36,7 +36,8 @@ struct Seen {
     entries: BTreeMap<(u64, u64), By<(u64, u64)>>,
     /// By index: term and command's hash of each committed entry.
     committed: BTreeMap<u64, By<(u64, u64)>>,
-    /// By index: the term of the server that committed it first. In this term or before a leader did.
+    /// By index: the term in which the first server to commit it was then. A leader has committed it in this
+    /// term or an earlier one.
     committed_in: BTreeMap<u64, u64>,
     /// Not all that was committed was seen here, so what a snapshot covers may be news.
     in_part: bool,
