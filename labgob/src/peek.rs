@@ -2,7 +2,7 @@
 
 use crate::depth::deeper;
 use crate::shape::{Field, Primitive, Shape, Type};
-use crate::wire::{Input, Take, after, count, number, take};
+use crate::wire::{Input, Output, Put, Take, after, count, number, put, take};
 use crate::{Gob, View};
 
 /// A value, or a part of one, in its encoded form, for checkers that know a field by its name and
@@ -122,6 +122,23 @@ impl<'a> Peek<'a> {
         }
     }
 
+    /// The encoding of another whole number in the place of this one; none if this is no number, or its
+    /// type cannot hold the other one. Past newtypes and an `Option`, which then has it.
+    ///
+    /// ```
+    /// use labgob::Peek;
+    ///
+    /// let bytes = labgob::encode(&Some(7u32));
+    /// let seven = Peek::of::<Option<u32>>(&bytes).unwrap();
+    /// assert_eq!(seven.renumbered(1_000), Some(labgob::encode(&Some(1_000u32))[4..].to_vec()));
+    /// assert_eq!(seven.renumbered(1 << 40), None);
+    /// ```
+    pub fn renumbered(&self, number: u64) -> Option<Vec<u8>> {
+        let mut out = Output::after(Vec::new());
+        renumber(self.shape, number, &mut out)?;
+        Some(out.take())
+    }
+
     /// The truth value, if it is one.
     pub fn bool(&self) -> Option<bool> {
         match self.shape {
@@ -133,6 +150,34 @@ impl<'a> Peek<'a> {
     /// What it holds, field by field.
     pub fn view(&self) -> Option<View> {
         view(self.shape, &mut Input::new(self.bytes), 0)
+    }
+}
+
+/// Writes a number as a value of a type.
+fn renumber(shape: &'static Shape, number: u64, out: &mut Output) -> Option<()> {
+    fn as_a<T: Put + TryFrom<u64>>(number: u64, out: &mut Output) -> Option<()> {
+        T::try_from(number).ok().map(|number| put(out, &number))
+    }
+    match shape.shown() {
+        Shape::Struct { fields: [only], .. } => renumber(only.ty.shape(), number, out),
+        Shape::Option(item) => {
+            put(out, &1u8);
+            renumber(item.shape(), number, out)
+        }
+        Shape::Primitive(primitive) => match primitive {
+            Primitive::U8 => as_a::<u8>(number, out),
+            Primitive::U16 => as_a::<u16>(number, out),
+            Primitive::U32 => as_a::<u32>(number, out),
+            Primitive::U64 => as_a::<u64>(number, out),
+            Primitive::U128 => as_a::<u128>(number, out),
+            Primitive::I8 => as_a::<i8>(number, out),
+            Primitive::I16 => as_a::<i16>(number, out),
+            Primitive::I32 => as_a::<i32>(number, out),
+            Primitive::I64 => as_a::<i64>(number, out),
+            Primitive::I128 => as_a::<i128>(number, out),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use labrt::sync::uninterrupted;
 use crate::call::Done;
 use crate::ends::{EndId, EndRef};
 use crate::exchange::Exchange;
+use crate::kept::KeptRequest;
 use crate::name::Name;
 use crate::request::{Answer, MethodType, Request};
 
@@ -52,14 +53,37 @@ impl ClientEnd {
     /// If the server has no such service or method, or it has other types: a programming error.
     #[track_caller]
     pub fn call<A: Gob, R: Gob>(&self, method: &str, args: &A) -> Result<R, NoReply> {
+        let request = Request { blocking: true, ..request::<A, R>(method, args) };
+        result(method, self.wait(request))
+    }
+
+    /// Makes a request that was kept once more, by this end, and waits. Returns the reply as it is encoded.
+    ///
+    /// # Errors
+    /// As [`call`](ClientEnd::call).
+    ///
+    /// # Panics
+    /// If the server has no such service or method, or it has other types.
+    #[track_caller]
+    pub fn call_kept(&self, request: &KeptRequest) -> Result<Vec<u8>, NoReply> {
+        let KeptRequest { method, types, args } = request.clone();
+        match self.wait(Request { method, types, args, blocking: true }) {
+            Answer::Reply(bytes) => Ok(bytes),
+            Answer::NoReply => Err(NoReply),
+            Answer::Misuse(words) => panic!("{words}"),
+        }
+    }
+
+    /// Makes a call and waits for its end.
+    #[track_caller]
+    fn wait(&self, request: Request) -> Answer {
         let (sender, answer) = channel::bounded(1);
         let done = move |answer| {
             // A caller that was killed meanwhile no longer listens.
             let _ = sender.send(answer);
         };
-        let request = Request { blocking: true, ..request::<A, R>(method, args) };
         self.network.call(&self.end, request, Done::Message(Box::new(done)));
-        result(method, answer.recv().unwrap_or(Answer::NoReply))
+        answer.recv().unwrap_or(Answer::NoReply)
     }
 
     /// As [`call`](ClientEnd::call), but returns at once; the result goes to a channel, together with

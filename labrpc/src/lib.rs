@@ -130,6 +130,7 @@ mod copies;
 mod ends;
 mod exchange;
 mod faults;
+mod kept;
 mod name;
 mod network;
 mod observer;
@@ -142,6 +143,7 @@ mod timers;
 
 pub use client::{ClientEnd, NoReply, Returned};
 pub use faults::{Conditions, FaultCounts, Faults};
+pub use kept::KeptRequest;
 pub use labgob;
 pub use labrpc_macros::service;
 pub use labrt;

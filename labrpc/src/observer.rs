@@ -8,6 +8,7 @@ use std::time::Duration;
 use labgob::{Peek, Shape, View};
 use labrt::observe::{self, Cause};
 
+use crate::kept::KeptRequest;
 use crate::name::Name;
 use crate::request::{GobType, MethodType};
 
@@ -38,6 +39,16 @@ pub struct CallEvent<'a> {
     pub method: &'a str,
     /// What happens to it.
     pub step: CallStep<'a>,
+    pub(crate) label: &'a Label,
+}
+
+impl CallEvent<'_> {
+    /// A copy of the request, to be made again; none after the first step.
+    pub fn keep(&self) -> Option<KeptRequest> {
+        let CallStep::Sent { args, .. } = self.step else { return None };
+        let (method, types) = (self.label.method.clone(), self.label.types);
+        Some(KeptRequest { method, types, args: args.bytes().to_vec() })
+    }
 }
 
 /// What can happen to a call. The first step is `Sent`, the last `Returned` or `Failed`, but for those of a
@@ -158,6 +169,7 @@ impl fmt::Debug for Message<'_> {
 }
 
 /// What the events of one call have in common.
+#[derive(Debug)]
 pub(crate) struct Label {
     number: u64,
     end: Name,
@@ -204,7 +216,8 @@ impl Watch {
     /// Tells the observer and returns the cause of what follows.
     pub(crate) fn tell(&self, label: &Label, step: CallStep<'_>) -> Option<Cause> {
         let Label { number, end, server, method, .. } = label;
-        let event = CallEvent { call: *number, end, server: server.as_ref(), method, step };
+        let server = server.as_ref();
+        let event = CallEvent { call: *number, end, server, method, step, label };
         self.observer.observe(&event)
     }
 

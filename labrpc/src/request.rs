@@ -1,5 +1,6 @@
 //! What goes through the network: a request, and how its call ends.
 
+use std::fmt;
 use std::sync::Arc;
 
 use labgob::{Gob, Shape};
@@ -28,7 +29,7 @@ pub(crate) enum Answer {
 }
 
 /// The types of a method's arguments and reply.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct MethodType {
     pub(crate) args: GobType,
     pub(crate) reply: GobType,
@@ -40,6 +41,12 @@ pub(crate) struct GobType {
     pub(crate) name: &'static str,
     pub(crate) describe: fn() -> String,
     pub(crate) shape: &'static Shape,
+}
+
+impl fmt::Debug for GobType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl MethodType {

@@ -64,10 +64,12 @@ pub mod part_2b;
 pub mod part_2c;
 pub mod part_2d;
 pub mod run;
+mod silent;
 pub mod sizes;
 pub mod soak;
 mod suite;
 
 pub use cluster::Cluster;
 pub use raft_watch::{self as watch, Watch};
+pub use silent::Silent;
 pub use suite::{all_tests, swarm_tests};

@@ -38,6 +38,7 @@
 //! | `bases` | snapshots do not go back, state and snapshot belong together, a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
 //! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
 //! | `saved` | saved before answered | `read_persisted` |
+//! | `second` | promises survive a crash | RequestVote or AppendEntries, and its replies; the simulated clock |
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!
@@ -77,6 +78,7 @@ mod obstacles;
 mod persister;
 mod reigns;
 mod saved;
+mod second;
 mod settled;
 mod situations;
 mod snapshots;
@@ -96,6 +98,7 @@ use tester::{Group, Members, Server};
 use judge::{Checked, Judge};
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
+use second::Second;
 use situations::Spotter;
 use understanding::{Part, Understanding};
 
@@ -117,6 +120,7 @@ struct State {
     understanding: Understanding,
     judge: Judge,
     spotter: Spotter,
+    second: Second,
     saves: Vec<Saves>,
     /// What a server must be by its messages.
     inferred: Vec<(Role, u64)>,
@@ -136,6 +140,7 @@ impl Watch {
             understanding: Understanding::new(R::read_message),
             judge: Judge::new(servers),
             spotter: Spotter::new(servers),
+            second: Second::of::<R>(servers),
             saves: vec![Saves::none(); servers],
             inferred: vec![(Role::Follower, 0); servers],
             told: 0,

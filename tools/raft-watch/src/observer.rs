@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::persister::Persister;
-use labrpc::{CallStep, Message};
+use labrpc::{CallStep, KeptRequest, Message};
 use labrt::observe;
 use labtrace::{Role, What};
 use run_record::situations::Situations;
@@ -12,6 +12,7 @@ use tester::{Call, SaveCount, Watcher};
 use super::calls::{self, Sent};
 use super::judge::{Checked, Means};
 use super::persister::{Look, SavedStates};
+use super::second::Trial;
 use super::understanding::{Encoded, Part, Request};
 use super::{State, Watch, locks};
 
@@ -38,6 +39,7 @@ impl Watch {
             if let Some(sent) = state.judge.calls.get(call) {
                 state.spotter.sent(call, from, to, sent.asked);
             }
+            state.second.sent(from, to, event, &state.judge);
             checked
         });
         if let Some((role, term)) = inferred {
@@ -48,13 +50,20 @@ impl Watch {
     fn replied(&self, of: &Call<'_>, call: u64, reply: Message<'_>) {
         let Call { to, event, .. } = *of;
         let us = labtrace::now_us();
-        let mut term = None;
+        let (mut term, mut trial) = (None, None);
         self.check("the reply to ", of, |state| {
             let reply = state.understanding.reply(event.method, encoded(reply));
             term = reply.term;
             state.spotter.replied(call, reply);
-            self.judge(state, |judge, means| judge.replied(call, reply, us, means))
+            self.judge(state, |judge, means| judge.replied(call, reply, us, means))?;
+            let State { second, judge, saves, understanding, .. } = state;
+            let saved = SavedStates::new(saves, self.inner.reading);
+            trial = second.replied(call, reply, judge, &saved, understanding);
+            Ok(())
         });
+        if let Some(trial) = trial.filter(|_| !observe::is_unwinding()) {
+            self.try_second(of, &trial);
+        }
         if let Some(term) = term {
             self.infer(to, None, term);
         }
@@ -89,6 +98,25 @@ impl Watch {
         let method = event.method;
         broken.location = Some(format!("{which}{method} from server {from} to server {to}"));
         self.inner.members.fail(*broken);
+    }
+
+    /// Asks a second server whether it keeps what the first one has promised. Nothing else of the run
+    /// happens meanwhile.
+    fn try_second(&self, of: &Call<'_>, trial: &Trial) {
+        let mut read = |request: &KeptRequest, bytes: &[u8]| {
+            let reply = encoded(request.reply(bytes));
+            self.inner.state.with(|state| state.understanding.reply(request.method(), reply).yes)
+        };
+        let found = trial.run(&mut read);
+        self.check("the reply to ", of, |state| match found {
+            Ok(broken) => broken.map_or(Ok(()), Err),
+            Err(words) => {
+                state.second.failed();
+                let why = format!("a second server, made from what was saved, {words}");
+                state.understanding.missing_mut().note(Part::Questions, why);
+                Ok(())
+            }
+        });
     }
 
     /// Tells the trace of what is not understood, at the moment when that turns out.
@@ -143,6 +171,7 @@ impl Watch {
         let us = labtrace::now_us();
         self.inner.state.with(|state| {
             state.spotter.over(call, failed);
+            state.second.over(call);
             state.judge.over(call, failed, us);
         });
     }

@@ -140,6 +140,12 @@ impl<'a> SavedStates<'a> {
         self.saves[server].persister.as_ref().map_or(0, |persister| persister.snapshot_size())
     }
 
+    /// All that a server has saved: its Raft state, and its snapshot.
+    pub(crate) fn copy(&self, server: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+        let persister = self.saves[server].persister.as_ref()?;
+        Some((persister.read_raft_state().ok()?, persister.read_snapshot().ok()?))
+    }
+
     /// The snapshot that it has saved.
     pub(crate) fn read_snapshot(&self, server: usize) -> Option<Vec<u8>> {
         self.saves[server].persister.as_ref()?.read_snapshot().ok()

@@ -10,13 +10,13 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Test, origin, simulated};
-use raft_tests::{part_2a, part_2b, part_2c, part_2d, sizes, soak};
+use raft_tests::{Silent, part_2a, part_2b, part_2c, part_2d, sizes, soak};
 use raft_zoo::{Chosen, Kind};
 
 /// A line for each bug: name, bug, body, servers, whether the network is unreliable, seeds, and what
 /// the verdict contains. The part says whether services take snapshots.
 macro_rules! found {
-    ($part:literal: $($name:ident: $bug:ident, $body:path, $servers:literal, $unreliable:literal,
+    ($raft:ty, $part:literal: $($name:ident: $bug:ident, $body:path, $servers:literal, $unreliable:literal,
        $seeds:expr, $words:literal;)*) => {$(
         #[test]
         fn $name() {
@@ -24,7 +24,7 @@ macro_rules! found {
             if env::var_os("LAB_SEED").is_none() {
                 return assert_found(name, Kind::$bug, $seeds, $words);
             }
-            let test = Test::<Chosen> {
+            let test = Test::<$raft> {
                 part: $part,
                 title: stringify!($bug),
                 servers: $servers,
@@ -36,7 +36,7 @@ macro_rules! found {
     )*};
 }
 
-found! { "zoo":
+found! { Chosen, "zoo":
     vote_not_persisted: VoteNotPersisted, part_2a::initial_election, 3, false, 0..1,
         "saved before answered: server";
     only_log_persisted: OnlyLogPersisted, part_2a::initial_election, 3, false, 0..1,
@@ -121,7 +121,7 @@ found! { "zoo":
         "elected by a majority: server";
 }
 
-found! { "2D":
+found! { Chosen, "2D":
     snapshot_not_saved: SnapshotNotSaved, part_2d::install_snapshots_disconnect, 3, false, 0..1,
         "a snapshot is saved: server";
     state_saved_alone: StateSavedAlone, part_2d::snapshots_basic, 3, false, 0..1,
@@ -155,11 +155,21 @@ found! { "2D":
 }
 
 // A run of these draws how many servers there are.
-found! { "soak":
+found! { Chosen, "soak":
     newer_term_ignored: NewerTermIgnored, soak::anything, 0, false, 21..22,
         "a newer term is taken over: server";
     candidate_deaf: CandidateDeaf, soak::anything, 0, false, 0..9,
         "a candidate follows: server";
+}
+
+// Without a word from the Raft about what it saves.
+found! { Silent<Chosen>, "zoo":
+    vote_not_persisted_unsaid: VoteNotPersisted, part_2a::initial_election, 3, false, 0..1,
+        "promises survive a crash: server";
+    only_log_persisted_unsaid: OnlyLogPersisted, part_2a::initial_election, 3, false, 0..1,
+        "promises survive a crash: server";
+    follower_log_not_persisted_unsaid: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false,
+        0..1, "promises survive a crash: server";
 }
 
 /// The command that repeats a run says which bug the environment chose: else it would repeat another.

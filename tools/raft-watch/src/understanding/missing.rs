@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Hearsay,
     /// What is saved.
     Saved,
+    /// What a second server could be asked.
+    Questions,
 }
 
 /// What all that a leader does and its followers answer takes.
@@ -75,6 +77,11 @@ pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION
 pub(crate) static FOLLOWS: Rule =
     Rule { name: "a candidate follows", parts: REPLICATION, also: &[Part::Votes] };
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
+pub(crate) static SURVIVE: Rule = Rule {
+    name: "promises survive a crash",
+    parts: &[Part::Votes, Part::VoteReplies, Part::Questions],
+    also: &[Part::Appends, Part::AppendReplies],
+};
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
 static ALL: [&Rule; 18] = [
@@ -93,6 +100,7 @@ static ALL: [&Rule; 18] = [
     &TOLD,
     &APPLIED,
     &SAVED,
+    &SURVIVE,
     &BASES,
     &HEARTBEATS,
     &RESENT,

@@ -8,6 +8,7 @@
 //! What is not understood is noted as a missing [`Part`], with the reason. A rule that needs the part
 //! is not judged from then on, and each test says so.
 
+mod changed;
 mod entries;
 pub(crate) mod missing;
 mod plan;

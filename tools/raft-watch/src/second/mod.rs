@@ -1,0 +1,265 @@
+//! What a server has promised it must keep after a crash, whoever its Raft is and whether or not it says
+//! what its saved state means.
+//!
+//! A server may crash right after an answer. What would come back then can be tried: from a copy of what
+//! is saved at that moment a second server is made, in a simulated world of its own beside the run, in
+//! which it reaches nobody. It is asked for what contradicts the answer ([`questions`]):
+//!
+//! | the run's server | the second one is asked | what it must not say |
+//! |---|---|---|
+//! | gave its vote | for its vote in the same term, by another candidate | yes |
+//! | accepted entries | to accept the same in the term before | yes |
+//! | | for its vote in a later term, by a candidate that lacks the last of them | yes |
+//! | refused a request and showed a later term | the very same request | yes |
+//!
+//! # Only a yes is evidence
+//!
+//! A second server may have good reasons to refuse: it has heard of a leader, it must hear others first,
+//! it has put the entry into a snapshot, its term has gone on since. It may also be silent for a while. All that
+//! proves nothing. So no question is put whose right answer is yes.
+//!
+//! # A yes is compared
+//!
+//! A question is a message of the run in which a number or two are changed. Perhaps the Raft looks at
+//! something else in it: then it was not asked what we believe. So before anybody is accused a third server is
+//! made from the same bytes. It first gets the run's own request, and has to say yes to it once more. Then the
+//! question is put to it, and it has to say no. If it does not, nothing is judged. For a Raft that saves
+//! what it promises the two servers are the same one, since the run's request tells it nothing new.
+//!
+//! Only the last row of the table has no such comparison. It needs none: nothing is changed in that message.
+//!
+//! # The run stays as it is
+//!
+//! The bytes are copied when the answer is on its way and nobody else runs. The worlds of second servers
+//! have their own tasks, time and randomness. So a run has the same steps with and without them, and a
+//! run that is repeated puts the same questions. On the real clock none are put: there the
+//! run would have to wait for them.
+
+mod often;
+mod questions;
+mod verdicts;
+mod world;
+
+use std::collections::BTreeMap;
+
+use labrpc::{CallEvent, KeptRequest};
+use labtrace::Verdict;
+use raft_api::Raft;
+
+use super::calls::{Asked, Call};
+use super::judge::Judge;
+use super::persister::SavedStates;
+use super::understanding::{Place, Reply, Understanding};
+use often::Often;
+use questions::{Question, Questions};
+use world::{Ask, Saved, Step};
+
+/// What is kept for second servers, and when there is one.
+pub(crate) struct Second {
+    often: Often,
+    ask: Ask,
+    /// What may be asked again: by the number of the call.
+    kept: BTreeMap<u64, KeptRequest>,
+    /// By candidate and receiver, the request for a vote that was sent last.
+    votes: BTreeMap<(usize, usize), KeptRequest>,
+    /// By server: the latest that it has promised of each kind.
+    known: Vec<Known>,
+}
+
+/// The latest that a server has promised of each kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The term of its last vote.
+    voted: u64,
+    /// The term of the leader whose entries it accepted last, and the last one's index.
+    accepted: (u64, u64),
+    /// The highest term that it has shown in a refusal.
+    shown: u64,
+}
+
+/// Something that a server had not promised before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum News {
+    /// Its vote.
+    Vote { term: u64, candidate: usize },
+    /// Entries up to this one. What its log has for certain ends there, and this is the entry before.
+    Accepted { term: u64, leader: usize, last: Option<(Place, Place)> },
+    /// A later term than the one of the request that it refuses.
+    Shown { term: u64, asked: u64 },
+}
+
+/// An answer of the run, with all that is needed to try what would come back after a crash.
+pub(crate) struct Trial {
+    server: usize,
+    news: News,
+    /// What was asked in the run.
+    request: KeptRequest,
+    questions: Vec<Question>,
+    saved: Saved,
+    /// It had saved nothing since the request reached it.
+    saved_nothing: bool,
+    us: u64,
+    ask: Ask,
+}
+
+impl Second {
+    /// For servers of this Raft.
+    ///
+    /// # Panics
+    /// If the environment asks for a frequency that there is not.
+    pub(crate) fn of<R: Raft>(servers: usize) -> Second {
+        Second {
+            often: Often::of::<R>(),
+            ask: world::ask::<R>,
+            kept: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            known: vec![Known::default(); servers],
+        }
+    }
+
+    /// Keeps a request whose answer may be news.
+    pub(crate) fn sent(&mut self, from: usize, to: usize, event: &CallEvent<'_>, judge: &Judge) {
+        if self.often.is_over() {
+            return;
+        }
+        let Some(asked) = judge.calls.get(event.call).map(|call| call.asked) else { return };
+        if !self.may_be_news(to, &asked, judge.term(to)) {
+            return;
+        }
+        let Some(request) = event.keep() else { return };
+        if let Asked::Vote { .. } = asked {
+            self.votes.insert((from, to), request.clone());
+        }
+        self.kept.insert(event.call, request);
+    }
+
+    fn may_be_news(&self, to: usize, asked: &Asked, shown: u64) -> bool {
+        match asked {
+            Asked::Vote { .. } => true,
+            Asked::Append(append) => {
+                (append.term, append.last.index) > self.known[to].accepted || append.term < shown
+            }
+            Asked::Install(_) | Asked::Beat { .. } | Asked::Nothing => false,
+        }
+    }
+
+    /// A call is over.
+    pub(crate) fn over(&mut self, call: u64) {
+        self.kept.remove(&call);
+    }
+
+    /// A server has answered, and no rule was broken. Is a second one to be asked?
+    pub(crate) fn replied(
+        &mut self,
+        number: u64,
+        reply: Reply,
+        judge: &Judge,
+        saves: &SavedStates<'_>,
+        understanding: &mut Understanding,
+    ) -> Option<Trial> {
+        let request = self.kept.remove(&number)?;
+        let call = judge.calls.get(number)?;
+        let delivered = call.delivered.filter(|seen| judge.is_live(call.to, seen.instance))?;
+        let news = self.news(&call, reply, judge)?;
+        let us = labtrace::now_us();
+        let saved_nothing = saves.count(call.to) == delivered.saves;
+        if !self.often.is_time(&news, saved_nothing, us) {
+            return None;
+        }
+        let questions = Questions { request: &request, votes: &self.votes, judge, understanding };
+        let questions = questions.about(&call, &news);
+        if questions.is_empty() {
+            return None;
+        }
+        let (state, snapshot) = saves.copy(call.to)?;
+        let servers = judge.servers.len();
+        let saved = Saved { me: call.to, servers, state, snapshot, seed: us ^ number };
+        let (server, ask) = (call.to, self.ask);
+        Some(Trial { server, news, request, questions, saved, saved_nothing, us, ask })
+    }
+
+    /// What an answer promises, if the server had not promised as much before.
+    fn news(&mut self, call: &Call, reply: Reply, judge: &Judge) -> Option<News> {
+        let known = &mut self.known[call.to];
+        match (call.asked, reply.yes?) {
+            (Asked::Vote { term, .. }, true) if term > known.voted => {
+                known.voted = term;
+                Some(News::Vote { term, candidate: call.from })
+            }
+            (Asked::Append(append), true) => {
+                let accepted = (append.term, call.accepted?.index);
+                if accepted <= known.accepted {
+                    return None;
+                }
+                known.accepted = accepted;
+                let (term, leader) = (append.term, call.from);
+                Some(News::Accepted { term, leader, last: judge.end_of(call.to, term, leader) })
+            }
+            (_, false) => {
+                let (asked, term) = (call.asked.term()?, reply.term?);
+                if term <= asked || term <= known.shown {
+                    return None;
+                }
+                known.shown = term;
+                Some(News::Shown { term, asked })
+            }
+            _ => None,
+        }
+    }
+
+    /// A second server could not be asked.
+    pub(crate) fn failed(&mut self) {
+        self.often.failed();
+    }
+}
+
+impl Judge {
+    /// The last entry that a follower's log has for certain, by what it has accepted in this term, and
+    /// the one before.
+    fn end_of(&self, server: usize, term: u64, leader: usize) -> Option<(Place, Place)> {
+        let held = self.servers[server].held()?;
+        let is_of_reign = held.in_term == term && held.leader == leader && held.place.index > 0;
+        let terms = &self.reigns.of(term).filter(|_| is_of_reign)?.terms;
+        let before = match held.place.index - 1 {
+            0 => Place::default(),
+            index => Place { index, term: terms.at(index)? },
+        };
+        Some((held.place, before))
+    }
+}
+
+impl Trial {
+    /// Makes a second server and puts the questions to it; who says yes where no was promised, with the
+    /// verdict.
+    ///
+    /// # Errors
+    /// Why that could not be done.
+    pub(crate) fn run(
+        &self,
+        read: &mut impl FnMut(&KeptRequest, &[u8]) -> Option<bool>,
+    ) -> Result<Option<Box<Verdict>>, String> {
+        let steps: Vec<Step> = self.questions.iter().map(Question::step).collect();
+        let answers = (self.ask)(&self.saved, &steps)?;
+        for (question, answer) in self.questions.iter().zip(&answers) {
+            let yes = answer.as_ref().and_then(|bytes| read(&question.request, bytes));
+            if yes == Some(true) && self.is_kept_without_a_crash(question, read)? {
+                return Ok(Some(self.verdict(question)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// True if a third server that has just promised the same as the run's says no to the question.
+    fn is_kept_without_a_crash(
+        &self,
+        question: &Question,
+        read: &mut impl FnMut(&KeptRequest, &[u8]) -> Option<bool>,
+    ) -> Result<bool, String> {
+        let Some(wait) = question.wait else { return Ok(true) };
+        let first = Step { request: self.request.clone(), wait };
+        let answers = (self.ask)(&self.saved, &[first, question.step()])?;
+        let [Some(promise), Some(answer)] = &answers[..] else { return Ok(false) };
+        let promised = read(&self.request, promise) == Some(true);
+        Ok(promised && read(&question.request, answer) == Some(false))
+    }
+}

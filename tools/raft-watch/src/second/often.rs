@@ -1,0 +1,97 @@
+//! How often there is a second server.
+
+use raft_api::Raft;
+
+use super::News;
+
+/// The variable of the environment that says how often.
+const VARIABLE: &str = "LAB_SECOND";
+
+/// What the variable can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Never,
+    Rarely,
+    Often,
+}
+
+impl Choice {
+    /// What the environment asks for; none if it asks for nothing.
+    ///
+    /// # Panics
+    /// If it asks for something that there is not.
+    fn from_environment() -> Option<Choice> {
+        let text = labrt::env::var(VARIABLE)?;
+        Some(match text.as_str() {
+            "never" => Choice::Never,
+            "rarely" => Choice::Rarely,
+            "often" => Choice::Often,
+            _ => panic!("{VARIABLE}={text} is none of never, rarely, often"),
+        })
+    }
+}
+
+/// Decides when there is one. Of the promises of a kind each of the first few is tried, and later
+/// ones ever more rarely; which ones the time of the run decides, so that other seeds try others.
+#[derive(Debug)]
+pub(crate) struct Often {
+    choice: Choice,
+    /// How many promises of each kind there were.
+    promises: [u64; 3],
+    /// How many more second servers there may be in this run.
+    left: u32,
+}
+
+impl Often {
+    /// For a Raft: often, if nobody knows what it saves.
+    pub(crate) fn of<R: Raft>() -> Often {
+        let says = R::read_persisted(&[]).is_some();
+        let usual = if says { Choice::Rarely } else { Choice::Often };
+        let choice = match labrt::world::is_simulated() {
+            true => Choice::from_environment().unwrap_or(usual),
+            false => Choice::Never,
+        };
+        let left = match choice {
+            Choice::Never => 0,
+            Choice::Rarely => 1,
+            Choice::Often => 16,
+        };
+        Often { choice, promises: [0; 3], left }
+    }
+
+    /// There will be none any more in this run.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// One could not be asked: there is no use in trying again and again.
+    pub(crate) fn failed(&mut self) {
+        self.left /= 2;
+    }
+
+    /// Whether there is to be one after this promise, made at this time of the run. For sure, if nothing was saved
+    /// for it.
+    pub(crate) fn is_time(&mut self, news: &News, saved_nothing: bool, us: u64) -> bool {
+        let kind = match news {
+            News::Vote { .. } => 0,
+            News::Accepted { .. } => 1,
+            News::Shown { .. } => 2,
+        };
+        self.promises[kind] += 1;
+        let so_far = self.promises[kind];
+        let by_time = match self.choice {
+            Choice::Never => false,
+            Choice::Rarely => mix(us).is_multiple_of(8),
+            Choice::Often => mix(us) % so_far < 2,
+        };
+        let is_time = self.left > 0 && (saved_nothing || by_time);
+        self.left -= u32::from(is_time);
+        is_time
+    }
+}
+
+/// Spreads the bits of a time: times of a run have much in common.
+fn mix(us: u64) -> u64 {
+    let mixed = (us ^ (us >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 32)
+}
