@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use labgob::{Deserialize, Gob, Peek, Serialize, View};
+use labgob::{Deserialize, Gob, Peek, Serialize, View, encode};
 
 #[derive(Serialize, Deserialize, Gob)]
 struct Entry {
@@ -169,4 +169,34 @@ fn only_bytes_are_bytes_and_only_text_is_text() {
     assert_eq!(View::of(&vec![104u16, 105]).to_string(), "[104, 105]");
     assert_eq!(View::of(&Vec::<u8>::new()), View::Bytes(Vec::new()));
     assert_eq!(View::of(&b"a\nb".to_vec()).to_string(), "0x610a62");
+}
+
+/// The encoding of a value with another number, without the fingerprint.
+fn renumbered<T: Gob>(value: &T, number: u64) -> Option<Vec<u8>> {
+    let bytes = encode(value);
+    Peek::of::<T>(&bytes).expect("it is one").renumbered(number)
+}
+
+#[test]
+fn a_number_takes_the_place_of_another_one() {
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Term(u64);
+
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Index {
+        index: i16,
+    }
+
+    let inside = |bytes: Vec<u8>| Some(bytes[4..].to_vec());
+    assert_eq!(renumbered(&7u8, 255), inside(encode(&255u8)));
+    assert_eq!(renumbered(&7u64, u64::MAX), inside(encode(&u64::MAX)));
+    assert_eq!(renumbered(&-7i32, 70_000), inside(encode(&70_000i32)));
+    assert_eq!(renumbered(&Term(1), 251), inside(encode(&Term(251))));
+    assert_eq!(renumbered(&Index { index: 3 }, 4), inside(encode(&Index { index: 4 })));
+    assert_eq!(renumbered(&None::<u32>, 1_000), inside(encode(&Some(1_000u32))));
+    // What does not fit, or is no number.
+    assert_eq!(renumbered(&7u8, 256), None);
+    assert_eq!(renumbered(&7i64, u64::MAX), None);
+    assert_eq!(renumbered(&true, 1), None);
+    assert_eq!(renumbered(&(1u8, 2u8), 1), None);
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrpc::{CallEvent, CallStep, Faults, Network, NoReply, Observer, Server, Service};
+use labrpc::{
+    CallEvent, CallStep, Faults, KeptRequest, Network, NoReply, Observer, Server, Service, labgob,
+};
 use labrt::observe::{self, Cause};
 use labrt::sync::Leaf;
 use labrt::{Outcome, simulate, thread};
@@ -201,6 +203,44 @@ fn watching_does_not_change_a_run() {
         (results, outcome.trace)
     };
     assert_eq!(run(true), run(false));
+}
+
+/// Keeps each request.
+#[derive(Clone, Default)]
+struct Keeper(Arc<Leaf<Vec<KeptRequest>>>);
+
+impl Observer for Keeper {
+    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
+        let kept = event.keep();
+        assert_eq!(kept.is_some(), matches!(event.step, CallStep::Sent { .. }));
+        self.0.with(|all| all.extend(kept));
+        None
+    }
+}
+
+#[test]
+fn a_request_can_be_kept_and_made_again() {
+    let keeper = Keeper::default();
+    let (network, end) = network(&Log::default());
+    let watched = Network::new();
+    watched.watch(keeper.clone());
+    let other = watched.make_end("c");
+    assert_eq!(other.call::<u32, u32>("Math.Double", &4), Err(NoReply));
+    let kept = keeper.0.with(|all| all.pop()).expect("it was kept");
+    assert_eq!(
+        (kept.method(), kept.peek().and_then(|args| args.number())),
+        ("Math.Double", Some(4))
+    );
+    assert_eq!(format!("{kept:?}"), "Math.Double u32 4");
+
+    let double = |request: &KeptRequest| {
+        let bytes = end.call_kept(request).expect("it is answered");
+        kept.reply(&bytes).peek().and_then(|reply| reply.number())
+    };
+    assert_eq!(double(&kept), Some(8));
+    assert_eq!(double(&kept.with(labgob::encode(&5u32))), Some(10));
+    drop(network);
+    assert_eq!(other.call_kept(&kept), Err(NoReply));
 }
 
 #[test]

@@ -270,7 +270,56 @@ pub fn is_simulated() -> bool {
 /// This is what takes the place of a global variable: a checker that every server of a world
 /// reports to, say.
 pub fn local<T: Default + Send + Sync + 'static>() -> Option<Arc<T>> {
-    context::world().map(|world| world.local())
+    context::world().map(|world| world.locals.get())
+}
+
+/// As [`local`], but a world that is run from within this one begins with the values that this one has by
+/// then; what is asked for first after that is its own.
+///
+/// For what decides how the code of a world behaves: which of its variants a program is, say. A checker that
+/// tries something in a world of its own tries the same program then.
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use labrt::{simulate, world};
+///
+/// #[derive(Default)]
+/// struct Variant(OnceLock<&'static str>);
+/// let variant = || world::inherited::<Variant>().unwrap();
+///
+/// let inner = simulate(1, move || {
+///     variant().0.set("the blue one").unwrap();
+///     simulate(2, move || variant().0.get().copied()).unwrap().value
+/// });
+/// assert_eq!(inner.unwrap().value, Some("the blue one"));
+/// ```
+pub fn inherited<T: Default + Send + Sync + 'static>() -> Option<Arc<T>> {
+    context::world().map(|world| world.inherited.get())
+}
+
+/// Values by their types.
+#[derive(Default)]
+struct Values(Mutex<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Values {
+    /// The value of a type, made when first asked for.
+    fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let typed = |value: Arc<dyn Any + Send + Sync>| {
+            value.downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
+        };
+        if let Some(value) = self.0.lock().get(&TypeId::of::<T>()) {
+            return typed(value.clone());
+        }
+        // Outside of the lock: it is the caller's code, and may ask for other values.
+        let fresh = Arc::new(T::default());
+        let mut values = self.0.lock();
+        typed(values.entry(TypeId::of::<T>()).or_insert(fresh).clone())
+    }
+
+    /// The same values, for another world.
+    fn pass_on(&self) -> Values {
+        Values(Mutex::new(self.0.lock().clone()))
+    }
 }
 
 /// What all tasks of a world share, whatever its clock.
@@ -278,7 +327,9 @@ pub(crate) struct WorldShared {
     pub(crate) seed: u64,
     /// How often each label has been asked for.
     streams: Mutex<BTreeMap<String, u64>>,
-    locals: Mutex<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    locals: Values,
+    /// What the worlds get that are run from within this one.
+    inherited: Values,
     /// The world's tasks are to end (real clock; the kernel knows by itself).
     ending: AtomicBool,
     /// The first failure (real clock).
@@ -294,7 +345,9 @@ impl WorldShared {
         WorldShared {
             seed,
             streams: Mutex::default(),
-            locals: Mutex::default(),
+            locals: Values::default(),
+            inherited: context::world()
+                .map_or_else(Values::default, |world| world.inherited.pass_on()),
             ending: AtomicBool::new(false),
             failure: Mutex::default(),
             began: std::time::Instant::now(),
@@ -332,19 +385,6 @@ impl WorldShared {
             }
         };
         self.stream_seed(label, n)
-    }
-
-    fn local<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        let typed = |value: Arc<dyn Any + Send + Sync>| {
-            value.downcast().unwrap_or_else(|_| unreachable!("the key is the value's type"))
-        };
-        if let Some(value) = self.locals.lock().get(&TypeId::of::<T>()) {
-            return typed(value.clone());
-        }
-        // Outside of the lock: it is the caller's code, and may ask for other values.
-        let fresh = Arc::new(T::default());
-        let mut locals = self.locals.lock();
-        typed(locals.entry(TypeId::of::<T>()).or_insert(fresh).clone())
     }
 
     /// How long ago the world began (real clock).

@@ -117,7 +117,8 @@ pub trait Raft: Send + Sync + Sized + 'static {
 
     /// What a saved Raft state means, for checkers: they compare it with what the server has told
     /// others. `None`, the default, if this Raft does not say or the bytes are not its own. No bytes
-    /// at all are the state of a new server.
+    /// at all are the state of a new server. (If a Raft does not say, a test on the simulated clock makes a
+    /// second server from the bytes now and then, by [`make`](Raft::make), and asks that one.)
     ///
     /// Its indexes are those of the messages. A Raft whose log holds more than the service sees (such
     /// as entries without a command) gives the log as it is.

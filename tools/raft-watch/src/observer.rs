@@ -50,7 +50,7 @@ impl Watch {
     fn replied(&self, of: &Call<'_>, call: u64, reply: Message<'_>) {
         let Call { to, event, .. } = *of;
         let us = labtrace::now_us();
-        let (mut term, mut trial) = (None, None);
+        let (mut term, mut trials) = (None, Vec::new());
         self.check("the reply to ", of, |state| {
             let reply = state.understanding.reply(event.method, encoded(reply));
             term = reply.term;
@@ -58,11 +58,11 @@ impl Watch {
             self.judge(state, |judge, means| judge.replied(call, reply, us, means))?;
             let State { second, judge, saves, understanding, .. } = state;
             let saved = SavedStates::new(saves, self.inner.reading);
-            trial = second.replied(call, reply, judge, &saved, understanding);
+            trials = second.replied(call, reply, judge, &saved, understanding);
             Ok(())
         });
-        if let Some(trial) = trial.filter(|_| !observe::is_unwinding()) {
-            self.try_second(of, &trial);
+        for trial in trials {
+            self.try_second(&trial);
         }
         if let Some(term) = term {
             self.infer(to, None, term);
@@ -102,21 +102,26 @@ impl Watch {
 
     /// Asks a second server whether it keeps what the first one has promised. Nothing else of the run
     /// happens meanwhile.
-    fn try_second(&self, of: &Call<'_>, trial: &Trial) {
+    fn try_second(&self, trial: &Trial) {
+        if observe::is_unwinding() {
+            return;
+        }
         let mut read = |request: &KeptRequest, bytes: &[u8]| {
             let reply = encoded(request.reply(bytes));
             self.inner.state.with(|state| state.understanding.reply(request.method(), reply).yes)
         };
-        let found = trial.run(&mut read);
-        self.check("the reply to ", of, |state| match found {
-            Ok(broken) => broken.map_or(Ok(()), Err),
+        match trial.run(&mut read) {
+            Ok(None) => {}
+            Ok(Some(broken)) => self.inner.members.fail(*broken),
             Err(words) => {
-                state.second.failed();
-                let why = format!("a second server, made from what was saved, {words}");
-                state.understanding.missing_mut().note(Part::Questions, why);
-                Ok(())
+                self.inner.state.with(|state| {
+                    state.second.failed();
+                    let why = format!("a second server, made from what was saved, {words}");
+                    state.understanding.missing_mut().note(Part::Questions, why);
+                });
+                self.tell_what_is_not_judged();
             }
-        });
+        }
     }
 
     /// Tells the trace of what is not understood, at the moment when that turns out.

@@ -140,6 +140,12 @@ impl<'a> SavedStates<'a> {
         self.saves[server].persister.as_ref().map_or(0, |persister| persister.snapshot_size())
     }
 
+    /// No server has saved anything.
+    pub(crate) fn are_empty(&self) -> bool {
+        (0..self.saves.len())
+            .all(|server| self.state_size(server) + self.snapshot_size(server) == 0)
+    }
+
     /// All that a server has saved: its Raft state, and its snapshot.
     pub(crate) fn copy(&self, server: usize) -> Option<(Vec<u8>, Vec<u8>)> {
         let persister = self.saves[server].persister.as_ref()?;

@@ -82,7 +82,7 @@ impl Odd {
     /// The odd Raft that the servers of the caller's world are: the one that was given to
     /// [`choose`], or else the one that [`VARIABLE`] names.
     pub(crate) fn chosen() -> Odd {
-        let given = world::local::<Slot>().and_then(|slot| slot.0.get().cloned());
+        let given = world::inherited::<Slot>().and_then(|slot| slot.0.get().cloned());
         given.unwrap_or_else(|| {
             let name = labrt::env::var(VARIABLE).unwrap_or_default();
             name.parse().unwrap_or_else(|words| panic!("{VARIABLE}={name}: {words}"))
@@ -244,7 +244,8 @@ struct Slot(OnceLock<Odd>);
 /// # Panics
 /// Outside a world, and if one was chosen already.
 pub fn choose(odd: Odd) {
-    let slot = world::local::<Slot>().expect("an odd Raft is chosen for a world, from within it");
+    let slot =
+        world::inherited::<Slot>().expect("an odd Raft is chosen for a world, from within it");
     assert!(slot.0.set(odd).is_ok(), "an odd Raft was chosen for this world already");
 }
 

@@ -61,6 +61,14 @@ zoo! {
     ///
     /// The thought: "`start` saves each command."
     FollowerLogNotPersisted,
+    //= state.saved, state.term-grows
+    /// A newer term is taken over and not saved.
+    ///
+    /// Breaks the same rule, for `currentTerm`: after a crash the server listens to a leader of an
+    /// earlier term once more.
+    ///
+    /// The thought: "It is saved with the next vote or the next entry."
+    TermNotPersisted,
     //= followers.stand
     /// The election timer starts anew on every RPC that comes in.
     ///

@@ -20,6 +20,7 @@
 //! | [`VoteNotPersisted`] | never found | *saved before answered*: every run |
 //! | [`OnlyLogPersisted`] | never found | *saved before answered*: every run |
 //! | [`FollowerLogNotPersisted`] | `basic_persistence` 100 %, both `churn`s 21 % | *saved before answered*: every run with commands |
+//! | [`TermNotPersisted`] | never found | *saved before answered*: `election_after_network_failure` every run |
 //! | [`TimerResetByAnyRpc`] | `more_persistence`, 6 of 9,516; `figure_8_unreliable` 0.5 % | none: as before |
 //! | [`SameTimeout`] | `figure_8_unreliable` 100 %, `unreliable_agreement` 99 %, `multiple_elections` 88 % | none, but the verdict counts the elections that nobody won |
 //! | [`StaleVoteCounted`] | `figure_8_unreliable` 3 % | *elected by a majority*: `figure_8_unreliable` 89 % |
@@ -80,6 +81,9 @@
 //! | [`WholeLogSent`] | 1 | the limit on bytes in `rpc_byte_count` |
 //! | [`CallsInTurn`] | 18 | *a newer term is taken over*, a command without agreement |
 //! | [`StartUnlocked`] | none; 1 in 40 seeds | *elected by a majority*, in `more_persistence` |
+//!
+//! The four that save too little are found too if their Raft does not say what its saved state means
+//! (`raft_tests::Silent`), by *promises survive a crash*.
 //!
 //! Lost votes need a crash in the short time between a vote and the next entry, and an election that
 //! asks for the same term afterwards. [`StaleAppendReply`] needs a server that leads, loses its last

@@ -157,7 +157,9 @@ impl<B: Bug> StudentRaft<B> {
         if term > state.current_term {
             state.current_term = term;
             state.voted_for = None;
-            self.persist_vote(state);
+            if !Self::has(Kind::TermNotPersisted) {
+                self.persist_vote(state);
+            }
             if state.role == Role::Leader {
                 // A leader does not keep this timer.
                 Self::reset_election_timer(state);

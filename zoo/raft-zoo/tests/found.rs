@@ -43,6 +43,8 @@ found! { Chosen, "zoo":
         "saved before answered: server";
     follower_log_not_persisted: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false, 0..1,
         "saved before answered: server";
+    term_not_persisted: TermNotPersisted, part_2a::election_after_network_failure, 3, false, 0..1,
+        "saved before answered: server";
     timer_reset_by_any_rpc: TimerResetByAnyRpc, part_2c::more_persistence, 5, false, 1628..1629,
         "failed to reach agreement";
     same_timeout: SameTimeout, part_2a::multiple_elections, 7, false, 0..3,
@@ -162,12 +164,14 @@ found! { Chosen, "soak":
         "a candidate follows: server";
 }
 
-// Without a word from the Raft about what it saves.
+// Without a word from the Raft about what its saved state means.
 found! { Silent<Chosen>, "zoo":
     vote_not_persisted_unsaid: VoteNotPersisted, part_2a::initial_election, 3, false, 0..1,
         "promises survive a crash: server";
-    only_log_persisted_unsaid: OnlyLogPersisted, part_2a::initial_election, 3, false, 0..1,
+    only_log_persisted_unsaid: OnlyLogPersisted, part_2b::basic_agreement, 3, false, 0..1,
         "promises survive a crash: server";
+    term_not_persisted_unsaid: TermNotPersisted, part_2a::election_after_network_failure, 3, false,
+        0..10, "promises survive a crash: server";
     follower_log_not_persisted_unsaid: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false,
         0..1, "promises survive a crash: server";
 }

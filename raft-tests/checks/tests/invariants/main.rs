@@ -8,6 +8,7 @@ mod matching;
 mod obstacles;
 mod puppet;
 mod saved;
+mod second;
 mod sending;
 mod snapshots;
 mod tracing;

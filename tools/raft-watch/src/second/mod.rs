@@ -28,6 +28,11 @@
 //!
 //! Only the last row of the table has no such comparison. It needs none: nothing is changed in that message.
 //!
+//! # Who saves nothing
+//!
+//! Parts 2A and 2B do not ask for anything to be saved. So nothing is tried before some server of the group has
+//! saved something; what was promised until then, and not saved, is tried at that moment.
+//!
 //! # The run stays as it is
 //!
 //! The bytes are copied when the answer is on its way and nobody else runs. The worlds of second servers
@@ -49,7 +54,7 @@ use raft_api::Raft;
 use super::calls::{Asked, Call};
 use super::judge::Judge;
 use super::persister::SavedStates;
-use super::understanding::{Place, Reply, Understanding};
+use super::understanding::{Part, Place, Reply, Understanding};
 use often::Often;
 use questions::{Question, Questions};
 use world::{Ask, Saved, Step};
@@ -64,6 +69,10 @@ pub(crate) struct Second {
     votes: BTreeMap<(usize, usize), KeptRequest>,
     /// By server: the latest that it has promised of each kind.
     known: Vec<Known>,
+    /// What is to be tried when some server has saved something.
+    waiting: Vec<Trial>,
+    /// Why a question cannot be made of this Raft's messages, if one cannot.
+    lacking: Option<&'static str>,
 }
 
 /// The latest that a server has promised of each kind.
@@ -99,6 +108,8 @@ pub(crate) struct Trial {
     /// It had saved nothing since the request reached it.
     saved_nothing: bool,
     us: u64,
+    /// Which message it was.
+    location: String,
     ask: Ask,
 }
 
@@ -114,6 +125,8 @@ impl Second {
             kept: BTreeMap::new(),
             votes: BTreeMap::new(),
             known: vec![Known::default(); servers],
+            waiting: Vec::new(),
+            lacking: None,
         }
     }
 
@@ -148,8 +161,27 @@ impl Second {
         self.kept.remove(&call);
     }
 
-    /// A server has answered, and no rule was broken. Is a second one to be asked?
+    /// A server has answered, and no rule was broken. What is to be tried now?
     pub(crate) fn replied(
+        &mut self,
+        number: u64,
+        reply: Reply,
+        judge: &Judge,
+        saves: &SavedStates<'_>,
+        understanding: &mut Understanding,
+    ) -> Vec<Trial> {
+        let trial = self.trial(number, reply, judge, saves, understanding);
+        self.waiting.extend(trial);
+        if (self.waiting.is_empty() && self.lacking.is_none()) || saves.are_empty() {
+            return Vec::new();
+        }
+        if let Some(why) = self.lacking.take() {
+            understanding.missing_mut().note(Part::Questions, why.to_string());
+        }
+        std::mem::take(&mut self.waiting)
+    }
+
+    fn trial(
         &mut self,
         number: u64,
         reply: Reply,
@@ -166,8 +198,9 @@ impl Second {
         if !self.often.is_time(&news, saved_nothing, us) {
             return None;
         }
-        let questions = Questions { request: &request, votes: &self.votes, judge, understanding };
-        let questions = questions.about(&call, &news);
+        let (votes, lacking) = (&self.votes, &mut self.lacking);
+        let made_from = Questions { request: &request, votes, judge, understanding, lacking };
+        let questions = made_from.about(&call, &news);
         if questions.is_empty() {
             return None;
         }
@@ -175,7 +208,12 @@ impl Second {
         let servers = judge.servers.len();
         let saved = Saved { me: call.to, servers, state, snapshot, seed: us ^ number };
         let (server, ask) = (call.to, self.ask);
-        Some(Trial { server, news, request, questions, saved, saved_nothing, us, ask })
+        let location = format!(
+            "the reply to {} from server {} to server {server}",
+            request.method(),
+            call.from
+        );
+        Some(Trial { server, news, request, questions, saved, saved_nothing, us, location, ask })
     }
 
     /// What an answer promises, if the server had not promised as much before.

@@ -53,7 +53,7 @@ impl Often {
         };
         let left = match choice {
             Choice::Never => 0,
-            Choice::Rarely => 1,
+            Choice::Rarely => 2,
             Choice::Often => 16,
         };
         Often { choice, promises: [0; 3], left }
@@ -82,9 +82,9 @@ impl Often {
         let by_time = match self.choice {
             Choice::Never => false,
             Choice::Rarely => mix(us).is_multiple_of(8),
-            Choice::Often => mix(us) % so_far < 2,
+            Choice::Often => saved_nothing || mix(us) % so_far < 2,
         };
-        let is_time = self.left > 0 && (saved_nothing || by_time);
+        let is_time = self.left > 0 && by_time;
         self.left -= u32::from(is_time);
         is_time
     }

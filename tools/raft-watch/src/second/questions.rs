@@ -10,7 +10,7 @@ use super::News;
 use super::world::Step;
 use crate::calls::{Asked, Call};
 use crate::judge::Judge;
-use crate::understanding::{Part, Place, Request, Understanding};
+use crate::understanding::{Place, Request, Understanding};
 
 /// Something that contradicts an answer of the run if a second server says yes to it.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(crate) struct Questions<'a> {
     pub(crate) votes: &'a BTreeMap<(usize, usize), KeptRequest>,
     pub(crate) judge: &'a Judge,
     pub(crate) understanding: &'a mut Understanding,
+    /// Why a question cannot be made of this Raft's messages, if one cannot.
+    pub(crate) lacking: &'a mut Option<&'static str>,
 }
 
 impl Questions<'_> {
@@ -96,9 +98,10 @@ impl Questions<'_> {
         let Some((candidate, request)) =
             renamed.map(|request| (first, request)).or_else(brought_up)
         else {
-            let why = "a request for a vote has no `candidate_id` or the like, so none can be made that \
-                       comes from another candidate";
-            self.understanding.missing_mut().note(Part::Questions, why.to_string());
+            *self.lacking = Some(
+                "a request for a vote has no `candidate_id` or the like, so none can be made that comes \
+                 from another candidate",
+            );
             return None;
         };
         self.reads_as_vote(&request, term, last)

@@ -10,24 +10,39 @@ impl Trial {
     /// The verdict of a yes.
     pub(super) fn verdict(&self, question: &Question) -> Box<Verdict> {
         let server = self.server;
-        let (promise, contradiction) = (self.promise(), self.contradiction(question.what));
-        let words = format!("server {server} {promise}, but after a crash it {contradiction}");
+        let (promise, contradiction) = (self.promise(), contradiction(question.what));
+        let words = format!("server {server} {promise}; after a crash it would {contradiction}");
+        let again = match question.wait {
+            Some(_) => format!(
+                "a third server was first asked what server {server} was asked, and then the same as the \
+                 second one: it said yes and then no"
+            ),
+            None => "the first time the answer was no".to_string(),
+        };
         //= state.saved, state.term-grows, lab.restart
         let broken = verdict("promises survive a crash", words)
             .fact_at(self.us, server, format!("server {server} {promise}"))
             .fact(server, self.what_was_saved())
-            .fact(server, format!("a second server, made from that, {contradiction}"));
-        let broken = match question.wait {
-            Some(_) => broken.fact(
-                server,
-                format!(
-                    "a third one that was asked first what server {server} was asked, and then the \
-                     same as the second one, said yes and then no"
-                ),
+            .fact(server, self.asked(question.what))
+            .fact(server, again);
+        let mut broken = broken.hint(hint(question.what)).build();
+        broken.location = Some(self.location.clone());
+        Box::new(broken)
+    }
+
+    /// What the second server was asked, and that it said yes.
+    fn asked(&self, what: What) -> String {
+        let method = self.request.method();
+        let asked = match what {
+            What::SecondVote { candidate } => format!("the same {method}, from server {candidate}"),
+            What::EarlierTerm { term } => format!("the same {method}, with term {term}"),
+            What::OlderLog { candidate, term, last } => format!(
+                "a request of server {candidate} for its vote in term {term}, with {}",
+                log_that_ends(last)
             ),
-            None => broken.fact(server, "it was asked the very same".to_string()),
+            What::Again => format!("the same {method}"),
         };
-        Box::new(broken.hint(hint(question.what)).build())
+        format!("a second server, made from that, was sent {asked}, and said yes")
     }
 
     fn promise(&self) -> String {
@@ -45,20 +60,6 @@ impl Trial {
         }
     }
 
-    fn contradiction(&self, what: What) -> String {
-        match what {
-            What::SecondVote { candidate } => format!("votes for {candidate} in the same term"),
-            What::EarlierTerm { term } => format!("accepts a request of the leader of term {term}"),
-            What::OlderLog { candidate, term, last: Place { index: 0, .. } } => {
-                format!("votes for {candidate} in term {term}, whose log is empty")
-            }
-            What::OlderLog { candidate, term, last: Place { index, term: of } } => format!(
-                "votes for {candidate} in term {term}, whose log ends with entry {index} of term {of}"
-            ),
-            What::Again => "says yes to it".to_string(),
-        }
-    }
-
     fn what_was_saved(&self) -> String {
         let bytes = match (self.saved.state.len(), self.saved.snapshot.len()) {
             (0, 0) => "nothing was saved at that moment".to_string(),
@@ -71,6 +72,23 @@ impl Trial {
             true => format!("{bytes}, and nothing was saved since the request had come"),
             false => bytes,
         }
+    }
+}
+
+/// What a server would do that it must not.
+fn contradiction(what: What) -> String {
+    match what {
+        What::SecondVote { candidate } => format!("vote for {candidate} in the same term"),
+        What::EarlierTerm { term } => format!("accept a request of a leader of term {term}"),
+        What::OlderLog { last, .. } => format!("vote for a candidate with {}", log_that_ends(last)),
+        What::Again => "say yes to it".to_string(),
+    }
+}
+
+fn log_that_ends(last: Place) -> String {
+    match last {
+        Place { index: 0, .. } => "an empty log".to_string(),
+        Place { index, term } => format!("a log that ends with entry {index} of term {term}"),
     }
 }
 

@@ -86,6 +86,7 @@ pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
 static ALL: [&Rule; 18] = [
     &ELECTION_SAFETY,
+    &SURVIVE,
     &ELECTED,
     &ONE_VOTE,
     &RESTRICTION,
@@ -100,7 +101,6 @@ static ALL: [&Rule; 18] = [
     &TOLD,
     &APPLIED,
     &SAVED,
-    &SURVIVE,
     &BASES,
     &HEARTBEATS,
     &RESENT,
