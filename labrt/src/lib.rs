@@ -100,6 +100,7 @@
 
 pub mod channel;
 mod context;
+mod course;
 pub mod env;
 pub mod failure;
 pub mod killed;

@@ -4,6 +4,7 @@
 //! this world. One more draw from one stream shifts no other.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use rand::rand_core::TryRng;
 pub use rand::{Rng, RngExt};
@@ -11,32 +12,60 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
 use crate::context;
+use crate::course::Course;
 use crate::node::Node;
 
 /// A stream of random numbers; use it through [`rand`]'s traits ([`RngExt`] is re-exported).
 #[derive(Clone, Debug)]
-pub struct Stream(Xoshiro256PlusPlus);
+pub struct Stream {
+    rng: Xoshiro256PlusPlus,
+    /// What changes it, in a world that has [changes](crate::world::Builder::changes).
+    changes: Option<Box<Changes>>,
+}
+
+/// What a stream knows of its world's changes.
+#[derive(Clone, Debug)]
+struct Changes {
+    course: Arc<Course>,
+    /// What the stream was made of.
+    seed: u64,
+    /// What the course's salt was at the last draw.
+    salt: u64,
+}
 
 impl TryRng for Stream {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.0.try_next_u32()
+        self.changed().try_next_u32()
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0.try_next_u64()
+        self.changed().try_next_u64()
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.try_fill_bytes(bytes)
+        self.changed().try_fill_bytes(bytes)
     }
 }
 
 impl Stream {
-    /// The stream of a given seed, the same on every platform and in every version.
+    /// The stream of a given seed, the same on every platform and in every version, whatever changes in
+    /// a world.
     pub fn seeded(seed: u64) -> Stream {
-        Stream(Xoshiro256PlusPlus::seed_from_u64(seed))
+        Stream { rng: Xoshiro256PlusPlus::seed_from_u64(seed), changes: None }
+    }
+
+    /// What to draw from at this moment.
+    fn changed(&mut self) -> &mut Xoshiro256PlusPlus {
+        if let Some(changes) = &mut self.changes {
+            let salt = changes.course.salt();
+            if changes.salt != salt {
+                changes.salt = salt;
+                self.rng = Xoshiro256PlusPlus::seed_from_u64(changes.course.seed(changes.seed));
+            }
+        }
+        &mut self.rng
     }
 }
 
@@ -50,7 +79,14 @@ impl Stream {
 /// ```
 pub fn stream(label: &str) -> Stream {
     match context::world() {
-        Some(world) => Stream::seeded(world.next_stream_seed(label)),
+        Some(world) => {
+            let seed = world.next_stream_seed(label);
+            let changes = world.course.as_ref().map(|course| {
+                let (course, salt) = (course.clone(), course.first_salt());
+                Box::new(Changes { course, seed, salt })
+            });
+            Stream { changes, ..Stream::seeded(seed) }
+        }
         None => Stream::seeded(rand::random()),
     }
 }

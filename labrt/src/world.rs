@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::context::{self, Clock};
+use crate::course::Course;
 use crate::failure::{Failure, FailureKind, LastWords};
 use crate::schedule::{Schedule, Work};
 use crate::sim::kernel::Op;
@@ -19,6 +20,8 @@ use crate::sim::switch::SwitchBy;
 use crate::sim::{self, panics};
 
 mod real;
+
+pub use crate::course::Change;
 
 /// Runs `main` in a simulated world with this seed; [`Builder`] has the settings.
 ///
@@ -87,6 +90,7 @@ pub(crate) struct Settings {
     pub(crate) switch_by: SwitchBy,
     pub(crate) switch_every: Option<u32>,
     pub(crate) forced_switches: u64,
+    pub(crate) changes: Vec<Change>,
     pub(crate) schedule: Schedule,
     pub(crate) work: Option<Arc<Work>>,
     /// Where what the tasks do is counted, if this run is made for that.
@@ -105,6 +109,7 @@ impl Default for Settings {
             switch_by: SwitchBy::default(),
             switch_every: None,
             forced_switches: u64::MAX,
+            changes: Vec::new(),
             schedule: Schedule::default(),
             work: None,
             estimates: None,
@@ -159,6 +164,16 @@ impl Builder {
     /// that fail for none count as well. Default: no limit. Simulated clock only.
     pub fn forced_switches(mut self, most: u64) -> Builder {
         self.settings.forced_switches = most;
+        self
+    }
+
+    /// From these moments on all draws are others: of the scheduler, and of all [streams](crate::rng)
+    /// that belong to the world. Up to the first of them a run is the one without changes, and two runs
+    /// that differ in their last change are the same up to that. So what is worth trying after the
+    /// beginning of a run can be tried, again and again. A change is made when time passes it. Default:
+    /// none. Simulated clock only.
+    pub fn changes(mut self, changes: Vec<Change>) -> Builder {
+        self.settings.changes = changes;
         self
     }
 
@@ -239,7 +254,10 @@ impl Builder {
         main: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Outcome<T>, Box<Failure>> {
         panics::install_hook();
-        let shared = Arc::new(WorldShared::new(self.seed, self.settings.last_words.clone()));
+        let changes = if self.simulated { self.settings.changes.clone() } else { Vec::new() };
+        let course = Course::new(self.seed, changes);
+        let words = self.settings.last_words.clone();
+        let shared = Arc::new(WorldShared::new(self.seed, course, words));
         if self.simulated {
             sim::run_world(self.settings, shared, main, Location::caller())
         } else {
@@ -325,6 +343,8 @@ impl Values {
 /// What all tasks of a world share, whatever its clock.
 pub(crate) struct WorldShared {
     pub(crate) seed: u64,
+    /// Where draws become others; none if they never do.
+    pub(crate) course: Option<Arc<Course>>,
     /// How often each label has been asked for.
     streams: Mutex<BTreeMap<String, u64>>,
     locals: Values,
@@ -341,9 +361,10 @@ pub(crate) struct WorldShared {
 }
 
 impl WorldShared {
-    fn new(seed: u64, last_words: LastWords) -> WorldShared {
+    fn new(seed: u64, course: Option<Arc<Course>>, last_words: LastWords) -> WorldShared {
         WorldShared {
             seed,
+            course,
             streams: Mutex::default(),
             locals: Values::default(),
             inherited: context::world()
@@ -441,7 +462,7 @@ impl Drop for ThreadAlive {
 }
 
 /// A step of the splitmix64 generator: spreads the bits of `x` over the whole word.
-fn splitmix(x: u64) -> u64 {
+pub(crate) fn splitmix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

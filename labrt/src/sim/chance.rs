@@ -48,6 +48,11 @@ impl Chance {
         chance
     }
 
+    /// All draws from here on are others. How often a switch is forced stays as it is.
+    pub(super) fn reseed(&mut self, seed: u64) {
+        self.rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    }
+
     /// True if there are forced switches at all.
     pub(super) fn forces(&self) -> bool {
         self.ln_stay.is_some()

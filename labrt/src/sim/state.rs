@@ -9,12 +9,15 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
 use rustc_hash::FxHashMap;
 
 use super::chance::Chance;
 use super::circles::Suspect;
 use super::op::Op;
 use super::order::Order;
+use crate::course::Course;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::observe::Cause;
@@ -26,6 +29,16 @@ pub(crate) const EPOCH: Duration = Duration::from_secs(1_000_000);
 
 /// How much simulated time the destructors of an ending world may take.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(600);
+
+/// What a world's own draws are called when they become others; streams are called by their seeds.
+const SCHEDULER: u64 = 0;
+const ORDER: u64 = 1;
+
+/// When the change behind so many others is due; never if there is none.
+fn moment_of_change(course: Option<&Course>, done: usize) -> Duration {
+    let at = course.and_then(|course| course.due(done));
+    at.map_or(Duration::MAX, |at| EPOCH.saturating_add(at))
+}
 
 /// A moment in ns; `u64::MAX` if it is too far away.
 pub(super) fn nanos(moment: Duration) -> u64 {
@@ -226,6 +239,10 @@ pub(crate) struct State {
     /// Ready tasks that there was no memory for a stack for; each waits for the end of another one.
     pub(super) without_stack: Vec<usize>,
     pub(super) chance: Chance,
+    /// The moments from which on draws are others, how many of them are past, and the next one.
+    course: Option<Arc<Course>>,
+    changed: usize,
+    next_change: Duration,
     /// Who chooses the next task, if it is not the walk.
     pub(super) order: Option<Box<dyn Order>>,
     /// Steps until the next forced switch point.
@@ -252,11 +269,13 @@ impl State {
     pub(super) fn new(
         seed: u64,
         scheduler_seed: u64,
+        course: Option<Arc<Course>>,
         order: Option<Box<dyn Order>>,
         settings: &Settings,
     ) -> State {
         let mut chance = Chance::new(scheduler_seed, settings.switch_every);
         let until_switch = chance.gap();
+        let next_change = moment_of_change(course.as_deref(), 0);
         State {
             now: EPOCH,
             now_ns: nanos(EPOCH),
@@ -279,6 +298,9 @@ impl State {
             suspects: Vec::new(),
             without_stack: Vec::new(),
             chance,
+            course,
+            changed: 0,
+            next_change,
             order,
             until_switch,
             forced_switches: 0,
@@ -437,11 +459,28 @@ impl State {
             if at > self.now {
                 (self.now, self.now_ns) = (at, nanos(at));
                 self.steps_here = 0;
+                if at >= self.next_change {
+                    self.change_draws();
+                }
             }
             self.make_ready(slot, Woken::TimedOut);
             fired = true;
         }
         fired
+    }
+
+    /// A change is due: all draws are others from here on.
+    fn change_draws(&mut self) {
+        let Some(course) = &self.course else { return };
+        while self.now >= self.next_change {
+            course.make(self.changed);
+            self.changed += 1;
+            self.next_change = moment_of_change(Some(course), self.changed);
+        }
+        self.chance.reseed(course.seed(SCHEDULER));
+        if let Some(order) = &mut self.order {
+            order.reseed(Xoshiro256PlusPlus::seed_from_u64(course.seed(ORDER)));
+        }
     }
 
     /// Makes a blocked task runnable; it leaves the queue it waits in.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use labrt::rng::RngExt;
 use labrt::sync::atomic::{AtomicU32, Ordering};
 use labrt::sync::{Arc, Mutex};
-use labrt::world::Builder;
+use labrt::world::{Builder, Change};
 use labrt::{Node, Schedule, SwitchBy, channel, rng, simulate, thread};
 
 use crate::{millis, trace};
@@ -199,4 +199,57 @@ fn worlds_run_side_by_side() {
         assert_eq!(outcome.value, seed as u64);
         assert_eq!(outcome.elapsed, Duration::from_secs(seed as u64));
     }
+}
+
+/// What two tasks draw, and how the world went, with these changes (seconds, number).
+fn drawn(changes: &[(u64, u64)]) -> (Vec<(u64, u64)>, labrt::world::Trace) {
+    let change = |&(at, number)| Change { at: Duration::from_secs(at), number };
+    let changes = changes.iter().map(change).collect();
+    let outcome = Builder::simulated(3).changes(changes).record_events(true).run(|| {
+        let (mut early, drawn) = (rng::stream("one"), Arc::new(Mutex::new(Vec::new())));
+        for _ in 0..4 {
+            let mut late = rng::stream("late");
+            let (drawn, one) = (drawn.clone(), early.random());
+            let other = thread::spawn(move || drawn.lock().push((one, late.random())));
+            thread::sleep(Duration::from_secs(1));
+            other.join().unwrap();
+        }
+        let drawn = drawn.lock().clone();
+        drawn
+    });
+    let outcome = outcome.unwrap();
+    (outcome.value, outcome.trace.unwrap())
+}
+
+#[test]
+fn from_a_change_on_all_draws_are_others_and_up_to_it_none() {
+    let (without, trace) = drawn(&[]);
+    let (changed, other) = drawn(&[(2, 7)]);
+    assert_eq!(without[..2], changed[..2]);
+    for (one, other) in without[2..].iter().zip(&changed[2..]) {
+        assert!(one.0 != other.0 && one.1 != other.1, "{one:?} {other:?}");
+    }
+    let before = |trace: &labrt::world::Trace| {
+        let until = |event: &&labrt::world::Event| event.time < Duration::from_secs(2);
+        trace.events.iter().take_while(until).copied().collect::<Vec<_>>()
+    };
+    assert_eq!(before(&trace), before(&other));
+    assert_eq!(drawn(&[(2, 7)]), drawn(&[(2, 7)]), "a run with changes can be repeated");
+}
+
+#[test]
+fn each_change_has_its_own_draws() {
+    let all = [
+        drawn(&[(1, 7)]).0,
+        drawn(&[(1, 8)]).0,
+        drawn(&[(1, 7), (2, 7)]).0,
+        drawn(&[(1, 7), (3, 9)]).0,
+    ];
+    assert!(all.iter().all(|one| one[0] == all[0][0]));
+    assert_ne!(all[0][1], all[1][1]);
+    assert_eq!(all[0][1], all[2][1]);
+    assert_ne!(all[0][2], all[2][2]);
+    assert_eq!(all[0][..3], all[3][..3]);
+    assert_eq!(drawn(&[(3, 9), (1, 7)]).0, all[3], "their order does not matter");
+    assert_eq!(drawn(&[(99, 1)]), drawn(&[]), "one that is never reached changes nothing");
 }

@@ -26,6 +26,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub mod choices;
 pub mod names;
 pub mod schedule;
 pub mod seal;

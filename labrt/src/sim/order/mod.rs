@@ -36,6 +36,9 @@ pub(super) trait Order: Send {
 
     /// The task in `slot` lets others go first, or has to.
     fn gives_way(&mut self, slot: usize);
+
+    /// All that it draws from here on is drawn from this.
+    fn reseed(&mut self, rng: Xoshiro256PlusPlus);
 }
 
 /// The order that a world is to have; none for the walk, which is the kernel's own.

@@ -86,6 +86,10 @@ impl Order for Pct {
     fn gives_way(&mut self, slot: usize) {
         self.becomes_last(slot);
     }
+
+    fn reseed(&mut self, rng: Xoshiro256PlusPlus) {
+        self.rng = rng;
+    }
 }
 
 #[cfg(test)]

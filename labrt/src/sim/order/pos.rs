@@ -63,6 +63,10 @@ impl Order for Pos {
     fn gives_way(&mut self, slot: usize) {
         self.tasks[slot].number = self.rng.next_u64() | LAST;
     }
+
+    fn reseed(&mut self, rng: Xoshiro256PlusPlus) {
+        self.rng = rng;
+    }
 }
 
 #[cfg(test)]

@@ -166,6 +166,10 @@ impl Order for Surw {
             self.intended = None;
         }
     }
+
+    fn reseed(&mut self, rng: Xoshiro256PlusPlus) {
+        self.rng = rng;
+    }
 }
 
 #[cfg(test)]

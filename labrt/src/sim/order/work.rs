@@ -162,4 +162,8 @@ impl Order for Counting {
     fn gives_way(&mut self, _slot: usize) {
         self.last = usize::MAX;
     }
+
+    fn reseed(&mut self, rng: Xoshiro256PlusPlus) {
+        self.rng = rng;
+    }
 }
