@@ -22,6 +22,7 @@ use run_record::Clock;
 use run_record::setting::Setting;
 use test_runs::build::{self, Messages, TestCase};
 use test_runs::package::{self, Package};
+use test_runs::process::Item;
 use test_runs::scratch::Scratch;
 use test_runs::{platform, process};
 
@@ -69,10 +70,12 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut world = Processes {
         test,
+        choices: args.choices.clone(),
         limits: process::Limits {
             hang_after: args.hang_after,
             memory_mib: args.memory,
             trace: None,
+            coverage: false,
             room: None,
         },
         jobs: args.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores)),
@@ -109,7 +112,8 @@ fn shrink(
         Ok(None) => {
             display.finish();
             let test = TestCase { setting: args.setting, ..world.test.clone() };
-            let replay = test.replay(Some(args.seed));
+            let item = Item { choices: args.choices.clone(), ..Item::new(0, Some(args.seed)) };
+            let replay = test.replay_of(&item);
             say::note(&format!("it passes, so there is nothing to shrink: {replay}"));
             return Ok(None);
         }
@@ -206,6 +210,9 @@ fn go_on(args: &Shrink, case: &Case) -> String {
     let mut command = format!("cargo xtask shrink --test {} --seed {}", args.test, case.seed);
     if !case.setting.is_whole() {
         command += &format!(" --setting '{}'", case.setting);
+    }
+    if !args.choices.is_empty() {
+        command += &format!(" --choices {}", args.choices);
     }
     if !args.schedule.is_default() {
         command += &format!(" --schedule {}", args.schedule);

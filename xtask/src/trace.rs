@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use run_record::choices::{self, Choices};
 use run_record::schedule::{self, Choice};
 use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
@@ -44,6 +45,9 @@ pub(crate) struct Trace {
     seed: Option<u64>,
     #[command(flatten)]
     which: Which,
+    /// From when on it draws other numbers than the seed's, as LAB_CHOICES says it.
+    #[arg(long, requires = "test")]
+    choices: Option<Choices>,
     /// What to take away from the test, such as losses=0,crashes=2.
     #[arg(long, requires = "test")]
     setting: Option<Setting>,
@@ -196,6 +200,10 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     match &args.setting {
         Some(setting) => command.env(setting::VARIABLE, setting.to_string()),
         None => command.env_remove(setting::VARIABLE),
+    };
+    match &args.choices {
+        Some(choices) => command.env(choices::VARIABLE, choices.to_string()),
+        None => command.env_remove(choices::VARIABLE),
     };
     command.env(schedule::VARIABLE, args.schedule.to_string());
     let output = command.output();

@@ -139,7 +139,7 @@ impl Watch {
         let state = State {
             understanding: Understanding::new(R::read_message),
             judge: Judge::new(servers),
-            spotter: Spotter::new(servers),
+            spotter: Spotter::new(servers, group.run().wants_coverage()),
             second: Second::of::<R>(servers),
             saves: vec![Saves::none(); servers],
             inferred: vec![(Role::Follower, 0); servers],

@@ -6,6 +6,7 @@ use ::persister::Persister;
 use labrpc::{CallStep, KeptRequest, Message};
 use labrt::observe;
 use labtrace::{Role, What};
+use run_record::coverage::Coverage;
 use run_record::situations::Situations;
 use tester::{Call, SaveCount, Watcher};
 
@@ -254,6 +255,10 @@ impl Watcher for Watch {
 
     fn situations(&self) -> Situations {
         self.inner.state.with(|state| state.spotter.seen())
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.inner.state.with(|state| state.spotter.coverage())
     }
 
     fn not_judged(&self) -> Vec<String> {

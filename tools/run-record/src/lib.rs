@@ -7,7 +7,8 @@
 //! ```
 //! use run_record::{Begin, Clock, Record};
 //!
-//! let run = Begin { test: "figure_8_2C".into(), part: "2C".into(), clock: Clock::Sim, seed: Some(7) };
+//! let (test, part) = ("figure_8_2C".into(), "2C".into());
+//! let run = Begin { test, part, clock: Clock::Sim, seed: Some(7), choices: Default::default() };
 //! let line = Record::Begin(run).to_line();
 //! assert!(line.starts_with(r#"{"event":"begin","test":"figure_8_2C","part":"2C","clock":"sim","seed":7"#));
 //! assert!(matches!(Record::from_line(&line), Ok(Record::Begin(_))));
@@ -27,6 +28,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub mod choices;
+pub mod coverage;
 pub mod names;
 pub mod schedule;
 pub mod seal;
@@ -58,6 +60,9 @@ pub struct Begin {
     pub clock: Clock,
     /// The seed; none on the real clock.
     pub seed: Option<u64>,
+    /// From when on it drew other numbers than that.
+    #[serde(default, skip_serializing_if = "choices::Choices::is_empty")]
+    pub choices: choices::Choices,
 }
 
 /// What a run was like.
@@ -92,6 +97,9 @@ pub struct End {
     /// a clock or in a lab where nobody looks for them.
     #[serde(default, skip_serializing_if = "situations::Situations::is_empty")]
     pub situations: situations::Situations,
+    /// What was seen in it, if somebody has asked for that.
+    #[serde(default, skip_serializing_if = "coverage::Coverage::is_empty")]
+    pub coverage: coverage::Coverage,
     /// Which rules could not be judged, and why, in a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<String>,

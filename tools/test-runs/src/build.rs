@@ -11,6 +11,7 @@ use run_record::setting::Setting;
 use serde::Deserialize;
 
 use crate::package;
+use crate::process::Item;
 
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
@@ -45,6 +46,15 @@ impl TestCase {
     }
 
     /// The command that repeats a run.
+    pub fn replay_of(&self, item: &Item) -> String {
+        let choices = match item.choices.is_empty() {
+            true => String::new(),
+            false => format!("{}={} ", run_record::choices::VARIABLE, item.choices),
+        };
+        choices + &self.replay(item.seed)
+    }
+
+    /// The command that repeats a run that its seed alone stands for.
     pub fn replay(&self, seed: Option<u64>) -> String {
         let setting = match self.setting.is_whole() {
             true => String::new(),

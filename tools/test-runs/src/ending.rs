@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use run_record::coverage::Coverage;
 use run_record::situations::Situations;
 use run_record::{Clock, End, Record};
 
@@ -22,7 +23,7 @@ pub(crate) fn understand(
     output: &str,
 ) -> Finished {
     let mut finished = Finished::default();
-    let mut items = items.iter().copied();
+    let mut items = items.iter().cloned();
     for record in recorded {
         if let Record::End(end) = record {
             let Some(item) = items.next() else { break };
@@ -31,10 +32,12 @@ pub(crate) fn understand(
         }
     }
     finished.left = items.collect();
-    let Some(&victim) = finished.left.first() else { return finished };
+    if finished.left.is_empty() {
+        return finished;
+    }
     if let Some((kind, message)) = death(ending) {
         // The first run without an end is the one that the process died in.
-        finished.left.remove(0);
+        let victim = finished.left.remove(0);
         let before = finished.runs.len() as u64;
         finished.runs.push(died(test, victim, before, (kind, message), output));
     }
@@ -84,7 +87,7 @@ fn died(
     (kind, message): (&str, String),
     output: &str,
 ) -> (Run, Option<String>) {
-    let replay = test.replay(item.seed);
+    let replay = test.replay_of(&item);
     let log = format!("{message}\n\n{replay}\n\n---- output ----\n{output}");
     let failure = RunFailure {
         kind: kind.to_string(),
@@ -110,6 +113,7 @@ fn died(
         hash: None,
         troubles: None,
         situations: Situations::new(),
+        coverage: Coverage::default(),
         not_judged: Vec::new(),
         failure: Some(failure),
     };
@@ -127,10 +131,9 @@ fn last_panic(output: &str) -> Option<String> {
 /// What becomes of runs whose records cannot be theirs: none of them counts.
 pub(crate) fn refuse(test: &TestCase, items: &[Item], words: &str, output: &str) -> Finished {
     let message = format!("the records do not fit: {words}");
-    let runs = items
-        .iter()
-        .zip(0..)
-        .map(|(&item, before)| died(test, item, before, ("records", message.clone()), output));
+    let runs = items.iter().zip(0..).map(|(item, before)| {
+        died(test, item.clone(), before, ("records", message.clone()), output)
+    });
     Finished { runs: runs.collect(), left: Vec::new() }
 }
 
@@ -154,7 +157,7 @@ fn run_of(
         check: failure.check,
         text: shortened(verdict(&failure.text)),
         log: None,
-        replay: replay(test, item.seed, &failure.text),
+        replay: replay(test, &item, &failure.text),
     });
     let run = Run {
         index: item.index,
@@ -169,6 +172,7 @@ fn run_of(
         hash: end.hash,
         troubles: Some(end.troubles),
         situations: end.situations,
+        coverage: end.coverage,
         not_judged: end.not_judged,
         failure,
     };
@@ -176,8 +180,8 @@ fn run_of(
 }
 
 /// The command that repeats a run, with the variables that its report says it depends on.
-fn replay(test: &TestCase, seed: Option<u64>, report: &str) -> String {
-    let plain = test.replay(seed);
+fn replay(test: &TestCase, item: &Item, report: &str) -> String {
+    let plain = test.replay_of(item);
     let marks = ["\n    replay: ", "\n    run again: "];
     let said = marks.iter().find_map(|mark| report.split_once(mark)).map(|(_, said)| said);
     let variables = said.and_then(|said| said.split_once("cargo test")).map(|(before, _)| before);

@@ -65,6 +65,7 @@ fn expected(test: &TestCase, item: &Item) -> Begin {
         part: test.part().to_string(),
         clock: test.program.clock,
         seed: item.seed,
+        choices: item.choices.clone(),
     }
 }
 
@@ -91,6 +92,8 @@ mod tests {
     use std::path::PathBuf;
 
     use run_record::FailureRecord;
+    use run_record::choices::Choices;
+    use run_record::coverage::Coverage;
     use run_record::schedule::Choice;
     use run_record::setting::{Counts, Setting};
     use run_record::situations::Situations;
@@ -115,7 +118,7 @@ mod tests {
 
     fn begin(seed: u64) -> Begin {
         let (test, part) = ("churn_2C".to_string(), "2C".to_string());
-        Begin { test, part, clock: Clock::Sim, seed: Some(seed) }
+        Begin { test, part, clock: Clock::Sim, seed: Some(seed), choices: Choices::default() }
     }
 
     fn end(seed: u64, failed: bool) -> End {
@@ -139,6 +142,7 @@ mod tests {
             schedule: None,
             situations: Situations::new(),
             troubles: Counts::default(),
+            coverage: Coverage::default(),
             not_judged: Vec::new(),
             failure: failed.then_some(failure),
         }
@@ -154,7 +158,7 @@ mod tests {
 
     /// What is said of these records of runs with seeds 1 and 2.
     fn said(records: &[Option<Record>], status: Option<ExitStatus>) -> Option<String> {
-        let items = [1, 2].map(|seed| Item { index: seed, seed: Some(seed) });
+        let items = [1, 2].map(|seed| Item::new(seed, Some(seed)));
         misfit(&test(), &items, records, status)
     }
 

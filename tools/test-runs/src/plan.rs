@@ -126,7 +126,7 @@ impl Plan {
             test.next += 1;
             test.pass_over_done(shard);
             let simulated = test.clock == Clock::Sim;
-            items.push(Item { index, seed: simulated.then(|| seed(base, &test.name, index)) });
+            items.push(Item::new(index, simulated.then(|| seed(base, &test.name, index))));
         }
         test.under_way += items.len() as u64;
         Some((place, items))

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use run_record::Record;
+use run_record::choices::{self, Choices};
 use run_record::seal::{SEALED, Seals};
+use run_record::{Record, coverage};
 
 use crate::build::{Program, TestCase};
 use crate::ending;
@@ -41,18 +42,29 @@ pub struct Limits {
     pub memory_mib: u64,
     /// The folder to which it writes a trace of each run; none are written without one.
     pub trace: Option<PathBuf>,
+    /// Each run says in detail what was seen in it.
+    pub coverage: bool,
     /// What it can reach, beside its own program and folder and what it leaves behind; none if that is not
     /// limited. Its variables are limited too.
     pub room: Option<Room>,
 }
 
-/// A run to make: its number in the plan, and its seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A run to make: its number in the plan, and what stands for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Its number in the plan.
     pub index: u64,
     /// Its seed; none on the real clock.
     pub seed: Option<u64>,
+    /// Where it draws other numbers than the seed's.
+    pub choices: Choices,
+}
+
+impl Item {
+    /// A run that its seed alone stands for.
+    pub fn new(index: u64, seed: Option<u64>) -> Item {
+        Item { index, seed, choices: Choices::default() }
+    }
 }
 
 /// What came of some runs.
@@ -201,6 +213,14 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     if !seeds.is_empty() {
         command.env("LAB_SEED", seeds.join(","));
     }
+    command.env_remove(choices::VARIABLE).env_remove(coverage::VARIABLE);
+    if items.iter().any(|item| !item.choices.is_empty()) {
+        let all: Vec<String> = items.iter().map(|item| item.choices.to_string()).collect();
+        command.env(choices::VARIABLE, all.join(";"));
+    }
+    if limits.coverage {
+        command.env(coverage::VARIABLE, "1");
+    }
     platform::own_group(&mut command);
     Ok(command)
 }
@@ -295,7 +315,9 @@ fn confirm(
     if items.len() == 1 || !["crash", "exit", "output"].contains(&failure.kind.as_str()) {
         return Ok(());
     }
-    let item = Item { index: victim.index, seed: victim.seed };
+    let Some(item) = items.iter().find(|item| item.index == victim.index).cloned() else {
+        return Ok(());
+    };
     let again = run(test, &[item], limits, scratch, stop)?;
     // Stopped before it could tell.
     let Some((again, _)) = again.runs.first() else { return Ok(()) };

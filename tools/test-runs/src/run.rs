@@ -1,5 +1,6 @@
 //! What is known of a run.
 
+use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct Run {
     /// Which situations its servers came into, and how often.
     #[serde(default, skip_serializing_if = "Situations::is_empty")]
     pub situations: Situations,
+    /// What was seen in it, if that was asked for.
+    #[serde(default, skip_serializing_if = "Coverage::is_empty")]
+    pub coverage: Coverage,
     /// Which rules could not be judged, and why, in a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<String>,

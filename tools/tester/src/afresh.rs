@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use run_record::schedule::{Choice, VARIABLE};
-use run_record::{End, Record, seal, setting};
+use run_record::{End, Record, choices, seal, setting};
 
+use crate::seeds::Case;
 use crate::test::Origin;
 use crate::twice::CAUSES;
 use crate::verdict::Failed;
@@ -22,14 +23,14 @@ use crate::{Setting, trace_files};
 /// Says nothing if it cannot be known, as in a program that is not one of cargo's tests.
 pub(crate) fn otherwise(
     origin: Origin,
-    seed: u64,
+    case: &Case,
     setting: Setting,
     schedule: Choice,
     failed: &Failed,
 ) -> Option<String> {
     let folder = tempfile::tempdir().ok()?;
     let records = folder.path().join("records");
-    run(origin, seed, setting, schedule, &records).ok()?;
+    run(origin, case, setting, schedule, &records).ok()?;
     let text = std::fs::read_to_string(&records).ok()?;
     let ended = how(&text, origin.name, &failed.verdict.words, failed.failure.time)?;
     Some(format!("in a process of its own this run {ended}: {CAUSES}"))
@@ -38,7 +39,7 @@ pub(crate) fn otherwise(
 /// Runs the test with one seed; it leaves its records in a file.
 fn run(
     origin: Origin,
-    seed: u64,
+    case: &Case,
     setting: Setting,
     schedule: Choice,
     records: &Path,
@@ -46,7 +47,8 @@ fn run(
     Command::new(std::env::current_exe()?)
         .args(["--exact", &origin.path()])
         .env(run_record::VARIABLE, records)
-        .env("LAB_SEED", seed.to_string())
+        .env("LAB_SEED", case.seed.to_string())
+        .env(choices::VARIABLE, case.choices.to_string())
         .env(setting::VARIABLE, setting.to_string())
         .env(VARIABLE, schedule.to_string())
         .env_remove("LAB_SEEDS")

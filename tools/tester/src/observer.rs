@@ -8,6 +8,9 @@ use labrt::observe::Cause;
 use labrt::sync::Leaf;
 use labtrace::What;
 use persister::Persister;
+#[cfg(doc)]
+use run_record::coverage;
+use run_record::coverage::Coverage;
 use run_record::setting::Trouble;
 use run_record::situations::Situations;
 use run_record::trace;
@@ -56,6 +59,11 @@ pub trait Watcher: Send + Sync {
     /// Which situations its servers came into, and how often.
     fn situations(&self) -> Situations {
         Situations::new()
+    }
+
+    /// What was seen, if [`coverage::VARIABLE`] asks for that.
+    fn coverage(&self) -> Coverage {
+        Coverage::default()
     }
 
     /// Which rules could not be judged, and why, in a sentence for each reason.

@@ -8,6 +8,7 @@ use labrt::time::Instant;
 use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 
+use crate::seeds::Case;
 use crate::verdict::{Failed, Ran};
 
 /// Appends to the file that the environment names.
@@ -30,9 +31,11 @@ impl Recorder {
         Some(Recorder { writer: RefCell::new(writer) })
     }
 
-    pub(crate) fn begin(&self, name: &str, part: &str, seed: Option<u64>) -> Running {
-        let clock = if seed.is_some() { Clock::Sim } else { Clock::Real };
-        let begin = Begin { test: name.to_string(), part: part.to_string(), clock, seed };
+    pub(crate) fn begin(&self, name: &str, part: &str, case: Option<&Case>) -> Running {
+        let clock = if case.is_some() { Clock::Sim } else { Clock::Real };
+        let (seed, choices) = (case.map(|case| case.seed), case.map(|case| case.choices.clone()));
+        let choices = choices.unwrap_or_default();
+        let begin = Begin { test: name.to_string(), part: part.to_string(), clock, seed, choices };
         self.append(&Record::Begin(begin.clone()));
         Running { begin, wall: Instant::now(), cpu: ProcessTime::now() }
     }
@@ -58,6 +61,7 @@ impl Recorder {
             schedule: ran.schedule.clone(),
             troubles: ran.troubles,
             situations: ran.situations.clone(),
+            coverage: ran.coverage.clone(),
             not_judged: ran.not_judged.clone(),
             failure: failed.map(|failed| FailureRecord {
                 kind: failed.kind().to_string(),

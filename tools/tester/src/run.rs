@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use labrt::sync::Leaf;
 use labtrace::{Keep, Session};
+use run_record::coverage::Coverage;
 use run_record::setting::{Counts, Setting, Trouble};
 use run_record::situations::Situations;
 
@@ -24,6 +25,8 @@ pub struct Run {
 struct Inner {
     session: Session,
     setting: Setting,
+    /// Somebody wants to know what is seen in it.
+    covers: bool,
     lines: Arc<Lines>,
     state: Leaf<State>,
 }
@@ -53,7 +56,7 @@ pub(crate) struct Paper {
 impl Run {
     /// A run outside of a test, of which so much is kept: what it says is only in its trace.
     pub fn new(keep: Keep, setting: Setting) -> Run {
-        Run::with_lines(keep, setting, Arc::new(Lines::silent()))
+        Run::with_lines(keep, setting, false, Arc::new(Lines::silent()))
     }
 
     /// A run outside of a test, of which nothing is kept.
@@ -61,9 +64,9 @@ impl Run {
         Run::new(Keep::Nothing, Setting::default())
     }
 
-    pub(crate) fn with_lines(keep: Keep, setting: Setting, lines: Arc<Lines>) -> Run {
+    pub(crate) fn with_lines(keep: Keep, setting: Setting, covers: bool, lines: Arc<Lines>) -> Run {
         let session = Session::new(keep, Vec::new());
-        Run { inner: Arc::new(Inner { session, setting, lines, state: Leaf::default() }) }
+        Run { inner: Arc::new(Inner { session, setting, covers, lines, state: Leaf::default() }) }
     }
 
     /// Makes this the run of the caller's world: what is recorded there goes into its session.
@@ -82,6 +85,11 @@ impl Run {
     /// What is taken away from the test.
     pub fn setting(&self) -> Setting {
         self.inner.setting
+    }
+
+    /// True if somebody wants to know in detail what is seen in it: watchers tell it then.
+    pub fn wants_coverage(&self) -> bool {
+        self.inner.covers
     }
 
     /// Tells the user of something that is odd but no failure.
@@ -158,6 +166,14 @@ impl Run {
             *sums.entry(situation).or_default() += count;
         }
         sums
+    }
+
+    /// What was seen in all groups, if somebody has asked for that.
+    pub fn coverage(&self) -> Coverage {
+        let watchers = self.inner.state.with(|state| state.watchers.clone());
+        let mut all = Coverage::default();
+        watchers.iter().for_each(|watcher| all.add(&watcher.coverage()));
+        all
     }
 
     /// Which rules could not be judged, and why, in a sentence for each reason.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use labrt::world::{Builder, Outcome};
 use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
+use run_record::coverage;
 use run_record::setting::{Setting, Trouble};
 
 use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::run::Run;
 use crate::schedule::Chosen;
-use crate::seeds::Seeds;
+use crate::seeds::{Case, Seeds};
 use crate::test::{Origin, Test, Totals};
 use crate::trace_files::{self, Folder};
 use crate::twice;
@@ -36,6 +37,8 @@ struct Runner<'a> {
     /// Where the trace of each run is to be written, if each is asked for.
     folder: Option<Folder>,
     recorder: Option<Recorder>,
+    /// Records are to say what was seen.
+    covers: bool,
 }
 
 /// Runs a test on the simulated clock, with the seeds that the environment asks for.
@@ -53,17 +56,17 @@ pub fn simulated(test: &Test, origin: Origin) {
     for (number, block) in seeds.blocks().into_iter().enumerate() {
         let lines = runner.begin(Some(block.to_string()));
         let mut sums = Vec::new();
-        for seed in block.iter() {
-            let ran = runner.run_recorded(Some(seed), &lines);
+        for case in block.iter() {
+            let ran = runner.run_recorded(Some(case), &lines);
             say_what_is_missing(&ran, &mut said, &lines);
             match ran.result {
                 Ok(_) => sums.push(ran.steps),
                 Err(failed) if runner.recorder.is_none() => {
                     runner.say_steps(&[ran.steps], &lines);
-                    runner.fail(&lines, seed, failed, ran.files)
+                    runner.fail(&lines, case, failed, ran.files)
                 }
                 Err(run) => {
-                    lines.line(&format!("FAILED (seed {seed}): {}", run.verdict.words));
+                    lines.line(&format!("FAILED ({case}): {}", run.verdict.words));
                     failed += 1;
                 }
             }
@@ -122,7 +125,8 @@ impl<'a> Runner<'a> {
         });
         let (folder, recorder) = (Folder::from_environment(), Recorder::from_environment());
         let schedule = Chosen::from_environment();
-        Runner { test, origin, setting, schedule, folder, recorder }
+        let covers = recorder.is_some() && std::env::var_os(coverage::VARIABLE).is_some();
+        Runner { test, origin, setting, schedule, folder, recorder, covers }
     }
 
     /// Writes the first line of some runs: with these seeds, if they have any.
@@ -153,24 +157,24 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs the test once and leaves a record of it, if somebody has asked for one.
-    fn run_recorded(&self, seed: Option<u64>, lines: &Arc<Lines>) -> Ran {
-        let keep = match (&self.folder, seed) {
+    fn run_recorded(&self, case: Option<&Case>, lines: &Arc<Lines>) -> Ran {
+        let keep = match (&self.folder, case) {
             (Some(_), _) => Keep::All,
             (None, Some(_)) => Keep::Nothing,
             (None, None) => Keep::Last(REAL_RING),
         };
-        let Some(recorder) = &self.recorder else { return self.run(seed, keep, lines) };
-        let running = recorder.begin(self.origin.name, self.test.part, seed);
-        let ran = self.run(seed, keep, lines);
-        recorder.end(running, &ran, |failed| self.report(failed, seed, ran.files.as_ref()));
+        let Some(recorder) = &self.recorder else { return self.run(case, keep, lines) };
+        let running = recorder.begin(self.origin.name, self.test.part, case);
+        let ran = self.run(case, keep, lines);
+        recorder.end(running, &ran, |failed| self.report(failed, case, ran.files.as_ref()));
         ran
     }
 
     /// Runs the test once and writes its trace, if each run's is asked for or it has failed.
-    fn run(&self, seed: Option<u64>, keep: Keep, lines: &Arc<Lines>) -> Ran {
-        let world = seed.map_or_else(Builder::real, |seed| self.world(seed));
-        let run = Run::with_lines(keep, self.setting, lines.clone());
-        let result = self.run_in(world, seed, &run);
+    fn run(&self, case: Option<&Case>, keep: Keep, lines: &Arc<Lines>) -> Ran {
+        let world = case.map_or_else(Builder::real, |case| self.world(case));
+        let run = Run::with_lines(keep, self.setting, self.covers, lines.clone());
+        let result = self.run_in(world, case, &run);
         let mut troubles = run.troubles();
         let mut steps = run.steps();
         let result = match result {
@@ -189,15 +193,16 @@ impl<'a> Runner<'a> {
         };
         let failed = result.as_ref().err().map(|failed| &failed.verdict);
         let wanted = self.folder.is_some() || (failed.is_some() && self.recorder.is_none());
-        let files = (wanted && keep != Keep::Nothing).then(|| self.write_trace(seed, &run, failed));
-        let schedule = seed.map(|seed| self.schedule.choice().of_seed(seed).to_string());
-        let (situations, not_judged) = (run.situations(), run.not_judged());
-        Ran { result, steps, schedule, troubles, situations, not_judged, files }
+        let files = (wanted && keep != Keep::Nothing).then(|| self.write_trace(case, &run, failed));
+        let schedule = case.map(|case| self.schedule.choice().of_seed(case.seed).to_string());
+        let (situations, coverage) = (run.situations(), run.coverage());
+        let not_judged = run.not_judged();
+        Ran { result, steps, schedule, troubles, situations, coverage, not_judged, files }
     }
 
     /// The world of a simulated run.
-    fn world(&self, seed: u64) -> Builder {
-        self.schedule.world(seed, |world| {
+    fn world(&self, case: &Case) -> Builder {
+        self.schedule.world(case, |world| {
             let (test, run) = (self.test.clone(), Run::new(Keep::Nothing, self.setting));
             let switches = run.limit(Trouble::Switches);
             let world = world.time_limit(TIME_LIMIT).forced_switches(switches);
@@ -208,29 +213,29 @@ impl<'a> Runner<'a> {
     fn run_in(
         &self,
         world: Builder,
-        seed: Option<u64>,
+        case: Option<&Case>,
         run: &Run,
     ) -> Result<Outcome<Totals>, Box<Failure>> {
         let (test, run) = (self.test.clone(), run.clone());
         let switches = run.limit(Trouble::Switches);
         let world = world.time_limit(TIME_LIMIT).forced_switches(switches);
-        world.last_words(self.last_words(seed, &run)).run(move || test.play(&run))
+        world.last_words(self.last_words(case, &run)).run(move || test.play(&run))
     }
 
     /// What is said when a panic in a destructor is about to end the process: what came first, and how
     /// to see it again. Nobody else will be there to say it.
-    fn last_words(&self, seed: Option<u64>, run: &Run) -> impl Fn(&Failure) + use<> {
-        let (replay, run) = (self.replay(seed), run.clone());
+    fn last_words(&self, case: Option<&Case>, run: &Run) -> impl Fn(&Failure) + use<> {
+        let (replay, case, run) = (self.replay(case), case.cloned(), run.clone());
         move |failure| {
             let verdict = verdict::of(failure, run.session().verdict());
             let failed = Failed { failure: Box::new(failure.clone()), verdict };
-            run.lines().line(&format!("FAILED: {}", report(&failed, "", seed, &replay)));
+            run.lines().line(&format!("FAILED: {}", report(&failed, "", case.as_ref(), &replay)));
         }
     }
 
     fn write_trace(
         &self,
-        seed: Option<u64>,
+        case: Option<&Case>,
         run: &Run,
         verdict: Option<&Verdict>,
     ) -> Result<trace_files::Files, String> {
@@ -240,9 +245,9 @@ impl<'a> Runner<'a> {
             part: self.test.part,
             package: self.origin.package,
             servers: run.servers(),
-            seed,
+            seed: case.map(|case| case.seed),
             setting: self.setting,
-            replay: self.replay(seed),
+            replay: self.replay(case),
         };
         let usual = Folder::usual(self.origin.scratch, self.origin.package);
         trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run, verdict)
@@ -253,7 +258,7 @@ impl<'a> Runner<'a> {
     fn fail(
         &self,
         lines: &Arc<Lines>,
-        seed: u64,
+        case: &Case,
         failed: Failed,
         files: Option<Result<trace_files::Files, String>>,
     ) -> ! {
@@ -261,7 +266,7 @@ impl<'a> Runner<'a> {
         let stuck = failed.failure.kind == FailureKind::Stuck;
         let files = match files.is_none() && !stuck {
             true => {
-                let again = self.run(Some(seed), Keep::All, lines);
+                let again = self.run(Some(case), Keep::All, lines);
                 match again.result {
                     Err(second) if second.is_as(&failed) => again.files,
                     _ => {
@@ -273,10 +278,10 @@ impl<'a> Runner<'a> {
             }
             false => files,
         };
-        let mut report = self.report(&failed, Some(seed), files.as_ref());
+        let mut report = self.report(&failed, Some(case), files.as_ref());
         if !stuck
             && let Some(words) =
-                afresh::otherwise(self.origin, seed, self.setting, self.schedule.choice(), &failed)
+                afresh::otherwise(self.origin, case, self.setting, self.schedule.choice(), &failed)
         {
             report.push_str(&format!("\n    careful: {words}"));
         }
@@ -284,20 +289,20 @@ impl<'a> Runner<'a> {
     }
 
     /// The command that repeats a run.
-    fn replay(&self, seed: Option<u64>) -> String {
-        let schedule = seed.map(|seed| self.schedule.choice().of_seed(seed));
-        self.origin.replay(seed, self.setting, schedule.unwrap_or_default())
+    fn replay(&self, case: Option<&Case>) -> String {
+        let schedule = case.map(|case| self.schedule.choice().of_seed(case.seed));
+        self.origin.replay(case, self.setting, schedule.unwrap_or_default())
     }
 
     /// All that is known about a failure: the verdict, and how to see it again.
     fn report(
         &self,
         failed: &Failed,
-        seed: Option<u64>,
+        case: Option<&Case>,
         files: Option<&Result<trace_files::Files, String>>,
     ) -> String {
-        let foreign = seed.map(|_| foreign_lines(foreign::Trouble::Failed)).unwrap_or_default();
-        let mut report = report(failed, &foreign, seed, &self.replay(seed));
+        let foreign = case.map(|_| foreign_lines(foreign::Trouble::Failed)).unwrap_or_default();
+        let mut report = report(failed, &foreign, case, &self.replay(case));
         match files {
             Some(Ok(files)) => {
                 let own = [("trace", &files.trace), ("page", &files.page)];
@@ -313,33 +318,33 @@ impl<'a> Runner<'a> {
     }
 
     /// Makes a run twice, with all steps recorded, and compares.
-    fn run_again(&self, seed: u64, lines: &Arc<Lines>) {
+    fn run_again(&self, case: &Case, lines: &Arc<Lines>) {
         let record = || {
-            let world = self.world(seed).record_events(true);
-            let run = Run::with_lines(Keep::Nothing, self.setting, lines.clone());
-            match self.run_in(world, Some(seed), &run) {
+            let world = self.world(case).record_events(true);
+            let run = Run::with_lines(Keep::Nothing, self.setting, false, lines.clone());
+            match self.run_in(world, Some(case), &run) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
                 Err(failure) => {
                     let verdict = verdict::of(&failure, run.session().verdict());
-                    self.fail(lines, seed, Failed { failure, verdict }, None)
+                    self.fail(lines, case, Failed { failure, verdict }, None)
                 }
             }
         };
         let (one, two) = (record(), record());
-        if let Some(message) = twice::difference(seed, &one, &two) {
+        if let Some(message) = twice::difference(case.seed, &one, &two) {
             lines.line("FAILED: two runs with the same seed differ");
             let foreign = foreign_lines(foreign::Trouble::Differed);
-            let replay = self.replay(Some(seed));
+            let replay = self.replay(Some(case));
             panic!("{message}{foreign}\n    replay: {replay}");
         }
     }
 }
 
 /// What has failed, what more is to be said of it, and the command that repeats it.
-fn report(failed: &Failed, more: &str, seed: Option<u64>, replay: &str) -> String {
+fn report(failed: &Failed, more: &str, case: Option<&Case>, replay: &str) -> String {
     let report = verdict::text(&failed.verdict, failed.kind()) + more;
-    match seed {
-        Some(seed) => format!("{report}\n    seed {seed}\n    replay: {replay}"),
+    match case {
+        Some(case) => format!("{report}\n    {case}\n    replay: {replay}"),
         None => format!("{report}\n    run again: {replay}"),
     }
 }

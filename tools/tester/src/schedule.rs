@@ -2,10 +2,14 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use labrt::schedule::Work;
-use labrt::world::Builder;
+use labrt::world::{Builder, Change};
+use run_record::choices::{self, Choices};
 use run_record::schedule::{Choice, Schedule, VARIABLE};
+
+use crate::seeds::Case;
 
 /// The seed of the run that finds out how much there is to do.
 const ESTIMATE_SEED: u64 = 0;
@@ -36,14 +40,24 @@ impl Chosen {
 
     /// The world of a run. `estimate` makes a run in a world for what its tasks do, if that is wanted:
     /// once for all runs, always with the same seed, so that a later process knows the same.
-    pub(crate) fn world(&self, seed: u64, estimate: impl FnOnce(Builder) -> Work) -> Builder {
-        let (world, schedule) = (Builder::simulated(seed), on_labrt(self.choice.of_seed(seed)));
+    pub(crate) fn world(&self, case: &Case, estimate: impl FnOnce(Builder) -> Work) -> Builder {
+        let world = Builder::simulated(case.seed).changes(changes(&case.choices));
+        let schedule = on_labrt(self.choice.of_seed(case.seed));
         if !schedule.wants_work() {
             return world.schedule(schedule);
         }
         let find_out = || Arc::new(estimate(Builder::simulated(ESTIMATE_SEED)));
         world.schedule(schedule).work(self.work.get_or_init(find_out).clone())
     }
+}
+
+/// The changes of a run, as labrt has them.
+fn changes(choices: &Choices) -> Vec<Change> {
+    let change = |one: &choices::Change| Change {
+        at: Duration::from_micros(one.us),
+        number: u64::from(one.number),
+    };
+    choices.changes().iter().map(change).collect()
 }
 
 /// A schedule, by its name in a setting, as labrt has it.

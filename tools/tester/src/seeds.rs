@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use run_record::choices::{self, Choices};
+
 /// How many, unless `LAB_SEEDS` says otherwise.
 const DEFAULT_SEEDS: u64 = 4;
 
@@ -9,19 +11,28 @@ const DEFAULT_SEEDS: u64 = 4;
 const LINES_EACH: usize = 10;
 const BLOCK: usize = 100;
 
-/// Some seeds, in the order of their runs.
+/// What stands for one simulated run of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seeds(Vec<u64>);
+pub(crate) struct Case {
+    pub(crate) seed: u64,
+    /// Where it draws other numbers than the seed's.
+    pub(crate) choices: Choices,
+}
+
+/// Some of them, in the order of their runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(Vec<Case>);
 
 impl Seeds {
     /// What the environment asks for: `LAB_SEED` is the first seed or a list of all, `LAB_SEEDS` how
-    /// many there are from the first one on.
+    /// many there are from the first one on, and `LAB_CHOICES` has the choices of each, or those of all.
     ///
     /// # Panics
     /// If a variable is set to what makes no sense.
     pub(crate) fn from_environment() -> Seeds {
         let read = |name| std::env::var(name).ok();
-        match Seeds::parse(read("LAB_SEED").as_deref(), read("LAB_SEEDS").as_deref()) {
+        let seeds = Seeds::parse(read("LAB_SEED").as_deref(), read("LAB_SEEDS").as_deref());
+        match seeds.and_then(|seeds| seeds.with_choices(read(choices::VARIABLE).as_deref())) {
             Ok(seeds) => seeds,
             Err(words) => panic!("{words}"),
         }
@@ -46,18 +57,37 @@ impl Seeds {
             }
             ([first], count) => {
                 let count = count.unwrap_or(if seed.is_some() { 1 } else { DEFAULT_SEEDS });
-                Ok(Seeds((0..count).map(|n| first.wrapping_add(n)).collect()))
+                Ok(Seeds::of((0..count).map(|n| first.wrapping_add(n))))
             }
-            _ => Ok(Seeds(list)),
+            _ => Ok(Seeds::of(list)),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().copied()
+    fn of(seeds: impl IntoIterator<Item = u64>) -> Seeds {
+        let case = |seed| Case { seed, choices: Choices::default() };
+        Seeds(seeds.into_iter().map(case).collect())
     }
 
-    pub(crate) fn first(&self) -> u64 {
-        self.0[0]
+    fn with_choices(mut self, text: Option<&str>) -> Result<Seeds, String> {
+        let name = choices::VARIABLE;
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(self) };
+        let list = Choices::list(text).map_err(|words| format!("{name}: {words}"))?;
+        if list.len() != 1 && list.len() != self.0.len() {
+            let (runs, lists) = (self.0.len(), list.len());
+            return Err(format!("{name} has the choices of {lists} runs, and there are {runs}"));
+        }
+        for (case, choices) in self.0.iter_mut().zip(list.into_iter().cycle()) {
+            case.choices = choices;
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Case> {
+        self.0.iter()
+    }
+
+    pub(crate) fn first(&self) -> &Case {
+        &self.0[0]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -71,11 +101,21 @@ impl Seeds {
     }
 }
 
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}", self.seed)?;
+        match self.choices.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", choices {}", self.choices),
+        }
+    }
+}
+
 impl fmt::Display for Seeds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
-            [seed] => write!(f, "seed {seed}"),
-            seeds => write!(f, "seeds {} to {}", seeds[0], seeds[seeds.len() - 1]),
+            [case] => case.fmt(f),
+            cases => write!(f, "seeds {} to {}", cases[0].seed, cases[cases.len() - 1].seed),
         }
     }
 }
@@ -85,7 +125,7 @@ mod tests {
     use super::*;
 
     fn parse(seed: Option<&str>, count: Option<&str>) -> Result<Vec<u64>, String> {
-        Seeds::parse(seed, count).map(|seeds| seeds.0)
+        Seeds::parse(seed, count).map(|seeds| seeds.iter().map(|case| case.seed).collect())
     }
 
     #[test]
@@ -108,10 +148,25 @@ mod tests {
 
     #[test]
     fn few_seeds_have_lines_each_and_many_come_in_blocks() {
-        let few = Seeds(vec![3, 4]).blocks();
-        assert_eq!(few, [Seeds(vec![3]), Seeds(vec![4])]);
-        let many = Seeds((0..250).collect()).blocks();
+        let few = Seeds::of([3, 4]).blocks();
+        assert_eq!(few, [Seeds::of([3]), Seeds::of([4])]);
+        let many = Seeds::of(0..250).blocks();
         assert_eq!(many.iter().map(Seeds::len).collect::<Vec<_>>(), [100, 100, 50]);
         assert_eq!(many[2].to_string(), "seeds 200 to 249");
+    }
+
+    #[test]
+    fn choices_are_those_of_each_run_or_of_all() {
+        let with = |text| Seeds::of([5, 6]).with_choices(Some(text));
+        let said = |seeds: Seeds| seeds.iter().map(Case::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            said(with(";1.5:7").expect("choices")),
+            ["seed 5", "seed 6, choices 1.500000:7"]
+        );
+        let all = said(with("1:2").expect("choices"));
+        assert!(all.iter().all(|one| one.ends_with(", choices 1.000000:2")), "{all:?}");
+        let words = with("1:2;1:3;1:4").expect_err("there are two runs");
+        assert_eq!(words, "LAB_CHOICES has the choices of 3 runs, and there are 2");
+        assert!(with("x").expect_err("no choice").starts_with("LAB_CHOICES: `x` is no change"));
     }
 }

@@ -6,10 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_record::choices;
 use run_record::schedule::Schedule;
 use run_record::setting::Setting;
 
 use crate::run::Run;
+use crate::seeds::Case;
 
 /// A test of some lab.
 #[derive(Clone)]
@@ -155,14 +157,19 @@ impl Origin {
     }
 
     /// The command that repeats a run, with the variables that the code under test has asked for.
-    pub(crate) fn replay(&self, seed: Option<u64>, setting: Setting, schedule: Schedule) -> String {
-        self.replay_with(labrt::env::asked(), seed, setting, schedule)
+    pub(crate) fn replay(
+        &self,
+        case: Option<&Case>,
+        setting: Setting,
+        schedule: Schedule,
+    ) -> String {
+        self.replay_with(labrt::env::asked(), case, setting, schedule)
     }
 
     fn replay_with(
         &self,
         mut variables: BTreeMap<String, String>,
-        seed: Option<u64>,
+        case: Option<&Case>,
         setting: Setting,
         schedule: Schedule,
     ) -> String {
@@ -172,9 +179,12 @@ impl Origin {
         if !setting.is_whole() {
             variables.insert(run_record::setting::VARIABLE.to_string(), setting.to_string());
         }
+        if let Some(case) = case.filter(|case| !case.choices.is_empty()) {
+            variables.insert(choices::VARIABLE.to_string(), case.choices.to_string());
+        }
         let mut words: Vec<String> =
             variables.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
-        words.extend(seed.map(|seed| format!("LAB_SEED={seed}")));
+        words.extend(case.map(|case| format!("LAB_SEED={}", case.seed)));
         words.push(self.command());
         words.join(" ")
     }
@@ -195,6 +205,10 @@ mod tests {
 
     use super::*;
 
+    fn case(choices: &str) -> Case {
+        Case { seed: 7, choices: choices.parse().expect("choices") }
+    }
+
     fn origin(krate: &'static str, module: &'static str) -> Origin {
         let name = "initial_election_2A";
         Origin { package: "my-raft", krate, module, name, scratch: None }
@@ -202,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_replay_command_names_package_target_and_test() {
-        let integration = origin("sim", "sim").replay(Some(7), Setting::default(), Schedule::Walk);
+        let integration =
+            origin("sim", "sim").replay(Some(&case("")), Setting::default(), Schedule::Walk);
         let expected = "LAB_SEED=7 cargo test -p my-raft --test sim -- --exact initial_election_2A";
         assert_eq!(integration, expected);
         let unit = origin("my_raft", "my_raft::tests").command();
@@ -213,9 +228,19 @@ mod tests {
     fn the_replay_command_repeats_schedule_and_setting() {
         let setting =
             Setting::default().with(Trouble::Cuts, Some(1)).with(Trouble::Losses, Some(0));
-        let replay = origin("sim", "sim").replay(Some(7), setting, Schedule::Pos);
+        let replay = origin("sim", "sim").replay(Some(&case("")), setting, Schedule::Pos);
         assert!(
             replay.starts_with("LAB_SCHEDULE=pos LAB_SETTING=losses=0,cuts=1 LAB_SEED=7 cargo"),
+            "{replay}"
+        );
+    }
+
+    #[test]
+    fn the_replay_command_repeats_choices() {
+        let case = case("1.5:3,2:4");
+        let replay = origin("sim", "sim").replay(Some(&case), Setting::default(), Schedule::Walk);
+        assert!(
+            replay.starts_with("LAB_CHOICES=1.500000:3,2.000000:4 LAB_SEED=7 cargo test"),
             "{replay}"
         );
     }
@@ -225,7 +250,7 @@ mod tests {
         let set = |value: &str| {
             let variables = BTreeMap::from([("RAFT_ZOO".to_string(), value.to_string())]);
             let (setting, schedule) = (Setting::default(), Schedule::Walk);
-            origin("sim", "sim").replay_with(variables, Some(7), setting, schedule)
+            origin("sim", "sim").replay_with(variables, Some(&case("")), setting, schedule)
         };
         assert!(set("SameTimeout").starts_with("RAFT_ZOO=SameTimeout LAB_SEED=7 cargo test"));
         assert!(set("it's 2").starts_with(r"RAFT_ZOO='it'\''s 2' LAB_SEED=7 cargo test"));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use labrt::world::Outcome;
 use labrt::{Failure, FailureKind};
 use labtrace::Verdict;
+use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
 
@@ -45,6 +46,8 @@ pub(crate) struct Ran {
     pub(crate) troubles: Counts,
     /// Which situations its servers came into, and how often.
     pub(crate) situations: Situations,
+    /// What was seen in it, if somebody has asked for that.
+    pub(crate) coverage: Coverage,
     /// Which rules could not be judged, and why.
     pub(crate) not_judged: Vec<String>,
     /// Where its trace lies, if one was asked for; or why there is none.

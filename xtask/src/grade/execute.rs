@@ -53,7 +53,13 @@ impl Execution {
             base: grade.seed,
             strict: grade.strict,
             jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            limits: Limits { hang_after: HANG_AFTER, memory_mib: MEMORY_MIB, trace: None, room },
+            limits: Limits {
+                hang_after: HANG_AFTER,
+                memory_mib: MEMORY_MIB,
+                trace: None,
+                coverage: false,
+                room,
+            },
             stop,
         })
     }
@@ -101,7 +107,7 @@ impl Execution {
             setting: Setting::default(),
             schedule: Choice::default(),
         };
-        let item = |index| Item { index, seed: Some(plan::seed(self.base, &test.name, index)) };
+        let item = |index| Item::new(index, Some(plan::seed(self.base, &test.name, index)));
         let items: Vec<Item> = (0..self.seeds).map(item).collect();
         let (first, rest) = items.split_at(items.len().min(FIRST));
         let mut runs = self.make(&test, first, 1)?;
@@ -123,7 +129,7 @@ impl Execution {
     fn repeat(&self, test: &TestCase, runs: &Runs) -> Result<Option<String>> {
         let passed = runs.iter().map(|(run, _)| run).filter(|run| run.failure.is_none());
         let Some(run) = passed.max_by_key(|run| run.before) else { return Ok(None) };
-        let item = Item { index: run.index, seed: run.seed };
+        let item = Item::new(run.index, run.seed);
         let again = self.make(test, &[item], 1)?;
         let same = again.first().is_none_or(|(again, _)| again.hash == run.hash);
         Ok((!same).then(|| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use run_record::choices::Choices;
 use run_record::schedule::Choice;
 use run_record::setting::Setting;
 
@@ -20,6 +21,9 @@ pub(crate) struct Shrink {
     /// The seed it fails with.
     #[arg(long)]
     pub(crate) seed: u64,
+    /// From when on the runs draw other numbers than their seeds would, as LAB_CHOICES says it.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) choices: Choices,
     /// What has been taken away from the test already, as LAB_SETTING says it.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) setting: Setting,

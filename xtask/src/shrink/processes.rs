@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use run_record::choices::Choices;
 use run_record::setting::Setting;
 use test_runs::build::TestCase;
 use test_runs::process::{self, Item, Limits};
@@ -20,6 +21,8 @@ const MOST_SEEDS: usize = 50;
 #[derive(Clone)]
 pub(crate) struct Processes {
     pub(crate) test: TestCase,
+    /// From when on all runs draw other numbers than their seeds would.
+    pub(crate) choices: Choices,
     pub(crate) limits: Limits,
     pub(crate) jobs: usize,
     /// A folder for files that are not kept.
@@ -34,7 +37,7 @@ impl World for Processes {
     fn run(&mut self, setting: &Setting, seeds: &[u64]) -> Result<Vec<Outcome>, Halt> {
         let test = TestCase { setting: *setting, ..self.test.clone() };
         let items: Vec<Item> =
-            (0..).zip(seeds).map(|(index, &seed)| Item { index, seed: Some(seed) }).collect();
+            (0..).zip(seeds).map(|(index, &seed)| self.item(index, seed)).collect();
         let size = items.len().div_ceil(self.jobs).clamp(1, MOST_SEEDS);
         let chunks = Mutex::new(items.chunks(size));
         // What ends the processes: Ctrl-C, the deadline, or an error of another one.
@@ -68,6 +71,10 @@ impl World for Processes {
 type Part = Vec<(usize, Outcome)>;
 
 impl Processes {
+    fn item(&self, index: u64, seed: u64) -> Item {
+        Item { choices: self.choices.clone(), ..Item::new(index, Some(seed)) }
+    }
+
     /// Waits for all outcomes, or for a reason to wait no longer.
     fn collect(
         &self,
@@ -123,7 +130,7 @@ impl Processes {
     ) -> Result<Outcome, Halt> {
         let test = TestCase { setting: *setting, ..self.test.clone() };
         let limits = Limits { hang_after: patience, trace, ..self.limits.clone() };
-        let items = [Item { index: 0, seed: Some(seed) }];
+        let items = [self.item(0, seed)];
         let finished = process::run(&test, &items, &limits, &self.scratch, &self.stop)
             .map_err(Halt::Broken)?;
         match finished.runs.first() {

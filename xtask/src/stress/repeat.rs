@@ -126,7 +126,7 @@ fn is_simulated(test: &TestCase) -> bool {
 }
 
 fn item(run: &Run) -> Item {
-    Item { index: run.index, seed: run.seed }
+    Item::new(run.index, run.seed)
 }
 
 /// Has the test itself make the run twice, event by event; it says where they differ.

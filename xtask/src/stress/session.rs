@@ -148,6 +148,7 @@ impl Session {
             hang_after: args.hang_after,
             memory_mib: args.memory,
             trace: None,
+            coverage: false,
             room: None,
         };
         let pin = args.load == 1 && args.clock == ClockArg::Sim;

@@ -10,10 +10,12 @@
 //! | `leaders` | of leaders that are deposed, and of what becomes of their entries |
 //! | `logs` | of entries that are refused, cut off or there already |
 //! | `order` | of messages that come in another order than they were sent in |
+//! | `seen` | none: whether a run is like another one |
 //! | this one | of servers that crash |
 
 use std::collections::BTreeMap;
 
+use run_record::coverage::Coverage;
 use run_record::situations::{Situation, Situations};
 
 use super::calls::Asked;
@@ -22,11 +24,13 @@ use elections::Elections;
 use leaders::Leaders;
 use logs::Logs;
 use order::Order;
+use seen::{Event, Seen};
 
 mod elections;
 mod leaders;
 mod logs;
 mod order;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -41,15 +45,29 @@ pub(crate) struct Spotter {
     leaders: Leaders,
     logs: Logs,
     order: Order,
+    /// None if nobody wants to know.
+    seen: Option<Seen>,
 }
 
 /// How often each was seen.
 #[derive(Clone, Debug, Default)]
-struct Counts(BTreeMap<Situation, u64>);
+struct Counts {
+    all: BTreeMap<Situation, u64>,
+    /// What was counted for the first, second, fourth, ... time since somebody has asked.
+    fresh: Vec<(Situation, u64)>,
+}
 
 impl Counts {
     fn add(&mut self, situation: Situation) {
-        *self.0.entry(situation).or_default() += 1;
+        let count = self.all.entry(situation).or_default();
+        *count += 1;
+        if count.is_power_of_two() {
+            self.fresh.push((situation, *count));
+        }
+    }
+
+    fn fresh(&mut self) -> Vec<(Situation, u64)> {
+        std::mem::take(&mut self.fresh)
     }
 
     fn add_if(&mut self, is_there: bool, situation: Situation) {
@@ -72,6 +90,8 @@ struct Server {
     crashed_in: Option<u64>,
     /// How often it has saved something.
     saves: u64,
+    /// What it has been told, or says itself, to be committed.
+    commit: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,8 +123,10 @@ impl Call {
 }
 
 impl Spotter {
-    pub(crate) fn new(servers: usize) -> Spotter {
+    /// `covers`: somebody wants to know what was seen besides.
+    pub(crate) fn new(servers: usize, covers: bool) -> Spotter {
         Spotter {
+            seen: covers.then(|| Seen::new(servers)),
             servers: vec![Server::default(); servers],
             logs: Logs::new(servers),
             leaders: Leaders::new(servers),
@@ -114,7 +136,12 @@ impl Spotter {
 
     /// What was seen.
     pub(crate) fn seen(&self) -> Situations {
-        self.counts.0.iter().map(|(one, count)| (one.key().to_string(), *count)).collect()
+        self.counts.all.iter().map(|(one, count)| (one.key().to_string(), *count)).collect()
+    }
+
+    /// The same and more, if somebody has wanted to know.
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.seen.as_ref().map(Seen::all).unwrap_or_default()
     }
 
     // ---- Servers -------------------------------------------------------------------------------
@@ -122,6 +149,8 @@ impl Spotter {
     pub(crate) fn started(&mut self, server: usize, instance: u64) {
         let known = &mut self.servers[server];
         (known.alive, known.role, known.instance) = (true, Role::Follower, instance);
+        known.commit = 0;
+        self.see(server, Event::Starts);
     }
 
     pub(crate) fn crashed(&mut self, server: usize) {
@@ -138,6 +167,7 @@ impl Spotter {
         self.elections.crashed(server);
         let all = self.servers.iter().all(|server| !server.alive && server.instance > 0);
         self.counts.add_if(all, Situation::AllDown);
+        self.see(server, Event::Crashes);
     }
 
     pub(crate) fn saved(&mut self, server: usize, instance: u64) {
@@ -150,6 +180,7 @@ impl Spotter {
         self.logs.appends(server, index, term);
         let deposed = self.elections.has_leader_after(term);
         self.counts.add_if(deposed, Situation::StaleLeaderAccepts);
+        self.see(server, Event::Accepts);
     }
 
     /// A server has a snapshot of its own of all up to an index.
@@ -178,6 +209,7 @@ impl Spotter {
         }
         self.speaks(from, term);
         self.calls.insert(number, call);
+        self.see(from, Event::Sends(asked));
     }
 
     fn stands(&mut self, server: usize, term: u64) {
@@ -203,11 +235,8 @@ impl Spotter {
         if let Some(append) = call.asked.append() {
             self.logs.shows(call.from, append.last);
         }
-        let commit = match call.asked {
-            Asked::Append(append) => append.commit,
-            Asked::Beat { commit, .. } => commit,
-            _ => return,
-        };
+        let Some(commit) = commit_of(call.asked) else { return };
+        self.knows_committed(call.from, commit);
         self.leaders.commits((call.from, term), commit, &self.logs, &mut self.counts);
     }
 
@@ -234,6 +263,15 @@ impl Spotter {
             self.counts.add_if(old, Situation::SnapshotOld);
         }
         self.hears_of(call.to, term, Situation::DeposedByRequest);
+        if let Some(commit) = commit_of(call.asked).filter(|_| term >= server.term) {
+            self.knows_committed(call.to, commit);
+        }
+        self.see(call.to, Event::Hears(call.asked, server.term));
+    }
+
+    fn knows_committed(&mut self, server: usize, commit: u64) {
+        let known = &mut self.servers[server];
+        known.commit = known.commit.max(commit);
     }
 
     /// A server hears of a term.
@@ -281,16 +319,25 @@ impl Spotter {
             }
             _ => {}
         }
+        self.see(to, Event::Answers(call, reply));
     }
 
     /// A call is over: its caller has the answer, or will never have one.
     pub(crate) fn over(&mut self, number: u64, failed: bool) {
         let Some(call) = self.calls.remove(&number) else { return };
         let caller = self.servers[call.from];
-        let Some(reply) = call.reply.filter(|_| !failed) else { return };
         if !caller.alive || caller.instance != call.instance {
             return;
         }
+        let reply = call.reply.filter(|_| !failed);
+        if let Some(reply) = reply {
+            self.returns(number, &call, caller, reply);
+        }
+        self.see(call.from, Event::Learns(call, reply, caller.term));
+    }
+
+    /// The caller has an answer.
+    fn returns(&mut self, number: u64, call: &Call, caller: Server, reply: Reply) {
         let asked = call.asked.term().unwrap_or(0);
         self.counts.add_if(caller.term > asked, Situation::ReplyToEarlierTerm);
         if let Asked::Append(append) = call.asked {
@@ -304,5 +351,14 @@ impl Spotter {
         if let Some(term) = reply.term {
             self.hears_of(call.from, term, Situation::DeposedByReply);
         }
+    }
+}
+
+/// What a leader says to be committed.
+fn commit_of(asked: Asked) -> Option<u64> {
+    match asked {
+        Asked::Append(append) => Some(append.commit),
+        Asked::Beat { commit, .. } => Some(commit),
+        _ => None,
     }
 }

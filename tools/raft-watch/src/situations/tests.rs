@@ -46,7 +46,7 @@ fn no(term: u64) -> Reply {
 
 impl History {
     fn new() -> History {
-        let mut spotter = Spotter::new(SERVERS);
+        let mut spotter = Spotter::new(SERVERS, false);
         (0..SERVERS).for_each(|server| spotter.started(server, 1));
         History { spotter, calls: 0 }
     }
