@@ -17,6 +17,7 @@ mod calibrate;
 mod demands;
 mod grade;
 mod history;
+mod hunt;
 mod labs;
 mod page;
 mod platforms;
@@ -50,6 +51,7 @@ enum Task {
     },
     Stress(Box<stress::Stress>),
     Soak(Box<stress::Soak>),
+    Hunt(Box<hunt::Hunt>),
     Shrink(Box<shrink::Shrink>),
     Grade(Box<grade::Grade>),
     Autograder(autograder::Autograder),
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         Task::Skeleton { dir, lab } => skeleton::write(&dir, lab).map(|()| 0),
         Task::Stress(stress) => stress::run(&stress),
         Task::Soak(soak) => stress::soak(*soak),
+        Task::Hunt(hunt) => hunt::run(&hunt),
         Task::Shrink(shrink) => shrink::run(&shrink),
         Task::Grade(grade) => grade::run(&grade),
         Task::Autograder(autograder) => autograder::write(&autograder).map(|()| 0),

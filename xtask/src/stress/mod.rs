@@ -44,7 +44,7 @@ mod tally;
 use table::words;
 
 use args::Command;
-pub(crate) use args::{Soak, Stress};
+pub(crate) use args::{Soak, Stress, parse_name};
 use folder::Folder;
 use model::Report;
 

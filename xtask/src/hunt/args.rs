@@ -1,0 +1,95 @@
+//! The command line of `cargo xtask hunt`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use run_record::coverage::Kind;
+use run_record::schedule::Choice;
+use serde::{Deserialize, Serialize};
+
+use crate::stress::parse_name;
+use crate::which::Which;
+
+/// Search for a run that fails, guided by what was seen in the runs before.
+///
+/// Runs in which something new was seen are kept, and made again with other random choices from some
+/// moment on. A test is done when a run of it has failed.
+///
+/// Exit codes: 0 nothing failed, 1 failures, 64 wrong command line, 70 the machine is at fault.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Hunt {
+    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
+    pub(crate) filters: Vec<String>,
+    /// How long to search [default: 5m, if --runs does not end it].
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// How many runs of each test to make at most.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) runs: Option<u64>,
+    /// What all choices are derived from.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// What to go by; with `nothing` each run has a seed of its own.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [By::Situations, By::Pairs, By::States])]
+    pub(crate) by: Vec<By>,
+    /// How runs choose the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
+    #[arg(long, value_name = "S", default_value = "walk")]
+    pub(crate) schedule: Choice,
+    /// Measure instead: make so many searches of each test that end with the first failure, guided and
+    /// with seeds alone, and show how many runs and how much CPU time they took.
+    #[arg(long, value_name = "SEARCHES", requires = "runs")]
+    pub(crate) measure: Option<u64>,
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(crate) which: Which,
+    /// Build and run with optimisations and without debug assertions.
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// How many processes to run at once [default: the cores].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) jobs: Option<u64>,
+    /// The name of the hunt [default: the package]; one of that name is gone on with.
+    #[arg(long, value_parser = parse_name)]
+    pub(crate) name: Option<String>,
+    /// The folder for what is kept [default: target/hunt/NAME].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Kill a run that makes no progress for so long. The simulation itself reports earlier.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "150s")]
+    pub(crate) hang_after: Duration,
+    /// How much memory a test process may take, in MiB; only Linux can limit it.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
+    pub(crate) memory: u64,
+}
+
+/// A kind of coverage, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum By {
+    /// How often servers came into which situation.
+    Situations,
+    /// Which kinds of events followed on each other at a server.
+    Pairs,
+    /// What the servers of a group were like together.
+    States,
+    /// Nothing.
+    Nothing,
+}
+
+impl Hunt {
+    /// The kinds of coverage to go by.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        let kind = |by: &By| match by {
+            By::Situations => Some(Kind::Situations),
+            By::Pairs => Some(Kind::Pairs),
+            By::States => Some(Kind::States),
+            By::Nothing => None,
+        };
+        self.by.iter().filter_map(kind).collect()
+    }
+
+    pub(crate) fn jobs(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores))
+    }
+}

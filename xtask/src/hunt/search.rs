@@ -1,0 +1,179 @@
+//! Which run comes next: a pure function of a seed and of what was seen in the runs before.
+//!
+//! A run in which something was seen for the first time is kept as a *parent*. Its children are the same
+//! run up to a moment, and draw other numbers from there on. The moment is one at which something rare was
+//! seen, so each child has another try at what may follow on that.
+
+use std::collections::BTreeMap;
+
+use run_record::choices::{Change, Choices};
+use run_record::coverage::Kind;
+use serde::{Deserialize, Serialize};
+use test_runs::plan;
+use test_runs::run::Run;
+
+use super::draws::Draws;
+
+/// How many runs are handed out together: the children of one parent, or runs with seeds of their own.
+pub(crate) const BATCH: u64 = 16;
+
+/// One batch of so many has seeds of its own, so that a search never ends in a dead end.
+const FRESH: u64 = 2;
+
+/// One child of so many has its change at any moment of the run.
+const ANYWHERE: u64 = 4;
+
+/// So many of the rarest things that were seen in a run are remembered with it.
+const REMEMBERED: usize = 12;
+
+/// The most parents; the one that was tried most often makes room.
+const MOST_PARENTS: usize = 1000;
+
+/// So many parents are looked at to choose one.
+const LOOKED_AT: u64 = 24;
+
+/// The most changes of a run.
+const MOST_CHANGES: usize = 24;
+
+/// How a search chooses runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Options {
+    /// What it goes by; with nothing, each run has a seed of its own.
+    pub(crate) kinds: Vec<Kind>,
+}
+
+/// What stands for a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) seed: u64,
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub(crate) choices: Choices,
+}
+
+/// A run whose beginning is worth another try.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Parent {
+    case: Case,
+    lab_us: u64,
+    /// Rare things that were seen in it, and when.
+    seen: Vec<(Kind, u32, u64)>,
+    /// How often it was chosen.
+    chosen: u64,
+}
+
+/// The search through the runs of one test.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Search {
+    test: String,
+    options: Options,
+    base: u64,
+    draws: Draws,
+    /// How many seeds of its own it has handed out.
+    seeds: u64,
+    pub(crate) runs: u64,
+    parents: Vec<Parent>,
+    /// In how many runs each thing was seen.
+    counts: BTreeMap<Kind, BTreeMap<u32, u64>>,
+}
+
+impl Search {
+    pub(crate) fn new(test: &str, base: u64, options: Options) -> Search {
+        Search {
+            test: test.to_string(),
+            options,
+            base,
+            draws: Draws::new(plan::seed(base, test, u64::MAX)),
+            seeds: 0,
+            runs: 0,
+            parents: Vec::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// How many runs are kept.
+    pub(crate) fn parents(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// How many different things were seen.
+    pub(crate) fn seen(&self) -> usize {
+        self.counts.values().map(BTreeMap::len).sum()
+    }
+
+    /// The next runs.
+    pub(crate) fn next(&mut self) -> Vec<Case> {
+        if self.parents.is_empty() || self.draws.below(FRESH) == 0 {
+            return (0..BATCH).map(|_| self.fresh()).collect();
+        }
+        let place = self.choose();
+        self.parents[place].chosen += 1;
+        let parent = self.parents[place].clone();
+        (0..BATCH).map(|_| self.child(&parent)).collect()
+    }
+
+    fn fresh(&mut self) -> Case {
+        self.seeds += 1;
+        let seed = plan::seed(self.base, &self.test, self.seeds - 1);
+        Case { seed, choices: Choices::default() }
+    }
+
+    /// The place of the parent that is worth most, of some.
+    fn choose(&mut self) -> usize {
+        let places: Vec<u64> =
+            (0..LOOKED_AT).map(|_| self.draws.below(self.parents.len() as u64)).collect();
+        let worth = |place: &u64| {
+            let parent = &self.parents[*place as usize];
+            let rarest = parent.seen.iter().map(|(kind, hash, _)| self.count(*kind, *hash)).min();
+            // The rarest first, and of those the one that was chosen least.
+            rarest.unwrap_or(u64::MAX).saturating_mul(1 + parent.chosen)
+        };
+        places.iter().min_by_key(|place| worth(place)).map_or(0, |place| *place as usize)
+    }
+
+    fn child(&mut self, parent: &Parent) -> Case {
+        let us = match self.draws.below(ANYWHERE) {
+            0 => self.draws.below(parent.lab_us.max(1)),
+            _ => self.rare_moment(parent),
+        };
+        let number = self.draws.number();
+        Case { seed: parent.case.seed, choices: parent.case.choices.with(Change { us, number }) }
+    }
+
+    /// Just after something rare was seen: the rarer, the more often.
+    fn rare_moment(&mut self, parent: &Parent) -> u64 {
+        let mut one = || self.draws.below(parent.seen.len().max(1) as u64) as usize;
+        let two = [one(), one()].map(|place| parent.seen.get(place));
+        let rarer =
+            two.into_iter().flatten().min_by_key(|(kind, hash, _)| self.count(*kind, *hash));
+        rarer.map_or(0, |(_, _, us)| us + 1)
+    }
+
+    fn count(&self, kind: Kind, hash: u32) -> u64 {
+        self.counts.get(&kind).and_then(|counts| counts.get(&hash)).copied().unwrap_or(0)
+    }
+
+    /// A run has passed.
+    pub(crate) fn learn(&mut self, case: &Case, run: &Run) {
+        self.runs += 1;
+        let mut news = false;
+        let mut seen = Vec::new();
+        for kind in self.options.kinds.clone() {
+            for (hash, us) in run.coverage.of(kind) {
+                let count = self.counts.entry(kind).or_default().entry(hash).or_default();
+                *count += 1;
+                news |= *count == 1;
+                seen.push((*count, (kind, hash, us)));
+            }
+        }
+        if !news || case.choices.changes().len() >= MOST_CHANGES {
+            return;
+        }
+        seen.sort_unstable();
+        let seen = seen.into_iter().take(REMEMBERED).map(|(_, one)| one).collect();
+        if self.parents.len() >= MOST_PARENTS {
+            let tried = (0..self.parents.len()).max_by_key(|place| self.parents[*place].chosen);
+            self.parents.swap_remove(tried.unwrap_or(0));
+        }
+        self.parents.push(Parent { case: case.clone(), lab_us: run.lab_us, seen, chosen: 0 });
+    }
+}
