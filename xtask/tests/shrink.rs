@@ -1,4 +1,4 @@
-//! `cargo xtask shrink`, as a user runs it, on tests whose smallest failing cases are known.
+//! `cargo xtask shrink` and `cargo xtask hunt`, as a user runs them, on tests that fail in known ways.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -228,4 +228,74 @@ fn what_is_wrong_is_said_with_its_remedy() {
     ] {
         assert_code(&shrink("reducible_2C", FAILS, &wrong), 64);
     }
+}
+
+// ---- hunt --------------------------------------------------------------------------------------
+
+fn hunt(out: &Path, args: &[&str]) -> Output {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-suite");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("hunt").args(args).args(["--package", "fake-suite", "--jobs", "1", "--out"]);
+    command.arg(out).arg("--dir").arg(suite);
+    command.env("CARGO_TARGET_DIR", target).env("NO_COLOR", "1").env("LAB_CHOICES", "1:1");
+    command.output().expect("xtask runs")
+}
+
+/// What stands behind this word in a report.
+fn said(output: &Output, word: &str) -> String {
+    let text = words(output);
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("  {word} ")));
+    line.unwrap_or_else(|| panic!("no {word} in {text}")).trim().to_string()
+}
+
+#[test]
+fn a_hunt_finds_what_is_hidden_and_its_commands_show_it() {
+    let [one, other] = [folder(), folder()];
+    let args = ["hidden_2C", "--runs", "2000", "--seed", "1"];
+    let found = hunt(one.path(), &args);
+    assert_code(&found, 1);
+    let replay = said(&found, "replay");
+    assert!(replay.starts_with("LAB_CHOICES=") && replay.contains(" LAB_SEED="), "{replay}");
+    let again = hunt(other.path(), &args);
+    assert_eq!(said(&again, "replay"), replay, "with one job a hunt can be repeated");
+    let shrink = said(&found, "shrink");
+    let options = shrink.strip_prefix("cargo xtask shrink ").expect("a command");
+    let out = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("shrink").args(options.split(' ')).args([
+        "--no-reference",
+        "--tries",
+        "1",
+        "--out",
+    ]);
+    command.arg(out.path());
+    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-suite"));
+    let shrunk = command.output().expect("xtask runs");
+    assert_code(&shrunk, 0);
+    assert!(words(&shrunk).contains("LAB_CHOICES="), "{}", words(&shrunk));
+}
+
+#[test]
+fn a_hunt_goes_on_where_it_ended() {
+    let out = folder();
+    let first = hunt(out.path(), &["passes_2A", "--runs", "20"]);
+    assert_code(&first, 0);
+    assert!(words(&first).contains("20 runs, "), "{}", words(&first));
+    let second = hunt(out.path(), &["passes_2A", "--runs", "50"]);
+    assert_code(&second, 0);
+    assert!(words(&second).contains("50 runs, "), "{}", words(&second));
+    let other = hunt(out.path(), &["passes_2A", "--runs", "50", "--seed", "9"]);
+    assert_code(&other, 70);
+    assert!(words(&other).contains("choose another --name"), "{}", words(&other));
+}
+
+#[test]
+fn a_hunt_survives_runs_that_take_their_process_down() {
+    let out = folder();
+    let found = hunt(out.path(), &["crashes_2B", "--runs", "100"]);
+    assert_code(&found, 1);
+    assert!(said(&found, "replay").starts_with("LAB_SEED="), "{}", words(&found));
+    let log = PathBuf::from(said(&found, "log"));
+    assert!(std::fs::read_to_string(log).expect("a log").contains("the process died of signal"));
 }

@@ -108,11 +108,13 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choices::Choices;
     use crate::{Begin, Clock};
 
     fn line(seed: u64) -> String {
         let (test, part) = ("figure_8_2C".to_string(), "2C".to_string());
-        Record::Begin(Begin { test, part, clock: Clock::Sim, seed: Some(seed) }).to_line()
+        let (seed, choices) = (Some(seed), Choices::default());
+        Record::Begin(Begin { test, part, clock: Clock::Sim, seed, choices }).to_line()
     }
 
     #[test]

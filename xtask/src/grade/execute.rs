@@ -232,6 +232,7 @@ mod tests {
             hash: None,
             situations: Situations::new(),
             troubles: None,
+            coverage: run_record::coverage::Coverage::default(),
             not_judged: Vec::new(),
             failure,
         };

@@ -31,7 +31,7 @@ pub(crate) struct Hunt {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// What to go by; with `nothing` each run has a seed of its own.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [By::Situations, By::Pairs, By::States])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [By::Situations])]
     pub(crate) by: Vec<By>,
     /// How runs choose the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
     #[arg(long, value_name = "S", default_value = "walk")]

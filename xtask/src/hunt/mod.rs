@@ -12,24 +12,37 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::Package;
+use test_runs::package::{self, Package};
 use test_runs::process::Limits;
 use test_runs::scratch::Scratch;
 
 mod args;
 mod batch;
+mod corpus;
 mod draws;
 mod measure;
+mod report;
 mod search;
+mod session;
 
 pub(crate) use args::Hunt;
 use batch::Place;
+use corpus::{Folder, Subject};
+use search::Options;
+use session::Session;
 
 use crate::{labs, say};
+
+/// How long a hunt takes if nobody says.
+const USUAL: Duration = Duration::from_secs(300);
+
+/// The exit code if a test has failed.
+const FAILURES: u8 = 1;
 
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(args: &Hunt) -> Result<u8> {
@@ -54,7 +67,27 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
         say::print(table)?;
         return Ok(0);
     }
-    Ok(0)
+    let options = Options { kinds: args.kinds() };
+    let (name, seed, schedule) = (package.name.clone(), args.seed, args.schedule);
+    let subject = Subject { package: name.clone(), seed, schedule, options };
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => {
+            let parent = package::target_directory(&package.dir)?.join("hunt");
+            parent.join(args.name.as_deref().unwrap_or(&name))
+        }
+    };
+    let folder = Folder::open(&folder)?;
+    let usual = args.runs.is_none().then_some(USUAL);
+    let end = args.duration.or(usual).map(|duration| Instant::now() + duration);
+    let limits = session::Limits { end, runs: args.runs };
+    let again = (args.which.again(), if args.release { " --release" } else { "" });
+    let session = Session::new(&tests, limits, &place, (&folder, &subject), again)?;
+    let (count, at) = (tests.len(), folder.path().display());
+    say::note(&format!("hunt: {count} tests of {name}; what is kept goes to {at}"));
+    let found = session.run(args.jobs())?;
+    say::print(found.join("\n"))?;
+    Ok(if found.is_empty() { 0 } else { FAILURES })
 }
 
 /// Builds and lists; at least one test, or an error.

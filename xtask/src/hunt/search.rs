@@ -90,6 +90,11 @@ impl Search {
         }
     }
 
+    /// The name of the test.
+    pub(crate) fn test(&self) -> &str {
+        &self.test
+    }
+
     /// How many runs are kept.
     pub(crate) fn parents(&self) -> usize {
         self.parents.len()
@@ -152,7 +157,7 @@ impl Search {
         self.counts.get(&kind).and_then(|counts| counts.get(&hash)).copied().unwrap_or(0)
     }
 
-    /// A run has passed.
+    /// A run has been made. One that has failed has no children.
     pub(crate) fn learn(&mut self, case: &Case, run: &Run) {
         self.runs += 1;
         let mut news = false;
@@ -165,7 +170,7 @@ impl Search {
                 seen.push((*count, (kind, hash, us)));
             }
         }
-        if !news || case.choices.changes().len() >= MOST_CHANGES {
+        if !news || run.failure.is_some() || case.choices.changes().len() >= MOST_CHANGES {
             return;
         }
         seen.sort_unstable();
@@ -175,5 +180,128 @@ impl Search {
             self.parents.swap_remove(tried.unwrap_or(0));
         }
         self.parents.push(Parent { case: case.clone(), lab_us: run.lab_us, seen, chosen: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use run_record::coverage::Coverage;
+    use test_runs::run::RunFailure;
+
+    use super::*;
+
+    /// How many steps a run of the toy has, and how many of them have to be rare ones for it to fail.
+    const STEPS: u64 = 12;
+    const RARE: u32 = 6;
+
+    /// A run in which each step is a rare one or not, by what is drawn then. How many rare steps there
+    /// have been is what can be seen of it.
+    fn play(case: &Case) -> Run {
+        let (mut rare, mut coverage) = (0, Coverage::default());
+        for step in 0..STEPS {
+            let us = step * 1000;
+            let changes = case.choices.changes().iter().take_while(|change| change.us <= us);
+            let course = changes.fold(case.seed, |sum, change| sum * 31 + u64::from(change.number));
+            if Draws::new(course * 64 + step).below(8) == 0 {
+                rare += 1;
+                coverage.see(Kind::Situations, rare, us);
+            }
+        }
+        run(coverage, rare >= RARE)
+    }
+
+    fn run(coverage: Coverage, fails: bool) -> Run {
+        let failure = RunFailure {
+            kind: "panic".into(),
+            message: String::new(),
+            location: None,
+            check: String::new(),
+            text: String::new(),
+            log: None,
+            replay: String::new(),
+        };
+        Run {
+            index: 0,
+            seed: None,
+            before: 0,
+            lab_us: STEPS * 1000,
+            wall_us: 0,
+            cpu_us: 0,
+            rpcs: 0,
+            bytes: 0,
+            committed: 0,
+            hash: None,
+            troubles: None,
+            situations: run_record::situations::Situations::new(),
+            coverage,
+            not_judged: Vec::new(),
+            failure: fails.then_some(failure),
+        }
+    }
+
+    /// How many runs a search takes to the first failure.
+    fn runs_to_failure(base: u64, kinds: &[Kind]) -> u64 {
+        let mut search = Search::new("toy_2A", base, Options { kinds: kinds.to_vec() });
+        loop {
+            for case in search.next() {
+                let run = play(&case);
+                search.learn(&case, &run);
+                if run.failure.is_some() || search.runs >= 20_000 {
+                    return search.runs;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_rare_steps_is_found_much_sooner_than_with_seeds_alone() {
+        let median = |kinds: &[Kind]| {
+            let mut all: Vec<u64> = (0..9).map(|base| runs_to_failure(base, kinds)).collect();
+            all.sort_unstable();
+            all[4]
+        };
+        let (guided, alone) = (median(&[Kind::Situations]), median(&[]));
+        assert!(guided * 3 < alone, "{guided} runs, and {alone} with seeds alone");
+    }
+
+    #[test]
+    fn a_search_is_a_function_of_its_seed_and_can_be_saved() {
+        let options = Options { kinds: Kind::ALL.to_vec() };
+        let mut search = Search::new("toy_2A", 3, options.clone());
+        for _ in 0..20 {
+            for case in search.next() {
+                search.learn(&case, &play(&case));
+            }
+        }
+        let text = serde_json::to_string(&search).expect("it can be written");
+        let mut again: Search = serde_json::from_str(&text).expect("it can be read");
+        let next = search.next();
+        assert_eq!(next, again.next());
+        assert_ne!(next, Search::new("toy_2A", 4, options).next());
+    }
+
+    #[test]
+    fn with_nothing_to_go_by_no_run_has_choices() {
+        let mut search = Search::new("toy_2A", 3, Options { kinds: Vec::new() });
+        for _ in 0..20 {
+            for case in search.next() {
+                assert!(case.choices.is_empty());
+                search.learn(&case, &play(&case));
+            }
+        }
+        assert_eq!((search.parents(), search.seen()), (0, 0));
+    }
+
+    #[test]
+    fn a_failed_run_has_no_children() {
+        let mut search = Search::new("toy_2A", 3, Options { kinds: Kind::ALL.to_vec() });
+        let case = search.fresh();
+        let mut coverage = Coverage::default();
+        coverage.see(Kind::Pairs, 1, 0);
+        search.learn(&case, &run(coverage.clone(), true));
+        assert_eq!((search.runs, search.parents()), (1, 0));
+        coverage.see(Kind::Pairs, 2, 0);
+        search.learn(&case, &run(coverage, false));
+        assert_eq!(search.parents(), 1);
     }
 }

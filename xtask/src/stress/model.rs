@@ -263,6 +263,7 @@ pub(crate) mod tests {
             hash: Some(format!("{index:016x}")),
             troubles: None,
             situations: Situations::new(),
+            coverage: run_record::coverage::Coverage::default(),
             not_judged: Vec::new(),
             failure: failure.map(|message| RunFailure {
                 kind: "panic".into(),

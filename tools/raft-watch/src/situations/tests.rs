@@ -1,5 +1,8 @@
 //! For each situation a history that shows it, and one that nearly does.
 
+use std::collections::BTreeSet;
+
+use run_record::coverage::Kind;
 use run_record::situations::Situation::{self, *};
 
 use super::Spotter;
@@ -46,7 +49,11 @@ fn no(term: u64) -> Reply {
 
 impl History {
     fn new() -> History {
-        let mut spotter = Spotter::new(SERVERS, false);
+        History::with(false)
+    }
+
+    fn with(covers: bool) -> History {
+        let mut spotter = Spotter::new(SERVERS, covers);
         (0..SERVERS).for_each(|server| spotter.started(server, 1));
         History { spotter, calls: 0 }
     }
@@ -466,4 +473,49 @@ fn messages_that_overtake_each_other() {
         },
         old(6),
     );
+}
+
+/// What is seen of a kind in a history.
+fn seen(kind: Kind, write: impl Fn(&mut History)) -> BTreeSet<u32> {
+    let mut history = History::with(true);
+    write(&mut history);
+    history.spotter.coverage().of(kind).map(|(hash, _)| hash).collect()
+}
+
+#[test]
+fn which_server_it_was_and_in_which_term_does_not_matter_for_what_is_seen() {
+    let led_by = |server: usize, term: u64| {
+        move |history: &mut History| {
+            history.elect(server, term);
+            history.commands(server, term, 1, 2);
+        }
+    };
+    for kind in Kind::ALL {
+        assert_eq!(seen(kind, led_by(0, 1)), seen(kind, led_by(3, 7)), "{kind:?}");
+    }
+    let restarts = |history: &mut History| {
+        led_by(0, 1)(history);
+        history.restart(0);
+    };
+    for kind in [Kind::Pairs, Kind::States] {
+        assert!(seen(kind, restarts).len() > seen(kind, led_by(0, 1)).len(), "{kind:?}");
+    }
+}
+
+#[test]
+fn situations_are_seen_anew_when_their_number_doubles() {
+    let restarts = |times: usize| {
+        move |history: &mut History| {
+            for _ in 0..times {
+                history.restart(1);
+                history.call(0, 1, vote(1), yes(1));
+            }
+        }
+    };
+    let numbers = [1, 2, 3, 4].map(|times| seen(Kind::Situations, restarts(times)).len());
+    assert!(numbers[0] < numbers[1] && numbers[1] == numbers[2], "{numbers:?}");
+    assert!(numbers[2] < numbers[3], "{numbers:?}");
+    let mut unasked = History::new();
+    restarts(4)(&mut unasked);
+    assert!(unasked.spotter.coverage().is_empty());
 }

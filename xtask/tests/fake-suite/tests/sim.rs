@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use run_record::choices::{self, Choices};
+use run_record::coverage::{self, Coverage, Kind};
 use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
 
-const TESTS: [&str; 24] = [
+const TESTS: [&str; 25] = [
     "passes_2A",
     "fails_1_in_10_2A",
     "hangs_2B",
@@ -38,6 +40,7 @@ const TESTS: [&str; 24] = [
     "lingers_2B",
     "judged_2B",
     "patient_2A",
+    "hidden_2C",
 ];
 
 /// How many runs this process has begun.
@@ -62,8 +65,10 @@ fn main() {
     let test = &args[place + 1];
     let seeds = std::env::var("LAB_SEED").expect("seeds");
     let mut failed = false;
+    let choices = std::env::var(choices::VARIABLE).unwrap_or_default();
+    let mut choices = Choices::list(&choices).expect("choices").into_iter().cycle();
     for seed in seeds.split(',').map(|seed| seed.parse::<u64>().expect("a number")) {
-        failed |= !run(test, seed);
+        failed |= !run(test, seed, choices.next().expect("they have no end"));
     }
     std::process::exit(if failed { 101 } else { 0 });
 }
@@ -97,10 +102,10 @@ fn record(record: Record) {
 }
 
 /// True if the run passes.
-fn run(test: &str, seed: u64) -> bool {
+fn run(test: &str, seed: u64, choices: Choices) -> bool {
     let earlier = BEGUN.fetch_add(1, Ordering::Relaxed);
     let part = test.rsplit('_').next().expect("a part").to_string();
-    let begin = Begin { test: test.into(), part, clock: Clock::Sim, seed: Some(seed) };
+    let begin = Begin { test: test.into(), part, clock: Clock::Sim, seed: Some(seed), choices };
     record(Record::Begin(begin.clone()));
     let mut end = End {
         run: begin,
@@ -115,6 +120,7 @@ fn run(test: &str, seed: u64) -> bool {
         schedule: std::env::var("LAB_SCHEDULE").ok(),
         troubles: Counts::default(),
         situations: [("split_vote".to_string(), 1 + seed % 2)].into(),
+        coverage: Coverage::default(),
         not_judged: Vec::new(),
         failure: None,
     };
@@ -127,6 +133,16 @@ fn run(test: &str, seed: u64) -> bool {
                 text: format!("the whole report of seed {seed}"),
                 check: String::new(),
             });
+        }
+        // Whoever goes on from what was seen finds it soon.
+        "hidden_2C" => {
+            let steps = rare_steps(seed, &end.run.choices);
+            if std::env::var_os(coverage::VARIABLE).is_some() {
+                for (count, us) in (1..).zip(&steps) {
+                    end.coverage.see(Kind::Situations, count, *us);
+                }
+            }
+            end.failure = (steps.len() >= 6).then(|| failure("hidden", seed));
         }
         "hangs_2B" if seed % 4 == 0 => std::thread::sleep(Duration::from_secs(3600)),
         "crashes_2B" if seed % 5 == 0 => std::process::abort(),
@@ -215,6 +231,16 @@ fn troubles(seed: u64) -> Counts {
 fn setting() -> Setting {
     let text = std::env::var(setting::VARIABLE).unwrap_or_default();
     text.parse().expect("a setting")
+}
+
+/// When something rare has happened, by what is drawn at each step.
+fn rare_steps(seed: u64, choices: &Choices) -> Vec<u64> {
+    let drawn = |us: u64| {
+        let changes = choices.changes().iter().filter(|change| change.us <= us);
+        changes.fold(mix(seed), |sum, change| mix(sum ^ u64::from(change.number)))
+    };
+    let rare = |us: &u64| mix(drawn(*us) ^ us) % 8 == 0;
+    (0..12).map(|step| step * 250_000).filter(rare).collect()
 }
 
 fn has(troubles: &Counts, crashes: u64, rounds: u64) -> bool {

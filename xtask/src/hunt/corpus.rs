@@ -1,0 +1,149 @@
+//! The folder of a hunt: what it knows, so that another one goes on where it ended.
+//!
+//! `corpus.json` is replaced as a whole now and then and at the end, and `failures.ndjson` grows by a line
+//! for each failure.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use run_record::schedule::Choice;
+use serde::{Deserialize, Serialize};
+
+use super::search::{Case, Options, Search};
+
+/// The version of the file.
+const VERSION: u32 = 1;
+
+/// What a hunt knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Corpus {
+    version: u32,
+    pub(crate) subject: Subject,
+    pub(crate) searches: Vec<Search>,
+}
+
+/// What two hunts must have in common for one to go on with the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subject {
+    pub(crate) package: String,
+    pub(crate) seed: u64,
+    pub(crate) schedule: Choice,
+    pub(crate) options: Options,
+}
+
+/// A run that has failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) test: String,
+    #[serde(flatten)]
+    pub(crate) case: Case,
+    /// How many runs of the test were made, this one included.
+    pub(crate) runs: u64,
+    /// What it failed by.
+    pub(crate) verdict: String,
+    pub(crate) replay: String,
+}
+
+/// The folder.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it, if it is not there.
+    pub(crate) fn open(path: &Path) -> Result<Folder> {
+        fs::create_dir_all(path).with_context(|| {
+            format!(
+                "cannot make {}; name a folder that can be written to with --out",
+                path.display()
+            )
+        })?;
+        Ok(Folder(path.to_owned()))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn corpus(&self) -> PathBuf {
+        self.0.join("corpus.json")
+    }
+
+    /// What an earlier hunt for the same has left here; nothing if there was none.
+    pub(crate) fn read(&self, subject: &Subject) -> Result<Vec<Search>> {
+        let file = self.corpus();
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", file.display()));
+            }
+        };
+        let other =
+            || format!("{} is not a corpus of this `cargo xtask hunt`; remove it", file.display());
+        let corpus: Corpus = serde_json::from_str(&text).with_context(other)?;
+        if corpus.version != VERSION {
+            bail!("{}", other());
+        }
+        if corpus.subject != *subject {
+            bail!(
+                "{} is of a hunt for something else (package, --seed, --schedule or --by differ); choose \
+                 another --name, or remove it",
+                file.display()
+            );
+        }
+        Ok(corpus.searches)
+    }
+
+    /// Writes what is known now; if it cannot be written, what was there stays.
+    pub(crate) fn write(&self, subject: &Subject, searches: Vec<Search>) -> Result<()> {
+        let (file, new) = (self.corpus(), self.0.join("corpus.json.new"));
+        let corpus = Corpus { version: VERSION, subject: subject.clone(), searches };
+        let text = serde_json::to_string(&corpus).context("cannot encode the corpus")?;
+        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &file));
+        written.with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Adds a failure, with its log in a file of its own; where that is.
+    pub(crate) fn add(&self, found: &Found, log: &str) -> Result<PathBuf> {
+        let file = self.0.join("failures.ndjson");
+        let name = found.test.replace("::", ".");
+        let log_file = self.0.join(format!("{name}-{}-{}.txt", found.case.seed, found.runs));
+        let line = serde_json::to_string(found).context("cannot encode a failure")?;
+        let append = || {
+            fs::write(&log_file, log)?;
+            let mut file = OpenOptions::new().append(true).create(true).open(&file)?;
+            file.write_all(format!("{line}\n").as_bytes())
+        };
+        append().with_context(|| format!("cannot write to {}", self.0.display()))?;
+        Ok(log_file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(seed: u64) -> Subject {
+        let options = Options { kinds: Vec::new() };
+        Subject { package: "my-raft".into(), seed, schedule: Choice::default(), options }
+    }
+
+    #[test]
+    fn a_hunt_goes_on_where_it_ended_and_with_nothing_else() {
+        let top = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(&top.path().join("a")).expect("a folder");
+        assert!(folder.read(&subject(1)).expect("nothing").is_empty());
+        let mut search = Search::new("churn_2C", 1, subject(1).options);
+        let first = search.next();
+        folder.write(&subject(1), vec![search.clone()]).expect("it is written");
+        let mut again = folder.read(&subject(1)).expect("a corpus");
+        let (next, other) = (search.next(), again[0].next());
+        assert!(next == other && next != first);
+        let words = folder.read(&subject(2)).expect_err("another hunt").to_string();
+        assert!(words.contains("choose another --name"), "{words}");
+        fs::write(folder.corpus(), "{").expect("it is written");
+        let words = format!("{:#}", folder.read(&subject(1)).expect_err("no corpus"));
+        assert!(words.contains("remove it"), "{words}");
+    }
+}

@@ -1,0 +1,92 @@
+//! What is said of a failure that was found.
+
+use std::path::Path;
+
+use run_record::schedule::Choice;
+use test_runs::run::RunFailure;
+
+use super::corpus::Found;
+use crate::shell;
+
+/// The test, its seed and choices, the verdict, and the commands that go on from there.
+///
+/// `again`: the options that say which crate it is, and those that only `shrink` has.
+pub(crate) fn of(
+    found: &Found,
+    failure: &RunFailure,
+    schedule: Choice,
+    (again, of_shrink): (&str, &str),
+    log: &Path,
+) -> String {
+    let Found { test, case, runs, replay, .. } = found;
+    let mut options = format!("--test {test} --seed {}", case.seed);
+    let mut choices = String::new();
+    if !case.choices.is_empty() {
+        options += &format!(" --choices {}", case.choices);
+        choices = format!(", choices {}", case.choices);
+    }
+    if !schedule.is_default() {
+        options += &format!(" --schedule {}", schedule.of_seed(case.seed));
+    }
+    options += again;
+    let variables = variables(replay);
+    format!(
+        "{test}: {}\n\
+         \n  found    run {runs}: seed {}{choices}\n  \
+         replay   {replay}\n  \
+         trace    {variables}cargo xtask trace {options}\n  \
+         shrink   {variables}cargo xtask shrink {options}{of_shrink}\n  \
+         log      {}\n",
+        failure.verdict().trim_end(),
+        case.seed,
+        shell::quoted(log)
+    )
+}
+
+/// The variables of a replay that are not the lab's own: the code under test has asked for them.
+fn variables(replay: &str) -> String {
+    let before = replay.split_once("cargo test").map_or("", |(before, _)| before);
+    let own = |word: &&str| !word.starts_with("LAB_");
+    before.split_whitespace().filter(own).map(|word| format!("{word} ")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::search::Case;
+    use super::*;
+
+    #[test]
+    fn a_failure_says_how_to_go_on() {
+        let replay = "LAB_CHOICES=1.500000:7 RAFT_ZOO=LockOrder LAB_SEED=3 cargo test -p raft-zoo";
+        let found = Found {
+            test: "churn_2C".into(),
+            case: Case { seed: 3, choices: "1.5:7".parse().expect("choices") },
+            runs: 40,
+            verdict: "deadlock".into(),
+            replay: replay.into(),
+        };
+        let failure = RunFailure {
+            kind: "deadlock".into(),
+            message: "it is stuck".into(),
+            location: None,
+            check: String::new(),
+            text: String::new(),
+            log: None,
+            replay: replay.into(),
+        };
+        let (schedule, again) = ("pos".parse().expect("a schedule"), " --package raft-zoo");
+        let text = of(&found, &failure, schedule, (again, " --release"), Path::new("a.txt"));
+        let options =
+            "--test churn_2C --seed 3 --choices 1.500000:7 --schedule pos --package raft-zoo";
+        for line in [
+            "churn_2C: it is stuck".to_string(),
+            "  found    run 40: seed 3, choices 1.500000:7".to_string(),
+            format!("  replay   {replay}"),
+            format!("  trace    RAFT_ZOO=LockOrder cargo xtask trace {options}"),
+            format!("  shrink   RAFT_ZOO=LockOrder cargo xtask shrink {options} --release"),
+            "  log      a.txt".to_string(),
+        ] {
+            assert!(text.lines().any(|one| one == line), "no `{line}` in {text}");
+        }
+    }
+}

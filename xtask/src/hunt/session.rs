@@ -1,0 +1,174 @@
+//! A hunt under way: several processes, each with a batch of the test whose turn it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use test_runs::build::TestCase;
+use test_runs::run::Run;
+
+use super::batch::Place;
+use super::corpus::{Folder, Found, Subject};
+use super::report;
+use super::search::{Case, Search};
+use crate::say::note;
+
+/// How often it is said how far the hunt is, and the corpus is written.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+
+/// When a hunt ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) end: Option<Instant>,
+    /// Runs of each test, with those of earlier hunts.
+    pub(crate) runs: Option<u64>,
+}
+
+/// What all workers share.
+pub(crate) struct Session<'a> {
+    tests: &'a [TestCase],
+    limits: Limits,
+    place: &'a Place<'a>,
+    folder: &'a Folder,
+    subject: &'a Subject,
+    /// The options that say which crate it is, and those that only `shrink` has.
+    again: (String, &'static str),
+    state: Mutex<State>,
+}
+
+struct State {
+    /// One for each test.
+    searches: Vec<Search>,
+    /// How many runs have been handed out of each test, and whether one has failed.
+    handed_out: Vec<u64>,
+    found: BTreeMap<usize, String>,
+    said: Instant,
+    error: Option<anyhow::Error>,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        tests: &'a [TestCase],
+        limits: Limits,
+        place: &'a Place<'a>,
+        (folder, subject): (&'a Folder, &'a Subject),
+        again: (String, &'static str),
+    ) -> Result<Session<'a>> {
+        let mut known = folder.read(subject)?;
+        let mut search = |test: &TestCase| {
+            let place = known.iter().position(|search| search.test() == test.name);
+            let new = || Search::new(&test.name, subject.seed, subject.options.clone());
+            place.map_or_else(new, |place| known.swap_remove(place))
+        };
+        let searches: Vec<Search> = tests.iter().map(&mut search).collect();
+        let handed_out = searches.iter().map(|search| search.runs).collect();
+        let (found, said) = (BTreeMap::new(), Instant::now());
+        let state = Mutex::new(State { searches, handed_out, found, said, error: None });
+        Ok(Session { tests, limits, place, folder, subject, again, state })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Searches until all is found, or the time is over; then the corpus is written. What is said of each
+    /// failure.
+    pub(crate) fn run(&self, jobs: usize) -> Result<Vec<String>> {
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| self.work());
+            }
+        });
+        let mut state = self.lock();
+        let error = state.error.take();
+        let written = self.folder.write(self.subject, state.searches.clone());
+        note(&state.line());
+        let found = std::mem::take(&mut state.found).into_values().collect();
+        match error {
+            Some(error) => Err(error),
+            None => written.map(|()| found),
+        }
+    }
+
+    fn work(&self) {
+        while let Some((test, cases)) = self.hand_out() {
+            let runs = self.place.run(&self.tests[test], cases);
+            let mut state = self.lock();
+            if let Err(error) = runs.and_then(|runs| self.take(&mut state, test, runs)) {
+                state.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// The next batch: of the test with the fewest runs.
+    fn hand_out(&self) -> Option<(usize, Vec<Case>)> {
+        let mut state = self.lock();
+        let late = self.limits.end.is_some_and(|end| Instant::now() >= end);
+        if late || state.error.is_some() || self.place.is_stopped() {
+            return None;
+        }
+        let most = self.limits.runs.unwrap_or(u64::MAX);
+        let wanting = (0..self.tests.len())
+            .filter(|test| !state.found.contains_key(test) && state.handed_out[*test] < most);
+        let test = wanting.min_by_key(|test| state.handed_out[*test])?;
+        let mut cases = state.searches[test].next();
+        let left = most - state.handed_out[test];
+        cases.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        state.handed_out[test] += cases.len() as u64;
+        Some((test, cases))
+    }
+
+    /// A batch is done.
+    fn take(&self, state: &mut State, test: usize, runs: Vec<(Case, Run, String)>) -> Result<()> {
+        for (case, run, log) in runs {
+            state.searches[test].learn(&case, &run);
+            if run.failure.is_some() && !state.found.contains_key(&test) {
+                let words = self.tell(state, test, &case, &run, &log)?;
+                state.found.insert(test, words);
+            }
+        }
+        if state.said.elapsed() >= SAID_EVERY {
+            state.said = Instant::now();
+            note(&state.line());
+            self.folder.write(self.subject, state.searches.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a failure; what is said of it.
+    fn tell(
+        &self,
+        state: &State,
+        test: usize,
+        case: &Case,
+        run: &Run,
+        log: &str,
+    ) -> Result<String> {
+        let Some(failure) = &run.failure else { return Ok(String::new()) };
+        let name = &self.tests[test].name;
+        let found = Found {
+            test: name.clone(),
+            case: case.clone(),
+            runs: state.searches[test].runs,
+            verdict: failure.title().to_string(),
+            replay: failure.replay.clone(),
+        };
+        let file = self.folder.add(&found, log)?;
+        note(&format!("{name} has failed in run {}: {}", found.runs, failure.title()));
+        Ok(report::of(&found, failure, self.subject.schedule, (&self.again.0, self.again.1), &file))
+    }
+}
+
+impl State {
+    fn line(&self) -> String {
+        let sum = |of: fn(&Search) -> u64| self.searches.iter().map(of).sum::<u64>();
+        format!(
+            "{} runs, {} different things seen, {} runs kept, {} tests have failed",
+            sum(|search| search.runs),
+            sum(|search| search.seen() as u64),
+            sum(|search| search.parents() as u64),
+            self.found.len()
+        )
+    }
+}
