@@ -8,7 +8,7 @@ use crate::{Gob, Peek};
 
 /// What a value holds, by name, for tools that show values of any type, such as a trace of messages.
 ///
-/// It shows as text for people. As a serde value it is a plain tree of maps, lists, texts and
+/// It shows as text for people, without control characters. As a serde value it is a plain tree of maps, lists, texts and
 /// numbers; bytes and lists of `u8` are text if they are UTF-8 without control characters, else
 /// hexadecimal.
 ///
@@ -73,6 +73,14 @@ impl View {
         }
     }
 
+    /// What stands for it as the key of a map: a text is its own.
+    fn key(&self) -> String {
+        match self {
+            View::Text(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// The number, if it is one that is not negative and fits.
     pub fn number(&self) -> Option<u64> {
         match self {
@@ -101,7 +109,10 @@ impl Display for View {
             View::Number(number) => number.fmt(f),
             View::Negative(number) => number.fmt(f),
             View::Float(number) => number.fmt(f),
-            View::Text(text) => f.write_str(text),
+            View::Text(text) => text.chars().try_for_each(|c| match c.is_control() {
+                true => c.escape_debug().fmt(f),
+                false => f.write_char(c),
+            }),
             View::Bytes(bytes) => f.write_str(&show_bytes(bytes)),
             View::List(items) => {
                 f.write_char('[')?;
@@ -159,7 +170,7 @@ impl Serialize for View {
             }
             View::Variant(name, content) => serializer.collect_map([(name, content)]),
             View::Map(entries) => {
-                serializer.collect_map(entries.iter().map(|(key, value)| (key.to_string(), value)))
+                serializer.collect_map(entries.iter().map(|(key, value)| (key.key(), value)))
             }
         }
     }

@@ -169,6 +169,7 @@ fn only_bytes_are_bytes_and_only_text_is_text() {
     assert_eq!(View::of(&vec![104u16, 105]).to_string(), "[104, 105]");
     assert_eq!(View::of(&Vec::<u8>::new()), View::Bytes(Vec::new()));
     assert_eq!(View::of(&b"a\nb".to_vec()).to_string(), "0x610a62");
+    assert_eq!(View::of(&"\u{1b}[2J, ß\n'\"".to_string()).to_string(), "\\u{1b}[2J, ß\\n'\"");
 }
 
 /// The encoding of a value with another number, without the fingerprint.

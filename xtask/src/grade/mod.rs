@@ -19,6 +19,8 @@ mod args;
 mod class;
 mod execute;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod intake;
 mod one;
 mod outcome;

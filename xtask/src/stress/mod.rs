@@ -29,6 +29,8 @@ pub(crate) mod budget;
 mod compare;
 mod distribution;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod history;
 mod html;
 mod junit;
