@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 mod autograder;
 mod calibrate;
 mod demands;
+mod fuzz;
 mod grade;
 mod history;
 mod hunt;
@@ -58,6 +59,7 @@ enum Task {
     Calibrate(calibrate::Calibrate),
     History(history::History),
     Demands(demands::Demands),
+    Fuzz(fuzz::Fuzz),
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
         Task::Calibrate(calibrate) => calibrate::run(&calibrate),
         Task::History(history) => history::run(&history),
         Task::Demands(demands) => demands::run(&demands).map(|()| 0),
+        Task::Fuzz(fuzz) => fuzz::run(&fuzz).map(|()| 0),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
         Task::Platforms => platforms::run().map(|()| 0),

@@ -9,7 +9,7 @@
 //! its cause is mended it belongs into `tools/fuzz/corpus`, in the folder of its target, and is tried
 //! first from then on.
 //!
-//! The targets are in `tests/targets`, and in `xtask/src/fuzz/targets.rs` for what is private there. As tests they
+//! The targets are in `tests/targets`, and in the modules `fuzz` of `xtask/src/stress` and `xtask/src/grade`. As tests they
 //! try a few hundred inputs each. [`INPUTS`] and [`SECONDS`] make that more: `cargo xtask fuzz` sets them, and
 //! `docs/fuzz.md` has the rest.
 #![allow(

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use ::fuzz::{Form, Target};
 use clap::Parser;
-use fuzz::{Form, Target};
 use tempfile::tempdir;
 use test_runs::platform;
 use toml::Table;

@@ -140,11 +140,14 @@ impl ClockArg {
     }
 }
 
+/// Each that is missing is named.
+const MOST_SHARDS: u64 = 10_000;
+
 pub(crate) fn parse_shard(text: &str) -> Result<Shard, String> {
     let parsed = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match parsed {
-        Some((k, n)) if (1..=n).contains(&k) => Ok(Shard { k, n }),
-        _ => Err("a shard is written k/n with 1 <= k <= n, such as 2/4".to_string()),
+        Some((k, n)) if (1..=n).contains(&k) && n <= MOST_SHARDS => Ok(Shard { k, n }),
+        _ => Err(format!("a shard is written k/n with 1 <= k <= n <= {MOST_SHARDS}, such as 2/4")),
     }
 }
 
@@ -174,7 +177,7 @@ mod tests {
     #[test]
     fn shards_rates_and_names_are_checked() {
         assert_eq!(parse_shard("2/4"), Ok(Shard { k: 2, n: 4 }));
-        for wrong in ["0/4", "5/4", "1", "a/b", "1/0", "-1/2"] {
+        for wrong in ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", "1/18446744073709551615"] {
             assert!(parse_shard(wrong).is_err(), "{wrong}");
         }
         assert_eq!(parse_rate("0.1%"), Ok(0.001));

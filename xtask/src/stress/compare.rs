@@ -171,6 +171,7 @@ fn rates(a: &TestReport, b: &TestReport) -> ([String; 2], Option<String>) {
     if fisher(fa, na - fa, fb, nb - fb) >= CHANCE {
         return (rates.map(|rate| rate + " "), None);
     }
+    let [fa, na, fb, nb] = [fa, na, fb, nb].map(u128::from);
     // As in a / na < b / nb.
     let word = match (fa * nb).cmp(&(fb * na)) {
         Ordering::Less => "flakier",

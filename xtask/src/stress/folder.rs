@@ -16,6 +16,7 @@ use test_runs::run::Run;
 
 use super::args::RunArgs;
 use super::model::{Report, Subject, VERSION};
+use super::plausible;
 
 /// A line of `runs.ndjson`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,8 +161,13 @@ pub(crate) fn each_run(folder: &Path, mut take: impl FnMut(Line) -> Result<()>) 
     let cannot = || format!("cannot read {}", file.display());
     let reader = BufReader::new(File::open(&file).with_context(cannot)?);
     for (number, line) in reader.split(b'\n').enumerate() {
-        match serde_json::from_slice(&line.with_context(cannot)?) {
-            Ok(line) => take(line)?,
+        match serde_json::from_slice::<Line>(&line.with_context(cannot)?) {
+            Ok(line) => {
+                if let Err(problem) = plausible::run(&line.run) {
+                    bail!("line {} of {} is not a run: {problem}", number + 1, file.display());
+                }
+                take(line)?;
+            }
             // A line that was torn by the end of its process.
             Err(error) if error.is_eof() => {}
             Err(error) => {
@@ -175,7 +181,12 @@ pub(crate) fn each_run(folder: &Path, mut take: impl FnMut(Line) -> Result<()>) 
 
 /// Reads the report of a folder.
 pub(crate) fn report(folder: &Path) -> Result<Report> {
-    read(&folder.join("report.json"), "a report")
+    let file = folder.join("report.json");
+    let report = read(&file, "a report")?;
+    if let Err(problem) = plausible::report(&report) {
+        bail!("{} is no report of runs: {problem}; make or merge it again", file.display());
+    }
+    Ok(report)
 }
 
 /// Reads what the run of a folder was to do.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fuzz::{Form, Target};
+use ::fuzz::{Form, Target};
 use tempfile::tempdir;
 use test_runs::run::Run;
 

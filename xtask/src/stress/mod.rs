@@ -37,6 +37,7 @@ mod junit;
 pub(crate) mod markdown;
 mod merge;
 mod model;
+mod plausible;
 mod repeat;
 mod session;
 mod situations;

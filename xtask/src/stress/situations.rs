@@ -38,7 +38,7 @@ pub(crate) fn absorb(known: &mut AllReached, part: &AllReached) {
 fn absorb_one(known: &mut AllReached, key: &str, more: Reached) {
     let reached = known.entry(key.to_string()).or_default();
     reached.runs += more.runs;
-    reached.times += more.times;
+    reached.times = reached.times.saturating_add(more.times);
 }
 
 /// True if the tests tell of situations at all.

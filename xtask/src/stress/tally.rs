@@ -56,7 +56,7 @@ impl Tally {
         let report = &mut self.report;
         report.runs += 1;
         report.longest_us = report.longest_us.max(run.lab_us);
-        report.all_wall_us += run.wall_us;
+        report.all_wall_us = report.all_wall_us.saturating_add(run.wall_us);
         situations::add(&mut report.situations, &run.situations);
         if run.failure.is_some() {
             report.failures += 1;
@@ -145,7 +145,7 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.failures += part.failures;
     whole.first_failing = whole.first_failing.into_iter().chain(part.first_failing).min();
     whole.longest_us = whole.longest_us.max(part.longest_us);
-    whole.all_wall_us += part.all_wall_us;
+    whole.all_wall_us = whole.all_wall_us.saturating_add(part.all_wall_us);
     whole.until_failure = match (whole.until_failure, part.until_failure) {
         (Some(a), Some(b)) => {
             Some(Counted { failures: a.failures + b.failures, runs: a.runs + b.runs })
