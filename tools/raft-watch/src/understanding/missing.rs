@@ -84,7 +84,7 @@ pub(crate) static SURVIVE: Rule = Rule {
 };
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
-static ALL: [&Rule; 18] = [
+static ALL: &[&Rule] = &[
     &ELECTION_SAFETY,
     &SURVIVE,
     &ELECTED,
