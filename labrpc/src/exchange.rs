@@ -84,7 +84,7 @@ impl State {
 
 /// What is to be done about a call, outside of the lock.
 enum Next {
-    Run(Box<Run>),
+    Run(Run),
     /// Starts the handler once more.
     RunCopy(Copy),
     Wait(Duration, Due, Pause, Option<Arc<Label>>),
@@ -232,7 +232,7 @@ impl Exchange {
                 let (server, copy) = (target.server.clone(), state.copy(&request, &target, &label));
                 call.stage = Stage::Running { target, since: now };
                 let (call, check_at) = (state.calls.insert(call), None);
-                return Next::Run(Box::new(Run { call, request, server, label, check_at, copy }));
+                return Next::Run(Run { call, request, server, label, check_at, copy });
             }
             call.stage = Stage::Requested(request, target);
             let due = Due::Dispatch(state.calls.insert(call));
@@ -258,7 +258,7 @@ impl Exchange {
 
     fn go_on(self: &Arc<Self>, next: Next) {
         match next {
-            Next::Run(run) => self.start_handler(*run),
+            Next::Run(run) => self.start_handler(run),
             Next::RunCopy(Copy { request, target, label }) => {
                 let reply = RawReply::to_copy(self.clone(), label.clone());
                 let run = || target.server.dispatch(&self.pool, request, reply);
@@ -403,7 +403,7 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
             let cut_off = !state.can_answer(end, &target);
             let check_at = cut_off.then(|| now + state.faults.liveness_check);
             let copy = state.copy(&request, &target, &label);
-            Next::Run(Box::new(Run { call: id, request, server, label, check_at, copy }))
+            Next::Run(Run { call: id, request, server, label, check_at, copy })
         }
         _ => unreachable!("a request is dispatched once"),
     }

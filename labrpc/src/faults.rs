@@ -31,8 +31,8 @@ pub struct Faults {
     /// The probability that a request which reaches its server comes there once more. Default: 0, as in
     /// the course.
     ///
-    /// Then the handler runs twice. The caller hears what the first of the two answers, and nobody hears
-    /// the other one: a call has one end. So only requests come twice; a program that sends its replies
+    /// Then the handler runs twice. The caller hears the answer to the request that came first, and nobody
+    /// hears the other one: a call has one end. So only requests come twice; a program that sends its replies
     /// as calls of their own gets these twice.
     pub duplication: f64,
     /// A request that comes twice comes so many ms later, drawn from 0 to another number, which is itself
