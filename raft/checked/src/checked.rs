@@ -29,15 +29,16 @@ pub struct CheckedRaft(Arc<Raft>);
 #[derive(Default)]
 struct Checkers(Leaf<BTreeMap<String, Arc<ClusterChecker>>>);
 
-/// The checker of the group that the calling server belongs to.
-fn checker() -> Arc<ClusterChecker> {
-    let Some(checkers) = world::local::<Checkers>() else {
-        return Arc::new(ClusterChecker::of_one_server());
-    };
+/// The checker of the group that the calling server belongs to. If the group's first server has a past, it
+/// is alone: somebody tries in a world of its own what comes back after a crash.
+fn checker(has_past: bool) -> Arc<ClusterChecker> {
+    let alone = || Arc::new(ClusterChecker::of_one_server());
+    let Some(checkers) = world::local::<Checkers>() else { return alone() };
+    let first = || if has_past { alone() } else { Arc::default() };
     let node = Node::current();
     let name = node.as_ref().map_or("", Node::name);
     let group = name.rsplit_once('-').map_or("", |(group, _)| group);
-    checkers.0.with(|checkers| checkers.entry(group.to_string()).or_default().clone())
+    checkers.0.with(|checkers| checkers.entry(group.to_string()).or_insert_with(first).clone())
 }
 
 /// What looks at one server.
@@ -102,7 +103,7 @@ impl raft_api::Raft for CheckedRaft {
     ) -> Result<Arc<CheckedRaft>, Box<dyn Error + Send + Sync>> {
         let mut options = Options::default();
         options.observer = Arc::new(Eyes {
-            checker: checker(),
+            checker: checker(persister.raft_state_size() > 0),
             persister: persister.clone(),
             reporter: Leaf::default(),
             saves: Leaf::default(),

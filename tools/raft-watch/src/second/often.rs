@@ -31,8 +31,11 @@ impl Choice {
     }
 }
 
-/// Decides when there is one. Of the promises of a kind each of the first few is tried, and later
-/// ones ever more rarely; which ones the time of the run decides, so that other seeds try others.
+/// Decides when there is one, so that it costs little.
+///
+/// Often: for the first promises of each kind, later ever more rarely, and whenever nothing was saved for a
+/// promise; twelve in a run at most. Rarely: one in a run, or none. Which promises it is the time of the run
+/// decides, so that other seeds try others.
 #[derive(Debug)]
 pub(crate) struct Often {
     choice: Choice,
@@ -53,8 +56,8 @@ impl Often {
         };
         let left = match choice {
             Choice::Never => 0,
-            Choice::Rarely => 2,
-            Choice::Often => 16,
+            Choice::Rarely => 1,
+            Choice::Often => 12,
         };
         Often { choice, promises: [0; 3], left }
     }
@@ -69,8 +72,7 @@ impl Often {
         self.left /= 2;
     }
 
-    /// Whether there is to be one after this promise, made at this time of the run. For sure, if nothing was saved
-    /// for it.
+    /// Whether there is to be one after this promise, made at this time of the run.
     pub(crate) fn is_time(&mut self, news: &News, saved_nothing: bool, us: u64) -> bool {
         let kind = match news {
             News::Vote { .. } => 0,
@@ -81,7 +83,7 @@ impl Often {
         let so_far = self.promises[kind];
         let by_time = match self.choice {
             Choice::Never => false,
-            Choice::Rarely => mix(us).is_multiple_of(8),
+            Choice::Rarely => mix(us).is_multiple_of(16),
             Choice::Often => saved_nothing || mix(us) % so_far < 2,
         };
         let is_time = self.left > 0 && by_time;

@@ -62,7 +62,7 @@ impl Trial {
 
     fn what_was_saved(&self) -> String {
         let bytes = match (self.saved.state.len(), self.saved.snapshot.len()) {
-            (0, 0) => "nothing was saved at that moment".to_string(),
+            (0, 0) => return "nothing was saved at that moment".to_string(),
             (state, 0) => format!("{state} bytes of state were saved at that moment"),
             (state, snapshot) => format!(
                 "{state} bytes of state and {snapshot} of a snapshot were saved at that moment"
