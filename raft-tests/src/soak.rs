@@ -32,7 +32,7 @@ const ROUNDS: usize = 1000;
 const PACES: [u64; 4] = [100, 400, 1000, 2500];
 
 /// How many commands are offered in a round on average: each run has one of these.
-const LOADS: [f64; 5] = [0.02, 0.1, 0.5, 1.0, 3.0];
+const LOADS: [f64; 5] = [0.02, 0.3, 1.0, 4.0, 15.0];
 
 /// How slow and how fast clocks are, in thousandths of the usual speed.
 const CLOCKS: (u32, u32) = (800, 1250);

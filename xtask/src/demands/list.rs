@@ -134,7 +134,7 @@ pub(super) static DEMANDS: &[Demand] = &[
         "candidates.leader",
         "Figure 2, Rules, candidates",
         "A candidate that hears the leader of its term follows it",
-        &[(Seen, "by its votes and entries only: it is no candidate any more")],
+        &[],
     ),
     demand(
         "candidates.again",

@@ -158,9 +158,9 @@ found! { Chosen, "2D":
 
 // A run of these draws how many servers there are.
 found! { Chosen, "soak":
-    newer_term_ignored: NewerTermIgnored, soak::anything, 0, false, 21..22,
+    newer_term_ignored: NewerTermIgnored, soak::anything, 0, false, 0..600,
         "a newer term is taken over: server";
-    candidate_deaf: CandidateDeaf, soak::anything, 0, false, 0..9,
+    candidate_deaf: CandidateDeaf, soak::anything, 0, false, 0..60,
         "a candidate follows: server";
 }
 
