@@ -55,7 +55,8 @@
 //! concerns one server is found without a look at the calls of the others. Only what is saved is dear
 //! to read (`persister`): it is read again when something was saved since, and then for sure if a
 //! server promises something new without having saved anything for it; else as often as it costs
-//! little. A second server costs as much as some 50 messages; `second` says how many there are.
+//! little. A second server costs some 0.2 ms of CPU, for its tasks are made and ended; `second` says
+//! when there is one.
 //!
 //! # What is missing
 //!
