@@ -20,6 +20,7 @@ mod grade;
 mod history;
 mod hunt;
 mod labs;
+mod model;
 mod page;
 mod platforms;
 mod progress;
@@ -60,6 +61,7 @@ enum Task {
     History(history::History),
     Demands(demands::Demands),
     Fuzz(fuzz::Fuzz),
+    Model(model::Model),
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
         Task::History(history) => history::run(&history),
         Task::Demands(demands) => demands::run(&demands).map(|()| 0),
         Task::Fuzz(fuzz) => fuzz::run(&fuzz).map(|()| 0),
+        Task::Model(model) => model::run(&model),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
         Task::Platforms => platforms::run().map(|()| 0),

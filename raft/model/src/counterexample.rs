@@ -195,7 +195,8 @@ fn state(server: &Server) -> String {
         Role::Leader { .. } => "leads",
     };
     let base = core.log().base();
-    let base = if base.index > 0 { format!("({}/{}) ", base.index, base.term) } else { String::new() };
+    let base =
+        if base.index > 0 { format!("({}/{}) ", base.index, base.term) } else { String::new() };
     let log = in_short(core.log().entries());
     format!("{me}: {role} in term {}, {base}{log}, committed {}", core.term(), core.commit())
 }

@@ -113,7 +113,10 @@ impl History {
         let (me, in_term) = (news.me, news.term);
         for (index, entry) in (first..).zip(entries) {
             let at = (index - 1) as usize;
-            assert!(at <= self.committed.len(), "server {me} commits {index} and not what is before it");
+            assert!(
+                at <= self.committed.len(),
+                "server {me} commits {index} and not what is before it"
+            );
             match self.committed.get(at) {
                 None => self.committed.push(Committed { entry: entry.clone(), in_term }),
                 Some(known) if known.entry == *entry => {}

@@ -10,7 +10,7 @@
 //! use raft_model::{Limits, Mistake, Model, Property, check};
 //!
 //! // Two servers, one election: 17 states, however their names are exchanged.
-//! let model = Model { servers: 2, terms: 1, crashes: 0, ..Model::default() };
+//! let model = Model { servers: 2, terms: 1, ..Model::default() };
 //! let found = check(&model, &Limits::default(), &mut |_| {});
 //! assert!(found.exhausted && found.counterexample.is_none());
 //!
@@ -99,6 +99,8 @@ mod state;
 mod step;
 mod sums;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod violation;
 

@@ -44,8 +44,8 @@ struct Args {
     /// How many snapshots services take.
     #[arg(long, default_value_t = 0, value_name = "N")]
     snapshots: u8,
-    /// How the cluster begins: new, or figure-8 (as after (b) in Figure 8 of the paper, two terms and two
-    /// commands later).
+    /// How the cluster begins: new, or tails-N, when server 0 has an entry of each of N terms that nobody else
+    /// has, and server 1 one of the next term. tails-1 is (b) in Figure 8 of the paper.
     #[arg(long, default_value = "new", value_parser = start, value_name = "HOW")]
     start: Start,
     /// Tell states apart that differ only by the names of servers.
@@ -75,17 +75,21 @@ struct Duplicates(Option<u8>);
 fn duplicates(text: &str) -> Result<Duplicates, String> {
     match text {
         "any" => Ok(Duplicates(None)),
-        number => number.parse().map(|number| Duplicates(Some(number))).map_err(|_| {
-            format!("`{number}` is neither a number below 256 nor `any`")
-        }),
+        number => number
+            .parse()
+            .map(|number| Duplicates(Some(number)))
+            .map_err(|_| format!("`{number}` is neither a number below 256 nor `any`")),
     }
 }
 
 fn start(name: &str) -> Result<Start, String> {
     match name {
         "new" => Ok(Start::New),
-        "figure-8" => Ok(Start::Figure8),
-        other => Err(format!("there is no start `{other}`: new or figure-8")),
+        other => {
+            let tails = other.strip_prefix("tails-").and_then(|tails| tails.parse().ok());
+            let tails = tails.filter(|tails| (1..30).contains(tails)).map(Start::Tails);
+            tails.ok_or_else(|| format!("there is no start `{other}`: new, or tails-1 to tails-29"))
+        }
     }
 }
 
@@ -200,7 +204,8 @@ fn report(model: &Model, found: &Found, seconds: f64) -> String {
         grouped(stands_for),
         grouped(steps)
     );
-    let _ = writeln!(text, "{servers} servers and {messages} messages, {effects} steps of a server");
+    let _ =
+        writeln!(text, "{servers} servers and {messages} messages, {effects} steps of a server");
     let _ = writeln!(text, "{seconds:.1} s of CPU: {rate} states a second and core\n");
     let _ = writeln!(text, "steps that led into a situation:");
     let (reached, not): (Vec<_>, Vec<_>) =

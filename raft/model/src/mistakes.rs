@@ -90,7 +90,13 @@ impl Mistake {
     }
 
     /// Changes a core behind its back, once it has handled something.
-    pub(crate) fn spoils(self, core: &mut Core, output: &mut Output, servers: usize, event: &Event) {
+    pub(crate) fn spoils(
+        self,
+        core: &mut Core,
+        output: &mut Output,
+        servers: usize,
+        event: &Event,
+    ) {
         if self == Mistake::OldTermsCounted && counted(core) > core.commit() {
             let first = output.committed.take().map_or(core.commit() + 1, |all| *all.start());
             output.committed = Some(first..=counted(core));
@@ -101,7 +107,9 @@ impl Mistake {
                 let last_new = args.prev_log_index + args.entries.len() as u64;
                 cut(core, output, servers, last_new);
             }
-            (Mistake::SnapshotEmptiesLog, Payload::Install(args, _)) if args.term == core.term() => {
+            (Mistake::SnapshotEmptiesLog, Payload::Install(args, _))
+                if args.term == core.term() =>
+            {
                 cut(core, output, servers, args.last_included_index);
             }
             (Mistake::CommitUnchecked, Payload::Append(args, _)) if args.term == core.term() => {

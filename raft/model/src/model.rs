@@ -43,7 +43,7 @@ impl Default for Model {
             terms: 2,
             commands: 1,
             heartbeats: 0,
-            crashes: 1,
+            crashes: 0,
             duplicates: Some(0),
             failures: 0,
             snapshots: 0,
@@ -67,6 +67,9 @@ impl Model {
     pub fn validate(&self) -> Result<(), String> {
         let (servers, start) = (self.servers, self.start);
         let least = if start == Start::New { 1 } else { 3 };
+        if start == Start::Tails(0) || start.terms() > MOST {
+            return Err(format!("{start:?}: there can be 1 to {} tails", MOST - 1));
+        }
         if !(least..=MOST_SERVERS).contains(&servers) {
             return Err(format!(
                 "{servers} servers: there can be {least} to {MOST_SERVERS} with this start"
@@ -83,7 +86,9 @@ impl Model {
         ];
         for (name, value, least, most) in bounds {
             if !(least..=most).contains(&value) {
-                return Err(format!("{value} {name}: there can be {least} to {most} with this start"));
+                return Err(format!(
+                    "{value} {name}: there can be {least} to {most} with this start"
+                ));
             }
         }
         Ok(())
@@ -106,8 +111,9 @@ impl Model {
         for count in counts.iter().filter(|count| !count.starts_with("0 ")) {
             words = words + ", " + count;
         }
-        if self.start == Start::Figure8 {
-            words += ", from Figure 8 (b) on";
+        if let Start::Tails(tails) = self.start {
+            words +=
+                &format!(", server 0 with an entry of each of {tails} terms that nobody else has");
         }
         match self.mistake {
             Some(mistake) => words + "; " + mistake.says(),
@@ -172,7 +178,7 @@ mod tests {
             "6 servers: there can be 1 to 5 with this start"
         );
         assert_eq!(
-            refused(Model { start: Start::Figure8, terms: 1, ..Model::default() }),
+            refused(Model { start: Start::Tails(1), terms: 1, ..Model::default() }),
             "1 terms: there can be 2 to 31 with this start"
         );
         assert!(refused(Model { commands: 27, ..Model::default() }).starts_with("27 commands"));

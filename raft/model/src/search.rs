@@ -12,8 +12,8 @@ use std::ops::ControlFlow;
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
-use rustc_hash::FxBuildHasher;
 use run_record::situations::Situation;
+use rustc_hash::FxBuildHasher;
 
 use crate::counterexample::Counterexample;
 use crate::fingerprint::Fingerprint;
@@ -232,7 +232,8 @@ impl<'m> Search<'m> {
             let broken = looked.iter().filter_map(|one| one.broken.clone());
             if let Some((place, action, violation)) = broken.min_by_key(|one| (one.0, one.1)) {
                 let path = self.path(first + place as usize, action);
-                let counterexample = Counterexample::new(self.model, &self.tables, &self.start, &path, violation);
+                let counterexample =
+                    Counterexample::new(self.model, &self.tables, &self.start, &path, violation);
                 self.found.counterexample = Some(counterexample);
                 return ControlFlow::Break(());
             }

@@ -169,7 +169,8 @@ impl Server {
         }
         // Who makes a mistake may save too little: then it is for the other properties to find it.
         if mistake.is_none() && disk != stored(&core) {
-            let words = format!("server {} is about to answer, but its state is not saved", self.me);
+            let words =
+                format!("server {} is about to answer, but its state is not saved", self.me);
             return Err(Violation::new(Property::Saved, words));
         }
         let promised = self.promise(core.hard_state(), self.hard())?;
@@ -180,9 +181,11 @@ impl Server {
     fn promise(&self, now: HardState, before: HardState) -> Result<HardState, Violation> {
         let (me, told) = (self.me, self.promised);
         let votes = now != before && now.voted_for.is_some();
-        let again = now.term == told.term && told.voted_for.is_some_and(|v| Some(v) != now.voted_for);
+        let again =
+            now.term == told.term && told.voted_for.is_some_and(|v| Some(v) != now.voted_for);
         if votes && (now.term < told.term || again) {
-            let whom = |vote: Option<usize>| vote.map_or("nobody".into(), |v| format!("server {v}"));
+            let whom =
+                |vote: Option<usize>| vote.map_or("nobody".into(), |v| format!("server {v}"));
             let words = format!(
                 "server {me} votes for {} in term {}, after it voted for {} in term {}",
                 whom(now.voted_for),

@@ -26,10 +26,7 @@ pub(crate) fn event(before: &Core, after: &Core, event: &Event) -> Seen {
     }
     cut(&mut seen, before, after);
     committed(&mut seen, before, after);
-    seen.add_if(
-        has_uncounted(after) && !has_uncounted(before),
-        Situation::OldEntryNotCounted,
-    );
+    seen.add_if(has_uncounted(after) && !has_uncounted(before), Situation::OldEntryNotCounted);
     seen
 }
 

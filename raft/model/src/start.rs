@@ -14,52 +14,54 @@ pub enum Start {
     /// New servers.
     #[default]
     New,
-    /// As after (b) in Figure 8 of the paper, with all servers just restarted in term 2 and nothing under
-    /// way: server 0 has led term 1 and server 1 term 2, each has an entry of its term, and nobody else
-    /// has one.
-    Figure8,
+    /// So many elections later: server 0 has led the first so many terms and server 1 one more, each has an
+    /// entry of each term that it has led, and nobody else has any. All have just been restarted in the
+    /// last of these terms, and nothing is under way. With 1 this is as after (b) in Figure 8 of the paper.
+    Tails(u8),
 }
 
 impl Start {
     /// The servers, and what is known of their past.
     pub(crate) fn cluster(self, servers: usize) -> (Vec<Server>, History) {
-        let pasts: Vec<(u64, Option<usize>, Vec<Entry>)> = match self {
-            Start::New => vec![(0, None, Vec::new()); servers],
-            Start::Figure8 => {
-                let past = |me| match me {
-                    0 => (2, None, vec![entry(1, 0)]),
-                    1 => (2, Some(1), vec![entry(2, 1)]),
-                    _ => (2, Some(1), Vec::new()),
-                };
-                (0..servers).map(past).collect()
+        let last = self.terms();
+        let past = |me: usize| match (self, me) {
+            (Start::New, _) => (HardState::default(), Vec::new()),
+            (Start::Tails(tails), 0) => {
+                let entries = (1..=tails).map(entry).collect();
+                (HardState { term: last.into(), voted_for: None }, entries)
+            }
+            (Start::Tails(_), _) => {
+                let entries = if me == 1 { vec![entry(last)] } else { Vec::new() };
+                (HardState { term: last.into(), voted_for: Some(1) }, entries)
             }
         };
-        let leaders = (0..self.terms()).map(|term| Some(term as usize)).collect();
+        let leaders = (1..=last).map(|term| Some(usize::from(term == last))).collect();
         let history = History { leaders, committed: Vec::new() };
-        let server = |(me, (term, voted_for, entries))| {
-            let hard = HardState { term, voted_for };
+        let server = |me| {
+            let (hard, entries) = past(me);
             let log = log_behind(Place::default(), entries);
             Server::new(me, servers, Stored { hard, log, snapshot: Bytes::new() })
         };
-        (pasts.into_iter().enumerate().map(server).collect(), history)
+        ((0..servers).map(server).collect(), history)
     }
 
     /// How many terms there were.
     pub(crate) fn terms(self) -> u8 {
         match self {
             Start::New => 0,
-            Start::Figure8 => 2,
+            Start::Tails(tails) => tails + 1,
         }
     }
 
-    /// How many commands clients have given.
+    /// How many commands clients have given: one in each term.
     pub(crate) fn commands(self) -> u8 {
         self.terms()
     }
 }
 
-fn entry(term: u64, number: u8) -> Entry {
-    Entry { term, command: command(number) }
+/// The entry of a term that had one command only.
+fn entry(term: u8) -> Entry {
+    Entry { term: term.into(), command: command(term - 1) }
 }
 
 /// A log of these entries, the first of which follows `base`. Only a core fills a log, so a leader is

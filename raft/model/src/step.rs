@@ -114,11 +114,7 @@ impl State {
     }
 
     /// To whom something happens, what, which message leaves the network, and what is spent then.
-    fn read_action(
-        &self,
-        tables: &Tables,
-        action: Action,
-    ) -> (usize, Key, Option<usize>, Spent) {
+    fn read_action(&self, tables: &Tables, action: Action) -> (usize, Key, Option<usize>, Spent) {
         let mut spent = self.spent;
         spent.crashes += u8::from(action.cut_short);
         let (server, key, removed) = match action.what {
@@ -238,7 +234,9 @@ impl State {
         if effect.news.as_ref().is_some_and(|news| news.elected.is_some()) {
             let term = tables.outline(change.next).term;
             let stood = |other: &Server| {
-                other.me != me && other.hard().term == term && other.hard().voted_for == Some(other.me)
+                other.me != me
+                    && other.hard().term == term
+                    && other.hard().voted_for == Some(other.me)
             };
             let contested = self.behind(tables, change).any(stood);
             seen.add_if(contested, Situation::ContestedTerm);
@@ -284,9 +282,8 @@ impl State {
 fn is_split<'t>(servers: impl Iterator<Item = &'t Server> + Clone) -> bool {
     let term = servers.clone().map(|server| server.hard().term).max().unwrap_or(0);
     let quorum = servers.clone().count() / 2 + 1;
-    let stood = |server: &&Server| {
-        server.hard().term == term && server.hard().voted_for == Some(server.me)
-    };
+    let stood =
+        |server: &&Server| server.hard().term == term && server.hard().voted_for == Some(server.me);
     let could_win = |candidate: &Server| {
         let for_it = |server: &&Server| {
             let hard = server.hard();

@@ -32,7 +32,13 @@ impl Sums {
     }
 
     /// Become those of the state behind a change; these are those of the state before it.
-    pub(crate) fn behind(&self, tables: &Tables, state: &State, change: &Change<'_>, out: &mut Sums) {
+    pub(crate) fn behind(
+        &self,
+        tables: &Tables,
+        state: &State,
+        change: &Change<'_>,
+        out: &mut Sums,
+    ) {
         out.0.clone_from(&self.0);
         out.subtract(tables.servers.prints(state.servers[change.server]));
         out.add(tables.servers.prints(change.next));

@@ -250,9 +250,8 @@ impl Tables {
         Effect {
             next: self.keep_server(next),
             sent: self.keep_messages(sent),
-            interrupted: interrupted.map(|(server, sent)| {
-                (self.keep_server(server), self.keep_messages(sent))
-            }),
+            interrupted: interrupted
+                .map(|(server, sent)| (self.keep_server(server), self.keep_messages(sent))),
             news: step.news.map(Box::new),
             changed_log: step.changed_log,
             changed_disk: step.changed_disk,

@@ -156,7 +156,8 @@ impl Scribe {
             Event::Heartbeat => note("it is time for heartbeats"),
             Event::Propose(number) => {
                 let log = self.servers[me].log();
-                let (index, term) = (Some(log.last_index() + 1), Some(self.servers[me].hard().term));
+                let (index, term) =
+                    (Some(log.last_index() + 1), Some(self.servers[me].hard().term));
                 What::Offered { command: text(&command(*number)), index, term }
             }
             Event::Snapshot(index) => What::Snapshot { index: *index, bytes: *index },
@@ -240,10 +241,10 @@ fn change(was: Option<&Core>, is: &Core) -> LogChange {
     let same = |index: &u64| was.is_some_and(|was| was.log().get(*index) == log.get(*index));
     let from = (log.first_index()..=log.last_index()).find(|index| !same(index));
     let from = from.unwrap_or(log.last_index() + 1);
-    let entries = log.from(from).iter().map(|entry| LogEntry {
-        term: entry.term,
-        command: text(&entry.command),
-    });
+    let entries = log
+        .from(from)
+        .iter()
+        .map(|entry| LogEntry { term: entry.term, command: text(&entry.command) });
     let Place { index, term } = log.base();
     let moved = was.is_none_or(|was| was.log().base() != log.base());
     let base = (index > 0 && moved).then_some(LogBase { index, term });
