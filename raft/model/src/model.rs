@@ -98,28 +98,35 @@ impl Model {
 impl Model {
     /// The model in words.
     pub fn words(&self) -> String {
-        let count = |number: u8, what: &str| format!("{number} {what}");
-        let mut words = format!("{} servers, terms up to {}", self.servers, self.terms);
+        let servers = counted(self.servers as u8, "server", "servers");
         let counts = [
-            count(self.commands, "commands"),
-            count(self.heartbeats, "heartbeats"),
-            count(self.crashes, "crashes"),
-            self.duplicates.map_or("any number of duplicates".into(), |n| count(n, "duplicates")),
-            count(self.failures, "failed calls"),
-            count(self.snapshots, "snapshots"),
+            counted(self.terms, "term", "terms"),
+            counted(self.commands, "command", "commands"),
+            counted(self.heartbeats, "heartbeat", "heartbeats"),
+            counted(self.crashes, "crash", "crashes"),
+            match self.duplicates {
+                Some(number) => counted(number, "duplicate", "duplicates"),
+                None => "any number of duplicates".into(),
+            },
+            counted(self.failures, "failed call", "failed calls"),
+            counted(self.snapshots, "snapshot", "snapshots"),
         ];
-        for count in counts.iter().filter(|count| !count.starts_with("0 ")) {
-            words = words + ", " + count;
-        }
+        let counts = counts.iter().filter(|count| !count.starts_with("0 "));
+        let mut words = counts.fold(servers, |words, count| words + ", " + count);
         if let Start::Tails(tails) = self.start {
-            words +=
-                &format!(", server 0 with an entry of each of {tails} terms that nobody else has");
+            let terms = counted(tails, "term", "terms");
+            words += &format!("; at first server 0 alone has the entries of {terms}");
         }
         match self.mistake {
             Some(mistake) => words + "; " + mistake.says(),
             None => words,
         }
     }
+}
+
+/// So many of something, in words.
+fn counted(number: u8, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// How much has happened, of what is bounded.

@@ -83,6 +83,7 @@ impl Scribe {
             Scribe { us: 0, events: Vec::new(), servers, ways: Vec::new(), calls: 0, cause: None };
         for server in 0..scribe.servers.len() {
             scribe.note(Some(server), What::Started);
+            scribe.note(Some(server), What::Connected);
             scribe.tell_state(server, None);
         }
         scribe
@@ -166,6 +167,9 @@ impl Scribe {
             Event::Deliver(_) | Event::Fail(_) => unreachable!("told by itself"),
         };
         self.cause = Some(self.note(Some(me), what));
+        if matches!(event, Event::Restart) {
+            self.note(Some(me), What::Connected);
+        }
     }
 
     /// A server says what it is now, and what it applies.
