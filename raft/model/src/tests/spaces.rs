@@ -52,7 +52,7 @@ fn states_stand_for_those_with_other_names() {
 fn a_result_does_not_depend_on_threads() {
     let right = Model { commands: 2, snapshots: 1, ..one_term() };
     let wrong = Model { mistake: Some(Mistake::RestrictionIgnored), terms: 2, ..right.clone() };
-    let limits = Limits { states: 150_000, ..Limits::default() };
+    let limits = Limits { states: 50_000, ..Limits::default() };
     let [one, three] = [1, 3].map(|threads| {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| [&right, &wrong].map(|model| check(model, &limits, &mut |_| {})))
