@@ -4,17 +4,20 @@ mod common;
 
 use common::{Bag, Drawn, Ops, draw, history, random};
 use linearizability::models::{CasRegister, Kv, Queue, Register, VersionedKv};
-use linearizability::{Answer, Limits, Means, Operation, Returned, Stopped, check, check_by};
+use linearizability::{Answer, Limits, Means, Operation, Returned, Stopped, Work, check, check_by};
 
 const HISTORIES: u64 = 1_000;
 
 /// Whether the answer is yes or no.
 fn answer<M: Drawn>(operations: &Ops<M>) -> bool {
-    match check(&M::model(), &history::<M>(operations), &Limits::default()).answer {
+    let answer = check(&M::model(), &history::<M>(operations), &Limits::default()).answer;
+    let yes = match &answer {
         Answer::Linearizable(_) => true,
         Answer::NotLinearizable(_) => false,
         Answer::Undecided(undecided) => panic!("{undecided:?}"),
-    }
+    };
+    assert_eq!((answer.is_linearizable(), answer.is_violation()), (yes, !yes));
+    yes
 }
 
 /// Checks that a change of the history leaves the answer as it is.
@@ -178,8 +181,11 @@ fn limits_end_the_search_and_only_the_search() {
         assert_eq!(undecided.open.len(), 1);
         assert_eq!(undecided.open[0].stopped, why);
         assert_eq!((undecided.open[0].operations, undecided.open[0].ordered), (201, 200));
-        assert!(report.work.steps <= limits.steps.saturating_add(1_000), "{report:?}");
-        assert!(report.work.bytes <= limits.bytes.saturating_mul(2), "{report:?}");
+        let Work { objects, steps, bytes } = report.work;
+        assert_eq!(objects, 1);
+        assert!((1_000..=limits.steps.saturating_add(1_000)).contains(&steps), "{report:?}");
+        assert!((1_000..=limits.bytes.saturating_mul(2)).contains(&bytes), "{report:?}");
+        assert!(!report.answer.is_linearizable() && !report.answer.is_violation());
         assert_eq!(report, by(&limits));
     }
 }
