@@ -77,8 +77,7 @@
 //! # What is missing
 //!
 //! - Reads without a log entry (section 8 of the paper).
-//! - Several events that are handled before one save. What they lead to is what the same events one by one
-//!   lead to, but for what is told in between.
+//! - Several events that are handled before one save, as the server does with what has come together.
 //! - That something happens at last: these are states, not the fairness of clocks.
 //! - What is beyond the bounds. The counters of `Progress` grow with each message, so heartbeats are dear.
 
