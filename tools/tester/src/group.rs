@@ -294,7 +294,7 @@ impl<S: Server> Group<S> {
         let others = Others::new(self.net(), member, &from, peers.collect());
         let armed = self.slot(me).with(|slot| slot.tear.clone());
         let tear =
-            Tear { armed, memory: saved.clone(), net: self.net().clone(), node: node.clone() };
+            Tear { armed, memory: saved.clone(), net: self.net().weak(), node: node.clone() };
         let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
         let watchers = self.watchers();
         for watcher in watchers.iter() {

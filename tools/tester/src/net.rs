@@ -1,7 +1,7 @@
 //! The network of a run, with all that is on it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use labrpc::{Conditions, Faults, Network};
@@ -21,6 +21,17 @@ use crate::test::Totals;
 #[derive(Clone)]
 pub struct Net {
     inner: Arc<Inner>,
+}
+
+/// A network that may be gone: who holds this does not keep it.
+#[derive(Clone)]
+pub(crate) struct WeakNet(Weak<Inner>);
+
+impl WeakNet {
+    /// The network, if it is still there.
+    pub(crate) fn get(&self) -> Option<Net> {
+        Some(Net { inner: self.0.upgrade()? })
+    }
 }
 
 struct Inner {
@@ -68,6 +79,10 @@ impl Net {
     /// The run that it belongs to.
     pub fn run(&self) -> &Run {
         &self.inner.run
+    }
+
+    pub(crate) fn weak(&self) -> WeakNet {
+        WeakNet(Arc::downgrade(&self.inner))
     }
 
     pub(crate) fn book(&self) -> &Leaf<Book> {

@@ -10,7 +10,7 @@ use labtrace::{Session, What};
 use persister::{MemoryPersister, PersistError, Persister, Save};
 use run_record::setting::Trouble;
 
-use crate::net::Net;
+use crate::net::{Net, WeakNet};
 use crate::observer::Watchers;
 
 /// How often an instance of a server has saved something. Clones are the same count.
@@ -35,14 +35,16 @@ pub(crate) struct Tear {
     /// The next save is torn.
     pub(crate) armed: Arc<Leaf<bool>>,
     pub(crate) memory: Arc<MemoryPersister>,
-    pub(crate) net: Net,
+    /// The network must not live until the server's last task ends: its end is steps of a run.
+    pub(crate) net: WeakNet,
     pub(crate) node: Node,
 }
 
 impl Tear {
-    /// True if the save that begins now is to be torn.
-    fn is_due(&self) -> bool {
-        self.armed.with(std::mem::take) && self.net.run().may(Trouble::TornSaves)
+    /// The network, if the save that begins now is to be torn.
+    fn is_due(&self) -> Option<Net> {
+        let net = self.armed.with(std::mem::take).then(|| self.net.get())??;
+        net.run().may(Trouble::TornSaves).then_some(net)
     }
 }
 
@@ -61,12 +63,11 @@ pub(crate) struct WatchedPersister {
 impl WatchedPersister {
     /// Crashes the server in this save, if that is to be so: then this does not return.
     fn perhaps_tear(&self, save: Save<'_>) {
-        if !self.tear.is_due() {
-            return;
-        }
-        let Tear { memory, net, node, .. } = &self.tear;
+        let Some(net) = self.tear.is_due() else { return };
+        let Tear { memory, node, .. } = &self.tear;
         let mut draw = |below| net.draw(|rng| rng.random_range(0..below));
         let kept = memory.save_torn(save, &mut draw);
+        drop(net);
         self.session.record(Some(self.lane), What::Torn { kept });
         node.kill();
     }
