@@ -265,7 +265,8 @@ fn what_cannot_be_graded_is_an_error() {
 fn where_there_are_no_rooms(args: &[&str]) -> Command {
     /// How many the kernel has for one process.
     const MOST: usize = 16;
-    let open = r#"{"read":["/"],"run":["/"],"write":["/"],"change":[],"alone":false,"nobody":false}"#;
+    let open =
+        r#"{"read":["/"],"run":["/"],"write":["/"],"change":[],"alone":false,"nobody":false}"#;
     let xtask = env!("CARGO_BIN_EXE_xtask");
     let mut command = command(&[]);
     for room in 0..MOST {
