@@ -220,27 +220,29 @@ impl Observer for Keeper {
 
 #[test]
 fn a_request_can_be_kept_and_made_again() {
-    let keeper = Keeper::default();
-    let (network, end) = network(&Log::default());
-    let watched = Network::new();
-    watched.watch(keeper.clone());
-    let other = watched.make_end("c");
-    assert_eq!(other.call::<u32, u32>("Math.Double", &4), Err(NoReply));
-    let kept = keeper.0.with(|all| all.pop()).expect("it was kept");
-    assert_eq!(
-        (kept.method(), kept.peek().and_then(|args| args.number())),
-        ("Math.Double", Some(4))
-    );
-    assert_eq!(format!("{kept:?}"), "Math.Double u32 4");
+    simulated(|| {
+        let keeper = Keeper::default();
+        let (network, end) = network(&Log::default());
+        let watched = Network::new();
+        watched.watch(keeper.clone());
+        let other = watched.make_end("c");
+        assert_eq!(other.call::<u32, u32>("Math.Double", &4), Err(NoReply));
+        let kept = keeper.0.with(|all| all.pop()).expect("it was kept");
+        assert_eq!(
+            (kept.method(), kept.peek().and_then(|args| args.number())),
+            ("Math.Double", Some(4))
+        );
+        assert_eq!(format!("{kept:?}"), "Math.Double u32 4");
 
-    let double = |request: &KeptRequest| {
-        let bytes = end.call_kept(request).expect("it is answered");
-        kept.reply(&bytes).peek().and_then(|reply| reply.number())
-    };
-    assert_eq!(double(&kept), Some(8));
-    assert_eq!(double(&kept.with(labgob::encode(&5u32))), Some(10));
-    drop(network);
-    assert_eq!(other.call_kept(&kept), Err(NoReply));
+        let double = |request: &KeptRequest| {
+            let bytes = end.call_kept(request).expect("it is answered");
+            kept.reply(&bytes).peek().and_then(|reply| reply.number())
+        };
+        assert_eq!(double(&kept), Some(8));
+        assert_eq!(double(&kept.with(labgob::encode(&5u32))), Some(10));
+        drop(network);
+        assert_eq!(other.call_kept(&kept), Err(NoReply));
+    });
 }
 
 #[test]
