@@ -28,8 +28,25 @@ impl Kind {
 
 /// What was seen, by hashes of it, and when it was seen first: in microseconds of lab time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Lists", into = "Lists")]
 pub struct Coverage(BTreeMap<Kind, BTreeMap<u32, u64>>);
+
+/// The same in lists: in a record, which has a tag, a map cannot have numbers as keys.
+type Lists = BTreeMap<Kind, Vec<(u32, u64)>>;
+
+impl From<Lists> for Coverage {
+    fn from(lists: Lists) -> Coverage {
+        let map = |(kind, list): (Kind, Vec<_>)| (kind, list.into_iter().collect());
+        Coverage(lists.into_iter().map(map).collect())
+    }
+}
+
+impl From<Coverage> for Lists {
+    fn from(coverage: Coverage) -> Lists {
+        let list = |(kind, seen): (Kind, BTreeMap<_, _>)| (kind, seen.into_iter().collect());
+        coverage.0.into_iter().map(list).collect()
+    }
+}
 
 impl Coverage {
     /// True if nothing was seen, or nobody has looked.
@@ -59,6 +76,7 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Record;
 
     #[test]
     fn the_first_time_counts() {
@@ -70,7 +88,19 @@ mod tests {
         one.add(&other);
         assert_eq!(one.of(Kind::Pairs).collect::<Vec<_>>(), [(7, 10)]);
         assert_eq!(one.of(Kind::States).collect::<Vec<_>>(), [(8, 40)]);
-        let text = serde_json::to_string(&one).expect("it has text and numbers only");
-        assert_eq!(serde_json::from_str::<Coverage>(&text).expect("it is whole"), one);
+    }
+
+    #[test]
+    fn it_comes_through_a_record() {
+        let mut coverage = Coverage::default();
+        coverage.see(Kind::Pairs, 7, 10);
+        coverage.see(Kind::States, u32::MAX, u64::MAX);
+        let line = r#"{"event":"end","test":"a","part":"2A","clock":"sim","seed":1,"lab_us":0,
+            "wall_us":0,"cpu_us":0,"servers":3,"rpcs":0,"bytes":0,"committed":0,"hash":null,
+            "failure":null}"#;
+        let Ok(Record::End(mut end)) = Record::from_line(line) else { panic!("no end of a run") };
+        end.coverage = coverage;
+        let record = Record::End(end);
+        assert_eq!(Record::from_line(&record.to_line()).expect("a record"), record);
     }
 }
