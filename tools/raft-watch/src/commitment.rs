@@ -6,6 +6,7 @@
 
 use labtrace::{VerdictBuilder, verdict};
 
+use super::evidence::Told;
 use super::judge::{Checked, Judge, Means};
 use super::persister::Look;
 use super::reigns::Reign;
@@ -55,14 +56,23 @@ impl Judge {
         Ok(())
     }
 
-    /// Up to which index a server can know that entries are committed.
+    /// Up to which index a server can know that entries are committed. What one request checks, another one of
+    /// the same leader may commit, be they answered yet or not.
     pub(crate) fn can_know(&self, server: usize) -> u64 {
         let known = &self.servers[server];
-        let told = self.open_appends(server).map(|append| {
-            let told = known.told(append.term);
-            told.commit.max(append.commit).min(told.checked.max(append.last.index))
-        });
-        told.max().unwrap_or(0).max(known.knows)
+        let mut terms: Vec<(u64, Told)> = Vec::new();
+        for append in self.open_appends(server) {
+            let place = terms.iter().position(|(term, _)| *term == append.term);
+            let place = place.unwrap_or_else(|| {
+                terms.push((append.term, known.told(append.term)));
+                terms.len() - 1
+            });
+            let (_, told) = &mut terms[place];
+            told.commit = told.commit.max(append.commit);
+            told.checked = told.checked.max(append.last.index);
+        }
+        let knows = terms.iter().map(|(_, told)| told.commit.min(told.checked));
+        knows.max().unwrap_or(0).max(known.knows)
     }
 
     /// True if a server can know that this entry is committed.

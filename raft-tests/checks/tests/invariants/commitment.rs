@@ -1,9 +1,10 @@
 //! What is committed and applied.
 
 use bytes::Bytes;
+use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict_of};
+use crate::puppet::{Puppet, assert_broken, assert_fine, pause, puppet, verdict_of};
 
 #[test]
 fn what_a_majority_has_is_committed() {
@@ -221,4 +222,21 @@ fn what_only_an_earlier_instance_knew_is_not_counted_again() {
         &[1],
         &["server 1 says that entry 2 is committed"],
     );
+}
+
+/// A follower that has handled two requests and answered none of them yet knows what they say together.
+#[test]
+fn requests_that_are_open_tell_together() {
+    assert_fine(|_| {
+        puppet(0).commits(2, 4, (0, 0), 3, 0);
+        let follower = puppet(1);
+        let stalled = follower.stalls();
+        let calls = [(3, 0), (1, 3)].map(|(count, commit)| {
+            thread::spawn(move || puppet(0).commits(1, 4, (0, 0), count, commit))
+        });
+        pause();
+        follower.applies(3);
+        drop(stalled);
+        calls.into_iter().for_each(|call| call.join().expect("it ends"));
+    });
 }
