@@ -214,8 +214,7 @@ fn drawn(changes: &[(u64, u64)]) -> (Vec<(u64, u64)>, labrt::world::Trace) {
             thread::sleep(Duration::from_secs(1));
             other.join().unwrap();
         }
-        let drawn = drawn.lock().clone();
-        drawn
+        drawn.lock().clone()
     });
     let outcome = outcome.unwrap();
     (outcome.value, outcome.trace.unwrap())
