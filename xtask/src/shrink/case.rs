@@ -165,6 +165,16 @@ fn absence(trouble: Trouble) -> &'static str {
     }
 }
 
+/// True of what no part of a lab has, only a soak test: where there is none of it nobody wants to hear so.
+pub(crate) fn is_beyond_the_labs(trouble: Trouble) -> bool {
+    match trouble {
+        Trouble::Losses | Trouble::Delays | Trouble::Reorders => false,
+        Trouble::Crashes | Trouble::Cuts | Trouble::Rounds | Trouble::Switches => false,
+        Trouble::Duplicates | Trouble::OneWayCuts | Trouble::SlowLinks => true,
+        Trouble::Pauses | Trouble::Drifts | Trouble::TornSaves => true,
+    }
+}
+
 /// A setting in words: what there is of everything first, then what there is nothing of.
 pub(crate) fn words(setting: &Setting) -> String {
     if setting.is_whole() {
@@ -175,6 +185,7 @@ pub(crate) fn words(setting: &Setting) -> String {
     let mut free = Vec::new();
     for trouble in Trouble::ALL {
         match setting.limit(trouble) {
+            None | Some(0) if is_beyond_the_labs(trouble) => {}
             Some(0) => none.push(absence(trouble)),
             Some(limit) => some.push(amount(trouble, limit)),
             None => free.push(trouble.name()),
@@ -267,7 +278,8 @@ mod tests {
     #[test]
     fn a_case_is_tightened_to_what_happened_in_it() {
         let seen = case("losses=5,crashes=1", &[(Trouble::Losses, 2), (Trouble::Crashes, 1)], 1);
-        let tight = "losses=2,delays=0,reorders=0,crashes=1,cuts=0,rounds=0,switches=0";
+        let tight = "losses=2,delays=0,reorders=0,crashes=1,cuts=0,duplicates=0,one-way-cuts=0,\
+                     slow-links=0,pauses=0,drifts=0,torn-saves=0,rounds=0,switches=0";
         assert_eq!(seen.tightened().to_string(), tight);
         let mut unknown = seen;
         unknown.failed.troubles = None;
@@ -284,5 +296,8 @@ mod tests {
         assert_eq!(say(""), "the whole test");
         let rest = "delays, reorders, crashes, cuts, switches as the test has them";
         assert_eq!(say("losses=1,rounds=0"), format!("1 message is lost; {rest}; no rounds"));
+        let soaked = all.replace("crashes=1", "crashes=0,pauses=2,drifts=0");
+        assert!(say(&soaked).starts_with("2 pauses of servers; 7 rounds"), "{}", say(&soaked));
+        assert!(!say(&soaked).contains("drift"), "{}", say(&soaked));
     }
 }

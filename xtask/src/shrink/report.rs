@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use run_record::setting::{Setting, Trouble};
 use serde::Serialize;
 
-use super::case::{Case, Verdict, amount, grouped, words};
+use super::case::{Case, Verdict, amount, grouped, is_beyond_the_labs, words};
 use super::neighbours::Rate;
 use super::reference::SEEDS;
 use super::search::{End, Found};
@@ -128,11 +128,14 @@ impl CaseReport {
         if some.is_empty() { NO_TROUBLE.to_string() } else { some.join("; ") }
     }
 
-    /// The kinds of trouble that have no limit.
+    /// The kinds of trouble that have no limit. Of those that no part of a lab has, if others of them have one.
     fn free(&self) -> Vec<&'static str> {
         let setting: Setting = self.setting.parse().unwrap_or_default();
-        let free = Trouble::ALL.into_iter().filter(|trouble| setting.limit(*trouble).is_none());
-        free.map(Trouble::name).collect()
+        let (beyond, usual): (Vec<_>, Vec<_>) =
+            Trouble::ALL.into_iter().partition(|trouble| is_beyond_the_labs(*trouble));
+        let is_soaked = beyond.iter().any(|trouble| setting.limit(*trouble).is_some());
+        let kinds = usual.into_iter().chain(beyond.into_iter().filter(|_| is_soaked));
+        kinds.filter(|trouble| setting.limit(*trouble).is_none()).map(Trouble::name).collect()
     }
 }
 
