@@ -54,7 +54,8 @@ fn json(output: &Output) -> Value {
 /// A seed that fails as the test says.
 const FAILS: u64 = 9;
 
-const LEAST: &str = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,rounds=4,switches=0";
+const LEAST: &str = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,duplicates=0,one-way-cuts=0,\
+    slow-links=0,pauses=0,drifts=0,torn-saves=0,rounds=4,switches=0";
 
 #[test]
 fn the_smallest_case_is_found_and_repeated_by_its_command() {
@@ -135,7 +136,8 @@ fn a_seed_that_passes_has_a_code_of_its_own() {
 fn a_run_that_kills_its_process_is_shrunk_too() {
     let report = json(&shrink("dying_2C", 1, &["--json", "--neighbours", "20"]));
     assert_eq!(report["verdict"]["kind"], "crash");
-    let least = "losses=0,delays=0,reorders=0,crashes=2,cuts=0,rounds=0,switches=0";
+    let least = "losses=0,delays=0,reorders=0,crashes=2,cuts=0,duplicates=0,one-way-cuts=0,\
+    slow-links=0,pauses=0,drifts=0,torn-saves=0,rounds=0,switches=0";
     assert_eq!(report["smallest"]["setting"], least);
     assert_eq!(report["smallest"]["lab_us"], Value::Null);
     assert_eq!(report["repeated"], true);
@@ -150,7 +152,8 @@ fn a_run_that_hangs_is_shrunk_too() {
     let report = json(&shrink("waiting_2C", 2, &args));
     assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
     assert_eq!(report["verdict"]["kind"], "hang");
-    let least = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,rounds=0,switches=0";
+    let least = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,duplicates=0,one-way-cuts=0,\
+    slow-links=0,pauses=0,drifts=0,torn-saves=0,rounds=0,switches=0";
     assert_eq!(report["smallest"]["setting"], least);
     assert_eq!(report["neighbours"], Value::Null);
 }
