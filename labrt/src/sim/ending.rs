@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::kernel::{At, EPOCH, Kernel, Op, StateGuard, Touch};
 use super::report::{self, Stuck};
-use super::state::{PanicBegun, State, Status, Task, Waiting};
+use super::state::State;
+use super::task::{PanicBegun, Status, Task, Waiting};
 use crate::failure::{Failure, FailureKind};
 use crate::killed;
 use crate::node::Node;

@@ -31,6 +31,7 @@ pub(crate) mod panics;
 mod report;
 mod state;
 pub(crate) mod switch;
+mod task;
 mod threads;
 
 /// Runs a simulated world on a thread of its own; the caller watches over it.

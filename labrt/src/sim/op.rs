@@ -1,6 +1,6 @@
 //! What the steps of a run are, for its trace, and what they touch.
 
-use super::state::Key;
+use super::task::Key;
 
 /// What happened at a step; part of the trace hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

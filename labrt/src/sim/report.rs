@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::circles::{Links, circle};
 use super::kernel::{Key, State, Status, Task};
-use super::state::PanicBegun;
+use super::task::PanicBegun;
 use crate::failure::ENDS_PROCESS;
 
 /// The parts of a [`Failure`](crate::Failure) that the kernel's state decides.

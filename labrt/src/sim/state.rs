@@ -1,27 +1,27 @@
 //! The state of a simulated world: its tasks, who can run, who waits, and the timers.
 
 use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, VecDeque};
-use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng;
 use rustc_hash::FxHashMap;
 
 use super::chance::Chance;
 use super::circles::Suspect;
 use super::op::Op;
 use super::order::Order;
+use super::task::{At, Body, Key, Task};
 use crate::course::Course;
 use crate::failure::Failure;
 use crate::node::Node;
-use crate::observe::Cause;
 use crate::world::{Event, Settings};
+
+mod pauses;
+mod timers;
+mod waiting;
+
+use timers::{Timer, moment_of_change};
 
 /// Simulated time when a world begins. Far from zero, so that `Instant::now() - d` works for every
 /// reasonable `d`, as it does on the real clock.
@@ -30,182 +30,9 @@ pub(crate) const EPOCH: Duration = Duration::from_secs(1_000_000);
 /// How much simulated time the destructors of an ending world may take.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(600);
 
-/// What a world's own draws are called when they become others; streams are called by their seeds.
-const SCHEDULER: u64 = 0;
-const ORDER: u64 = 1;
-
-/// When the change behind so many others is due; never if there is none.
-fn moment_of_change(course: Option<&Course>, done: usize) -> Duration {
-    let at = course.and_then(|course| course.due(done));
-    at.map_or(Duration::MAX, |at| EPOCH.saturating_add(at))
-}
-
 /// A moment in ns; `u64::MAX` if it is too far away.
 pub(super) fn nanos(moment: Duration) -> u64 {
     u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// A place in source code, for reports.
-pub(crate) type At = &'static Location<'static>;
-
-/// What a task runs. Panics are caught inside; the result is the words of one, if there was one.
-pub(crate) type Body = Box<dyn FnOnce() -> Option<String> + Send>;
-
-/// What a task can wait on. Addresses serve to find a waiter, never to order anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    /// An object in memory (it cannot move while somebody waits on it).
-    Object(usize),
-    /// The second queue of an object that has two (a channel's senders).
-    Second(usize),
-    /// The end of the task with this serial number.
-    Exit(u64),
-}
-
-impl Key {
-    pub(crate) fn of<T: ?Sized>(object: &T) -> Key {
-        Key::Object(std::ptr::from_ref(object).cast::<()>() as usize)
-    }
-
-    pub(crate) fn second_of<T: ?Sized>(object: &T) -> Key {
-        Key::Second(std::ptr::from_ref(object).cast::<()>() as usize)
-    }
-}
-
-/// What a blocked task waits for, in words, for the deadlock report.
-#[derive(Clone, Copy)]
-pub(crate) struct Waiting {
-    pub(crate) what: &'static str,
-    /// The type of what is locked or sent; empty if there is none.
-    pub(crate) type_name: &'static str,
-    pub(crate) at: At,
-    /// The task that has to receive first, as far as that is known.
-    pub(crate) receiver: Option<u64>,
-}
-
-impl Waiting {
-    pub(crate) fn new(what: &'static str, type_name: &'static str, at: At) -> Waiting {
-        Waiting { what, type_name, at, receiver: None }
-    }
-}
-
-impl fmt::Display for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)?;
-        if self.type_name.is_empty() { Ok(()) } else { write!(f, " of {}", self.type_name) }
-    }
-}
-
-/// Why a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
-    Notified,
-    TimedOut,
-}
-
-pub(crate) enum Status {
-    /// Has the turn, or waits for it.
-    Ready,
-    Blocked {
-        key: Option<Key>,
-        waiting: Waiting,
-        /// When the wait began.
-        since: Duration,
-    },
-}
-
-/// A lock some task holds.
-pub(crate) struct Held {
-    pub(crate) key: Key,
-    pub(crate) at: At,
-}
-
-/// Names a task: slots are used again, serial numbers are not.
-#[derive(Clone, Copy)]
-pub(crate) struct TaskId {
-    pub(super) slot: usize,
-    pub(crate) serial: u64,
-}
-
-pub(crate) struct Task {
-    pub(crate) serial: u64,
-    pub(crate) name: Arc<str>,
-    pub(crate) node: Option<Node>,
-    pub(crate) status: Status,
-    pub(crate) held: Vec<Held>,
-    /// Where it was started.
-    pub(crate) started: At,
-    /// Where it last called into this crate.
-    pub(crate) last: At,
-    pub(super) body: Option<Body>,
-    pub(super) woken: Woken,
-    /// The timer of its wait; 0 if it has none.
-    pub(super) timer: u64,
-    /// When that is due.
-    due: Duration,
-    /// The heap's entry for it; all others of its slot are void.
-    queued: Queued,
-    /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
-    /// lock, wait and sleep like any other code.
-    pub(super) unwinding: bool,
-    /// It runs code that no pause of a node holds up.
-    pub(super) unpaused: bool,
-    /// Its panics since it was last seen not to be unwinding, noted by the panic hook. All but the
-    /// first began in a destructor that the first one runs.
-    pub(super) panics: Vec<PanicBegun>,
-    /// What led to what it is doing; see [`crate::observe`].
-    pub(crate) cause: Option<Cause>,
-    /// The cause of the task that woke it last.
-    pub(super) woken_by: Option<Cause>,
-}
-
-/// What is known when a panic begins.
-pub(super) struct PanicBegun {
-    pub(super) words: String,
-    /// Where.
-    pub(super) at: Option<String>,
-    /// The task's title at that moment: it may panic as the guest of another node.
-    pub(super) title: String,
-    /// Tasks that had long waited for a lock.
-    pub(super) waits: Vec<String>,
-}
-
-impl Task {
-    /// It is not being unwound any more.
-    pub(super) fn unwound(&mut self) {
-        self.unwinding = false;
-        self.panics.clear();
-    }
-
-    /// It does not hold the lock `key` any more, taken last.
-    pub(super) fn release(&mut self, key: Key) {
-        if let Some(place) = self.held.iter().rposition(|held| held.key == key) {
-            self.held.swap_remove(place);
-        }
-    }
-
-    /// True if nothing but a notification can end its wait.
-    pub(super) fn waits_without_limit(&self) -> bool {
-        self.timer == 0 && matches!(self.status, Status::Blocked { .. })
-    }
-}
-
-/// An entry of the heap: at `at` it is time to look at the timer of the task in `slot`, if `id` is still
-/// the task's entry. That timer is due then or later: most waits end before their deadlines and are
-/// followed by one with a later deadline, for which the entry of the first one serves.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Timer {
-    at: Duration,
-    id: u64,
-    slot: usize,
-}
-
-/// What a task knows of its entry in the heap of timers.
-#[derive(Default)]
-struct Queued {
-    /// Its number: that of the timer it was made for. 0 if there is no entry.
-    id: u64,
-    at: Duration,
 }
 
 pub(crate) struct State {
@@ -379,25 +206,7 @@ impl State {
         let serial = self.next_serial;
         self.next_serial += 1;
         let cause = self.tasks.get(self.current).and_then(|task| task.as_ref()?.cause);
-        let task = Task {
-            serial,
-            name,
-            node,
-            status: Status::Ready,
-            held: Vec::new(),
-            started: at,
-            last: at,
-            body: Some(body),
-            woken: Woken::Notified,
-            timer: 0,
-            due: Duration::ZERO,
-            queued: Queued::default(),
-            unwinding: false,
-            unpaused: false,
-            panics: Vec::new(),
-            cause,
-            woken_by: None,
-        };
+        let task = Task::new(serial, name, node, body, at, cause);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);
             self.tasks.len() - 1
@@ -411,184 +220,6 @@ impl State {
         let parent = Some(self.current).filter(|slot| self.tasks.get(*slot).is_some());
         self.order.iter_mut().for_each(|order| order.begins(slot, parent));
         slot
-    }
-
-    pub(super) fn set_timer(&mut self, slot: usize, at: Duration) {
-        self.next_timer += 1;
-        let id = self.next_timer;
-        let task = self.tasks[slot].as_mut().expect("a waiting task exists");
-        (task.timer, task.due) = (id, at);
-        if task.queued.id == 0 || at < task.queued.at {
-            task.queued = Queued { id, at };
-            self.timers.push(Reverse(Timer { at, id, slot }));
-        }
-    }
-
-    /// When the next timer is due, and whose it is. It is the first entry of the heap then.
-    fn next_timer(&mut self) -> Option<(Duration, usize)> {
-        loop {
-            let mut first = self.timers.peek_mut()?;
-            let Reverse(Timer { at, id, slot }) = *first;
-            let task = self.tasks[slot].as_mut().filter(|task| task.queued.id == id);
-            match task {
-                Some(task) if task.timer == id => return Some((at, slot)),
-                Some(task) if task.timer != 0 => {
-                    task.queued = Queued { id: task.timer, at: task.due };
-                    *first = Reverse(Timer { at: task.due, id: task.timer, slot });
-                }
-                void => {
-                    void.into_iter().for_each(|task| task.queued = Queued::default());
-                    PeekMut::pop(first);
-                }
-            }
-        }
-    }
-
-    /// When the next timer is due.
-    pub(super) fn next_timer_at(&mut self) -> Option<Duration> {
-        self.next_timer().map(|(at, _)| at)
-    }
-
-    /// Advances time to the next timer and wakes every task whose timer is due at that moment.
-    pub(super) fn fire_next_timers(&mut self) -> bool {
-        let mut fired = false;
-        while let Some((at, slot)) = self.next_timer() {
-            if fired && at > self.now {
-                break;
-            }
-            if at > self.now {
-                (self.now, self.now_ns) = (at, nanos(at));
-                self.steps_here = 0;
-                if at >= self.next_change {
-                    self.change_draws();
-                }
-            }
-            self.make_ready(slot, Woken::TimedOut);
-            fired = true;
-        }
-        fired
-    }
-
-    /// A change is due: all draws are others from here on.
-    fn change_draws(&mut self) {
-        let Some(course) = &self.course else { return };
-        while self.now >= self.next_change {
-            course.make(self.changed);
-            self.changed += 1;
-            self.next_change = moment_of_change(Some(course), self.changed);
-        }
-        self.chance.reseed(course.seed(SCHEDULER));
-        if let Some(order) = &mut self.order {
-            order.reseed(Xoshiro256PlusPlus::seed_from_u64(course.seed(ORDER)));
-        }
-    }
-
-    /// Makes a blocked task runnable; it leaves the queue it waits in.
-    pub(super) fn make_ready(&mut self, slot: usize, woken: Woken) {
-        let waker = match woken {
-            Woken::Notified => self.tasks.get(self.current).and_then(|task| task.as_ref()?.cause),
-            Woken::TimedOut => None,
-        };
-        let task = self.tasks[slot].as_mut().expect("a waiting task exists");
-        let status = std::mem::replace(&mut task.status, Status::Ready);
-        let Status::Blocked { key, .. } = status else { return };
-        task.timer = 0;
-        task.woken = woken;
-        task.woken_by = waker;
-        self.may_run(slot);
-        // A notified task has been taken out of its queue already.
-        if let (Woken::TimedOut, Some(key)) = (woken, key) {
-            self.leave_queue(key, slot);
-        }
-    }
-
-    // ---- Pauses --------------------------------------------------------------------------------
-
-    /// The task in `slot` can have the turn, unless its node is paused.
-    pub(super) fn may_run(&mut self, slot: usize) {
-        match self.is_held_back(slot) {
-            true => self.held_back.push(slot),
-            false => self.runnable.push(slot),
-        }
-    }
-
-    /// True if the task in `slot` must not go on, since its node is paused.
-    pub(super) fn is_held_back(&self, slot: usize) -> bool {
-        if self.paused_nodes == 0 || self.ending {
-            return false;
-        }
-        let Some(task) = &self.tasks[slot] else { return false };
-        let paused = task.node.as_ref().is_some_and(Node::is_paused);
-        paused && task.held.is_empty() && !task.unpaused && !task.unwinding
-    }
-
-    /// The running task is held back from here on; it must give its turn away.
-    pub(super) fn hold_back_running(&mut self) {
-        self.held_back.push(self.current);
-    }
-
-    /// One more node is paused.
-    pub(super) fn pause(&mut self) {
-        self.paused_nodes += 1;
-        for slot in std::mem::take(&mut self.runnable) {
-            self.may_run(slot);
-        }
-    }
-
-    /// One node less is paused.
-    pub(super) fn resume(&mut self) {
-        self.paused_nodes -= 1;
-        self.release_held_back();
-    }
-
-    fn release_held_back(&mut self) {
-        for slot in std::mem::take(&mut self.held_back) {
-            self.may_run(slot);
-        }
-    }
-
-    // ---- Waiting -------------------------------------------------------------------------------
-
-    /// The task in `slot` waits on `key` from now on.
-    pub(super) fn join_queue(&mut self, key: Key, slot: usize) {
-        let spare = &mut self.spare_queues;
-        let queue = self.waiters.entry(key).or_insert_with(|| spare.pop().unwrap_or_default());
-        queue.push_back(slot);
-    }
-
-    fn leave_queue(&mut self, key: Key, slot: usize) {
-        if let Entry::Occupied(mut queue) = self.waiters.entry(key) {
-            queue.get_mut().retain(|&waiter| waiter != slot);
-            if queue.get().is_empty() {
-                self.spare_queues.push(queue.remove());
-            }
-        }
-    }
-
-    pub(super) fn notify_one(&mut self, key: Key) -> bool {
-        let Entry::Occupied(mut queue) = self.waiters.entry(key) else { return false };
-        let place = self.chance.below(queue.get().len());
-        let slot = queue.get_mut().swap_remove_back(place);
-        if queue.get().is_empty() {
-            self.spare_queues.push(queue.remove());
-        }
-        self.make_ready(slot.expect("a queue in the table has a waiter"), Woken::Notified);
-        true
-    }
-
-    pub(super) fn notify_all(&mut self, key: Key) -> usize {
-        let Some(mut queue) = self.waiters.remove(&key) else { return 0 };
-        let count = queue.len();
-        for slot in queue.drain(..) {
-            self.make_ready(slot, Woken::Notified);
-        }
-        self.spare_queues.push(queue);
-        count
-    }
-
-    /// Wakes a task, whatever it waits for, because it is to end.
-    pub(super) fn interrupt(&mut self, slot: usize) {
-        self.make_ready(slot, Woken::TimedOut);
     }
 
     /// From here on every task ends at its next step.

@@ -10,7 +10,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
 use super::op::Touch;
-use super::state::At;
+use super::task::At;
 use crate::schedule::Schedule;
 use crate::world::Settings;
 

@@ -6,7 +6,7 @@ use rand_xoshiro::rand_core::Rng;
 use super::draw::{self, below, one_in};
 use super::{Order, entry};
 use crate::sim::op::Touch;
-use crate::sim::state::At;
+use crate::sim::task::At;
 
 /// The steps that changes are drawn from if nobody knows how many a run has.
 const STEPS: u64 = 1_000;

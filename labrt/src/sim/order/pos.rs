@@ -5,7 +5,7 @@ use rand_xoshiro::rand_core::Rng;
 
 use super::{Order, entry};
 use crate::sim::op::Touch;
-use crate::sim::state::At;
+use crate::sim::task::At;
 
 /// The part of the numbers that a task draws from when it lets others go first.
 const LAST: u64 = 1 << 63;
@@ -76,7 +76,7 @@ mod tests {
     use rand_xoshiro::rand_core::SeedableRng;
 
     use super::*;
-    use crate::sim::state::Key;
+    use crate::sim::task::Key;
 
     /// Three tasks, of which each is about to do this.
     fn pos(seed: u64, next: [Touch; 3]) -> Pos {

@@ -9,7 +9,7 @@ use super::draw::{below, one_in, place};
 use super::work::{Origin, Origins, Place, Work};
 use super::{Order, entry};
 use crate::sim::op::Touch;
-use crate::sim::state::At;
+use crate::sim::task::At;
 
 /// In one of so many runs every operation is interesting.
 const EVERYTHING: u64 = 2;

@@ -8,7 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::draw::{one_in, place};
 use super::{Order, Shared, entry};
 use crate::sim::op::Touch;
-use crate::sim::state::At;
+use crate::sim::task::At;
 
 /// While work is counted, another task gets the turn once in so many steps.
 const SWITCHED: u64 = 3;
