@@ -1,0 +1,162 @@
+//! What servers say: who leads, in which term, and what becomes of a command that is offered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use labrt::rng::RngExt;
+use labrt::{observe, thread};
+use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
+use raft_api::{Raft, RaftState, Started};
+
+use super::Cluster;
+
+/// Asking servers, and the checks of leaders and terms.
+impl<R: Raft> Cluster<R> {
+    /// Asks a server something, if it runs.
+    fn ask<T>(&self, server: usize, question: impl FnOnce(&R) -> T) -> Option<T> {
+        self.inner.group.instance(server)?.enter(|raft| question(&raft.0))
+    }
+
+    /// Term and role of a server; `None` if it does not run.
+    pub fn state(&self, server: usize) -> Option<RaftState> {
+        self.ask(server, R::state)
+    }
+
+    /// Offers a command to a server; `None` if it does not run or does not lead.
+    pub fn start(&self, server: usize, command: Bytes) -> Option<Started> {
+        self.inner.watch.offering();
+        let started = self.offer(server, command)?;
+        self.inner.watch.accepted(server, started);
+        Some(started)
+    }
+
+    fn offer(&self, server: usize, command: Bytes) -> Option<Started> {
+        let instance = self.inner.group.instance(server)?;
+        let session = self.run().session();
+        if !session.keeps_events() {
+            return instance.enter(|raft| raft.0.start(command))?;
+        }
+        let offer = What::Offered { command: show(&command), index: None, term: None };
+        let event = self.inner.group.record(server, offer);
+        let started = observe::with_cause(event, || instance.enter(|raft| raft.0.start(command)))?;
+        if let Some(started) = started {
+            session.amend(event, |what| {
+                if let What::Offered { index, term, .. } = what {
+                    (*index, *term) = (Some(started.index), Some(started.term));
+                }
+            });
+        }
+        started
+    }
+
+    pub(super) fn states(&self) -> impl Iterator<Item = (usize, RaftState)> {
+        (0..self.servers()).filter_map(|server| Some((server, self.state(server)?)))
+    }
+
+    /// Asks only those that are connected: another one may be stuck, which is not the question.
+    fn connected_states(&self) -> impl Iterator<Item = (usize, RaftState)> {
+        let connected = (0..self.servers()).filter(|server| self.is_connected(*server));
+        connected.filter_map(|server| Some((server, self.state(server)?)))
+    }
+
+    /// Waits until the connected servers have a leader and returns it.
+    ///
+    /// # Panics
+    /// If there is none within some 5 s, or there are two in one term.
+    #[track_caller]
+    pub fn check_one_leader(&self) -> usize {
+        let span = Span::begin(SpanOf::Tester, &"check one leader");
+        for _ in 0..10 {
+            let pause = self.draw(|rng| rng.random_range(450..=549));
+            thread::sleep(Duration::from_millis(pause));
+            let mut leaders: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+            for (server, state) in self.connected_states().filter(|(_, state)| state.is_leader) {
+                leaders.entry(state.term).or_default().push(server);
+            }
+            if let Some((term, both)) = leaders.iter().find(|(_, servers)| servers.len() > 1) {
+                let words =
+                    format!("term {term} has {} (>1) leaders: servers {both:?}", both.len());
+                let claim = |broken: VerdictBuilder, server: &usize| {
+                    let text = format!("server {server} claims to be leader of term {term}");
+                    broken.fact(*server, text)
+                };
+                let broken = both.iter().fold(verdict("Election Safety", words), claim);
+                self.fail(broken.hint(TWO_LEADERS));
+            }
+            if let Some((term, servers)) = leaders.last_key_value() {
+                span.end(format_args!("server {} leads term {term}", servers[0]));
+                return servers[0];
+            }
+        }
+        let broken = self.situation(verdict("one leader", "expected one leader, got none"));
+        self.fail(broken.hint(NO_LEADER));
+    }
+
+    /// The term of the connected servers.
+    ///
+    /// # Panics
+    /// If they disagree.
+    #[track_caller]
+    pub fn check_terms(&self) -> u64 {
+        let span = Span::begin(SpanOf::Tester, &"check terms");
+        let terms: BTreeMap<usize, u64> =
+            self.connected_states().map(|(server, state)| (server, state.term)).collect();
+        let mut distinct = terms.values();
+        let term = *distinct.next().expect("some server is connected");
+        if distinct.any(|other| *other != term) {
+            let words = format!("servers disagree on term: by server, {terms:?}");
+            let say = |broken: VerdictBuilder, (server, term): (&usize, &u64)| {
+                broken.fact(*server, format!("server {server} is in term {term}"))
+            };
+            let broken = terms.iter().fold(verdict("terms", words), say);
+            self.fail(
+                broken.hint("a higher term in a request or a reply does not reach currentTerm"),
+            );
+        }
+        span.end(format_args!("term {term}"));
+        term
+    }
+
+    /// True if a majority of the servers run and are connected with each other.
+    ///
+    /// A test that has cut servers off must ask: the run's setting may have denied it.
+    pub fn has_majority(&self) -> bool {
+        let group = &self.inner.group;
+        (0..self.servers()).any(|one| {
+            let reached = |other: &usize| group.is_running(*other) && group.reaches(one, *other);
+            (0..self.servers()).filter(reached).count() > self.servers() / 2
+        })
+    }
+
+    /// Makes sure that no connected server claims to lead. They must be no majority.
+    ///
+    /// # Panics
+    /// If one does.
+    #[track_caller]
+    pub fn check_no_leader(&self) {
+        let span = Span::begin(SpanOf::Tester, &"check no leader");
+        if let Some((leader, state)) = self.connected_states().find(|(_, state)| state.is_leader) {
+            let term = state.term;
+            let words =
+                format!("expected no leader, but {leader} claims to be leader (of term {term})");
+            let broken = verdict("no leader", words)
+                .fact(leader, format!("server {leader} claims to be leader of term {term}"))
+                .fact(None, "the connected servers are no majority")
+                .hint(
+                    "a candidate counts its votes against the wrong number, or counts some twice",
+                );
+            self.fail(broken);
+        }
+        span.end("none");
+    }
+}
+
+/// What usually leads to two leaders in a term.
+const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \
+     another term, or of less than a majority";
+
+/// What usually leads to elections that nobody wins.
+const NO_LEADER: &str = "elections do not succeed: timers that do not fire, fire all at once, or are \
+     started anew by a refused vote or a newer term, votes that are refused or not counted, or a server \
+     that waits (for a lock, for a reply) instead of answering";
