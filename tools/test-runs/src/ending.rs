@@ -2,8 +2,6 @@
 
 use std::process::ExitStatus;
 
-use run_record::coverage::Coverage;
-use run_record::situations::Situations;
 use run_record::{Clock, End, Record};
 
 use crate::build::TestCase;
@@ -89,35 +87,12 @@ fn died(
 ) -> (Run, Option<String>) {
     let replay = test.replay_of(&item);
     let log = format!("{message}\n\n{replay}\n\n---- output ----\n{output}");
-    let failure = RunFailure {
-        kind: kind.to_string(),
-        message: shortened(&message),
-        location: None,
-        check: String::new(),
-        text: last_panic(output).map_or(String::new(), |panic| {
-            shortened(&format!("{message}\n    the last panic in its output:\n{panic}"))
-        }),
-        log: None,
-        replay,
-    };
-    let run = Run {
-        index: item.index,
-        seed: item.seed,
-        before,
-        lab_us: 0,
-        wall_us: 0,
-        cpu_us: 0,
-        rpcs: 0,
-        bytes: 0,
-        committed: 0,
-        hash: None,
-        troubles: None,
-        situations: Situations::new(),
-        coverage: Coverage::default(),
-        not_judged: Vec::new(),
-        failure: Some(failure),
-    };
-    (run, Some(log))
+    let text = last_panic(output).map_or(String::new(), |panic| {
+        shortened(&format!("{message}\n    the last panic in its output:\n{panic}"))
+    });
+    let failure = RunFailure { text, replay, ..RunFailure::new(kind, shortened(&message)) };
+    let unmeasured = Run::unmeasured(item.index, item.seed);
+    (Run { before, failure: Some(failure), ..unmeasured }, Some(log))
 }
 
 /// The last panic that a process has told of, if it has: its place and its words.

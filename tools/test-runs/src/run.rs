@@ -45,6 +45,29 @@ pub struct Run {
     pub failure: Option<RunFailure>,
 }
 
+impl Run {
+    /// A run of which nothing is known but its place and its seed.
+    pub fn unmeasured(index: u64, seed: Option<u64>) -> Run {
+        Run {
+            index,
+            seed,
+            before: 0,
+            lab_us: 0,
+            wall_us: 0,
+            cpu_us: 0,
+            rpcs: 0,
+            bytes: 0,
+            committed: 0,
+            hash: None,
+            troubles: None,
+            situations: Situations::new(),
+            coverage: Coverage::default(),
+            not_judged: Vec::new(),
+            failure: None,
+        }
+    }
+}
+
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFailure {
@@ -69,6 +92,19 @@ pub struct RunFailure {
 }
 
 impl RunFailure {
+    /// A failure of which only this is known.
+    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> RunFailure {
+        RunFailure {
+            kind: kind.into(),
+            message: message.into(),
+            location: None,
+            check: String::new(),
+            text: String::new(),
+            log: None,
+            replay: String::new(),
+        }
+    }
+
     /// What the run failed by: the rule or check if the test names one, else the kind.
     pub fn title(&self) -> &str {
         if self.check.is_empty() { &self.kind } else { &self.check }

@@ -204,39 +204,15 @@ fn words((run, log): &(Run, Option<String>)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use run_record::situations::Situations;
     use test_runs::run::RunFailure;
 
     use super::*;
 
     fn run(index: u64, failure: Option<(&str, &str)>) -> (Run, Option<String>) {
-        let failure = failure.map(|(kind, message)| RunFailure {
-            kind: kind.into(),
-            message: message.into(),
-            location: None,
-            check: String::new(),
-            text: String::new(),
-            log: None,
-            replay: format!("LAB_SEED={index} cargo test"),
-        });
-        let run = Run {
-            index,
-            seed: Some(index),
-            before: 0,
-            lab_us: 0,
-            wall_us: 0,
-            cpu_us: 0,
-            rpcs: 0,
-            bytes: 0,
-            committed: 0,
-            hash: None,
-            situations: Situations::new(),
-            troubles: None,
-            coverage: run_record::coverage::Coverage::default(),
-            not_judged: Vec::new(),
-            failure,
-        };
-        (run, None)
+        let replay = format!("LAB_SEED={index} cargo test");
+        let failure =
+            failure.map(|(kind, message)| RunFailure { replay, ..RunFailure::new(kind, message) });
+        (Run { failure, ..Run::unmeasured(index, Some(index)) }, None)
     }
 
     #[test]

@@ -211,32 +211,8 @@ mod tests {
     }
 
     fn run(coverage: Coverage, fails: bool) -> Run {
-        let failure = RunFailure {
-            kind: "panic".into(),
-            message: String::new(),
-            location: None,
-            check: String::new(),
-            text: String::new(),
-            log: None,
-            replay: String::new(),
-        };
-        Run {
-            index: 0,
-            seed: None,
-            before: 0,
-            lab_us: STEPS * 1000,
-            wall_us: 0,
-            cpu_us: 0,
-            rpcs: 0,
-            bytes: 0,
-            committed: 0,
-            hash: None,
-            troubles: None,
-            situations: run_record::situations::Situations::new(),
-            coverage,
-            not_judged: Vec::new(),
-            failure: fails.then_some(failure),
-        }
+        let failure = fails.then(|| RunFailure::new("panic", ""));
+        Run { lab_us: STEPS * 1000, coverage, failure, ..Run::unmeasured(0, None) }
     }
 
     /// How many runs a search takes to the first failure.

@@ -242,7 +242,6 @@ fn groups_of(test: &TestReport) -> impl Iterator<Item = (&TestReport, &Group)> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use run_record::situations::Situations;
     use test_runs::plan::Shard;
 
     use super::*;
@@ -251,8 +250,6 @@ pub(crate) mod tests {
     /// A run for tests.
     pub(crate) fn run(index: u64, failure: Option<&str>) -> Run {
         Run {
-            index,
-            seed: Some(index * 10),
             before: index % 3,
             lab_us: 1_000_000 + index,
             wall_us: 2000,
@@ -261,19 +258,13 @@ pub(crate) mod tests {
             bytes: 500,
             committed: 3,
             hash: Some(format!("{index:016x}")),
-            troubles: None,
-            situations: Situations::new(),
-            coverage: run_record::coverage::Coverage::default(),
-            not_judged: Vec::new(),
             failure: failure.map(|message| RunFailure {
-                kind: "panic".into(),
-                message: message.into(),
                 location: Some("a.rs:1:1".into()),
-                check: String::new(),
-                text: String::new(),
                 log: Some(format!("logs/{index}.txt")),
                 replay: format!("LAB_SEED={} cargo test", index * 10),
+                ..RunFailure::new("panic", message)
             }),
+            ..Run::unmeasured(index, Some(index * 10))
         }
     }
 
