@@ -61,7 +61,6 @@
 //! 6. The reply may be lost on an unreliable network, and be late with
 //!    [long reordering](Network::set_long_reordering).
 //!
-//!
 //! Four more things are never done unless somebody asks for them: a request may come twice
 //! ([`Faults::duplication`]), replies may have no [way back](Network::set_way_back), an end may be
 //! [slow](Network::set_slowness), and a server whose [node is paused](labrt::Node::pause) handles nothing

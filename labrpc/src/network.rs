@@ -181,7 +181,7 @@ impl Network {
         self.exchange.state.with(|state| state.faults = faults);
     }
 
-    /// How often the network has lost, delayed or held back a message of its own accord.
+    /// How often the network has lost, delayed, held back or doubled a message of its own accord.
     pub fn fault_counts(&self) -> FaultCounts {
         self.exchange.state.with(|state| state.fault_counts)
     }

@@ -39,7 +39,8 @@
 //! the same way on either clock. Worlds are independent of each other: any number may run side by
 //! side in one process.
 //!
-//! A [`Node`] is a set of tasks within a world that can be killed together: a server that crashes.
+//! A [`Node`] is a set of tasks within a world that can be killed together, paused, and given a clock of
+//! its own: a server.
 //!
 //! # What a simulated run finds
 //!
@@ -98,9 +99,9 @@
     reason = "this is the crate that wraps them for all others"
 )]
 
+mod changes;
 pub mod channel;
 mod context;
-mod course;
 pub mod env;
 pub mod failure;
 pub mod killed;

@@ -11,8 +11,8 @@ pub use rand::{Rng, RngExt};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
+use crate::changes::Changes;
 use crate::context;
-use crate::course::Course;
 use crate::node::Node;
 
 /// A stream of random numbers; use it through [`rand`]'s traits ([`RngExt`] is re-exported).
@@ -20,16 +20,16 @@ use crate::node::Node;
 pub struct Stream {
     rng: Xoshiro256PlusPlus,
     /// What changes it, in a world that has [changes](crate::world::Builder::changes).
-    changes: Option<Box<Changes>>,
+    changing: Option<Box<Changing>>,
 }
 
 /// What a stream knows of its world's changes.
 #[derive(Clone, Debug)]
-struct Changes {
-    course: Arc<Course>,
+struct Changing {
+    changes: Arc<Changes>,
     /// What the stream was made of.
     seed: u64,
-    /// What the course's salt was at the last draw.
+    /// What the salt of the changes was at the last draw.
     salt: u64,
 }
 
@@ -53,16 +53,16 @@ impl Stream {
     /// The stream of a given seed, the same on every platform and in every version, whatever changes in
     /// a world.
     pub fn seeded(seed: u64) -> Stream {
-        Stream { rng: Xoshiro256PlusPlus::seed_from_u64(seed), changes: None }
+        Stream { rng: Xoshiro256PlusPlus::seed_from_u64(seed), changing: None }
     }
 
     /// What to draw from at this moment.
     fn changed(&mut self) -> &mut Xoshiro256PlusPlus {
-        if let Some(changes) = &mut self.changes {
-            let salt = changes.course.salt();
-            if changes.salt != salt {
-                changes.salt = salt;
-                self.rng = Xoshiro256PlusPlus::seed_from_u64(changes.course.seed(changes.seed));
+        if let Some(changing) = &mut self.changing {
+            let salt = changing.changes.salt();
+            if changing.salt != salt {
+                changing.salt = salt;
+                self.rng = Xoshiro256PlusPlus::seed_from_u64(changing.changes.seed(changing.seed));
             }
         }
         &mut self.rng
@@ -81,11 +81,11 @@ pub fn stream(label: &str) -> Stream {
     match context::world() {
         Some(world) => {
             let seed = world.next_stream_seed(label);
-            let changes = world.course.as_ref().map(|course| {
-                let (course, salt) = (course.clone(), course.first_salt());
-                Box::new(Changes { course, seed, salt })
+            let changing = world.changes.as_ref().map(|changes| {
+                let (changes, salt) = (changes.clone(), changes.first_salt());
+                Box::new(Changing { changes, seed, salt })
             });
-            Stream { changes, ..Stream::seeded(seed) }
+            Stream { changing, ..Stream::seeded(seed) }
         }
         None => Stream::seeded(rand::random()),
     }

@@ -21,20 +21,8 @@ impl Instant {
     /// The present moment.
     #[track_caller]
     pub fn now() -> Instant {
-        let at = std::panic::Location::caller();
-        context::with(|clock| match clock {
-            // Reading the clock is a step: a loop that waits for time to pass without sleeping
-            // would otherwise go unnoticed.
-            Clock::Simulated(kernel) => {
-                kernel.step(Op::Now, Touch::Nothing, at);
-                let now = kernel.now();
-                let now = kernel.local_clock().map_or(now, |rate| rate.local(now));
-                Instant(Moment::Simulated(now))
-            }
-            Clock::Real => {
-                context::checkpoint();
-                Instant(Moment::Real(std::time::Instant::now()))
-            }
+        Instant::read(std::panic::Location::caller(), |kernel, now| {
+            kernel.local_clock().map_or(now, |rate| rate.local(now))
         })
     }
 
@@ -42,11 +30,17 @@ impl Instant {
     /// [another one](crate::Node::set_clock_rate). For code that works for others on tasks of nodes.
     #[track_caller]
     pub fn of_world() -> Instant {
-        let at = std::panic::Location::caller();
+        Instant::read(std::panic::Location::caller(), |_, now| now)
+    }
+
+    /// The present moment; on the simulated clock as this shows the world's.
+    fn read(at: At, shown: impl FnOnce(&Kernel, Duration) -> Duration) -> Instant {
         context::with(|clock| match clock {
+            // Reading the clock is a step: a loop that waits for time to pass without sleeping
+            // would otherwise go unnoticed.
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Now, Touch::Nothing, at);
-                Instant(Moment::Simulated(kernel.now()))
+                Instant(Moment::Simulated(shown(kernel, kernel.now())))
             }
             Clock::Real => {
                 context::checkpoint();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::changes::Changes;
 use crate::context::{self, Clock};
-use crate::course::Course;
 use crate::failure::{Failure, FailureKind, LastWords};
 use crate::schedule::{Schedule, Work};
 use crate::sim::kernel::Op;
@@ -21,7 +21,7 @@ use crate::sim::{self, panics};
 
 mod real;
 
-pub use crate::course::Change;
+pub use crate::changes::Change;
 
 /// Runs `main` in a simulated world with this seed; [`Builder`] has the settings.
 ///
@@ -255,9 +255,9 @@ impl Builder {
     ) -> Result<Outcome<T>, Box<Failure>> {
         panics::install_hook();
         let changes = if self.simulated { self.settings.changes.clone() } else { Vec::new() };
-        let course = Course::new(self.seed, changes);
+        let changes = Changes::new(self.seed, changes);
         let words = self.settings.last_words.clone();
-        let shared = Arc::new(WorldShared::new(self.seed, course, words));
+        let shared = Arc::new(WorldShared::new(self.seed, changes, words));
         if self.simulated {
             sim::run_world(self.settings, shared, main, Location::caller())
         } else {
@@ -344,7 +344,7 @@ impl Values {
 pub(crate) struct WorldShared {
     pub(crate) seed: u64,
     /// Where draws become others; none if they never do.
-    pub(crate) course: Option<Arc<Course>>,
+    pub(crate) changes: Option<Arc<Changes>>,
     /// How often each label has been asked for.
     streams: Mutex<BTreeMap<String, u64>>,
     locals: Values,
@@ -361,10 +361,10 @@ pub(crate) struct WorldShared {
 }
 
 impl WorldShared {
-    fn new(seed: u64, course: Option<Arc<Course>>, last_words: LastWords) -> WorldShared {
+    fn new(seed: u64, changes: Option<Arc<Changes>>, last_words: LastWords) -> WorldShared {
         WorldShared {
             seed,
-            course,
+            changes,
             streams: Mutex::default(),
             locals: Values::default(),
             inherited: context::world()

@@ -22,6 +22,11 @@ const PROGRAMS: [Program; 2] = [
     Program { options: &["--package", "xtask", "--bin", "xtask"], module: "fuzz::" },
 ];
 
+/// What the crate `fuzz` reads, which this program is not linked to.
+const INPUTS: &str = "LAB_FUZZ_INPUTS";
+const SECONDS: &str = "LAB_FUZZ_SECONDS";
+const SEED: &str = "LAB_FUZZ_SEED";
+
 /// What `--duration` and `--iters` stand for if neither is given.
 const USUAL: Duration = Duration::from_secs(60);
 
@@ -89,14 +94,14 @@ fn cargo(program: &Program, args: &Fuzz, options: &[&str]) -> Command {
     let target = args.target.as_deref().unwrap_or_default();
     cargo.arg(format!("{}{target}", program.module)).args(options);
     let (name, amount) = amount(args);
-    cargo.env(name, amount.to_string()).env("LAB_FUZZ_SEED", args.seed.to_string());
+    cargo.env(name, amount.to_string()).env(SEED, args.seed.to_string());
     cargo
 }
 
 /// The variable that says how much is tried, and how much that is.
 fn amount(args: &Fuzz) -> (&'static str, u64) {
     match args.iters {
-        Some(inputs) => ("LAB_FUZZ_INPUTS", inputs),
-        None => ("LAB_FUZZ_SECONDS", args.duration.unwrap_or(USUAL).as_secs().max(1)),
+        Some(inputs) => (INPUTS, inputs),
+        None => (SECONDS, args.duration.unwrap_or(USUAL).as_secs().max(1)),
     }
 }

@@ -113,7 +113,7 @@ fn shrink(
             display.finish();
             let test = TestCase { setting: args.setting, ..world.test.clone() };
             let item = Item { choices: args.choices.clone(), ..Item::new(0, Some(args.seed)) };
-            let replay = test.replay_of(&item);
+            let replay = test.replay(&item);
             say::note(&format!("it passes, so there is nothing to shrink: {replay}"));
             return Ok(None);
         }

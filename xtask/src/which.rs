@@ -1,4 +1,4 @@
-//! The options that say which crate a task is for; `stress`, `trace` and `shrink` have them.
+//! The options that say which crate a task is for; `stress`, `hunt`, `trace` and `shrink` have them.
 
 use std::path::PathBuf;
 

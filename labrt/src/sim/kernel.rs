@@ -61,8 +61,8 @@ pub(crate) struct Kernel {
 impl Kernel {
     pub(crate) fn new(settings: Settings, shared: Arc<WorldShared>) -> Arc<Kernel> {
         let order = order::of(&settings, shared.stream_seed("schedule", 0));
-        let (scheduler, course) = (shared.stream_seed("scheduler", 0), shared.course.clone());
-        let state = State::new(shared.seed, scheduler, course, order, &settings);
+        let (scheduler, changes) = (shared.stream_seed("scheduler", 0), shared.changes.clone());
+        let state = State::new(shared.seed, scheduler, changes, order, &settings);
         let switch = Switch::new(settings.switch_by);
         Arc::new_cyclic(|itself| Kernel {
             state: Mutex::new(state),

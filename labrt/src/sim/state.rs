@@ -12,7 +12,7 @@ use super::circles::Suspect;
 use super::op::Op;
 use super::order::Order;
 use super::task::{At, Body, Key, Task};
-use crate::course::Course;
+use crate::changes::Changes;
 use crate::failure::Failure;
 use crate::node::Node;
 use crate::world::{Event, Settings};
@@ -67,7 +67,7 @@ pub(crate) struct State {
     pub(super) without_stack: Vec<usize>,
     pub(super) chance: Chance,
     /// The moments from which on draws are others, how many of them are past, and the next one.
-    course: Option<Arc<Course>>,
+    changes: Option<Arc<Changes>>,
     changed: usize,
     next_change: Duration,
     /// Who chooses the next task, if it is not the walk.
@@ -96,13 +96,13 @@ impl State {
     pub(super) fn new(
         seed: u64,
         scheduler_seed: u64,
-        course: Option<Arc<Course>>,
+        changes: Option<Arc<Changes>>,
         order: Option<Box<dyn Order>>,
         settings: &Settings,
     ) -> State {
         let mut chance = Chance::new(scheduler_seed, settings.switch_every);
         let until_switch = chance.gap();
-        let next_change = moment_of_change(course.as_deref(), 0);
+        let next_change = moment_of_change(changes.as_deref(), 0);
         State {
             now: EPOCH,
             now_ns: nanos(EPOCH),
@@ -125,7 +125,7 @@ impl State {
             suspects: Vec::new(),
             without_stack: Vec::new(),
             chance,
-            course,
+            changes,
             changed: 0,
             next_change,
             order,

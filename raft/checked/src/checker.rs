@@ -34,13 +34,20 @@ struct Seen {
     votes: BTreeMap<(usize, u64), By<usize>>,
     /// For each (index, term) some log has had: the term before, and the command's hash.
     entries: BTreeMap<(u64, u64), By<(u64, u64)>>,
-    /// By index: term and command's hash of each committed entry.
-    committed: BTreeMap<u64, By<(u64, u64)>>,
-    /// By index: the term in which the first server to commit it was then. A leader has committed it in this
-    /// term or an earlier one.
-    committed_in: BTreeMap<u64, u64>,
+    /// The committed entries by their indexes.
+    committed: BTreeMap<u64, Committed>,
     /// Not all that was committed was seen here, so what a snapshot covers may be news.
     in_part: bool,
+}
+
+/// A committed entry.
+#[derive(Clone, Copy, Debug)]
+struct Committed {
+    /// Its term and its command's hash.
+    by: By<(u64, u64)>,
+    /// The term that the first server to commit it was in. A leader has committed it in this term or an
+    /// earlier one.
+    in_term: u64,
 }
 
 /// A fact, with the server and the moment that it comes from.
@@ -106,7 +113,7 @@ impl Seen {
     /// So Log Matching and the others hold across it.
     fn check_base(&mut self, core: &Core, us: u64) -> Checked {
         let (me, base) = (core.me(), core.log().base());
-        let known = self.committed.get(&base.index).copied();
+        let known = self.committed.get(&base.index).map(|committed| committed.by);
         if base.index == 0 || known.is_some_and(|by| by.what.0 == base.term) {
             return Ok(());
         }
@@ -188,11 +195,10 @@ impl Seen {
             ));
         }
         // What is before the base of its log it has committed, and was checked then.
-        for (&index, by) in self.committed.range(core.log().first_index()..) {
+        for (&index, Committed { by, in_term }) in self.committed.range(core.log().first_index()..)
+        {
             let committed = by.what.0;
-            let in_earlier_term =
-                self.committed_in.get(&index).is_some_and(|in_term| *in_term <= term);
-            if in_earlier_term && core.log().term_at(index) != Some(committed) {
+            if *in_term <= term && core.log().term_at(index) != Some(committed) {
                 let words = format!(
                     "Leader Completeness: server {me} leads term {term} without entry {index} of \
                      term {committed}, which was committed before"
@@ -223,8 +229,8 @@ impl Seen {
                 return Err(Box::new(verdict("State Machine Safety", words).build()));
             }
             let this = By { what: term_and_hash(entry), server: me, us };
-            let known = *self.committed.entry(index).or_insert(this);
-            self.committed_in.entry(index).or_insert(core.term());
+            let this_first = Committed { by: this, in_term: core.term() };
+            let known = self.committed.entry(index).or_insert(this_first).by;
             if known.what != this.what {
                 let words = format!(
                     "State Machine Safety: server {me} commits {entry:?} at index {index}, where \

@@ -118,3 +118,20 @@ fn said(payload: &(dyn Any + Send)) -> String {
     let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| text.to_string()));
     PANIC.take().or(text).unwrap_or_else(|| "a panic without words".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_and_too_much_memory_do_not_pass() {
+        let guard = Guard::new("guard", Some((1_000, 10)));
+        assert_eq!(guard.passes(b"", &|_| true), Ok(true));
+        let panics = guard.passes(b"", &|_| panic!("what it says"));
+        assert!(panics.clone().is_err_and(|words| words.contains("what it says")), "{panics:?}");
+        let takes = |_: &[u8]| !std::hint::black_box(vec![0_u8; 5_000]).is_empty();
+        let taken = guard.passes(b"", &takes);
+        assert!(taken.clone().is_err_and(|words| words.contains("bytes of memory")), "{taken:?}");
+        assert_eq!(guard.passes(&[0; 500], &takes), Ok(true));
+    }
+}

@@ -6,7 +6,7 @@
 //! panic, take more memory than a bound in the length of the input, or go on without end.
 //!
 //! An input that does not pass is made smaller while it still does not, and written to `target/fuzz`. Once
-//! its cause is mended it belongs into `tools/fuzz/corpus`, in the folder of its target, and is tried
+//! its cause is mended it belongs in `tools/fuzz/corpus`, in the folder of its target, and is tried
 //! first from then on.
 //!
 //! The targets are in `tests/targets`, and in the modules `fuzz` of `xtask/src/stress` and `xtask/src/grade`. As tests they
@@ -90,8 +90,8 @@ impl Target {
     /// Tries the check, which says whether the input was read, or else refused.
     ///
     /// # Panics
-    /// If an input does not pass, with what is wrong and where the input is; or if all inputs were read, or of
-    /// the damaged ones none: then they test little. A check that does not end within a minute takes the process
+    /// If an input does not pass, with what is wrong and where the input is; if a right input is refused; or if
+    /// of the damaged ones all were read, or none: then they test little. A check that does not end within a minute takes the process
     /// down, after its input was written.
     pub fn run(&self, check: impl Fn(&[u8]) -> bool) {
         let guard = Guard::new(self.name, self.memory);
@@ -101,7 +101,8 @@ impl Target {
             }
         }
         for input in &self.right {
-            self.expect(&guard, input, &check);
+            let read = self.expect(&guard, input, &check);
+            assert!(read, "{}: a right input was refused: {}", self.name, shown(input));
         }
         let mut budget = Budget::new(self.inputs);
         let mut mutator = Mutator::new(self.form, &self.right, seed(self.name));

@@ -38,7 +38,7 @@
 //! | `bases` | snapshots do not go back, state and snapshot belong together, a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
 //! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
 //! | `saved` | saved before answered | `read_persisted` |
-//! | `second` | promises survive a crash | RequestVote or AppendEntries, and its replies; the simulated clock |
+//! | `second` | promises survive a crash (votes, entries, terms) | RequestVote, or AppendEntries, and their replies; the simulated clock |
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!

@@ -116,9 +116,8 @@ impl Watch {
             Ok(Some(broken)) => self.inner.members.fail(*broken),
             Err(words) => {
                 self.inner.state.with(|state| {
-                    state.second.failed();
                     let why = format!("a second server, made from what was saved, {words}");
-                    state.understanding.missing_mut().note(Part::Questions, why);
+                    state.understanding.missing_mut().note(Part::SecondServer, why);
                 });
                 self.tell_what_is_not_judged();
             }

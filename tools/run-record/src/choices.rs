@@ -63,6 +63,26 @@ impl Choices {
     }
 }
 
+/// What stands for one simulated run of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// The seed.
+    pub seed: u64,
+    /// Where it draws other numbers than the seed's.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}", self.seed)?;
+        match self.choices.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", choices {}", self.choices),
+        }
+    }
+}
+
 impl fmt::Display for Choices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, Change { us, number }) in self.0.iter().enumerate() {

@@ -29,12 +29,15 @@ use serde::{Deserialize, Serialize};
 
 pub mod choices;
 pub mod coverage;
+mod mix;
 pub mod names;
 pub mod schedule;
 pub mod seal;
 pub mod setting;
 pub mod situations;
 pub mod trace;
+
+pub use mix::mix;
 
 /// The environment variable that names the file to append to.
 pub const VARIABLE: &str = "LAB_RECORDS";

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The environment variable that holds a [`Setting`].
 pub const VARIABLE: &str = "LAB_SETTING";
 
-/// The kinds of trouble that a run can have less of.
+/// The kinds of trouble that a run can have less of. A new one goes to the end: numbers of them are stored in
+/// this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
@@ -80,7 +81,8 @@ impl Trouble {
 
 /// How many of each kind of trouble a run has: a number for each [`Trouble`].
 ///
-/// Written as a list of numbers, in the order of the kinds. One that is written by an earlier version, and
+/// Written as a list of numbers, in the order in which [`Trouble`] declares its kinds (not that of
+/// [`Trouble::ALL`]). One that is written by an earlier version, and
 /// so has fewer, is read as if there were none of the kinds that it does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<u64>")]

@@ -46,16 +46,11 @@ impl TestCase {
     }
 
     /// The command that repeats a run.
-    pub fn replay_of(&self, item: &Item) -> String {
-        let choices = match item.choices.is_empty() {
+    pub fn replay(&self, Item { seed, choices, .. }: &Item) -> String {
+        let choices = match choices.is_empty() {
             true => String::new(),
-            false => format!("{}={} ", run_record::choices::VARIABLE, item.choices),
+            false => format!("{}={choices} ", run_record::choices::VARIABLE),
         };
-        choices + &self.replay(item.seed)
-    }
-
-    /// The command that repeats a run that its seed alone stands for.
-    pub fn replay(&self, seed: Option<u64>) -> String {
         let setting = match self.setting.is_whole() {
             true => String::new(),
             false => format!("{}='{}' ", run_record::setting::VARIABLE, self.setting),
@@ -66,7 +61,10 @@ impl TestCase {
             false => format!("{}={schedule} ", run_record::schedule::VARIABLE),
         };
         let seed = seed.map(|seed| format!("LAB_SEED={seed} ")).unwrap_or_default();
-        format!("{schedule}{setting}{seed}{} -- --exact {}", self.program.replay, self.name)
+        format!(
+            "{choices}{schedule}{setting}{seed}{} -- --exact {}",
+            self.program.replay, self.name
+        )
     }
 }
 

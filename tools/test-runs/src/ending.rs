@@ -85,7 +85,7 @@ fn died(
     (kind, message): (&str, String),
     output: &str,
 ) -> (Run, Option<String>) {
-    let replay = test.replay_of(&item);
+    let replay = test.replay(&item);
     let log = format!("{message}\n\n{replay}\n\n---- output ----\n{output}");
     let text = last_panic(output).map_or(String::new(), |panic| {
         shortened(&format!("{message}\n    the last panic in its output:\n{panic}"))
@@ -156,7 +156,7 @@ fn run_of(
 
 /// The command that repeats a run, with the variables that its report says it depends on.
 fn replay(test: &TestCase, item: &Item, report: &str) -> String {
-    let plain = test.replay_of(item);
+    let plain = test.replay(item);
     let marks = ["\n    replay: ", "\n    run again: "];
     let said = marks.iter().find_map(|mark| report.split_once(mark)).map(|(_, said)| said);
     let variables = said.and_then(|said| said.split_once("cargo test")).map(|(before, _)| before);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use run_record::Clock;
+use run_record::{Clock, mix};
+
 use serde::{Deserialize, Serialize};
 
 use crate::build::TestCase;
@@ -260,14 +261,6 @@ pub fn seed(base: u64, test: &str, index: u64) -> u64 {
     }
     // Short enough to be copied by hand.
     mix(hash ^ index) >> 24
-}
-
-/// A step of the splitmix64 generator.
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use run_record::choices::Case;
 use run_record::schedule::{Choice, VARIABLE};
 use run_record::{End, Record, choices, seal, setting};
 
-use crate::seeds::Case;
 use crate::test::Origin;
 use crate::twice::CAUSES;
 use crate::verdict::Failed;

@@ -277,12 +277,12 @@ impl<S: Server> Group<S> {
             end
         });
         let ends: Vec<ClientEnd> = ends.collect();
-        let (saved, instance) = self.slot(me).with(|slot| {
+        let (saved, instance, armed) = self.slot(me).with(|slot| {
             slot.persister = Arc::new(slot.persister.copy());
             slot.instances += 1;
             slot.ends = names.clone();
             slot.tear = Arc::default();
-            (slot.persister.clone(), slot.instances)
+            (slot.persister.clone(), slot.instances, slot.tear.clone())
         });
         let (lane, group) = (members.lane(me), self.inner.number);
         let member = Member { lane, group, server: me, instance };
@@ -292,13 +292,11 @@ impl<S: Server> Group<S> {
         self.net().crossings().lock().begin(member);
         let peers = (0..self.servers()).map(|peer| members.name(peer)).zip(ends.iter().cloned());
         let others = Others::new(self.net(), member, &from, peers.collect());
-        let armed = self.slot(me).with(|slot| slot.tear.clone());
-        let tear =
-            Tear { armed, memory: saved.clone(), net: self.net().weak(), node: node.clone() };
-        let (saved, count): (Arc<dyn Persister>, _) = (saved, SaveCount::default());
-        let watchers = self.watchers();
+        let tear = Tear { armed, net: self.net().weak(), node: node.clone() };
+        let (count, watchers) = (SaveCount::default(), self.watchers());
+        let seen: Arc<dyn Persister> = saved.clone();
         for watcher in watchers.iter() {
-            watcher.starting(me, instance, &saved, &count);
+            watcher.starting(me, instance, &seen, &count);
         }
         self.record(me, What::Started);
         let persister = WatchedPersister {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use cpu_time::ProcessTime;
 use labrt::time::Instant;
+use run_record::choices::Case;
 use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 
-use crate::seeds::Case;
 use crate::verdict::{Failed, Ran};
 
 /// Appends to the file that the environment names.

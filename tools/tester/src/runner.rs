@@ -8,6 +8,7 @@ use std::time::Duration;
 use labrt::world::{Builder, Outcome};
 use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
+use run_record::choices::Case;
 use run_record::coverage;
 use run_record::setting::{Setting, Trouble};
 
@@ -15,7 +16,7 @@ use crate::recorder::Recorder;
 use crate::report::Lines;
 use crate::run::Run;
 use crate::schedule::Chosen;
-use crate::seeds::{Case, Seeds};
+use crate::seeds::Seeds;
 use crate::test::{Origin, Test, Totals};
 use crate::trace_files::{self, Folder};
 use crate::twice;

@@ -29,12 +29,10 @@ impl SaveCount {
     }
 }
 
-/// A crash in the middle of a save that is yet to come. Clones are the same one.
-#[derive(Clone)]
+/// A crash in the middle of a save that is yet to come.
 pub(crate) struct Tear {
     /// The next save is torn.
     pub(crate) armed: Arc<Leaf<bool>>,
-    pub(crate) memory: Arc<MemoryPersister>,
     /// The network must not live until the server's last task ends: its end is steps of a run.
     pub(crate) net: WeakNet,
     pub(crate) node: Node,
@@ -50,7 +48,7 @@ impl Tear {
 
 /// A server's persister that counts each save and tells the trace of it.
 pub(crate) struct WatchedPersister {
-    pub(crate) inner: Arc<dyn Persister>,
+    pub(crate) inner: Arc<MemoryPersister>,
     pub(crate) count: SaveCount,
     pub(crate) session: Session,
     pub(crate) lane: u32,
@@ -64,12 +62,11 @@ impl WatchedPersister {
     /// Crashes the server in this save, if that is to be so: then this does not return.
     fn perhaps_tear(&self, save: Save<'_>) {
         let Some(net) = self.tear.is_due() else { return };
-        let Tear { memory, node, .. } = &self.tear;
         let mut draw = |below| net.draw(|rng| rng.random_range(0..below));
-        let kept = memory.save_torn(save, &mut draw);
+        let kept = self.inner.save_torn(save, &mut draw);
         drop(net);
         self.session.record(Some(self.lane), What::Torn { kept });
-        node.kill();
+        self.tear.node.kill();
     }
 
     /// The Raft state was saved, and perhaps a snapshot of so many bytes.

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use labrt::schedule::Work;
 use labrt::world::{Builder, Change};
-use run_record::choices::{self, Choices};
+use run_record::choices::{self, Case, Choices};
 use run_record::schedule::{Choice, Schedule, VARIABLE};
-
-use crate::seeds::Case;
 
 /// The seed of the run that finds out how much there is to do.
 const ESTIMATE_SEED: u64 = 0;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use run_record::choices::{self, Choices};
+use run_record::choices::{self, Case, Choices};
 
 /// How many, unless `LAB_SEEDS` says otherwise.
 const DEFAULT_SEEDS: u64 = 4;
@@ -10,14 +10,6 @@ const DEFAULT_SEEDS: u64 = 4;
 /// With up to so many seeds each run has its own lines; with more, each block of [`BLOCK`].
 const LINES_EACH: usize = 10;
 const BLOCK: usize = 100;
-
-/// What stands for one simulated run of a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Case {
-    pub(crate) seed: u64,
-    /// Where it draws other numbers than the seed's.
-    pub(crate) choices: Choices,
-}
 
 /// Some of them, in the order of their runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,16 +90,6 @@ impl Seeds {
     pub(crate) fn blocks(&self) -> Vec<Seeds> {
         let size = if self.0.len() <= LINES_EACH { 1 } else { BLOCK };
         self.0.chunks(size).map(|block| Seeds(block.to_vec())).collect()
-    }
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}", self.seed)?;
-        match self.choices.is_empty() {
-            true => Ok(()),
-            false => write!(f, ", choices {}", self.choices),
-        }
     }
 }
 

@@ -6,12 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use run_record::choices;
+use run_record::choices::{self, Case};
 use run_record::schedule::Schedule;
 use run_record::setting::Setting;
 
 use crate::run::Run;
-use crate::seeds::Case;
 
 /// A test of some lab.
 #[derive(Clone)]

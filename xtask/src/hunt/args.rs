@@ -1,12 +1,12 @@
 //! The command line of `cargo xtask hunt`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use run_record::coverage::Kind;
 use run_record::schedule::Choice;
-use serde::{Deserialize, Serialize};
 
 use crate::stress::parse_name;
 use crate::which::Which;
@@ -17,7 +17,7 @@ use crate::which::Which;
 /// moment on. A test is done when a run of it has failed.
 ///
 /// Exit codes: 0 nothing failed, 1 failures, 64 wrong command line, 70 the machine is at fault.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Hunt {
     /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
     pub(crate) filters: Vec<String>,
@@ -38,10 +38,10 @@ pub(crate) struct Hunt {
     pub(crate) schedule: Choice,
     /// Measure instead: make so many searches of each test that end with the first failure, guided and
     /// with seeds alone, and show how many runs and how much CPU time they took.
-    #[arg(long, value_name = "SEARCHES", requires = "runs")]
+    #[arg(long, value_name = "SEARCHES", requires = "runs",
+        conflicts_with_all = ["duration", "name", "out"])]
     pub(crate) measure: Option<u64>,
     #[command(flatten)]
-    #[serde(skip)]
     pub(crate) which: Which,
     /// Build and run with optimisations and without debug assertions.
     #[arg(long)]
@@ -64,7 +64,7 @@ pub(crate) struct Hunt {
 }
 
 /// A kind of coverage, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
     /// How often servers came into which situation.
     Situations,
@@ -78,7 +78,7 @@ pub(crate) enum By {
 
 impl Hunt {
     /// The kinds of coverage to go by.
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
+    pub(crate) fn kinds(&self) -> BTreeSet<Kind> {
         let kind = |by: &By| match by {
             By::Situations => Some(Kind::Situations),
             By::Pairs => Some(Kind::Pairs),

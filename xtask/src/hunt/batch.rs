@@ -8,7 +8,7 @@ use test_runs::build::TestCase;
 use test_runs::process::{self, Item, Limits};
 use test_runs::run::Run;
 
-use super::search::Case;
+use run_record::choices::Case;
 
 /// Where runs are made.
 pub(crate) struct Place<'a> {

@@ -3,15 +3,18 @@
 //! `corpus.json` is replaced as a whole now and then and at the end, and `failures.ndjson` grows by a line
 //! for each failure.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use run_record::choices::Case;
+use run_record::coverage::Kind;
 use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 
-use super::search::{Case, Options, Search};
+use super::search::Search;
 
 /// The version of the file.
 const VERSION: u32 = 1;
@@ -30,11 +33,11 @@ pub(crate) struct Subject {
     pub(crate) package: String,
     pub(crate) seed: u64,
     pub(crate) schedule: Choice,
-    pub(crate) options: Options,
+    pub(crate) kinds: BTreeSet<Kind>,
 }
 
 /// A run that has failed.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Found {
     pub(crate) test: String,
     #[serde(flatten)]
@@ -122,11 +125,12 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
+    use super::super::search::BATCH;
     use super::*;
 
     fn subject(seed: u64) -> Subject {
-        let options = Options { kinds: Vec::new() };
-        Subject { package: "my-raft".into(), seed, schedule: Choice::default(), options }
+        let (package, schedule) = ("my-raft".into(), Choice::default());
+        Subject { package, seed, schedule, kinds: BTreeSet::new() }
     }
 
     #[test]
@@ -134,11 +138,11 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(&top.path().join("a")).expect("a folder");
         assert!(folder.read(&subject(1)).expect("nothing").is_empty());
-        let mut search = Search::new("churn_2C", 1, subject(1).options);
-        let first = search.next();
+        let mut search = Search::new("churn_2C", 1, subject(1).kinds);
+        let first = search.next(BATCH);
         folder.write(&subject(1), vec![search.clone()]).expect("it is written");
         let mut again = folder.read(&subject(1)).expect("a corpus");
-        let (next, other) = (search.next(), again[0].next());
+        let (next, other) = (search.next(BATCH), again[0].next(BATCH));
         assert!(next == other && next != first);
         let words = folder.read(&subject(2)).expect_err("another hunt").to_string();
         assert!(words.contains("choose another --name"), "{words}");

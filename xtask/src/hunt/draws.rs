@@ -1,8 +1,9 @@
 //! The draws of a search.
 
+use run_record::mix;
 use serde::{Deserialize, Serialize};
 
-/// A splitmix64 generator: small enough to be saved with the search.
+/// A generator that counts and mixes: small enough to be saved with the search.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Draws(u64);
 
@@ -12,10 +13,9 @@ impl Draws {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
+        let drawn = mix(self.0);
+        self.0 = self.0.wrapping_add(1);
+        drawn
     }
 
     /// A number below `bound`, which is above 0.

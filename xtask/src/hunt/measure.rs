@@ -1,14 +1,16 @@
 //! How many runs a search takes to its first failure, guided and with seeds alone.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
 use run_record::coverage::Kind;
 use test_runs::build::TestCase;
 use test_runs::engine;
+use test_runs::process::Limits;
 
 use super::batch::Place;
-use super::search::{Options, Search};
+use super::search::Search;
 
 /// How far a search came.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ struct Came {
 /// The table for these tests: so many searches of each kind, each with at most so many runs.
 pub(crate) fn table(
     tests: &[TestCase],
-    kinds: &[Kind],
+    kinds: &BTreeSet<Kind>,
     (searches, most, base): (u64, u64, u64),
     jobs: usize,
     place: &Place<'_>,
@@ -30,12 +32,14 @@ pub(crate) fn table(
                     |---|---|---|---|---|---|---|\n"
         .to_string();
     for test in tests {
-        for (name, kinds) in [("seeds alone", &[][..]), ("guided", kinds)] {
+        for (name, kinds) in [("seeds alone", &BTreeSet::new()), ("guided", kinds)] {
             let numbers: Vec<u64> = (0..searches).collect();
-            let options = Options { kinds: kinds.to_vec() };
+            // Who looks at nothing need not pay for what could be seen.
+            let limits = Limits { coverage: !kinds.is_empty(), ..place.limits.clone() };
+            let place = Place { limits, ..*place };
             let came = engine::each(jobs, &numbers, |number| {
-                let search = Search::new(&test.name, base + number, options.clone());
-                one(test, search, most, place)
+                let search = Search::new(&test.name, base + number, kinds.clone());
+                one(test, search, most, &place)
             })?;
             let _ = writeln!(text, "| `{}` | {name} | {}", test.name, line(&came));
         }
@@ -47,7 +51,7 @@ pub(crate) fn table(
 fn one(test: &TestCase, mut search: Search, most: u64, place: &Place<'_>) -> Result<Came> {
     let mut came = Came { runs: 0, cpu_us: 0, found: false };
     while came.runs < most {
-        for (case, run, _) in place.run(test, search.next())? {
+        for (case, run, _) in place.run(test, search.next(most - came.runs))? {
             came.runs += 1;
             came.cpu_us += run.cpu_us;
             if run.failure.is_some() {

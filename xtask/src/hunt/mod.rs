@@ -33,7 +33,6 @@ mod session;
 pub(crate) use args::Hunt;
 use batch::Place;
 use corpus::{Folder, Subject};
-use search::Options;
 use session::Session;
 
 use crate::{labs, say};
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
         hang_after: args.hang_after,
         memory_mib: args.memory,
         trace: None,
-        coverage: true,
+        coverage: !args.kinds().is_empty(),
         room: None,
     };
     let place = Place { limits, scratch: scratch.path(), stop: &stop };
@@ -67,9 +66,8 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
         say::print(table)?;
         return Ok(0);
     }
-    let options = Options { kinds: args.kinds() };
     let (name, seed, schedule) = (package.name.clone(), args.seed, args.schedule);
-    let subject = Subject { package: name.clone(), seed, schedule, options };
+    let subject = Subject { package: name.clone(), seed, schedule, kinds: args.kinds() };
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => {

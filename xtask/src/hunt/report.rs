@@ -20,10 +20,8 @@ pub(crate) fn of(
 ) -> String {
     let Found { test, case, runs, replay, .. } = found;
     let mut options = format!("--test {test} --seed {}", case.seed);
-    let mut choices = String::new();
     if !case.choices.is_empty() {
         options += &format!(" --choices {}", case.choices);
-        choices = format!(", choices {}", case.choices);
     }
     if !schedule.is_default() {
         options += &format!(" --schedule {}", schedule.of_seed(case.seed));
@@ -32,13 +30,12 @@ pub(crate) fn of(
     let variables = variables(replay);
     format!(
         "{test}: {}\n\
-         \n  found    run {runs}: seed {}{choices}\n  \
+         \n  found    run {runs}: {case}\n  \
          replay   {replay}\n  \
          trace    {variables}cargo xtask trace {options}\n  \
          shrink   {variables}cargo xtask shrink {options}{of_shrink}\n  \
          log      {}\n",
         failure.verdict().trim_end(),
-        case.seed,
         shell::quoted(log)
     )
 }
@@ -52,8 +49,8 @@ fn variables(replay: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::search::Case;
     use super::*;
+    use run_record::choices::Case;
 
     #[test]
     fn a_failure_says_how_to_go_on() {
@@ -65,15 +62,7 @@ mod tests {
             verdict: "deadlock".into(),
             replay: replay.into(),
         };
-        let failure = RunFailure {
-            kind: "deadlock".into(),
-            message: "it is stuck".into(),
-            location: None,
-            check: String::new(),
-            text: String::new(),
-            log: None,
-            replay: replay.into(),
-        };
+        let failure = RunFailure::new("deadlock", "it is stuck");
         let (schedule, again) = ("pos".parse().expect("a schedule"), " --package raft-zoo");
         let text = of(&found, &failure, schedule, (again, " --release"), Path::new("a.txt"));
         let options =

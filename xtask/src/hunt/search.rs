@@ -4,9 +4,9 @@
 //! run up to a moment, and draw other numbers from there on. The moment is one at which something rare was
 //! seen, so each child has another try at what may follow on that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use run_record::choices::{Change, Choices};
+use run_record::choices::{Case, Change, Choices};
 use run_record::coverage::Kind;
 use serde::{Deserialize, Serialize};
 use test_runs::plan;
@@ -35,21 +35,6 @@ const LOOKED_AT: u64 = 24;
 /// The most changes of a run.
 const MOST_CHANGES: usize = 24;
 
-/// How a search chooses runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Options {
-    /// What it goes by; with nothing, each run has a seed of its own.
-    pub(crate) kinds: Vec<Kind>,
-}
-
-/// What stands for a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Case {
-    pub(crate) seed: u64,
-    #[serde(default, skip_serializing_if = "Choices::is_empty")]
-    pub(crate) choices: Choices,
-}
-
 /// A run whose beginning is worth another try.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Parent {
@@ -65,7 +50,8 @@ struct Parent {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Search {
     test: String,
-    options: Options,
+    /// What it goes by; with nothing, each run has a seed of its own.
+    kinds: BTreeSet<Kind>,
     base: u64,
     draws: Draws,
     /// How many seeds of its own it has handed out.
@@ -77,10 +63,10 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(test: &str, base: u64, options: Options) -> Search {
+    pub(crate) fn new(test: &str, base: u64, kinds: BTreeSet<Kind>) -> Search {
         Search {
             test: test.to_string(),
-            options,
+            kinds,
             base,
             draws: Draws::new(plan::seed(base, test, u64::MAX)),
             seeds: 0,
@@ -105,15 +91,16 @@ impl Search {
         self.counts.values().map(BTreeMap::len).sum()
     }
 
-    /// The next runs.
-    pub(crate) fn next(&mut self) -> Vec<Case> {
+    /// The next runs, at most so many.
+    pub(crate) fn next(&mut self, most: u64) -> Vec<Case> {
+        let count = BATCH.min(most);
         if self.parents.is_empty() || self.draws.below(FRESH) == 0 {
-            return (0..BATCH).map(|_| self.fresh()).collect();
+            return (0..count).map(|_| self.fresh()).collect();
         }
         let place = self.choose();
         self.parents[place].chosen += 1;
         let parent = self.parents[place].clone();
-        (0..BATCH).map(|_| self.child(&parent)).collect()
+        (0..count).map(|_| self.child(&parent)).collect()
     }
 
     fn fresh(&mut self) -> Case {
@@ -162,7 +149,7 @@ impl Search {
         self.runs += 1;
         let mut news = false;
         let mut seen = Vec::new();
-        for kind in self.options.kinds.clone() {
+        for kind in self.kinds.clone() {
             for (hash, us) in run.coverage.of(kind) {
                 let count = self.counts.entry(kind).or_default().entry(hash).or_default();
                 *count += 1;
@@ -217,9 +204,9 @@ mod tests {
 
     /// How many runs a search takes to the first failure.
     fn runs_to_failure(base: u64, kinds: &[Kind]) -> u64 {
-        let mut search = Search::new("toy_2A", base, Options { kinds: kinds.to_vec() });
+        let mut search = Search::new("toy_2A", base, kinds.iter().copied().collect());
         loop {
-            for case in search.next() {
+            for case in search.next(BATCH) {
                 let run = play(&case);
                 search.learn(&case, &run);
                 if run.failure.is_some() || search.runs >= 20_000 {
@@ -242,25 +229,34 @@ mod tests {
 
     #[test]
     fn a_search_is_a_function_of_its_seed_and_can_be_saved() {
-        let options = Options { kinds: Kind::ALL.to_vec() };
-        let mut search = Search::new("toy_2A", 3, options.clone());
+        let kinds = BTreeSet::from(Kind::ALL);
+        let mut search = Search::new("toy_2A", 3, kinds.clone());
         for _ in 0..20 {
-            for case in search.next() {
+            for case in search.next(BATCH) {
                 search.learn(&case, &play(&case));
             }
         }
         let text = serde_json::to_string(&search).expect("it can be written");
         let mut again: Search = serde_json::from_str(&text).expect("it can be read");
-        let next = search.next();
-        assert_eq!(next, again.next());
-        assert_ne!(next, Search::new("toy_2A", 4, options).next());
+        let next = search.next(BATCH);
+        assert_eq!(next, again.next(BATCH));
+        assert_ne!(next, Search::new("toy_2A", 4, kinds).next(BATCH));
+    }
+
+    #[test]
+    fn no_more_runs_are_handed_out_than_wanted_and_none_is_left_out() {
+        let mut search = Search::new("toy_2A", 3, BTreeSet::new());
+        let few: Vec<Case> = [search.next(3), search.next(BATCH + 9)].concat();
+        assert_eq!(few.len() as u64, 3 + BATCH);
+        let mut other = Search::new("toy_2A", 3, BTreeSet::new());
+        assert_eq!(few, (0..few.len()).map(|_| other.fresh()).collect::<Vec<_>>());
     }
 
     #[test]
     fn with_nothing_to_go_by_no_run_has_choices() {
-        let mut search = Search::new("toy_2A", 3, Options { kinds: Vec::new() });
+        let mut search = Search::new("toy_2A", 3, BTreeSet::new());
         for _ in 0..20 {
-            for case in search.next() {
+            for case in search.next(BATCH) {
                 assert!(case.choices.is_empty());
                 search.learn(&case, &play(&case));
             }
@@ -270,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_failed_run_has_no_children() {
-        let mut search = Search::new("toy_2A", 3, Options { kinds: Kind::ALL.to_vec() });
+        let mut search = Search::new("toy_2A", 3, Kind::ALL.into());
         let case = search.fresh();
         let mut coverage = Coverage::default();
         coverage.see(Kind::Pairs, 1, 0);

@@ -5,13 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use run_record::choices::Case;
 use test_runs::build::TestCase;
 use test_runs::run::Run;
 
 use super::batch::Place;
 use super::corpus::{Folder, Found, Subject};
 use super::report;
-use super::search::{Case, Search};
+use super::search::Search;
 use crate::say::note;
 
 /// How often it is said how far the hunt is, and the corpus is written.
@@ -34,14 +35,17 @@ pub(crate) struct Session<'a> {
     subject: &'a Subject,
     /// The options that say which crate it is, and those that only `shrink` has.
     again: (String, &'static str),
+    /// Of tests that are not in this hunt; they stay in the corpus.
+    others: Vec<Search>,
     state: Mutex<State>,
 }
 
 struct State {
     /// One for each test.
     searches: Vec<Search>,
-    /// How many runs have been handed out of each test, and whether one has failed.
+    /// How many runs of each test have been handed out.
     handed_out: Vec<u64>,
+    /// What is said of the failure of each test that has failed, by its place.
     found: BTreeMap<usize, String>,
     said: Instant,
     error: Option<anyhow::Error>,
@@ -58,14 +62,14 @@ impl<'a> Session<'a> {
         let mut known = folder.read(subject)?;
         let mut search = |test: &TestCase| {
             let place = known.iter().position(|search| search.test() == test.name);
-            let new = || Search::new(&test.name, subject.seed, subject.options.clone());
+            let new = || Search::new(&test.name, subject.seed, subject.kinds.clone());
             place.map_or_else(new, |place| known.swap_remove(place))
         };
         let searches: Vec<Search> = tests.iter().map(&mut search).collect();
         let handed_out = searches.iter().map(|search| search.runs).collect();
         let (found, said) = (BTreeMap::new(), Instant::now());
         let state = Mutex::new(State { searches, handed_out, found, said, error: None });
-        Ok(Session { tests, limits, place, folder, subject, again, state })
+        Ok(Session { tests, limits, place, folder, subject, again, others: known, state })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,7 +86,7 @@ impl<'a> Session<'a> {
         });
         let mut state = self.lock();
         let error = state.error.take();
-        let written = self.folder.write(self.subject, state.searches.clone());
+        let written = self.write(&state);
         note(&state.line());
         let found = std::mem::take(&mut state.found).into_values().collect();
         match error {
@@ -112,9 +116,8 @@ impl<'a> Session<'a> {
         let wanting = (0..self.tests.len())
             .filter(|test| !state.found.contains_key(test) && state.handed_out[*test] < most);
         let test = wanting.min_by_key(|test| state.handed_out[*test])?;
-        let mut cases = state.searches[test].next();
         let left = most - state.handed_out[test];
-        cases.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let cases = state.searches[test].next(left);
         state.handed_out[test] += cases.len() as u64;
         Some((test, cases))
     }
@@ -131,9 +134,14 @@ impl<'a> Session<'a> {
         if state.said.elapsed() >= SAID_EVERY {
             state.said = Instant::now();
             note(&state.line());
-            self.folder.write(self.subject, state.searches.clone())?;
+            self.write(state)?;
         }
         Ok(())
+    }
+
+    fn write(&self, state: &State) -> Result<()> {
+        let all = state.searches.iter().chain(&self.others).cloned().collect();
+        self.folder.write(self.subject, all)
     }
 
     /// Keeps a failure; what is said of it.

@@ -136,6 +136,7 @@ fn first_difference(test: &TestCase, seed: u64) -> Result<String> {
         .current_dir(&test.program.dir)
         .env_remove(run_record::VARIABLE)
         .env_remove("LAB_SEEDS")
+        .env_remove(run_record::choices::VARIABLE)
         .env("LAB_SEED", seed.to_string())
         .env(run_record::schedule::VARIABLE, test.schedule.to_string())
         .output()

@@ -8,7 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
 use super::{EPOCH, State, nanos};
-use crate::course::Course;
+use crate::changes::Changes;
 use crate::sim::task::{Queued, Woken};
 
 /// What a world's own draws are called when they become others; streams are called by their seeds.
@@ -16,8 +16,8 @@ const SCHEDULER: u64 = 0;
 const ORDER: u64 = 1;
 
 /// When the change behind so many others is due; never if there is none.
-pub(super) fn moment_of_change(course: Option<&Course>, done: usize) -> Duration {
-    let at = course.and_then(|course| course.due(done));
+pub(super) fn moment_of_change(changes: Option<&Changes>, done: usize) -> Duration {
+    let at = changes.and_then(|changes| changes.due(done));
     at.map_or(Duration::MAX, |at| EPOCH.saturating_add(at))
 }
 
@@ -90,15 +90,15 @@ impl State {
 
     /// A change is due: all draws are others from here on.
     fn change_draws(&mut self) {
-        let Some(course) = &self.course else { return };
+        let Some(changes) = &self.changes else { return };
         while self.now >= self.next_change {
-            course.make(self.changed);
+            changes.make(self.changed);
             self.changed += 1;
-            self.next_change = moment_of_change(Some(course), self.changed);
+            self.next_change = moment_of_change(Some(changes), self.changed);
         }
-        self.chance.reseed(course.seed(SCHEDULER));
+        self.chance.reseed(changes.seed(SCHEDULER));
         if let Some(order) = &mut self.order {
-            order.reseed(Xoshiro256PlusPlus::seed_from_u64(course.seed(ORDER)));
+            order.reseed(Xoshiro256PlusPlus::seed_from_u64(changes.seed(ORDER)));
         }
     }
 }

@@ -163,9 +163,11 @@ fn messages() {
     let target = Target::new("messages", Form::Bytes).right(right);
     target.inputs(3_000).memory(60_000, 400).run(|bytes| {
         let begin = bytes.first_chunk().map(|begin| u32::from_le_bytes(*begin));
+        // Behind a description nobody can tell at a glance whose it is.
+        let described = bytes.starts_with(b"GOB+");
         // Whoever gets another one's message must say so.
         let strange = &kinds[bytes.len() % kinds.len()];
-        let meant = kinds.iter().filter(|kind| Some(kind.fingerprint) == begin);
+        let meant = kinds.iter().filter(|kind| described || Some(kind.fingerprint) == begin);
         meant.chain([strange]).filter(|kind| (kind.read)(bytes)).count() > 0
     });
 }

@@ -226,24 +226,24 @@ fn service<S: Subject>(target: &'static str) {
 
 #[test]
 fn saved_kv() {
-    service::<Kv>("saved-kv");
+    service::<Kv>("saved_kv");
 }
 
 #[test]
 fn saved_controller() {
-    service::<Controller>("saved-controller");
+    service::<Controller>("saved_controller");
 }
 
 #[test]
 fn saved_shards() {
-    service::<Shards>("saved-shards");
+    service::<Shards>("saved_shards");
 }
 
 #[test]
 fn saved_raft() {
     let [state, snapshot] = saved::<Kv>();
     let [no_snapshot, _] = saved::<Controller>();
-    let target = Target::new("saved-raft", Form::Bytes).right([state, no_snapshot]);
+    let target = Target::new("saved_raft", Form::Bytes).right([state, no_snapshot]);
     target.inputs(1_000).memory(60_000, 400).run(|state| {
         let mut read = false;
         for snapshot in [&snapshot[..], &[]] {

@@ -54,6 +54,7 @@ use raft_api::Raft;
 use super::calls::{Asked, Call};
 use super::judge::Judge;
 use super::persister::SavedStates;
+use super::understanding::missing as rules;
 use super::understanding::{Part, Place, Reply, Understanding};
 use often::Often;
 use questions::{Question, Questions};
@@ -176,7 +177,7 @@ impl Second {
             return Vec::new();
         }
         if let Some(why) = self.lacking.take() {
-            understanding.missing_mut().note(Part::Questions, why.to_string());
+            understanding.missing_mut().note(Part::OtherCandidate, why.to_string());
         }
         std::mem::take(&mut self.waiting)
     }
@@ -193,6 +194,14 @@ impl Second {
         let call = judge.calls.get(number)?;
         let delivered = call.delivered.filter(|seen| judge.is_live(call.to, seen.instance))?;
         let news = self.news(&call, reply, judge)?;
+        let rule = match news {
+            News::Vote { .. } => &rules::VOTES_SURVIVE,
+            News::Accepted { .. } => &rules::ENTRIES_SURVIVE,
+            News::Shown { .. } => &rules::TERMS_SURVIVE,
+        };
+        if !understanding.missing().allows(rule) {
+            return None;
+        }
         let us = labtrace::now_us();
         let saved_nothing = saves.count(call.to) == delivered.saves;
         if !self.often.is_time(&news, saved_nothing, us) {
@@ -243,11 +252,6 @@ impl Second {
             }
             _ => None,
         }
-    }
-
-    /// A second server could not be asked.
-    pub(crate) fn failed(&mut self) {
-        self.often.failed();
     }
 }
 

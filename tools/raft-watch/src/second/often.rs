@@ -1,6 +1,7 @@
 //! How often there is a second server.
 
 use raft_api::Raft;
+use run_record::mix;
 
 use super::News;
 
@@ -67,11 +68,6 @@ impl Often {
         self.left == 0
     }
 
-    /// One could not be asked: there is no use in trying again and again.
-    pub(crate) fn failed(&mut self) {
-        self.left /= 2;
-    }
-
     /// Whether there is to be one after this promise, made at this time of the run.
     pub(crate) fn is_time(&mut self, news: &News, saved_nothing: bool, us: u64) -> bool {
         let kind = match news {
@@ -81,6 +77,7 @@ impl Often {
         };
         self.promises[kind] += 1;
         let so_far = self.promises[kind];
+        // Times of a run have much in common: so they are mixed.
         let by_time = match self.choice {
             Choice::Never => false,
             Choice::Rarely => mix(us).is_multiple_of(16),
@@ -90,10 +87,4 @@ impl Often {
         self.left -= u32::from(is_time);
         is_time
     }
-}
-
-/// Spreads the bits of a time: times of a run have much in common.
-fn mix(us: u64) -> u64 {
-    let mixed = (us ^ (us >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed ^ (mixed >> 32)
 }

@@ -2,6 +2,7 @@
 //! another one.
 
 use run_record::coverage::{Coverage, Kind};
+use run_record::mix;
 use run_record::situations::Situation;
 
 use super::{Asked, Call, Spotter};
@@ -143,12 +144,4 @@ fn ranks(values: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
 
 fn hash(words: impl IntoIterator<Item = u64>) -> u32 {
     (words.into_iter().fold(0, |sum, word| mix(sum ^ word)) >> 32) as u32
-}
-
-/// A step of the splitmix64 generator.
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }

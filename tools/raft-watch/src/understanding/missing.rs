@@ -25,8 +25,10 @@ pub(crate) enum Part {
     Hearsay,
     /// What is saved.
     Saved,
-    /// What a second server could be asked.
-    Questions,
+    /// A request for a vote that another candidate could have sent.
+    OtherCandidate,
+    /// Second servers that can be made and asked.
+    SecondServer,
 }
 
 /// What all that a leader does and its followers answer takes.
@@ -77,16 +79,24 @@ pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION
 pub(crate) static FOLLOWS: Rule =
     Rule { name: "a candidate follows", parts: REPLICATION, also: &[Part::Votes] };
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
-pub(crate) static SURVIVE: Rule = Rule {
-    name: "promises survive a crash",
-    parts: &[Part::Votes, Part::VoteReplies, Part::Questions],
-    also: &[Part::Appends, Part::AppendReplies],
+pub(crate) static VOTES_SURVIVE: Rule = Rule {
+    name: "promises survive a crash (votes)",
+    parts: &[Part::Votes, Part::VoteReplies],
+    also: &[Part::OtherCandidate, Part::SecondServer],
 };
+pub(crate) static ENTRIES_SURVIVE: Rule = Rule::new(
+    "promises survive a crash (entries)",
+    &[Part::Appends, Part::AppendReplies, Part::SecondServer],
+);
+pub(crate) static TERMS_SURVIVE: Rule =
+    Rule::new("promises survive a crash (terms)", &[Part::SecondServer]);
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
 
 static ALL: &[&Rule] = &[
     &ELECTION_SAFETY,
-    &SURVIVE,
+    &VOTES_SURVIVE,
+    &ENTRIES_SURVIVE,
+    &TERMS_SURVIVE,
     &ELECTED,
     &ONE_VOTE,
     &RESTRICTION,

@@ -16,8 +16,13 @@ use super::{Group, Server};
 pub(super) struct Ways {
     /// From whom nothing reaches whom.
     cut: BTreeSet<(usize, usize)>,
-    /// How much longer messages take at most, in us; each pair in both directions.
+    /// How much longer messages take at most, in us, in both directions; by the lower and the higher number.
     slow: BTreeMap<(usize, usize), u64>,
+}
+
+/// Two servers, whichever is named first.
+fn pair(one: usize, other: usize) -> (usize, usize) {
+    (one.min(other), one.max(other))
 }
 
 impl<S: Server> Group<S> {
@@ -71,9 +76,12 @@ impl<S: Server> Group<S> {
         if by_us > 0 && !self.run().may(Trouble::SlowLinks) {
             return;
         }
-        for pair in [(one, other), (other, one)] {
-            self.inner.ways.with(|ways| ways.slow.insert(pair, by_us));
-            if let Some(name) = self.end_name(pair.0, pair.1) {
+        self.inner.ways.with(|ways| match by_us {
+            0 => ways.slow.remove(&pair(one, other)),
+            by_us => ways.slow.insert(pair(one, other), by_us),
+        });
+        for (from, to) in [(one, other), (other, one)] {
+            if let Some(name) = self.end_name(from, to) {
                 self.net().network().set_slowness(name, by_us / 2, by_us);
             }
         }
@@ -81,10 +89,10 @@ impl<S: Server> Group<S> {
     }
 
     fn slowness(&self, one: usize, other: usize) -> u64 {
-        self.inner.ways.with(|ways| ways.slow.get(&(one, other)).copied().unwrap_or(0))
+        self.inner.ways.with(|ways| ways.slow.get(&pair(one, other)).copied().unwrap_or(0))
     }
 
-    fn end_name(&self, from: usize, to: usize) -> Option<Name> {
+    pub(super) fn end_name(&self, from: usize, to: usize) -> Option<Name> {
         self.slot(from).with(|slot| slot.ends.get(to).cloned())
     }
 

@@ -152,8 +152,7 @@ impl<S: Server> Group<S> {
 
     fn enable_ends(&self, server: usize, peers: &BTreeSet<usize>, on: bool) {
         let to = |from: usize, to: usize| {
-            let name = self.slot(from).with(|slot| slot.ends.get(to).cloned());
-            if let Some(name) = name {
+            if let Some(name) = self.end_name(from, to) {
                 self.net().network().enable(name, on && !self.is_cut_one_way(from, to));
             }
         };

@@ -8,8 +8,9 @@ function indexCalls(model) {
   model.callOf = new Int32Array(count).fill(-1);
   for (let i = 0; i < count; i++) {
     const event = events[i];
-    if (kind[i] >= K.duplicated && kind[i] <= K.replied_again) {
-      model.callOf[i] = numbers.has(event.call) ? numbers.get(event.call) : -1;
+    if (kind[i] >= K.duplicated && kind[i] <= K.replied_again && numbers.has(event.call)) {
+      model.callOf[i] = numbers.get(event.call);
+      calls[model.callOf[i]][KINDS[kind[i]]] = i;
     }
     if (kind[i] < K.sent || kind[i] > K.failed) continue;
     let number = numbers.get(event.call);
@@ -17,7 +18,7 @@ function indexCalls(model) {
       number = calls.length;
       numbers.set(event.call, number);
       calls.push({ from: -1, to: -1, purpose: OTHER, method: "", is: asked(null), sent: -1, delayed: -1,
-        delivered: -1, replied: -1, late: -1, returned: -1, failed: -1, lost: -1, leg: REQUEST });
+        delivered: -1, replied: -1, late: -1, returned: -1, failed: -1, lost: -1, leg: REQUEST, duplicated: -1, delivered_again: -1, replied_again: -1 });
     }
     model.callOf[i] = number;
     const call = calls[number];

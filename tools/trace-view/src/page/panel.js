@@ -117,7 +117,8 @@ function callDetails(app, call, at, link) {
   const { model } = app;
   const way = el("dl", { class: "fields" });
   const names = [["sent", "sent"], ["delayed", "delayed"], ["delivered", "delivered"],
-    ["replied", "replied"], ["late", "held back"], ["lost", "lost"], ["returned", "returned"],
+    ["duplicated", "comes twice"], ["replied", "replied"], ["delivered_again", "delivered again"],
+    ["replied_again", "replied to the copy"], ["late", "held back"], ["lost", "lost"], ["returned", "returned"],
     ["failed", "failed"]];
   for (const [name, words] of names) {
     const i = call[name];
@@ -126,7 +127,7 @@ function callDetails(app, call, at, link) {
     const text = `${timeText(model.us[i])} s` + (call.sent >= 0 && i !== call.sent
       ? ` (+${durationText(model.us[i] - model.us[call.sent])})` : "");
     const more = name === "lost" ? `: ${event.leg}, ${LOSSES[event.why] || event.why}`
-      : name === "delayed" || name === "late" ? `: by ${durationText(event.by_us)}` : "";
+      : ["delayed", "late", "duplicated"].includes(name) ? `: by ${durationText(event.by_us)}` : "";
     way.append(el("dt", {}, i === at ? `▸ ${words}` : words), el("dd", {}, link(i, text), more));
   }
   for (const [leg, word] of [[REQUEST, "request"], [REPLY, "reply"]]) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub(super) use run_record::mix;
 use run_record::setting::Counts;
 
 use super::super::case::{Failed, Outcome, Verdict};
@@ -75,13 +76,6 @@ pub(super) fn found_beside(rule: &Rule<'_>, reference: &Rule<'_>) -> Found {
     let reference = Some(Reference::new(fake(reference), "t"));
     let found = search(&mut world, "t", first, reference, options, &mut |_| ());
     found.expect("the world is not broken")
-}
-
-pub(super) fn mix(mut x: u64) -> u64 {
-    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// Something that a run draws: chaotic, and the same each time.

@@ -1,4 +1,4 @@
-//! Worlds whose course changes: from some moments on, everything that is drawn is drawn anew.
+//! Worlds in which, from some moments on, everything is drawn anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,7 +18,7 @@ pub struct Change {
 
 /// What all that draws in a world must know of its changes.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct Changes {
     /// In the order of their times.
     changes: Vec<Change>,
     /// The salt before the first of them.
@@ -27,13 +27,13 @@ pub(crate) struct Course {
     salt: AtomicU64,
 }
 
-impl Course {
+impl Changes {
     /// None if nothing ever changes.
-    pub(crate) fn new(seed: u64, mut changes: Vec<Change>) -> Option<Arc<Course>> {
+    pub(crate) fn new(seed: u64, mut changes: Vec<Change>) -> Option<Arc<Changes>> {
         changes.sort_by_key(|change| change.at);
         let first_salt = splitmix(seed);
         let salt = AtomicU64::new(first_salt);
-        (!changes.is_empty()).then(|| Arc::new(Course { changes, first_salt, salt }))
+        (!changes.is_empty()).then(|| Arc::new(Changes { changes, first_salt, salt }))
     }
 
     /// When the change behind so many others is due.
