@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::search::Search;
 
 /// The version of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a hunt knows.
 #[derive(Debug, Serialize, Deserialize)]
