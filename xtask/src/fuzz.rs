@@ -89,7 +89,7 @@ fn targets(program: &Program, args: &Fuzz) -> Result<usize> {
 
 /// A command that runs the targets of a program that are meant.
 fn cargo(program: &Program, args: &Fuzz, options: &[&str]) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo();
     cargo.current_dir(workspace()).args(["test", "--quiet"]).args(program.options).arg("--");
     let target = args.target.as_deref().unwrap_or_default();
     cargo.arg(format!("{}{target}", program.module)).args(options);

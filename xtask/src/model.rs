@@ -3,8 +3,6 @@
 //! The search is `raft-model`'s own program, which is built and run here: this crate links to nothing that
 //! it tests.
 
-use std::process::Command;
-
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -21,12 +19,9 @@ pub(crate) struct Model {
     options: Vec<String>,
 }
 
-/// What it ends with if it was ended by a signal.
-const BROKEN: u8 = 70;
-
 pub(crate) fn run(model: &Model) -> Result<u8> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = crate::cargo();
     cargo.args(["run", "--quiet", "--package", "raft-model", "--"]).args(&model.options);
     let status = cargo.current_dir(workspace()).status().context("cannot run cargo")?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(BROKEN))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::BROKEN))
 }

@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
             continue;
         }
         // Benches need a C compiler for the target.
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut cargo = crate::cargo();
         cargo.args(["check", "--quiet", "--workspace", "--exclude", "bench", "--target", target]);
         let status = cargo.current_dir(workspace()).status().context("cannot run cargo")?;
         if !status.success() {

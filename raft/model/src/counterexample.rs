@@ -57,16 +57,6 @@ impl Counterexample {
         Counterexample { steps: steps.collect(), violation, servers }
     }
 
-    /// How many steps it takes.
-    pub fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// False: nothing is broken at the beginning.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     /// The steps in words, one a line, and what is broken.
     pub fn words(&self) -> String {
         let mut out = String::new();
@@ -88,10 +78,10 @@ struct Teller<'t> {
 
 impl Teller<'_> {
     fn step(&mut self, action: Action) -> Told {
-        let (server, event, place) = self.event(action.what);
+        let (server, key, place, _) = self.state.read_action(self.tables, action);
         let mut told = Told {
             server,
-            event,
+            event: self.tables.event(key),
             cut_short: action.cut_short,
             message: place.map(|place| self.network[place]),
             stays: matches!(action.what, What::Duplicate(_)),
@@ -123,34 +113,6 @@ impl Teller<'_> {
         self.messages += 1;
         self.network.push(self.messages);
         self.messages
-    }
-
-    /// Whom an action happens to, what happens, and the place of the message that it is about.
-    fn event(&self, what: What) -> (usize, Event, Option<usize>) {
-        let message = |place: u8| {
-            let number = self.state.network[usize::from(place)];
-            self.tables.messages.get(number).clone()
-        };
-        match what {
-            What::Timeout(server) => (server.into(), Event::Timeout, None),
-            What::Heartbeat(server) => (server.into(), Event::Heartbeat, None),
-            What::Propose(server) => {
-                (server.into(), Event::Propose(self.state.spent.commands), None)
-            }
-            What::Snapshot(server, index) => (server.into(), Event::Snapshot(index.into()), None),
-            What::Crash(server) => (server.into(), Event::Crash, None),
-            What::Restart(server) => (server.into(), Event::Restart, None),
-            What::Deliver(place) | What::Duplicate(place) => {
-                let message = message(place);
-                (message.to, Event::Deliver(message), Some(place.into()))
-            }
-            What::Fail(place) => {
-                let message = message(place);
-                let is_reply = message.payload.is_reply();
-                let caller = if is_reply { message.to } else { message.from };
-                (caller, Event::Fail(message), Some(place.into()))
-            }
-        }
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct History {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Committed {
     pub(crate) entry: Entry,
-    /// The term in which it was committed: that of the leader who did it first.
+    /// The term that the first server to commit it was in. A leader has committed it in this term or an
+    /// earlier one.
     pub(crate) in_term: u64,
 }
 
@@ -97,7 +98,7 @@ impl History {
     /// what was committed there.
     fn check_complete(&self, me: usize, term: u64, log: &Log) -> Result<(), Violation> {
         for (index, Committed { entry, in_term }) in (1..).zip(&self.committed) {
-            if *in_term < term && index > log.base().index && log.get(index) != Some(entry) {
+            if *in_term <= term && index > log.base().index && log.get(index) != Some(entry) {
                 let words = format!(
                     "server {me} is elected in term {term} without entry {index}, {}, which was \
                      committed in term {in_term}",
@@ -159,5 +160,32 @@ impl History {
         let leaders = self.leaders.iter().map(|leader| leader.map(|server| renaming.of(server)));
         let leaders: Vec<Option<usize>> = leaders.collect();
         fingerprint(|hasher| ("history", &leaders, &self.committed).hash(hasher))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_something_else_is_noticed() {
+        let entry = Entry { term: 1, command: Bytes::from_static(b"a") };
+        let committed = vec![Committed { entry, in_term: 1 }];
+        let history = History { leaders: vec![Some(0)], committed };
+        let takes = |snapshot: &'static str, term| {
+            history.check_snapshot(&News {
+                me: 0,
+                term: 1,
+                elected: None,
+                log: Log::behind(Place { index: 1, term }),
+                snapshot: Some(Bytes::from_static(snapshot.as_bytes())),
+                committed: None,
+            })
+        };
+        assert_eq!(takes("a", 1), Ok(()));
+        for (snapshot, term) in [("x", 1), ("", 1), ("ab", 1), ("a", 2)] {
+            let broken = takes(snapshot, term).expect_err("it is not what was committed");
+            assert_eq!(broken.property, Property::Snapshots);
+        }
     }
 }

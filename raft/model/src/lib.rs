@@ -3,16 +3,18 @@
 //! The rules of `raft` are pure: an event goes in, effects come out ([`raft::rules`]). So the very code
 //! that runs can be put into every state that a few servers can come to. A run of a test is one path
 //! through these states; here they are all searched, those with few steps first, within bounds: servers,
-//! terms, commands, heartbeats, crashes, messages that come twice, snapshots ([`Model`]). Nothing else is
-//! bounded, and nothing is measured in seconds: an answer is the same everywhere.
+//! terms, commands, heartbeats, crashes, messages that come twice, failed calls, snapshots
+//! ([`Model`]) and, if one likes, states and steps ([`Limits`]). Nothing else is bounded, and nothing is
+//! measured in seconds: an answer is the same everywhere.
 //!
 //! ```
 //! use raft_model::{Limits, Mistake, Model, Property, check};
 //!
-//! // Two servers, one election: 17 states, however their names are exchanged.
+//! // Two servers, one election and one command: 14 states, however the servers' names are exchanged.
 //! let model = Model { servers: 2, terms: 1, ..Model::default() };
 //! let found = check(&model, &Limits::default(), &mut |_| {});
 //! assert!(found.exhausted && found.counterexample.is_none());
+//! assert_eq!(found.states, 14);
 //!
 //! // With a server that counts refused votes.
 //! let wrong = Model { servers: 3, mistake: Some(Mistake::RefusalCounted), ..model };
@@ -41,9 +43,10 @@
 //! # What must hold
 //!
 //! Behind each step: [`Property`]. Those of Figure 3 of the paper, what they rest on, and what the core
-//! promises of itself. `raft-checked` has the same ones for runs of the real server. What it knows of a
-//! run's past would tell apart states that are the same: here it is only who led and what was
-//! committed (`history.rs`); all else is looked up in the present.
+//! promises of itself. `raft-checked` looks at most of them in runs of the real server; that a
+//! majority has what is committed is checked only here. What it knows of a run's past would tell apart
+//! states that are the same: here it is only who led, what was committed (`history.rs`) and the last vote
+//! that each server has told of; all else is looked up in the present.
 //!
 //! That nothing is found is worth something only if the states are those that matter. So each step
 //! says which situations it leads into ([`Found::situations`]), and there are mistakes to be found

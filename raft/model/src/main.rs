@@ -27,7 +27,7 @@ struct Args {
     terms: u8,
     /// How many commands clients give, with those of the start.
     #[arg(long, default_value_t = 1, value_name = "N")]
-    entries: u8,
+    commands: u8,
     /// How many times a heartbeat timer runs out. (A new leader sends its first heartbeats by itself.)
     #[arg(long, default_value_t = 0, value_name = "N")]
     heartbeats: u8,
@@ -78,7 +78,7 @@ fn duplicates(text: &str) -> Result<Duplicates, String> {
         number => number
             .parse()
             .map(|number| Duplicates(Some(number)))
-            .map_err(|_| format!("`{number}` is neither a number below 256 nor `any`")),
+            .map_err(|_| format!("`{number}` is neither a number nor `any`")),
     }
 }
 
@@ -87,8 +87,8 @@ fn start(name: &str) -> Result<Start, String> {
         "new" => Ok(Start::New),
         other => {
             let tails = other.strip_prefix("tails-").and_then(|tails| tails.parse().ok());
-            let tails = tails.filter(|tails| (1..30).contains(tails)).map(Start::Tails);
-            tails.ok_or_else(|| format!("there is no start `{other}`: new, or tails-1 to tails-29"))
+            let tails = tails.map(Start::Tails);
+            tails.ok_or_else(|| format!("there is no start `{other}`: new, or tails-N"))
         }
     }
 }
@@ -98,7 +98,7 @@ const USAGE: u8 = 64;
 /// What it ends with if the trace cannot be written (`EX_CANTCREAT`).
 const UNWRITTEN: u8 = 73;
 /// What it ends with if a property is broken.
-const BROKEN: u8 = 1;
+const VIOLATION: u8 = 1;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
     match write(counterexample, &args) {
         Ok(trace) => {
             let _ = write!(text, "{}\n{}", counterexample.words(), shown(&trace));
-            say(&text, ExitCode::from(BROKEN))
+            say(&text, ExitCode::from(VIOLATION))
         }
         Err(error) => {
             let folder = args.traces.display();
@@ -151,7 +151,7 @@ impl Args {
         let model = Model {
             servers: self.servers,
             terms: self.terms,
-            commands: self.entries,
+            commands: self.commands,
             heartbeats: self.heartbeats,
             crashes: self.crashes,
             duplicates: self.duplicates.0,

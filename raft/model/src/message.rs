@@ -77,6 +77,11 @@ impl Payload {
 }
 
 impl Message {
+    /// Who has made the call that it belongs to.
+    pub(crate) fn caller(&self) -> usize {
+        if self.payload.is_reply() { self.to } else { self.from }
+    }
+
     /// What stands for it if the servers are renamed.
     pub(crate) fn fingerprint(&self, renaming: &Renaming) -> Fingerprint {
         let (from, to) = (renaming.of(self.from), renaming.of(self.to));

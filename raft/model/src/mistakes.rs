@@ -4,11 +4,12 @@
 //! puts another core in its place. So each shows that some property is looked at, and that the search
 //! comes to where it breaks.
 
-use raft::rules::{Core, Output, Request, Role, Unsaved};
+use raft::rules::{Core, Output, Request, Unsaved};
 use raft::{AppendEntriesArgs, Stored};
 
-use crate::event::Event;
+use crate::event::{Event, MOST_COMMANDS, command};
 use crate::message::Payload;
+use crate::server::matched_by_majority;
 use crate::start::log_behind;
 
 macro_rules! mistakes {
@@ -65,6 +66,8 @@ mistakes! {
     CommitUnchecked = "commit-unchecked", "a follower commits up to leaderCommit, whether or not its entries were checked";
     /// What came after it was acknowledged.
     SnapshotEmptiesLog = "snapshot-empties-log", "an InstallSnapshot empties the log, also what is behind it";
+    /// Logs that should be the same are not.
+    CommandChanged = "command-changed", "followers store another command than they were sent";
     /// The log begins behind something that is nowhere.
     SnapshotNotSaved = "snapshot-not-saved", "a new snapshot is not saved, though the log is";
 }
@@ -82,6 +85,11 @@ impl Mistake {
                 (*sent_in, reply.term) = (core.term(), core.term());
             }
             (Mistake::RefusalCounted, Payload::Voted { reply, .. }) => reply.vote_granted = true,
+            (Mistake::CommandChanged, Payload::Append(args, _)) => {
+                args.entries
+                    .iter_mut()
+                    .for_each(|entry| entry.command = command(MOST_COMMANDS - 1));
+            }
             (Mistake::RestrictionIgnored, Payload::Vote(args)) if args.term > 1 => {
                 (args.last_log_index, args.last_log_term) = (FAR, args.term - 1);
             }
@@ -97,9 +105,10 @@ impl Mistake {
         servers: usize,
         event: &Event,
     ) {
-        if self == Mistake::OldTermsCounted && counted(core) > core.commit() {
+        let by_majority = matched_by_majority(core);
+        if self == Mistake::OldTermsCounted && by_majority > core.commit() {
             let first = output.committed.take().map_or(core.commit() + 1, |all| *all.start());
-            output.committed = Some(first..=counted(core));
+            output.committed = Some(first..=by_majority);
         }
         let Event::Deliver(message) = event else { return };
         match (self, &message.payload) {
@@ -148,7 +157,7 @@ impl Mistake {
     ) {
         match self {
             Mistake::OldTermsCounted => {
-                let by_majority = counted(core);
+                let by_majority = matched_by_majority(core);
                 for (_, request) in requests {
                     if let Request::Append(args, _) = request {
                         args.leader_commit = args.leader_commit.max(by_majority);
@@ -170,15 +179,6 @@ impl Mistake {
     pub(crate) fn answers_first(self) -> bool {
         self == Mistake::AnsweredFirst
     }
-}
-
-/// The last index that a leader knows a majority to have; 0 for who does not lead.
-fn counted(core: &Core) -> u64 {
-    let Role::Leader { progress, .. } = core.role() else { return 0 };
-    let mut matched: Vec<u64> = progress.iter().map(|one| one.matched).collect();
-    matched[core.me()] = core.log().last_index();
-    matched.sort_unstable_by(|a, b| b.cmp(a));
-    matched[matched.len() / 2]
 }
 
 /// A leader's word that so much is committed, with nothing to check but the end of the log.

@@ -54,8 +54,10 @@ impl Default for Model {
     }
 }
 
+/// How many bits each count of a state takes.
+const BITS: u32 = 5;
 /// The most of anything that a state has room to count.
-const MOST: u8 = 31;
+const MOST: u8 = (1 << BITS) - 1;
 /// The most servers: with more, each part of a state would have too many names.
 const MOST_SERVERS: usize = 5;
 
@@ -67,8 +69,10 @@ impl Model {
     pub fn validate(&self) -> Result<(), String> {
         let (servers, start) = (self.servers, self.start);
         let least = if start == Start::New { 1 } else { 3 };
-        if start == Start::Tails(0) || start.terms() > MOST {
-            return Err(format!("{start:?}: there can be 1 to {} tails", MOST - 1));
+        if let Start::Tails(tails) = start
+            && !(1..MOST_COMMANDS).contains(&tails)
+        {
+            return Err(format!("{tails} tails: there can be 1 to {}", MOST_COMMANDS - 1));
         }
         if !(least..=MOST_SERVERS).contains(&servers) {
             return Err(format!(
@@ -140,9 +144,6 @@ pub(crate) struct Spent {
     pub(crate) snapshots: u8,
 }
 
-/// How many bits each count takes.
-const BITS: u32 = 5;
-
 impl Spent {
     /// All counts in one number.
     pub(crate) fn packed(self) -> u32 {
@@ -153,7 +154,7 @@ impl Spent {
 
     /// The counts in such a number.
     pub(crate) fn unpacked(packed: u32) -> Spent {
-        let count = |place: u32| (packed >> (place * BITS) & ((1 << BITS) - 1)) as u8;
+        let count = |place: u32| (packed >> (place * BITS)) as u8 & MOST;
         let [snapshots, failures, duplicates, crashes, heartbeats, commands] =
             [0, 1, 2, 3, 4, 5].map(count);
         Spent { commands, heartbeats, crashes, duplicates, failures, snapshots }
@@ -189,5 +190,12 @@ mod tests {
             "1 terms: there can be 2 to 31 with this start"
         );
         assert!(refused(Model { commands: 27, ..Model::default() }).starts_with("27 commands"));
+        for tails in [0, 26, 255] {
+            let model =
+                Model { start: Start::Tails(tails), terms: 31, commands: 26, ..Model::default() };
+            assert_eq!(refused(model), format!("{tails} tails: there can be 1 to 25"));
+        }
+        let most = Model { start: Start::Tails(25), terms: 31, commands: 26, ..Model::default() };
+        assert_eq!(most.validate(), Ok(()));
     }
 }

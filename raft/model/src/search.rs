@@ -56,7 +56,7 @@ pub struct Found {
     pub stands_for: u64,
     /// How many steps were taken, from all states that were looked at.
     pub steps: u64,
-    /// So many steps from the beginning all states were met that there are.
+    /// All states up to so many steps from the beginning were met.
     pub depth: u32,
     /// Nothing is left: all states were looked at.
     pub exhausted: bool,
@@ -369,7 +369,7 @@ impl<'m> Search<'m> {
     }
 }
 
-/// The part in which a fingerprint is kept. The lowest bits are even; the highest are not, since a
+/// The part in which a fingerprint is kept. The lowest bits are spread evenly; the highest are not, since a
 /// fingerprint is the least of several sums.
 fn shard(print: Fingerprint) -> usize {
     print as usize % SHARDS

@@ -369,7 +369,46 @@ fn check_append_only(before: &Core, after: &Core) -> Result<(), Violation> {
     }
 }
 
+/// The last index that a leader knows a majority to have; 0 for who does not lead.
+pub(crate) fn matched_by_majority(core: &Core) -> u64 {
+    let Role::Leader { progress, .. } = core.role() else { return 0 };
+    let mut matched: Vec<u64> = progress.iter().map(|one| one.matched).collect();
+    matched[core.me()] = core.log().last_index();
+    matched.sort_unstable_by(|a, b| b.cmp(a));
+    matched[matched.len() / 2]
+}
+
 /// True if a disk has this entry, or a snapshot that covers it.
 pub(crate) fn holds(disk: &Stored, place: Place) -> bool {
     disk.log.base().index >= place.index || disk.log.term_at(place.index) == Some(place.term)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_saved_is_noticed() {
+        let server = Server::new(0, 3, Stored::default());
+        let mut core = server.core.clone().expect("it is up");
+        core.election_timeout();
+        let mut output = core.take_output();
+        assert!(server.next(core.clone(), &output, None).is_ok());
+        output.unsaved.hard_state = false;
+        let broken = server.next(core, &output, None).expect_err("its vote is not saved");
+        assert_eq!(broken.property, Property::Saved);
+    }
+
+    #[test]
+    fn a_leader_that_changes_its_log_is_noticed() {
+        let leader = |number| {
+            let mut core = Core::new(0, 1, Stored::default());
+            core.election_timeout();
+            core.propose(command(number));
+            core
+        };
+        assert_eq!(check_append_only(&leader(0), &leader(0)), Ok(()));
+        let broken = check_append_only(&leader(0), &leader(1)).expect_err("another entry");
+        assert_eq!(broken.property, Property::LeaderAppendOnly);
+    }
 }

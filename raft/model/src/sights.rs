@@ -8,7 +8,7 @@ use run_record::situations::Situation;
 use crate::event::Event;
 use crate::message::{Message, Payload};
 use crate::seen::Seen;
-use crate::server::Server;
+use crate::server::{Server, matched_by_majority};
 
 /// A server comes back, or goes down (`core` is none).
 pub(crate) fn restart(server: &Server, core: Option<&Core>) -> Seen {
@@ -97,11 +97,7 @@ fn committed(seen: &mut Seen, before: &Core, after: &Core) {
 
 /// True if a leader knows a majority to have an entry of an earlier term, and has not committed it.
 fn has_uncounted(core: &Core) -> bool {
-    let Role::Leader { progress, .. } = core.role() else { return false };
-    let mut matched: Vec<u64> = progress.iter().map(|one| one.matched).collect();
-    matched[core.me()] = core.log().last_index();
-    matched.sort_unstable_by(|a, b| b.cmp(a));
-    let by_majority = matched[matched.len() / 2];
+    let by_majority = matched_by_majority(core);
     by_majority > core.commit()
         && core.log().term_at(by_majority).is_some_and(|term| term < core.term())
 }

@@ -99,8 +99,8 @@ pub(crate) fn actions(model: &Model, tables: &Tables, state: &State, out: &mut V
                 whole(What::Duplicate(at));
             }
         }
-        let caller = if message.payload.is_reply() { message.to } else { message.from };
-        let hears = message.payload.has_ticket() && tables.outline(state.servers[caller]).is_up;
+        let caller = state.servers[message.caller()];
+        let hears = message.payload.has_ticket() && tables.outline(caller).is_up;
         if hears && spent.failures < model.failures {
             whole(What::Fail(at));
         }

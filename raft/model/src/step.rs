@@ -15,7 +15,7 @@ use crate::violation::{Property, Violation};
 /// What comes of an action.
 #[derive(Debug)]
 pub(crate) enum Outcome<'t> {
-    /// Nothing that is not there without it. These situations were shown all the same.
+    /// No new state: at most a message leaves the network. These situations were shown all the same.
     Same(Seen),
     /// Not enough is known.
     Unknown(Unknown),
@@ -67,7 +67,7 @@ impl State {
     }
 
     fn try_step<'t>(&self, tables: &'t Tables, action: Action) -> Result<Outcome<'t>, Unknown> {
-        let (server, key, removed, spent) = self.read_action(tables, action);
+        let (server, key, place, spent) = self.read_action(tables, action);
         let (number, effect) = tables.effect(self.servers[server], key)?;
         let effect = match effect {
             Ok(effect) => effect,
@@ -88,7 +88,8 @@ impl State {
         };
         let seen = Seen::default();
         let any_number = tables.any_number();
-        let removed = removed.filter(|_| !any_number);
+        let stays = any_number || matches!(action.what, What::Duplicate(_));
+        let removed = place.filter(|_| !stays);
         let mut change = Change { server, next, removed, sent, history, spent, seen, any_number };
         if let Err(violation) = self.check(tables, &change, effect) {
             return Ok(Outcome::Broken(violation));
@@ -113,11 +114,15 @@ impl State {
         change.any_number && self.network.contains(&message)
     }
 
-    /// To whom something happens, what, which message leaves the network, and what is spent then.
-    fn read_action(&self, tables: &Tables, action: Action) -> (usize, Key, Option<usize>, Spent) {
+    /// To whom something happens, what, the place of the message that it is about, and what is spent then.
+    pub(crate) fn read_action(
+        &self,
+        tables: &Tables,
+        action: Action,
+    ) -> (usize, Key, Option<usize>, Spent) {
         let mut spent = self.spent;
         spent.crashes += u8::from(action.cut_short);
-        let (server, key, removed) = match action.what {
+        let (server, key, place) = match action.what {
             What::Timeout(server) => (server.into(), Key::Timeout, None),
             What::Heartbeat(server) => {
                 spent.heartbeats += 1;
@@ -139,23 +144,21 @@ impl State {
             What::Deliver(place) | What::Duplicate(place) | What::Fail(place) => {
                 let number = self.network[usize::from(place)];
                 let message = tables.messages.get(number);
-                let removed = Some(usize::from(place));
+                let place = Some(usize::from(place));
                 match action.what {
-                    What::Deliver(_) => (message.to, Key::Deliver(number), removed),
+                    What::Deliver(_) => (message.to, Key::Deliver(number), place),
                     What::Duplicate(_) => {
                         spent.duplicates += 1;
-                        (message.to, Key::Deliver(number), None)
+                        (message.to, Key::Deliver(number), place)
                     }
                     _ => {
                         spent.failures += 1;
-                        let is_reply = message.payload.is_reply();
-                        let caller = if is_reply { message.to } else { message.from };
-                        (caller, Key::Fail(number), removed)
+                        (message.caller(), Key::Fail(number), place)
                     }
                 }
             }
         };
-        (server, key, removed, spent)
+        (server, key, place, spent)
     }
 
     /// All servers as they are behind a change.

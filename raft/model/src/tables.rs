@@ -203,7 +203,8 @@ impl Tables {
         }
     }
 
-    fn event(&self, key: Key) -> Event {
+    /// What stands behind a key.
+    pub(crate) fn event(&self, key: Key) -> Event {
         match key {
             Key::Timeout => Event::Timeout,
             Key::Heartbeat => Event::Heartbeat,

@@ -1,13 +1,14 @@
 //! A counterexample as a trace, for `cargo xtask trace` and for the page.
 
+use labgob::View;
+use raft::Place;
 use raft::rules::{Core, Role};
-use raft::{Entry, Place};
 use run_record::Clock;
 use run_record::trace::{
     Event as Noted, Footer, Header, Leg, LogBase, LogChange, LogEntry, Loss, Role as NotedRole,
     State, Trace, VERSION, Verdict, What,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::counterexample::{Counterexample, Told};
 use crate::event::{Event, command};
@@ -142,12 +143,9 @@ impl Scribe {
 
     fn fail(&mut self, message: &Message, way: Way) {
         let Way { call, .. } = way;
-        let (leg, caller) = match message.payload.is_reply() {
-            true => (Leg::Reply, message.to),
-            false => (Leg::Request, message.from),
-        };
+        let leg = if message.payload.is_reply() { Leg::Reply } else { Leg::Request };
         self.note(Some(message.from), What::Lost { call, leg, why: Loss::Dropped, fails_us: 0 });
-        self.cause = Some(self.note(Some(caller), What::Failed { call }));
+        self.cause = Some(self.note(Some(message.caller()), What::Failed { call }));
     }
 
     fn happen(&mut self, me: usize, event: &Event) {
@@ -265,37 +263,13 @@ fn method(payload: &Payload) -> &'static str {
 
 /// A message, field by field, as the tester would write it down.
 fn fields(payload: &Payload) -> Value {
-    let entry = |entry: &Entry| json!({ "term": entry.term, "command": text(&entry.command) });
-    match payload {
-        Payload::Vote(args) => json!({
-            "term": args.term,
-            "candidate": args.candidate,
-            "last_log_index": args.last_log_index,
-            "last_log_term": args.last_log_term,
-        }),
-        Payload::Voted { reply, .. } => {
-            json!({ "term": reply.term, "vote_granted": reply.vote_granted })
-        }
-        Payload::Append(args, _) => json!({
-            "term": args.term,
-            "leader": args.leader,
-            "prev_log_index": args.prev_log_index,
-            "prev_log_term": args.prev_log_term,
-            "entries": args.entries.iter().map(entry).collect::<Vec<_>>(),
-            "leader_commit": args.leader_commit,
-        }),
-        Payload::Appended(_, reply) => {
-            let conflict = reply.conflict.as_ref();
-            let conflict = conflict.map(|one| json!({ "term": one.term, "index": one.index }));
-            json!({ "term": reply.term, "success": reply.success, "conflict": conflict })
-        }
-        Payload::Install(args, _) => json!({
-            "term": args.term,
-            "leader": args.leader,
-            "last_included_index": args.last_included_index,
-            "last_included_term": args.last_included_term,
-            "data": text(&args.data),
-        }),
-        Payload::Installed(_, reply) => json!({ "term": reply.term }),
-    }
+    let view = match payload {
+        Payload::Vote(args) => View::of(args),
+        Payload::Voted { reply, .. } => View::of(reply),
+        Payload::Append(args, _) => View::of(args),
+        Payload::Appended(_, reply) => View::of(reply),
+        Payload::Install(args, _) => View::of(args),
+        Payload::Installed(_, reply) => View::of(reply),
+    };
+    serde_json::to_value(view).expect("a view is a tree of names and values")
 }

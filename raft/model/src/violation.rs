@@ -15,7 +15,8 @@ pub enum Property {
     LeaderCompleteness,
     /// Figure 3: no two servers commit different entries at one index.
     StateMachineSafety,
-    /// Section 5.2: a server votes at most once in a term, and its term never goes back, over crashes too.
+    /// Section 5.2: a server votes at most once in a term, and in no term before one that it has told of, over
+    /// crashes too.
     OneVote,
     /// Section 5.3: a committed entry is, and stays, on the disks of a majority.
     OnMajority,

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -118,7 +117,7 @@ impl Package {
 /// Asks cargo about the crate in a folder. It is not asked there: a folder may hold settings that have cargo
 /// run programs.
 pub(crate) fn metadata(dir: &Path, options: &[&str]) -> Result<Metadata> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo();
     cargo.args(["metadata", "--format-version", "1", "--color", "never"]).args(options);
     cargo.arg("--manifest-path").arg(dir.join("Cargo.toml"));
     let output = cargo.current_dir(workspace()).output().context("cannot run cargo")?;

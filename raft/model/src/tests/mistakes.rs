@@ -30,6 +30,7 @@ fn mistakes() -> Vec<(Mistake, Model, Property, usize)> {
             Property::OnMajority,
             18,
         ),
+        (CommandChanged, one_term.clone(), Property::LogMatching, 7),
         (SnapshotNotSaved, Model { crashes: 1, ..snapshot }, Property::OwnPromises, 10),
     ]
 }
@@ -43,7 +44,7 @@ fn each_mistake_is_found() {
         let found = all(&wrong);
         let counterexample =
             found.counterexample.unwrap_or_else(|| panic!("{} is missed", mistake.key()));
-        let broken = (counterexample.violation.property, counterexample.len());
+        let broken = (counterexample.violation.property, counterexample.steps.len());
         assert_eq!(broken, (property, steps), "{}:\n{}", mistake.key(), counterexample.words());
     }
 }

@@ -57,6 +57,7 @@ fn a_result_does_not_depend_on_threads() {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| [&right, &wrong].map(|model| check(model, &limits, &mut |_| {})))
     });
+    assert!(one[1].counterexample.is_some(), "what is to be compared is there");
     for (one, three) in one.iter().zip(&three) {
         let words = [one, three].map(|one| one.counterexample.as_ref().map(|it| it.words()));
         assert_eq!(words[0], words[1]);
