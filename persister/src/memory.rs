@@ -16,6 +16,9 @@ use crate::{PersistError, Persister};
 /// An append copies its record and nothing else, apart from the doubling of a growing vector. No
 /// operation ever fails or waits.
 ///
+/// For testers it can be left as a crash in the middle of a save would leave a
+/// [`FilePersister`](crate::FilePersister): [`save_torn`](MemoryPersister::save_torn).
+///
 /// Go: `Persister`, made by `MakePersister()`.
 ///
 /// ```

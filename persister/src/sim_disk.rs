@@ -1,9 +1,10 @@
 //! A disk in memory whose power can be cut.
 //!
 //! It keeps what a running process sees apart from what the platter holds, and lists every content
-//! that a power cut may leave: any part of the unsynced bytes, and any of the unsynced changes of
+//! that a power cut may leave, or draws one of them: any part of the unsynced bytes, and any of the unsynced changes of
 //! names, in spite of their order. It also knows the way to its directory: a directory whose name was
-//! not synced may vanish, with everything in it.
+//! not synced may vanish, with everything in it. The crate's tests use the list;
+//! [`MemoryPersister::save_torn`](crate::MemoryPersister::save_torn) draws.
 
 #![allow(clippy::disallowed_types, reason = "held for moments only, and below labrt")]
 

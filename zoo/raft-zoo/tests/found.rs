@@ -13,8 +13,8 @@ use raft_tests::run::{Test, origin, simulated};
 use raft_tests::{Silent, part_2a, part_2b, part_2c, part_2d, sizes, soak};
 use raft_zoo::{Chosen, Kind};
 
-/// A line for each bug: name, bug, body, servers, whether the network is unreliable, seeds, and what
-/// the verdict contains. The part says whether services take snapshots.
+/// The type of Raft and the part, then a line for each bug: name, bug, body, servers, whether the network is
+/// unreliable, seeds, and what the verdict contains. The part says whether services take snapshots.
 macro_rules! found {
     ($raft:ty, $part:literal: $($name:ident: $bug:ident, $body:path, $servers:literal, $unreliable:literal,
        $seeds:expr, $words:literal;)*) => {$(
