@@ -18,7 +18,7 @@ const NEAR: usize = 6;
 
 /// And when a snapshot would take so many eighths of the limit out of it. Entries that are not
 /// committed yet can keep the state large; then a snapshot for each entry would be of no use.
-const WORTH: usize = 1;
+const WORTH: usize = 4;
 
 /// What executes, and takes the machine through the log.
 pub(crate) struct Reader<M: Machine> {

@@ -129,6 +129,10 @@ impl Judge {
 
     /// The snapshot that is saved holds all that the saved log does not.
     fn check_pair(&self, server: usize, base: Place, us: u64, means: &Means<'_>) -> Checked {
+        // A snapshot may be long: where no service tells of its own, none is read.
+        if self.given.0.is_empty() {
+            return Ok(());
+        }
         let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
         // A log may hold entries that the service does not see: of each leader one, say. Who is alone leads
         // without a word, each instance once.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memchr_iter;
 use raft_watch::SentEntry;
 use tester::Client;
 
@@ -219,24 +220,26 @@ impl Asked {
 fn holds(command: &[u8], asked: &Asked) -> bool {
     let Some(text) = asked.change.text() else { return false };
     match asked.is_telling() {
-        true => has(command, text.as_bytes()),
+        true => has(command, text),
         false => has_with_length(command, text) && has_with_length(command, &asked.object),
     }
 }
 
-fn has(bytes: &[u8], part: &[u8]) -> bool {
-    let Some(&first) = part.first() else { return true };
-    let last = bytes.len().saturating_sub(part.len() - 1);
-    let starts = bytes[..last].iter().enumerate().filter(|(_, byte)| **byte == first);
-    starts.into_iter().any(|(at, _)| bytes[at..].starts_with(part))
+fn has(bytes: &[u8], text: &str) -> bool {
+    match text.as_bytes().split_first() {
+        Some((&first, rest)) => has_after(bytes, first, rest),
+        None => true,
+    }
 }
 
 /// A short text with its length in front of it.
 fn has_with_length(bytes: &[u8], text: &str) -> bool {
-    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
-    let mut part = vec![length];
-    part.extend_from_slice(text.as_bytes());
-    has(bytes, &part)
+    has_after(bytes, u8::try_from(text.len()).unwrap_or(u8::MAX), text.as_bytes())
+}
+
+/// A byte, and the others behind it.
+fn has_after(bytes: &[u8], first: u8, rest: &[u8]) -> bool {
+    memchr_iter(first, bytes).any(|at| bytes[at + 1..].starts_with(rest))
 }
 
 #[cfg(test)]
@@ -317,6 +320,8 @@ mod tests {
         let set = asked(Change::Set("1".into()));
         assert!(holds(b"\x03key\x011", &set));
         assert!(!holds(b"key 1", &set) && !holds(b"\x011", &set));
+        let overlapping = asked(Change::Set("1\x031".into()));
+        assert!(holds(b"\x03key 1\x031\x031", &overlapping), "its second place counts");
         let empty = asked(Change::Set(String::new()));
         assert!(holds(b"\x03key\0", &empty) && !holds(b"\x03key", &empty));
     }

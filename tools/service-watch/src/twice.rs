@@ -21,6 +21,8 @@ pub(crate) struct Read {
 struct Object {
     /// By text: the operations that have put or appended it. They may never have returned.
     written: BTreeMap<String, Vec<Number>>,
+    /// How long these texts are, in bytes; a text may be gone whose length is still here.
+    lengths: BTreeSet<usize>,
     /// What was read last, and how often each text stands in it.
     last: String,
     counts: BTreeMap<String, usize>,
@@ -30,13 +32,16 @@ struct Object {
 }
 
 impl Object {
-    /// The written text that the rest of a value begins with.
+    fn writes(&mut self, text: &str, by: Number) {
+        self.lengths.insert(text.len());
+        self.written.entry(text.to_string()).or_default().push(by);
+    }
+
+    /// The longest written text that the rest of a value begins with.
     fn first<'v>(&self, rest: &'v str) -> Option<&'v str> {
-        let longest = (1..=LONGEST.min(rest.len())).rev();
-        let begins = |length: &usize| {
-            rest.is_char_boundary(*length) && self.written.contains_key(&rest[..*length])
-        };
-        longest.into_iter().find(begins).map(|length| &rest[..length])
+        let longest_first = self.lengths.range(1..=LONGEST).rev();
+        let mut texts = longest_first.filter_map(|length| rest.get(..*length));
+        texts.find(|text| self.written.contains_key(*text))
     }
 
     /// Takes what was read apart, as far as it is new. Returns a text that stands there too often.
@@ -72,7 +77,7 @@ impl State {
         let Some(operation) = self.operations.get(number) else { return };
         let Some(text) = operation.asked.change.text() else { return };
         let object = self.read.objects.entry(operation.asked.object.clone()).or_default();
-        object.written.entry(text.to_string()).or_default().push(number);
+        object.writes(text, number);
     }
 
     /// A client has its answer.
@@ -135,7 +140,7 @@ mod tests {
     fn object(texts: &[&str]) -> Object {
         let mut object = Object::default();
         for text in texts {
-            object.written.entry((*text).to_string()).or_default().push(0);
+            object.writes(text, 0);
         }
         object
     }
