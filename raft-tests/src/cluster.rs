@@ -11,8 +11,7 @@ use labrt::rng::Stream;
 use labrt::sync::Leaf;
 use labrt::thread;
 use labtrace::VerdictBuilder;
-use raft_api::Raft;
-use raft_watch::Watch;
+use raft_watch::{AnyRaft, RaftType, Watch};
 use tester::{Group, Net, Run, Server, Totals};
 
 use crate::applied::Applied;
@@ -28,12 +27,14 @@ pub const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 /// A cluster of servers on a network of its own. Clones are the same cluster.
 ///
 /// Go: the type `config`.
-pub struct Cluster<R: Raft> {
-    inner: Arc<Inner<R>>,
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
 }
 
-struct Inner<R: Raft> {
-    group: Group<RaftServer<R>>,
+struct Inner {
+    raft: RaftType,
+    group: Group<RaftServer>,
     applied: Arc<Leaf<Applied>>,
     watch: Watch,
     /// Whether the service above takes snapshots (part 2D).
@@ -41,9 +42,10 @@ struct Inner<R: Raft> {
 }
 
 /// A Raft in a slot of the tester's.
-struct RaftServer<R>(Arc<R>);
+#[derive(Clone)]
+struct RaftServer(Arc<dyn AnyRaft>);
 
-impl<R: Raft> Server for RaftServer<R> {
+impl Server for RaftServer {
     fn services(&self) -> Vec<Service> {
         self.0.clone().services()
     }
@@ -53,37 +55,31 @@ impl<R: Raft> Server for RaftServer<R> {
     }
 }
 
-impl<R> Clone for RaftServer<R> {
-    fn clone(&self) -> Self {
-        RaftServer(self.0.clone())
-    }
-}
-
-impl<R: Raft> Cluster<R> {
+impl Cluster {
     /// Starts and connects all servers, in a run of their own of which nothing is kept.
     ///
     /// # Panics
     /// If a server cannot be made, or the world has a run already.
-    pub fn new(servers: usize, unreliable: bool) -> Cluster<R> {
+    pub fn new(raft: RaftType, servers: usize, unreliable: bool) -> Cluster {
         let run = Run::silent();
         run.enter();
-        Cluster::in_run(&run, servers, unreliable)
+        Cluster::in_run(raft, &run, servers, unreliable)
     }
 
     /// As [`new`](Cluster::new), in the run of the caller's world.
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn in_run(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
-        Cluster::on(&lab_net(run, unreliable), "", servers)
+    pub fn in_run(raft: RaftType, run: &Run, servers: usize, unreliable: bool) -> Cluster {
+        Cluster::on(raft, &lab_net(run, unreliable), "", servers)
     }
 
     /// As [`in_run`](Cluster::in_run), with services that take a snapshot every ten entries (part 2D).
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn with_snapshots(run: &Run, servers: usize, unreliable: bool) -> Cluster<R> {
-        Cluster::made_on(&lab_net(run, unreliable), "", servers, true)
+    pub fn with_snapshots(raft: RaftType, run: &Run, servers: usize, unreliable: bool) -> Cluster {
+        Cluster::made_on(raft, &lab_net(run, unreliable), "", servers, true)
     }
 
     /// As [`new`](Cluster::new), on a network that others may be on as well, if this cluster has a
@@ -91,18 +87,24 @@ impl<R: Raft> Cluster<R> {
     ///
     /// # Panics
     /// If a server cannot be made, or the network has a group of this name.
-    pub fn on(net: &Net, name: &str, servers: usize) -> Cluster<R> {
-        Cluster::made_on(net, name, servers, false)
+    pub fn on(raft: RaftType, net: &Net, name: &str, servers: usize) -> Cluster {
+        Cluster::made_on(raft, net, name, servers, false)
     }
 
-    fn made_on(net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster<R> {
-        let cluster = Cluster::unstarted(net, name, servers, snapshots);
+    fn made_on(raft: RaftType, net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster {
+        let cluster = Cluster::unstarted(raft, net, name, servers, snapshots);
         cluster.start_all();
         cluster
     }
 
     /// A cluster of which no server runs yet.
-    pub(crate) fn unstarted(net: &Net, name: &str, servers: usize, snapshots: bool) -> Cluster<R> {
+    pub(crate) fn unstarted(
+        raft: RaftType,
+        net: &Net,
+        name: &str,
+        servers: usize,
+        snapshots: bool,
+    ) -> Cluster {
         let group = Group::new(net, name, servers);
         let applied = Applied {
             logs: vec![Vec::new(); servers],
@@ -111,8 +113,8 @@ impl<R: Raft> Cluster<R> {
             snapshots: vec![0; servers],
             history: BTreeMap::new(),
         };
-        let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of::<R>(&group));
-        Cluster { inner: Arc::new(Inner { group, applied, watch, snapshots }) }
+        let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));
+        Cluster { inner: Arc::new(Inner { raft, group, applied, watch, snapshots }) }
     }
 
     /// Starts and connects all servers.
@@ -165,7 +167,7 @@ impl<R: Raft> Cluster<R> {
 
     /// The rounds of a test that does the same `most` times: all of them, unless the run's setting
     /// asks for fewer.
-    pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<R> {
+    pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<> {
         self.run().rounds(most)
     }
 
@@ -196,11 +198,12 @@ impl<R: Raft> Cluster<R> {
     /// # Panics
     /// If it cannot be made.
     pub fn start_server(&self, server: usize) {
+        let raft = self.inner.raft;
         self.inner.group.start(server, |seat| {
             // No buffer, as in the course.
             let (apply, messages) = channel::bounded(0);
             self.read_applied(server, &*seat.persister, messages);
-            move || R::make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
+            move || raft.make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
         });
     }
 
@@ -269,13 +272,7 @@ pub(crate) fn lab_net(run: &Run, unreliable: bool) -> Net {
     net
 }
 
-impl<R: Raft> Clone for Cluster<R> {
-    fn clone(&self) -> Self {
-        Cluster { inner: self.inner.clone() }
-    }
-}
-
-impl<R: Raft> fmt::Debug for Cluster<R> {
+impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("group", &self.inner.group).finish_non_exhaustive()
     }

@@ -70,6 +70,6 @@ pub mod soak;
 mod suite;
 
 pub use cluster::Cluster;
-pub use raft_watch::{self as watch, Watch};
+pub use raft_watch::{self as watch, RaftType, Watch};
 pub use silent::Silent;
 pub use suite::{all_tests, swarm_tests};

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use labrt::rng::RngExt;
 use labrt::thread;
-use raft_api::Raft;
 
 use crate::cluster::{Cluster, sleep_elections};
 use crate::run::Run;
 
 //= leaders.heartbeat
 /// A leader is elected, and stays while nothing fails.
-pub fn initial_election<R: Raft>(cluster: &Cluster<R>, run: &Run) {
+pub fn initial_election(cluster: &Cluster, run: &Run) {
     cluster.check_one_leader();
     // Time for the followers to learn of the election.
     thread::sleep(Duration::from_millis(50));
@@ -27,7 +26,7 @@ pub fn initial_election<R: Raft>(cluster: &Cluster<R>, run: &Run) {
 
 //= lab.election-time, followers.stand
 /// A new leader takes over, an old one steps down, and without a quorum nobody leads.
-pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn election_after_network_failure(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     let leader1 = cluster.check_one_leader();
     // If the leader is cut off, another one is elected.
@@ -53,7 +52,7 @@ pub fn election_after_network_failure<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= candidates.again, candidates.random
 /// Leaders are elected again and again while servers come and go.
-pub fn multiple_elections<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn multiple_elections(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.check_one_leader();
     for _ in cluster.rounds(9) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use labrt::thread;
 use labtrace::show;
-use raft_api::{Raft, Started};
+use raft_api::Started;
 
 use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::{number, random, text};
@@ -14,7 +14,7 @@ use crate::run::Run;
 
 //= state.begin, leaders.command, lab.start, leaders.send, append.new
 /// Commands are committed in the order they are given, and not before.
-pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn basic_agreement(cluster: &Cluster, _: &Run) {
     for index in 1..=3 {
         let (count, _) = cluster.committed(index);
         assert_eq!(count, 0, "some have committed index {index} before Start()");
@@ -25,7 +25,7 @@ pub fn basic_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= lab.bytes
 /// Each command is sent to each peer about once.
-pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn rpc_byte_count(cluster: &Cluster, _: &Run) {
     const COMMANDS: u64 = 10;
     const LENGTH: usize = 5000;
     let servers = cluster.servers();
@@ -42,7 +42,7 @@ pub fn rpc_byte_count<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// Fewer and fewer followers: a majority agrees, a minority commits nothing.
-pub fn progressive_failure_of_followers<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn progressive_failure_of_followers(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     let leader1 = cluster.check_one_leader();
@@ -61,7 +61,7 @@ pub fn progressive_failure_of_followers<R: Raft>(cluster: &Cluster<R>, _: &Run) 
 }
 
 /// Leader after leader is lost: the rest agrees as long as it is a majority.
-pub fn failure_of_leaders<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn failure_of_leaders(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     cluster.disconnect(cluster.check_one_leader());
@@ -77,7 +77,7 @@ pub fn failure_of_leaders<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// A follower that was away catches up.
-pub fn agreement_despite_follower_disconnection<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn agreement_despite_follower_disconnection(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, false);
     let leader = cluster.check_one_leader();
@@ -97,7 +97,7 @@ pub fn agreement_despite_follower_disconnection<R: Raft>(cluster: &Cluster<R>, _
 }
 
 /// Without a majority nothing is committed, and afterwards all goes on.
-pub fn no_agreement_if_too_many_followers_disconnect<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn no_agreement_if_too_many_followers_disconnect(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(10), servers, false);
     let leader = cluster.check_one_leader();
@@ -116,7 +116,7 @@ pub fn no_agreement_if_too_many_followers_disconnect<R: Raft>(cluster: &Cluster<
 }
 
 /// Commands given at the same time are all committed, each at its own index.
-pub fn concurrent_starts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn concurrent_starts(cluster: &Cluster, _: &Run) {
     for attempt in 0..5 {
         if attempt > 0 {
             // Time for the term to settle.
@@ -130,7 +130,7 @@ pub fn concurrent_starts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// True if the term stayed the same, so that the result could be judged.
-fn start_concurrently<R: Raft>(cluster: &Cluster<R>) -> bool {
+fn start_concurrently(cluster: &Cluster) -> bool {
     const COMMANDS: u64 = 5;
     let servers = cluster.servers();
     let leader = cluster.check_one_leader();
@@ -170,7 +170,7 @@ fn start_concurrently<R: Raft>(cluster: &Cluster<R>) -> bool {
 }
 
 /// A leader that was cut off with entries nobody else has gives them up when it comes back.
-pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn rejoin_of_partitioned_leader(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), servers, true);
     let leader1 = cluster.check_one_leader();
@@ -190,7 +190,7 @@ pub fn rejoin_of_partitioned_leader<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= leaders.back-up
 /// Logs with many wrong entries are repaired without a round trip for each.
-pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn leader_backs_up_quickly(cluster: &Cluster, _: &Run) {
     const ENTRIES: usize = 50;
     let servers = cluster.servers();
     let command = || cluster.draw(random);
@@ -237,7 +237,7 @@ pub fn leader_backs_up_quickly<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= lab.rpcs
 /// Electing a leader, agreeing and idling take few RPCs.
-pub fn rpc_counts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn rpc_counts(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers() as u64;
     cluster.check_one_leader();
     let election = cluster.network().total_count();
@@ -264,7 +264,7 @@ pub fn rpc_counts<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// True if the term stayed the same, so that the result could be judged.
-fn agree_with_few_rpcs<R: Raft>(cluster: &Cluster<R>) -> bool {
+fn agree_with_few_rpcs(cluster: &Cluster) -> bool {
     const COMMANDS: u64 = 10;
     let servers = cluster.servers();
     let leader = cluster.check_one_leader();

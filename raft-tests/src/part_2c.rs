@@ -9,13 +9,13 @@ use labrt::sync::Arc;
 use labrt::sync::atomic::{AtomicBool, Ordering};
 use labrt::thread;
 use labtrace::show;
-use raft_api::{Raft, Started};
+use raft_api::Started;
 
 use crate::cluster::{Cluster, ELECTION_TIMEOUT, sleep_elections};
 use crate::commands::{number, random};
 use crate::run::Run;
 
-fn start_and_connect<R: Raft>(cluster: &Cluster<R>, server: usize) {
+fn start_and_connect(cluster: &Cluster, server: usize) {
     cluster.start_server(server);
     cluster.connect(server);
 }
@@ -26,7 +26,7 @@ fn millis(n: u64) -> Duration {
 
 //= lab.restart
 /// Everything agreed on survives restarts of all, of the leader and of a follower.
-pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn basic_persistence(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     let restart = |server| {
         start_and_connect(cluster, server);
@@ -61,7 +61,7 @@ pub fn basic_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= followers.stand
 /// Changing majorities, each of which must know what the one before agreed on.
-pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn more_persistence(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     let mut next = 1;
     let mut agree = |count| {
@@ -91,7 +91,7 @@ pub fn more_persistence<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// Leader and follower crash, and a follower that was away meanwhile must not lead.
-pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn partitioned_leader_and_one_follower_crash(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(number(101), 3, true);
     let leader = cluster.check_one_leader();
@@ -110,7 +110,7 @@ pub fn partitioned_leader_and_one_follower_crash<R: Raft>(cluster: &Cluster<R>, 
 //= leaders.commit
 /// The scenario of the paper's Figure 8, by chance: leaders crash right after they have accepted
 /// commands, so that old entries linger.
-pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn figure_8(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let up = || (0..servers).filter(|server| cluster.is_running(*server)).count();
@@ -141,7 +141,7 @@ pub fn figure_8<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// Mostly a moment; one time in ten long enough for an election.
-fn sleep_as_figure_8<R: Raft>(cluster: &Cluster<R>) {
+fn sleep_as_figure_8(cluster: &Cluster) {
     let half_election = ELECTION_TIMEOUT.as_millis() as u64 / 2;
     let pause = cluster.draw(|rng| match rng.random_bool(0.1) {
         true => rng.random_range(0..half_election),
@@ -152,7 +152,7 @@ fn sleep_as_figure_8<R: Raft>(cluster: &Cluster<R>) {
 
 //= retry
 /// Many agreements at once on a network that loses and delays.
-pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn unreliable_agreement(cluster: &Cluster, _: &Run) {
     let mut helpers = Vec::new();
     for i in cluster.rounds(49).map(|round| round as u64 + 1) {
         for j in 0..4 {
@@ -171,7 +171,7 @@ pub fn unreliable_agreement<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 //= all.stale-reply
 /// As [`figure_8`], with cut-off leaders instead of crashed ones, on a network that loses, delays
 /// and reorders.
-pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn figure_8_unreliable(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(random), 1, true);
     let connected = || (0..servers).filter(|server| cluster.is_connected(*server)).count();
@@ -206,7 +206,7 @@ pub fn figure_8_unreliable<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// Clients write while servers crash, restart and are cut off; the network is as it was made.
-pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn churn(cluster: &Cluster, _: &Run) {
     const CLIENTS: u64 = 3;
     let servers = cluster.servers();
     let stop = Arc::new(AtomicBool::new(false));
@@ -243,7 +243,7 @@ pub fn churn<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// Perhaps cuts a server off, perhaps brings one back, perhaps crashes one.
-fn disturb<R: Raft>(cluster: &Cluster<R>) {
+fn disturb(cluster: &Cluster) {
     let random_server = || cluster.draw(|rng| rng.random_range(0..cluster.servers()));
     if cluster.draw(|rng| rng.random_bool(0.2)) {
         cluster.disconnect(random_server());
@@ -264,7 +264,7 @@ fn disturb<R: Raft>(cluster: &Cluster<R>) {
 }
 
 /// A client of [`churn`]: offers values until it is stopped; returns those it saw committed.
-fn write<R: Raft>(cluster: &Cluster<R>, client: u64, stop: &AtomicBool) -> Vec<Bytes> {
+fn write(cluster: &Cluster, client: u64, stop: &AtomicBool) -> Vec<Bytes> {
     let mut rng = rng::stream("client");
     let mut written = Vec::new();
     while !stop.load(Ordering::SeqCst) {

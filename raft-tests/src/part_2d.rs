@@ -2,7 +2,6 @@
 
 use labrt::rng::RngExt;
 use labtrace::verdict;
-use raft_api::Raft;
 
 use crate::cluster::Cluster;
 use crate::commands::integer;
@@ -20,22 +19,22 @@ enum Victim {
 }
 
 /// Logs are cut off behind snapshots, and all goes on.
-pub fn snapshots_basic<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn snapshots_basic(cluster: &Cluster, _: &Run) {
     rounds(cluster, Victim::Untroubled);
 }
 
 //= snapshot.send
 /// A server that was cut off catches up by a snapshot.
-pub fn install_snapshots_disconnect<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn install_snapshots_disconnect(cluster: &Cluster, _: &Run) {
     rounds(cluster, Victim::Disconnected);
 }
 
 /// A server that was down catches up by a snapshot.
-pub fn install_snapshots_crash<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn install_snapshots_crash(cluster: &Cluster, _: &Run) {
     rounds(cluster, Victim::Crashed);
 }
 
-fn rounds<R: Raft>(cluster: &Cluster<R>, trouble: Victim) {
+fn rounds(cluster: &Cluster, trouble: Victim) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(integer), servers, true);
     let mut leader1 = cluster.check_one_leader();
@@ -49,7 +48,7 @@ fn rounds<R: Raft>(cluster: &Cluster<R>, trouble: Victim) {
             Victim::Disconnected => cluster.disconnect(victim),
             Victim::Crashed => cluster.crash(victim),
         }
-        let reached = |cluster: &Cluster<R>| match trouble {
+        let reached = |cluster: &Cluster| match trouble {
             Victim::Untroubled => servers,
             _ => servers - usize::from(!cluster.is_connected(victim)),
         };
@@ -75,7 +74,7 @@ fn rounds<R: Raft>(cluster: &Cluster<R>, trouble: Victim) {
 }
 
 #[track_caller]
-fn check_log_size<R: Raft>(cluster: &Cluster<R>) {
+fn check_log_size(cluster: &Cluster) {
     let size = cluster.log_size();
     if size >= MAX_LOG_SIZE {
         let words =
@@ -91,7 +90,7 @@ fn check_log_size<R: Raft>(cluster: &Cluster<R>) {
 }
 
 /// All servers crash at once: what is left are states and snapshots.
-pub fn crash_and_restart_all<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn crash_and_restart_all(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     cluster.one(cluster.draw(integer), servers, true);
     for _ in cluster.rounds(5) {
@@ -106,7 +105,7 @@ pub fn crash_and_restart_all<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// A restarted server must not forget its snapshot when it saves its state for the first time.
-pub fn snapshot_initialization<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn snapshot_initialization(cluster: &Cluster, _: &Run) {
     let servers = cluster.servers();
     // Enough for a snapshot, at index 9, and entries behind it.
     for _ in 0..12 {
@@ -119,7 +118,7 @@ pub fn snapshot_initialization<R: Raft>(cluster: &Cluster<R>, _: &Run) {
     cluster.one(cluster.draw(integer), servers, true);
 }
 
-fn restart_all<R: Raft>(cluster: &Cluster<R>) {
+fn restart_all(cluster: &Cluster) {
     (0..cluster.servers()).for_each(|server| cluster.crash(server));
     for server in 0..cluster.servers() {
         cluster.start_server(server);

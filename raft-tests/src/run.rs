@@ -1,15 +1,15 @@
 //! Running a test of this suite; the crate `tester` does it for all labs.
 
-use raft_api::Raft;
+use raft_watch::RaftType;
 
 use crate::cluster::Cluster;
 use crate::soak;
 
 pub use tester::{Origin, Run, TIME_LIMIT, Totals, origin};
 
-/// A test of the suite for the Raft `R`.
+/// A test of the suite, for any Raft.
 #[derive(Debug)]
-pub struct Test<R: Raft> {
+pub struct Test {
     /// Its part of the lab, such as `2A`.
     pub part: &'static str,
     /// What its lines call it.
@@ -19,18 +19,18 @@ pub struct Test<R: Raft> {
     /// Whether the network loses and delays.
     pub unreliable: bool,
     /// What it does.
-    pub body: fn(&Cluster<R>, &Run),
+    pub body: fn(&Cluster, &Run),
 }
 
-impl<R: Raft> Test<R> {
-    /// As a test of any lab.
-    pub fn general(&self) -> tester::Test {
+impl Test {
+    /// As a test of any lab, with this type of Raft.
+    pub fn general(&self, raft: RaftType) -> tester::Test {
         let Test { part, title, servers, unreliable, body } = *self;
         tester::Test::new(part, title, move |run| {
             let cluster = match part {
-                "2D" => Cluster::with_snapshots(run, servers, unreliable),
-                "soak" => soak::cluster(run),
-                _ => Cluster::in_run(run, servers, unreliable),
+                "2D" => Cluster::with_snapshots(raft, run, servers, unreliable),
+                "soak" => soak::cluster(raft, run),
+                _ => Cluster::in_run(raft, run, servers, unreliable),
             };
             body(&cluster, run);
             cluster.finish()
@@ -38,18 +38,18 @@ impl<R: Raft> Test<R> {
     }
 }
 
-/// Runs a test on the simulated clock, as [`tester::simulated`] does.
+/// Runs a test of this type of Raft on the simulated clock, as [`tester::simulated`] does.
 ///
 /// # Panics
 /// If it fails with one of the seeds.
-pub fn simulated<R: Raft>(test: &Test<R>, origin: Origin) {
-    tester::simulated(&test.general(), origin);
+pub fn simulated(test: &Test, raft: RaftType, origin: Origin) {
+    tester::simulated(&test.general(raft), origin);
 }
 
-/// Runs a test once on the real clock, as [`tester::real`] does.
+/// Runs a test of this type of Raft once on the real clock, as [`tester::real`] does.
 ///
 /// # Panics
 /// If it fails.
-pub fn real<R: Raft>(test: &Test<R>, origin: Origin) {
-    tester::real(&test.general(), origin);
+pub fn real(test: &Test, raft: RaftType, origin: Origin) {
+    tester::real(&test.general(raft), origin);
 }

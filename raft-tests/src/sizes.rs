@@ -2,15 +2,13 @@
 //!
 //! They belong to no part of the lab, and earn no points.
 
-use raft_api::Raft;
-
 use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::number;
 use crate::run::Run;
 
 //= lab.alone
 /// One server elects itself, commits by itself, and keeps that over a restart.
-pub fn alone<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn alone(cluster: &Cluster, _: &Run) {
     for index in 1..=3 {
         let got = cluster.one(number(index * 10), 1, true);
         assert_eq!(got, index, "got index {got} but expected {index}");
@@ -28,7 +26,7 @@ pub fn alone<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 
 //= lab.half
 /// A majority is more than half: half of the servers neither commit nor elect, one more do both.
-pub fn half_is_no_majority<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn half_is_no_majority(cluster: &Cluster, _: &Run) {
     cluster.one(number(10), cluster.servers(), true);
     two_halves(cluster);
     half_without_the_leader(cluster);
@@ -45,19 +43,19 @@ pub fn half_is_no_majority<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// The leader and those after it, so many in all.
-fn with_leader<R: Raft>(cluster: &Cluster<R>, count: usize) -> (usize, Vec<usize>, Vec<usize>) {
+fn with_leader(cluster: &Cluster, count: usize) -> (usize, Vec<usize>, Vec<usize>) {
     let (servers, leader) = (cluster.servers(), cluster.check_one_leader());
     let mut order = (0..servers).map(|step| (leader + step) % servers);
     (leader, order.by_ref().take(count).collect(), order.collect())
 }
 
-fn connect_all<R: Raft>(cluster: &Cluster<R>) {
+fn connect_all(cluster: &Cluster) {
     let all: Vec<usize> = (0..cluster.servers()).collect();
     cluster.partition(&[&all]);
 }
 
 /// The leader keeps half of the servers, and the others are among themselves.
-fn two_halves<R: Raft>(cluster: &Cluster<R>) {
+fn two_halves(cluster: &Cluster) {
     let servers = cluster.servers();
     let (leader, with, without) = with_leader(cluster, servers / 2);
     cluster.partition(&[&with, &without]);
@@ -77,7 +75,7 @@ fn two_halves<R: Raft>(cluster: &Cluster<R>) {
 }
 
 /// Half of the servers are away, the leader among them.
-fn half_without_the_leader<R: Raft>(cluster: &Cluster<R>) {
+fn half_without_the_leader(cluster: &Cluster) {
     let servers = cluster.servers();
     let (_, with, _) = with_leader(cluster, servers / 2);
     with.iter().for_each(|server| cluster.disconnect(*server));
@@ -90,7 +88,7 @@ fn half_without_the_leader<R: Raft>(cluster: &Cluster<R>) {
 }
 
 /// Less than half of the servers are away, the leader among them.
-fn more_than_half<R: Raft>(cluster: &Cluster<R>) {
+fn more_than_half(cluster: &Cluster) {
     let servers = cluster.servers();
     let (_, with, without) = with_leader(cluster, servers / 2 - 1);
     cluster.partition(&[&with, &without]);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use labrt::rng::{RngExt, Stream};
 use labrt::thread;
 use labrt::time::Instant;
-use raft_api::Raft;
+use raft_watch::RaftType;
 
 use crate::cluster::{Cluster, lab_net};
 use crate::commands::random;
@@ -75,11 +75,11 @@ fn perhaps(rng: &mut Stream, least: f64, most: f64) -> Option<f64> {
 
 /// A run's cluster: how many servers there are, whether their services take snapshots, and how their clocks
 /// run.
-pub(crate) fn cluster<R: Raft>(run: &Run) -> Cluster<R> {
+pub(crate) fn cluster(raft: RaftType, run: &Run) -> Cluster {
     let net = lab_net(run, false);
     let (servers, snapshots, clocks) =
         net.draw(|rng| (rng.random_range(1..=7), rng.random_bool(0.5), rng.random_bool(0.5)));
-    let cluster = Cluster::unstarted(&net, "", servers, snapshots);
+    let cluster = Cluster::unstarted(raft, &net, "", servers, snapshots);
     for server in 0..servers {
         let clock = net.draw(|rng| rng.random_range(CLOCKS.0..=CLOCKS.1));
         if clocks {
@@ -91,7 +91,7 @@ pub(crate) fn cluster<R: Raft>(run: &Run) -> Cluster<R> {
 }
 
 /// Anything happens at once; then a majority must make progress, and then all.
-pub fn anything<R: Raft>(cluster: &Cluster<R>, _: &Run) {
+pub fn anything(cluster: &Cluster, _: &Run) {
     let faults = cluster.draw(Faults::draw);
     let storm = Storm { cluster, faults };
     let (pace, load) = cluster.draw(|rng| {
@@ -115,12 +115,12 @@ pub fn anything<R: Raft>(cluster: &Cluster<R>, _: &Run) {
 }
 
 /// What a run does to its cluster.
-struct Storm<'a, R: Raft> {
-    cluster: &'a Cluster<R>,
+struct Storm<'a> {
+    cluster: &'a Cluster,
     faults: Faults,
 }
 
-impl<R: Raft> Storm<'_, R> {
+impl Storm<'_> {
     fn begin(&self) {
         let Storm { cluster, faults } = self;
         cluster.set_reliable(!faults.loss);

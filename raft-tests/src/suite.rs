@@ -1,5 +1,3 @@
-use raft_api::Raft;
-
 use crate::run::Test;
 
 /// Stamps out all tests of the lab for a type that implements [`raft_api::Raft`].
@@ -115,12 +113,12 @@ macro_rules! suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests {
-    (table, $raft:ty, $($part:literal $module:ident {
+    (table, $any:ty, $($part:literal $module:ident {
         $($name:ident: $body:ident, $title:literal, $servers:literal, $unreliable:literal;)*
     })*) => {
         vec![$($((
             stringify!($name),
-            $crate::run::Test::<$raft> {
+            $crate::run::Test {
                 part: $part,
                 title: $title,
                 servers: $servers,
@@ -135,30 +133,31 @@ macro_rules! tests {
         #[test]
         #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
         fn $name() {
-            let test = $crate::run::Test::<$raft> {
+            let test = $crate::run::Test {
                 part: $part,
                 title: $title,
                 servers: $servers,
                 unreliable: $unreliable,
                 body: $crate::$module::$body,
             };
-            $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
+            let raft = $crate::RaftType::of::<$raft>();
+            $crate::run::$clock(&test, raft, $crate::run::origin!(stringify!($name)));
         }
     )*)*};
 }
 
 /// All tests of the lab as values, by the names that [`suite!`](crate::suite) gives them: for those
 /// who run them in a way of their own.
-pub fn all_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
-    let mut tests = crate::suite!(table, R, "2A");
-    tests.extend(crate::suite!(table, R, "2B"));
-    tests.extend(crate::suite!(table, R, "2C"));
-    tests.extend(crate::suite!(table, R, "2D"));
-    tests.extend(crate::suite!(table, R, "sizes"));
+pub fn all_tests() -> Vec<(&'static str, Test)> {
+    let mut tests = crate::suite!(table, _, "2A");
+    tests.extend(crate::suite!(table, _, "2B"));
+    tests.extend(crate::suite!(table, _, "2C"));
+    tests.extend(crate::suite!(table, _, "2D"));
+    tests.extend(crate::suite!(table, _, "sizes"));
     tests
 }
 
 /// The swarm test in the same form: it is no test of the lab.
-pub fn swarm_tests<R: Raft>() -> Vec<(&'static str, Test<R>)> {
-    crate::suite!(table, R, "soak")
+pub fn swarm_tests() -> Vec<(&'static str, Test)> {
+    crate::suite!(table, _, "soak")
 }

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use labrt::thread;
 use labrt::time::Instant;
 use labtrace::{Span, SpanOf, show, verdict};
-use raft_api::{Raft, Started};
+use raft_api::Started;
 
 use super::Cluster;
 use crate::applied::place;
 
 /// Commands that are agreed on.
-impl<R: Raft> Cluster<R> {
+impl Cluster {
     /// How many servers have applied this index, and with which command.
     pub fn committed(&self, index: u64) -> (usize, Option<Bytes>) {
         self.inner.applied.with(|all| {

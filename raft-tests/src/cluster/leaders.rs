@@ -7,20 +7,15 @@ use bytes::Bytes;
 use labrt::rng::RngExt;
 use labrt::{observe, thread};
 use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
-use raft_api::{Raft, RaftState, Started};
+use raft_api::{RaftState, Started};
 
 use super::Cluster;
 
 /// Asking servers, and the checks of leaders and terms.
-impl<R: Raft> Cluster<R> {
-    /// Asks a server something, if it runs.
-    fn ask<T>(&self, server: usize, question: impl FnOnce(&R) -> T) -> Option<T> {
-        self.inner.group.instance(server)?.enter(|raft| question(&raft.0))
-    }
-
+impl Cluster {
     /// Term and role of a server; `None` if it does not run.
     pub fn state(&self, server: usize) -> Option<RaftState> {
-        self.ask(server, R::state)
+        self.inner.group.instance(server)?.enter(|raft| raft.0.state())
     }
 
     /// Offers a command to a server; `None` if it does not run or does not lead.

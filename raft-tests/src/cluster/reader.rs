@@ -7,7 +7,7 @@ use labrt::channel::Receiver;
 use labrt::{observe, thread};
 use labtrace::{VerdictBuilder, What, show, verdict};
 use persister::Persister;
-use raft_api::{ApplyMsg, Raft};
+use raft_api::ApplyMsg;
 
 use super::{Cluster, Inner};
 use crate::applied::{Installed, Message};
@@ -43,7 +43,7 @@ struct Reader {
     instance: u64,
 }
 
-impl<R: Raft> Cluster<R> {
+impl Cluster {
     /// Begins to read what a new instance of a server applies. If services take snapshots, it begins
     /// with the one that the persister holds.
     pub(super) fn read_applied(

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use labtrace::VerdictBuilder;
 use persister::Persister;
-use raft_api::{Persisted, Raft};
+use raft_api::Persisted;
 use raft_watch::of_several;
 
 use super::{Cluster, reader};
 
 /// Facts for verdicts.
-impl<R: Raft> Cluster<R> {
+impl Cluster {
     /// What stands in the way, and what is known of each server, as facts of a verdict.
     pub(super) fn situation(&self, broken: VerdictBuilder) -> VerdictBuilder {
         let terms = self.inner.watch.terms();
@@ -53,7 +53,8 @@ impl<R: Raft> Cluster<R> {
             Some(index) => format!("a snapshot up to {index}"),
             None => "a snapshot that cannot be read".into(),
         };
-        let state = R::read_persisted(&saved.read_raft_state().expect("memory can be read"));
+        let state =
+            self.inner.raft.read_persisted(&saved.read_raft_state().expect("memory can be read"));
         let log = state.map(|Persisted { log_base, log_terms, .. }| match log_terms.len() as u64 {
             0 => format!(" and an empty log behind {log_base}"),
             count => format!(" and a log from {} to {}", log_base + 1, log_base + count),

@@ -17,8 +17,8 @@ use labrt::world::Builder;
 use labtrace::Keep;
 use raft_api::Raft;
 use raft_checked::CheckedRaft;
-use raft_tests::all_tests;
 use raft_tests::run::Test;
+use raft_tests::{RaftType, all_tests};
 
 /// One seed of each test; returns how much simulated time and how many steps they had.
 fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
@@ -27,8 +27,8 @@ fn all<R: Raft>(seed: u64, by: SwitchBy) -> (Duration, u64) {
 
 /// The same, with so much of each run recorded.
 fn recorded<R: Raft>(seed: u64, by: SwitchBy, keep: Keep) -> (Duration, u64) {
-    let tests = all_tests::<R>();
-    let run = |(name, test): &(&str, Test<R>)| suite::run(name, test, seed, by, keep);
+    let (tests, raft) = (all_tests(), RaftType::of::<R>());
+    let run = |(name, test): &(&str, Test)| suite::run(name, test, raft, seed, by, keep);
     let results: Vec<_> = tests.iter().map(run).collect();
     let time = results.iter().map(|(totals, _)| totals.time).sum();
     (time, results.iter().map(|(_, trace)| trace.steps).sum())
@@ -61,11 +61,12 @@ fn whole(c: &mut Criterion<ProcessCpu>) {
 
 /// Where the suite's CPU time goes, test by test.
 fn each_test() {
-    for (name, test) in all_tests::<raft::Raft>() {
+    let raft = RaftType::of::<raft::Raft>();
+    for (name, test) in all_tests() {
         let began = cpu::used();
         let rounds = 5;
         let steps: u64 = (0..rounds)
-            .map(|seed| suite::run(name, &test, seed, Coroutines, Keep::Nothing).1.steps)
+            .map(|seed| suite::run(name, &test, raft, seed, Coroutines, Keep::Nothing).1.steps)
             .sum();
         let cpu = each(cpu::used() - began, rounds);
         fact(&format!("suite: {name}"), &format!("{cpu:.1?}, {} steps", steps / rounds));

@@ -63,6 +63,7 @@
 //! A call that is neither of Figure 2 nor InstallSnapshot switches off what it could change. Entries that
 //! are packed into bytes are not read; their Raft can read them out in `read_message`. Replies that are calls of their own are not understood. Each test says so.
 
+mod any;
 mod bases;
 mod calls;
 mod commitment;
@@ -93,9 +94,10 @@ use std::time::Duration;
 use labrt::sync::Leaf;
 use labtrace::{Role, Session};
 use persister::Saves;
-use raft_api::{Raft, Started};
+use raft_api::Started;
 use tester::{Group, Members, Server};
 
+pub use any::{AnyRaft, RaftType};
 use judge::{Checked, Judge};
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
@@ -135,13 +137,13 @@ impl Watch {
     ///
     /// # Panics
     /// If the group is watched already.
-    pub fn of<R: Raft>(group: &Group<impl Server>) -> Watch {
+    pub fn of(raft: RaftType, group: &Group<impl Server>) -> Watch {
         let servers = group.servers();
         let state = State {
-            understanding: Understanding::new(R::read_message),
+            understanding: Understanding::new(raft.read_message),
             judge: Judge::new(servers),
             spotter: Spotter::new(servers, group.run().wants_coverage()),
-            second: Second::of::<R>(servers),
+            second: Second::of(raft, servers),
             saves: vec![Saves::none(); servers],
             inferred: vec![(Role::Follower, 0); servers],
             told: 0,
@@ -149,7 +151,7 @@ impl Watch {
         let inner = Inner {
             session: group.run().session().clone(),
             members: group.members().clone(),
-            reading: persister::Reading::of::<R>(),
+            reading: persister::Reading::of(raft),
             state: Leaf::new(state),
         };
         let watch = Watch { inner: Arc::new(inner) };

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ::persister::Persister;
-use raft_api::{Persisted, Raft};
+use raft_api::Persisted;
 use tester::SaveCount;
 
+use super::any::RaftType;
 use super::calls::Delivered;
 
 /// How much it matters to look at what is saved.
@@ -24,8 +25,8 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn of<R: Raft>() -> Reading {
-        Reading { whole: R::read_persisted, appended: R::read_appended }
+    pub(crate) fn of(raft: RaftType) -> Reading {
+        Reading { whole: raft.read_persisted, appended: raft.read_appended }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use labrpc::{Reply, Service};
 use labrt::simulate;
 use labtrace::Verdict;
+use raft_watch::RaftType;
 use shard_api::{Config, Gid, Holding, SHARDS, Standing};
 use shard_watch::Watch;
 use tester::{Client, Group, Net, Run, Server};
@@ -50,7 +51,7 @@ impl World {
         let watch = Watch::new(&service);
         for (gid, group) in (100..).zip(&groups) {
             watch.add(gid, group);
-            let below = raft_watch::Watch::of::<raft::Raft>(group);
+            let below = raft_watch::Watch::of(RaftType::of::<raft::Raft>(), group);
             let limits = service_watch::Limits::default();
             service.add(group, &below, limits);
             (0..3).for_each(|server| start(group, server));

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Test, origin, simulated};
-use raft_tests::{Silent, part_2a, part_2b, part_2c, part_2d, sizes, soak};
+use raft_tests::{RaftType, Silent, part_2a, part_2b, part_2c, part_2d, sizes, soak};
 use raft_zoo::{Chosen, Kind};
 
 /// The type of Raft and the part, then a line for each bug: name, bug, body, servers, whether the network is
@@ -24,14 +24,14 @@ macro_rules! found {
             if env::var_os("LAB_SEED").is_none() {
                 return assert_found(name, Kind::$bug, $seeds, $words);
             }
-            let test = Test::<$raft> {
+            let test = Test {
                 part: $part,
                 title: stringify!($bug),
                 servers: $servers,
                 unreliable: $unreliable,
                 body: $body,
             };
-            simulated(&test, origin!(name));
+            simulated(&test, RaftType::of::<$raft>(), origin!(name));
         }
     )*};
 }
@@ -184,14 +184,14 @@ fn the_replay_names_the_chosen_bug() {
         let replay = "replay: RAFT_ZOO=LongerLogWins LAB_SEED=0 cargo test";
         return assert_found(name, Kind::LongerLogWins, 0..1, replay);
     }
-    let test = Test::<Chosen> {
+    let test = Test {
         part: "zoo",
         title: "chosen",
         servers: 5,
         unreliable: false,
         body: part_2b::leader_backs_up_quickly,
     };
-    simulated(&test, origin!(name));
+    simulated(&test, RaftType::of::<Chosen>(), origin!(name));
 }
 
 /// Runs one of the tests above with this bug and these seeds, and looks for these words.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, assert_broken, assert_fine, pause, puppet, verdict_of};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict_of};
 
 #[test]
 fn what_a_majority_has_is_committed() {
@@ -175,7 +175,7 @@ fn a_leader_counts_itself_for_what_it_has_saved() {
 
 #[test]
 fn what_only_an_earlier_instance_knew_is_not_counted_again() {
-    fn restart(cluster: &Cluster<Puppet>, server: usize) {
+    fn restart(cluster: &Cluster, server: usize) {
         cluster.start_server(server);
         cluster.connect(server);
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, assert_broken, assert_fine, pause, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
 
 #[test]
 fn one_leader_a_term() {
@@ -191,7 +191,7 @@ fn nobody_leads_who_did_not_stand_for_election() {
 
 #[test]
 fn only_the_leader_accepts_commands() {
-    fn offer(cluster: &Cluster<Puppet>, server: usize, words: &'static str) {
+    fn offer(cluster: &Cluster, server: usize, words: &'static str) {
         cluster.start(server, Bytes::from_static(words.as_bytes()));
     }
     assert_fine(|cluster| {

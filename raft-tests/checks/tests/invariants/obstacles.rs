@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, puppet, verdict};
+use crate::puppet::{puppet, verdict};
 
 #[test]
 fn what_stands_in_the_way_of_agreement_is_told() {
-    let words = |play: fn(&Cluster<Puppet>)| {
+    let words = |play: fn(&Cluster)| {
         let verdict = verdict(play).expect("nobody leads");
         verdict.facts.into_iter().map(|fact| fact.text).collect::<Vec<_>>().join("; ")
     };
@@ -32,7 +32,7 @@ fn what_stands_in_the_way_of_agreement_is_told() {
     assert!(elections.contains(expected), "{elections}");
 }
 
-fn facts(play: fn(&Cluster<Puppet>)) -> Vec<String> {
+fn facts(play: fn(&Cluster)) -> Vec<String> {
     let verdict = verdict(play).expect("nobody leads");
     verdict.facts.into_iter().map(|fact| fact.text).collect()
 }

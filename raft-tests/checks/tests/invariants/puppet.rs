@@ -15,8 +15,8 @@ use labrt::{FailureKind, thread};
 use labtrace::{Keep, Verdict};
 use persister::Persister;
 use raft_api::{ApplyMsg, Persisted, Raft, RaftState, Started};
-use raft_tests::Cluster;
 use raft_tests::run::Run;
+use raft_tests::{Cluster, RaftType};
 use run_record::setting::Setting;
 
 #[derive(Clone, Debug, Serialize, Deserialize, Gob)]
@@ -331,23 +331,23 @@ impl Puppet {
 }
 
 /// The verdict on a run of three puppets; none if it passes.
-pub(crate) fn verdict(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+pub(crate) fn verdict(play: fn(&Cluster)) -> Option<Verdict> {
     verdict_of(3, play)
 }
 
 /// The same for so many.
-pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster)) -> Option<Verdict> {
     play_with(servers, false, play)
 }
 
 /// The same for three whose services take snapshots.
-pub(crate) fn verdict_with_snapshots(play: fn(&Cluster<Puppet>)) -> Option<Verdict> {
+pub(crate) fn verdict_with_snapshots(play: fn(&Cluster)) -> Option<Verdict> {
     play_with(3, true, play)
 }
 
 /// The same for one alone.
 pub(crate) fn verdict_alone_with_snapshots(
-    play: impl FnOnce(&Cluster<Puppet>) + Send + 'static,
+    play: impl FnOnce(&Cluster) + Send + 'static,
 ) -> Option<Verdict> {
     play_with(1, true, play)
 }
@@ -355,16 +355,17 @@ pub(crate) fn verdict_alone_with_snapshots(
 fn play_with(
     servers: usize,
     snapshots: bool,
-    play: impl FnOnce(&Cluster<Puppet>) + Send + 'static,
+    play: impl FnOnce(&Cluster) + Send + 'static,
 ) -> Option<Verdict> {
     let run = Run::new(Keep::All, Setting::default());
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {
         inside.enter();
         world::local::<Stage>().expect("in a world").open();
+        let raft = RaftType::of::<Puppet>();
         let cluster = match snapshots {
-            true => Cluster::with_snapshots(&inside, servers, false),
-            false => Cluster::in_run(&inside, servers, false),
+            true => Cluster::with_snapshots(raft, &inside, servers, false),
+            false => Cluster::in_run(raft, &inside, servers, false),
         };
         play(&cluster);
         cluster.cleanup();
@@ -383,12 +384,7 @@ fn play_with(
 }
 
 #[track_caller]
-pub(crate) fn assert_broken(
-    play: fn(&Cluster<Puppet>),
-    check: &str,
-    servers: &[u32],
-    facts: &[&str],
-) {
+pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], facts: &[&str]) {
     let verdict = verdict(play).expect("a rule is broken");
     assert_eq!(verdict.check, check, "{verdict:?}");
     assert_eq!(verdict.servers, servers, "{verdict:?}");
@@ -399,7 +395,7 @@ pub(crate) fn assert_broken(
 }
 
 #[track_caller]
-pub(crate) fn assert_fine(play: fn(&Cluster<Puppet>)) {
+pub(crate) fn assert_fine(play: fn(&Cluster)) {
     assert_eq!(verdict(play), None);
 }
 

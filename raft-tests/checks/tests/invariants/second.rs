@@ -19,8 +19,8 @@ use labrt::world::{self, Builder};
 use labtrace::Verdict;
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
-use raft_tests::Cluster;
 use raft_tests::run::Run;
+use raft_tests::{Cluster, RaftType};
 
 /// In which way a server is not as others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +250,7 @@ fn run(way: Way) -> (Option<Verdict>, Vec<String>, Option<u64>) {
         inside.enter();
         let chosen = world::inherited::<Chosen>().expect("in a world");
         chosen.0.set(way).expect("only here");
-        let cluster = Cluster::<Follower>::in_run(&inside, 3, false);
+        let cluster = Cluster::in_run(RaftType::of::<Follower>(), &inside, 3, false);
         play();
         cluster.cleanup();
     });

@@ -7,7 +7,7 @@ use labrt::thread;
 
 use raft_tests::Cluster;
 
-use crate::puppet::{Puppet, assert_broken, assert_fine, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, puppet, verdict};
 
 #[test]
 fn ten_heartbeats_a_second() {
@@ -105,7 +105,7 @@ fn beats(millis: u64, count: u64) {
 
 #[test]
 fn a_fast_clock_has_its_second_sooner() {
-    fn with_clock(cluster: &Cluster<Puppet>, thousandths: u32) {
+    fn with_clock(cluster: &Cluster, thousandths: u32) {
         cluster.group().set_clock(0, thousandths);
         cluster.start_server(0);
         cluster.connect(0);
@@ -154,7 +154,7 @@ fn who_was_paused_hears_of_a_newer_term_when_it_goes_on() {
 
 #[test]
 fn a_request_that_comes_twice_is_answered_twice_and_sent_once() {
-    fn twice(cluster: &Cluster<Puppet>) {
+    fn twice(cluster: &Cluster) {
         cluster.set_duplication(1.0);
     }
     // No heartbeat too many, and no entry accepted by more servers than there are.

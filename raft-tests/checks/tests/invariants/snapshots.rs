@@ -6,8 +6,7 @@ use labrt::thread;
 use raft_tests::Cluster;
 
 use crate::puppet::{
-    Puppet, assert_broken, assert_fine, puppet, verdict_alone_with_snapshots,
-    verdict_with_snapshots,
+    assert_broken, assert_fine, puppet, verdict_alone_with_snapshots, verdict_with_snapshots,
 };
 
 /// Server 0 leads term 4; a majority has nine entries, and it has told so.
@@ -273,7 +272,7 @@ fn nineteen_are_applied() {
     puppet(0).applies(19);
 }
 
-fn checked_with_snapshots(play: fn(&Cluster<Puppet>)) -> Option<String> {
+fn checked_with_snapshots(play: fn(&Cluster)) -> Option<String> {
     verdict_with_snapshots(play).map(|verdict| {
         assert!(verdict.hint.is_some(), "{verdict:?}");
         verdict.check
@@ -368,7 +367,7 @@ fn a_snapshot_is_applied_when_it_is_told_and_in_order() {
 
 #[test]
 fn a_restarted_server_goes_on_behind_its_snapshot() {
-    fn restarts(cluster: &Cluster<Puppet>) {
+    fn restarts(cluster: &Cluster) {
         nineteen_are_applied();
         let given = puppet(0).given(19);
         puppet(0).saves_behind((19, 4), 4, Vec::new(), &given);
@@ -411,7 +410,7 @@ fn numbers_out_of_this_world_do_no_harm_in_snapshots() {
 #[test]
 fn one_server_alone_may_have_led_without_a_word() {
     let begins_behind = |base| {
-        move |cluster: &Cluster<Puppet>| {
+        move |cluster: &Cluster| {
             for index in 1..=9 {
                 cluster.start(0, format!("1 {index}").into());
             }

@@ -2,8 +2,8 @@
 
 use labrt::world::Builder;
 use labtrace::Keep;
-use raft_tests::Cluster;
 use raft_tests::run::Run;
+use raft_tests::{Cluster, RaftType};
 use run_record::setting::Setting;
 
 use crate::puppet::{Puppet, puppet};
@@ -14,7 +14,7 @@ fn roles_are_inferred_from_messages() {
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {
         inside.enter();
-        let cluster = Cluster::<Puppet>::in_run(&inside, 3, false);
+        let cluster = Cluster::in_run(RaftType::of::<Puppet>(), &inside, 3, false);
         puppet(1).answers(4, true);
         puppet(0).asks_for_vote(0, 1, 4);
         puppet(0).leads(1, 4, (0, 0), &[]);

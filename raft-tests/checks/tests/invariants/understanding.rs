@@ -12,8 +12,8 @@ use labrt::world::{self, Builder};
 use labtrace::Verdict;
 use persister::Persister;
 use raft_api::{ApplyMsg, Meaning, Raft, RaftState, Started, Wire};
-use raft_tests::Cluster;
 use raft_tests::run::Run;
+use raft_tests::{Cluster, RaftType};
 
 /// A Raft of one kind of messages.
 trait Dress: Send + Sync + 'static {
@@ -95,7 +95,7 @@ fn run<D: Dress>(play: fn()) -> (Option<Verdict>, Vec<String>) {
     let inside = run.clone();
     let _ = Builder::simulated(3).run(move || {
         inside.enter();
-        let cluster = Cluster::<Dressed<D>>::in_run(&inside, 3, false);
+        let cluster = Cluster::in_run(RaftType::of::<Dressed<D>>(), &inside, 3, false);
         let _ = Says::<D>::end(0, 1).call::<_, D::VoteReply>("Raft.RequestVote", &D::vote(4));
         play();
         cluster.cleanup();

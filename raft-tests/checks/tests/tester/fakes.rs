@@ -13,8 +13,8 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
-use raft_tests::Cluster;
 use raft_tests::run::{Origin, Run, Test};
+use raft_tests::{Cluster, RaftType};
 
 /// Makes a Raft without consensus, whose `make` and `state` are given.
 macro_rules! fake {
@@ -61,8 +61,8 @@ fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
 }
 
 /// What the suite says about a test with this body, on the simulated clock; empty if it passes.
-fn verdict<R: Raft>(body: fn(&Cluster<R>, &Run)) -> String {
-    let test = Test::<R> {
+fn verdict<R: Raft>(body: fn(&Cluster, &Run)) -> String {
+    let test = Test {
         part: "0",
         title: "the tester itself, whose failures are expected",
         servers: 3,
@@ -76,18 +76,20 @@ fn verdict<R: Raft>(body: fn(&Cluster<R>, &Run)) -> String {
         name: "t",
         scratch: option_env!("CARGO_TARGET_TMPDIR"),
     };
-    let run = catch_unwind(AssertUnwindSafe(|| raft_tests::run::simulated(&test, origin)));
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        raft_tests::run::simulated(&test, RaftType::of::<R>(), origin)
+    }));
     let words = run.err().map(|payload| payload.downcast_ref::<String>().cloned());
     words.map_or_else(String::new, |words| words.expect("a message"))
 }
 
 #[track_caller]
-fn assert_verdict<R: Raft>(body: fn(&Cluster<R>, &Run), expected: &str) {
-    let words = verdict(body);
+fn assert_verdict<R: Raft>(body: fn(&Cluster, &Run), expected: &str) {
+    let words = verdict::<R>(body);
     assert!(words.contains(expected), "`{expected}` is not in: {words}");
 }
 
-fn nothing<R: Raft>(_: &Cluster<R>, _: &Run) {
+fn nothing(_: &Cluster, _: &Run) {
     thread::sleep(Duration::from_millis(100));
 }
 
@@ -111,7 +113,7 @@ fake!(TwoLeaders, |_, _| Ok(()), |me| RaftState { term: 4, is_leader: me < 2 });
 
 #[test]
 fn two_leaders_in_one_term_are_found() {
-    let check = |cluster: &Cluster<TwoLeaders>, _: &Run| {
+    let check = |cluster: &Cluster, _: &Run| {
         cluster.check_one_leader();
     };
     assert_verdict::<TwoLeaders>(check, "term 4 has 2 (>1) leaders: servers [0, 1]");
@@ -125,12 +127,12 @@ fake!(NoLeader, |_, _| Ok(()), |me| RaftState { term: me as u64, is_leader: fals
 
 #[test]
 fn no_leader_and_different_terms_are_found() {
-    let check = |cluster: &Cluster<NoLeader>, _: &Run| {
+    let check = |cluster: &Cluster, _: &Run| {
         cluster.check_one_leader();
     };
     assert_verdict::<NoLeader>(check, "expected one leader, got none");
     assert_verdict::<NoLeader>(check, "started anew by a refused vote or a newer term");
-    let terms = |cluster: &Cluster<NoLeader>, _: &Run| {
+    let terms = |cluster: &Cluster, _: &Run| {
         cluster.check_terms();
     };
     assert_verdict::<NoLeader>(terms, "servers disagree on term");
@@ -245,7 +247,7 @@ fn messages_sent_with_a_lock_held_are_a_deadlock() {
 }
 
 /// What was given as a verdict, though the code under test caught the panic.
-fn caught<R: Raft>(cluster: &Cluster<R>) {
+fn caught(cluster: &Cluster) {
     let caught = catch_unwind(AssertUnwindSafe(|| cluster.check_no_leader()));
     assert!(caught.is_err(), "server 0 claims to lead");
 }

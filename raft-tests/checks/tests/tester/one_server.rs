@@ -3,7 +3,7 @@
 
 use labrt::simulate;
 use raft_checked::CheckedRaft;
-use raft_tests::{Cluster, part_2c};
+use raft_tests::{Cluster, RaftType, part_2c};
 
 /// Clients write while the server crashes and comes back. Nobody may take an entry for committed that
 /// a crash then loses: neither the checker within, nor the tester.
@@ -12,7 +12,7 @@ fn what_a_crash_loses_was_never_committed() {
     let mut failures = Vec::new();
     for seed in 0..40 {
         let outcome = simulate(seed, || {
-            let cluster = Cluster::<CheckedRaft>::new(1, false);
+            let cluster = Cluster::new(RaftType::of::<CheckedRaft>(), 1, false);
             part_2c::churn(&cluster, cluster.run());
             cluster.cleanup();
         });

@@ -3,8 +3,8 @@
 
 use labrt::world::Builder;
 use raft_checked::CheckedRaft;
-use raft_tests::all_tests;
 use raft_tests::run::{Run, TIME_LIMIT};
+use raft_tests::{RaftType, all_tests};
 use run_record::setting::Setting;
 use tester::Keep;
 
@@ -27,8 +27,9 @@ fn the_reference_passes_all_tests_with_any_setting() {
     let mut failures = Vec::new();
     for text in SETTINGS {
         let setting: Setting = text.parse().expect("a setting");
-        for (name, test) in all_tests::<CheckedRaft>() {
-            let (test, run) = (test.general(), Run::new(Keep::Nothing, setting));
+        for (name, test) in all_tests() {
+            let (test, run) =
+                (test.general(RaftType::of::<CheckedRaft>()), Run::new(Keep::Nothing, setting));
             let world = Builder::simulated(0).time_limit(TIME_LIMIT);
             if let Err(failure) = world.run(move || test.play(&run)) {
                 failures.push(format!("{text}, {name}: {failure}"));

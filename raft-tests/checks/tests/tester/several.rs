@@ -5,12 +5,12 @@ use std::ops::Range;
 use labrt::world::Builder;
 use labtrace::What;
 use raft_checked::CheckedRaft;
-use raft_tests::Cluster;
 use raft_tests::commands::number;
 use raft_tests::run::Run;
+use raft_tests::{Cluster, RaftType};
 use tester::{Keep, Net, Setting};
 
-type Clusters = [Cluster<CheckedRaft>; 2];
+type Clusters = [Cluster; 2];
 
 /// Runs two clusters; returns the run, and the words of its failure.
 fn play(body: fn(&Clusters)) -> (Run, Option<String>) {
@@ -19,7 +19,8 @@ fn play(body: fn(&Clusters)) -> (Run, Option<String>) {
     let outcome = Builder::simulated(5).run(move || {
         inside.enter();
         let net = Net::new(&inside);
-        let clusters = ["100", "101"].map(|name| Cluster::on(&net, name, 3));
+        let raft = RaftType::of::<CheckedRaft>();
+        let clusters = ["100", "101"].map(|name| Cluster::on(raft, &net, name, 3));
         body(&clusters);
         clusters.iter().for_each(Cluster::end);
         net.cleanup();

@@ -8,17 +8,17 @@ use labrt::{Failure, thread};
 use labtrace::{Keep, Verdict, What};
 use raft_checked::CheckedRaft;
 use raft_tests::run::Run;
-use raft_tests::{Cluster, part_2d};
+use raft_tests::{Cluster, RaftType, part_2d};
 use run_record::setting::Setting;
 use run_record::trace::Event;
 
-type Body = fn(&Cluster<CheckedRaft>);
+type Body = fn(&Cluster);
 
 fn play(run: &Run, body: Body) -> Result<Outcome<()>, Box<Failure>> {
     let run = run.clone();
     Builder::simulated(7).run(move || {
         run.enter();
-        let cluster = Cluster::with_snapshots(&run, 3, false);
+        let cluster = Cluster::with_snapshots(RaftType::of::<CheckedRaft>(), &run, 3, false);
         body(&cluster);
         cluster.cleanup();
     })
@@ -28,13 +28,13 @@ fn recording(keep: Keep) -> Run {
     Run::new(keep, Setting::default())
 }
 
-fn agree(cluster: &Cluster<CheckedRaft>, commands: std::ops::RangeInclusive<u32>, servers: usize) {
+fn agree(cluster: &Cluster, commands: std::ops::RangeInclusive<u32>, servers: usize) {
     for command in commands {
         cluster.one(Bytes::from(command.to_string()), servers, true);
     }
 }
 
-fn disconnect_and_crash(cluster: &Cluster<CheckedRaft>) {
+fn disconnect_and_crash(cluster: &Cluster) {
     part_2d::install_snapshots_disconnect(cluster, cluster.run());
     part_2d::crash_and_restart_all(cluster, cluster.run());
 }
@@ -46,7 +46,7 @@ fn a_traced_run_with_snapshots_is_the_same_run() {
 }
 
 /// A server is away for as long as it takes to forget what it lacks; in the end all are started anew.
-fn one_is_away(cluster: &Cluster<CheckedRaft>) {
+fn one_is_away(cluster: &Cluster) {
     agree(cluster, 1..=1, 3);
     let away = (cluster.check_one_leader() + 1) % 3;
     cluster.disconnect(away);
@@ -101,7 +101,7 @@ fn a_trace_tells_the_way_of_a_snapshot() {
 }
 
 /// Two servers are cut off, and the third one waits for them in vain.
-fn no_majority(cluster: &Cluster<CheckedRaft>) {
+fn no_majority(cluster: &Cluster) {
     agree(cluster, 1..=11, 3);
     let leader = cluster.check_one_leader();
     thread::sleep(Duration::from_millis(500));

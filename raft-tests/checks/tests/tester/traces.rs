@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::process::Command;
 
-use raft_tests::part_2a;
+use raft_checked::CheckedRaft;
 use raft_tests::run::{Test, origin, simulated};
+use raft_tests::{RaftType, part_2a};
 
 /// The run itself, for the tests below: they run it in a process of its own.
 fn run() {
-    let test = Test::<raft_checked::CheckedRaft> {
+    let test = Test {
         part: "2A",
         title: "initial election",
         servers: 3,
         unreliable: false,
         body: part_2a::initial_election,
     };
-    simulated(&test, origin!("traced"));
+    simulated(&test, RaftType::of::<CheckedRaft>(), origin!("traced"));
 }
 
 /// Runs three seeds with this folder for traces; returns what is said.

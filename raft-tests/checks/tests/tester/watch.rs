@@ -7,25 +7,25 @@ use labrt::world::{Builder, Outcome};
 use labtrace::{Keep, Session, What};
 use raft_checked::CheckedRaft;
 use raft_tests::run::Run;
-use raft_tests::{Cluster, part_2b, part_2c};
+use raft_tests::{Cluster, RaftType, part_2b, part_2c};
 use run_record::setting::{Setting, Trouble};
 use run_record::trace::{Event, Role};
 
-type Body = fn(&Cluster<CheckedRaft>);
+type Body = fn(&Cluster);
 
-fn figure_8_unreliable(cluster: &Cluster<CheckedRaft>) {
+fn figure_8_unreliable(cluster: &Cluster) {
     part_2c::figure_8_unreliable(cluster, cluster.run());
 }
 
-fn figure_8(cluster: &Cluster<CheckedRaft>) {
+fn figure_8(cluster: &Cluster) {
     part_2c::figure_8(cluster, cluster.run());
 }
 
-fn unreliable_churn(cluster: &Cluster<CheckedRaft>) {
+fn unreliable_churn(cluster: &Cluster) {
     part_2c::churn(cluster, cluster.run());
 }
 
-fn rejoin(cluster: &Cluster<CheckedRaft>) {
+fn rejoin(cluster: &Cluster) {
     part_2b::rejoin_of_partitioned_leader(cluster, cluster.run());
 }
 
@@ -39,7 +39,7 @@ fn play(
     let switches = run.setting().limit(Trouble::Switches).unwrap_or(u64::MAX);
     Builder::simulated(11).forced_switches(switches).run(move || {
         run.enter();
-        let cluster = Cluster::in_run(&run, servers, unreliable);
+        let cluster = Cluster::in_run(RaftType::of::<CheckedRaft>(), &run, servers, unreliable);
         body(&cluster);
         cluster.cleanup();
     })

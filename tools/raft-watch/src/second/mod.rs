@@ -49,8 +49,8 @@ use std::collections::BTreeMap;
 
 use labrpc::{CallEvent, KeptRequest};
 use labtrace::Verdict;
-use raft_api::Raft;
 
+use super::any::RaftType;
 use super::calls::{Asked, Call};
 use super::judge::Judge;
 use super::persister::SavedStates;
@@ -58,12 +58,12 @@ use super::understanding::missing as rules;
 use super::understanding::{Part, Place, Reply, Understanding};
 use often::Often;
 use questions::{Question, Questions};
-use world::{Ask, Saved, Step};
+use world::{Saved, Step};
 
 /// What is kept for second servers, and when there is one.
 pub(crate) struct Second {
     often: Often,
-    ask: Ask,
+    raft: RaftType,
     /// What may be asked again: by the number of the call.
     kept: BTreeMap<u64, KeptRequest>,
     /// By candidate and receiver, the request for a vote that was sent last.
@@ -111,7 +111,7 @@ pub(crate) struct Trial {
     us: u64,
     /// Which message it was.
     location: String,
-    ask: Ask,
+    raft: RaftType,
 }
 
 impl Second {
@@ -119,10 +119,10 @@ impl Second {
     ///
     /// # Panics
     /// If the environment asks for a frequency that there is not.
-    pub(crate) fn of<R: Raft>(servers: usize) -> Second {
+    pub(crate) fn of(raft: RaftType, servers: usize) -> Second {
         Second {
-            often: Often::of::<R>(),
-            ask: world::ask::<R>,
+            often: Often::of(raft),
+            raft,
             kept: BTreeMap::new(),
             votes: BTreeMap::new(),
             known: vec![Known::default(); servers],
@@ -216,13 +216,13 @@ impl Second {
         let (state, snapshot) = saves.copy(call.to)?;
         let servers = judge.servers.len();
         let saved = Saved { me: call.to, servers, state, snapshot, seed: us ^ number };
-        let (server, ask) = (call.to, self.ask);
+        let (server, raft) = (call.to, self.raft);
         let location = format!(
             "the reply to {} from server {} to server {server}",
             request.method(),
             call.from
         );
-        Some(Trial { server, news, request, questions, saved, saved_nothing, us, location, ask })
+        Some(Trial { server, news, request, questions, saved, saved_nothing, us, location, raft })
     }
 
     /// What an answer promises, if the server had not promised as much before.
@@ -281,7 +281,7 @@ impl Trial {
         read: &mut impl FnMut(&KeptRequest, &[u8]) -> Option<bool>,
     ) -> Result<Option<Box<Verdict>>, String> {
         let steps: Vec<Step> = self.questions.iter().map(Question::step).collect();
-        let answers = (self.ask)(&self.saved, &steps)?;
+        let answers = world::ask(self.raft, &self.saved, &steps)?;
         for (question, answer) in self.questions.iter().zip(&answers) {
             let yes = answer.as_ref().and_then(|bytes| read(&question.request, bytes));
             if yes == Some(true) && self.is_kept_without_a_crash(question, read)? {
@@ -299,7 +299,7 @@ impl Trial {
     ) -> Result<bool, String> {
         let Some(wait) = question.wait else { return Ok(true) };
         let first = Step { request: self.request.clone(), wait };
-        let answers = (self.ask)(&self.saved, &[first, question.step()])?;
+        let answers = world::ask(self.raft, &self.saved, &[first, question.step()])?;
         let [Some(promise), Some(answer)] = &answers[..] else { return Ok(false) };
         let promised = read(&self.request, promise) == Some(true);
         Ok(promised && read(&question.request, answer) == Some(false))

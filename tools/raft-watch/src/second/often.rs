@@ -1,8 +1,8 @@
 //! How often there is a second server.
 
-use raft_api::Raft;
 use run_record::mix;
 
+use super::super::any::RaftType;
 use super::News;
 
 /// The variable of the environment that says how often.
@@ -48,8 +48,8 @@ pub(crate) struct Often {
 
 impl Often {
     /// For a Raft: often, if nobody knows what it saves.
-    pub(crate) fn of<R: Raft>() -> Often {
-        let says = R::read_persisted(&[]).is_some();
+    pub(crate) fn of(raft: RaftType) -> Often {
+        let says = raft.read_persisted(&[]).is_some();
         let usual = if says { Choice::Rarely } else { Choice::Often };
         let choice = match labrt::world::is_simulated() {
             true => Choice::from_environment().unwrap_or(usual),

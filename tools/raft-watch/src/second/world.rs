@@ -7,7 +7,8 @@ use labrpc::{KeptRequest, Network, Server};
 use labrt::world::Builder;
 use labrt::{Node, channel, thread};
 use persister::{MemoryPersister, Persister};
-use raft_api::Raft;
+
+use super::super::any::RaftType;
 
 /// What a server is made from.
 #[derive(Clone, Debug)]
@@ -27,28 +28,27 @@ pub(crate) struct Step {
     pub(crate) wait: Duration,
 }
 
-/// Makes a server and asks it; the answers as they are encoded, one for each step, or none where the call
-/// failed.
-///
-/// # Errors
-/// What has gone wrong, in words that follow "a second server".
-pub(crate) type Ask = fn(&Saved, &[Step]) -> Result<Vec<Option<Vec<u8>>>, String>;
-
 /// How long a world may go on, on its own clock. A handler that takes longer says nothing.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// [`Ask`] for a type of Raft.
-pub(crate) fn ask<R: Raft>(saved: &Saved, steps: &[Step]) -> Result<Vec<Option<Vec<u8>>>, String> {
+/// The answers as they are encoded, one for each step, or none where the call failed.
+type Answers = Vec<Option<Vec<u8>>>;
+
+/// Makes a server of this type and asks it.
+///
+/// # Errors
+/// What has gone wrong, in words that follow "a second server".
+pub(crate) fn ask(raft: RaftType, saved: &Saved, steps: &[Step]) -> Result<Answers, String> {
     let (saved, steps) = (saved.clone(), steps.to_vec());
     // Tasks run until they wait: it is the bytes that are looked at, not the order of tasks.
     let world = Builder::simulated(saved.seed).switch_every(0).time_limit(LIMIT);
-    match world.run(move || answers::<R>(&saved, &steps)) {
+    match world.run(move || answers(raft, &saved, &steps)) {
         Ok(outcome) => outcome.value,
         Err(failure) => Err(format!("failed: {}", failure.message)),
     }
 }
 
-fn answers<R: Raft>(saved: &Saved, steps: &[Step]) -> Result<Vec<Option<Vec<u8>>>, String> {
+fn answers(raft: RaftType, saved: &Saved, steps: &[Step]) -> Result<Answers, String> {
     let network = Network::new();
     let me = saved.me.to_string();
     // Nobody is behind these ends, and none of them is enabled.
@@ -56,7 +56,7 @@ fn answers<R: Raft>(saved: &Saved, steps: &[Step]) -> Result<Vec<Option<Vec<u8>>
     let node = Node::new(format!("server {me}"));
     let (apply, _committed) = channel::unbounded();
     let persister = saved.persister();
-    let made = node.enter(|| R::make(ends, saved.me, persister, apply));
+    let made = node.enter(|| raft.make(ends, saved.me, persister, apply));
     let raft = match made {
         Ok(Ok(raft)) => raft,
         Ok(Err(error)) => return Err(format!("cannot be made: {error}")),

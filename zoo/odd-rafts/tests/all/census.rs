@@ -8,6 +8,7 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use labrt::world::Builder;
 use odd_rafts::{Odd, OddRaft};
+use raft_tests::RaftType;
 use raft_tests::run::{Run, TIME_LIMIT, Test};
 
 /// What became of the runs of one odd Raft.
@@ -29,7 +30,7 @@ pub(crate) struct Failed {
 }
 
 /// Tests of odd Rafts, by their names.
-pub(crate) type Tests = fn() -> Vec<(&'static str, Test<OddRaft>)>;
+pub(crate) type Tests = fn() -> Vec<(&'static str, Test)>;
 
 /// Runs these tests with these seeds for each of them, as many side by side as there are processors.
 pub(crate) fn take(odds: Vec<Odd>, tests: Tests, seeds: Range<u64>) -> Vec<Count> {
@@ -71,8 +72,9 @@ fn count(odd: &Odd, tests: Tests, seeds: Range<u64>) -> Count {
 }
 
 /// Runs a test once. If it fails, returns the check that was not met, and what was said.
-fn run(odd: &Odd, test: &Test<OddRaft>, seed: u64) -> Result<(), (String, String)> {
-    let (test, odd, run) = (test.general(), odd.clone(), Run::silent());
+fn run(odd: &Odd, test: &Test, seed: u64) -> Result<(), (String, String)> {
+    let raft = RaftType::of::<OddRaft>();
+    let (test, odd, run) = (test.general(raft), odd.clone(), Run::silent());
     let session = run.session().clone();
     let world = Builder::simulated(seed).time_limit(TIME_LIMIT);
     let outcome = world.run(move || {
