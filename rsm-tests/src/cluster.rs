@@ -9,12 +9,12 @@ use labrt::sync::Leaf;
 use labrt::thread;
 use labrt::time::Instant;
 use labtrace::verdict;
-use raft_api::Raft;
 use raft_watch::Watch;
-use rsm_api::{Server, WrongLeader};
+use rsm_api::WrongLeader;
 use tester::{Group, Net, Run, Totals};
 
 use crate::counter::{Counter, Reply, Request};
+use crate::subject::{Counts, Subject};
 
 /// How many servers there are.
 pub(crate) const SERVERS: usize = 3;
@@ -29,12 +29,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// troubles. Clones are the same ones.
 ///
 /// Go (2025): the type `Test` of the package `rsm`.
-pub struct Cluster<S: Server<Machine = Counter>> {
-    inner: Arc<Inner<S>>,
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
 }
 
-struct Inner<S: Server<Machine = Counter>> {
-    group: Group<Slot<S>>,
+struct Inner {
+    subject: Subject,
+    group: Group<Slot>,
     max_raft_state: Option<usize>,
     state: Leaf<State>,
 }
@@ -48,18 +50,13 @@ struct State {
 }
 
 /// A server in a slot of the tester's, with its counter.
-struct Slot<S> {
-    server: Arc<S>,
+#[derive(Clone)]
+struct Slot {
+    server: Arc<dyn Counts>,
     counter: Counter,
 }
 
-impl<S> Clone for Slot<S> {
-    fn clone(&self) -> Self {
-        Slot { server: self.server.clone(), counter: self.counter.clone() }
-    }
-}
-
-impl<S: Server<Machine = Counter>> tester::Server for Slot<S> {
+impl tester::Server for Slot {
     fn services(&self) -> Vec<Service> {
         self.server.clone().services()
     }
@@ -69,18 +66,18 @@ impl<S: Server<Machine = Counter>> tester::Server for Slot<S> {
     }
 }
 
-impl<S: Server<Machine = Counter>> Cluster<S> {
+impl Cluster {
     /// Starts and connects all servers. `max_raft_state`: from how many bytes of saved Raft state on a
     /// snapshot is due.
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn new(run: &Run, max_raft_state: Option<usize>) -> Cluster<S> {
+    pub fn new(subject: Subject, run: &Run, max_raft_state: Option<usize>) -> Cluster {
         let net = Net::of_service(run);
         let group = Group::new(&net, "", SERVERS);
         // It watches from within the group.
-        let _ = Watch::of::<S::Raft>(&group);
-        let inner = Inner { group, max_raft_state, state: Leaf::default() };
+        let _ = Watch::of(subject.raft, &group);
+        let inner = Inner { subject, group, max_raft_state, state: Leaf::default() };
         let cluster = Cluster { inner: Arc::new(inner) };
         cluster.start_all();
         cluster
@@ -95,13 +92,12 @@ impl<S: Server<Machine = Counter>> Cluster<S> {
     /// # Panics
     /// If one cannot be made.
     pub fn start_all(&self) {
-        let Inner { group, max_raft_state, .. } = &*self.inner;
+        let Inner { subject, group, max_raft_state, .. } = &*self.inner;
         for server in 0..SERVERS {
             group.start(server, |seat| {
                 move || {
                     let counter = Counter::default();
-                    let (machine, limit) = (counter.clone(), *max_raft_state);
-                    let server = S::make(seat.ends, seat.me, seat.persister, limit, machine)?;
+                    let server = (subject.make)(seat, *max_raft_state, counter.clone())?;
                     Ok(Slot { server, counter })
                 }
             });
@@ -124,8 +120,7 @@ impl<S: Server<Machine = Counter>> Cluster<S> {
     pub fn leader(&self) -> usize {
         let leads = |server: &usize| {
             let instance = self.inner.group.instance(*server);
-            let state = instance.and_then(|at| at.enter(|slot| slot.server.raft().state()));
-            state.is_some_and(|state| state.is_leader)
+            instance.and_then(|at| at.enter(|slot| slot.server.leads())).unwrap_or(false)
         };
         (0..SERVERS).find(leads).unwrap_or(0)
     }
@@ -296,13 +291,7 @@ fn check_kind(server: usize, request: Request, reply: Reply) {
     }
 }
 
-impl<S: Server<Machine = Counter>> Clone for Cluster<S> {
-    fn clone(&self) -> Self {
-        Cluster { inner: self.inner.clone() }
-    }
-}
-
-impl<S: Server<Machine = Counter>> fmt::Debug for Cluster<S> {
+impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("group", &self.inner.group).finish_non_exhaustive()
     }

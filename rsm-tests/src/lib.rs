@@ -63,10 +63,12 @@ mod cluster;
 mod counter;
 mod part_4a;
 mod part_4c;
+mod subject;
 mod suite;
 
 pub use cluster::Cluster;
 pub use counter::{Counter, Reply, Request};
+pub use subject::Subject;
 pub use suite::{all_tests, test};
 
 /// Running a test: what [`suite!`] needs.

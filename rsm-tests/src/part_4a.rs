@@ -6,17 +6,17 @@ use std::time::Duration;
 use labrt::channel::{self, Receiver, RecvTimeoutError};
 use labrt::thread;
 use labtrace::verdict;
-use rsm_api::Server;
 use tester::{Run, Totals};
 
 use crate::cluster::{Cluster, ONE, SERVERS};
-use crate::counter::{Counter, Request};
+use crate::counter::Request;
+use crate::subject::Subject;
 
 const ALL: [usize; SERVERS] = [0, 1, 2];
 
 /// Requests are executed, on all servers.
-pub(crate) fn basic<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, None);
+pub(crate) fn basic(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, None);
     for number in 1..=10 {
         cluster.check_inc(number);
         cluster.check_counter(number, SERVERS);
@@ -25,9 +25,9 @@ pub(crate) fn basic<S: Server<Machine = Counter>>(run: &Run) -> Totals {
 }
 
 /// Requests that are submitted at once are executed once each.
-pub(crate) fn concurrent<S: Server<Machine = Counter>>(run: &Run) -> Totals {
+pub(crate) fn concurrent(subject: Subject, run: &Run) -> Totals {
     const INCS: u64 = 50;
-    let cluster = Cluster::<S>::new(run, None);
+    let cluster = Cluster::new(subject, run, None);
     let threads: Vec<_> = (0..INCS)
         .map(|number| {
             let cluster = cluster.clone();
@@ -47,8 +47,8 @@ pub(crate) fn concurrent<S: Server<Machine = Counter>>(run: &Run) -> Totals {
 }
 
 /// A leader that was away executes what it has missed.
-pub(crate) fn leader_failure<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, None);
+pub(crate) fn leader_failure(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, None);
     let value = cluster.inc();
     cluster.check_counter(value, SERVERS);
 
@@ -63,9 +63,9 @@ pub(crate) fn leader_failure<S: Server<Machine = Counter>>(run: &Run) -> Totals 
 }
 
 /// What a leader without a majority was given is not executed, and who waits for it is let go.
-pub(crate) fn leader_partition<S: Server<Machine = Counter>>(run: &Run) -> Totals {
+pub(crate) fn leader_partition(subject: Subject, run: &Run) -> Totals {
     const DECS: usize = 100;
-    let cluster = Cluster::<S>::new(run, None);
+    let cluster = Cluster::new(subject, run, None);
     let value = cluster.inc();
     cluster.check_counter(value, SERVERS);
 
@@ -89,15 +89,15 @@ pub(crate) fn leader_partition<S: Server<Machine = Counter>>(run: &Run) -> Total
 }
 
 /// All servers stop and start, and execute their logs again.
-pub(crate) fn restart_replay<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, None);
+pub(crate) fn restart_replay(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, None);
     let value = restart(run, &cluster);
     cluster.check_counter(value, SERVERS);
     cluster.finish()
 }
 
 /// A hundred Incs, a restart of all servers, and one more. Returns the value that the counter has then.
-fn restart<S: Server<Machine = Counter>>(run: &Run, cluster: &Cluster<S>) -> u64 {
+fn restart(run: &Run, cluster: &Cluster) -> u64 {
     let mut value = 0;
     for _ in run.rounds(100) {
         value += 1;
@@ -113,8 +113,8 @@ fn restart<S: Server<Machine = Counter>>(run: &Run, cluster: &Cluster<S>) -> u64
 }
 
 /// Who waits is let go when all servers end.
-pub(crate) fn shutdown<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, None);
+pub(crate) fn shutdown(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, None);
     cluster.check_inc(1); // there is a leader
     stop_submitters(&cluster);
     cluster.finish()
@@ -123,7 +123,7 @@ pub(crate) fn shutdown<S: Server<Machine = Counter>>(run: &Run) -> Totals {
 /// Submits a hundred Nulls at once, and soon stops all servers. Returns when nobody waits any more.
 ///
 /// The servers are cut off from each other before, so that the Nulls are under way when they stop.
-fn stop_submitters<S: Server<Machine = Counter>>(cluster: &Cluster<S>) {
+fn stop_submitters(cluster: &Cluster) {
     const NULLS: usize = 100;
     cluster.group().partition(&[&[0], &[1], &[2]]);
     let at = cluster.clone();
@@ -134,8 +134,8 @@ fn stop_submitters<S: Server<Machine = Counter>>(cluster: &Cluster<S>) {
 }
 
 /// Replies of before a restart and after it are not mixed up.
-pub(crate) fn restart_submit<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, None);
+pub(crate) fn restart_submit(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, None);
     let value = restart(run, &cluster);
     stop_submitters(&cluster);
     cluster.start_all();

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use labrt::thread;
 use labtrace::verdict;
-use rsm_api::Server;
 use tester::{Run, Totals};
 
 use crate::cluster::{Cluster, SERVERS};
-use crate::counter::Counter;
+use crate::subject::Subject;
 
 /// From how many bytes of saved Raft state on a snapshot is due.
 const MAX_RAFT_STATE: usize = 1000;
 
 /// Snapshots are made, keep the log short, and are what servers start from.
-pub(crate) fn snapshot<S: Server<Machine = Counter>>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, Some(MAX_RAFT_STATE));
+pub(crate) fn snapshot(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, Some(MAX_RAFT_STATE));
     let mut value = 0;
     for _ in run.rounds(100) {
         value += 1;

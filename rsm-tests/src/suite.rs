@@ -1,9 +1,8 @@
 //! All tests, by name.
 
-use rsm_api::Server;
 use tester::{Run, Test, Totals};
 
-use crate::counter::Counter;
+use crate::subject::Subject;
 use crate::{part_4a, part_4c};
 
 /// Stamps out all tests for a type that implements [`rsm_api::Server`] with the machine
@@ -42,7 +41,7 @@ macro_rules! tests {
         #[test]
         #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
         fn $name() {
-            let test = $crate::test::<$server>(stringify!($name));
+            let test = $crate::test(stringify!($name), $crate::Subject::of::<$server>());
             $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
         }
     )*};
@@ -52,30 +51,31 @@ macro_rules! tests {
 ///
 /// # Panics
 /// If there is none.
-pub fn test<S: Server<Machine = Counter>>(name: &str) -> Test {
-    let found = all_tests::<S>().into_iter().find(|(of, _)| *of == name);
+pub fn test(name: &str, subject: Subject) -> Test {
+    let found = all_tests(subject).into_iter().find(|(of, _)| *of == name);
     found.unwrap_or_else(|| panic!("there is no test `{name}`")).1
 }
 
 /// All tests as values, by name: for those who run them in a way of their own.
-pub fn all_tests<S: Server<Machine = Counter>>() -> Vec<(&'static str, Test)> {
+pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
     let tests: [Named; 8] = [
-        ("basic_4A", "RSM basic", part_4a::basic::<S>),
-        ("concurrent_4A", "concurrent submit", part_4a::concurrent::<S>),
-        ("leader_failure_4A", "leader failure", part_4a::leader_failure::<S>),
-        ("leader_partition_4A", "leader partition", part_4a::leader_partition::<S>),
-        ("restart_replay_4A", "restart", part_4a::restart_replay::<S>),
-        ("shutdown_4A", "shutdown", part_4a::shutdown::<S>),
-        ("restart_submit_4A", "restart and submit", part_4a::restart_submit::<S>),
-        ("snapshot_4C", "creating and restoring snapshot", part_4c::snapshot::<S>),
+        ("basic_4A", "RSM basic", part_4a::basic),
+        ("concurrent_4A", "concurrent submit", part_4a::concurrent),
+        ("leader_failure_4A", "leader failure", part_4a::leader_failure),
+        ("leader_partition_4A", "leader partition", part_4a::leader_partition),
+        ("restart_replay_4A", "restart", part_4a::restart_replay),
+        ("shutdown_4A", "shutdown", part_4a::shutdown),
+        ("restart_submit_4A", "restart and submit", part_4a::restart_submit),
+        ("snapshot_4C", "creating and restoring snapshot", part_4c::snapshot),
     ];
     let part = |name: &'static str| name.rsplit('_').next().unwrap_or(name);
     tests
         .map(|(name, title, body)| {
-            (name, Test::new(part(name), format!("{title} (reliable network)"), body))
+            let title = format!("{title} (reliable network)");
+            (name, Test::new(part(name), title, move |run| body(subject, run)))
         })
         .into()
 }
 
 /// A test's name, its title, and what it does.
-type Named = (&'static str, &'static str, fn(&Run) -> Totals);
+type Named = (&'static str, &'static str, fn(Subject, &Run) -> Totals);

@@ -2,14 +2,14 @@
 
 mod student;
 
-use rsm_tests::all_tests;
+use rsm_tests::{Subject, all_tests};
 use student::{Habits, Student};
 use tester::Run;
 
 /// With which of a few seeds a student's layer with these habits fails in a test, and the words.
 fn failures<H: Habits>(test: &str, seeds: u64) -> Vec<(u64, String)> {
     let play = |seed| {
-        let test = rsm_tests::test::<Student<H>>(test);
+        let test = rsm_tests::test(test, Subject::of::<Student<H>>());
         let failure = labrt::simulate(seed, move || test.play(&Run::silent())).err()?;
         Some((seed, failure.message))
     };
@@ -57,7 +57,7 @@ found! {
 fn a_layer_without_mistakes_passes() {
     struct Right;
     impl Habits for Right {}
-    for (name, _) in all_tests::<Student<Right>>() {
+    for (name, _) in all_tests(Subject::of::<Student<Right>>()) {
         assert_eq!(failures::<Right>(name, 3), [], "{name}");
     }
 }
