@@ -3,34 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kv_api::{Clerk, Server};
-use kv_clients::{History, KeyValue};
-use labrpc::Service;
+use kv_clients::{Client, History};
 use labrt::sync::Leaf;
-use raft_api::Raft;
 use service_watch::{Limits, Watch};
 use tester::{Group, Net, Run, Totals};
 
-/// A clerk under the tester's eyes.
-pub type Client<C> = kv_clients::Client<Of<C>>;
-
-/// A clerk of this lab, as a clerk of any key/value service.
-#[derive(Clone, Debug)]
-pub struct Of<C>(pub C);
-
-impl<C: Clerk> KeyValue for Of<C> {
-    fn get(&mut self, key: &str) -> String {
-        self.0.get(key)
-    }
-
-    fn put(&mut self, key: &str, value: &str) {
-        self.0.put(key, value);
-    }
-
-    fn append(&mut self, key: &str, value: &str) {
-        self.0.append(key, value);
-    }
-}
+use crate::subject::{Slot, Subject};
 
 /// A key/value service on a network of its own, with all its servers running and connected. Clones
 /// are the same one.
@@ -39,50 +17,34 @@ impl<C: Clerk> KeyValue for Of<C> {
 /// within 0.1 s.
 ///
 /// Go: the type `config` of the package `kvraft`.
-pub struct Cluster<S: Server> {
-    inner: Arc<Inner<S>>,
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
 }
 
-struct Inner<S: Server> {
-    group: Group<Slot<S>>,
+struct Inner {
+    subject: Subject,
+    group: Group<Slot>,
     watch: Watch,
     max_raft_state: Option<usize>,
     /// How many clients without a number of their own there were.
     clients: Leaf<u64>,
 }
 
-/// A server in a slot of the tester's.
-struct Slot<S>(Arc<S>);
-
-impl<S: Server> tester::Server for Slot<S> {
-    fn services(&self) -> Vec<Service> {
-        self.0.clone().services()
-    }
-
-    fn kill(&self) {
-        self.0.kill();
-    }
-}
-
-impl<S> Clone for Slot<S> {
-    fn clone(&self) -> Self {
-        Slot(self.0.clone())
-    }
-}
-
-impl<S: Server> Cluster<S> {
+impl Cluster {
     /// Starts and connects all servers; then the network becomes unreliable, if it shall.
     ///
     /// # Panics
     /// If a server cannot be made.
     pub fn new(
+        subject: Subject,
         run: &Run,
         servers: usize,
         unreliable: bool,
         max_raft_state: Option<usize>,
-    ) -> Cluster<S> {
+    ) -> Cluster {
         let limits = Limits::of_lab(max_raft_state);
-        Cluster::with_limits(run, servers, unreliable, max_raft_state, limits)
+        Cluster::with_limits(subject, run, servers, unreliable, max_raft_state, limits)
     }
 
     /// As [`new`](Cluster::new), with limits of its own to what servers may save at any time.
@@ -90,18 +52,25 @@ impl<S: Server> Cluster<S> {
     /// # Panics
     /// If a server cannot be made.
     pub fn with_limits(
+        subject: Subject,
         run: &Run,
         servers: usize,
         unreliable: bool,
         max_raft_state: Option<usize>,
         limits: Limits,
-    ) -> Cluster<S> {
+    ) -> Cluster {
         let net = Net::of_service(run);
         let group = Group::new(&net, "", servers);
         let watch = Watch::new();
-        watch.add(&group, &raft_watch::Watch::of::<S::Raft>(&group), limits);
+        watch.add(&group, &raft_watch::Watch::of(subject.raft, &group), limits);
         let cluster = Cluster {
-            inner: Arc::new(Inner { group, watch, max_raft_state, clients: Leaf::default() }),
+            inner: Arc::new(Inner {
+                subject,
+                group,
+                watch,
+                max_raft_state,
+                clients: Leaf::default(),
+            }),
         };
         (0..servers).for_each(|server| cluster.start(server));
         cluster.connect_all();
@@ -144,10 +113,8 @@ impl<S: Server> Cluster<S> {
     /// # Panics
     /// If it cannot be made.
     pub fn start(&self, server: usize) {
-        let max_raft_state = self.inner.max_raft_state;
-        self.inner.group.start(server, |seat| {
-            move || S::make(seat.ends, seat.me, seat.persister, max_raft_state).map(Slot)
-        });
+        let Inner { subject, group, max_raft_state, .. } = &*self.inner;
+        group.start(server, |seat| move || (subject.make_server)(seat, *max_raft_state));
     }
 
     /// Connects every server with every other one.
@@ -168,12 +135,8 @@ impl<S: Server> Cluster<S> {
     /// The server with the lowest number that claims to lead; 0 if none does. It may be a stale one.
     pub fn leader(&self) -> usize {
         let leads = |server: &usize| {
-            let state = self
-                .inner
-                .group
-                .instance(*server)
-                .and_then(|instance| instance.enter(|slot| slot.0.raft().state()));
-            state.is_some_and(|state| state.is_leader)
+            let instance = self.inner.group.instance(*server);
+            instance.and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
         };
         (0..self.servers()).find(leads).unwrap_or(0)
     }
@@ -194,7 +157,7 @@ impl<S: Server> Cluster<S> {
     }
 
     /// A new client that reaches these servers, whose calls are not part of a history.
-    pub fn client<C: Clerk>(&self, to: &[usize]) -> Client<C> {
+    pub fn client(&self, to: &[usize]) -> Client {
         let number = self.inner.clients.with(|clients| {
             *clients += 1;
             *clients - 1
@@ -203,19 +166,14 @@ impl<S: Server> Cluster<S> {
     }
 
     /// A new client that reaches these servers, whose calls are part of a history: under this number.
-    pub fn client_in<C: Clerk>(&self, to: &[usize], number: u64, history: &History) -> Client<C> {
+    pub fn client_in(&self, to: &[usize], number: u64, history: &History) -> Client {
         self.client_with(to, number, Some((number, history.clone())))
     }
 
-    fn client_with<C: Clerk>(
-        &self,
-        to: &[usize],
-        number: u64,
-        history: Option<(u64, History)>,
-    ) -> Client<C> {
+    fn client_with(&self, to: &[usize], number: u64, history: Option<(u64, History)>) -> Client {
         let members = self.inner.group.members();
         let client = tester::Client::new(self.net(), &format!("client {number}"));
-        let clerk = Of(C::make(client.ends_to(members)));
+        let clerk = (self.inner.subject.make_clerk)(client.ends_to(members));
         client.connect(members, to);
         Client::new(clerk, client, self.inner.watch.clone(), history)
     }
@@ -229,14 +187,14 @@ impl<S: Server> Cluster<S> {
     ///
     /// # Panics
     /// If one of them fails.
-    pub fn clients<C: Clerk, T: Send + 'static>(
+    pub fn clients<T: Send + 'static>(
         &self,
         count: usize,
-        work: impl Fn(usize, &mut Client<C>) -> T + Clone + Send + 'static,
+        work: impl Fn(usize, &mut Client) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
         let threads: Vec<_> = (0..count)
             .map(|number| {
-                let (mut client, work) = (self.client::<C>(&self.all()), work.clone());
+                let (mut client, work) = (self.client(&self.all()), work.clone());
                 let name = format!("client {number}");
                 labrt::thread::Builder::new().name(name).spawn(move || work(number, &mut client))
             })
@@ -260,13 +218,7 @@ impl<S: Server> Cluster<S> {
     }
 }
 
-impl<S: Server> Clone for Cluster<S> {
-    fn clone(&self) -> Self {
-        Cluster { inner: self.inner.clone() }
-    }
-}
-
-impl<S: Server> fmt::Debug for Cluster<S> {
+impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("servers", &self.servers()).finish_non_exhaustive()
     }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kv_api::{Clerk, Server};
 use kv_clients::appends::{self, element};
-use kv_clients::{History, WRONG_VALUE};
+use kv_clients::{Client, History, WRONG_VALUE};
 use labrt::rng::{self, RngExt};
 use labrt::sync::atomic::AtomicBool;
 use labrt::thread;
@@ -13,7 +12,8 @@ use labtrace::verdict;
 use std::sync::atomic::Ordering::Relaxed;
 use tester::{Run, Totals};
 
-use crate::cluster::{Client, Cluster};
+use crate::cluster::Cluster;
+use crate::subject::Subject;
 
 /// What a generic test is like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,15 +49,15 @@ impl Generic {
         words.iter().filter(|(is, _)| *is).map(|(_, words)| *words).collect()
     }
 
-    /// Runs it.
-    pub fn play<S: Server, C: Clerk>(&self, run: &Run) -> Totals {
+    /// Runs it for these types.
+    pub fn play(&self, subject: Subject, run: &Run) -> Totals {
         let Generic { servers, unreliable, max_raft_state, .. } = *self;
-        let cluster = Cluster::<S>::new(run, servers, unreliable, max_raft_state);
+        let cluster = Cluster::new(subject, run, servers, unreliable, max_raft_state);
         let history = History::default();
         // The last number: those before it are the clients at work.
-        let mut reader = cluster.client_in::<C>(&cluster.all(), self.clients as u64, &history);
+        let mut reader = cluster.client_in(&cluster.all(), self.clients as u64, &history);
         for _ in run.rounds(3) {
-            self.round::<S, C>(&cluster, &history, &mut reader);
+            self.round(&cluster, &history, &mut reader);
         }
         drop(reader);
         let totals = cluster.finish();
@@ -65,16 +65,11 @@ impl Generic {
         totals
     }
 
-    fn round<S: Server, C: Clerk>(
-        &self,
-        cluster: &Cluster<S>,
-        history: &History,
-        reader: &mut Client<C>,
-    ) {
+    fn round(&self, cluster: &Cluster, history: &History, reader: &mut Client) {
         let stop = Arc::new(AtomicBool::new(false));
         let clients: Vec<_> = (0..self.clients)
             .map(|number| {
-                let mut client = cluster.client_in::<C>(&cluster.all(), number as u64, history);
+                let mut client = cluster.client_in(&cluster.all(), number as u64, history);
                 let keys = self.random_keys.then_some(self.clients);
                 let stop = stop.clone();
                 let name = format!("client {number}");
@@ -112,7 +107,7 @@ impl Generic {
         self.check_sizes(cluster);
     }
 
-    fn check_sizes<S: Server>(&self, cluster: &Cluster<S>) {
+    fn check_sizes(&self, cluster: &Cluster) {
         match self.max_raft_state {
             Some(most) => check_log_size(cluster, most),
             None => {
@@ -132,7 +127,7 @@ impl Generic {
 /// # Panics
 /// If one has.
 #[track_caller]
-pub(crate) fn check_log_size<S: Server>(cluster: &Cluster<S>, max_raft_state: usize) {
+pub(crate) fn check_log_size(cluster: &Cluster, max_raft_state: usize) {
     let size = cluster.log_size();
     if size > 8 * max_raft_state {
         verdict("log size", format!("logs were not trimmed ({size} > 8*{max_raft_state})"))
@@ -143,12 +138,7 @@ pub(crate) fn check_log_size<S: Server>(cluster: &Cluster<S>, max_raft_state: us
 
 /// A client at work, until it is told to stop. With `keys`, it uses any of so many; else its own.
 /// Returns how often it has made a new element.
-fn work<C: Clerk>(
-    number: usize,
-    client: &mut Client<C>,
-    keys: Option<usize>,
-    stop: &AtomicBool,
-) -> u64 {
+fn work(number: usize, client: &mut Client, keys: Option<usize>, stop: &AtomicBool) -> u64 {
     let mut rng = rng::stream(&format!("client {number}"));
     let own = number.to_string();
     let (mut elements, mut last) = (0, String::new());
@@ -178,7 +168,7 @@ fn work<C: Clerk>(
 }
 
 /// Puts each server into one of two parts, by a coin, again and again.
-fn split_again<S: Server>(cluster: &Cluster<S>, stop: &AtomicBool) {
+fn split_again(cluster: &Cluster, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         let (one, other): (Vec<usize>, Vec<usize>) =
             cluster.all().into_iter().partition(|_| cluster.net().draw(|rng| rng.random::<bool>()));

@@ -38,15 +38,18 @@
 //!
 //! A client's thread that sees something wrong ends the run at once, with its own words. A test may
 //! take 120 s of lab time, which is enforced while it runs.
+
 mod cluster;
 mod generic;
 mod part_3a;
 mod part_3b;
+mod subject;
 mod suite;
 
-pub use cluster::{Client, Cluster, Of};
+pub use cluster::Cluster;
 pub use generic::Generic;
-pub use kv_clients::History;
+pub use kv_clients::{Client, History};
+pub use subject::Subject;
 pub use suite::{all_tests, test};
 
 /// Running a test: what [`suite!`] needs.

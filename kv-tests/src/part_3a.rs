@@ -3,8 +3,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use kv_api::{Clerk, Server};
-use kv_clients::KeyValue;
 use kv_clients::appends::{self, element};
 use labrt::channel::{self, Receiver, RecvTimeoutError, TryRecvError};
 use labrt::thread;
@@ -13,15 +11,16 @@ use labtrace::verdict;
 use tester::{Run, Totals};
 
 use crate::cluster::Cluster;
+use crate::subject::Subject;
 
 /// How long an operation may take on a network without trouble: three in each heartbeat's time.
 const OPERATION: Duration = Duration::from_micros(33_330);
 
 /// A thousand operations, one after the other, may not take long.
-pub(crate) fn speed<S: Server, C: Clerk>(run: &Run, max_raft_state: Option<usize>) -> Totals {
+pub(crate) fn speed(subject: Subject, run: &Run, max_raft_state: Option<usize>) -> Totals {
     const OPERATIONS: u64 = 1000;
-    let cluster = Cluster::<S>::new(run, 3, false, max_raft_state);
-    let mut client = cluster.client::<C>(&cluster.all());
+    let cluster = Cluster::new(subject, run, 3, false, max_raft_state);
+    let mut client = cluster.client(&cluster.all());
     let clerk = client.clerk();
     clerk.get("x"); // until there is a leader
     let began = Instant::now();
@@ -49,13 +48,13 @@ pub(crate) fn speed<S: Server, C: Clerk>(run: &Run, max_raft_state: Option<usize
 }
 
 /// Five clients append to one key.
-pub(crate) fn unreliable_one_key<S: Server, C: Clerk>(run: &Run) -> Totals {
+pub(crate) fn unreliable_one_key(subject: Subject, run: &Run) -> Totals {
     const CLIENTS: usize = 5;
     const APPENDS: u64 = 10;
-    let cluster = Cluster::<S>::new(run, 3, true, None);
-    let mut client = cluster.client::<C>(&cluster.all());
+    let cluster = Cluster::new(subject, run, 3, true, None);
+    let mut client = cluster.client(&cluster.all());
     client.put("k", "");
-    cluster.clients::<C, ()>(CLIENTS, |me, client| {
+    cluster.clients(CLIENTS, |me, client| {
         (0..APPENDS).for_each(|number| client.append("k", &element(me, number)));
     });
     let value = client.get("k");
@@ -69,16 +68,16 @@ pub(crate) const ONE_PARTITION: [&str; 3] =
     ["progress in majority", "no progress in minority", "completion after heal"];
 
 /// A majority makes progress, a minority does not, and after the healing what waited is done.
-pub(crate) fn one_partition<S: Server, C: Clerk>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, 5, false, None);
-    let mut client = cluster.client::<C>(&cluster.all());
+pub(crate) fn one_partition(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, 5, false, None);
+    let mut client = cluster.client(&cluster.all());
     client.put("1", "13");
 
     let (majority, minority) = cluster.leader_in_minority();
     cluster.partition(&majority, &minority);
     let is_split = !cluster.reaches(majority[0], minority[0]);
-    let mut above = cluster.client::<C>(&majority);
-    let below = [cluster.client::<C>(&minority), cluster.client::<C>(&minority)];
+    let mut above = cluster.client(&majority);
+    let below = [cluster.client(&minority), cluster.client(&minority)];
     above.put("1", "14");
     above.check("1", "14");
     let progress = cluster.totals();

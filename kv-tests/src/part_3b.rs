@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use kv_api::{Clerk, Server};
 use labrt::thread;
 use labtrace::verdict;
 use service_watch::Limits;
@@ -10,19 +9,20 @@ use tester::{Run, Totals};
 
 use crate::cluster::Cluster;
 use crate::generic::check_log_size;
+use crate::subject::Subject;
 
 /// From how many bytes of saved Raft state on a snapshot is due.
 pub(crate) const MAX_RAFT_STATE: usize = 1000;
 
 /// A server that was away while the others dropped their logs catches up by a snapshot.
-pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
-    let cluster = Cluster::<S>::new(run, 3, false, Some(MAX_RAFT_STATE));
-    let mut client = cluster.client::<C>(&cluster.all());
+pub(crate) fn snapshot_rpc(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, 3, false, Some(MAX_RAFT_STATE));
+    let mut client = cluster.client(&cluster.all());
     client.put("a", "A");
     client.check("a", "A");
 
     cluster.partition(&[0, 1], &[2]);
-    let mut majority = cluster.client::<C>(&[0, 1]);
+    let mut majority = cluster.client(&[0, 1]);
     for number in 0..50 {
         majority.put(&number.to_string(), &number.to_string());
     }
@@ -32,7 +32,7 @@ pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
 
     // Now server 2 is needed.
     cluster.partition(&[0, 2], &[1]);
-    let mut majority = cluster.client::<C>(&[0, 2]);
+    let mut majority = cluster.client(&[0, 2]);
     majority.put("c", "C");
     majority.put("d", "D");
     for (key, value) in [("a", "A"), ("b", "B"), ("1", "1"), ("49", "49")] {
@@ -49,12 +49,12 @@ pub(crate) fn snapshot_rpc<S: Server, C: Clerk>(run: &Run) -> Totals {
 }
 
 /// A snapshot holds the values and what duplicates are known by, and no more.
-pub(crate) fn snapshot_size<S: Server, C: Clerk>(run: &Run) -> Totals {
+pub(crate) fn snapshot_size(subject: Subject, run: &Run) -> Totals {
     const MAX_SNAPSHOT: usize = 500;
     let max = Some(MAX_RAFT_STATE);
     let limits = Limits { snapshot: Some(MAX_SNAPSHOT), ..Limits::of_lab(max) };
-    let cluster = Cluster::<S>::with_limits(run, 3, false, max, limits);
-    let mut client = cluster.client::<C>(&cluster.all());
+    let cluster = Cluster::with_limits(subject, run, 3, false, max, limits);
+    let mut client = cluster.client(&cluster.all());
     for _ in run.rounds(200) {
         for value in ["0", "1"] {
             client.put("x", value);

@@ -1,10 +1,10 @@
 //! All tests, by name.
 
-use kv_api::{Clerk, Server};
 use tester::{Run, Test, Totals};
 
 use crate::generic::Generic;
 use crate::part_3a::ONE_PARTITION;
+use crate::subject::Subject;
 use crate::{part_3a, part_3b};
 
 /// Stamps out all tests of the lab for a server that implements [`kv_api::Server`] and a clerk that
@@ -60,52 +60,53 @@ macro_rules! tests {
         #[test]
         #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
         fn $name() {
-            let test = $crate::test::<$server, $clerk>(stringify!($name));
+            let test = $crate::test(stringify!($name), $crate::Subject::of::<$server, $clerk>());
             $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
         }
     )*};
 }
 
-/// The test of this name, for this server and this clerk.
+/// The test of this name, for these types.
 ///
 /// # Panics
 /// If there is none.
-pub fn test<S: Server, C: Clerk>(name: &str) -> Test {
-    let found = all_tests::<S, C>().into_iter().find(|(of, _)| *of == name);
+pub fn test(name: &str, subject: Subject) -> Test {
+    let found = all_tests(subject).into_iter().find(|(of, _)| *of == name);
     found.unwrap_or_else(|| panic!("there is no test `{name}`")).1
 }
 
 /// All tests as values, by name: for those who run them in a way of their own.
-pub fn all_tests<S: Server, C: Clerk>() -> Vec<(&'static str, Test)> {
+pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
     let mut tests: Vec<(&'static str, Test)> = GENERIC
         .iter()
         .map(|(name, generic)| {
-            (*name, Test::new(part(name), generic.title(), |run| generic.play::<S, C>(run)))
+            let play = move |run: &Run| generic.play(subject, run);
+            (*name, Test::new(part(name), generic.title(), play))
         })
         .collect();
     let own: [Own; 6] = [
-        ("speed_3A", "ops complete fast enough", |run| part_3a::speed::<S, C>(run, None)),
+        ("speed_3A", "ops complete fast enough", |subject, run| part_3a::speed(subject, run, None)),
         (
             "unreliable_one_key_3A",
             "concurrent append to same key, unreliable",
-            part_3a::unreliable_one_key::<S, C>,
+            part_3a::unreliable_one_key,
         ),
-        ("one_partition_3A", "majority, minority, heal", part_3a::one_partition::<S, C>),
-        ("snapshot_rpc_3B", "InstallSnapshot RPC", part_3b::snapshot_rpc::<S, C>),
-        ("snapshot_size_3B", "snapshot size is reasonable", part_3b::snapshot_size::<S, C>),
-        ("speed_3B", "ops complete fast enough", |run| {
-            part_3a::speed::<S, C>(run, Some(part_3b::MAX_RAFT_STATE))
+        ("one_partition_3A", "majority, minority, heal", part_3a::one_partition),
+        ("snapshot_rpc_3B", "InstallSnapshot RPC", part_3b::snapshot_rpc),
+        ("snapshot_size_3B", "snapshot size is reasonable", part_3b::snapshot_size),
+        ("speed_3B", "ops complete fast enough", |subject, run| {
+            part_3a::speed(subject, run, Some(part_3b::MAX_RAFT_STATE))
         }),
     ];
     tests.extend(own.map(|(name, title, body)| {
         let steps: &[&str] = if name == "one_partition_3A" { &ONE_PARTITION } else { &[] };
-        (name, Test::new(part(name), title, body).in_steps(steps))
+        (name, Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps))
     }));
     tests
 }
 
 /// A test that is like no other: its name, its title, and what it does.
-type Own = (&'static str, &'static str, fn(&Run) -> Totals);
+type Own = (&'static str, &'static str, fn(Subject, &Run) -> Totals);
 
 /// The part that a test's name ends in.
 fn part(name: &'static str) -> &'static str {

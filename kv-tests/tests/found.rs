@@ -2,6 +2,7 @@
 
 use kv::Clerk as Right;
 use kv_api::Clerk;
+use kv_tests::Subject;
 use labrpc::ClientEnd;
 use tester::Run;
 
@@ -9,7 +10,7 @@ type Server = kv::Server<raft::Raft>;
 
 /// The words of the failure that a test has with this clerk.
 fn failure<C: Clerk>(test: &'static str) -> String {
-    let play = move || kv_tests::test::<Server, C>(test).play(&Run::silent());
+    let play = move || kv_tests::test(test, Subject::of::<Server, C>()).play(&Run::silent());
     match labrt::simulate(0, play) {
         Ok(_) => panic!("{test} passes"),
         Err(failure) => failure.message,
@@ -98,7 +99,7 @@ fn a_traced_run_is_the_same_run() {
     let trace = |keep| {
         let play = move || {
             let run = Run::new(keep, Default::default());
-            kv_tests::test::<Server, Right>("snapshot_rpc_3B").play(&run)
+            kv_tests::test("snapshot_rpc_3B", Subject::of::<Server, Right>()).play(&run)
         };
         labrt::simulate(5, play).expect("the reference passes").trace
     };

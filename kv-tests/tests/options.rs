@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use chosen::scenario::leaders_change;
 use chosen::{Choice, Chosen, ReadIndex};
+use kv_tests::Subject;
 use kv_tests::run::{origin, simulated};
 use raft::Raft;
 
@@ -37,10 +38,11 @@ mod read_index {
     /// How many bytes the log has grown by for fifty Gets.
     fn growth<S: kv_api::Server>() -> usize {
         let outcome = labrt::simulate(1, || {
+            let subject = Subject::of::<S, kv::Clerk>();
             let run = tester::Run::silent();
             run.enter();
-            let cluster = kv_tests::Cluster::<S>::new(&run, 3, false, None);
-            let mut client = cluster.client::<kv::Clerk>(&cluster.all());
+            let cluster = kv_tests::Cluster::new(subject, &run, 3, false, None);
+            let mut client = cluster.client(&cluster.all());
             client.put("k", "v");
             let before = cluster.log_size();
             (0..50).for_each(|_| client.check("k", "v"));

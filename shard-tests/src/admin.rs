@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use service_watch::{Asked, Change, Watch};
-use shard_api::{Config, ControllerClerk, Gid};
+use shard_api::{Config, Gid};
 
 use crate::changes::{Changes, Input, Output};
+use crate::subject::Configures;
 
 /// The groups of a Join, with the names of their servers.
 pub type Groups = BTreeMap<Gid, Vec<String>>;
 
 /// A controller's clerk with ends of its own, whose calls are counted, stand in the run's trace and are
 /// part of the history of the controller's changes.
-pub struct Admin<K: ControllerClerk> {
-    clerk: K,
+pub struct Admin {
+    clerk: Box<dyn Configures>,
     ends: tester::Client,
     watch: Watch,
     changes: Changes,
@@ -23,8 +24,13 @@ pub struct Admin<K: ControllerClerk> {
 /// So long must a name be to show whose entry an entry is.
 const TELLING: usize = 6;
 
-impl<K: ControllerClerk> Admin<K> {
-    pub(crate) fn new(clerk: K, ends: tester::Client, watch: Watch, changes: Changes) -> Admin<K> {
+impl Admin {
+    pub(crate) fn new(
+        clerk: Box<dyn Configures>,
+        ends: tester::Client,
+        watch: Watch,
+        changes: Changes,
+    ) -> Admin {
         Admin { clerk, ends, watch, changes }
     }
 
@@ -58,7 +64,7 @@ impl<K: ControllerClerk> Admin<K> {
     fn call<T>(
         &mut self,
         input: Input,
-        call: impl FnOnce(&mut K) -> T,
+        call: impl FnOnce(&mut dyn Configures) -> T,
         output: impl Fn(&T) -> Output,
     ) -> T {
         let Admin { clerk, ends, watch, changes } = self;
@@ -66,7 +72,7 @@ impl<K: ControllerClerk> Admin<K> {
         let work = || {
             let operation = watch.asks(ends, to_watch(&input));
             let ticket = changes.calls(ends, input);
-            let result = call(clerk);
+            let result = call(&mut **clerk);
             watch.answered(operation, None);
             changes.returned(ticket, output(&result));
             result
@@ -86,7 +92,7 @@ fn to_watch(input: &Input) -> Asked {
     Asked { text: input.to_string(), object: "the configuration".into(), change }
 }
 
-impl<K: ControllerClerk> fmt::Debug for Admin<K> {
+impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admin").field("ends", &self.ends).finish_non_exhaustive()
     }

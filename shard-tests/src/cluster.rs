@@ -3,40 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kv_clients::{History, KeyValue};
+use kv_clients::{Client, History};
 use labrpc::Name;
 use labrt::Node;
 use labrt::sync::{Leaf, Mutex};
 use labtrace::verdict;
 use service_watch::{Limits, Watch};
-use shard_api::{Clerk, Config, Gid, MakeEnd, Server};
+use shard_api::{Config, Gid, MakeEnd};
 use tester::{Group, Net, Run, Totals};
 
 use crate::admin::{Admin, Groups};
 use crate::configs;
 use crate::controllers::Controllers;
 use crate::subject::{Slot, Subject};
-
-/// A clerk of the store under the tester's eyes.
-pub type Client<C> = kv_clients::Client<OfStore<C>>;
-
-/// A clerk of the store, as a clerk of any key/value service.
-#[derive(Clone, Debug)]
-pub struct OfStore<C>(C);
-
-impl<C: Clerk> KeyValue for OfStore<C> {
-    fn get(&mut self, key: &str) -> String {
-        self.0.get(key)
-    }
-
-    fn put(&mut self, key: &str, value: &str) {
-        self.0.put(key, value);
-    }
-
-    fn append(&mut self, key: &str, value: &str) {
-        self.0.append(key, value);
-    }
-}
 
 /// The number of the first group; the others follow.
 const FIRST_GID: Gid = 100;
@@ -80,48 +59,55 @@ impl Layout {
 /// network has neither long delays nor long reordering.
 ///
 /// Go: the type `config` of the package `shardkv`.
-pub struct Cluster<L: Subject> {
-    inner: Arc<Inner<L>>,
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
 }
 
-struct Inner<L: Subject> {
+struct Inner {
+    subject: Subject,
     net: Net,
-    controllers: Controllers<L::Controller>,
-    second: Option<Controllers<L::Controller>>,
+    controllers: Controllers,
+    second: Option<Controllers>,
     groups: Vec<Group<Slot>>,
     watch: Watch,
     shards: shard_watch::Watch,
     history: History,
     max_raft_state: Option<usize>,
-    admin: Mutex<Admin<L::ControllerClerk>>,
+    admin: Mutex<Admin>,
     /// The number of the last configuration that the tester has learned of.
     known: Leaf<u64>,
     /// How many clients there were.
     clients: Leaf<u64>,
 }
 
-impl<L: Subject> Cluster<L> {
+impl Cluster {
     /// That of the course: the network becomes unreliable, if it shall, when all servers run.
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn new(run: &Run, unreliable: bool, max_raft_state: Option<usize>) -> Cluster<L> {
-        Cluster::with(run, Layout::of_course(unreliable, max_raft_state))
+    pub fn new(
+        subject: Subject,
+        run: &Run,
+        unreliable: bool,
+        max_raft_state: Option<usize>,
+    ) -> Cluster {
+        Cluster::with(subject, run, Layout::of_course(unreliable, max_raft_state))
     }
 
     /// One that is made of this.
     ///
     /// # Panics
     /// If a server cannot be made.
-    pub fn with(run: &Run, layout: Layout) -> Cluster<L> {
+    pub fn with(subject: Subject, run: &Run, layout: Layout) -> Cluster {
         let net = Net::of_service(run);
         let watch = Watch::new();
         let shards = shard_watch::Watch::new(&watch);
-        let controllers = Controllers::new(&net, "ctrl", layout.controllers);
-        let second = layout.second_controller.then(|| Controllers::new(&net, "other", 3));
+        let controllers = Controllers::new(subject, &net, "ctrl", layout.controllers);
+        let second = layout.second_controller.then(|| Controllers::new(subject, &net, "other", 3));
         let groups = (FIRST_GID..).zip(&layout.groups).map(|(gid, servers)| {
             let group = Group::new(&net, &gid.to_string(), *servers);
-            let below = raft_watch::Watch::of::<<L::Server as Server>::Raft>(&group);
+            let below = raft_watch::Watch::of(subject.raft, &group);
             watch.add(&group, &below, layout.limits);
             shards.add(gid, &group);
             group
@@ -131,6 +117,7 @@ impl<L: Subject> Cluster<L> {
         second.iter().for_each(Controllers::start_all);
         let admin = Mutex::new(controllers.clerk("tester"));
         let inner = Inner {
+            subject,
             net,
             controllers,
             second,
@@ -162,7 +149,7 @@ impl<L: Subject> Cluster<L> {
     }
 
     /// Its controller.
-    pub fn controllers(&self) -> &Controllers<L::Controller> {
+    pub fn controllers(&self) -> &Controllers {
         &self.inner.controllers
     }
 
@@ -170,7 +157,7 @@ impl<L: Subject> Cluster<L> {
     ///
     /// # Panics
     /// If it has none.
-    pub fn second_controllers(&self) -> &Controllers<L::Controller> {
+    pub fn second_controllers(&self) -> &Controllers {
         self.inner.second.as_ref().expect("the layout has a second controller")
     }
 
@@ -207,17 +194,14 @@ impl<L: Subject> Cluster<L> {
     /// # Panics
     /// If it cannot be made.
     pub fn start(&self, group: usize, server: usize) {
-        let Inner { controllers, max_raft_state, .. } = &*self.inner;
-        let (max_raft_state, gid) = (*max_raft_state, self.gid(group));
-        let controllers = controllers.members().clone();
+        let Inner { subject, controllers, max_raft_state, .. } = &*self.inner;
+        let (controllers, gid) = (controllers.members().clone(), self.gid(group));
         self.group(group).start(server, |seat| {
             let others = seat.others.clone();
             let make_end: MakeEnd = Arc::new(move |name| others.end_to(&Name::from(name)));
             move || {
                 let controllers = seat.others.ends_to(&controllers);
-                let (ends, me, persister) = (seat.ends, seat.me, seat.persister);
-                L::Server::make(ends, me, persister, max_raft_state, gid, controllers, make_end)
-                    .map(Slot::of_store)
+                (subject.make_server)(seat, *max_raft_state, gid, controllers, make_end)
             }
         });
         self.group(group).connect(server);
@@ -325,7 +309,7 @@ impl<L: Subject> Cluster<L> {
 
     /// Has the controller change the configuration, and learns the new one. Nobody else changes it.
     #[track_caller]
-    fn change(&self, change: impl FnOnce(&mut Admin<L::ControllerClerk>)) {
+    fn change(&self, change: impl FnOnce(&mut Admin)) {
         let before = self.inner.known.with(|known| *known);
         change(&mut self.inner.admin.lock());
         let Config { number, .. } = self.latest();
@@ -352,12 +336,12 @@ impl<L: Subject> Cluster<L> {
     // ---- Clients -------------------------------------------------------------------------------
 
     /// A new client, whose calls are part of the history.
-    pub fn client(&self) -> Client<L::Clerk> {
+    pub fn client(&self) -> Client {
         self.client_of(&self.inner.controllers)
     }
 
     /// A new client that finds the groups in the configurations of this controller.
-    pub fn client_of(&self, controllers: &Controllers<L::Controller>) -> Client<L::Clerk> {
+    pub fn client_of(&self, controllers: &Controllers) -> Client {
         let number = self.inner.clients.with(|clients| {
             *clients += 1;
             *clients - 1
@@ -369,17 +353,17 @@ impl<L: Subject> Cluster<L> {
         }
         let reaches = ends.clone();
         let make_end: MakeEnd = Arc::new(move |name| reaches.end_to(&Name::from(name)));
-        let clerk = L::Clerk::make(ends.ends_to(controllers.members()), make_end);
+        let clerk = (self.inner.subject.make_clerk)(ends.ends_to(controllers.members()), make_end);
         let history = Some((number, self.inner.history.clone()));
-        Client::new(OfStore(clerk), ends, self.inner.watch.clone(), history)
+        Client::new(clerk, ends, self.inner.watch.clone(), history)
     }
 
     /// Starts clients in threads of their own, each with its number, which can be stopped wherever
     /// they are.
     pub fn start_clients<T: Send + 'static>(
         &self,
-        clients: Vec<Client<L::Clerk>>,
-        work: impl Fn(usize, &mut Client<L::Clerk>) -> T + Clone + Send + 'static,
+        clients: Vec<Client>,
+        work: impl Fn(usize, &mut Client) -> T + Clone + Send + 'static,
     ) -> Clients<T> {
         let node = Node::new("clients");
         let threads = clients.into_iter().enumerate().map(|(number, mut client)| {
@@ -453,13 +437,7 @@ impl<T> Clients<T> {
     }
 }
 
-impl<L: Subject> Clone for Cluster<L> {
-    fn clone(&self) -> Self {
-        Cluster { inner: self.inner.clone() }
-    }
-}
-
-impl<L: Subject> fmt::Debug for Cluster<L> {
+impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").field("groups", &self.inner.groups).finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use labtrace::{Verdict, VerdictBuilder, verdict};
-use shard_api::{Config, ControllerClerk, Gid, NOBODY, SHARDS};
+use shard_api::{Config, Gid, NOBODY, SHARDS};
 
 use crate::admin::Admin;
 
@@ -155,7 +155,7 @@ pub(crate) fn check_same(one: &Config, other: &Config) {
 ///
 /// # Panics
 /// If one is wrong.
-pub(crate) fn check_all<K: ControllerClerk>(admin: &mut Admin<K>) {
+pub(crate) fn check_all(admin: &mut Admin) {
     let latest = admin.latest().number;
     let mut before = Config::default();
     for number in 0..=latest {

@@ -1,39 +1,38 @@
 //! The servers of a controller under test, and what can be done to them.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use labrt::thread;
 use labrt::time::Instant;
 use labtrace::verdict;
 use service_watch::{Limits, Watch};
-use shard_api::{Controller, ControllerClerk};
 use tester::{Group, Members, Net};
 
 use crate::admin::Admin;
 use crate::changes::Changes;
-use crate::subject::Slot;
+use crate::subject::{Slot, Subject};
 
 /// A controller on a network. Clones are the same one.
-pub struct Controllers<T> {
+#[derive(Clone)]
+pub struct Controllers {
+    subject: Subject,
     group: Group<Slot>,
     watch: Watch,
     changes: Changes,
-    kind: PhantomData<fn() -> T>,
 }
 
 /// How long there may be no leader.
 const ELECTION: Duration = Duration::from_secs(3);
 
-impl<T: Controller> Controllers<T> {
+impl Controllers {
     /// A controller of this name, whose servers do not run yet.
-    pub fn new(net: &Net, name: &str, servers: usize) -> Controllers<T> {
+    pub fn new(subject: Subject, net: &Net, name: &str, servers: usize) -> Controllers {
         let group = Group::new(net, name, servers);
         let watch = Watch::new();
         let limits = Limits { state: None, snapshot: Some(0) };
-        watch.add(&group, &raft_watch::Watch::of::<T::Raft>(&group), limits);
-        Controllers { group, watch, changes: Changes::default(), kind: PhantomData }
+        watch.add(&group, &raft_watch::Watch::of(subject.controller_raft, &group), limits);
+        Controllers { subject, group, watch, changes: Changes::default() }
     }
 
     /// Starts all its servers and connects them with each other.
@@ -49,10 +48,9 @@ impl<T: Controller> Controllers<T> {
     /// # Panics
     /// If it cannot be made.
     pub fn start(&self, server: usize) {
-        self.group.start(server, |seat| {
-            move || T::make(seat.ends, seat.me, seat.persister).map(Slot::of_controller)
-        });
-        self.group.connect(server);
+        let Controllers { subject, group, .. } = self;
+        group.start(server, |seat| move || (subject.make_controller)(seat));
+        group.connect(server);
     }
 
     /// Starts a server, unless it runs.
@@ -101,11 +99,11 @@ impl<T: Controller> Controllers<T> {
     }
 
     /// A new clerk, which reaches all servers.
-    pub fn clerk<K: ControllerClerk>(&self, name: &str) -> Admin<K> {
+    pub fn clerk(&self, name: &str) -> Admin {
         let ends = tester::Client::new(self.group.net(), name);
         let all: Vec<usize> = (0..self.servers()).collect();
         ends.connect(self.members(), &all);
-        let clerk = K::make(ends.ends_to(self.members()));
+        let clerk = (self.subject.make_controller_clerk)(ends.ends_to(self.members()));
         Admin::new(clerk, ends, self.watch.clone(), self.changes.clone())
     }
 
@@ -128,15 +126,7 @@ pub(crate) fn leads(group: &Group<Slot>, server: usize) -> bool {
     group.instance(server).and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
 }
 
-impl<T> Clone for Controllers<T> {
-    fn clone(&self) -> Self {
-        let Controllers { group, watch, changes, .. } = self;
-        let (group, watch, changes) = (group.clone(), watch.clone(), changes.clone());
-        Controllers { group, watch, changes, kind: PhantomData }
-    }
-}
-
-impl<T> fmt::Debug for Controllers<T> {
+impl fmt::Debug for Controllers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Controllers").field("group", &self.group).finish_non_exhaustive()
     }

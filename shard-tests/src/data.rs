@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use kv_clients::Client;
 use labrt::rng::{self, RngExt, Stream};
 
-use crate::cluster::{Client, Cluster};
-use crate::subject::Subject;
+use crate::cluster::Cluster;
 
 /// Keys "0", "1" and so on, with the values that they must have.
-pub(crate) struct Data<L: Subject> {
-    client: Client<L::Clerk>,
+pub(crate) struct Data {
+    client: Client,
     rng: Stream,
     values: BTreeMap<usize, String>,
 }
 
-impl<L: Subject> Data<L> {
+impl Data {
     /// So many keys, each with a value of so many characters.
-    pub(crate) fn put(cluster: &Cluster<L>, keys: usize, length: usize) -> Data<L> {
+    pub(crate) fn put(cluster: &Cluster, keys: usize, length: usize) -> Data {
         let mut rng = rng::stream("values");
         let values: BTreeMap<usize, String> =
             (0..keys).map(|key| (key, text(&mut rng, length))).collect();
@@ -26,7 +26,7 @@ impl<L: Subject> Data<L> {
     }
 
     /// So many keys, each with this value.
-    pub(crate) fn of_one_value(cluster: &Cluster<L>, keys: usize, value: &str) -> Data<L> {
+    pub(crate) fn of_one_value(cluster: &Cluster, keys: usize, value: &str) -> Data {
         let values = (0..keys).map(|key| (key, value.to_string())).collect();
         let mut data = Data { client: cluster.client(), rng: rng::stream("values"), values };
         data.put_all();

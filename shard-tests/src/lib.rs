@@ -77,9 +77,10 @@ mod subject;
 mod suite;
 
 pub use admin::{Admin, Groups};
-pub use cluster::{Client, Clients, Cluster, Layout, OfStore};
+pub use cluster::{Clients, Cluster, Layout};
 pub use controllers::Controllers;
-pub use subject::{Of, Subject};
+pub use kv_clients::Client;
+pub use subject::Subject;
 pub use suite::{all_tests, test};
 
 /// Running a test: what [`suite!`] needs.

@@ -33,19 +33,19 @@ pub(crate) const MULTI: [&str; 5] = [
 const SERVERS: usize = 3;
 
 /// A controller alone on a network, and a clerk of it.
-struct Stage<L: Subject> {
+struct Stage {
     run: Run,
     net: Net,
-    controllers: Controllers<L::Controller>,
-    admin: Admin<L::ControllerClerk>,
+    controllers: Controllers,
+    admin: Admin,
     /// The sums at the end of the last step.
     before: Totals,
 }
 
-impl<L: Subject> Stage<L> {
-    fn new(run: &Run) -> Stage<L> {
+impl Stage {
+    fn new(subject: Subject, run: &Run) -> Stage {
         let net = Net::of_service(run);
-        let controllers = Controllers::new(&net, "", SERVERS);
+        let controllers = Controllers::new(subject, &net, "", SERVERS);
         controllers.start_all();
         let admin = controllers.clerk("client 0");
         Stage { run: run.clone(), net, controllers, admin, before: Totals::default() }
@@ -71,11 +71,7 @@ impl<L: Subject> Stage<L> {
 
     /// Changes the groups. The new configuration has these ones, and no more has moved than must.
     #[track_caller]
-    fn change(
-        &mut self,
-        expected: &[Gid],
-        change: impl FnOnce(&mut Admin<L::ControllerClerk>),
-    ) -> Config {
+    fn change(&mut self, expected: &[Gid], change: impl FnOnce(&mut Admin)) -> Config {
         let before = self.admin.latest();
         change(&mut self.admin);
         let after = self.check(expected);
@@ -92,11 +88,7 @@ impl<L: Subject> Stage<L> {
     }
 
     /// Many clerks at work at once, each with its number.
-    fn concurrently(
-        &self,
-        clerks: u64,
-        work: impl Fn(u64, &mut Admin<L::ControllerClerk>) + Clone + Send + 'static,
-    ) {
+    fn concurrently(&self, clerks: u64, work: impl Fn(u64, &mut Admin) + Clone + Send + 'static) {
         let threads: Vec<_> = (0..clerks)
             .map(|number| {
                 let name = format!("client {}", number + 1);
@@ -147,8 +139,8 @@ fn check_names(config: &Config, gids: &[Gid]) {
 }
 
 /// Joins, leaves and moves, one group at a time.
-pub(crate) fn basic<L: Subject>(run: &Run) -> Totals {
-    let mut stage = Stage::<L>::new(run);
+pub(crate) fn basic(subject: Subject, run: &Run) -> Totals {
+    let mut stage = Stage::new(subject, run);
     let known = leave_and_join(&mut stage);
     stage.ends_step();
     historical_queries(&mut stage, &known);
@@ -164,7 +156,7 @@ pub(crate) fn basic<L: Subject>(run: &Run) -> Totals {
     stage.finish()
 }
 
-fn leave_and_join<L: Subject>(stage: &mut Stage<L>) -> Vec<Config> {
+fn leave_and_join(stage: &mut Stage) -> Vec<Config> {
     let first = stage.check(&[]);
     let one = stage.join(&[1], &[1]);
     let both = stage.join(&[2], &[1, 2]);
@@ -174,7 +166,7 @@ fn leave_and_join<L: Subject>(stage: &mut Stage<L>) -> Vec<Config> {
     vec![first, one, both, Config::default(), other, none]
 }
 
-fn historical_queries<L: Subject>(stage: &mut Stage<L>, known: &[Config]) {
+fn historical_queries(stage: &mut Stage, known: &[Config]) {
     for server in 0..SERVERS {
         stage.controllers.shut_down(server);
         for config in known {
@@ -185,7 +177,7 @@ fn historical_queries<L: Subject>(stage: &mut Stage<L>, known: &[Config]) {
 }
 
 /// Each shard goes to the other group than it is to be at, and then there.
-fn moves<L: Subject>(stage: &mut Stage<L>) {
+fn moves(stage: &mut Stage) {
     const GROUPS: [Gid; 2] = [503, 504];
     stage.join(&[503], &[503]);
     stage.join(&[504], &GROUPS);
@@ -199,7 +191,7 @@ fn moves<L: Subject>(stage: &mut Stage<L>) {
 
 /// Moves a shard, unless it is there.
 #[track_caller]
-fn move_shard<L: Subject>(stage: &mut Stage<L>, shard: usize, gid: Gid) {
+fn move_shard(stage: &mut Stage, shard: usize, gid: Gid) {
     let before = stage.admin.latest();
     if before.shards[shard] == gid {
         return;
@@ -217,7 +209,7 @@ fn move_shard<L: Subject>(stage: &mut Stage<L>, shard: usize, gid: Gid) {
     labtrace::verdict("move", words).fact(None, were).fail();
 }
 
-fn concurrent_leave_and_join<L: Subject>(stage: &mut Stage<L>, gids: &[Gid]) {
+fn concurrent_leave_and_join(stage: &mut Stage, gids: &[Gid]) {
     stage.concurrently(gids.len() as u64, |number, admin| {
         let gid = 100 + 10 * number;
         let named = |gid: Gid, name: &str| BTreeMap::from([(gid, vec![name.to_string()])]);
@@ -230,7 +222,7 @@ fn concurrent_leave_and_join<L: Subject>(stage: &mut Stage<L>, gids: &[Gid]) {
 
 /// Five groups more than there are shards for move nothing. Then all but two of them leave, and others
 /// come back one by one.
-fn one_after_the_other_joins<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
+fn one_after_the_other_joins(stage: &mut Stage, ten: &[Gid]) {
     let mut there = ten.to_vec();
     for gid in 11..=15 {
         there.push(gid);
@@ -245,7 +237,7 @@ fn one_after_the_other_joins<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
 }
 
 /// Groups leave one by one, until the last two.
-fn one_after_the_other_leaves<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
+fn one_after_the_other_leaves(stage: &mut Stage, ten: &[Gid]) {
     let mut there = ten.to_vec();
     there.extend(11..=15);
     for gid in (11..=15).chain(ten[2..].iter().copied()) {
@@ -255,8 +247,8 @@ fn one_after_the_other_leaves<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
 }
 
 /// Several groups in one call.
-pub(crate) fn multi<L: Subject>(run: &Run) -> Totals {
-    let mut stage = Stage::<L>::new(run);
+pub(crate) fn multi(subject: Subject, run: &Run) -> Totals {
+    let mut stage = Stage::new(subject, run);
     multi_leave_and_join(&mut stage);
     stage.ends_step();
     let ten: Vec<Gid> = (1000..1010).collect();
@@ -277,7 +269,7 @@ pub(crate) fn multi<L: Subject>(run: &Run) -> Totals {
     stage.finish()
 }
 
-fn multi_leave_and_join<L: Subject>(stage: &mut Stage<L>) {
+fn multi_leave_and_join(stage: &mut Stage) {
     stage.check(&[]);
     stage.join(&[1, 2], &[1, 2]);
     let three = stage.join(&[3], &[1, 2, 3]);
@@ -287,7 +279,7 @@ fn multi_leave_and_join<L: Subject>(stage: &mut Stage<L>) {
     stage.leave(&[2], &[]);
 }
 
-fn many_join_at_once<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
+fn many_join_at_once(stage: &mut Stage, ten: &[Gid]) {
     let more: Vec<Gid> = (11..=15).collect();
     stage.join(&more, &[ten, &more].concat());
     stage.leave(&[&ten[2..], &more[..]].concat(), &ten[..2]);
@@ -296,13 +288,13 @@ fn many_join_at_once<L: Subject>(stage: &mut Stage<L>, ten: &[Gid]) {
 }
 
 /// There are two of the old groups, and 11 to 15.
-fn many_leave_at_once<L: Subject>(stage: &mut Stage<L>) {
+fn many_leave_at_once(stage: &mut Stage) {
     stage.leave(&[13, 15], &[1000, 1001, 11, 12, 14]);
     stage.leave(&[1001, 12], &[1000, 11, 14]);
     stage.leave(&[11, 14], &[1000]);
 }
 
-fn same_on_all_servers<L: Subject>(stage: &mut Stage<L>) {
+fn same_on_all_servers(stage: &mut Stage) {
     stage.join(&[1, 2, 3], &[1, 2, 3, 1000]);
     let leader = stage.controllers.wait_for_leader();
     let before = stage.admin.latest();
@@ -313,8 +305,8 @@ fn same_on_all_servers<L: Subject>(stage: &mut Stage<L>) {
 }
 
 /// Few groups, so that shards do move: of them, only those that must.
-pub(crate) fn minimal_movement_again<L: Subject>(run: &Run) -> Totals {
-    let mut stage = Stage::<L>::new(run);
+pub(crate) fn minimal_movement_again(subject: Subject, run: &Run) -> Totals {
+    let mut stage = Stage::new(subject, run);
     stage.join(&[1], &[1]);
     let two = stage.join(&[2], &[1, 2]);
     let three = stage.join(&[3], &[1, 2, 3]);

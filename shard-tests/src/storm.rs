@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use kv_clients::Client;
 use labrt::channel::{self, Receiver, Sender};
 use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::atomic::AtomicBool;
@@ -15,7 +16,7 @@ use service_watch::Limits;
 use shard_api::SHARDS;
 use tester::{Run, Totals};
 
-use crate::cluster::{Client, Cluster, Layout};
+use crate::cluster::{Cluster, Layout};
 use crate::data::text;
 use crate::subject::Subject;
 
@@ -56,10 +57,10 @@ impl Choice {
 }
 
 /// The test.
-pub(crate) fn play<L: Subject>(run: &Run) -> Totals {
+pub(crate) fn play(subject: Subject, run: &Run) -> Totals {
     let mut rng = rng::stream("storm");
     let Choice { layout, clients, rounds } = Choice::draw(&mut rng);
-    let cluster = Cluster::<L>::with(run, layout);
+    let cluster = Cluster::with(subject, run, layout);
     cluster.join(&[0]);
     let stop = Arc::new(AtomicBool::new(false));
     let (done, ends) = channel::unbounded();
@@ -83,7 +84,7 @@ fn sleep(ms: u64) {
 }
 
 /// A client that reads, puts and appends, with pauses, until it is told to stop.
-fn work<C: shard_api::Clerk>(client: &mut Client<C>, stop: &AtomicBool, done: &Sender<()>) {
+fn work(client: &mut Client, stop: &AtomicBool, done: &Sender<()>) {
     let mut rng = rng::stream("operations");
     while !stop.load(Relaxed) {
         let key = rng.random_range(0..KEYS).to_string();
@@ -99,7 +100,7 @@ fn work<C: shard_api::Clerk>(client: &mut Client<C>, stop: &AtomicBool, done: &S
 }
 
 /// One of these: either the configuration changes, or something fails, or something comes back.
-fn change_or_trouble<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
+fn change_or_trouble(cluster: &Cluster, rng: &mut Stream) {
     match rng.random_range(0..20) {
         0..8 => change(cluster, rng),
         8..12 => crash(cluster, rng),
@@ -112,7 +113,7 @@ fn change_or_trouble<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
     }
 }
 
-fn change<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
+fn change(cluster: &Cluster, rng: &mut Stream) {
     let config = cluster.latest();
     let (there, away): (Vec<usize>, Vec<usize>) = cluster
         .all()
@@ -137,11 +138,11 @@ fn change<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
     }
 }
 
-fn any(cluster: &Cluster<impl Subject>, rng: &mut Stream) -> usize {
+fn any(cluster: &Cluster, rng: &mut Stream) -> usize {
     rng.random_range(0..cluster.all().len())
 }
 
-fn crash<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
+fn crash(cluster: &Cluster, rng: &mut Stream) {
     let (group, controllers) = (any(cluster, rng), cluster.controllers());
     match rng.random_range(0..6) {
         0..2 => cluster.shut_down(group, rng.random_range(0..cluster.servers(group))),
@@ -164,7 +165,7 @@ fn crash<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
     }
 }
 
-fn cut<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
+fn cut(cluster: &Cluster, rng: &mut Stream) {
     let (group, other) = (any(cluster, rng), any(cluster, rng));
     let servers: Vec<usize> = (0..cluster.servers(group)).collect();
     match rng.random_range(0..4) {
@@ -183,7 +184,7 @@ fn cut<L: Subject>(cluster: &Cluster<L>, rng: &mut Stream) {
 }
 
 /// From here on nothing goes wrong, and some group has the shards.
-fn heal<L: Subject>(cluster: &Cluster<L>) {
+fn heal(cluster: &Cluster) {
     cluster.net().set_reliable(true);
     (0..CONTROLLERS).for_each(|server| cluster.controllers().restart(server));
     cluster.all().into_iter().for_each(|group| cluster.restart_group(group));
@@ -195,7 +196,7 @@ fn heal<L: Subject>(cluster: &Cluster<L>) {
 
 /// Checks that the clients that were at work, and a new one for each key, are done within the time
 /// that the groups need to follow all configurations.
-fn get_on<L: Subject>(cluster: &Cluster<L>, ends: &Receiver<()>, clients: usize) {
+fn get_on(cluster: &Cluster, ends: &Receiver<()>, clients: usize) {
     let config = cluster.latest();
     let bound = BESIDES + FOR_EACH * u32::try_from(config.number).unwrap_or(u32::MAX);
     let until = Instant::now() + bound;

@@ -21,14 +21,14 @@ macro_rules! suite {
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "storm");
     };
     ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "4A") => {
-        $crate::tests! { $clock, $crate::Of<$server, $clerk, $controller, $controller_clerk>,
+        $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
             basic_4A
             multi_4A
             minimal_movement_again_4A
         }
     };
     ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "4B") => {
-        $crate::tests! { $clock, $crate::Of<$server, $clerk, $controller, $controller_clerk>,
+        $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
             static_shards_4B
             rejection_4B
             join_leave_4B
@@ -46,7 +46,7 @@ macro_rules! suite {
         }
     };
     ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "storm") => {
-        $crate::tests! { $clock, $crate::Of<$server, $clerk, $controller, $controller_clerk>,
+        $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
             anything_storm
         }
     };
@@ -56,65 +56,57 @@ macro_rules! suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests {
-    ($clock:ident, $subject:ty, $($name:ident)*) => {$(
+    ($clock:ident, $subject:expr, $($name:ident)*) => {$(
         #[test]
         #[allow(non_snake_case, reason = "the name ends in the part of the lab")]
         fn $name() {
-            let test = $crate::test::<$subject>(stringify!($name));
+            let test = $crate::test(stringify!($name), $subject);
             $crate::run::$clock(&test, $crate::run::origin!(stringify!($name)));
         }
     )*};
 }
 
-/// The test of this name, for these types ([`Of`](crate::Of)).
+/// The test of this name, for these types.
 ///
 /// # Panics
 /// If there is none.
-pub fn test<L: Subject>(name: &str) -> Test {
-    let found = all_tests::<L>().into_iter().find(|(of, _)| *of == name);
+pub fn test(name: &str, subject: Subject) -> Test {
+    let found = all_tests(subject).into_iter().find(|(of, _)| *of == name);
     found.unwrap_or_else(|| panic!("there is no test `{name}`")).1
 }
 
 /// A test: its name, its title, and what it does.
-type Row = (&'static str, &'static str, fn(&Run) -> Totals);
+type Row = (&'static str, &'static str, fn(Subject, &Run) -> Totals);
 
 /// All tests as values, by name: for those who run them in a way of their own.
-pub fn all_tests<L: Subject>() -> Vec<(&'static str, Test)> {
+pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
     let rows: [Row; 18] = [
-        ("basic_4A", "one group at a time", part_4a::basic::<L>),
-        ("multi_4A", "several groups at once", part_4a::multi::<L>),
-        (
-            "minimal_movement_again_4A",
-            "minimal movement again",
-            part_4a::minimal_movement_again::<L>,
-        ),
-        ("static_shards_4B", "static shards", part_4b::static_shards::<L>),
-        ("rejection_4B", "rejection", part_4b::rejection::<L>),
-        ("join_leave_4B", "join then leave", part_4b::join_and_leave::<L>),
-        ("snapshot_4B", "snapshots, join, and leave", part_4b::snapshots::<L>),
-        ("miss_change_4B", "servers miss configuration changes", part_4b::missed_changes::<L>),
-        ("concurrent_1_4B", "concurrent puts and configuration changes", part_4b::crashes::<L>),
+        ("basic_4A", "one group at a time", part_4a::basic),
+        ("multi_4A", "several groups at once", part_4a::multi),
+        ("minimal_movement_again_4A", "minimal movement again", part_4a::minimal_movement_again),
+        ("static_shards_4B", "static shards", part_4b::static_shards),
+        ("rejection_4B", "rejection", part_4b::rejection),
+        ("join_leave_4B", "join then leave", part_4b::join_and_leave),
+        ("snapshot_4B", "snapshots, join, and leave", part_4b::snapshots),
+        ("miss_change_4B", "servers miss configuration changes", part_4b::missed_changes),
+        ("concurrent_1_4B", "concurrent puts and configuration changes", part_4b::crashes),
         (
             "concurrent_2_4B",
             "more concurrent puts and configuration changes",
-            part_4b::reconfigurations::<L>,
+            part_4b::reconfigurations,
         ),
-        ("concurrent_3_4B", "concurrent configuration change and restart", part_4b::restarts::<L>),
-        ("unreliable_1_4B", "unreliable 1", part_4b::sequential::<L>),
-        ("unreliable_2_4B", "unreliable 2", part_4b::appends::<L>),
-        ("unreliable_3_4B", "unreliable 3", part_4b::linearizable::<L>),
-        ("challenge_1_delete_4B", "shard deletion (challenge 1)", part_4b::delete::<L>),
-        (
-            "challenge_2_unaffected_4B",
-            "unaffected shard access (challenge 2)",
-            part_4b::unaffected::<L>,
-        ),
+        ("concurrent_3_4B", "concurrent configuration change and restart", part_4b::restarts),
+        ("unreliable_1_4B", "unreliable 1", part_4b::sequential),
+        ("unreliable_2_4B", "unreliable 2", part_4b::appends),
+        ("unreliable_3_4B", "unreliable 3", part_4b::linearizable),
+        ("challenge_1_delete_4B", "shard deletion (challenge 1)", part_4b::delete),
+        ("challenge_2_unaffected_4B", "unaffected shard access (challenge 2)", part_4b::unaffected),
         (
             "challenge_2_partial_4B",
             "partial migration shard access (challenge 2)",
-            part_4b::partial::<L>,
+            part_4b::partial,
         ),
-        ("anything_storm", "anything changes and fails", storm::play::<L>),
+        ("anything_storm", "anything changes and fails", storm::play),
     ];
     let test = |(name, title, body): Row| {
         let steps: &[&str] = match name {
@@ -122,7 +114,7 @@ pub fn all_tests<L: Subject>() -> Vec<(&'static str, Test)> {
             "multi_4A" => &part_4a::MULTI,
             _ => &[],
         };
-        (name, Test::new(part(name), title, body).in_steps(steps))
+        (name, Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps))
     };
     rows.map(test).into()
 }

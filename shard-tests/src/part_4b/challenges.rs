@@ -22,13 +22,13 @@ const READ: usize = 3;
 const MOST: usize = 3 * ((KEYS - READ) * LENGTH + 2 * READ * LENGTH + 6000);
 
 /// Who loses a shard deletes it.
-pub(crate) fn delete<L: Subject>(run: &Run) -> Totals {
+pub(crate) fn delete(subject: Subject, run: &Run) -> Totals {
     // A snapshot after every entry; what servers have saved is looked at in the end.
     let course = Layout::of_course(false, Some(1));
-    let cluster = Cluster::<L>::with(run, Layout { limits: Limits::default(), ..course });
+    let cluster = Cluster::with(subject, run, Layout { limits: Limits::default(), ..course });
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, KEYS, LENGTH);
-    let check = |data: &mut Data<L>| (0..READ).for_each(|key| data.check(key));
+    let check = |data: &mut Data| (0..READ).for_each(|key| data.check(key));
     check(&mut data);
     for _ in run.rounds(2) {
         cluster.join(&[1]);
@@ -56,7 +56,7 @@ pub(crate) fn delete<L: Subject>(run: &Run) -> Totals {
 }
 
 #[track_caller]
-fn check_saved<L: Subject>(cluster: &Cluster<L>) {
+fn check_saved(cluster: &Cluster) {
     let saved = cluster.saved();
     let total: usize = saved.iter().map(|(_, state, snapshot)| state + snapshot).sum();
     if total > MOST {
@@ -75,8 +75,8 @@ fn check_saved<L: Subject>(cluster: &Cluster<L>) {
 }
 
 /// Shards that a change does not concern are served while it cannot be completed.
-pub(crate) fn unaffected<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, true, Some(100));
+pub(crate) fn unaffected(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, true, Some(100));
     cluster.join(&[0]);
     let mut data = Data::of_one_value(&cluster, 10, "100");
     cluster.join(&[1]);
@@ -92,8 +92,8 @@ pub(crate) fn unaffected<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Shards that have come are served while others of the same change cannot come.
-pub(crate) fn partial<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, true, Some(100));
+pub(crate) fn partial(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, true, Some(100));
     cluster.join(&[0, 1, 2]);
     sleep(1000);
     let mut data = Data::of_one_value(&cluster, 10, "100");
@@ -111,7 +111,7 @@ pub(crate) fn partial<L: Subject>(run: &Run) -> Totals {
 /// # Panics
 /// If there are none.
 #[track_caller]
-fn keys_of<L: Subject>(cluster: &Cluster<L>, data: &Data<L>, group: usize) -> Vec<usize> {
+fn keys_of(cluster: &Cluster, data: &Data, group: usize) -> Vec<usize> {
     let config = cluster.latest();
     let has = |key: &usize| config.shards[shard_of(&key.to_string())] == cluster.gid(group);
     let keys: Vec<usize> = data.keys().into_iter().filter(has).collect();
@@ -124,7 +124,7 @@ fn keys_of<L: Subject>(cluster: &Cluster<L>, data: &Data<L>, group: usize) -> Ve
 
 /// Reads each key, gives it another value, and reads that.
 #[track_caller]
-fn use_each<L: Subject>(data: &mut Data<L>, keys: &[usize], more: &str) {
+fn use_each(data: &mut Data, keys: &[usize], more: &str) {
     for &key in keys {
         data.check(key);
         data.set(key, format!("{}{more}", data.value(key)));

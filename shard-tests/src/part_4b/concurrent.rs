@@ -24,7 +24,7 @@ pub(super) struct Appenders {
 
 impl Appenders {
     /// One for each of ten keys. It appends so many characters, then sleeps for so many milliseconds.
-    pub(super) fn start<L: Subject>(cluster: &Cluster<L>, length: usize, pause: u64) -> Appenders {
+    pub(super) fn start(cluster: &Cluster, length: usize, pause: u64) -> Appenders {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let clients = (0..CLIENTS).map(|_| cluster.client()).collect();
@@ -45,7 +45,7 @@ impl Appenders {
     }
 
     /// Tells them to stop, and waits until they have; what they have appended is expected from now on.
-    pub(super) fn join<L: Subject>(self, data: &mut Data<L>) {
+    pub(super) fn join(self, data: &mut Data) {
         self.stop.store(true, Relaxed);
         for (key, appended) in self.clients.join().into_iter().enumerate() {
             let value = format!("{}{appended}", data.value(key));
@@ -55,8 +55,8 @@ impl Appenders {
 }
 
 /// Groups join, leave, are shut down and started again.
-pub(crate) fn crashes<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, Some(100));
+pub(crate) fn crashes(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, Some(100));
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, CLIENTS, 5);
     let appenders = Appenders::start(&cluster, 5, 10);
@@ -87,8 +87,8 @@ pub(crate) fn crashes<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Groups join and leave, some while others are shut down.
-pub(crate) fn reconfigurations<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, None);
+pub(crate) fn reconfigurations(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, None);
     [1, 0, 2].iter().for_each(|group| cluster.join(&[*group]));
     let mut data = Data::put(&cluster, CLIENTS, 1);
     let appenders = Appenders::start(&cluster, 1, 50);
@@ -119,8 +119,8 @@ pub(crate) fn reconfigurations<L: Subject>(run: &Run) -> Totals {
 const RESTARTS: u128 = 12_000;
 
 /// All groups are shut down and started again, between changes.
-pub(crate) fn restarts<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, Some(300));
+pub(crate) fn restarts(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, Some(300));
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, CLIENTS, 1);
     let appenders = Appenders::start(&cluster, 1, 0);

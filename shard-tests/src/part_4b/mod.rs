@@ -12,7 +12,6 @@ use labrt::thread;
 use labtrace::verdict;
 
 use crate::cluster::Cluster;
-use crate::subject::Subject;
 
 pub(crate) use challenges::{delete, partial, unaffected};
 pub(crate) use concurrent::{crashes, reconfigurations, restarts};
@@ -30,7 +29,7 @@ fn sleep(ms: u64) {
 /// # Panics
 /// If one has.
 #[track_caller]
-fn check_logs<L: Subject>(cluster: &Cluster<L>, max_raft_state: Option<usize>) {
+fn check_logs(cluster: &Cluster, max_raft_state: Option<usize>) {
     for (server, state, snapshot) in cluster.saved() {
         match max_raft_state {
             Some(most) if state > 8 * most => {

@@ -11,8 +11,8 @@ use crate::subject::Subject;
 const MAX_RAFT_STATE: usize = 1000;
 
 /// Shards move to who joins, and from who leaves.
-pub(crate) fn join_and_leave<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, None);
+pub(crate) fn join_and_leave(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, None);
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, 10, 5);
     data.verify();
@@ -29,8 +29,8 @@ pub(crate) fn join_and_leave<L: Subject>(run: &Run) -> Totals {
 }
 
 /// The same with snapshots, and at the end all crash.
-pub(crate) fn snapshots<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, Some(MAX_RAFT_STATE));
+pub(crate) fn snapshots(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, Some(MAX_RAFT_STATE));
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, 30, 20);
     data.verify();
@@ -54,8 +54,8 @@ pub(crate) fn snapshots<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Of each group one server, and then another one, is away while the configuration changes.
-pub(crate) fn missed_changes<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, Some(MAX_RAFT_STATE));
+pub(crate) fn missed_changes(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, Some(MAX_RAFT_STATE));
     let all = cluster.all();
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, 10, 20);

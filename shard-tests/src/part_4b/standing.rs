@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kv_clients::Client;
 use labrt::channel::{self, Sender};
 use labtrace::verdict;
 use tester::{Run, Totals};
 
 use super::check_logs;
-use crate::cluster::{Client, Cluster, Layout};
+use crate::cluster::{Cluster, Layout};
 use crate::data::Data;
 use crate::subject::Subject;
 
@@ -15,8 +16,8 @@ use crate::subject::Subject;
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// Of the shards, only those are served whose group lives.
-pub(crate) fn static_shards<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, false, None);
+pub(crate) fn static_shards(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, false, None);
     cluster.join(&[0]);
     cluster.join(&[1]);
     let mut data = Data::put(&cluster, 10, 20);
@@ -43,15 +44,15 @@ pub(crate) fn static_shards<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Clerks that were told by another controller come to a group that does not serve what they ask for.
-pub(crate) fn rejection<L: Subject>(run: &Run) -> Totals {
+pub(crate) fn rejection(subject: Subject, run: &Run) -> Totals {
     let layout = Layout { second_controller: true, ..Layout::of_course(false, None) };
-    let cluster = Cluster::<L>::with(run, layout);
+    let cluster = Cluster::with(subject, run, layout);
     cluster.join(&[0]);
     cluster.join(&[1]);
     let mut data = Data::put(&cluster, 10, 20);
     data.verify();
     let second = cluster.second_controllers();
-    second.clerk::<L::ControllerClerk>("tester").join(cluster.names(&[0]));
+    second.clerk("tester").join(cluster.names(&[0]));
     let clients = (0..10).map(|_| cluster.client_of(second)).collect();
     let got = served(&cluster, clients, &data);
     if got != 5 {
@@ -72,11 +73,7 @@ pub(crate) fn rejection<L: Subject>(run: &Run) -> Totals {
 
 /// Has each of these clients get one key. Returns how many have got it before nobody did for two
 /// seconds; the others are stopped.
-fn served<L: Subject>(
-    cluster: &Cluster<L>,
-    clients: Vec<Client<L::Clerk>>,
-    data: &Data<L>,
-) -> usize {
+fn served(cluster: &Cluster, clients: Vec<Client>, data: &Data) -> usize {
     let (done, gets) = channel::unbounded();
     let values: Vec<String> = data.keys().iter().map(|key| data.value(*key).to_string()).collect();
     let clients = cluster.start_clients(clients, move |number, client| {
@@ -90,7 +87,7 @@ fn served<L: Subject>(
     count
 }
 
-fn get<C: shard_api::Clerk>(key: usize, client: &mut Client<C>, value: &str, done: &Sender<()>) {
+fn get(key: usize, client: &mut Client, value: &str, done: &Sender<()>) {
     client.check(&key.to_string(), value);
     // Nobody counts any more if it took too long.
     let _ = done.send(());

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use kv_clients::Client;
 use labrt::rng::{self, RngExt};
 use labrt::sync::atomic::AtomicBool;
 use tester::{Run, Totals};
 
 use super::concurrent::Appenders;
 use super::sleep;
-use crate::cluster::{Client, Cluster};
+use crate::cluster::Cluster;
 use crate::data::{Data, text};
 use crate::subject::Subject;
 
@@ -20,8 +21,8 @@ const KEYS: usize = 10;
 const MAX_RAFT_STATE: usize = 100;
 
 /// One client.
-pub(crate) fn sequential<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, true, Some(MAX_RAFT_STATE));
+pub(crate) fn sequential(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, true, Some(MAX_RAFT_STATE));
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, KEYS, 5);
     cluster.join(&[1]);
@@ -40,8 +41,8 @@ pub(crate) fn sequential<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Many clients append, each to a key of its own.
-pub(crate) fn appends<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, true, Some(MAX_RAFT_STATE));
+pub(crate) fn appends(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, true, Some(MAX_RAFT_STATE));
     cluster.join(&[0]);
     let mut data = Data::put(&cluster, KEYS, 5);
     let appenders = Appenders::start(&cluster, 5, 0);
@@ -54,8 +55,8 @@ pub(crate) fn appends<L: Subject>(run: &Run) -> Totals {
 }
 
 /// Many clients do anything to any key.
-pub(crate) fn linearizable<L: Subject>(run: &Run) -> Totals {
-    let cluster = Cluster::<L>::new(run, true, Some(MAX_RAFT_STATE));
+pub(crate) fn linearizable(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, true, Some(MAX_RAFT_STATE));
     cluster.join(&[0]);
     drop(Data::put(&cluster, KEYS, 5));
     let stop = Arc::new(AtomicBool::new(false));
@@ -72,12 +73,7 @@ pub(crate) fn linearizable<L: Subject>(run: &Run) -> Totals {
 
 /// A client that reads, puts and appends so many characters, to any of so many keys, until it is told
 /// to stop.
-pub(crate) fn anything<C: shard_api::Clerk>(
-    client: &mut Client<C>,
-    keys: usize,
-    length: usize,
-    stop: &AtomicBool,
-) {
+pub(crate) fn anything(client: &mut Client, keys: usize, length: usize, stop: &AtomicBool) {
     let mut rng = rng::stream("operations");
     while !stop.load(Relaxed) {
         let key = rng.random_range(0..keys).to_string();
@@ -91,7 +87,7 @@ pub(crate) fn anything<C: shard_api::Clerk>(
     }
 }
 
-fn changes<L: Subject>(cluster: &Cluster<L>) {
+fn changes(cluster: &Cluster) {
     sleep(150);
     cluster.join(&[1]);
     sleep(500);

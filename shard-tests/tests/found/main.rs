@@ -9,11 +9,13 @@ mod wrong;
 use std::env;
 use std::process::Command;
 
-use shard_tests::Of;
+use shard_tests::Subject;
 use shard_tests::run::{origin, simulated};
 use wrong::{Clerk, ControllerClerk, Mistake, Server};
 
-type Wrong = Of<Server, Clerk, shardctrler::Server<raft::Raft>, ControllerClerk>;
+fn subject() -> Subject {
+    Subject::of::<Server, Clerk, shardctrler::Server<raft::Raft>, ControllerClerk>()
+}
 
 /// A line for each mistake: name, mistake, test, and what the verdict contains.
 macro_rules! found {
@@ -24,7 +26,7 @@ macro_rules! found {
             if env::var_os("LAB_SEED").is_none() {
                 return assert_found(name, Mistake::$mistake, $words);
             }
-            simulated(&shard_tests::test::<Wrong>($test), origin!(name));
+            simulated(&shard_tests::test($test, subject()), origin!(name));
         }
     )*};
 }

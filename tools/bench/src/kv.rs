@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kv::{Clerk, Options, Server};
 use kv_api::{Clerk as _, Server as _};
-use kv_tests::Generic;
+use kv_tests::{Generic, Subject};
 use labrpc::Network;
 use labrt::rng::{self, RngExt};
 use labrt::thread;
@@ -155,7 +155,7 @@ pub fn simulate(clients: usize) -> (Totals, Duration) {
     let outcome = labrt::simulate(0, move || {
         let run = Run::silent();
         run.enter();
-        test.play::<Server<raft::Raft>, Clerk>(&run)
+        test.play(Subject::of::<Server<raft::Raft>, Clerk>(), &run)
     });
     let totals = outcome.unwrap_or_else(|failure| panic!("{failure}")).value;
     (totals, cpu::used() - before)

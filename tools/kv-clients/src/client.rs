@@ -21,23 +21,23 @@ pub trait KeyValue: Send + 'static {
 
 /// A clerk with ends of its own, whose calls are counted, stand in the run's trace and are, if asked
 /// for, part of a history.
-pub struct Client<C: KeyValue> {
-    clerk: C,
+pub struct Client {
+    clerk: Box<dyn KeyValue>,
     /// Its ends. Whoever has a clone may connect it, while it is at work elsewhere.
     ends: tester::Client,
     watch: Watch,
     history: Option<(u64, History)>,
 }
 
-impl<C: KeyValue> Client<C> {
+impl Client {
     /// A client with this clerk, for this watch of the service. With a history, its calls are part of
     /// it, under this number.
     pub fn new(
-        clerk: C,
+        clerk: Box<dyn KeyValue>,
         ends: tester::Client,
         watch: Watch,
         history: Option<(u64, History)>,
-    ) -> Client<C> {
+    ) -> Client {
         Client { clerk, ends, watch, history }
     }
 
@@ -78,14 +78,14 @@ impl<C: KeyValue> Client<C> {
     }
 
     /// The clerk itself: calls that are neither counted nor taken down.
-    pub fn clerk(&mut self) -> &mut C {
-        &mut self.clerk
+    pub fn clerk(&mut self) -> &mut dyn KeyValue {
+        &mut *self.clerk
     }
 
     fn call<T>(
         &mut self,
         input: impl Fn() -> KvInput,
-        call: impl FnOnce(&mut C) -> T,
+        call: impl FnOnce(&mut dyn KeyValue) -> T,
         output: impl Fn(&T) -> KvOutput,
     ) -> T {
         let Client { clerk, ends, watch, history } = self;
@@ -96,7 +96,7 @@ impl<C: KeyValue> Client<C> {
             let begun = history.map(|(client, history)| {
                 (history, history.calls(*client, (ends.lane(), operation), input))
             });
-            let result = call(clerk);
+            let result = call(&mut **clerk);
             let output = output(&result);
             let read = match &output {
                 KvOutput::Value(value) => Some(value.as_str()),
@@ -116,7 +116,7 @@ impl<C: KeyValue> Client<C> {
 pub const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
      applied twice, or a read that did not go through the log";
 
-impl<C: KeyValue> fmt::Debug for Client<C> {
+impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("ends", &self.ends).finish_non_exhaustive()
     }

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use kv_tests::Subject;
 use kv_zoo::{Choice, Correct, Mistake, StudentClerk, StudentKv};
 use tester::Run;
 
 /// How a test ends with this service, with some seeds: the failures.
 fn failures<M: Choice>(test: &'static str, seeds: u64) -> Vec<String> {
     let play = |seed| {
-        let test = kv_tests::test::<StudentKv<M>, StudentClerk<M>>(test);
+        let test = kv_tests::test(test, Subject::of::<StudentKv<M>, StudentClerk<M>>());
         labrt::simulate(seed, move || test.play(&Run::silent())).err()
     };
     (0..seeds).filter_map(play).map(|failure| failure.message).collect()

@@ -8,6 +8,7 @@ use std::env;
 use std::ops::Range;
 use std::process::Command;
 
+use kv_tests::Subject;
 use kv_tests::run::{origin, simulated};
 use kv_zoo::{Chosen, Mistake, StudentClerk, StudentKv};
 
@@ -20,7 +21,7 @@ macro_rules! found {
             if env::var_os("LAB_SEED").is_none() {
                 return assert_found(name, Mistake::$mistake, $seeds, $words);
             }
-            let test = kv_tests::test::<StudentKv<Chosen>, StudentClerk<Chosen>>($test);
+            let test = kv_tests::test($test, Subject::of::<StudentKv<Chosen>, StudentClerk<Chosen>>());
             simulated(&test, origin!(name));
         }
     )*};

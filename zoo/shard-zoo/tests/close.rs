@@ -1,7 +1,7 @@
 //! Right services of another build than the reference are not accused, whether they tell what they do
 //! or not; and who tells nothing hears what was not judged.
 
-use shard_tests::Of;
+use shard_tests::Subject;
 use shard_zoo::{
     Choice, Correct, Mistake, StudentClerk, StudentController, StudentControllerClerk,
     StudentShards,
@@ -9,12 +9,14 @@ use shard_zoo::{
 use tester::Run;
 
 /// A store and a controller with this choice.
-type Service<M> = Of<
-    StudentShards<M, StudentControllerClerk>,
-    StudentClerk<M, StudentControllerClerk>,
-    StudentController<M>,
-    StudentControllerClerk,
->;
+fn service<M: Choice>() -> Subject {
+    Subject::of::<
+        StudentShards<M, StudentControllerClerk>,
+        StudentClerk<M, StudentControllerClerk>,
+        StudentController<M>,
+        StudentControllerClerk,
+    >()
+}
 
 /// No mistake, and no word about it.
 enum Silent {}
@@ -34,7 +36,7 @@ fn played<M: Choice>(test: &'static str, seed: u64) -> (Option<String>, Vec<Stri
     let run = Run::silent();
     let inside = run.clone();
     let outcome = labrt::simulate(seed, move || {
-        let test = shard_tests::test::<Service<M>>(test);
+        let test = shard_tests::test(test, service::<M>());
         test.play(&inside)
     });
     (outcome.err().map(|failure| failure.message), run.not_judged())

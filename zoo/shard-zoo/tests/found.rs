@@ -8,18 +8,21 @@ use std::env;
 use std::ops::Range;
 use std::process::Command;
 
+use shard_tests::Subject;
 use shard_tests::run::{origin, simulated};
 use shard_zoo::{
     Chosen, Mistake, StudentClerk, StudentController, StudentControllerClerk, StudentShards,
 };
 
 /// What is under test.
-type Service = shard_tests::Of<
-    StudentShards<Chosen, StudentControllerClerk>,
-    StudentClerk<Chosen, StudentControllerClerk>,
-    StudentController<Chosen>,
-    StudentControllerClerk,
->;
+fn service() -> Subject {
+    Subject::of::<
+        StudentShards<Chosen, StudentControllerClerk>,
+        StudentClerk<Chosen, StudentControllerClerk>,
+        StudentController<Chosen>,
+        StudentControllerClerk,
+    >()
+}
 
 /// A line for each mistake: name, mistake, test, seeds, and what the verdict contains; `silent` if
 /// servers tell nothing.
@@ -32,7 +35,7 @@ macro_rules! found {
                 let silent = stringify!($($silent)?) == "silent";
                 return assert_found(name, Mistake::$mistake, silent, $seeds, $words);
             }
-            simulated(&shard_tests::test::<Service>($test), origin!(name));
+            simulated(&shard_tests::test($test, service()), origin!(name));
         }
     )*};
 }
