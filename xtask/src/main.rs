@@ -31,6 +31,7 @@ mod shrink;
 mod skeleton;
 mod stress;
 mod trace;
+mod under_test;
 mod which;
 
 /// Tasks of the Raft lab's workspace.

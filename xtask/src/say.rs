@@ -4,10 +4,16 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, Write as _};
 
 use anyhow::{Context, Result};
+use trace_view::grouped;
 
 /// Says a line on standard error. Nobody need listen: a run is worth more than its words.
 pub(crate) fn note(words: &str) {
     let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// How many of something: `1 run`, `2,000 runs`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Prints a result. Whoever has stopped reading has seen enough.

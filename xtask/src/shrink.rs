@@ -4,7 +4,7 @@
 //! args -> build (once) -> confirm -> search -> trials -> World: processes, some seeds each
 //!                                       |
 //!                            |          v
-//!                            |   reference: the same with the reference Raft
+//!                            |   reference: the same with the reference
 //!                            v
 //!                        smallest case -> neighbours, trace -> report
 //! ```
@@ -14,18 +14,17 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use run_record::Clock;
-use run_record::setting::Setting;
-use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::{self, Package};
+use run_record::setting::{Setting, Trouble};
+use test_runs::build::TestCase;
+use test_runs::package;
 use test_runs::process::Item;
 use test_runs::scratch::Scratch;
 use test_runs::{platform, process};
 
+mod absent;
 mod args;
 mod case;
 mod neighbours;
@@ -38,8 +37,10 @@ mod trials;
 
 use crate::labs::{LABS, Lab};
 use crate::say;
+use crate::shell;
+use crate::under_test::{self, How};
 pub(crate) use args::Shrink;
-use case::Case;
+use case::{Case, Failed};
 use processes::Processes;
 use progress::Display;
 use reference::Reference;
@@ -61,13 +62,10 @@ const SEARCH: f64 = 0.75;
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(args: &Shrink) -> Result<u8> {
     let package = args.which.find(&[&args.test])?;
-    let test = find_test(args, &package)?;
+    let how = How::simulated(args.release, args.schedule);
+    let test = under_test::find_one(&package, &args.test, how)?;
     let scratch = Scratch::new()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_interrupt = stop.clone();
-    ctrlc::set_handler(move || on_interrupt.store(true, Ordering::Relaxed))
-        .context("cannot take care of Ctrl-C")?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let stop = under_test::stop_on_signal()?;
     let mut world = Processes {
         test,
         choices: args.choices.clone(),
@@ -78,10 +76,11 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
             coverage: false,
             room: None,
         },
-        jobs: args.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores)),
+        jobs: under_test::jobs(args.jobs),
         scratch: scratch.path().to_owned(),
         stop,
         deadline: None,
+        seen: Arc::default(),
     };
     let display = Display::new(std::io::stderr().is_terminal());
     let result = shrink(args, &package.name, &mut world, &display);
@@ -134,9 +133,11 @@ fn shrink(
     let options =
         Options { seeds: usize::try_from(args.seeds).unwrap_or(usize::MAX), most_runs: args.tries };
     let watch = &mut |step: &search::Step<'_>| display.step(step);
-    let found = search::search(world, &name, first.clone(), reference, options, watch)?;
+    let mut found = search::search(world, &name, first.clone(), reference, options, watch)?;
+    let absent = world.absent();
+    found.case = plain(args, world, found.case, &absent)?;
 
-    let mut report = Report::new(&first, &found, args.seeds);
+    let mut report = Report::new(&first, &found, args.seeds, &absent);
     report.package = package.to_string();
     report.test.clone_from(&name);
     report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -168,11 +169,11 @@ fn find_reference(
     Ok(found.map(|test| TestCase { schedule: args.schedule, ..test }))
 }
 
-/// Refuses to begin with a setting that makes any Raft fail.
+/// Refuses to begin with a setting that makes any solution fail.
 fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
     match reference.passes(args.setting, args.seed) {
         Ok(false) => bail!(
-            "with the setting `{}` the reference Raft fails too: it takes away what the test needs. \
+            "with the setting `{}` the reference fails too: it takes away what the test needs. \
              Begin without --setting",
             args.setting
         ),
@@ -181,33 +182,33 @@ fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
     }
 }
 
-/// The one simulated test that is meant.
-fn find_test(args: &Shrink, package: &Package) -> Result<TestCase> {
-    let Package { name: package, dir } = package;
-    let programs = build::build(dir, package, &[Clock::Sim], args.release, Messages::Shown)?;
-    let mut tests = Vec::new();
-    for program in &programs {
-        tests.extend(build::list(program, &[])?);
+/// The same case without a word of what the test does not have, if that is the same run.
+fn plain(args: &Shrink, world: &Processes, case: Case, absent: &[Trouble]) -> Result<Case> {
+    let none_of = |trouble: &&Trouble| {
+        case.setting.limit(**trouble) == Some(0) && args.setting.limit(**trouble).is_none()
+    };
+    let unsaid = absent.iter().filter(none_of);
+    let setting = unsaid.fold(case.setting, |setting, trouble| setting.with(*trouble, None));
+    if setting == case.setting {
+        return Ok(case);
     }
-    if let Some(place) = tests.iter().position(|test| test.name == args.test) {
-        return Ok(TestCase { schedule: args.schedule, ..tests.swap_remove(place) });
+    let same = |failed: &Failed| {
+        let (new, old) = (failed, &case.failed);
+        new.verdict.name() == old.verdict.name()
+            && (new.lab_us, new.troubles) == (old.lab_us, old.troubles)
+    };
+    match world.once(&setting, case.seed, args.hang_after, None) {
+        Ok(Some(failed)) if same(&failed) => Ok(Case { setting, failed, ..case }),
+        Err(Halt::Broken(error)) => Err(error),
+        _ => Ok(case),
     }
-    let alike = |test: &&TestCase| test.name.contains(&args.test);
-    let names: Vec<&str> = tests.iter().filter(alike).map(|test| test.name.as_str()).collect();
-    bail!(
-        "{} has no simulated test `{}`; {}",
-        package,
-        args.test,
-        match names.is_empty() {
-            true => format!("`cargo test -p {package} --test sim -- --list` shows all"),
-            false => format!("did you mean {}?", names.join(", ")),
-        }
-    );
 }
 
 /// The command that goes on where a search has ended.
 fn go_on(args: &Shrink, case: &Case) -> String {
-    let mut command = format!("cargo xtask shrink --test {} --seed {}", args.test, case.seed);
+    let variables = shell::variables(&case.failed.replay);
+    let mut command =
+        format!("{variables}cargo xtask shrink --test {} --seed {}", args.test, case.seed);
     if !case.setting.is_whole() {
         command += &format!(" --setting '{}'", case.setting);
     }

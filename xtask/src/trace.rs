@@ -11,12 +11,12 @@ use run_record::choices::{self, Choices};
 use run_record::schedule::{self, Choice};
 use run_record::setting::{self, Setting};
 use run_record::trace::{Trace as Recorded, TraceError};
-use run_record::{Clock, trace};
-use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::{self, Package};
+use run_record::trace;
+use test_runs::package;
 use trace_view::terminal::{self, Options, parse_time};
 
 use crate::say;
+use crate::under_test::{self, How};
 use crate::which::Which;
 
 /// The environment variable that names the folder where a test leaves its traces.
@@ -54,6 +54,9 @@ pub(crate) struct Trace {
     /// How the run chooses the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
     #[arg(long, requires = "test", value_name = "S", default_value = "walk")]
     schedule: Choice,
+    /// Build and run with optimisations and without debug assertions.
+    #[arg(long, requires = "test")]
+    release: bool,
 
     /// Only events with one of these topics: vote,leader
     #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
@@ -178,7 +181,8 @@ fn page(file: &Path) -> String {
 /// Runs a test so that it leaves a trace; returns the trace's file.
 fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     let package = args.which.find(&[test])?;
-    let case = find(&package, test)?;
+    let how = How::simulated(args.release, args.schedule);
+    let case = under_test::find_one(&package, test, how)?;
     let folder = package::target_directory(&package.dir)?.join("traces");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let seed = args.seed.context("with which seed? give --seed N")?;
@@ -214,7 +218,7 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
         let lines: Vec<&str> = text.lines().collect();
         let end = lines[lines.len().saturating_sub(SHOWN_OUTPUT)..].join("\n");
         bail!(
-            "{} ended ({}) without a trace at {}; its raft-tests may be too old to make one. It \
+            "{} ended ({}) without a trace at {}; its tests may be too old to make one. It \
              printed:\n{end}",
             case.name,
             output.status,
@@ -224,63 +228,23 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The test of this name, on the simulated clock.
-fn find(package: &Package, test: &str) -> Result<TestCase> {
-    let Package { name: package, dir } = package;
-    let programs = build::build(dir, package, &[Clock::Sim], false, Messages::Shown)?;
-    let program = programs.first().with_context(|| format!("cargo built no tests of {package}"))?;
-    let all = build::list(program, &[])?;
-    choose(&all, test).with_context(|| format!("package {package}"))
-}
-
-/// The test with this name or, if it is the only one, with this in its name.
-fn choose(all: &[TestCase], test: &str) -> Result<TestCase> {
-    if let Some(exact) = all.iter().find(|case| case.name == test) {
-        return Ok(exact.clone());
-    }
-    let like: Vec<&TestCase> = all.iter().filter(|case| case.name.contains(test)).collect();
-    let names = |cases: &mut dyn Iterator<Item = &TestCase>| {
-        cases.map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    match like.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => bail!("there is no test `{test}`; there are {}", names(&mut all.iter())),
-        several => bail!(
-            "`{test}` may be any of several tests: {}; give the whole name of one",
-            names(&mut several.iter().copied())
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cases() -> Vec<TestCase> {
-        let program = build::Program {
-            clock: Clock::Sim,
-            path: PathBuf::new(),
-            dir: PathBuf::new(),
-            replay: String::new(),
-        };
-        let case = |name: &str| TestCase {
-            name: name.into(),
-            program: program.clone(),
-            setting: run_record::setting::Setting::default(),
-            schedule: Choice::default(),
-        };
-        ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        trace: Trace,
     }
 
     #[test]
-    fn a_test_is_found_by_its_name_or_a_part_that_only_it_has() {
-        let chosen = |name| choose(&cases(), name).map(|case| case.name).map_err(|e| e.to_string());
-        assert_eq!(chosen("figure_8_2C"), Ok("figure_8_2C".into()));
-        assert_eq!(chosen("backup"), Ok("backup_2B".into()));
-        let several = chosen("figure_8").expect_err("there are two");
-        assert!(several.contains("figure_8_2C, figure_8_unreliable_2C; give"), "{several}");
-        let none = chosen("figure_9").expect_err("there is none");
-        assert!(none.contains("`figure_9`; there are figure_8_2C,"), "{none}");
+    fn a_run_is_made_with_optimisations_if_the_others_were() {
+        let parse = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' '));
+        let made = parse("trace --test speed_3A --seed 1 --release").expect("a command line");
+        assert!(made.trace.release);
+        // A file is there already.
+        assert!(parse("trace t.ndjson --release").is_err());
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Execution {
             seeds: grade.seeds,
             base: grade.seed,
             strict: grade.strict,
-            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            jobs: crate::under_test::jobs(None),
             limits: Limits {
                 hang_after: HANG_AFTER,
                 memory_mib: MEMORY_MIB,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use run_record::coverage::Kind;
 use run_record::schedule::Choice;
+use run_record::setting::Setting;
 
 use crate::stress::parse_name;
 use crate::which::Which;
@@ -36,6 +37,9 @@ pub(crate) struct Hunt {
     /// How runs choose the next task: walk, pct:3, pos or surw; mixed: each seed has one of them.
     #[arg(long, value_name = "S", default_value = "walk")]
     pub(crate) schedule: Choice,
+    /// What to take away from the tests, such as losses=0,crashes=2.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) setting: Setting,
     /// Measure instead: make so many searches of each test that end with the first failure, guided and
     /// with seeds alone, and show how many runs and how much CPU time they took.
     #[arg(long, value_name = "SEARCHES", requires = "runs",
@@ -88,8 +92,13 @@ impl Hunt {
         self.by.iter().filter_map(kind).collect()
     }
 
-    pub(crate) fn jobs(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.jobs.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores))
+    /// The options of this hunt that `trace` and `shrink` have too, as they were given.
+    pub(crate) fn again(&self) -> String {
+        let setting = match self.setting.is_whole() {
+            true => String::new(),
+            false => format!(" --setting '{}'", self.setting),
+        };
+        let release = if self.release { " --release" } else { "" };
+        setting + &self.which.again() + release
     }
 }

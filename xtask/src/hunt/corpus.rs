@@ -33,6 +33,9 @@ pub(crate) struct Subject {
     pub(crate) package: String,
     pub(crate) seed: u64,
     pub(crate) schedule: Choice,
+    /// What was taken away from the tests. Hunts of earlier versions took nothing away.
+    #[serde(default)]
+    pub(crate) setting: String,
     pub(crate) kinds: BTreeSet<Kind>,
 }
 
@@ -90,7 +93,7 @@ impl Folder {
         }
         if corpus.subject != *subject {
             bail!(
-                "{} is of a hunt for something else (package, --seed, --schedule or --by differ); choose \
+                "{} is of a hunt for something else (package, --seed, --schedule, --setting or --by differ); choose \
                  another --name, or remove it",
                 file.display()
             );
@@ -129,8 +132,13 @@ mod tests {
     use super::*;
 
     fn subject(seed: u64) -> Subject {
-        let (package, schedule) = ("my-raft".into(), Choice::default());
-        Subject { package, seed, schedule, kinds: BTreeSet::new() }
+        Subject {
+            package: "my-raft".into(),
+            seed,
+            schedule: Choice::default(),
+            setting: String::new(),
+            kinds: BTreeSet::new(),
+        }
     }
 
     #[test]
@@ -144,8 +152,11 @@ mod tests {
         let mut again = folder.read(&subject(1)).expect("a corpus");
         let (next, other) = (search.next(BATCH), again[0].next(BATCH));
         assert!(next == other && next != first);
-        let words = folder.read(&subject(2)).expect_err("another hunt").to_string();
-        assert!(words.contains("choose another --name"), "{words}");
+        let less = Subject { setting: "losses=0".into(), ..subject(1) };
+        for other in [subject(2), less] {
+            let words = folder.read(&other).expect_err("another hunt").to_string();
+            assert!(words.contains("choose another --name"), "{words}");
+        }
         fs::write(folder.corpus(), "{").expect("it is written");
         let words = format!("{:#}", folder.read(&subject(1)).expect_err("no corpus"));
         assert!(words.contains("remove it"), "{words}");

@@ -10,14 +10,10 @@
 //!
 //! A search is a pure function of what was seen: with one process at a time a hunt can be repeated.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use run_record::Clock;
-use test_runs::build::{self, Messages, TestCase};
-use test_runs::package::{self, Package};
+use anyhow::Result;
+use test_runs::package;
 use test_runs::process::Limits;
 use test_runs::scratch::Scratch;
 
@@ -35,7 +31,8 @@ use batch::Place;
 use corpus::{Folder, Subject};
 use session::Session;
 
-use crate::{labs, say};
+use crate::say;
+use crate::under_test::{self, How};
 
 /// How long a hunt takes if nobody says.
 const USUAL: Duration = Duration::from_secs(300);
@@ -46,12 +43,11 @@ const FAILURES: u8 = 1;
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let package = args.which.find(&args.filters)?;
-    let tests = find_tests(args, &package)?;
+    let how = How::simulated(args.release, args.schedule);
+    let mut tests = under_test::find(&package, &args.filters, how)?;
+    tests.iter_mut().for_each(|test| test.setting = args.setting);
     let scratch = Scratch::new()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))
-        .context("cannot take care of Ctrl-C")?;
+    let stop = under_test::stop_on_signal()?;
     let limits = Limits {
         hang_after: args.hang_after,
         memory_mib: args.memory,
@@ -62,12 +58,18 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let place = Place { limits, scratch: scratch.path(), stop: &stop };
     if let (Some(searches), Some(runs)) = (args.measure, args.runs) {
         let numbers = (searches, runs, args.seed);
-        let table = measure::table(&tests, &args.kinds(), numbers, args.jobs(), &place)?;
+        let table = measure::table(&tests, &args.kinds(), numbers, under_test::jobs(args.jobs), &place)?;
         say::print(table)?;
         return Ok(0);
     }
-    let (name, seed, schedule) = (package.name.clone(), args.seed, args.schedule);
-    let subject = Subject { package: name.clone(), seed, schedule, kinds: args.kinds() };
+    let name = package.name.clone();
+    let subject = Subject {
+        package: name.clone(),
+        seed: args.seed,
+        schedule: args.schedule,
+        setting: args.setting.to_string(),
+        kinds: args.kinds(),
+    };
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => {
@@ -79,31 +81,10 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let usual = args.runs.is_none().then_some(USUAL);
     let end = args.duration.or(usual).map(|duration| Instant::now() + duration);
     let limits = session::Limits { end, runs: args.runs };
-    let again = (args.which.again(), if args.release { " --release" } else { "" });
-    let session = Session::new(&tests, limits, &place, (&folder, &subject), again)?;
+    let session = Session::new(&tests, limits, &place, (&folder, &subject), args.again())?;
     let (count, at) = (tests.len(), folder.path().display());
     say::note(&format!("hunt: {count} tests of {name}; what is kept goes to {at}"));
-    let found = session.run(args.jobs())?;
+    let found = session.run(under_test::jobs(args.jobs))?;
     say::print(found.join("\n"))?;
     Ok(if found.is_empty() { 0 } else { FAILURES })
-}
-
-/// Builds and lists; at least one test, or an error.
-fn find_tests(args: &Hunt, package: &Package) -> Result<Vec<TestCase>> {
-    let Package { name: package, dir } = package;
-    let programs = build::build(dir, package, &[Clock::Sim], args.release, Messages::Shown)?;
-    let mut tests = Vec::new();
-    for program in &programs {
-        tests.extend(build::list(program, &args.filters)?);
-    }
-    if tests.is_empty() {
-        bail!(
-            "no simulated test of {package} matches {}; `cargo test -p {package} --test sim -- --list` \
-             shows all",
-            if args.filters.is_empty() { "anything".into() } else { args.filters.join(", ") }
-        );
-    }
-    tests.iter_mut().for_each(|test| test.schedule = args.schedule);
-    tests.sort_by_key(|test| labs::place(&test.name).unwrap_or(usize::MAX));
-    Ok(tests)
 }

@@ -10,12 +10,12 @@ use crate::shell;
 
 /// The test, its seed and choices, the verdict, and the commands that go on from there.
 ///
-/// `again`: the options that say which crate it is, and those that only `shrink` has.
+/// `again`: the options of the hunt that the others have too.
 pub(crate) fn of(
     found: &Found,
     failure: &RunFailure,
     schedule: Choice,
-    (again, of_shrink): (&str, &str),
+    again: &str,
     log: &Path,
 ) -> String {
     let Found { test, case, runs, replay, .. } = found;
@@ -27,24 +27,17 @@ pub(crate) fn of(
         options += &format!(" --schedule {}", schedule.of_seed(case.seed));
     }
     options += again;
-    let variables = variables(replay);
+    let variables = shell::variables(replay);
     format!(
         "{test}: {}\n\
          \n  found    run {runs}: {case}\n  \
          replay   {replay}\n  \
          trace    {variables}cargo xtask trace {options}\n  \
-         shrink   {variables}cargo xtask shrink {options}{of_shrink}\n  \
+         shrink   {variables}cargo xtask shrink {options}\n  \
          log      {}\n",
         failure.verdict().trim_end(),
         shell::quoted(log)
     )
-}
-
-/// The variables of a replay that are not the lab's own: the code under test has asked for them.
-fn variables(replay: &str) -> String {
-    let before = replay.split_once("cargo test").map_or("", |(before, _)| before);
-    let own = |word: &&str| !word.starts_with("LAB_");
-    before.split_whitespace().filter(own).map(|word| format!("{word} ")).collect()
 }
 
 #[cfg(test)]
@@ -63,16 +56,16 @@ mod tests {
             replay: replay.into(),
         };
         let failure = RunFailure::new("deadlock", "it is stuck");
-        let (schedule, again) = ("pos".parse().expect("a schedule"), " --package raft-zoo");
-        let text = of(&found, &failure, schedule, (again, " --release"), Path::new("a.txt"));
-        let options =
-            "--test churn_2C --seed 3 --choices 1.500000:7 --schedule pos --package raft-zoo";
+        let (schedule, again) = ("pos".parse().expect("a schedule"), " --package raft-zoo --release");
+        let text = of(&found, &failure, schedule, again, Path::new("a.txt"));
+        let options = "--test churn_2C --seed 3 --choices 1.500000:7 --schedule pos \
+                       --package raft-zoo --release";
         for line in [
             "churn_2C: it is stuck".to_string(),
             "  found    run 40: seed 3, choices 1.500000:7".to_string(),
             format!("  replay   {replay}"),
             format!("  trace    RAFT_ZOO=LockOrder cargo xtask trace {options}"),
-            format!("  shrink   RAFT_ZOO=LockOrder cargo xtask shrink {options} --release"),
+            format!("  shrink   RAFT_ZOO=LockOrder cargo xtask shrink {options}"),
             "  log      a.txt".to_string(),
         ] {
             assert!(text.lines().any(|one| one == line), "no `{line}` in {text}");

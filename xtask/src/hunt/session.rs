@@ -13,7 +13,7 @@ use super::batch::Place;
 use super::corpus::{Folder, Found, Subject};
 use super::report;
 use super::search::Search;
-use crate::say::note;
+use crate::say::{counted, note};
 
 /// How often it is said how far the hunt is, and the corpus is written.
 const SAID_EVERY: Duration = Duration::from_secs(10);
@@ -33,8 +33,8 @@ pub(crate) struct Session<'a> {
     place: &'a Place<'a>,
     folder: &'a Folder,
     subject: &'a Subject,
-    /// The options that say which crate it is, and those that only `shrink` has.
-    again: (String, &'static str),
+    /// The options of the hunt that `trace` and `shrink` have too.
+    again: String,
     /// Of tests that are not in this hunt; they stay in the corpus.
     others: Vec<Search>,
     state: Mutex<State>,
@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
         limits: Limits,
         place: &'a Place<'a>,
         (folder, subject): (&'a Folder, &'a Subject),
-        again: (String, &'static str),
+        again: String,
     ) -> Result<Session<'a>> {
         let mut known = folder.read(subject)?;
         let mut search = |test: &TestCase| {
@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
         };
         let file = self.folder.add(&found, log)?;
         note(&format!("{name} has failed in run {}: {}", found.runs, failure.title()));
-        Ok(report::of(&found, failure, self.subject.schedule, (&self.again.0, self.again.1), &file))
+        Ok(report::of(&found, failure, self.subject.schedule, &self.again, &file))
     }
 }
 
@@ -172,11 +172,11 @@ impl State {
     fn line(&self) -> String {
         let sum = |of: fn(&Search) -> u64| self.searches.iter().map(of).sum::<u64>();
         format!(
-            "{} runs, {} different things seen, {} runs kept, {} tests have failed",
-            sum(|search| search.runs),
-            sum(|search| search.seen() as u64),
-            sum(|search| search.parents() as u64),
-            self.found.len()
+            "{}, {} seen, {} kept, of {} a run has failed",
+            counted(sum(|search| search.runs), "run"),
+            counted(sum(|search| search.seen() as u64), "different thing"),
+            counted(sum(|search| search.parents() as u64), "run"),
+            counted(self.found.len() as u64, "test")
         )
     }
 }

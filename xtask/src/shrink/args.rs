@@ -15,7 +15,7 @@ use crate::which::Which;
 /// Exit codes: 0 found, 1 the seed does not fail, 64 wrong command line, 70 it could not be done.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Shrink {
-    /// The test that fails, by its whole name: figure_8_2C, ...
+    /// The test that fails, by its name or a part that no other test has: figure_8_2C, ...
     #[arg(long)]
     pub(crate) test: String,
     /// The seed it fails with.
@@ -47,7 +47,7 @@ pub(crate) struct Shrink {
     /// Build and run with optimisations and without debug assertions.
     #[arg(long)]
     pub(crate) release: bool,
-    /// Do not try settings on the reference Raft: what fails may then fail with any Raft.
+    /// Do not try settings on the reference: what fails may then fail with any solution.
     #[arg(long)]
     pub(crate) no_reference: bool,
     /// How many processes to run at once [default: the cores].

@@ -176,7 +176,9 @@ pub(crate) fn is_beyond_the_labs(trouble: Trouble) -> bool {
 }
 
 /// A setting in words: what there is of everything first, then what there is nothing of.
-pub(crate) fn words(setting: &Setting) -> String {
+///
+/// Nothing is said of kinds that are `absent` from the test.
+pub(crate) fn words(setting: &Setting, absent: &[Trouble]) -> String {
     if setting.is_whole() {
         return "the whole test".to_string();
     }
@@ -185,7 +187,7 @@ pub(crate) fn words(setting: &Setting) -> String {
     let mut free = Vec::new();
     for trouble in Trouble::ALL {
         match setting.limit(trouble) {
-            None | Some(0) if is_beyond_the_labs(trouble) => {}
+            None | Some(0) if is_beyond_the_labs(trouble) || absent.contains(&trouble) => {}
             Some(0) => none.push(absence(trouble)),
             Some(limit) => some.push(amount(trouble, limit)),
             None => free.push(trouble.name()),
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn settings_are_said_in_words() {
-        let say = |setting: &str| words(&setting.parse().expect("a setting"));
+        let say = |setting: &str| words(&setting.parse().expect("a setting"), &[]);
         let all = "losses=0,delays=0,reorders=0,crashes=1,cuts=0,rounds=7,switches=1200";
         let expected = "1 crash; 7 rounds; 1,200 forced switches; no message is lost, \
                         no request is late, no reply is overtaken, no server is cut off";
@@ -299,5 +301,9 @@ mod tests {
         let soaked = all.replace("crashes=1", "crashes=0,pauses=2,drifts=0");
         assert!(say(&soaked).starts_with("2 pauses of servers; 7 rounds"), "{}", say(&soaked));
         assert!(!say(&soaked).contains("drift"), "{}", say(&soaked));
+        // Of a test without crashes, cuts and rounds nobody wants to hear that there are none.
+        let absent = [Trouble::Reorders, Trouble::Crashes, Trouble::Cuts, Trouble::Rounds];
+        let plain = words(&"losses=5,delays=0,switches=0".parse().expect("a setting"), &absent);
+        assert_eq!(plain, "5 messages are lost; no request is late, no switch is forced");
     }
 }

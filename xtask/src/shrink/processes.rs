@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use run_record::choices::Choices;
-use run_record::setting::Setting;
+use run_record::setting::{Setting, Trouble};
 use test_runs::build::TestCase;
 use test_runs::process::{self, Item, Limits};
+use test_runs::run::Run;
 
+use super::absent::Seen;
 use super::case::{Outcome, outcome};
 use super::trials::{Halt, World};
 
@@ -31,6 +33,8 @@ pub(crate) struct Processes {
     pub(crate) stop: Arc<AtomicBool>,
     /// When to give up.
     pub(crate) deadline: Option<Instant>,
+    /// What was seen in the runs. The reference's runs have the same.
+    pub(crate) seen: Arc<Mutex<Seen>>,
 }
 
 impl World for Processes {
@@ -114,10 +118,24 @@ impl Processes {
             let finished = process::run(test, &left, &self.limits, &self.scratch, cut)
                 .with_context(|| format!("while running {}", test.name))?;
             let ended = finished.runs.iter();
-            part.extend(ended.map(|(run, _)| (run.index as usize, outcome(run))));
+            part.extend(ended.map(|(run, _)| (run.index as usize, self.outcome(test, run))));
             left = finished.left;
         }
         Ok(part)
+    }
+
+    fn outcome(&self, test: &TestCase, run: &Run) -> Outcome {
+        if let Some(troubles) = &run.troubles {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.add(&test.setting, troubles, run.failure.is_none());
+        }
+        outcome(run)
+    }
+
+    /// The kinds of trouble that the test does not have, as far as is known.
+    pub(crate) fn absent(&self) -> Vec<Trouble> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.absent(&self.test.name)
     }
 
     /// Makes one run, however long it takes, and has it write a trace.
@@ -134,7 +152,7 @@ impl Processes {
         let finished = process::run(&test, &items, &limits, &self.scratch, &self.stop)
             .map_err(Halt::Broken)?;
         match finished.runs.first() {
-            Some((run, _)) => Ok(outcome(run)),
+            Some((run, _)) => Ok(self.outcome(&test, run)),
             None => Err(Halt::Interrupted),
         }
     }

@@ -38,7 +38,7 @@ impl Display {
         let Step { trial, before, best, runs } = step;
         let tried = change(before, &trial.setting);
         let came = match trial.failing {
-            Some(_) if trial.void => "fails, but so does the reference Raft".to_string(),
+            Some(_) if trial.void => "fails, but so does the reference".to_string(),
             Some(seed) => format!("still fails, with seed {seed}"),
             None => format!("not seen to fail with {} seeds", trial.seeds),
         };

@@ -17,7 +17,7 @@ use crate::workspace;
 /// With so many seeds the reference is tried. What a setting breaks, it breaks with nearly all.
 pub(crate) const SEEDS: u64 = 8;
 
-/// The same test with the reference Raft.
+/// The same test with the reference.
 pub(crate) struct Reference<'a> {
     world: Box<dyn World + 'a>,
     test: String,

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use run_record::setting::{Setting, Trouble};
 use serde::Serialize;
 
-use super::case::{Case, Verdict, amount, grouped, is_beyond_the_labs, words};
+use super::case::{Case, Verdict, amount, is_beyond_the_labs, words};
 use super::neighbours::Rate;
 use super::reference::SEEDS;
 use super::search::{End, Found};
+use crate::say::counted;
 
 const NO_TROUBLE: &str = "no trouble of any kind that can be taken away, or none that was counted";
 
@@ -27,9 +28,9 @@ pub(crate) struct Report {
     end: &'static str,
     /// The kinds of trouble of which one less was not seen to fail.
     checked: Vec<Trouble>,
-    /// The kinds of which the test itself needs what is left: with less the reference Raft fails too.
+    /// The kinds of which the test itself needs what is left: with less the reference fails too.
     needed: Vec<Trouble>,
-    /// With how many settings the reference Raft fails too, so that they do not count; none if it was
+    /// With how many settings the reference fails too, so that they do not count; none if it was
     /// not asked.
     void: Option<usize>,
     /// With how many seeds a setting was tried at most.
@@ -61,6 +62,9 @@ struct CaseReport {
     seed: u64,
     lab_us: Option<u64>,
     troubles: Option<BTreeMap<&'static str, u64>>,
+    /// The kinds of trouble that the test does not have.
+    #[serde(skip)]
+    absent: Vec<Trouble>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,16 +100,17 @@ impl From<Rate> for Share {
 }
 
 impl CaseReport {
-    fn new(case: &Case) -> CaseReport {
+    fn new(case: &Case, absent: &[Trouble]) -> CaseReport {
         let numbers = case.failed.troubles.map(|counts| {
             Trouble::ALL.into_iter().map(|trouble| (trouble.name(), counts.get(trouble))).collect()
         });
         CaseReport {
             setting: case.setting.to_string(),
-            words: words(&case.setting),
+            words: words(&case.setting, absent),
             seed: case.seed,
             lab_us: case.failed.lab_us,
             troubles: numbers,
+            absent: absent.to_vec(),
         }
     }
 
@@ -135,13 +140,16 @@ impl CaseReport {
             Trouble::ALL.into_iter().partition(|trouble| is_beyond_the_labs(*trouble));
         let is_soaked = beyond.iter().any(|trouble| setting.limit(*trouble).is_some());
         let kinds = usual.into_iter().chain(beyond.into_iter().filter(|_| is_soaked));
-        kinds.filter(|trouble| setting.limit(*trouble).is_none()).map(Trouble::name).collect()
+        let is_free = |trouble: &Trouble| {
+            setting.limit(*trouble).is_none() && !self.absent.contains(trouble)
+        };
+        kinds.filter(is_free).map(Trouble::name).collect()
     }
 }
 
 impl Report {
     /// What the search has found; the rest is filled in by whoever does the rest.
-    pub(crate) fn new(first: &Case, found: &Found, seeds: u64) -> Report {
+    pub(crate) fn new(first: &Case, found: &Found, seeds: u64, absent: &[Trouble]) -> Report {
         let other = |other: &super::trials::Other| OtherReport {
             verdict: other.verdict.clone(),
             runs: other.runs,
@@ -159,8 +167,8 @@ impl Report {
             package: String::new(),
             test: String::new(),
             verdict: found.case.failed.verdict.clone(),
-            original: CaseReport::new(first),
-            smallest: CaseReport::new(&found.case),
+            original: CaseReport::new(first, absent),
+            smallest: CaseReport::new(&found.case, absent),
             end: match found.end {
                 End::Minimal => "minimal",
                 End::Budget => "budget",
@@ -206,9 +214,9 @@ impl Report {
         line(
             "tried",
             &format!(
-                "{} settings, {failing} of which still failed; {} runs, {:.1} s",
-                self.trials.len(),
-                grouped(self.runs),
+                "{}, {failing} of which still failed; {}, {:.1} s",
+                counted(self.trials.len() as u64, "setting"),
+                counted(self.runs, "run"),
                 self.wall_us as f64 / 1e6
             ),
         );
@@ -252,11 +260,11 @@ impl Report {
         format!("unknown, since {ended}; go on with\n              {}", self.go_on)
     }
 
-    /// Whether the setting alone makes any Raft fail.
+    /// Whether the setting alone makes any solution fail.
     fn reference(&self) -> String {
         match self.void {
             None => {
-                "was not tried: whether the setting makes any Raft fail is not known".to_string()
+                "was not tried: whether the setting makes any solution fail is not known".to_string()
             }
             Some(void) => {
                 let void = match void {
@@ -264,7 +272,7 @@ impl Report {
                     1 => "; 1 setting with which it fails too did not count".to_string(),
                     _ => format!("; {void} settings with which it fails too did not count"),
                 };
-                format!("the reference Raft passes with the smallest setting ({SEEDS} seeds){void}")
+                format!("the reference passes with the smallest setting ({SEEDS} seeds){void}")
             }
         }
     }
@@ -281,7 +289,7 @@ impl Report {
         }
         if !self.needed.is_empty() {
             let kinds: Vec<&str> = self.needed.iter().map(|kind| kind.name()).collect();
-            words.push(format!("with fewer {} the test fails any Raft", kinds.join(", or ")));
+            words.push(format!("with fewer {} the test fails any solution", kinds.join(", or ")));
         }
         let free = self.smallest.free();
         if !free.is_empty() {
@@ -301,8 +309,8 @@ impl OtherReport {
     fn words(&self) -> String {
         let name = self.verdict.name();
         format!(
-            "{} runs that failed otherwise: {name} (seed {}, {})",
-            grouped(self.runs),
+            "{} that failed otherwise: {name} (seed {}, {})",
+            counted(self.runs, "run"),
             self.seed,
             if self.setting.is_empty() { "the whole test" } else { &self.setting }
         )
@@ -362,7 +370,7 @@ mod tests {
             others: Vec::new(),
             disobedient: None,
         };
-        Report::new(&first, &found, 64).text()
+        Report::new(&first, &found, 64, &[]).text()
     }
 
     #[track_caller]

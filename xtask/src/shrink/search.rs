@@ -26,7 +26,7 @@ pub(crate) struct Trial {
     pub(crate) seeds: usize,
     /// The one that failed with the least.
     pub(crate) failing: Option<u64>,
-    /// It failed, but the reference Raft does so too.
+    /// It failed, but the reference does so too.
     pub(crate) void: bool,
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use run_record::Clock;
-use test_runs::build::{self, TestCase};
+use test_runs::build::TestCase;
 use test_runs::engine::{self, Runs};
 use test_runs::package::Package;
 use test_runs::plan::{Goal, Plan, Shard};
@@ -23,9 +22,9 @@ use super::repeat::Again;
 use super::subject::{commit, subject};
 use super::tally::Tally;
 use super::{conclude, micros, words};
-use crate::labs;
 use crate::progress::Display;
 use crate::say::note;
+use crate::under_test::{self, How};
 use crate::workspace;
 
 /// How often the report is written while runs are made.
@@ -49,7 +48,7 @@ struct Session {
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let package = args.which.find(&args.filters)?;
-    let stop = stop_on_signal()?;
+    let stop = under_test::stop_on_signal()?;
     let tests = find_tests(args, &package)?;
     let folder = match &args.out {
         Some(out) => Folder::new(out)?,
@@ -85,7 +84,7 @@ pub(crate) fn resume(path: &Path) -> Result<u8> {
             text(&now)
         );
     }
-    let stop = stop_on_signal()?;
+    let stop = under_test::stop_on_signal()?;
     let tests = find_tests(&order.args, &package)?;
     let folder = Folder::open(path)?;
     let mut session = Session::new(order, folder, tests);
@@ -93,15 +92,6 @@ pub(crate) fn resume(path: &Path) -> Result<u8> {
         folder::report(path).map_or(Duration::ZERO, |report| Duration::from_micros(report.wall_us));
     let done = session.recall()?;
     session.go_on(&stop, done)
-}
-
-/// What is set when somebody asks us to end: by Ctrl-C, SIGTERM or SIGHUP.
-fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))
-        .context("cannot take care of Ctrl-C")?;
-    Ok(stop)
 }
 
 impl Session {
@@ -293,36 +283,13 @@ impl Session {
     }
 }
 
-/// Builds and lists; at least one test, or an error.
 fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
-    let programs = build::build(
-        &package.dir,
-        &package.name,
-        args.clock.all(),
-        args.release,
-        build::Messages::Shown,
-    )?;
-    let mut tests = Vec::new();
-    for program in &programs {
-        tests.extend(build::list(program, &args.filters)?);
-    }
-    if tests.is_empty() {
-        bail!(
-            "no test of {} on this clock matches {}; `cargo test -p {} -- --list` shows all",
-            package.name,
-            if args.filters.is_empty() { "anything".into() } else { args.filters.join(", ") },
-            package.name
-        );
-    }
-    tests.iter_mut().for_each(|test| test.schedule = args.schedule);
-    // In the order of the lab; what is not of the lab comes last.
-    let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
-    tests.sort_by_key(|test| (test.program.clock, place(test)));
-    Ok(tests)
+    let RunArgs { release, schedule, .. } = *args;
+    under_test::find(package, &args.filters, How { clocks: args.clock.all(), release, schedule })
 }
 
 fn jobs(args: &RunArgs) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let cores = under_test::jobs(None) as u64;
     let usual = match args.clock {
         ClockArg::Sim => cores,
         // A real test sleeps for all but a hundredth of its time.

@@ -4,6 +4,7 @@ use chrono::DateTime;
 use run_record::Clock;
 use test_runs::stats::wilson;
 
+use crate::say;
 use crate::stress::model::{Counted, Group, Name, Report, State, TestReport};
 use crate::stress::repeat::CAUSES;
 
@@ -43,28 +44,35 @@ pub(crate) fn shortfall(report: &Report) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
+/// Of so many failing tests each is claimed how often it fails. Nobody reads more of them in a sentence.
+const MOST_CLAIMS: usize = 3;
+
 /// What the runs allow to claim, in one sentence.
 pub(crate) fn claim(report: &Report) -> String {
     let (failing, clean): (Vec<_>, Vec<_>) = report.tests.iter().partition(|t| t.failures > 0);
     let runs = clean.iter().map(|test| test.runs);
     let (least, most) = (runs.clone().min().unwrap_or(0), runs.max().unwrap_or(0));
-    let count = if least == most { least.to_string() } else { format!("at least {least}") };
+    let count = if least == 1 { "1 clean run".into() } else { format!("{least} clean runs") };
+    let count = if least == most { count } else { format!("at least {count}") };
     let below = percent(wilson(0, least).1);
-    let mut parts: Vec<_> = failing.iter().map(|test| failing_claim(test)).collect();
+    let mut parts: Vec<_> = match failing.len() {
+        0..=MOST_CLAIMS => failing.iter().map(|test| failing_claim(test)).collect(),
+        many => vec![format!("{many} tests failed, as often as the table says")],
+    };
     parts.push(match (clean.len(), failing.len(), least) {
         (0, 0, _) => "no test has run, so nothing can be claimed".into(),
         (0, ..) => "no test had clean runs only".into(),
         (_, _, 0) => "not every test has run, so nothing can be claimed of the others".into(),
         (_, 0, _) => format!(
-            "{count} clean runs of each test: each fails less often than {below} \
+            "{count} of each test: each fails less often than {below} \
              with 95 % confidence"
         ),
         (1, ..) => format!(
-            "{count} clean runs of the other test: it fails less often than {below} \
+            "{count} of the other test: it fails less often than {below} \
              with 95 % confidence"
         ),
         (others, ..) => format!(
-            "{count} clean runs of each of the other {others} tests: each fails less often \
+            "{count} of each of the other {others} tests: each fails less often \
              than {below} with 95 % confidence"
         ),
     });
@@ -83,25 +91,26 @@ fn failing_claim(test: &TestReport) -> String {
         _ => String::new(),
     };
     format!(
-        "test {name} ({of}) failed in {failures} of {runs} runs{counted}: between {low} and {high} of \
-         its runs fail with 95 % confidence"
+        "test {name} ({of}) failed in {failures} of {}{counted}: between {low} and {high} of \
+         its runs fail with 95 % confidence",
+        say::counted(*runs, "run")
     )
 }
 
 /// The first line of a group of failures.
 pub(crate) fn group_title((test, group): (&TestReport, &Group)) -> String {
-    let (count, title) = (group.count, clean(group.failure().title()));
-    let runs = if count == 1 { "run" } else { "runs" };
+    let (runs, title) = (say::counted(group.count, "run"), clean(group.failure().title()));
     let not_alone = if group.is_not_by_seed_alone() { ", but not by this seed alone" } else { "" };
-    format!("{title} in {count} {runs} of {} ({}){not_alone}", test.test, clock(test.clock))
+    format!("{title} in {runs} of {} ({}){not_alone}", test.test, clock(test.clock))
 }
 
 /// What else there is to say about a group: pairs of a word and its value.
 pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
     let (first, failure) = (&group.first, group.failure());
     let mut facts = Vec::new();
-    // The test's own words have it already.
-    let place = failure.location.as_ref().filter(|place| !failure.text.contains(place.as_str()));
+    // The test's own words say where it was noticed, in words of the lab.
+    let says_where = failure.text.lines().any(|line| line.trim_start().starts_with("at "));
+    let place = failure.location.as_ref().filter(|_| !says_where);
     facts.extend(place.map(|place| ("at", clean(place))));
     if let Some(alone) = group.alone.as_ref().filter(|alone| !alone.same) {
         let words = clean(&alone.words);
@@ -245,6 +254,16 @@ mod tests {
                         its runs fail with 95 % confidence; 20 clean runs of the other test: it \
                         fails less often than 16.11 % with 95 % confidence.";
         assert_eq!(claim(&two(20, failing)), expected);
+        let mut one = two(1, vec![run(0, Some("no"))]);
+        let expected = "Test churn_2C (sim) failed in 1 of 1 run: between 20.65 % and 100 % of its \
+                        runs fail with 95 % confidence; 1 clean run of the other test: it fails \
+                        less often than 79.35 % with 95 % confidence.";
+        assert_eq!(claim(&one), expected);
+        for name in ["backup_2B", "figure_8_2C", "speed_3A"] {
+            one.tests.push(test(name, Clock::Sim, vec![run(0, Some("no"))]));
+        }
+        let many = "4 tests failed, as often as the table says; 1 clean run of the other test: ";
+        assert!(claim(&one).starts_with(many), "{}", claim(&one));
     }
 
     #[test]

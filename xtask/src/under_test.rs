@@ -1,0 +1,129 @@
+//! What `stress`, `hunt`, `shrink` and `trace` need before they can run tests: the tests, how many processes the
+//! machine can run, and a way to be told to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use run_record::Clock;
+use run_record::schedule::Choice;
+use test_runs::build::{self, Messages, TestCase};
+use test_runs::package::Package;
+
+use crate::labs;
+
+/// How tests are built, and how their runs choose the next task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) clocks: &'static [Clock],
+    pub(crate) release: bool,
+    pub(crate) schedule: Choice,
+}
+
+impl How {
+    pub(crate) fn simulated(release: bool, schedule: Choice) -> How {
+        How { clocks: &[Clock::Sim], release, schedule }
+    }
+}
+
+/// Builds a package's tests; those with one of `filters` in their names, in the order of the labs, with what is of
+/// no lab at the end.
+///
+/// # Errors
+/// If they do not build, or there are none.
+pub(crate) fn find(package: &Package, filters: &[String], how: How) -> Result<Vec<TestCase>> {
+    let Package { name, dir } = package;
+    let mut tests = Vec::new();
+    for program in build::build(dir, name, how.clocks, how.release, Messages::Shown)? {
+        tests.extend(build::list(&program, filters)?);
+    }
+    if tests.is_empty() {
+        bail!(
+            "no test of {name} on this clock matches {}; `cargo test -p {name} -- --list` shows all",
+            if filters.is_empty() { "anything".into() } else { filters.join(", ") }
+        );
+    }
+    tests.iter_mut().for_each(|test| test.schedule = how.schedule);
+    let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
+    tests.sort_by_key(|test| (test.program.clock, place(test)));
+    Ok(tests)
+}
+
+/// Builds a package's tests; the one of this name or, if it is the only one, with this in its name.
+///
+/// # Errors
+/// If they do not build, or none or several are meant.
+pub(crate) fn find_one(package: &Package, test: &str, how: How) -> Result<TestCase> {
+    let all = find(package, &[], how)?;
+    choose(&all, test).with_context(|| format!("package {}", package.name))
+}
+
+fn choose(all: &[TestCase], test: &str) -> Result<TestCase> {
+    if let Some(exact) = all.iter().find(|case| case.name == test) {
+        return Ok(exact.clone());
+    }
+    let like: Vec<&TestCase> = all.iter().filter(|case| case.name.contains(test)).collect();
+    let names = |cases: &mut dyn Iterator<Item = &TestCase>| {
+        cases.map(|case| case.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match like.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!("there is no test `{test}`; there are {}", names(&mut all.iter())),
+        several => bail!(
+            "`{test}` may be any of several tests: {}; give the whole name of one",
+            names(&mut several.iter().copied())
+        ),
+    }
+}
+
+/// How many processes to run at once: so many as the user says, or one for each core.
+pub(crate) fn jobs(asked: Option<u64>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    asked.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores))
+}
+
+/// What is set when somebody asks us to end: by Ctrl-C, SIGTERM or SIGHUP.
+///
+/// # Errors
+/// If the system does not tell us.
+pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = stop.clone();
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))
+        .context("cannot take care of Ctrl-C")?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn cases() -> Vec<TestCase> {
+        let program = build::Program {
+            clock: Clock::Sim,
+            path: PathBuf::new(),
+            dir: PathBuf::new(),
+            replay: String::new(),
+        };
+        let case = |name: &str| TestCase {
+            name: name.into(),
+            program: program.clone(),
+            setting: run_record::setting::Setting::default(),
+            schedule: Choice::default(),
+        };
+        ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
+    }
+
+    #[test]
+    fn a_test_is_found_by_its_name_or_a_part_that_only_it_has() {
+        let chosen = |name| choose(&cases(), name).map(|case| case.name).map_err(|e| e.to_string());
+        assert_eq!(chosen("figure_8_2C"), Ok("figure_8_2C".into()));
+        assert_eq!(chosen("backup"), Ok("backup_2B".into()));
+        let several = chosen("figure_8").expect_err("there are two");
+        assert!(several.contains("figure_8_2C, figure_8_unreliable_2C; give"), "{several}");
+        let none = chosen("figure_9").expect_err("there is none");
+        assert!(none.contains("`figure_9`; there are figure_8_2C,"), "{none}");
+    }
+}
