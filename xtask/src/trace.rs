@@ -10,8 +10,8 @@ use clap::Args;
 use run_record::choices::{self, Choices};
 use run_record::schedule::{self, Choice};
 use run_record::setting::{self, Setting};
-use run_record::trace::{Trace as Recorded, TraceError};
 use run_record::trace;
+use run_record::trace::{Trace as Recorded, TraceError};
 use test_runs::package;
 use trace_view::terminal::{self, Options, parse_time};
 

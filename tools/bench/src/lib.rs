@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod cpu;
 pub mod kv;
 pub mod schedules;
+pub mod shards;
 pub mod suite;
 pub mod tikv;
 
@@ -81,6 +82,20 @@ pub fn ratio(
 pub fn fact(name: &str, value: &str) {
     if !is_filtered_out(name) {
         println!("fact   {name}: {value}");
+    }
+}
+
+/// The middle and the 99th of a hundred, of sorted times.
+pub fn quantiles(times: &[Duration]) -> String {
+    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    format!("{}, {}", short(at(50)), short(at(99)))
+}
+
+/// A time, for a table.
+pub fn short(time: Duration) -> String {
+    match time.as_secs_f64() * 1e6 {
+        us if us < 1000.0 => format!("{us:.0} µs"),
+        us => format!("{:.2} ms", us / 1000.0),
     }
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let place = Place { limits, scratch: scratch.path(), stop: &stop };
     if let (Some(searches), Some(runs)) = (args.measure, args.runs) {
         let numbers = (searches, runs, args.seed);
-        let table = measure::table(&tests, &args.kinds(), numbers, under_test::jobs(args.jobs), &place)?;
+        let table =
+            measure::table(&tests, &args.kinds(), numbers, under_test::jobs(args.jobs), &place)?;
         say::print(table)?;
         return Ok(0);
     }

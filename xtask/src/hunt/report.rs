@@ -56,7 +56,8 @@ mod tests {
             replay: replay.into(),
         };
         let failure = RunFailure::new("deadlock", "it is stuck");
-        let (schedule, again) = ("pos".parse().expect("a schedule"), " --package raft-zoo --release");
+        let (schedule, again) =
+            ("pos".parse().expect("a schedule"), " --package raft-zoo --release");
         let text = of(&found, &failure, schedule, again, Path::new("a.txt"));
         let options = "--test churn_2C --seed 3 --choices 1.500000:7 --schedule pos \
                        --package raft-zoo --release";

@@ -140,9 +140,8 @@ impl CaseReport {
             Trouble::ALL.into_iter().partition(|trouble| is_beyond_the_labs(*trouble));
         let is_soaked = beyond.iter().any(|trouble| setting.limit(*trouble).is_some());
         let kinds = usual.into_iter().chain(beyond.into_iter().filter(|_| is_soaked));
-        let is_free = |trouble: &Trouble| {
-            setting.limit(*trouble).is_none() && !self.absent.contains(trouble)
-        };
+        let is_free =
+            |trouble: &Trouble| setting.limit(*trouble).is_none() && !self.absent.contains(trouble);
         kinds.filter(is_free).map(Trouble::name).collect()
     }
 }
@@ -263,9 +262,8 @@ impl Report {
     /// Whether the setting alone makes any solution fail.
     fn reference(&self) -> String {
         match self.void {
-            None => {
-                "was not tried: whether the setting makes any solution fail is not known".to_string()
-            }
+            None => "was not tried: whether the setting makes any solution fail is not known"
+                .to_string(),
             Some(void) => {
                 let void = match void {
                     0 => String::new(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench::kv::{Service, Work, simulate};
+use bench::{quantiles, short};
 use clap::Parser;
 use kv::Options;
 use tester::Totals;
@@ -87,21 +88,8 @@ fn line(with_files: bool, options: Options, clerks: usize, work: &Work) -> Strin
     let reads = if options.read_index { "read index" } else { "log" };
     let batches = if options.batch.is_some() { "yes" } else { "no" };
     let per_second = grouped(work.per_second().round() as u64);
-    let (gets, puts, cpu) = (quantiles(&work.gets), quantiles(&work.puts), show(work.cpu_each()));
+    let (gets, puts, cpu) = (quantiles(&work.gets), quantiles(&work.puts), short(work.cpu_each()));
     format!(
         "| {persister} | {reads} | {batches} | {clerks} | {per_second} | {gets} | {puts} | {cpu} |"
     )
-}
-
-/// The middle and the 99th of a hundred, of sorted times.
-fn quantiles(times: &[Duration]) -> String {
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
-    format!("{}, {}", show(at(50)), show(at(99)))
-}
-
-fn show(time: Duration) -> String {
-    match time.as_secs_f64() * 1e6 {
-        us if us < 1000.0 => format!("{us:.0} µs"),
-        us => format!("{:.2} ms", us / 1000.0),
-    }
 }
