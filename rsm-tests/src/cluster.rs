@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrpc::Service;
 use labrt::sync::Leaf;
 use labrt::thread;
 use labrt::time::Instant;
@@ -13,8 +12,8 @@ use raft_watch::Watch;
 use rsm_api::WrongLeader;
 use tester::{Group, Net, Run, Totals};
 
-use crate::counter::{Counter, Reply, Request};
-use crate::subject::{Counts, Subject};
+use crate::counter::{Reply, Request};
+use crate::subject::{Slot, Subject};
 
 /// How many servers there are.
 pub(crate) const SERVERS: usize = 3;
@@ -25,7 +24,7 @@ pub(crate) const ONE: Duration = Duration::from_secs(10);
 /// How long who submits waits after it has asked all servers in vain.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Three servers of a replicated [`Counter`], all running and connected, on a network without
+/// Three servers of a replicated [`Counter`](crate::Counter), all running and connected, on a network without
 /// troubles. Clones are the same ones.
 ///
 /// Go (2025): the type `Test` of the package `rsm`.
@@ -47,23 +46,6 @@ struct State {
     leader: usize,
     /// How many requests were executed for somebody who asked.
     operations: u64,
-}
-
-/// A server in a slot of the tester's, with its counter.
-#[derive(Clone)]
-struct Slot {
-    server: Arc<dyn Counts>,
-    counter: Counter,
-}
-
-impl tester::Server for Slot {
-    fn services(&self) -> Vec<Service> {
-        self.server.clone().services()
-    }
-
-    fn kill(&self) {
-        self.server.kill();
-    }
 }
 
 impl Cluster {
@@ -94,13 +76,7 @@ impl Cluster {
     pub fn start_all(&self) {
         let Inner { subject, group, max_raft_state, .. } = &*self.inner;
         for server in 0..SERVERS {
-            group.start(server, |seat| {
-                move || {
-                    let counter = Counter::default();
-                    let server = (subject.make)(seat, *max_raft_state, counter.clone())?;
-                    Ok(Slot { server, counter })
-                }
-            });
+            group.start(server, |seat| move || (subject.make)(seat, *max_raft_state));
         }
         self.connect_all();
     }

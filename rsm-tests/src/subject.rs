@@ -16,8 +16,8 @@ use crate::counter::{Counter, Reply, Request};
 #[derive(Clone, Copy)]
 pub struct Subject {
     pub(crate) raft: RaftType,
-    /// As [`Server::make`], from `max_raft_state` on.
-    pub(crate) make: fn(Seat, Option<usize>, Counter) -> Result<Arc<dyn Counts>, MakeError>,
+    /// As [`Server::make`], with a new counter.
+    pub(crate) make: fn(Seat, Option<usize>) -> Result<Slot, MakeError>,
 }
 
 impl Subject {
@@ -25,8 +25,10 @@ impl Subject {
     pub fn of<S: Server<Machine = Counter>>() -> Subject {
         Subject {
             raft: RaftType::of::<S::Raft>(),
-            make: |Seat { ends, me, persister, .. }, max_raft_state, machine| {
-                Ok(S::make(ends, me, persister, max_raft_state, machine)?)
+            make: |Seat { ends, me, persister, .. }, max_raft_state| {
+                let counter = Counter::default();
+                let server = S::make(ends, me, persister, max_raft_state, counter.clone())?;
+                Ok(Slot { server, counter })
             },
         }
     }
@@ -35,6 +37,23 @@ impl Subject {
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Subject")
+    }
+}
+
+/// A server in a slot of the tester's, with its counter.
+#[derive(Clone)]
+pub(crate) struct Slot {
+    pub(crate) server: Arc<dyn Counts>,
+    pub(crate) counter: Counter,
+}
+
+impl tester::Server for Slot {
+    fn services(&self) -> Vec<Service> {
+        self.server.clone().services()
+    }
+
+    fn kill(&self) {
+        self.server.kill();
     }
 }
 

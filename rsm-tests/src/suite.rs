@@ -6,7 +6,7 @@ use crate::subject::Subject;
 use crate::{part_4a, part_4c};
 
 /// Stamps out all tests for a type that implements [`rsm_api::Server`] with the machine
-/// [`Counter`].
+/// [`Counter`](crate::Counter).
 ///
 /// `suite!(simulated, my::Rsm<rsm_tests::Counter>)` runs them on the simulated clock, `suite!(real, ...)`
 /// on the real one. Each becomes a `#[test]` whose name ends in its part: `basic_4A`. With a part as last

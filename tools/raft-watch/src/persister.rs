@@ -6,8 +6,8 @@ use ::persister::Persister;
 use raft_api::Persisted;
 use tester::SaveCount;
 
-use super::any::RaftType;
 use super::calls::Delivered;
+use crate::RaftType;
 
 /// How much it matters to look at what is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,12 +50,12 @@ use std::collections::BTreeMap;
 use labrpc::{CallEvent, KeptRequest};
 use labtrace::Verdict;
 
-use super::any::RaftType;
 use super::calls::{Asked, Call};
 use super::judge::Judge;
 use super::persister::SavedStates;
 use super::understanding::missing as rules;
 use super::understanding::{Part, Place, Reply, Understanding};
+use crate::RaftType;
 use often::Often;
 use questions::{Question, Questions};
 use world::{Saved, Step};

@@ -2,8 +2,8 @@
 
 use run_record::mix;
 
-use super::super::any::RaftType;
 use super::News;
+use crate::RaftType;
 
 /// The variable of the environment that says how often.
 const VARIABLE: &str = "LAB_SECOND";

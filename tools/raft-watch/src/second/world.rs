@@ -8,7 +8,7 @@ use labrt::world::Builder;
 use labrt::{Node, channel, thread};
 use persister::{MemoryPersister, Persister};
 
-use super::super::any::RaftType;
+use crate::RaftType;
 
 /// What a server is made from.
 #[derive(Clone, Debug)]
