@@ -1,13 +1,9 @@
 //! Reads without a log entry that leave out one of the two precautions (paper, section 8) are found.
 
-mod chosen;
-
 use std::error::Error;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use chosen::scenario::leaders_change;
-use chosen::{Chosen, ReadIndex};
 use labrpc::{ClientEnd, Service};
 use labrt::channel::{self, Sender};
 use labrt::sync::Leaf;
@@ -17,6 +13,9 @@ use raft_api::{
     ApplyMsg, Bytes, Meaning, NoReadIndex, Persisted, Raft, RaftState, Started, TellReadIndex, Wire,
 };
 use tester::Run;
+
+use crate::chosen::scenario::leaders_change;
+use crate::chosen::{Chosen, ReadIndex};
 
 /// What a Raft says to who wants to read.
 trait Careless: Send + Sync + 'static {

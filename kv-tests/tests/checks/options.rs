@@ -1,14 +1,13 @@
 //! The reference with what can be chosen beyond the course passes the tests that it may concern.
 
-mod chosen;
-
 use std::num::NonZeroUsize;
 
-use chosen::scenario::leaders_change;
-use chosen::{Choice, Chosen, ReadIndex};
 use kv_tests::Subject;
 use kv_tests::run::{origin, simulated};
 use raft::Raft;
+
+use crate::chosen::scenario::leaders_change;
+use crate::chosen::{Choice, Chosen, ReadIndex};
 
 /// Requests share log entries.
 struct Batches;

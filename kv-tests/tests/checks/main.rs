@@ -1,0 +1,8 @@
+//! What the suite is there to find is found, and the reference with what can be chosen beyond the course passes.
+//!
+//! One program, so that the reference is compiled once for all of it.
+
+mod chosen;
+mod found;
+mod options;
+mod stale_reads;
