@@ -61,7 +61,7 @@ impl Cluster {
     ) -> Cluster {
         let net = Net::of_service(run);
         let group = Group::new(&net, "", servers);
-        let watch = Watch::new();
+        let watch = Watch::of(run);
         watch.add(&group, &raft_watch::Watch::of(subject.raft, &group), limits);
         let cluster = Cluster {
             inner: Arc::new(Inner {

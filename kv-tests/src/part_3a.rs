@@ -58,7 +58,7 @@ pub(crate) fn unreliable_one_key(subject: Subject, run: &Run) -> Totals {
         (0..APPENDS).for_each(|number| client.append("k", &element(me, number)));
     });
     let value = client.get("k");
-    (0..CLIENTS).for_each(|me| appends::check(me, &value, APPENDS));
+    (0..CLIENTS).for_each(|me| appends::check_with(me, &value, APPENDS, client.behind()));
     drop(client);
     cluster.finish()
 }

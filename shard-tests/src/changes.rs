@@ -9,7 +9,7 @@ use labrt::sync::Leaf;
 use labtrace::{Fact, verdict};
 use linearizability::{Answer, Limits, Model, Recorder, Step, Ticket, Violation};
 use shard_api::{Config, Gid};
-use tester::Run;
+use tester::{Judged, Run};
 
 use crate::admin::Groups;
 
@@ -148,6 +148,9 @@ impl Changes {
     /// # Panics
     /// If it could not.
     pub(crate) fn check(&self, run: &Run) {
+        if run.judged() < Judged::ByHistories {
+            return;
+        }
         let Inner { recorder, calls } = self.inner.with(std::mem::take);
         let history = recorder.finish().expect("each clerk makes one call at a time");
         let report = linearizability::check(&Machine, &history, &LIMITS);

@@ -10,7 +10,7 @@ use labrt::sync::{Leaf, Mutex};
 use labtrace::verdict;
 use service_watch::{Limits, Watch};
 use shard_api::{Config, Gid, MakeEnd};
-use tester::{Group, Net, Run, Totals};
+use tester::{Group, Judged, Net, Run, Totals};
 
 use crate::admin::{Admin, Groups};
 use crate::configs;
@@ -101,7 +101,7 @@ impl Cluster {
     /// If a server cannot be made.
     pub fn with(subject: Subject, run: &Run, layout: Layout) -> Cluster {
         let net = Net::of_service(run);
-        let watch = Watch::new();
+        let watch = Watch::of(run);
         let shards = shard_watch::Watch::new(&watch);
         let controllers = Controllers::new(subject, &net, "ctrl", layout.controllers);
         let second = layout.second_controller.then(|| Controllers::new(subject, &net, "other", 3));
@@ -109,7 +109,9 @@ impl Cluster {
             let group = Group::new(&net, &gid.to_string(), *servers);
             let below = raft_watch::Watch::of(subject.raft, &group);
             watch.add(&group, &below, layout.limits);
-            shards.add(gid, &group);
+            if run.judged() >= Judged::ByRules {
+                shards.add(gid, &group);
+            }
             group
         });
         let groups = groups.collect();

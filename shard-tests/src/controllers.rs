@@ -29,7 +29,7 @@ impl Controllers {
     /// A controller of this name, whose servers do not run yet.
     pub fn new(subject: Subject, net: &Net, name: &str, servers: usize) -> Controllers {
         let group = Group::new(net, name, servers);
-        let watch = Watch::new();
+        let watch = Watch::of(net.run());
         let limits = Limits { state: None, snapshot: Some(0) };
         watch.add(&group, &raft_watch::Watch::of(subject.controller_raft, &group), limits);
         Controllers { subject, group, watch, changes: Changes::default() }

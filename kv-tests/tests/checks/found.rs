@@ -4,7 +4,7 @@ use kv::Clerk as Right;
 use kv_api::Clerk;
 use kv_tests::Subject;
 use labrpc::ClientEnd;
-use tester::Run;
+use tester::{Judged, Run};
 
 type Server = kv::Server<raft::Raft>;
 
@@ -85,13 +85,39 @@ fn an_append_that_does_not_happen() {
 #[test]
 fn a_client_that_does_not_read_what_it_wrote() {
     let words = failure::<Stale>("basic_3A");
-    assert!(words.contains("get wrong value"), "{words}");
+    assert!(words.contains("get wrong value, key 0, wanted \"x 0 "), "{words}");
+    assert!(words.lines().count() == 1 && words.len() < 250, "{words}");
 }
 
 #[test]
 fn a_history_that_no_order_explains() {
     let words = failure::<Stale>("persist_partition_unreliable_linearizable_3A");
     assert!(words.contains("history is not linearizable"), "{words}");
+}
+
+#[test]
+fn a_run_that_is_judged_less_is_the_same_run() {
+    let trace = |judged| {
+        let play = move || {
+            let run = Run::judged_less(judged);
+            kv_tests::test("snapshot_rpc_3B", Subject::of::<Server, Right>()).play(&run)
+        };
+        labrt::simulate(5, play).expect("the reference passes").trace
+    };
+    let all = trace(Judged::ByHistories);
+    assert_eq!(all, trace(Judged::ByRules));
+    assert_eq!(all, trace(Judged::ByTests));
+}
+
+#[test]
+fn who_judges_less_hears_less() {
+    // By rules it is an append that stands twice in what was read.
+    let play = || {
+        let run = Run::judged_less(Judged::ByTests);
+        kv_tests::test("unreliable_one_key_3A", Subject::of::<Server, Twice>()).play(&run)
+    };
+    let words = labrt::simulate(1, play).expect_err("it happens twice").to_string();
+    assert!(words.contains("is in the result twice"), "{words}");
 }
 
 #[test]

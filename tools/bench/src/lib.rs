@@ -46,13 +46,24 @@ fn is_filtered_out(name: &str) -> bool {
 pub fn ratio(
     name: &str,
     goal: &str,
+    ours: impl FnMut() -> Duration,
+    theirs: impl FnMut() -> Duration,
+) {
+    ratio_of(31, name, goal, ours, theirs);
+}
+
+/// As [`ratio`], with so many rounds: for what takes seconds.
+pub fn ratio_of(
+    rounds: usize,
+    name: &str,
+    goal: &str,
     mut ours: impl FnMut() -> Duration,
     mut theirs: impl FnMut() -> Duration,
 ) {
     if is_filtered_out(name) {
         return;
     }
-    let rounds = if only_tests() { 1 } else { 31 };
+    let rounds = if only_tests() { 1 } else { rounds };
     let mut times: Vec<(f64, f64)> = (0..rounds)
         .map(|round| {
             // Whoever goes second may find warmer caches: each does half of the time.

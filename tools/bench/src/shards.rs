@@ -163,7 +163,8 @@ fn cluster(run: &Run, groups: usize, unreliable: bool) -> Cluster {
     Cluster::with(subject(), run, layout)
 }
 
-fn subject() -> Subject {
+/// The reference.
+pub fn subject() -> Subject {
     type Clerk = shardctrler::Clerk;
     type Controller = shardctrler::Server<raft::Raft>;
     Subject::of::<shardkv::Server<raft::Raft, Clerk>, shardkv::Clerk<Clerk>, Controller, Clerk>()

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use labtrace::verdict;
+use labtrace::{Fact, VerdictBuilder, verdict};
+
+use crate::values::{TOO_LITTLE, TOO_MUCH};
 
 /// What client `client` appends as its `number`th element.
 pub fn element(client: usize, number: u64) -> String {
@@ -16,32 +18,43 @@ pub fn element(client: usize, number: u64) -> String {
 /// If it has not.
 #[track_caller]
 pub fn check(client: usize, value: &str, count: u64) {
-    if let Err(words) = find(client, value, count) {
-        verdict("appends", words)
-            .hint(
-                "an Append that is executed twice (the table of duplicates was not looked at where \
-                 requests are executed, or did not survive), or one that was acknowledged before it \
-                 was committed",
-            )
-            .fail();
+    check_with(client, value, count, Vec::new());
+}
+
+/// As [`check`], with facts for the verdict.
+///
+/// # Panics
+/// If it has not.
+#[track_caller]
+pub fn check_with(client: usize, value: &str, count: u64, facts: Vec<Fact>) {
+    if let Err((words, cause)) = find(client, value, count) {
+        let broken = facts.into_iter().fold(verdict("appends", words), VerdictBuilder::with_fact);
+        broken.hint(cause).fail();
     }
 }
 
-fn find(client: usize, value: &str, count: u64) -> Result<(), String> {
+/// What is wrong, and what is usually the cause.
+type Wrong = (String, &'static str);
+
+/// What usually leads to a wrong order.
+const OUT_OF_ORDER: &str = "an Append that was executed once more after a later one (its number was new when it was \
+     sent again), or a clerk that makes its next call before the answer to this one";
+
+fn find(client: usize, value: &str, count: u64) -> Result<(), Wrong> {
     let places = places(client, value);
     let mut last = 0;
     for number in 0..count {
-        let wrong = |what: &str| {
+        let wrong = |what: &str, cause| {
             let wanted = element(client, number);
-            Err(format!("{wanted:?} {what}: {}", cut(value)))
+            Err((format!("{wanted:?} {what}: {}", cut(value)), cause))
         };
         let place = match places.get(&number) {
-            None => return wrong("is missing in the result of its Append"),
-            Some((_, 2..)) => return wrong("is in the result twice"),
+            None => return wrong("is missing in the result of its Append", TOO_LITTLE),
+            Some((_, 2..)) => return wrong("is in the result twice", TOO_MUCH),
             Some((place, _)) => *place,
         };
         if place < last {
-            return wrong("is in the wrong place in the result");
+            return wrong("is in the wrong place in the result", OUT_OF_ORDER);
         }
         last = place;
     }
@@ -82,13 +95,15 @@ mod tests {
         let value = "x 1 0 yx 11 0 yx 1 1 yx 2 0 y";
         assert_eq!(find(1, value, 2), Ok(()));
         assert_eq!(find(11, value, 1), Ok(()));
-        let words = |client, count| find(client, value, count).expect_err("it is wrong");
-        assert!(words(1, 3).contains("\"x 1 2 y\" is missing"));
+        let (words, cause) = find(1, value, 3).expect_err("one is missing");
+        assert!(words.contains("\"x 1 2 y\" is missing") && cause == TOO_LITTLE, "{words}");
         let twice = "x 1 0 yx 1 0 y";
-        assert!(find(1, twice, 1).expect_err("twice").contains("twice"));
+        let (words, cause) = find(1, twice, 1).expect_err("twice");
+        assert!(words.contains("twice") && cause == TOO_MUCH, "{words}");
         let wrong = "x 1 1 yx 1 0 y";
-        assert!(find(1, wrong, 2).expect_err("wrong order").contains("in the wrong place"));
-        assert!(words(1, 4).contains("missing"));
+        let (words, cause) = find(1, wrong, 2).expect_err("wrong order");
+        assert!(words.contains("in the wrong place") && cause == OUT_OF_ORDER, "{words}");
+        assert!(find(1, wrong, 4).expect_err("missing").0.contains("missing"));
         let odd = "x 1 x 1 00 yx 1 0 yx 1 1";
         assert_eq!(find(1, odd, 1), Ok(()), "what only looks like an element is none");
     }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use labtrace::{Fact, VerdictBuilder, verdict};
 use linearizability::models::{KvInput, KvOutput};
-use service_watch::Watch;
+use service_watch::{Operation, Watch};
 
 use crate::history::History;
+use crate::values;
 
 /// What a clerk of a key/value service can do. Each call returns when it is done.
 pub trait KeyValue: Send + 'static {
@@ -27,6 +29,8 @@ pub struct Client {
     ends: tester::Client,
     watch: Watch,
     history: Option<(u64, History)>,
+    /// Its last call.
+    last: Option<Operation>,
 }
 
 impl Client {
@@ -38,7 +42,7 @@ impl Client {
         watch: Watch,
         history: Option<(u64, History)>,
     ) -> Client {
-        Client { clerk, ends, watch, history }
+        Client { clerk, ends, watch, history, last: None }
     }
 
     /// The tester's side of it: its ends, which can be connected and cut off.
@@ -64,6 +68,11 @@ impl Client {
         self.call(input, |clerk| clerk.append(key, value), |()| KvOutput::Done);
     }
 
+    /// The entry and the reply behind its last call, as facts of a verdict.
+    pub fn behind(&self) -> Vec<Fact> {
+        self.last.map_or(Vec::new(), |last| self.watch.behind(last))
+    }
+
     /// Gets a key, which must have this value.
     ///
     /// # Panics
@@ -72,8 +81,11 @@ impl Client {
     pub fn check(&mut self, key: &str, expected: &str) {
         let value = self.get(key);
         if value != expected {
-            let words = format!("Get({key}) gave {value:?}, and the value is {expected:?}");
-            labtrace::verdict("get", words).hint(WRONG_VALUE).fail();
+            let [wanted, got] = values::unlike(expected, &value);
+            let words = format!("get wrong value, key {key}, wanted {wanted}, got {got}");
+            let broken =
+                self.behind().into_iter().fold(verdict("get", words), VerdictBuilder::with_fact);
+            broken.hint(values::cause(expected, &value)).fail();
         }
     }
 
@@ -88,10 +100,11 @@ impl Client {
         call: impl FnOnce(&mut dyn KeyValue) -> T,
         output: impl Fn(&T) -> KvOutput,
     ) -> T {
-        let Client { clerk, ends, watch, history } = self;
+        let Client { clerk, ends, watch, history, last } = self;
         let work = || {
             let input = input();
             let operation = watch.asks(ends, words::to_watch(&input));
+            *last = Some(operation);
             let history = history.as_ref();
             let begun = history.map(|(client, history)| {
                 (history, history.calls(*client, (ends.lane(), operation), input))
@@ -111,10 +124,6 @@ impl Client {
         ends.operate(|| words::asked(&input()), work, |result| words::got(&output(result)))
     }
 }
-
-/// What usually leads to a wrong value.
-pub const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
-     applied twice, or a read that did not go through the log";
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

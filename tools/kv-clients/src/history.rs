@@ -8,7 +8,7 @@ use linearizability::models::{Kv, KvInput, KvOutput};
 use linearizability::view::Picture;
 use linearizability::{Answer, Limits, Recorder, Ticket, Undecided, Violation};
 use service_watch::{Operation, Watch};
-use tester::Run;
+use tester::{Judged, Run};
 
 use crate::client::words;
 
@@ -72,6 +72,9 @@ impl History {
     /// # Panics
     /// If they are not.
     pub fn check(&self, run: &Run, watch: &Watch) {
+        if run.judged() < Judged::ByHistories {
+            return;
+        }
         let Inner { recorder, calls } = self.inner.with(std::mem::take);
         let history = recorder.finish().expect("each client makes one call at a time");
         let order = order_of_log(&calls, watch);
@@ -147,7 +150,7 @@ fn fail(
     for fact in not_as_the_log_says(history, calls, violation, watch) {
         broken = broken.with_fact(fact);
     }
-    broken.hint(crate::client::WRONG_VALUE).fail()
+    broken.hint(crate::values::WRONG_VALUE).fail()
 }
 
 /// What the log says about what was read: appends that stand in it, were acknowledged before, and are

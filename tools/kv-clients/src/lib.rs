@@ -10,6 +10,7 @@
 pub mod appends;
 mod client;
 mod history;
+mod values;
 
-pub use client::{Client, KeyValue, WRONG_VALUE};
+pub use client::{Client, KeyValue};
 pub use history::History;

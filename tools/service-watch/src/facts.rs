@@ -23,6 +23,15 @@ pub(crate) fn of_operation(
     })
 }
 
+/// So many entries, as the beginning of a sentence about them.
+pub(crate) fn entries(count: u64) -> String {
+    match count {
+        0 => "no entry is".to_string(),
+        1 => "entry 1 is".to_string(),
+        _ => format!("entries 1 to {count} are"),
+    }
+}
+
 /// A value, of which the end says most: what was added last.
 pub(crate) fn end_of(value: &str) -> String {
     const SHOWN: usize = 60;
@@ -50,7 +59,7 @@ impl State {
         let reply = operation.replies.last().map(|reply| {
             let members = &self.groups[reply.group].members;
             let known = reply.known.map_or(String::new(), |known| {
-                format!(", and could know that {known} entries are committed")
+                format!(", and could know that {} committed", entries(known))
             });
             let name = members.node_name(reply.server);
             let text = format!("{name} answered {}{known}", operation.name);

@@ -56,7 +56,7 @@ use std::sync::Arc;
 
 use labrt::sync::Leaf;
 use labtrace::Verdict;
-use tester::{Client, Group, Server};
+use tester::{Client, Group, Judged, Run, Server};
 
 use group::{Eye, Seen};
 use operations::{Number, Operations};
@@ -136,6 +136,8 @@ pub(crate) struct State {
     pub(crate) operations: Operations,
     pub(crate) groups: Vec<Seen>,
     pub(crate) read: twice::Read,
+    /// It sees nothing and judges nothing.
+    blind: bool,
 }
 
 /// Fine, or the verdict of a broken rule.
@@ -147,9 +149,22 @@ impl Watch {
         Watch::default()
     }
 
+    /// A watch for a run: one that sees nothing if the run is not judged by rules.
+    pub fn of(run: &Run) -> Watch {
+        let blind = run.judged() < Judged::ByRules;
+        Watch { inner: Arc::new(Leaf::new(State { blind, ..State::default() })) }
+    }
+
+    fn is_blind(&self) -> bool {
+        self.inner.with(|state| state.blind)
+    }
+
     /// Watches a group of the service's servers as well, from now on; `below` watches their Rafts. None
     /// may have been started yet.
     pub fn add(&self, group: &Group<impl Server>, below: &raft_watch::Watch, limits: Limits) {
+        if self.is_blind() {
+            return;
+        }
         let seen = Seen::new(group.members().clone(), below.clone(), limits);
         let number = self.inner.with(|state| {
             state.groups.push(seen);
@@ -162,6 +177,9 @@ impl Watch {
     pub fn asks(&self, client: &Client, asked: Asked) -> Operation {
         let us = labtrace::now_us();
         Operation(self.inner.with(|state| {
+            if state.blind {
+                return Number::MAX; // No operation has it.
+            }
             let number = state.operations.begin(client, asked, us);
             state.writes(number);
             number
@@ -176,6 +194,9 @@ impl Watch {
         let us = labtrace::now_us();
         let Operation(number) = operation;
         let checked = self.inner.with(|state| {
+            if state.blind {
+                return Ok(());
+            }
             state.read_entries();
             state.operations.end(number, us);
             let checked = state.check_replies(number, read);

@@ -83,8 +83,8 @@ impl State {
         let Reply { group, server, us, known } = reply;
         let lane = self.groups[group].members.lane(server) as usize;
         let server = self.name_of(&reply);
-        let known = known.unwrap_or_default();
-        let text = format!("{server} answered, and could know that {known} entries are committed");
+        let known = facts::entries(known.unwrap_or_default());
+        let text = format!("{server} answered, and could know that {known} committed");
         broken.fact_at(us, lane, text)
     }
 

@@ -95,7 +95,7 @@ pub use members::Members;
 pub use net::Net;
 pub use observer::{Call, ClientCall, Watcher};
 pub use others::Others;
-pub use run::Run;
+pub use run::{Judged, Run};
 pub use run_record::setting::{Setting, Trouble};
 pub use runner::{TIME_LIMIT, real, simulated};
 pub use saves::SaveCount;

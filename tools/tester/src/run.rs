@@ -27,6 +27,7 @@ struct Inner {
     setting: Setting,
     /// Somebody wants to know what is seen in it.
     covers: bool,
+    judged: Judged,
     lines: Arc<Lines>,
     state: Leaf<State>,
 }
@@ -41,6 +42,18 @@ struct State {
     papers: Vec<Paper>,
     /// The sums of the steps that are done.
     steps: Vec<Totals>,
+}
+
+/// How much of a service is judged in a run. What is above Raft alone: Raft is always judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judged {
+    /// Only what the tests look at by themselves.
+    ByTests,
+    /// That, and the rules that are checked at every event.
+    ByRules,
+    /// All that, and the histories of its clients.
+    #[default]
+    ByHistories,
 }
 
 /// What is left behind beside the trace of a failed run.
@@ -65,8 +78,23 @@ impl Run {
     }
 
     pub(crate) fn with_lines(keep: Keep, setting: Setting, covers: bool, lines: Arc<Lines>) -> Run {
-        let session = Session::new(keep, Vec::new());
-        Run { inner: Arc::new(Inner { session, setting, covers, lines, state: Leaf::default() }) }
+        Run::made(keep, setting, covers, lines, Judged::default())
+    }
+
+    /// A silent run in which less is judged than in a test: for those who measure what judging costs.
+    pub fn judged_less(judged: Judged) -> Run {
+        let lines = Arc::new(Lines::silent());
+        Run::made(Keep::Nothing, Setting::default(), false, lines, judged)
+    }
+
+    fn made(keep: Keep, setting: Setting, covers: bool, lines: Arc<Lines>, judged: Judged) -> Run {
+        let (session, state) = (Session::new(keep, Vec::new()), Leaf::default());
+        Run { inner: Arc::new(Inner { session, setting, covers, judged, lines, state }) }
+    }
+
+    /// How much of a service is judged in it.
+    pub fn judged(&self) -> Judged {
+        self.inner.judged
     }
 
     /// Makes this the run of the caller's world: what is recorded there goes into its session.

@@ -1,0 +1,79 @@
+//! Values that are not what they should be, in words, and what is usually the cause.
+
+/// What usually leads to a value that no order of the calls explains.
+pub(crate) const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
+     applied twice, or a read that did not go through the log";
+
+/// What usually leads to a value in which something is missing.
+pub(crate) const TOO_LITTLE: &str = "a read that did not go through the log, or was answered before all that stands \
+     before it was executed; a write that was acknowledged and not executed (in lab 4 also one that was refused and yet \
+     stands in the table of duplicates); or a server that began without what its snapshot holds";
+
+/// What usually leads to a value in which something stands twice.
+pub(crate) const TOO_MUCH: &str = "an Append that is executed twice: the table of duplicates was not looked at where \
+     requests are executed, or did not survive";
+
+/// The cause to look for first if a client that is alone with its key wants one value and gets another one.
+pub(crate) fn cause(wanted: &str, got: &str) -> &'static str {
+    match got.len().cmp(&wanted.len()) {
+        std::cmp::Ordering::Less => TOO_LITTLE,
+        std::cmp::Ordering::Equal => WRONG_VALUE,
+        std::cmp::Ordering::Greater => TOO_MUCH,
+    }
+}
+
+/// Two values around the first place where they differ, each short enough to be read.
+pub(crate) fn unlike(one: &str, other: &str) -> [String; 2] {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    [one, other].map(|value| around(value, same))
+}
+
+/// A value around one of its characters, with its size if not all of it is shown.
+fn around(value: &str, place: usize) -> String {
+    const BEFORE: usize = 20;
+    const SHOWN: usize = 60;
+    let count = value.chars().count();
+    let begin = if count > SHOWN { place.min(count).saturating_sub(BEFORE) } else { 0 };
+    let shown: String = value.chars().skip(begin).take(SHOWN).collect();
+    let dots = |left_out| if left_out { "..." } else { "" };
+    let (before, after) = (dots(begin > 0), dots(begin + SHOWN < count));
+    match count > SHOWN {
+        true => format!("{before}{shown:?}{after} ({} bytes)", value.len()),
+        false => format!("{shown:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(elements: std::ops::Range<u32>) -> String {
+        elements.map(|number| format!("x 0 {number} y")).collect()
+    }
+
+    #[test]
+    fn long_values_are_shown_where_they_differ() {
+        let (all, less) = (value(0..300), value(0..100) + &value(101..300));
+        let [wanted, got] = unlike(&all, &less);
+        assert!(
+            wanted.starts_with("...\"0 98 y") && wanted.contains("x 0 99 yx 0 100 y"),
+            "{wanted}"
+        );
+        assert!(got.contains("x 0 99 yx 0 101 y") && got.ends_with("... (2581 bytes)"), "{got}");
+        let [wanted, got] = unlike(&all, "");
+        assert!(wanted.starts_with("\"x 0 0 yx 0 1 y") && wanted.len() < 90, "{wanted}");
+        assert_eq!(got, "\"\"");
+        assert_eq!(unlike("a", "ä"), ["\"a\"", "\"ä\""]);
+        let [end, more] = unlike(&value(0..20), &value(0..21));
+        assert!(end.ends_with("x 0 19 y\" (150 bytes)"), "{end}");
+        assert!(more.ends_with("x 0 19 yx 0 20 y\" (158 bytes)"), "{more}");
+    }
+
+    #[test]
+    fn the_cause_is_that_of_too_little_or_too_much() {
+        assert_eq!(cause(&value(0..3), &value(0..2)), TOO_LITTLE);
+        assert_eq!(cause(&value(0..3), &value(1..3)), TOO_LITTLE);
+        assert_eq!(cause(&value(0..3), &(value(0..3) + &value(2..3))), TOO_MUCH);
+        assert_eq!(cause("ab", "ba"), WRONG_VALUE);
+    }
+}
