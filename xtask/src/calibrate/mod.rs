@@ -1,5 +1,5 @@
-//! `cargo xtask calibrate`: is the grading just? Each known mistake is graded many times, with other seeds each
-//! time, and so are solutions that are right.
+//! `cargo xtask calibrate`: is the grading just? Each known mistake, and each solution that is right, is run with
+//! many seeds; from these runs follows what points a grading takes, and how that changes with the seeds.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,28 +10,30 @@ use serde::Deserialize;
 use test_runs::package;
 
 use crate::labs::Lab;
-use crate::stress::markdown::table;
+use crate::stress::markdown::table_with_words;
 use crate::{say, workspace};
 
+mod estimate;
 mod subjects;
 
+use estimate::{Estimate, LEAST_LOSS, Seen, estimate};
 use subjects::Subject;
 
-/// Grade the mistakes of the zoos, and right solutions, with many seeds, and say what points they lose.
+/// Run the mistakes of the zoos, and right solutions, with many seeds, and say what points they lose.
 ///
-/// All parts of the lab count; a part that is usually worth nothing has 35 points here. What was graded before
-/// in the same way is not graded again.
+/// All parts of the lab count; a part that is usually worth nothing has 35 points here. What was run before
+/// in the same way is not run again.
 #[derive(Args, Debug)]
 pub(crate) struct Calibrate {
     /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     lab: &'static Lab,
-    /// With how many seeds each test runs.
+    /// With how many seeds a grading runs each test.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// How often each one is graded, each time with other seeds.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
-    regrades: u64,
+    /// With how many seeds each test is run here: from these runs follows what comes of gradings.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
     /// Only those whose name contains this. May be given several times.
     #[arg(long)]
     only: Vec<String>,
@@ -40,15 +42,27 @@ pub(crate) struct Calibrate {
     out: Option<PathBuf>,
 }
 
-/// What a mistake has to cost, in points.
-const LEAST_LOSS: f64 = 10.0;
 /// What a part is worth here that is usually worth nothing.
 const USUALLY_NOTHING: f64 = 35.0;
+/// How probable it has to be that a grading is just.
+const SURE: f64 = 0.99;
+/// How much the points may change from one base of seeds to another: a standard deviation.
+const MOST_SPREAD: f64 = 2.0;
 
 /// What we need of `grade.json`.
 #[derive(Deserialize)]
 struct Grade {
     points: Option<f64>,
+    note: Option<String>,
+    problem: Option<String>,
+    tests: Vec<Graded>,
+}
+
+/// What we need of a test there.
+#[derive(Deserialize)]
+struct Graded {
+    runs: u64,
+    passed: u64,
     of: f64,
 }
 
@@ -60,12 +74,27 @@ pub(crate) fn right(lab: &Lab) -> Option<Vec<String>> {
     })
 }
 
-/// Grades all subjects and prints the table; returns the exit code.
+/// The names of the mistakes of a lab's zoo.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn mistakes(lab: &Lab, workspace: &Path) -> Result<Vec<String>> {
+    let subjects = subjects::of(lab, workspace)?;
+    Ok(subjects.into_iter().filter(|one| !one.right).map(|one| one.name).collect())
+}
+
+/// Runs all subjects and prints the table; returns the exit code.
 pub(crate) fn run(calibrate: &Calibrate) -> Result<u8> {
     let out = match &calibrate.out {
         Some(folder) => folder.clone(),
         None => package::target_directory(&workspace())?.join("grade").join("calibration"),
     };
+    ensure!(
+        calibrate.runs >= calibrate.seeds,
+        "--runs {} are fewer than a grading has (--seeds {})",
+        calibrate.runs,
+        calibrate.seeds
+    );
     let wanted = |subject: &Subject| {
         calibrate.only.is_empty() || calibrate.only.iter().any(|part| subject.name.contains(part))
     };
@@ -79,13 +108,17 @@ pub(crate) fn run(calibrate: &Calibrate) -> Result<u8> {
     let mut rows = Vec::new();
     let mut just = true;
     for subject in &subjects {
-        say::note(&format!("calibrate: {}", subject.name));
-        let losses = losses(calibrate, subject, &weights, &out)?;
-        just &= is_just(subject, &losses);
-        rows.push(row(subject, &losses));
+        let folder = out.join(format!("lab{}", calibrate.lab.number));
+        let folder = folder.join(subject.name.replace('/', "-"));
+        let tests = runs(calibrate, subject, &weights, &folder)
+            .with_context(|| format!("while running {}", subject.name))?;
+        let estimate = estimate(&tests, calibrate.seeds, subject.right);
+        let row = row(subject, &estimate);
+        say::note(&format!("calibrate: {}", row.join("  ")));
+        just &= fault(subject, &estimate).is_none();
+        rows.push(row);
     }
-    let head = ["graded", "right", "points lost", "least", "most", "gradings", ""];
-    say::print(table(&head, &rows))?;
+    say::print(table_with_words(&HEAD, &rows, &[0, 1, 6]))?;
     Ok(u8::from(!just))
 }
 
@@ -98,39 +131,34 @@ fn weights_of(lab: &Lab) -> String {
     serde_json::Value::Object(lab.parts.iter().map(part).collect()).to_string()
 }
 
-/// The points that one subject loses, each time.
-fn losses(
+/// Runs each test with a subject, and counts.
+fn runs(
     calibrate: &Calibrate,
     subject: &Subject,
-    weights: &Path,
-    out: &Path,
-) -> Result<Vec<f64>> {
-    let loss = |number: u64| {
-        let name = subject.name.replace('/', "-");
-        let folder =
-            out.join(format!("lab{}", calibrate.lab.number)).join(name).join(number.to_string());
-        let grade = grade(calibrate, subject, number, weights, &folder)
-            .with_context(|| format!("while grading {}", subject.name))?;
-        Ok(grade.of - grade.points.context("there are no points")?)
-    };
-    (0..calibrate.regrades).map(loss).collect()
-}
-
-/// Grades a subject once.
-fn grade(
-    calibrate: &Calibrate,
-    subject: &Subject,
-    number: u64,
     weights: &Path,
     folder: &Path,
-) -> Result<Grade> {
+) -> Result<Vec<Seen>> {
+    let grade = grade(calibrate, subject, weights, folder)?;
+    let why = || grade.problem.clone().or_else(|| grade.note.clone()).unwrap_or_default();
+    ensure!(grade.points.is_some() && grade.problem.is_none(), "it was not graded: {}", why());
+    let seen = |test: &Graded| Seen {
+        of: test.of,
+        // Fewer than were wanted if all of the first ones hung.
+        runs: test.runs,
+        failed: test.runs - test.passed,
+    };
+    Ok(grade.tests.iter().map(seen).collect())
+}
+
+/// Grades a subject once, with as many seeds as are wanted.
+fn grade(calibrate: &Calibrate, subject: &Subject, weights: &Path, folder: &Path) -> Result<Grade> {
     let mut command =
         Command::new(std::env::current_exe().context("our own program is somewhere")?);
     command.arg("grade").arg(workspace().join(subject.dir)).arg("--weights").arg(weights);
     command.args(["--lab", calibrate.lab.number, "--resume", "--out"]).arg(folder);
     // It is ours, and told by a variable what to be, which does not come into a room.
-    command.args(["--open-room", "--seeds", &calibrate.seeds.to_string()]);
-    command.args(["--seed", &number.to_string()]).envs(subject.variables());
+    command.args(["--open-room", "--seeds", &calibrate.runs.to_string()]);
+    command.envs(subject.variables());
     command.args(subject.types.iter().flat_map(|name| ["--type", *name]));
     let output = command.output().context("cannot run grade")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
@@ -140,33 +168,35 @@ fn grade(
     serde_json::from_str(&text).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// True if each grading was as it should be.
-fn is_just(subject: &Subject, losses: &[f64]) -> bool {
-    losses
-        .iter()
-        .all(|loss| if subject.right { *loss < 0.005 } else { *loss >= LEAST_LOSS - 0.005 })
+/// What is wrong with the grading of a subject, in words; none if nothing.
+fn fault(subject: &Subject, estimate: &Estimate) -> Option<String> {
+    if subject.right {
+        return (estimate.loss > 0.0).then(|| "loses points".to_string());
+    }
+    if estimate.just.seen < SURE {
+        return Some(format!("loses less than {LEAST_LOSS:.0}"));
+    }
+    (estimate.spread > MOST_SPREAD).then(|| "depends on the seeds".to_string())
 }
 
+const HEAD: [&str; 7] =
+    ["graded", "right", "points lost", "spread", "99 % lose at least", "just", ""];
+
 /// A line of the table.
-fn row(subject: &Subject, losses: &[f64]) -> Vec<String> {
-    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = losses.iter().copied().fold(0.0, f64::max);
-    let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-    let verdict = match is_just(subject, losses) {
-        true => "",
-        false if subject.right => "loses points",
-        false => "loses too little",
-    };
+fn row(subject: &Subject, estimate: &Estimate) -> Vec<String> {
     let right = if subject.right { "yes" } else { "no" };
-    let numbers = [mean, least, most].map(|points| format!("{points:.1}"));
+    let percent = |chance: f64| format!("{:.1}", (1000.0 * chance).floor() / 10.0);
+    let Estimate { loss, spread, nearly_always, just } = estimate;
     let mut row = vec![subject.name.clone(), right.to_string()];
-    row.extend(numbers);
-    row.extend([losses.len().to_string(), verdict.to_string()]);
+    row.extend([loss, spread, nearly_always].map(|points| format!("{points:.1}")));
+    row.push(format!("{} % (at least {})", percent(just.seen), percent(just.at_least)));
+    row.push(fault(subject, estimate).unwrap_or_default());
     row
 }
 
 #[cfg(test)]
 mod tests {
+    use super::estimate::Chance;
     use super::*;
 
     #[test]
@@ -174,10 +204,22 @@ mod tests {
         let lab = Lab::named("2").expect("a lab");
         let subjects = subjects::of(lab, &workspace()).expect("subjects");
         let of = |right| subjects.iter().find(|one| one.right == right).expect("one");
-        assert!(is_just(of(true), &[0.0, 0.0]) && !is_just(of(true), &[0.0, 0.5]));
-        assert!(is_just(of(false), &[10.0, 90.0]) && !is_just(of(false), &[9.0, 90.0]));
-        let row = row(of(false), &[9.0, 91.0]);
-        assert_eq!(row[1..], ["no", "50.0", "9.0", "91.0", "2", "loses too little"]);
+        let estimate = |loss, spread, seen| Estimate {
+            loss,
+            spread,
+            nearly_always: loss,
+            just: Chance { seen, at_least: 0.9876 },
+        };
+        let said = |right, (loss, spread, seen)| {
+            fault(of(right), &estimate(loss, spread, seen)).unwrap_or_default()
+        };
+        assert_eq!(said(true, (0.0, 0.0, 1.0)), "");
+        assert_eq!(said(true, (0.1, 0.1, 0.999)), "loses points");
+        assert_eq!(said(false, (11.0, 1.9, 0.991)), "");
+        assert_eq!(said(false, (11.0, 1.9, 0.989)), "loses less than 10");
+        assert_eq!(said(false, (40.0, 2.1, 1.0)), "depends on the seeds");
+        let row = row(of(false), &estimate(11.04, 0.5, 0.99996));
+        assert_eq!(row[1..], ["no", "11.0", "0.5", "11.0", "99.9 % (at least 98.7)", ""]);
         assert_eq!(weights_of(lab), r#"{"2A":30.0,"2B":35.0,"2C":35.0,"2D":35.0}"#);
     }
 }

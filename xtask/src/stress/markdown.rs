@@ -51,8 +51,14 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
 
 /// A table; all columns but the first two end in line.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    table_with_words(head, rows, &[0, 1])
+}
+
+/// A table in which these columns have words, and the others numbers.
+pub(crate) fn table_with_words(head: &[&str], rows: &[Vec<String>], words: &[usize]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let rules = (0..head.len()).map(|column| if column < 2 { "---" } else { "---:" }.to_string());
+    let rule = |column| if words.contains(&column) { "---" } else { "---:" }.to_string();
+    let rules = (0..head.len()).map(rule);
     let mut out = line(head.iter().map(|text| escape(text)).collect()) + &line(rules.collect());
     for row in rows {
         out += &line(row.iter().map(|text| escape(text)).collect());
