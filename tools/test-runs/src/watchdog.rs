@@ -55,20 +55,20 @@ pub fn remove_at_death(folder: &Path) {
     tell(&Word::Folder(folder.to_owned()));
 }
 
-/// A group of processes that must not outlive us. Ends it when dropped.
+/// A group of processes that must not outlive us. Ends it when dropped, which must happen before the first
+/// process of the group is waited for: see [`platform::kill_group`].
 #[derive(Debug)]
-pub(crate) struct Group(u32);
+pub struct Group(u32);
 
 impl Group {
     /// The group that this process has begun ([`platform::own_group`]).
-    pub(crate) fn of(leader: u32) -> Group {
+    pub fn of(leader: u32) -> Group {
         tell(&Word::Began(leader));
         Group(leader)
     }
 }
 
 impl Drop for Group {
-    /// Must happen before the first process of the group is waited for: see [`platform::kill_group`].
     fn drop(&mut self) {
         platform::kill_group(self.0);
         tell(&Word::Ended(self.0));

@@ -52,6 +52,9 @@ pub(crate) struct Grade {
     /// Students' crates may have build scripts and procedural macros of their own.
     #[arg(long)]
     pub(crate) allow_build: bool,
+    /// How much a crate may write to the disk while it is built, in MiB.
+    #[arg(long, default_value_t = 2048, value_name = "MIB")]
+    pub(crate) build_size: u64,
     /// Build and run students' code with all of your own rights, and not locked in. Where it cannot be locked
     /// in, nothing is graded without this.
     #[arg(long)]
@@ -87,7 +90,7 @@ impl Grade {
             self.lab.number,
             (self.seeds, self.seed),
             (self.allow.clone(), self.allow_unsafe, self.allow_statics, self.allow_build),
-            (self.strict, self.open_room),
+            (self.strict, self.open_room, self.build_size),
         )
     }
 }

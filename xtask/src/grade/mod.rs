@@ -17,6 +17,7 @@ use test_runs::{package, platform};
 mod allowed;
 mod args;
 mod class;
+mod disk;
 mod execute;
 mod files;
 #[cfg(test)]
@@ -33,7 +34,7 @@ mod warm;
 mod ways_out;
 
 pub(crate) use args::Grade;
-pub(crate) use files::files;
+pub(crate) use files::{files, sources};
 use one::Grader;
 use student::Student;
 

@@ -143,7 +143,8 @@ impl<'a> Grader<'a> {
             outcome.fail(&problem);
             return Ok(());
         }
-        let program = match stamped.build(student, &self.rooms, execution.stop()) {
+        let most = self.grade.build_size.saturating_mul(1 << 20);
+        let program = match stamped.build(student, &self.rooms, most, execution.stop()) {
             Ok(program) => program,
             // Then it is no matter what else there is to say.
             Err(_) if execution.ends(outcome) => return Ok(()),

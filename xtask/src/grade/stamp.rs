@@ -1,5 +1,6 @@
 //! The suite for a student's type, in a crate of our own.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,9 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
 use test_runs::build::{self, Program};
+use test_runs::watchdog::Group;
 use test_runs::{package, platform};
 
 use super::allowed::Allowed;
+use super::disk::Building;
 use super::rooms::Rooms;
 use super::student::{Metadata, Package, Student, metadata};
 use crate::labs::Lab;
@@ -26,6 +29,9 @@ const MACHINE: [&str; 5] = [
     "signal: 9",
     "error: linking with",
 ];
+
+/// How much of a compiler's words is kept: thousands of errors say no more than the first ones.
+const KEPT_WORDS: usize = 64 << 10;
 
 /// Why there is no test program.
 #[derive(Debug)]
@@ -53,6 +59,14 @@ pub(crate) struct Stamped {
     /// The files that decide what is tested, and what must be in them.
     files: [(&'static str, String); 3],
     metadata: Metadata,
+}
+
+/// How cargo ended.
+struct Ended {
+    passed: bool,
+    /// What it wrote for programs, and for people.
+    out: String,
+    said: String,
 }
 
 /// How everything is built, as the end of a manifest.
@@ -142,24 +156,48 @@ impl Stamped {
         })
     }
 
-    /// Builds the student's crate, then the suite for it.
+    /// Builds the student's crate, then the suite for it, with at most so many bytes on the disk. Nothing of it
+    /// is left there but the program.
     pub(crate) fn build(
         &self,
         student: &Student,
         rooms: &Rooms,
+        most: u64,
+        stop: &AtomicBool,
+    ) -> Result<Program, Failure> {
+        let building = Building::begin(&self.target, &self.scratch, most, stop);
+        let mut building = building.map_err(Failure::Machine)?;
+        let built = self.build_both(student, rooms, &mut building, stop);
+        if !student.is_ours() {
+            let mut packages: BTreeSet<String> =
+                self.students_packages().map(|package| package.name.clone()).collect();
+            packages.insert(self.name.clone());
+            building.remove(&packages, built.is_err());
+        }
+        built
+    }
+
+    fn build_both(
+        &self,
+        student: &Student,
+        rooms: &Rooms,
+        building: &mut Building,
         stop: &AtomicBool,
     ) -> Result<Program, Failure> {
         let cargo = || rooms.cargo(&student.root, &self.dir);
         let words = "the crate does not compile";
         let build = ["build", "--lib", "--package", &student.name];
-        self.cargo(cargo(), &build, stop, |said| Failure::Student(format!("{words}:\n{said}")))?;
+        self.cargo(cargo(), &build, building, stop, |said| {
+            Failure::Student(format!("{words}:\n{said}"))
+        })?;
         let wanted = self.types.iter().zip(self.lab.types);
         let wanted = wanted
             .map(|(name, one)| format!("no type `{name}` that implements {}", one.implements));
         let words = format!("`{}` has {}", student.name, wanted.collect::<Vec<_>>().join(", or "));
         let test = ["test", "--no-run", "--test", package::target(Clock::Sim)];
-        let out =
-            self.cargo(cargo(), &test, stop, |said| Failure::Type(format!("{words}:\n{said}")))?;
+        let out = self.cargo(cargo(), &test, building, stop, |said| {
+            Failure::Type(format!("{words}:\n{said}"))
+        })?;
         self.program(student, &out).map_err(Failure::Machine)
     }
 
@@ -172,6 +210,10 @@ impl Stamped {
         let own = self.scratch.join("program").with_extension(std::env::consts::EXE_EXTENSION);
         fs::copy(&program.path, &own)
             .with_context(|| format!("cannot copy {}", program.path.display()))?;
+        if !student.is_ours() {
+            // It would only take room.
+            let _ = fs::remove_file(&program.path);
+        }
         program.path = own;
         program.replay = format!("cargo test -p {} --test sim", student.name);
         // As cargo would run it. The tester looks there for the source of what it tests.
@@ -185,28 +227,36 @@ impl Stamped {
         &self,
         cargo: Command,
         args: &[&str],
+        building: &mut Building,
         stop: &AtomicBool,
         fault: impl Fn(&str) -> Failure,
     ) -> Result<String, Failure> {
-        let (passed, out, said) = self.run_cargo(cargo, args, stop).map_err(Failure::Machine)?;
-        if passed {
-            return Ok(out);
+        let ended = self.run_cargo(cargo, args, building, stop).map_err(Failure::Machine)?;
+        if building.is_over() {
+            return Err(Failure::Student(format!(
+                "building it writes more than {} MiB to the disk (if it may: --build-size)",
+                building.most_mib()
+            )));
         }
-        let said = said.trim();
-        let began = out.contains("\"build-finished\"");
+        if ended.passed {
+            return Ok(ended.out);
+        }
+        let said = ended.said.trim();
+        let began = ended.out.contains("\"build-finished\"");
         if began && !MACHINE.iter().any(|words| said.contains(words)) && self.is_theirs(said) {
-            return Err(fault(said));
+            return Err(fault(&shortened(said)));
         }
-        Err(Failure::Machine(anyhow!("the build came to no end:\n{said}")))
+        Err(Failure::Machine(anyhow!("the build came to no end:\n{}", shortened(said))))
     }
 
-    /// Runs cargo until it ends or must end: whether it succeeded, and what it wrote.
+    /// Runs cargo until it ends or must end.
     fn run_cargo(
         &self,
         mut command: Command,
         args: &[&str],
+        building: &mut Building,
         stop: &AtomicBool,
-    ) -> Result<(bool, String, String)> {
+    ) -> Result<Ended> {
         let (out, err) = (self.scratch.join("cargo.out"), self.scratch.join("cargo.err"));
         let create = |file: &Path| {
             File::create(file).with_context(|| format!("cannot write {}", file.display()))
@@ -218,23 +268,23 @@ impl Stamped {
         platform::own_group(&mut command);
         let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();
         let mut child = child.context("cannot run cargo")?;
-        let status = loop {
-            if let Some(status) = child.try_wait().context("cannot wait for cargo")? {
-                break status;
-            }
-            if stop.load(Ordering::Relaxed) {
-                // With its compilers: one that is left would write into what the next build makes.
+        // With its compilers, also if we are killed: one that is left would write into what the next build makes.
+        let group = Group::of(child.id());
+        while !platform::has_ended(&mut child).context("cannot wait for cargo")? {
+            if stop.load(Ordering::Relaxed) || building.may_be_over() {
                 platform::kill_group(child.id());
                 let _ = child.kill();
             }
             std::thread::sleep(Duration::from_millis(20));
-        };
+        }
+        drop(group);
+        let status = child.wait().context("cannot wait for cargo")?;
         let text = |file: &Path| {
             let bytes =
                 fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             Ok::<_, Error>(String::from_utf8_lossy(&bytes).into_owned())
         };
-        Ok((status.success(), text(&out)?, text(&err)?))
+        Ok(Ended { passed: status.success(), out: text(&out)?, said: text(&err)? })
     }
 
     /// True if all crates that do not compile are the student's, or the suite for it.
@@ -256,5 +306,26 @@ impl Stamped {
             ensure!(now == *text, "somebody has changed {path} of the suite while it was built");
         }
         Ok(())
+    }
+}
+
+/// The beginning of what a compiler has said.
+fn shortened(said: &str) -> String {
+    let Some((end, _)) = said.char_indices().find(|(place, _)| *place >= KEPT_WORDS) else {
+        return said.to_string();
+    };
+    format!("{}\n... and {} kB more", &said[..end], (said.len() - end) / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_words_the_first_are_kept() {
+        assert_eq!(shortened("error: x"), "error: x");
+        let long = "é".repeat(100_000);
+        let short = shortened(&long);
+        assert!(short.len() < KEPT_WORDS + 30 && short.ends_with("é\n... and 134 kB more"));
     }
 }
