@@ -23,6 +23,8 @@ const LEAST_MARKS: usize = 20;
 const NEARLY_EQUAL: f64 = 0.5;
 /// How many places of a pair are shown: the longest.
 const PLACES: usize = 3;
+/// How many pairs of a crate are listed: if a whole class began with the same code, each is a pair with each.
+pub(crate) const PAIRS_OF_ONE: usize = 3;
 
 /// What students can read here: it may be copied as well.
 const OURS: [&str; 10] = [
@@ -87,8 +89,27 @@ pub(crate) fn pairs<'a>(lab: &Lab, crates: impl Iterator<Item = (&'a str, &'a Pa
     for (place, one) in all.iter().enumerate().filter(|(_, one)| !one.ours) {
         pairs.extend(all[place + 1..].iter().filter_map(|two| pair(one, two)));
     }
-    pairs.sort_by(|a, b| b.share.total_cmp(&a.share));
+    // Of equal ones, those first of which one can be read by all.
+    let ours = |pair: &Pair| all.iter().any(|one| one.ours && one.name == pair.two);
+    pairs.sort_by(|a, b| b.share.total_cmp(&a.share).then(ours(b).cmp(&ours(a))));
     pairs
+}
+
+/// Those of the pairs, the most equal first, that are among the first of one of the two.
+pub(crate) fn most_equal(pairs: &[Pair]) -> Vec<&Pair> {
+    let mut seen = BTreeMap::<&str, usize>::new();
+    let mut listed = Vec::new();
+    for pair in pairs {
+        let among_first = [&pair.one, &pair.two].map(|name| {
+            let seen = seen.entry(name).or_default();
+            *seen += 1;
+            *seen <= PAIRS_OF_ONE
+        });
+        if among_first.contains(&true) {
+            listed.push(pair);
+        }
+    }
+    listed
 }
 
 fn pair(one: &Crate, two: &Crate) -> Option<Pair> {
@@ -216,6 +237,25 @@ mod tests {
         let pairs = found(&[("cid", &one), ("dan", &text("raft/src/server.rs"))]);
         assert!(pairs.iter().all(|pair| pair.two.ends_with("of this workspace")), "{pairs:?}");
         assert!(!pairs.is_empty());
+    }
+
+    #[test]
+    fn of_many_pairs_the_most_equal_of_each_crate_are_listed() {
+        let pair = |one: usize, two: usize| Pair {
+            one: one.to_string(),
+            two: two.to_string(),
+            share: 1.0,
+            places: Vec::new(),
+        };
+        let all = (0..20).flat_map(|one| (one + 1..20).map(move |two| (one, two)));
+        let pairs: Vec<Pair> = all.map(|(one, two)| pair(one, two)).collect();
+        let listed = most_equal(&pairs);
+        for one in (0..20).map(|one| one.to_string()) {
+            let of_one = listed.iter().filter(|pair| pair.one == one || pair.two == one).count();
+            assert!(of_one >= PAIRS_OF_ONE, "{one}: {listed:?}");
+        }
+        assert!(listed.len() <= 20 * PAIRS_OF_ONE, "{listed:?}");
+        assert_eq!(most_equal(&pairs[..3]).len(), 3);
     }
 
     #[test]

@@ -3,17 +3,20 @@
 use maud::{Markup, html};
 
 use super::Class;
-use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells, pairs_title, shown};
+use super::alike::most_equal;
+use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells, pairs_title, summary};
 use crate::page::page;
 
 /// The whole page.
 pub(crate) fn render(class: &Class) -> String {
     let name = format!("Class {}", class.name);
-    let rows = class.rows.iter().map(|row| (row.cells(), Row::is_well(row)));
-    let pairs = shown(class).iter().map(|pair| (pair_cells(pair), true));
+    let details = |row: &Row| Some(format!("crates/{}/grade.txt", in_address(&row.name)));
+    let rows = class.rows.iter().map(|row| (row.cells(), row.is_well(), details(row)));
+    let pairs = most_equal(&class.pairs).into_iter().map(|pair| (pair_cells(pair), true, None));
     let body = html! {
         header { h1 { (name) } }
         main {
+            p { (summary(class)) }
             div.wide { (table(&head(class), rows)) }
             @if !class.pairs.is_empty() {
                 h2 { (pairs_title(class)) }
@@ -25,17 +28,33 @@ pub(crate) fn render(class: &Class) -> String {
     page(&name, false, &body)
 }
 
-/// A table. Each cell knows its head, since a narrow screen has no room for a line of heads.
-fn table(head: &[&str], rows: impl Iterator<Item = (Vec<String>, bool)>) -> Markup {
+/// A name as part of an address.
+fn in_address(name: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let shown = |byte: u8| match plain(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    name.bytes().map(shown).collect()
+}
+
+/// A table: of each row its cells, whether it is as it should be, and where there is more to read. Each cell
+/// knows its head, since a narrow screen has no room for a line of heads.
+fn table(head: &[&str], rows: impl Iterator<Item = (Vec<String>, bool, Option<String>)>) -> Markup {
     html! {
         table {
             thead { tr { @for text in head { th scope="col" { (text) } } } }
             tbody {
-                @for (cells, well) in rows {
+                @for (cells, well, details) in rows {
                     tr {
-                        @for (text, head) in cells.iter().zip(head) {
+                        @for (place, (text, head)) in cells.iter().zip(head).enumerate() {
                             @let bad = !well && *head == "points";
-                            td data-label=(head) class=[bad.then_some("bad")] { (text) }
+                            td data-label=(head) class=[bad.then_some("bad")] {
+                                @match details.as_ref().filter(|_| place == 0) {
+                                    Some(address) => a href=(address) { (text) },
+                                    None => (text),
+                                }
+                            }
                         }
                     }
                 }
@@ -58,5 +77,8 @@ mod tests {
         }
         assert_eq!(page.matches("class=\"bad\"").count(), 2, "{page}");
         assert!(page.contains("<td data-label=\"alike\">88 %</td>"), "{page}");
+        let details = "<a href=\"crates/%3Dbob/grade.txt\">=bob</a>";
+        assert!(page.contains(details), "{page}");
+        assert!(page.contains("3 crates, 2 of them finished"), "{page}");
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Class;
-use super::alike::Pair;
+use super::alike::{PAIRS_OF_ONE, Pair, most_equal};
 use crate::grade::outcome::Outcome;
-use crate::stress::markdown::{escape, table};
+use crate::stress::markdown::{escape, table_with_words};
 
 /// A student's line.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Row {
     of: f64,
     /// For each part that has points.
     parts: Vec<f64>,
+    /// All is done that was to be done.
+    is_finished: bool,
     /// What was done, in one line.
     state: String,
 }
@@ -38,6 +40,7 @@ impl Row {
             points: outcome.points,
             of: outcome.of,
             parts: outcome.parts().iter().map(|part| part.points).collect(),
+            is_finished: outcome.is_finished(),
             state: words.join("; "),
         }
     }
@@ -73,20 +76,33 @@ pub(crate) const ABOUT_PAIRS: &str = "A hint and not a verdict. Names, comments 
 /// The names of the columns of the pairs.
 pub(crate) const PAIR_HEAD: [&str; 4] = ["one", "another", "alike", "where"];
 
-/// More pairs than this say only that a class began with the same code.
-const MOST_PAIRS: usize = 100;
-
-/// The pairs that are listed: the most equal ones.
-pub(crate) fn shown(class: &Class) -> &[Pair] {
-    &class.pairs[..class.pairs.len().min(MOST_PAIRS)]
-}
-
 /// What stands above the pairs.
 pub(crate) fn pairs_title(class: &Class) -> String {
-    match class.pairs.len() {
-        ..=MOST_PAIRS => "Nearly equal".to_string(),
-        all => format!("Nearly equal (the first {MOST_PAIRS} of {all} pairs)"),
+    let (listed, all) = (most_equal(&class.pairs).len(), class.pairs.len());
+    match listed == all {
+        true => "Nearly equal".to_string(),
+        false => format!(
+            "Nearly equal ({listed} of {all} pairs: for each crate the {PAIRS_OF_ONE} most equal)"
+        ),
     }
+}
+
+/// What can be said of the whole class.
+pub(crate) fn summary(class: &Class) -> String {
+    let rows = &class.rows;
+    let count = |wanted: fn(&&Row) -> bool| rows.iter().filter(wanted).count();
+    let mut points: Vec<f64> = rows.iter().filter_map(|row| row.points).collect();
+    points.sort_by(f64::total_cmp);
+    let median = points.get(points.len() / 2).copied().unwrap_or_default();
+    format!(
+        "{} crates, {} of them finished; {} have all points, {} have none, {} have no result. Half of them have \
+         {median:.2} points or more.",
+        rows.len(),
+        count(|row| row.is_finished),
+        count(|row| row.is_well()),
+        count(|row| row.points == Some(0.0)),
+        count(|row| row.points.is_none()),
+    )
 }
 
 /// The cells of a pair.
@@ -114,10 +130,12 @@ pub(crate) fn csv(class: &Class) -> String {
 /// The tables for people.
 pub(crate) fn markdown(class: &Class) -> String {
     let rows: Vec<_> = class.rows.iter().map(Row::cells).collect();
-    let mut out = format!("# Class {}\n\n{}", escape(&class.name), table(&head(class), &rows));
+    let (name, head) = (escape(&class.name), head(class));
+    let table = table_with_words(&head, &rows, &[0, 1, head.len() - 1]);
+    let mut out = format!("# Class {name}\n\n{}\n\n{table}", summary(class));
     if !class.pairs.is_empty() {
-        let rows: Vec<_> = shown(class).iter().map(pair_cells).collect();
-        let table = table(&PAIR_HEAD, &rows);
+        let rows: Vec<_> = most_equal(&class.pairs).into_iter().map(pair_cells).collect();
+        let table = table_with_words(&PAIR_HEAD, &rows, &[0, 1, 3]);
         let _ = write!(out, "\n## {}\n\n{ABOUT_PAIRS}\n\n{table}", pairs_title(class));
     }
     out
@@ -145,6 +163,7 @@ pub(crate) mod tests {
             points,
             of: 100.0,
             parts: vec![30.0, 45.5],
+            is_finished: points.is_some(),
             state: state.to_string(),
         };
         let pair = Pair {
@@ -175,8 +194,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn pairs_stand_below_the_table() {
+    fn a_summary_stands_above_the_table_and_pairs_below() {
         let text = markdown(&class());
+        assert!(
+            text.contains(
+                "\n3 crates, 2 of them finished; 1 have all points, 0 have none, 1 have no result. Half of \
+                 them have 100.00 points or more.\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("| --- | --- | ---: | ---: | ---: | ---: | --- |\n"), "{text}");
         assert!(text.contains("\"x\" \\| y"), "{text}");
         assert!(
             text.contains("| ann | =bob | 88 % | src/lib.rs:1-9 \\~ src/raft.rs:4-12 |"),
