@@ -25,6 +25,7 @@ mod page;
 mod platforms;
 mod progress;
 mod readme;
+mod sample_class;
 mod say;
 mod shell;
 mod shrink;
@@ -59,6 +60,7 @@ enum Task {
     Grade(Box<grade::Grade>),
     Autograder(autograder::Autograder),
     Calibrate(calibrate::Calibrate),
+    SampleClass(sample_class::SampleClass),
     History(history::History),
     Demands(demands::Demands),
     Fuzz(fuzz::Fuzz),
@@ -109,6 +111,7 @@ fn main() -> ExitCode {
         Task::Grade(grade) => grade::run(&grade),
         Task::Autograder(autograder) => autograder::write(&autograder).map(|()| 0),
         Task::Calibrate(calibrate) => calibrate::run(&calibrate),
+        Task::SampleClass(sample) => sample_class::write(&sample).map(|()| 0),
         Task::History(history) => history::run(&history),
         Task::Demands(demands) => demands::run(&demands).map(|()| 0),
         Task::Fuzz(fuzz) => fuzz::run(&fuzz).map(|()| 0),
