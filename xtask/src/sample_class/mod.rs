@@ -50,7 +50,8 @@ pub(crate) fn write(sample: &SampleClass) -> Result<()> {
         student.write(dir)?;
     }
     say::print(format!(
-        "wrote {} folders to {}; now:\n\n    cargo xtask grade --class {} --seeds 3 --time-limit 5m\n",
+        "wrote {} folders to {}; now:\n\n    cargo xtask grade --class {} --seeds 3 --time-limit 5m \
+         --build-size 250\n",
         students.len(),
         dir.display(),
         shell::quoted(dir)
