@@ -210,6 +210,8 @@ fn clients_have_bars() {
     let trace = two_clients();
     let claim = "two clients ask one server; what one of them got is what the verdict is about";
     golden("clients-120", claim, &show(&trace, &at(120)));
+    // What a service applies nobody hears: that is not 0.
+    assert!(!show(&trace, &at(120)).contains("last applied"));
     let ascii = Options { ascii: true, ..at(100) };
     assert!(show(&trace, &ascii).is_ascii());
     let only = Options { only: vec!["client".into()], ..at(100) };

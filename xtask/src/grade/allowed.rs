@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::args::Grade;
 use super::student::metadata;
-use crate::labs::{Lab, Type};
+use crate::labs::{LABS, Lab, Type};
 use crate::workspace;
 
 /// Crates of this workspace that each lab is made with.
@@ -97,8 +97,7 @@ impl Allowed {
 
     /// True if a crate may depend on this one, wherever it comes from.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let module = name.replace('-', "_");
-        let defines = |one: &Type| one.implements.split("::").next() == Some(&module);
+        let defines = |one: &Type| defines(name, one);
         // What stands above Raft may stand on ours.
         let raft = name == "raft" && self.lab.number != "2";
         let needed = FOR_ALL.contains(&name) || self.lab.types.iter().any(defines);
@@ -109,14 +108,52 @@ impl Allowed {
     /// Why a crate that depends on this one is not graded.
     pub(crate) fn refusal(&self, name: &str, from: &str) -> String {
         let what = match self.is_ours(name) {
-            true => format!(
-                "`{name}`, a crate of this workspace that lab {} is not made with",
-                self.lab.number
-            ),
+            true => {
+                let number = self.lab.number;
+                let other = lab_of(name).map_or(String::new(), |other| {
+                    format!(": it is of lab {other}, for which there is --lab {other}")
+                });
+                format!(
+                    "`{name}`, a crate of this workspace that lab {number} is not made with{other}"
+                )
+            }
             false => {
                 format!("`{name}` from {from}, which is not among the crates that are allowed")
             }
         };
         format!("it depends on {what} (if it may: --allow {name})")
+    }
+}
+
+/// True if a crate defines what a type of a lab must implement.
+fn defines(name: &str, one: &Type) -> bool {
+    one.implements.split("::").next() == Some(&name.replace('-', "_"))
+}
+
+/// The number of the lab that a crate defines the traits of.
+fn lab_of(name: &str) -> Option<&'static str> {
+    let lab = LABS.iter().find(|lab| lab.types.iter().any(|one| defines(name, one)));
+    lab.map(|lab| lab.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_the_wrong_lab_hears_of_the_right_one() {
+        let [two, four] = ["2", "4"].map(|lab| Lab::named(lab).expect("a lab"));
+        let of = |lab| Allowed {
+            lab,
+            more: Vec::new(),
+            unsafe_code: false,
+            statics: false,
+            build: false,
+            ours: ["kv-api", "raft"].map(|name| (name.to_string(), PathBuf::new())).into(),
+        };
+        let words = of(four).refusal("kv-api", "here");
+        assert!(words.contains("it is of lab 3, for which there is --lab 3"), "{words}");
+        // Which lab it is for, the reference Raft does not show.
+        assert!(!of(two).refusal("raft", "here").contains("it is of lab"));
     }
 }
