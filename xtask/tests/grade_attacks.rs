@@ -9,7 +9,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -229,5 +230,53 @@ fn what_a_crate_must_not_have_is_named() {
         "`static` at src/lib.rs:",
     ] {
         assert!(problem.contains(named), "{named}: {problem}");
+    }
+}
+
+/// A few lines of source, and what the compiler makes of them fills a disk.
+#[test]
+fn what_is_built_may_not_fill_the_disk() {
+    let trial = Trial::new();
+    let large = "\n/// Large.\n#[inline(never)]\npub fn f() -> [&'static [u8]; 2] {\n    [&[1; 40 << 20], &[2; 40 << 20]]\n}\n";
+    trial.write("src/lib.rs", &(trial.source() + large));
+    let Some(problem) = trial.problem(&["--build-size", "60"]) else { return };
+    assert!(
+        problem
+            .contains("building it writes more than 60 MiB to the disk (if it may: --build-size)"),
+        "{problem}"
+    );
+}
+
+/// The processes that compile a crate.
+fn compilers_of(name: &str) -> usize {
+    let part = format!("--crate-name\0{name}\0");
+    let entries = fs::read_dir("/proc").expect("Linux has it").flatten();
+    let lines = entries.map(|entry| fs::read(entry.path().join("cmdline")).unwrap_or_default());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(&part)).count()
+}
+
+/// A compiler that has no end must not go on when nobody waits for it any more.
+#[test]
+fn a_compiler_does_not_outlive_a_grading_that_is_killed() {
+    let trial = Trial::new();
+    let manifest = fs::read_to_string(trial.path("cheat/Cargo.toml")).expect("the manifest");
+    trial.write("Cargo.toml", &manifest.replace("name = \"cheat\"", "name = \"endless\""));
+    let endless = "\n#[allow(long_running_const_eval)]\nconst _: () = {\n    let mut i = 0_u64;\n    \
+                   while i < u64::MAX {\n        i += 1;\n    }\n};\n";
+    trial.write("src/lib.rs", &(trial.source() + endless));
+    let mut grading = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    grading.arg("grade").arg(trial.path("cheat")).arg("--out").arg(trial.path("out"));
+    grading.args(["--seeds", "1", "--open-room"]).env("CARGO_TARGET_DIR", target());
+    let mut grading = grading.stderr(Stdio::null()).spawn().expect("xtask runs");
+    while compilers_of("endless") == 0 {
+        assert!(grading.try_wait().expect("it can be asked").is_none(), "it was never compiled");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    grading.kill().expect("it runs");
+    grading.wait().expect("it ends");
+    let killed = Instant::now();
+    while compilers_of("endless") > 0 {
+        assert!(killed.elapsed() < Duration::from_secs(60), "it is compiled on");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

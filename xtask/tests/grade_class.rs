@@ -102,6 +102,7 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
         ]
     );
     for (row, expected) in [
+        (0, "graded; not all was judged in 3 tests"),
         (2, "graded"),
         (3, "does not compile"),
         (4, "it is called `raft`, as a crate of this workspace is: choose another name"),
@@ -109,8 +110,12 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
     ] {
         assert!(rows[row].2.contains(expected), "{:?}", rows[row]);
     }
+    let text = fs::read_to_string(top.path().join("out/crates/ann/grade.txt")).expect("the result");
+    assert!(text.contains("careful: not judged: Election Safety, "), "{text}");
+    assert!(text.contains("because AppendEntries has no `prev_log_index`"), "{text}");
     // Ann's and Bob's code is one, and it is this workspace's.
     let markdown = fs::read_to_string(top.path().join("out/class.md")).expect("the table");
+    assert!(markdown.contains("6 crates, 6 of them finished; 2 have all points"), "{markdown}");
     assert!(markdown.contains("## Nearly equal"), "{markdown}");
     assert!(markdown.contains("| ann | bob | 100 % | src/lib.rs:"), "{markdown}");
     assert!(markdown.contains("| bob | zoo/blocking-raft of this workspace | 100 %"), "{markdown}");
@@ -151,6 +156,8 @@ fn a_crate_whose_runs_depend_on_each_other_is_noticed() {
     let text = fs::read_to_string(top.path().join("out/grade.txt")).expect("the result");
     assert!(text.starts_with("ann: 0.0 of 100.0 points"), "{text}");
     assert!(text.contains("7/7 passed  initial_election_2A"), "{text}");
+    // Nobody knows what this Raft's messages say of a log.
+    assert!(text.contains("careful: not judged: Election Safety, "), "{text}");
     assert!(
         text.contains("gave another run when it was repeated in a process of its own"),
         "{text}"

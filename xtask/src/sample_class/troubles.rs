@@ -70,7 +70,7 @@ const MORE_CODE: [(&str, &str); 4] = [
     // What the compiler makes of the first is many times larger than it; the second takes it for ever.
     (
         "is-large-when-built",
-        "/// Large.\npub fn f() -> [&'static [u8]; 2] {\n    [&[1; 160 << 20], &[2; 160 << 20]]\n}",
+        "/// Large.\n#[inline(never)]\npub fn f() -> [&'static [u8]; 2] {\n    [&[1; 160 << 20], &[2; 160 << 20]]\n}",
     ),
     (
         "compiles-for-ever",
