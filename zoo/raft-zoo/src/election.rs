@@ -5,20 +5,20 @@ use std::sync::Arc;
 use labrt::thread;
 use labrt::time::Instant;
 
+use crate::Kind;
 use crate::message::{RequestVoteArgs, RequestVoteReply};
-use crate::server::{Role, State, StudentRaft};
-use crate::{Bug, Kind};
+use crate::server::{Role, State, Student};
 
-impl<B: Bug> StudentRaft<B> {
+impl Student {
     /// Rules for candidates: "Increment currentTerm, vote for self, reset election timer, send
     /// RequestVote RPCs to all other servers."
     pub(crate) fn start_election(self: &Arc<Self>, state: &mut State) {
         state.role = Role::Candidate;
         state.current_term += 1;
-        state.voted_for = (!Self::has(Kind::OwnVoteNotNoted)).then_some(self.me);
+        state.voted_for = (!self.has(Kind::OwnVoteNotNoted)).then_some(self.me);
         state.votes = 1;
         self.persist_vote(state);
-        Self::reset_election_timer(state);
+        self.reset_election_timer(state);
         let args = RequestVoteArgs {
             term: state.current_term,
             candidate_id: self.me,
@@ -29,7 +29,7 @@ impl<B: Bug> StudentRaft<B> {
             let (raft, args) = (self.clone(), args.clone());
             thread::spawn(move || raft.ask_for_vote(peer, &args));
         }
-        if !Self::has(Kind::AloneNeverElected) {
+        if !self.has(Kind::AloneNeverElected) {
             self.lead_if_elected(state);
         }
     }
@@ -40,7 +40,7 @@ impl<B: Bug> StudentRaft<B> {
         };
         self.see_term_of_reply(&mut state, reply.term);
         // Students' Guide, "Term confusion": the world may have moved on during the call.
-        let current = state.current_term == args.term || Self::has(Kind::StaleVoteCounted);
+        let current = state.current_term == args.term || self.has(Kind::StaleVoteCounted);
         if state.role == Role::Candidate && current && reply.vote_granted {
             state.votes += 1;
             self.lead_if_elected(&mut state);
@@ -54,13 +54,13 @@ impl<B: Bug> StudentRaft<B> {
         }
         state.role = Role::Leader;
         self.tell(state);
-        if Self::has(Kind::LeaderCleansLog) {
+        if self.has(Kind::LeaderCleansLog) {
             state.log.replace_after(state.commit_index, &[]);
             self.persist(state);
         }
         let last = state.log.last_index();
         state.next_index = vec![last + 1; self.peers.len()];
-        if state.match_index.is_empty() || !Self::has(Kind::MatchIndexKept) {
+        if state.match_index.is_empty() || !self.has(Kind::MatchIndexKept) {
             state.match_index = vec![0; self.peers.len()];
         }
         state.match_index[self.me] = last;
@@ -73,24 +73,24 @@ impl<B: Bug> StudentRaft<B> {
     /// RequestVote RPC, receiver implementation.
     pub(crate) fn handle_request_vote(&self, args: &RequestVoteArgs) -> RequestVoteReply {
         let mut state = self.state.lock();
-        if Self::has(Kind::RefusedBeforeTerm) && !Self::is_up_to_date(&state, args) {
+        if self.has(Kind::RefusedBeforeTerm) && !self.is_up_to_date(&state, args) {
             return RequestVoteReply { term: state.current_term, vote_granted: false };
         }
         self.see_term(&mut state, args.term);
         // 1. "Reply false if term < currentTerm." 2. "If votedFor is null or candidateId, and
         // candidate's log is at least as up-to-date as receiver's log, grant vote."
         let free = state.voted_for.is_none_or(|vote| vote == args.candidate_id);
-        let current = args.term == state.current_term || Self::has(Kind::OldTermVote);
-        let vote_granted = current && free && Self::is_up_to_date(&state, args);
+        let current = args.term == state.current_term || self.has(Kind::OldTermVote);
+        let vote_granted = current && free && self.is_up_to_date(&state, args);
         if vote_granted {
             state.voted_for = Some(args.candidate_id);
-            if !Self::has(Kind::VoteNotPersisted) {
+            if !self.has(Kind::VoteNotPersisted) {
                 self.persist_vote(&state);
             }
         }
         // Rules for followers: the timer starts anew on "granting vote to candidate".
-        if vote_granted || Self::has(Kind::TimerResetByAnyRpc) {
-            Self::reset_election_timer(&mut state);
+        if vote_granted || self.has(Kind::TimerResetByAnyRpc) {
+            self.reset_election_timer(&mut state);
         }
         RequestVoteReply { term: state.current_term, vote_granted }
     }
@@ -98,11 +98,11 @@ impl<B: Bug> StudentRaft<B> {
     /// Section 5.4.1: "If the logs have last entries with different terms, then the log with the
     /// later term is more up-to-date. If the logs end with the same term, then whichever log is
     /// longer is more up-to-date."
-    fn is_up_to_date(state: &State, args: &RequestVoteArgs) -> bool {
-        if Self::has(Kind::LongerLogWins) {
+    fn is_up_to_date(&self, state: &State, args: &RequestVoteArgs) -> bool {
+        if self.has(Kind::LongerLogWins) {
             return args.last_log_index >= state.log.last_index();
         }
-        if Self::has(Kind::BothMustBeGreater) {
+        if self.has(Kind::BothMustBeGreater) {
             return args.last_log_index >= state.log.last_index()
                 && args.last_log_term >= state.log.last_term();
         }

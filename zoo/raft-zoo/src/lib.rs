@@ -3,7 +3,7 @@
 //! [`StudentRaft`] is a complete Raft of parts 2A to 2D as a student of the course would write it, in
 //! plain blocking Rust: threads, one mutex, two condition variables, a thread for each call. As
 //! [`Correct`] it passes the whole suite. Its type parameter chooses one small deviation, a [`Kind`],
-//! of those that students really write. Where one deviates, the code says `Self::has(Kind::...)`.
+//! of those that students really write. Where one deviates, the code says `self.has(Kind::...)`.
 //!
 //! ```ignore
 //! raft_tests::suite!(simulated, raft_zoo::OldTermCommitted);
@@ -120,7 +120,7 @@ use message::{
 };
 pub use server::StudentRaft;
 
-impl<B: Bug> Rpc for server::Handlers<B> {
+impl Rpc for server::Handlers {
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply {
         self.0.handle_request_vote(&args)
     }

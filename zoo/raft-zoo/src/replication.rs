@@ -5,31 +5,31 @@ use std::sync::Arc;
 use labrt::thread;
 use labrt::time::Instant;
 
+use crate::Kind;
 use crate::message::{AppendEntriesArgs, AppendEntriesReply};
-use crate::server::{HEARTBEAT, Role, State, StudentRaft};
-use crate::{Bug, Kind};
+use crate::server::{HEARTBEAT, Role, State, Student};
 
-impl<B: Bug> StudentRaft<B> {
+impl Student {
     /// Rules for leaders: heartbeats, and "If last log index ≥ nextIndex for a follower: send
     /// AppendEntries RPC with log entries starting at nextIndex."
     pub(crate) fn send_to_all(self: &Arc<Self>, state: &mut State) {
-        let pause = if Self::has(Kind::ManyHeartbeats) { HEARTBEAT / 3 } else { HEARTBEAT };
+        let pause = if self.has(Kind::ManyHeartbeats) { HEARTBEAT / 3 } else { HEARTBEAT };
         state.heartbeat_at = Instant::now() + pause;
-        if Self::has(Kind::CallsInTurn) {
+        if self.has(Kind::CallsInTurn) {
             self.send_in_turn(state);
         } else {
             self.others().for_each(|peer| self.send_append_entries(state, peer));
         }
         state.fresh = false;
         // A cluster of one server gets no replies.
-        if !Self::has(Kind::AloneNeverCommits) {
+        if !self.has(Kind::AloneNeverCommits) {
             self.advance_commit_index(state);
         }
     }
 
     pub(crate) fn send_append_entries(self: &Arc<Self>, state: &State, peer: usize) {
         let lacks_forgotten = state.next_index[peer] <= state.log.base();
-        if lacks_forgotten && !Self::has(Kind::NoInstallSnapshot) {
+        if lacks_forgotten && !self.has(Kind::NoInstallSnapshot) {
             return self.send_snapshot(state, peer);
         }
         let (raft, args) = (self.clone(), self.append_entries_args(state, peer));
@@ -51,7 +51,7 @@ impl<B: Bug> StudentRaft<B> {
     fn append_entries_args(&self, state: &State, peer: usize) -> AppendEntriesArgs {
         let mut prev_log_index = (state.next_index[peer] - 1).max(state.log.base());
         let idle = !state.fresh;
-        match B::kind() {
+        match self.bug {
             Some(Kind::WholeLogSent) => prev_log_index = state.log.base(),
             Some(Kind::CommitsUnchecked) if idle => {
                 prev_log_index = state.match_index[peer].max(state.log.base());
@@ -60,7 +60,7 @@ impl<B: Bug> StudentRaft<B> {
         }
         let prev_log_term = state.log.term_at(prev_log_index);
         let mut entries = state.log.between(prev_log_index, state.log.last_index());
-        if idle && (Self::has(Kind::HeartbeatsEmpty) || Self::has(Kind::CommitsUnchecked)) {
+        if idle && (self.has(Kind::HeartbeatsEmpty) || self.has(Kind::CommitsUnchecked)) {
             entries.clear();
         }
         AppendEntriesArgs {
@@ -89,26 +89,26 @@ impl<B: Bug> StudentRaft<B> {
     ) {
         self.see_term_of_reply(state, reply.term);
         // Students' Guide, "Term confusion": the world may have moved on during the call.
-        let current = state.current_term == args.term || Self::has(Kind::StaleAppendReply);
+        let current = state.current_term == args.term || self.has(Kind::StaleAppendReply);
         if state.role != Role::Leader || !current {
             return;
         }
         if reply.success {
             // "If successful: update nextIndex and matchIndex for follower." Replies may come in
             // any order, and an old one takes nothing back.
-            let matched = match Self::has(Kind::MatchIndexFromLog) {
+            let matched = match self.has(Kind::MatchIndexFromLog) {
                 true => state.log.last_index(),
                 false => args.prev_log_index + args.entries.len() as u64,
             };
             state.match_index[peer] = state.match_index[peer].max(matched);
             state.next_index[peer] = state.match_index[peer] + 1;
             self.advance_commit_index(state);
-            if Self::has(Kind::ReplyLeadsToNext) {
+            if self.has(Kind::ReplyLeadsToNext) {
                 self.send_append_entries(state, peer);
             }
         } else {
             // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
-            let next = Self::next_after_conflict(state, reply).max(state.match_index[peer] + 1);
+            let next = self.next_after_conflict(state, reply).max(state.match_index[peer] + 1);
             if next < state.next_index[peer] {
                 state.next_index[peer] = next;
                 self.send_append_entries(state, peer);
@@ -120,11 +120,11 @@ impl<B: Bug> StudentRaft<B> {
     /// for conflictTerm. If it finds an entry in its log with that term, it should set nextIndex to
     /// be the one beyond the index of the last entry in that term in its log. If it does not find an
     /// entry with that term, it should set nextIndex = conflictIndex."
-    fn next_after_conflict(state: &State, reply: &AppendEntriesReply) -> u64 {
+    fn next_after_conflict(&self, state: &State, reply: &AppendEntriesReply) -> u64 {
         let Some(term) = reply.conflict_term else { return reply.conflict_index };
         match state.log.last_index_of(term) {
             Some(last) => last + 1,
-            None if Self::has(Kind::NextIndexOffByOne) => reply.conflict_index + 1,
+            None if self.has(Kind::NextIndexOffByOne) => reply.conflict_index + 1,
             None => reply.conflict_index,
         }
     }
@@ -134,15 +134,15 @@ impl<B: Bug> StudentRaft<B> {
     fn advance_commit_index(self: &Arc<Self>, state: &mut State) {
         let mut matched = state.match_index.clone();
         matched.sort_unstable();
-        let majority_has = match Self::has(Kind::HalfIsEnough) {
+        let majority_has = match self.has(Kind::HalfIsEnough) {
             true => matched[matched.len() / 2],
             false => matched[(matched.len() - 1) / 2],
         };
-        let own_term = match Self::has(Kind::CommitLoopStops) {
+        let own_term = match self.has(Kind::CommitLoopStops) {
             true => state.log.term_at(state.commit_index + 1) == Some(state.current_term),
             false => state.log.term_at(majority_has) == Some(state.current_term),
         };
-        if own_term || Self::has(Kind::OldTermCommitted) {
+        if own_term || self.has(Kind::OldTermCommitted) {
             self.commit_up_to(state, majority_has);
         }
     }
@@ -151,10 +151,10 @@ impl<B: Bug> StudentRaft<B> {
         if index <= state.commit_index {
             return;
         }
-        let _applying = Self::has(Kind::LockOrder).then(|| self.applying.lock());
+        let _applying = self.has(Kind::LockOrder).then(|| self.applying.lock());
         state.commit_index = index;
         self.tell(state);
-        if Self::has(Kind::ManyAppliers) {
+        if self.has(Kind::ManyAppliers) {
             let raft = self.clone();
             thread::spawn(move || raft.apply_committed(raft.state.lock()));
         } else {
@@ -170,10 +170,10 @@ impl<B: Bug> StudentRaft<B> {
         let mut state = self.state.lock();
         self.see_term(&mut state, args.term);
         // 1. "Reply false if term < currentTerm."
-        let deaf = state.role == Role::Candidate && Self::has(Kind::CandidateDeaf);
-        if (args.term < state.current_term && !Self::has(Kind::OldLeaderHeard)) || deaf {
-            if Self::has(Kind::TimerResetByAnyRpc) {
-                Self::reset_election_timer(&mut state);
+        let deaf = state.role == Role::Candidate && self.has(Kind::CandidateDeaf);
+        if (args.term < state.current_term && !self.has(Kind::OldLeaderHeard)) || deaf {
+            if self.has(Kind::TimerResetByAnyRpc) {
+                self.reset_election_timer(&mut state);
             }
             return Self::refusal(&state, None, 0);
         }
@@ -181,24 +181,24 @@ impl<B: Bug> StudentRaft<B> {
         // follower." Rules for followers: the timer starts anew on "receiving AppendEntries RPC
         // from current leader".
         state.role = Role::Follower;
-        if Self::has(Kind::VoteForgotten) {
+        if self.has(Kind::VoteForgotten) {
             state.voted_for = None;
         }
-        Self::reset_election_timer(&mut state);
+        self.reset_election_timer(&mut state);
         let args = &Self::behind_base(&state, args);
-        if let Some(refusal) = Self::refuse_conflict(&state, args) {
+        if let Some(refusal) = self.refuse_conflict(&state, args) {
             return refusal;
         }
         self.store(&mut state, args);
         // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
         //    entry)."
         let last_new = args.prev_log_index + args.entries.len() as u64;
-        let commit = match B::kind() {
+        let commit = match self.bug {
             Some(Kind::CommitsUnchecked) => args.leader_commit.min(state.log.last_index()),
             Some(Kind::AppliedOnAcceptance) => last_new,
             _ => args.leader_commit.min(last_new),
         };
-        if Self::has(Kind::CommitGoesBack) && commit < state.commit_index {
+        if self.has(Kind::CommitGoesBack) && commit < state.commit_index {
             state.commit_index = commit.max(state.log.base());
             state.last_applied = state.last_applied.min(state.commit_index);
         }
@@ -209,8 +209,12 @@ impl<B: Bug> StudentRaft<B> {
 
     /// 2. "Reply false if log doesn't contain an entry at prevLogIndex whose term matches
     ///    prevLogTerm."
-    fn refuse_conflict(state: &State, args: &AppendEntriesArgs) -> Option<AppendEntriesReply> {
-        if Self::has(Kind::HeartbeatUnchecked) && args.entries.is_empty() {
+    fn refuse_conflict(
+        &self,
+        state: &State,
+        args: &AppendEntriesArgs,
+    ) -> Option<AppendEntriesReply> {
+        if self.has(Kind::HeartbeatUnchecked) && args.entries.is_empty() {
             return None;
         }
         match state.log.term_at(args.prev_log_index) {
@@ -237,20 +241,20 @@ impl<B: Bug> StudentRaft<B> {
     fn store(&self, state: &mut State, args: &AppendEntriesArgs) {
         // If there is no such entry, what follows in the log is of a later request, and stays.
         let mut new = (args.prev_log_index + 1..).zip(&args.entries);
-        let first_new = match Self::has(Kind::TruncateAlways) {
+        let first_new = match self.has(Kind::TruncateAlways) {
             true => Some(0),
             false => new.position(|(index, entry)| state.log.term_at(index) != Some(entry.term)),
         };
-        let dropped = Self::has(Kind::RestDropped) && first_new.is_some_and(|known| known > 0);
+        let dropped = self.has(Kind::RestDropped) && first_new.is_some_and(|known| known > 0);
         if let Some(known) = first_new.filter(|_| !dropped) {
             let (index, entries) = (args.prev_log_index + known as u64, &args.entries[known..]);
             let last_new = index + entries.len() as u64;
             let mut entries = entries.to_vec();
-            if Self::has(Kind::StaleTailKept) && last_new < state.log.last_index() {
+            if self.has(Kind::StaleTailKept) && last_new < state.log.last_index() {
                 entries.extend(state.log.between(last_new, state.log.last_index()));
             }
             state.log.replace_after(index, &entries);
-            if !Self::has(Kind::FollowerLogNotPersisted) {
+            if !self.has(Kind::FollowerLogNotPersisted) {
                 self.persist(state);
             }
         }

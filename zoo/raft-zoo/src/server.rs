@@ -34,7 +34,13 @@ const BATCH: Duration = Duration::from_millis(10);
 const ELECTION: std::ops::RangeInclusive<u64> = 350..=650;
 
 /// A Raft as a student of the course would write it, with the bug `B`.
-pub struct StudentRaft<B: Bug> {
+pub struct StudentRaft<B> {
+    student: Arc<Student>,
+    bug: PhantomData<fn() -> B>,
+}
+
+/// The same with a bug that is a value: so it is compiled once, and not again for each bug.
+pub(crate) struct Student {
     pub(crate) me: usize,
     pub(crate) peers: Vec<RpcClient>,
     pub(crate) state: Mutex<State>,
@@ -46,7 +52,7 @@ pub struct StudentRaft<B: Bug> {
     pub(crate) applying: Mutex<()>,
     pub(crate) apply: Sender<ApplyMsg>,
     persister: Arc<dyn Persister>,
-    bug: PhantomData<B>,
+    pub(crate) bug: Option<Kind>,
 }
 
 /// Everything that changes, under the one lock.
@@ -76,6 +82,16 @@ pub(crate) struct State {
     rng: Stream,
 }
 
+impl State {
+    fn reset_election_timer(&mut self, bug: Option<Kind>) {
+        let timeout = match bug {
+            Some(Kind::SameTimeout) => *ELECTION.start(),
+            _ => self.rng.random_range(ELECTION),
+        };
+        self.election_at = Instant::now() + Duration::from_millis(timeout);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Follower,
@@ -83,18 +99,14 @@ pub(crate) enum Role {
     Leader,
 }
 
-impl<B: Bug> StudentRaft<B> {
+impl Student {
     /// True if this is the bug that this Raft has.
-    pub(crate) fn has(kind: Kind) -> bool {
-        B::kind() == Some(kind)
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.bug == Some(kind)
     }
 
-    pub(crate) fn reset_election_timer(state: &mut State) {
-        let timeout = match Self::has(Kind::SameTimeout) {
-            true => *ELECTION.start(),
-            false => state.rng.random_range(ELECTION),
-        };
-        state.election_at = Instant::now() + Duration::from_millis(timeout);
+    pub(crate) fn reset_election_timer(&self, state: &mut State) {
+        state.reset_election_timer(self.bug);
     }
 
     fn ticker(self: &Arc<Self>) {
@@ -130,7 +142,7 @@ impl<B: Bug> StudentRaft<B> {
     /// log[lastApplied] to state machine."
     pub(crate) fn apply_committed<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         let mut _applying = None;
-        if Self::has(Kind::LockOrder) {
+        if self.has(Kind::LockOrder) {
             drop(state);
             _applying = Some(self.applying.lock());
             state = self.state.lock();
@@ -144,7 +156,7 @@ impl<B: Bug> StudentRaft<B> {
         let entries = state.log.between(state.last_applied, state.commit_index);
         state.last_applied = state.commit_index;
         // The service may take its time, and may call `start` or `snapshot` meanwhile.
-        let _held = Self::has(Kind::AppliesUnderLock).then_some(state);
+        let _held = self.has(Kind::AppliesUnderLock).then_some(state);
         for (index, Entry { command, .. }) in (first..).zip(entries) {
             // A service that no longer listens needs no commands.
             let _ = self.apply.send(ApplyMsg::Command { index, command });
@@ -157,12 +169,12 @@ impl<B: Bug> StudentRaft<B> {
         if term > state.current_term {
             state.current_term = term;
             state.voted_for = None;
-            if !Self::has(Kind::TermNotPersisted) {
+            if !self.has(Kind::TermNotPersisted) {
                 self.persist_vote(state);
             }
             if state.role == Role::Leader {
                 // A leader does not keep this timer.
-                Self::reset_election_timer(state);
+                self.reset_election_timer(state);
             }
             state.role = Role::Follower;
             self.tell(state);
@@ -171,7 +183,7 @@ impl<B: Bug> StudentRaft<B> {
 
     /// The same for a reply.
     pub(crate) fn see_term_of_reply(&self, state: &mut State, term: u64) {
-        if !Self::has(Kind::NewerTermIgnored) {
+        if !self.has(Kind::NewerTermIgnored) {
             self.see_term(state, term);
         }
     }
@@ -181,7 +193,7 @@ impl<B: Bug> StudentRaft<B> {
         &self,
         call: impl FnOnce() -> Result<R, NoReply>,
     ) -> Option<(MutexGuard<'_, State>, R)> {
-        let held = Self::has(Kind::RpcUnderLock).then(|| self.state.lock());
+        let held = self.has(Kind::RpcUnderLock).then(|| self.state.lock());
         let reply = call().ok()?;
         Some((held.unwrap_or_else(|| self.state.lock()), reply))
     }
@@ -192,7 +204,7 @@ impl<B: Bug> StudentRaft<B> {
         encoder.encode_named("currentTerm", &state.current_term);
         encoder.encode_named("votedFor", &state.voted_for);
         encoder.encode_named("lastIncludedIndex", &state.log.base());
-        let base_term = if Self::has(Kind::BaseTermForgotten) { 0 } else { state.log.base_term() };
+        let base_term = if self.has(Kind::BaseTermForgotten) { 0 } else { state.log.base_term() };
         encoder.encode_named("lastIncludedTerm", &base_term);
         encoder.encode_named("log", state.log.entries());
         let state_bytes = encoder.into_bytes();
@@ -221,25 +233,25 @@ impl<B: Bug> StudentRaft<B> {
 
     /// Saves the term and the vote, when the log is as it was.
     pub(crate) fn persist_vote(&self, state: &State) {
-        if !Self::has(Kind::OnlyLogPersisted) {
+        if !self.has(Kind::OnlyLogPersisted) {
             self.persist(state);
         }
     }
 
     pub(crate) fn is_majority(&self, servers: usize) -> bool {
-        match Self::has(Kind::HalfIsEnough) {
+        match self.has(Kind::HalfIsEnough) {
             true => 2 * servers >= self.peers.len(),
             false => servers > self.peers.len() / 2,
         }
     }
 
-    pub(crate) fn others(&self) -> impl Iterator<Item = usize> + use<B> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = usize> + use<> {
         let me = self.me;
         (0..self.peers.len()).filter(move |peer| *peer != me)
     }
 }
 
-/// Reads what [`StudentRaft::persist`] has saved.
+/// Reads what [`Student::persist`] has saved.
 fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Log), DecodeError> {
     if saved.is_empty() {
         return Ok((0, None, Log::default()));
@@ -254,23 +266,24 @@ fn restore(saved: &[u8]) -> Result<(u64, Option<usize>, Log), DecodeError> {
     Ok((current_term, voted_for, Log::new(base, base_term, entries)))
 }
 
-impl<B: Bug> raft_api::Raft for StudentRaft<B> {
+impl Student {
     fn make(
+        bug: Option<Kind>,
         peers: Vec<ClientEnd>,
         me: usize,
         persister: Arc<dyn Persister>,
         apply: Sender<ApplyMsg>,
-    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Arc<Student>, Box<dyn Error + Send + Sync>> {
         let (current_term, voted_for, log) = restore(&persister.read_raft_state()?)?;
-        let snapshot = match Self::has(Kind::EmptySnapshotSaved) {
-            true => Bytes::new(),
-            false => Bytes::from(persister.read_snapshot()?),
+        let snapshot = match bug {
+            Some(Kind::EmptySnapshotSaved) => Bytes::new(),
+            _ => Bytes::from(persister.read_snapshot()?),
         };
         // The service has read the snapshot by itself, and goes on behind it.
-        let applied = if Self::has(Kind::AppliedFromStart) { 0 } else { log.base() };
-        let committed = match Self::has(Kind::RestoredIsCommitted) {
-            true => log.last_index(),
-            false => applied,
+        let applied = if bug == Some(Kind::AppliedFromStart) { 0 } else { log.base() };
+        let committed = match bug {
+            Some(Kind::RestoredIsCommitted) => log.last_index(),
+            _ => applied,
         };
         let now = Instant::now();
         let mut state = State {
@@ -291,8 +304,8 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
             killed: false,
             rng: rng::node_stream(),
         };
-        Self::reset_election_timer(&mut state);
-        let raft = Arc::new(StudentRaft {
+        state.reset_election_timer(bug);
+        let raft = Arc::new(Student {
             me,
             peers: peers.into_iter().map(RpcClient::new).collect(),
             state: Mutex::new(state),
@@ -301,7 +314,7 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
             applying: Mutex::new(()),
             apply,
             persister,
-            bug: PhantomData,
+            bug,
         });
         let ticker = raft.clone();
         thread::Builder::new().name("ticker").spawn(move || ticker.ticker());
@@ -317,8 +330,8 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
     }
 
-    fn services(self: Arc<Self>) -> Vec<Service> {
-        vec![RpcService::of(Arc::new(Handlers(self)))]
+    fn services(self: &Arc<Self>) -> Vec<Service> {
+        vec![RpcService::of(Arc::new(Handlers(self.clone())))]
     }
 
     fn start(&self, command: Bytes) -> Option<Started> {
@@ -326,7 +339,7 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         if state.role != Role::Leader {
             return None;
         }
-        if Self::has(Kind::StartUnlocked) {
+        if self.has(Kind::StartUnlocked) {
             drop(state);
             state = self.state.lock();
         }
@@ -343,10 +356,6 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         Some(Started { index, term })
     }
 
-    fn snapshot(&self, index: u64, snapshot: Bytes) {
-        self.take_snapshot(index, snapshot);
-    }
-
     fn state(&self) -> RaftState {
         let state = self.state.lock();
         RaftState { term: state.current_term, is_leader: state.role == Role::Leader }
@@ -359,11 +368,47 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
     }
 }
 
+impl<B: Bug> raft_api::Raft for StudentRaft<B> {
+    fn make(
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        let student = Student::make(B::kind(), peers, me, persister, apply)?;
+        Ok(Arc::new(StudentRaft { student, bug: PhantomData }))
+    }
+
+    fn read_persisted(saved: &[u8]) -> Option<Persisted> {
+        Student::read_persisted(saved)
+    }
+
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        self.student.services()
+    }
+
+    fn start(&self, command: Bytes) -> Option<Started> {
+        self.student.start(command)
+    }
+
+    fn snapshot(&self, index: u64, snapshot: Bytes) {
+        self.student.take_snapshot(index, snapshot);
+    }
+
+    fn state(&self) -> RaftState {
+        self.student.state()
+    }
+
+    fn kill(&self) {
+        self.student.kill();
+    }
+}
+
 /// The server as the others see it. (A handler may have to start a thread, which needs the `Arc`.)
-pub(crate) struct Handlers<B: Bug>(pub(crate) Arc<StudentRaft<B>>);
+pub(crate) struct Handlers(pub(crate) Arc<Student>);
 
 impl<B: Bug> fmt::Debug for StudentRaft<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StudentRaft({}, {:?})", self.me, B::kind())
+        write!(f, "StudentRaft({}, {:?})", self.student.me, B::kind())
     }
 }

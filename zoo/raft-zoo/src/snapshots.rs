@@ -5,30 +5,30 @@ use std::sync::Arc;
 use labrt::thread;
 use raft_api::{ApplyMsg, Bytes};
 
+use crate::Kind;
 use crate::log::Log;
 use crate::message::{AppendEntriesArgs, InstallSnapshotArgs, InstallSnapshotReply};
-use crate::server::{Role, State, StudentRaft};
-use crate::{Bug, Kind};
+use crate::server::{Role, State, Student};
 
-impl<B: Bug> StudentRaft<B> {
+impl Student {
     /// The service has put all up to an index into a snapshot.
     pub(crate) fn take_snapshot(&self, index: u64, snapshot: Bytes) {
         let mut state = self.state.lock();
-        let index = match Self::has(Kind::SnapshotOfAll) {
+        let index = match self.has(Kind::SnapshotOfAll) {
             true => state.log.last_index(),
             false => index,
         };
         if index <= state.log.base() {
             return;
         }
-        if !Self::has(Kind::LogNotCut) {
-            state.log.forget_through(index, u64::from(Self::has(Kind::CutOffByOne)));
+        if !self.has(Kind::LogNotCut) {
+            state.log.forget_through(index, u64::from(self.has(Kind::CutOffByOne)));
         }
-        if Self::has(Kind::StateSavedAlone) {
+        if self.has(Kind::StateSavedAlone) {
             self.persist(&state);
         }
         state.snapshot = snapshot;
-        if !Self::has(Kind::SnapshotNotSaved) {
+        if !self.has(Kind::SnapshotNotSaved) {
             self.persist(&state);
         }
     }
@@ -62,10 +62,10 @@ impl<B: Bug> StudentRaft<B> {
         if state.role != Role::Leader || state.current_term != args.term {
             return;
         }
-        if Self::has(Kind::NextIndexNotMoved) {
+        if self.has(Kind::NextIndexNotMoved) {
             return;
         }
-        let installed = match Self::has(Kind::InstalledIsBase) {
+        let installed = match self.has(Kind::InstalledIsBase) {
             true => state.log.base(),
             false => args.last_included_index,
         };
@@ -89,10 +89,10 @@ impl<B: Bug> StudentRaft<B> {
             return reply;
         }
         state.role = Role::Follower;
-        Self::reset_election_timer(&mut state);
+        self.reset_election_timer(&mut state);
         // What is committed here is in the log, or on its way to the service.
         let (index, term) = (args.last_included_index, args.last_included_term);
-        let known = match B::kind() {
+        let known = match self.bug {
             Some(Kind::SnapshotGoesBack) => 0,
             Some(Kind::SnapshotEmptiesLog) => state.log.base(),
             _ => state.commit_index,
@@ -103,7 +103,7 @@ impl<B: Bug> StudentRaft<B> {
         // 6. "If existing log entry has same index and term as snapshot's last included entry, retain
         //    log entries following it and reply." 7. "Discard the entire log."
         let holds = state.log.term_at(index) == Some(term);
-        match holds && !Self::has(Kind::SnapshotEmptiesLog) {
+        match holds && !self.has(Kind::SnapshotEmptiesLog) {
             true => state.log.forget_through(index, 0),
             false => state.log = Log::new(index, term, Vec::new()),
         }
@@ -111,12 +111,12 @@ impl<B: Bug> StudentRaft<B> {
         state.snapshot = args.data.clone();
         self.persist(&state);
         // 8. "Reset state machine using snapshot contents."
-        if index <= state.last_applied && !Self::has(Kind::SnapshotGoesBack) {
+        if index <= state.last_applied && !self.has(Kind::SnapshotGoesBack) {
             return reply;
         }
         state.commit_index = index;
         let message = ApplyMsg::Snapshot { index, term, snapshot: args.data };
-        if Self::has(Kind::SnapshotByItself) {
+        if self.has(Kind::SnapshotByItself) {
             state.last_applied = index;
             let raft = self.clone();
             thread::spawn(move || raft.apply.send(message));
