@@ -15,7 +15,7 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use persister::Persister;
 use raft::Raft;
-use rsm::{Machine, Options, Rsm};
+use rsm::{Machine, MakeError, Options, Rsm};
 use shard_api::{Config, ControllerClerk, Gid, NOBODY};
 
 use crate::balance::balance;
@@ -77,13 +77,12 @@ pub(crate) struct Rules {
     pub(crate) hash: u64,
 }
 
-struct Controller<M> {
+struct Controller {
     history: Arc<Mutex<History>>,
     rules: Rules,
-    choice: PhantomData<M>,
 }
 
-impl<M: Choice> Machine for Controller<M> {
+impl Machine for Controller {
     type Request = Asked;
     type Reply = Config;
 
@@ -91,10 +90,11 @@ impl<M: Choice> Machine for Controller<M> {
         let mut history = self.history.lock();
         let seen = history.last.get(&client).is_some_and(|last| *last >= number);
         let rules = &self.rules;
-        if !matches!(ask, Ask::Query(_)) && (!seen || M::mistake() == Some(Mistake::ChangedTwice)) {
+        if !matches!(ask, Ask::Query(_)) && (!seen || rules.mistake == Some(Mistake::ChangedTwice))
+        {
             history.last.insert(client, number);
             match ask {
-                Ask::Join(groups) if M::mistake() == Some(Mistake::OneConfigurationEach) => {
+                Ask::Join(groups) if rules.mistake == Some(Mistake::OneConfigurationEach) => {
                     let each = groups.into_iter();
                     each.for_each(|group| history.join(BTreeMap::from([group]), rules));
                 }
@@ -123,14 +123,42 @@ impl<M: Choice> Machine for Controller<M> {
 }
 
 /// A server of the controller as a student of the course would write it, with the mistake `M`.
-pub struct StudentController<M: Choice> {
-    rsm: Arc<Rsm<Controller<M>, Raft>>,
+pub struct StudentController<M> {
+    inner: Arc<Inner>,
+    choice: PhantomData<fn() -> M>,
+}
+
+struct Inner {
+    mistake: Option<Mistake>,
+    rsm: Arc<Rsm<Controller, Raft>>,
     history: Arc<Mutex<History>>,
 }
 
-impl<M: Choice> Ctrler for StudentController<M> {
+impl Inner {
+    fn make(
+        mistake: Option<Mistake>,
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+    ) -> Result<Arc<Inner>, MakeError> {
+        let first = History { configs: vec![Config::default()], ..History::default() };
+        let history = Arc::new(Mutex::new(first));
+        let rules = Rules { mistake, hash: rng::node_stream().random() };
+        let machine = Controller { history: history.clone(), rules };
+        let rsm = Rsm::make(peers, me, persister, Options::default(), machine)?;
+        Ok(Arc::new(Inner { mistake, rsm, history }))
+    }
+
+    fn services(self: &Arc<Self>) -> Vec<Service> {
+        let mut services = self.rsm.services();
+        services.push(CtrlerService::of(self.clone()));
+        services
+    }
+}
+
+impl Ctrler for Inner {
     fn ask(&self, asked: Asked) -> Said {
-        if let (Ask::Query(number), Some(Mistake::QueriesItsOwnState)) = (&asked.ask, M::mistake())
+        if let (Ask::Query(number), Some(Mistake::QueriesItsOwnState)) = (&asked.ask, self.mistake)
             && self.rsm.state().is_leader
         {
             return Said { err: Err::Ok, config: self.history.lock().query(*number) };
@@ -150,26 +178,20 @@ impl<M: Choice> shard_api::Controller for StudentController<M> {
         me: usize,
         persister: Arc<dyn Persister>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let first = History { configs: vec![Config::default()], ..History::default() };
-        let history = Arc::new(Mutex::new(first));
-        let rules = Rules { mistake: M::mistake(), hash: rng::node_stream().random() };
-        let machine = Controller { history: history.clone(), rules, choice: PhantomData };
-        let rsm = Rsm::make(peers, me, persister, Options::default(), machine)?;
-        Ok(Arc::new(StudentController { rsm, history }))
+        let inner = Inner::make(M::mistake(), peers, me, persister)?;
+        Ok(Arc::new(StudentController { inner, choice: PhantomData }))
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
-        let mut services = self.rsm.services();
-        services.push(CtrlerService::of(self));
-        services
+        self.inner.services()
     }
 
     fn raft(&self) -> &Raft {
-        self.rsm.raft()
+        self.inner.rsm.raft()
     }
 
     fn kill(&self) {
-        self.rsm.kill();
+        self.inner.rsm.kill();
     }
 }
 

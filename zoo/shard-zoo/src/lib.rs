@@ -94,6 +94,23 @@ pub trait Choice: Send + Sync + 'static {
     }
 }
 
+/// A [`Choice`] as a value: so what runs on a server is compiled once, and not again for each choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    pub(crate) mistake: Option<Mistake>,
+    pub(crate) tells: bool,
+}
+
+impl Habits {
+    pub(crate) fn of<M: Choice>() -> Habits {
+        Habits { mistake: M::mistake(), tells: M::tells() }
+    }
+
+    pub(crate) fn has(self, mistake: Mistake) -> bool {
+        self.mistake == Some(mistake)
+    }
+}
+
 /// No mistake.
 #[derive(Debug)]
 pub enum Correct {}

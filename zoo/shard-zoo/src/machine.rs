@@ -4,7 +4,6 @@
 //! group goes to the next configuration when nothing of that is left to do.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use shard_api::{Config, Gid, Holding, NOBODY, SHARDS, Standing, shard_of};
 
 use crate::message::{Answer, Err, Kind, Op, Shard, Wanted};
-use crate::{Choice, Mistake};
+use crate::{Habits, Mistake};
 
 /// What stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
@@ -70,25 +69,19 @@ pub(crate) struct State {
 }
 
 /// A group as a machine. Its state can be read by others.
-pub(crate) struct Group<M> {
+pub(crate) struct Group {
     pub(crate) gid: Gid,
     pub(crate) state: Arc<Mutex<State>>,
-    choice: PhantomData<M>,
-}
-
-impl<M: Choice> Group<M> {
-    pub(crate) fn new(gid: Gid, state: Arc<Mutex<State>>) -> Group<M> {
-        Group { gid, state, choice: PhantomData }
-    }
-
-    pub(crate) fn tell(state: &State) {
-        if M::tells() {
-            shard_api::tell(|| state.standing(M::mistake()));
-        }
-    }
+    pub(crate) habits: Habits,
 }
 
 impl State {
+    pub(crate) fn tell(&self, habits: Habits) {
+        if habits.tells {
+            shard_api::tell(|| self.standing(habits.mistake));
+        }
+    }
+
     /// Whether the group answers for a shard.
     pub(crate) fn serves(&self, shard: usize, mistake: Option<Mistake>) -> bool {
         let pulls = || self.places.iter().any(|place| place.status == Status::Pulling);
@@ -229,12 +222,12 @@ impl State {
     }
 }
 
-impl<M: Choice> Machine for Group<M> {
+impl Machine for Group {
     type Request = Entry;
     type Reply = Answer;
 
     fn apply(&mut self, entry: Entry) -> Answer {
-        let (mistake, mut state) = (M::mistake(), self.state.lock());
+        let (mistake, mut state) = (self.habits.mistake, self.state.lock());
         match entry {
             Entry::Nothing => {}
             Entry::Client(op) => return state.client(op, mistake),
@@ -243,7 +236,7 @@ impl<M: Choice> Machine for Group<M> {
             Entry::Delete(of) => state.change(&of, Status::Leaving, Status::Absent, mistake),
             Entry::Deleted(of) => state.change(&of, Status::Fetched, Status::Serving, mistake),
         }
-        Self::tell(&state);
+        state.tell(self.habits);
         Answer { err: Err::Ok, value: String::new() }
     }
 
@@ -254,10 +247,10 @@ impl<M: Choice> Machine for Group<M> {
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), DecodeError> {
         let mut state = self.state.lock();
         *state = labgob::decode(snapshot)?;
-        if M::mistake() == Some(Mistake::SnapshotWithoutMoves) {
+        if self.habits.has(Mistake::SnapshotWithoutMoves) {
             state.without_moves(self.gid);
         }
-        Self::tell(&state);
+        state.tell(self.habits);
         Ok(())
     }
 }

@@ -10,16 +10,16 @@ use labrt::thread;
 use raft_api::RaftState;
 use shard_api::{Config, ControllerClerk, MakeEnd};
 
+use crate::Mistake;
 use crate::machine::{Entry, State, Status};
 use crate::message::{Err, Pulled, StoreClient, Wanted};
 use crate::server::{Inner, start};
-use crate::{Choice, Mistake};
 
 /// How often the controller is asked, and the other tasks look whether there is something to do.
 const EVERY: [Duration; 2] = [Duration::from_millis(80), Duration::from_millis(30)];
 
-pub(crate) struct Movers<M: Choice> {
-    of: Arc<Inner<M>>,
+pub(crate) struct Movers {
+    of: Arc<Inner>,
     make_end: MakeEnd,
     ends: Mutex<BTreeMap<String, ClientEnd>>,
 }
@@ -27,8 +27,8 @@ pub(crate) struct Movers<M: Choice> {
 /// Shards of one move by the servers of the other group.
 type Moves = BTreeMap<Vec<String>, Wanted>;
 
-impl<M: Choice> Movers<M> {
-    pub(crate) fn new(of: Arc<Inner<M>>, make_end: MakeEnd) -> Arc<Movers<M>> {
+impl Movers {
+    pub(crate) fn new(of: Arc<Inner>, make_end: MakeEnd) -> Arc<Movers> {
         Arc::new(Movers { of, make_end, ends: Mutex::default() })
     }
 
@@ -56,7 +56,7 @@ impl<M: Choice> Movers<M> {
             if is_leader && known != Some(term) && self.of.put(Entry::Nothing) {
                 known = Some(term);
             }
-            if is_leader || Inner::<M>::has(Mistake::ChangesByItself) {
+            if is_leader || self.of.habits.has(Mistake::ChangesByItself) {
                 work(self);
             }
             thread::sleep(every);
@@ -66,20 +66,20 @@ impl<M: Choice> Movers<M> {
     fn follow(&self, clerk: &mut impl ControllerClerk) {
         let next = {
             let state = self.of.state.lock();
-            if !state.is_finished(M::mistake()) {
+            if !state.is_finished(self.of.habits.mistake) {
                 return;
             }
             state.config.number + 1
         };
-        let skips = Inner::<M>::has(Mistake::ConfigurationSkipped);
+        let skips = self.of.habits.has(Mistake::ConfigurationSkipped);
         let config: Config = clerk.query(if skips { None } else { Some(next) });
         if config.number < next || (config.number > next && !skips) {
             return;
         }
-        if Inner::<M>::has(Mistake::ChangesByItself) {
+        if self.of.habits.has(Mistake::ChangesByItself) {
             let mut state = self.of.state.lock();
-            state.configure(self.of.gid, config, M::mistake());
-            crate::machine::Group::<M>::tell(&state);
+            state.configure(self.of.gid, config, self.of.habits.mistake);
+            state.tell(self.of.habits);
         } else {
             self.of.put(Entry::Configure(config));
         }
@@ -109,7 +109,7 @@ impl<M: Choice> Movers<M> {
         for server in servers {
             if let Ok(Pulled { err: Err::Ok, shards }) = self.client(server).pull(&wanted) {
                 let inserted = self.of.put(Entry::Insert(wanted.number, shards));
-                if inserted && Inner::<M>::has(Mistake::DeletionOnlyInMind) {
+                if inserted && self.of.habits.has(Mistake::DeletionOnlyInMind) {
                     self.delete(servers, &wanted);
                 }
                 return;

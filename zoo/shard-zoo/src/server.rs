@@ -10,30 +10,48 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use persister::Persister;
 use raft::Raft;
-use rsm::{Options, Rsm};
+use rsm::{MakeError, Options, Rsm};
 use shard_api::{ControllerClerk, Gid, MakeEnd, shard_of};
 
 use crate::machine::{Entry, Group, State, Status};
 use crate::message::{Answer, Err, Op, Pulled, Store, StoreService, Wanted};
 use crate::movers::Movers;
-use crate::{Choice, Mistake};
+use crate::{Choice, Habits, Mistake};
 
 /// A server as a student of the course would write it, with the mistake `M`. It asks the controller
 /// through a clerk `C`.
 pub struct StudentShards<M: Choice, C> {
-    inner: Arc<Inner<M>>,
-    controller: PhantomData<fn() -> C>,
+    inner: Arc<Inner>,
+    types: PhantomData<fn() -> (M, C)>,
 }
 
-pub(crate) struct Inner<M: Choice> {
-    pub(crate) rsm: Arc<Rsm<Group<M>, Raft>>,
+pub(crate) struct Inner {
+    pub(crate) habits: Habits,
+    pub(crate) rsm: Arc<Rsm<Group, Raft>>,
     pub(crate) gid: Gid,
     pub(crate) state: Arc<Mutex<State>>,
 }
 
-impl<M: Choice> Inner<M> {
-    pub(crate) fn has(mistake: Mistake) -> bool {
-        M::mistake() == Some(mistake)
+impl Inner {
+    fn make(
+        habits: Habits,
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        max_raft_state: Option<usize>,
+        gid: Gid,
+    ) -> Result<Arc<Inner>, MakeError> {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let machine = Group { gid, state: state.clone(), habits };
+        let options = Options { max_raft_state, ..Options::default() };
+        let rsm = Rsm::make(peers, me, persister, options, machine)?;
+        Ok(Arc::new(Inner { habits, rsm, gid, state }))
+    }
+
+    fn services(self: &Arc<Self>) -> Vec<Service> {
+        let mut services = self.rsm.services();
+        services.push(StoreService::of(self.clone()));
+        services
     }
 
     /// Has an entry executed. False if this server cannot.
@@ -53,11 +71,11 @@ impl<M: Choice> Inner<M> {
     }
 }
 
-impl<M: Choice> Store for Inner<M> {
+impl Store for Inner {
     fn execute(&self, op: Op) -> Answer {
         let wrong = |err| Answer { err, value: String::new() };
-        if Self::has(Mistake::CheckedAtArrival)
-            && !self.state.lock().serves(shard_of(&op.key), M::mistake())
+        if self.habits.has(Mistake::CheckedAtArrival)
+            && !self.state.lock().serves(shard_of(&op.key), self.habits.mistake)
         {
             return wrong(Err::WrongGroup);
         }
@@ -67,7 +85,7 @@ impl<M: Choice> Store for Inner<M> {
     fn pull(&self, wanted: Wanted) -> Pulled {
         let nothing = |err| Pulled { err, shards: Default::default() };
         let Some(pulled) = self.frozen(&wanted) else { return nothing(Err::NotReady) };
-        if Self::has(Mistake::DeletedWhenSent) && !self.put(Entry::Delete(wanted)) {
+        if self.habits.has(Mistake::DeletedWhenSent) && !self.put(Entry::Delete(wanted)) {
             return nothing(Err::WrongLeader);
         }
         pulled
@@ -90,20 +108,15 @@ impl<M: Choice, C: ControllerClerk> shard_api::Server for StudentShards<M, C> {
         controllers: Vec<ClientEnd>,
         make_end: MakeEnd,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let state: Arc<Mutex<State>> = Arc::default();
-        let machine = Group::<M>::new(gid, state.clone());
-        let options = Options { max_raft_state, ..Options::default() };
-        let rsm = Rsm::make(peers, me, persister, options, machine)?;
-        let inner = Arc::new(Inner { rsm, gid, state });
+        let habits = Habits::of::<M>();
+        let inner = Inner::make(habits, peers, me, persister, max_raft_state, gid)?;
         let movers = Movers::new(inner.clone(), make_end);
         movers.start(move || C::make(controllers));
-        Ok(Arc::new(StudentShards { inner, controller: PhantomData }))
+        Ok(Arc::new(StudentShards { inner, types: PhantomData }))
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
-        let mut services = self.inner.rsm.services();
-        services.push(StoreService::of(self.inner.clone()));
-        services
+        self.inner.services()
     }
 
     fn raft(&self) -> &Raft {
