@@ -72,6 +72,20 @@ pub trait Choice: Send + Sync + 'static {
     }
 }
 
+/// A [`Choice`] as a value: so the server is compiled once, and not again for each choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    pub(crate) mistake: Option<Mistake>,
+    pub(crate) look: Duration,
+    pub(crate) due: usize,
+}
+
+impl Habits {
+    pub(crate) fn of<M: Choice>() -> Habits {
+        Habits { mistake: M::mistake(), look: M::look(), due: M::due() }
+    }
+}
+
 /// No mistake.
 #[derive(Debug)]
 pub enum Correct {}

@@ -21,15 +21,21 @@ use raft_api::{ApplyMsg, Bytes, Raft as _, Started};
 
 use crate::message::{Answer, Kind, Op, Rpc, RpcService};
 use crate::store::Store;
-use crate::{Choice, Mistake};
+use crate::{Choice, Habits, Mistake};
 
 /// A server as a student of the course would write it, with the mistake `M`.
-pub struct StudentKv<M: Choice> {
+pub struct StudentKv<M> {
+    student: Arc<Student>,
+    choice: PhantomData<fn() -> M>,
+}
+
+/// The same with a mistake that is a value.
+struct Student {
     raft: Arc<Raft>,
     state: Mutex<State>,
     persister: Arc<dyn Persister>,
     max_raft_state: Option<usize>,
-    choice: PhantomData<M>,
+    habits: Habits,
 }
 
 #[derive(Default)]
@@ -46,14 +52,41 @@ struct Waiter {
     answer: Sender<Answer>,
 }
 
-impl<M: Choice> StudentKv<M> {
-    fn has(mistake: Mistake) -> bool {
-        M::mistake() == Some(mistake)
+impl Student {
+    fn make(
+        habits: Habits,
+        peers: Vec<ClientEnd>,
+        me: usize,
+        persister: Arc<dyn Persister>,
+        max_raft_state: Option<usize>,
+    ) -> Result<Arc<Student>, Box<dyn Error + Send + Sync>> {
+        let (apply, messages) = channel::bounded(0);
+        let mut state = State::default();
+        let snapshot = persister.read_snapshot()?;
+        if !snapshot.is_empty() && habits.mistake != Some(Mistake::SnapshotNotRead) {
+            state.store = Store::restored(&snapshot)?;
+        }
+        let raft = Raft::make(peers, me, persister.clone(), apply)?;
+        let state = Mutex::new(state);
+        let server = Arc::new(Student { raft, state, persister, max_raft_state, habits });
+        let below = server.clone();
+        thread::Builder::new().name("applier").spawn(move || below.apply(messages));
+        Ok(server)
+    }
+
+    fn services(self: &Arc<Self>) -> Vec<Service> {
+        let mut services = self.raft.clone().services();
+        services.push(RpcService::of(Arc::new(Handlers(self.clone()))));
+        services
+    }
+
+    fn has(&self, mistake: Mistake) -> bool {
+        self.habits.mistake == Some(mistake)
     }
 
     /// A handler: returns when the request is done, or cannot be done here.
     fn submit(&self, op: Op) -> Answer {
-        if Self::has(Mistake::ReadsItsOwnState) && op.kind == Kind::Get {
+        if self.has(Mistake::ReadsItsOwnState) && op.kind == Kind::Get {
             return self.read(&op);
         }
         let mut state = self.state.lock();
@@ -61,18 +94,18 @@ impl<M: Choice> StudentKv<M> {
             return Answer::done(result);
         }
         let last = state.arrived.insert(op.client, op.number);
-        if Self::has(Mistake::SeenMeansDone) && last == Some(op.number) && op.kind != Kind::Get {
+        if self.has(Mistake::SeenMeansDone) && last == Some(op.number) && op.kind != Kind::Get {
             return Answer::done(String::new());
         }
         let Some(started) = self.raft.start(encode(&self.as_started(&state, &op))) else {
             return Answer::wrong_leader();
         };
-        if Self::has(Mistake::AnswersAtStart) && op.kind != Kind::Get {
+        if self.has(Mistake::AnswersAtStart) && op.kind != Kind::Get {
             return Answer::done(String::new());
         }
         let (answer, receiver) = channel::bounded(1);
         state.waiting.insert(started.index, Waiter { op, answer });
-        if Self::has(Mistake::LockWhileWaiting) {
+        if self.has(Mistake::LockWhileWaiting) {
             let answer = receiver.recv_timeout(Duration::from_secs(60));
             drop(state);
             return answer.unwrap_or_else(|_| Answer::wrong_leader());
@@ -83,7 +116,7 @@ impl<M: Choice> StudentKv<M> {
 
     /// What goes into the log for a request.
     fn as_started(&self, state: &State, op: &Op) -> Op {
-        if !Self::has(Mistake::AppendAsPut) || op.kind != Kind::Append {
+        if !self.has(Mistake::AppendAsPut) || op.kind != Kind::Append {
             return op.clone();
         }
         let there = state.store.data.get(&op.key).cloned().unwrap_or_default();
@@ -100,12 +133,12 @@ impl<M: Choice> StudentKv<M> {
 
     fn wait(&self, started: Started, receiver: &Receiver<Answer>) -> Answer {
         loop {
-            match receiver.recv_timeout(M::look()) {
+            match receiver.recv_timeout(self.habits.look) {
                 Ok(answer) => return answer,
                 Err(RecvTimeoutError::Disconnected) => return Answer::wrong_leader(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if Self::has(Mistake::NeverFreed) || Self::has(Mistake::AnyEntryWillDo) {
+            if self.has(Mistake::NeverFreed) || self.has(Mistake::AnyEntryWillDo) {
                 continue;
             }
             let now = self.raft.state();
@@ -134,22 +167,22 @@ impl<M: Choice> StudentKv<M> {
     fn execute(&self, index: u64, op: &Op) {
         let mut state = self.state.lock();
         let asked_here = state.waiting.get(&index).is_some_and(|waiter| waiter.op == *op);
-        let known = match Self::has(Mistake::DuplicatesAtArrival) {
+        let known = match self.has(Mistake::DuplicatesAtArrival) {
             true => None, // those were dropped where they arrived
             false => state.store.result_of(op),
         };
         let result = known.unwrap_or_else(|| {
             let result = state.store.execute(op);
-            if asked_here || !Self::has(Mistake::TableOfTheLeader) {
-                state.store.note(op, &result, M::mistake());
+            if asked_here || !self.has(Mistake::TableOfTheLeader) {
+                state.store.note(op, &result, self.habits.mistake);
             }
             result
         });
         let Some(waiter) = state.waiting.remove(&index) else { return };
         let same = (waiter.op.client, waiter.op.number) == (op.client, op.number);
-        let answer = match same || Self::has(Mistake::AnyEntryWillDo) {
+        let answer = match same || self.has(Mistake::AnyEntryWillDo) {
             true => Answer::done(result),
-            false if Self::has(Mistake::NeverFreed) => {
+            false if self.has(Mistake::NeverFreed) => {
                 state.waiting.insert(index, waiter);
                 return;
             }
@@ -165,11 +198,11 @@ impl<M: Choice> StudentKv<M> {
 
     fn snapshot_if_due(&self, index: u64) {
         let Some(limit) = self.max_raft_state else { return };
-        let due = self.persister.raft_state_size() * 4 >= limit * M::due();
-        if !due || Self::has(Mistake::NoSnapshots) {
+        let due = self.persister.raft_state_size() * 4 >= limit * self.habits.due;
+        if !due || self.has(Mistake::NoSnapshots) {
             return;
         }
-        let snapshot = self.state.lock().store.snapshot(M::mistake());
+        let snapshot = self.state.lock().store.snapshot(self.habits.mistake);
         self.raft.snapshot(index, Bytes::from(snapshot));
     }
 }
@@ -187,39 +220,27 @@ impl<M: Choice> kv_api::Server for StudentKv<M> {
         persister: Arc<dyn Persister>,
         max_raft_state: Option<usize>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
-        let (apply, messages) = channel::bounded(0);
-        let mut state = State::default();
-        let snapshot = persister.read_snapshot()?;
-        if !snapshot.is_empty() && !Self::has(Mistake::SnapshotNotRead) {
-            state.store = Store::restored(&snapshot)?;
-        }
-        let raft = Raft::make(peers, me, persister.clone(), apply)?;
-        let (state, choice) = (Mutex::new(state), PhantomData);
-        let server = Arc::new(StudentKv { raft, state, persister, max_raft_state, choice });
-        let below = server.clone();
-        thread::Builder::new().name("applier").spawn(move || below.apply(messages));
-        Ok(server)
+        let student = Student::make(Habits::of::<M>(), peers, me, persister, max_raft_state)?;
+        Ok(Arc::new(StudentKv { student, choice: PhantomData }))
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
-        let mut services = self.raft.clone().services();
-        services.push(RpcService::of(Arc::new(Handlers(self))));
-        services
+        self.student.services()
     }
 
     fn raft(&self) -> &Raft {
-        &self.raft
+        &self.student.raft
     }
 
     fn kill(&self) {
-        self.raft.kill();
+        self.student.raft.kill();
     }
 }
 
 /// What clerks may call.
-struct Handlers<M: Choice>(Arc<StudentKv<M>>);
+struct Handlers(Arc<Student>);
 
-impl<M: Choice> Rpc for Handlers<M> {
+impl Rpc for Handlers {
     fn execute(&self, op: Op) -> Answer {
         self.0.submit(op)
     }
