@@ -77,7 +77,7 @@ fn a_fault_that_needs_luck_is_followed_to_the_end() {
     }
 }
 
-/// The test fails any Raft if fewer than three servers are cut off.
+/// The test fails any solution if fewer than three servers are cut off.
 #[test]
 fn a_setting_that_the_reference_fails_with_too_is_void() {
     let few_cuts = |setting: &Setting| setting.limit(Cuts).is_some_and(|cuts| cuts < 3);
