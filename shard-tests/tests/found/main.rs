@@ -59,7 +59,7 @@ found! {
     an_append_that_happens_twice: AppendsTwice, "unreliable_2_4B",
         "once and stands in what was read 2 times";
     an_append_that_does_not_happen: Forgets, "unreliable_1_4B",
-        "get: Get(";
+        "get: get wrong value";
     a_history_that_no_order_explains: ReadsOld, "unreliable_3_4B",
         "history is not linearizable";
 }

@@ -31,7 +31,7 @@ found! {
     answers_at_start: AnswersAtStart, "unreliable_one_key_3A", 0..1,
         "answered when applied: server";
     any_entry_will_do: AnyEntryWillDo, "one_partition_3A", 0..1,
-        "get: Get(1) gave";
+        "get: get wrong value, key 1";
     reads_its_own_state: ReadsItsOwnState, "one_partition_3A", 0..1,
         "a read that cannot know: server";
     duplicates_at_arrival: DuplicatesAtArrival, "persist_concurrent_unreliable_3A", 0..2,

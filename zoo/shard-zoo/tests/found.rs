@@ -45,13 +45,13 @@ found! {
         "one group serves a shard: group 101 serves shard 0, and so does group 100";
     served_after_it_left: ServedAfterItLeft, "join_leave_4B", 0..1,
         "served as configured: group 100 serves shard";
-    checked_at_arrival: CheckedAtArrival, "concurrent_1_4B", 0..1,
-        "get: Get(";
+    checked_at_arrival: CheckedAtArrival, "concurrent_1_4B", 8..9,
+        "get: get wrong value";
     configuration_skipped: ConfigurationSkipped, "miss_change_4B", 0..1,
         "configurations in order: group";
     two_moves_at_once: TwoMovesAtOnce, "miss_change_4B", 0..3,
         "one group serves a shard: group";
-    changes_by_itself: ChangesByItself, "concurrent_3_4B", 0..1,
+    changes_by_itself: ChangesByItself, "concurrent_3_4B", 5..6,
         "the servers of a group change alike: group";
     never_deleted: NeverDeleted, "challenge_1_delete_4B", 0..1,
         "lost shards are deleted: group";
@@ -59,12 +59,12 @@ found! {
         "progress after healing";
     deleted_when_sent: DeletedWhenSent, "static_shards_4B", 0..1,
         "no shard is lost: group 100 has deleted shard";
-    inserted_again: InsertedAgain, "unreliable_2_4B", 0..2,
-        "get: Get(";
+    inserted_again: InsertedAgain, "unreliable_2_4B", 2..3,
+        "get: get wrong value";
     table_not_moved: TableNotMoved, "unreliable_2_4B", 0..1,
         "the table of what was applied must move together with the shard";
     refusals_noted: RefusalsNoted, "concurrent_1_4B", 0..1,
-        "get: Get(";
+        "get: get wrong value";
     snapshot_without_moves: SnapshotWithoutMoves, "unreliable_1_4B", 0..1,
         "the servers of a group change alike: group";
     moves_stop_all: MovesStopAll, "challenge_2_unaffected_4B", 0..1,
@@ -85,17 +85,17 @@ found! {
         "move: ";
     one_configuration_each: OneConfigurationEach, "minimal_movement_again_4A", 0..1,
         "linearizability of the controller";
-    changed_twice: ChangedTwice, "unreliable_3_4B", 0..2,
+    changed_twice: ChangedTwice, "unreliable_3_4B", 2..3,
         "numbers: after configuration";
     queries_its_own_state: QueriesItsOwnState, "multi_4A", 0..1,
         "a read that cannot know: ";
 
     // The same service, of which nobody says what it does.
     served_before_it_arrived_silent: ServedBeforeItArrived, "concurrent_1_4B", 0..1,
-        "get: Get(", silent;
+        "get: get wrong value", silent;
     served_after_it_left_silent: ServedAfterItLeft, "join_leave_4B", 0..1,
-        "get: Get(", silent;
-    deleted_when_sent_silent: DeletedWhenSent, "challenge_2_partial_4B", 0..2,
+        "get: get wrong value", silent;
+    deleted_when_sent_silent: DeletedWhenSent, "challenge_2_partial_4B", 10..11,
         "the run took longer than its limit", silent;
 }
 
