@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 use test_runs::package;
 
+use crate::grade::LEAST_LOSS;
 use crate::labs::Lab;
 use crate::stress::markdown::table_with_words;
 use crate::{say, workspace};
@@ -16,7 +17,7 @@ use crate::{say, workspace};
 mod estimate;
 mod subjects;
 
-use estimate::{Estimate, LEAST_LOSS, Seen, estimate};
+use estimate::{ENOUGH, Estimate, Grading, Seen, estimate};
 use subjects::Subject;
 
 /// Run the mistakes of the zoos, and right solutions, with many seeds, and say what points they lose.
@@ -105,6 +106,7 @@ pub(crate) fn run(calibrate: &Calibrate) -> Result<u8> {
     let weights = out.join(format!("weights-lab{}.json", calibrate.lab.number));
     std::fs::write(&weights, weights_of(calibrate.lab))
         .with_context(|| format!("cannot write {}", weights.display()))?;
+    let grading = Grading { seeds: calibrate.seeds, least_loss: LEAST_LOSS };
     let mut rows = Vec::new();
     let mut just = true;
     for subject in &subjects {
@@ -112,7 +114,7 @@ pub(crate) fn run(calibrate: &Calibrate) -> Result<u8> {
         let folder = folder.join(subject.name.replace('/', "-"));
         let tests = runs(calibrate, subject, &weights, &folder)
             .with_context(|| format!("while running {}", subject.name))?;
-        let estimate = estimate(&tests, calibrate.seeds, subject.right);
+        let estimate = estimate(&tests, grading, subject.right);
         let row = row(subject, &estimate);
         say::note(&format!("calibrate: {}", row.join("  ")));
         just &= fault(subject, &estimate).is_none();
@@ -174,7 +176,7 @@ fn fault(subject: &Subject, estimate: &Estimate) -> Option<String> {
         return (estimate.loss > 0.0).then(|| "loses points".to_string());
     }
     if estimate.just.seen < SURE {
-        return Some(format!("loses less than {LEAST_LOSS:.0}"));
+        return Some(format!("loses less than {ENOUGH:.0}"));
     }
     (estimate.spread > MOST_SPREAD).then(|| "depends on the seeds".to_string())
 }

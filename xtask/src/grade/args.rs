@@ -14,6 +14,7 @@ use crate::labs::Lab;
 ///
 /// A test earns its share of the part's points times the share of its runs that passed. The exit code
 /// is 0 whatever the points are, and 70 if there can be no result or grading was interrupted.
+/// Failed runs cost at least ten points in all (--least-loss).
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Grade {
     /// The student's crate.
@@ -52,6 +53,10 @@ pub(crate) struct Grade {
     /// Students' crates may have build scripts and procedural macros of their own.
     #[arg(long)]
     pub(crate) allow_build: bool,
+    /// How many points are lost at least if any run fails. A run that fails shows a mistake, and how often a
+    /// mistake shows says little of how bad it is.
+    #[arg(long, default_value_t = LEAST_LOSS, value_parser = points, value_name = "POINTS")]
+    pub(crate) least_loss: f64,
     /// How much a crate may write to the disk while it is built, in MiB.
     #[arg(long, default_value_t = 2048, value_name = "MIB")]
     pub(crate) build_size: u64,
@@ -75,6 +80,14 @@ pub(crate) struct Grade {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// What a mistake costs at least, in points, if nothing else is said.
+pub(crate) const LEAST_LOSS: f64 = 10.0;
+
+fn points(text: &str) -> Result<f64, String> {
+    let points = text.parse().ok().filter(|points: &f64| points.is_finite() && *points >= 0.0);
+    points.ok_or_else(|| "a number of points, 0 or more, is wanted".to_string())
+}
+
 /// How long a crate of a class may take, if nothing is said: much longer than a crate that is worth points.
 const CLASS_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -90,7 +103,7 @@ impl Grade {
             self.lab.number,
             (self.seeds, self.seed),
             (self.allow.clone(), self.allow_unsafe, self.allow_statics, self.allow_build),
-            (self.strict, self.open_room, self.build_size),
+            (self.strict, self.open_room, self.build_size, self.least_loss),
         )
     }
 }

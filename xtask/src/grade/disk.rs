@@ -6,12 +6,12 @@
 //! disk either.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// How often the size is looked at: to walk through a folder takes some milliseconds.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,11 +37,11 @@ pub(crate) struct Building {
 }
 
 impl Building {
-    /// Waits for other gradings that build in the same folder, until `stop` is set; then the build is going to
-    /// be ended anyway. It may write so many bytes to `target` and `scratch`.
+    /// Waits for other gradings that build in the same folder. The build may write so many bytes to `target` and
+    /// `scratch`.
     ///
     /// # Errors
-    /// If the folder cannot be used.
+    /// If the folder cannot be used, or `stop` is set while others still build: what is there is theirs.
     pub(crate) fn begin(
         target: &Path,
         scratch: &Path,
@@ -52,8 +52,14 @@ impl Building {
         let cannot = || format!("cannot use {}", path.display());
         fs::create_dir_all(target).with_context(cannot)?;
         let lock = File::create(&path).with_context(cannot)?;
-        while lock.try_lock().is_err() && !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(WAIT);
+        while let Err(refused) = lock.try_lock() {
+            match refused {
+                TryLockError::Error(error) => return Err(error).with_context(cannot),
+                TryLockError::WouldBlock if stop.load(Ordering::Relaxed) => {
+                    bail!("it was ended while it waited for another grading to build")
+                }
+                TryLockError::WouldBlock => std::thread::sleep(WAIT),
+            }
         }
         let (target, watched) = (target.to_owned(), [target, scratch].map(Path::to_owned));
         let before = watched.iter().map(|folder| size(folder)).sum();
@@ -192,8 +198,9 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let begin = |stop| Building::begin(top.path(), top.path(), 1, &AtomicBool::new(stop));
         let first = begin(false).expect("nobody else builds");
-        let waiting = begin(true).expect("it waits no longer");
-        drop((first, waiting));
+        let words = begin(true).expect_err("it waits no longer, and builds nothing").to_string();
+        assert!(words.contains("waited for another grading"), "{words}");
+        drop(first);
         begin(false).expect("nobody builds any more");
     }
 }

@@ -76,7 +76,8 @@ impl<'a> Grader<'a> {
 
     /// The result of a crate of which nothing is known yet.
     pub(crate) fn empty(&self, name: &str, print: String) -> Outcome {
-        Outcome::new(name, self.grade.lab, &self.weights, self.grade.seeds, print)
+        let Grade { lab, seeds, least_loss, .. } = self.grade;
+        Outcome::new(name, lab, &self.weights, (*seeds, *least_loss), print)
     }
 
     /// Grades a crate. Its result is in the folder from the beginning, and is replaced as the work goes on.

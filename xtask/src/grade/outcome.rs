@@ -22,6 +22,8 @@ pub(crate) struct Outcome {
     /// None if there is no result.
     pub(crate) points: Option<f64>,
     pub(crate) of: f64,
+    /// How many points are lost at least if any run fails.
+    least_loss: f64,
     /// All is done that was to be done.
     finished: bool,
     /// Why there could be no tests, if so.
@@ -81,12 +83,13 @@ pub(crate) struct Counted {
 impl Outcome {
     /// Nothing is done yet, so there are no points.
     ///
-    /// The tests of a part for which `weights` says nothing are not run.
+    /// The tests of a part for which `weights` says nothing are not run. If any run fails, at least
+    /// `least_loss` points are lost.
     pub(crate) fn new(
         package: &str,
         lab: &Lab,
         weights: &Weights,
-        seeds: u64,
+        (seeds, least_loss): (u64, f64),
         print: String,
     ) -> Outcome {
         let graded = |part: &'static Part| {
@@ -110,6 +113,7 @@ impl Outcome {
             package: package.to_string(),
             points: Some(0.0),
             of: weights.values().sum(),
+            least_loss,
             finished: false,
             problem: None,
             note: Some(NOT_FINISHED.to_string()),
@@ -140,7 +144,14 @@ impl Outcome {
         // What was to be run and was not has not passed.
         let share = if counted.void { 0.0 } else { test.passed as f64 / test.of_runs as f64 };
         test.points = test.of * share;
-        self.points = Some(self.tests.iter().map(|test| test.points).sum());
+        let any_failed = self.tests.iter().any(|test| test.passed < test.runs);
+        let most = if any_failed { (self.of - self.least_loss).max(0.0) } else { self.of };
+        self.points = Some(self.by_tests().min(most));
+    }
+
+    /// The points of all tests.
+    fn by_tests(&self) -> f64 {
+        self.tests.iter().map(|test| test.points).sum()
     }
 
     /// There can be no tests, and that is the student's fault.
@@ -224,6 +235,14 @@ impl Outcome {
             Some(points) => format!("{}: {points:.1} of {:.1} points\n", self.package, self.of),
             None => format!("{}: no points\n", self.package),
         };
+        let by_tests = self.by_tests();
+        if self.points.is_some_and(|points| points < by_tests) {
+            let least = self.least_loss;
+            let _ = writeln!(
+                text,
+                "\nBy its tests it has {by_tests:.1}. But a run has failed, and that costs at least {least} points.\n"
+            );
+        }
         for words in self.note.iter().chain(&self.problem).chain(&self.remarks) {
             let _ = writeln!(text, "\n{words}\n");
         }
@@ -309,7 +328,7 @@ mod tests {
 
     fn outcome() -> Outcome {
         let weights = [("2A".to_string(), 30.0), ("2B".to_string(), 70.0)].into();
-        Outcome::new("my-raft", &LABS[0], &weights, 20, "print".to_string())
+        Outcome::new("my-raft", &LABS[0], &weights, (20, 10.0), "print".to_string())
     }
 
     #[test]
@@ -317,7 +336,7 @@ mod tests {
         let of = |part: &str| outcome().tests.iter().filter(|test| test.part == part).count();
         assert_eq!(["2A", "2B", "2C", "2D"].map(of), [3, 10, 0, 0]);
         let weights = [("2D".to_string(), 70.0)].into();
-        let outcome = Outcome::new("my-raft", &LABS[0], &weights, 20, "print".to_string());
+        let outcome = Outcome::new("my-raft", &LABS[0], &weights, (20, 10.0), "print".to_string());
         assert_eq!((outcome.tests.len(), outcome.tests[0].of), (7, 10.0));
     }
 
@@ -334,6 +353,27 @@ mod tests {
         outcome.finish();
         assert!(!outcome.text().contains("not finished"), "{}", outcome.text());
         assert!(outcome.text().contains(" 5.00 of 10.00   10/20 passed  initial_election_2A"));
+    }
+
+    #[test]
+    fn a_run_that_fails_costs_something_however_rare_it_is() {
+        let mut outcome = outcome();
+        let all = |passed| Counted { runs: 20, passed, done: true, ..Counted::default() };
+        (0..13).for_each(|place| outcome.take(place, all(20)));
+        assert_eq!(outcome.points, Some(100.0));
+        outcome.take(3, all(19));
+        assert_eq!(outcome.points, Some(90.0));
+        let text = outcome.text();
+        assert!(text.contains("By its tests it has 99.7. But a run has failed"), "{text}");
+        // Who has lost more by the tests loses nothing else.
+        (0..3).for_each(|place| outcome.take(place, all(0)));
+        assert_eq!(outcome.points, Some(outcome.by_tests()));
+        assert!(!outcome.text().contains("By its tests"), "{}", outcome.text());
+        // There is not less than nothing.
+        let weights = [("2A".to_string(), 6.0)].into();
+        let mut outcome = Outcome::new("my-raft", &LABS[0], &weights, (20, 10.0), String::new());
+        (0..3).for_each(|place| outcome.take(place, all(19)));
+        assert_eq!(outcome.points, Some(0.0));
     }
 
     #[test]
