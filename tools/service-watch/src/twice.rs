@@ -21,7 +21,8 @@ pub(crate) struct Read {
 struct Object {
     /// By text: the operations that have put or appended it. They may never have returned.
     written: BTreeMap<String, Vec<Number>>,
-    /// How long these texts are, in bytes; a text may be gone whose length is still here.
+    /// How long these texts are, in bytes, so that only few lengths are tried. A text may be gone whose length
+    /// is still here.
     lengths: BTreeSet<usize>,
     /// What was read last, and how often each text stands in it.
     last: String,

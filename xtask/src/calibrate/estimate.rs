@@ -9,7 +9,7 @@
 use run_record::mix;
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, Discrete};
 
-/// What a mistake has to cost, in points.
+/// What a mistake has to cost, in points: what is asked of grading, whatever [`crate::grade::LEAST_LOSS`] is.
 pub(super) const ENOUGH: f64 = 10.0;
 /// Points are sums of fractions.
 const ROUNDING: f64 = 0.005;
