@@ -55,6 +55,8 @@ struct Alone {
 #[derive(Default)]
 struct State {
     log: Vec<Bytes>,
+    /// How many snapshots it was given.
+    snapshots: usize,
     /// What is said to who wants to read; `None`: who asks must wait.
     read_index: Option<Result<u64, NoReadIndex>>,
     asking: Vec<TellReadIndex>,
@@ -113,6 +115,11 @@ impl Raft for Alone {
         }
     }
 
+    /// Lets go of nothing, as if all that is saved were entries that are not committed.
+    fn snapshot(&self, _: u64, _: Bytes) {
+        self.state.with(|state| state.snapshots += 1);
+    }
+
     fn state(&self) -> RaftState {
         RaftState { term: 1, is_leader: true }
     }
@@ -138,6 +145,32 @@ fn play(options: Options, test: impl Fn(&Server) + Copy + Send + 'static) {
         };
         labrt::simulate(seed, run).expect("nothing fails");
     }
+}
+
+/// What is not committed yet may keep the saved state above its limit: then each entry finds it there.
+#[test]
+fn a_snapshot_is_taken_only_if_half_of_the_limit_was_executed_since_the_last_one() {
+    let limit = 200;
+    let run = move || {
+        let persister = Arc::new(MemoryPersister::new());
+        persister.save_raft_state(&vec![0; 10 * limit]).expect("memory can be written");
+        let options = Options { max_raft_state: Some(limit), read_index: false, batch: None };
+        let server: Server = Rsm::make(Vec::new(), 0, persister, options, Diary::default())
+            .expect("there is no snapshot");
+        for request in 1..=60 {
+            server.submit(request).expect("it is executed");
+        }
+        thread::sleep(Duration::from_secs(1));
+        let (bytes, snapshots) = server
+            .raft()
+            .state
+            .with(|state| (state.log.iter().map(Bytes::len).sum::<usize>(), state.snapshots));
+        let most = bytes / (limit / 2);
+        assert!((most / 2..=most).contains(&snapshots), "{snapshots} for {bytes} bytes");
+        assert!(most >= 4, "{bytes} bytes are too few to tell");
+        server.kill();
+    };
+    labrt::simulate(0, run).expect("nothing fails");
 }
 
 type Results = Receiver<(u32, Result<usize, SubmitError>)>;
