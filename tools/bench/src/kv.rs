@@ -12,9 +12,9 @@ use labrpc::Network;
 use labrt::rng::{self, RngExt};
 use labrt::thread;
 use persister::{FilePersister, MemoryPersister, Persister};
-use tester::{Run, Totals};
+use tester::Totals;
 
-use crate::cpu;
+use crate::{cpu, in_world};
 
 const SERVERS: usize = 3;
 
@@ -152,12 +152,7 @@ pub fn simulate(clients: usize) -> (Totals, Duration) {
         ..Generic::default()
     };
     let before = cpu::used();
-    let outcome = labrt::simulate(0, move || {
-        let run = Run::silent();
-        run.enter();
-        test.play(Subject::of::<Server<raft::Raft>, Clerk>(), &run)
-    });
-    let totals = outcome.unwrap_or_else(|failure| panic!("{failure}")).value;
+    let totals = in_world(move |run| test.play(Subject::of::<Server<raft::Raft>, Clerk>(), run));
     (totals, cpu::used() - before)
 }
 

@@ -122,3 +122,18 @@ fn show(seconds: f64) -> String {
 pub fn each(all: Duration, count: u64) -> Duration {
     Duration::from_secs_f64(all.as_secs_f64() / count as f64)
 }
+
+/// Runs something in a simulated world, in a run of which nothing is kept.
+///
+/// # Panics
+/// If it fails.
+pub(crate) fn in_world<T: Send + 'static>(
+    main: impl FnOnce(&tester::Run) -> T + Send + 'static,
+) -> T {
+    let outcome = labrt::simulate(0, move || {
+        let run = tester::Run::silent();
+        run.enter();
+        main(&run)
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}")).value
+}

@@ -13,7 +13,7 @@ use shard_api::{NOBODY, SHARDS, shard_of};
 use shard_tests::{Client, Cluster, Layout, Subject};
 use tester::Run;
 
-use crate::cpu;
+use crate::{cpu, in_world};
 
 /// From how many bytes of saved Raft state on a group makes a snapshot.
 const MAX_RAFT_STATE: usize = 1 << 16;
@@ -168,13 +168,4 @@ pub fn subject() -> Subject {
     type Clerk = shardctrler::Clerk;
     type Controller = shardctrler::Server<raft::Raft>;
     Subject::of::<shardkv::Server<raft::Raft, Clerk>, shardkv::Clerk<Clerk>, Controller, Clerk>()
-}
-
-fn in_world<T: Send + 'static>(main: impl FnOnce(&Run) -> T + Send + 'static) -> T {
-    let outcome = labrt::simulate(0, move || {
-        let run = Run::silent();
-        run.enter();
-        main(&run)
-    });
-    outcome.unwrap_or_else(|failure| panic!("{failure}")).value
 }
