@@ -174,24 +174,29 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
     }
 }
 
-/// The page as a browser shows it, if there is one.
-fn in_browser(page: &str, name: &str, hash: &str) -> Option<String> {
-    let file =
-        std::env::temp_dir().join(format!("linearizability-{name}-{}.html", std::process::id()));
-    std::fs::write(&file, page).unwrap();
-    let address = format!("file://{}{hash}", file.display());
-    let arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--virtual-time-budget=5000",
-        "--dump-dom",
-        &address,
-    ];
-    let done = Command::new("chromium").args(arguments).output();
-    std::fs::remove_file(&file).unwrap();
+/// Without a window a browser makes frames when it likes, or none: here they are as certain as timers.
+const FRAMES: &str =
+    "<script>window.requestAnimationFrame = (draw) => setTimeout(draw, 16);</script>\n</head>";
+
+/// The page as a browser shows it, if there is one. `hash` is the end of the address.
+fn in_browser(page: &str, hash: &str) -> Option<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("page.html");
+    assert_eq!(page.matches("</head>").count(), 1);
+    std::fs::write(&file, page.replacen("</head>", FRAMES, 1)).unwrap();
+    let done = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+        .args(["--virtual-time-budget=5000", "--dump-dom"])
+        // Browsers that run side by side share nothing.
+        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+        .arg(format!("file://{}{hash}", file.display()))
+        .output();
     match done {
-        Ok(done) => Some(String::from_utf8_lossy(&done.stdout).into_owned()),
+        Ok(done) => {
+            let words = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success(), "the browser failed, {}: {words}", done.status);
+            Some(String::from_utf8_lossy(&done.stdout).into_owned())
+        }
         Err(_) if std::env::var_os("LINEARIZABILITY_NEEDS_BROWSER").is_some() => {
             panic!("there is no chromium")
         }
@@ -202,18 +207,26 @@ fn in_browser(page: &str, name: &str, hash: &str) -> Option<String> {
     }
 }
 
+#[track_caller]
+fn has(document: &str, part: &str) {
+    assert!(document.contains(part), "no `{part}` in the page:\n{document}");
+}
+
 #[test]
 fn the_chart_shows_operations_orders_and_notes() {
     let page = stale("T").1.page();
-    let Some(shown) = in_browser(&page, "violation", "") else { return };
-    assert!(shown.contains("class=\"bar out core culprit chosen\""), "{shown}");
-    assert!(shown.contains("class=\"bar in core\""), "the longest order has the first put");
-    assert!(shown.contains("class=\"bar in pending\""));
-    assert!(shown.contains("No order contains it. The longest without it: 3 operations"));
-    assert!(shown.contains("class=\"note\"") && shown.contains("class=\"band\""));
-    let chosen = in_browser(&page, "chosen", "#0").unwrap();
-    assert!(chosen.contains("class=\"bar in core chosen\""), "a link names an operation");
-    assert!(chosen.contains("The longest order with it: 3 operations"));
+    let Some(shown) = in_browser(&page, "") else { return };
+    has(&shown, "class=\"bar out core culprit chosen\"");
+    // The longest order has the first put.
+    has(&shown, "class=\"bar in core\"");
+    has(&shown, "class=\"bar in pending\"");
+    has(&shown, "No order contains it. The longest without it: 3 operations");
+    has(&shown, "class=\"note\"");
+    has(&shown, "class=\"band\"");
+    // A link names an operation.
+    let chosen = in_browser(&page, "#0").unwrap();
+    has(&chosen, "class=\"bar in core chosen\"");
+    has(&chosen, "The longest order with it: 3 operations");
 }
 
 #[test]
@@ -225,7 +238,7 @@ fn thousands_of_operations_are_drawn_as_far_as_they_are_seen() {
     let report = check(&Kv, &history, &Limits::default());
     let page = Picture::new("many", &Kv, &history, &report.answer).page();
     assert!(page.len() < 3_000_000, "{}", page.len());
-    let Some(shown) = in_browser(&page, "many", "#10000") else { return };
+    let Some(shown) = in_browser(&page, "#10000") else { return };
     let bars = shown.matches("class=\"bar").count();
     assert!((5..500).contains(&bars), "{bars}");
 }

@@ -133,19 +133,22 @@ impl Plan {
         Some((place, items))
     }
 
-    /// The test with the most work left, so that all end together.
+    /// The test that has had the least of what it is to have: so a plan that is interrupted has made each
+    /// test about as often. Of equal ones the longest, so that nobody waits for it at the end.
     fn most_behind(&self) -> Option<usize> {
         let wanting = (0..self.tests.len()).filter(|place| self.wants_more(*place));
         wanting.max_by_key(|&place| {
             let test = &self.tests[place];
             let mean = test.mean().unwrap_or(Duration::from_secs(10));
-            match self.total() {
-                Some(total) => mean * u32::try_from(total - test.next).unwrap_or(u32::MAX),
+            let behind = match self.total() {
+                Some(total) => u128::from(total - test.next),
                 // Without a number of runs: the one that has had the least time.
                 None => {
-                    Duration::MAX - (test.wall + mean * u32::try_from(test.under_way).unwrap_or(1))
+                    let under_way = u32::try_from(test.under_way).unwrap_or(u32::MAX);
+                    u128::MAX - (test.wall + mean.saturating_mul(under_way)).as_nanos()
                 }
-            }
+            };
+            (behind, mean)
         })
     }
 
@@ -274,10 +277,14 @@ mod tests {
     use crate::build::Program;
 
     fn test() -> TestCase {
+        test_named("a_2A")
+    }
+
+    fn test_named(name: &str) -> TestCase {
         let (path, dir) = (PathBuf::new(), PathBuf::new());
         let program = Program { clock: Clock::Sim, path, dir, replay: String::new() };
         TestCase {
-            name: "a_2A".into(),
+            name: name.into(),
             program,
             setting: Setting::default(),
             schedule: Choice::default(),
@@ -318,5 +325,20 @@ mod tests {
         assert!(plan.hand_out().is_none() && !plan.is_done());
         plan.finished(place, (1, 1), items[1..].to_vec(), Duration::from_millis(1));
         assert_eq!(all(&mut plan), [1, 2]);
+    }
+
+    #[test]
+    fn a_plan_that_is_interrupted_has_made_each_test_about_as_often() {
+        let tests = [test_named("short_2A"), test_named("long_2A")];
+        let costs = [Duration::from_millis(2), Duration::from_millis(300)];
+        let mut plan = Plan::new(&tests, 0, Goal::Iterations(10_000), None);
+        let mut made = [0; 2];
+        while made[1] < 500 {
+            let (place, items) = plan.hand_out().expect("there is more to do");
+            let runs = items.len() as u64;
+            made[place] += runs;
+            plan.finished(place, (runs, 0), Vec::new(), costs[place] * items.len() as u32);
+        }
+        assert!(made[0].abs_diff(made[1]) <= LARGEST_BATCH, "{made:?}");
     }
 }
