@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use test_runs::build::TestCase;
 use test_runs::plan::Plan;
 
-use crate::say::note;
+use crate::say::{counted, note};
 
 /// One line per test on a terminal; elsewhere a line of plain text now and then.
 pub(crate) struct Display {
@@ -48,7 +48,7 @@ impl Display {
                 self.said = Instant::now();
                 let runs: u64 = self.seen.iter().map(|(runs, _)| runs).sum();
                 let failures: u64 = self.seen.iter().map(|(_, failures)| failures).sum();
-                note(&format!("{runs} runs, {failures} failures"));
+                note(&format!("{}, {}", counted(runs, "run"), counted(failures, "failure")));
             }
             return;
         };

@@ -105,7 +105,7 @@ fn the_crate_is_the_one_that_stress_is_called_from_or_for() {
     let elsewhere = once("elsewhere").arg("--dir").arg(suite()).output().expect("xtask runs");
     for output in [within, elsewhere] {
         assert_code(&output, 0);
-        assert!(words(&output).contains("stress: 1 tests of fake-suite in "), "{}", words(&output));
+        assert!(words(&output).contains("stress: 1 test of fake-suite in "), "{}", words(&output));
     }
 }
 

@@ -83,8 +83,8 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let end = args.duration.or(usual).map(|duration| Instant::now() + duration);
     let limits = session::Limits { end, runs: args.runs };
     let session = Session::new(&tests, limits, &place, (&folder, &subject), args.again())?;
-    let (count, at) = (tests.len(), folder.path().display());
-    say::note(&format!("hunt: {count} tests of {name}; what is kept goes to {at}"));
+    let (tests, at) = (say::counted(tests.len() as u64, "test"), folder.path().display());
+    say::note(&format!("hunt: {tests} of {name}; what is kept goes to {at}"));
     let found = session.run(under_test::jobs(args.jobs))?;
     say::print(found.join("\n"))?;
     Ok(if found.is_empty() { 0 } else { FAILURES })

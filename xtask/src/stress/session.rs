@@ -23,7 +23,7 @@ use super::subject::{commit, subject};
 use super::tally::Tally;
 use super::{conclude, micros, words};
 use crate::progress::Display;
-use crate::say::note;
+use crate::say::{counted, note};
 use crate::under_test::{self, How};
 use crate::workspace;
 
@@ -267,15 +267,15 @@ impl Session {
             .collect();
         let dir = self.order.dir.display();
         note(&format!(
-            "stress: {} tests of {} in {dir} on the {} clock, {}, {jobs} at once, base seed {}",
-            self.tests.len(),
+            "stress: {} of {} in {dir} on the {} clock, {}, {jobs} at once, base seed {}",
+            counted(self.tests.len() as u64, "test"),
             subject.package,
             clocks.join(" and the "),
             subject.goal,
             subject.seed
         ));
         if done > 0 {
-            note(&format!("stress: {done} runs are done already"));
+            note(&format!("stress: {} made already", counted(done, "run")));
         }
         if let Some(absent) = platform::ABSENT {
             note(&format!("stress: note: {absent}"));
