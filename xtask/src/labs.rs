@@ -27,9 +27,14 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     /// Its points, of a hundred.
     pub(crate) points: f64,
+    /// No course has it: it is there to show mistakes, and is worth something only if somebody says so.
+    pub(crate) ours: bool,
     /// In the order of the lab.
     pub(crate) tests: &'static [&'static str],
 }
+
+/// What the names of the tests end in that have faults which no part of a lab has.
+pub(crate) const SOAK: &str = "_soak";
 
 pub(crate) static LABS: [Lab; 3] = [
     Lab {
@@ -40,6 +45,7 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "2A",
                 points: 30.0,
+                ours: false,
                 tests: &[
                     "initial_election_2A",
                     "election_after_network_failure_2A",
@@ -49,6 +55,7 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "2B",
                 points: 35.0,
+                ours: false,
                 tests: &[
                     "basic_agreement_2B",
                     "rpc_byte_count_2B",
@@ -65,6 +72,7 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "2C",
                 points: 35.0,
+                ours: false,
                 tests: &[
                     "basic_persistence_2C",
                     "more_persistence_2C",
@@ -80,6 +88,7 @@ pub(crate) static LABS: [Lab; 3] = [
                 name: "2D",
                 // Not every course has this part: whoever does says what it is worth.
                 points: 0.0,
+                ours: false,
                 tests: &[
                     "snapshot_basic_2D",
                     "snapshot_install_2D",
@@ -90,6 +99,18 @@ pub(crate) static LABS: [Lab; 3] = [
                     "snapshot_init_2D",
                 ],
             },
+            Part {
+                name: "sizes",
+                points: 0.0,
+                ours: true,
+                tests: &[
+                    "agreement_of_1_sizes",
+                    "agreement_of_2_sizes",
+                    "agreement_of_4_sizes",
+                    "agreement_of_6_sizes",
+                ],
+            },
+            Part { name: "soak", points: 0.0, ours: true, tests: &["anything_soak"] },
         ],
     },
     Lab {
@@ -103,6 +124,7 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "3A",
                 points: 50.0,
+                ours: false,
                 tests: &[
                     "basic_3A",
                     "speed_3A",
@@ -123,6 +145,7 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "3B",
                 points: 50.0,
+                ours: false,
                 tests: &[
                     "snapshot_rpc_3B",
                     "snapshot_size_3B",
@@ -150,11 +173,13 @@ pub(crate) static LABS: [Lab; 3] = [
             Part {
                 name: "4A",
                 points: 30.0,
+                ours: false,
                 tests: &["basic_4A", "multi_4A", "minimal_movement_again_4A"],
             },
             Part {
                 name: "4B",
                 points: 70.0,
+                ours: false,
                 tests: &[
                     "static_shards_4B",
                     "rejection_4B",
@@ -172,12 +197,7 @@ pub(crate) static LABS: [Lab; 3] = [
                     "challenge_2_partial_4B",
                 ],
             },
-            Part {
-                name: "storm",
-                // No course has it: whoever wants it says what it is worth.
-                points: 0.0,
-                tests: &["anything_storm"],
-            },
+            Part { name: "storm", points: 0.0, ours: true, tests: &["anything_storm"] },
         ],
     },
 ];
@@ -212,11 +232,13 @@ impl Lab {
 
 /// The package with the tests that words are about, such as `3A` or `speed_3A`.
 pub(crate) fn suite_with<S: AsRef<str>>(words: &[S]) -> &'static str {
+    let words = || words.iter().map(AsRef::as_ref);
+    // Some parts of several labs have one name, but no two tests have.
+    let named = words().find_map(Lab::of);
     let about = |lab: &&Lab| {
-        let mut words = words.iter().map(AsRef::as_ref);
-        words.any(|word: &str| lab.parts.iter().any(|part| word.ends_with(part.name)))
+        words().any(|word: &str| lab.parts.iter().any(|part| word.ends_with(part.name)))
     };
-    LABS.iter().find(about).unwrap_or(&LABS[0]).suite
+    named.or_else(|| LABS.iter().find(about)).unwrap_or(&LABS[0]).suite
 }
 
 /// The place of a test among all of all labs.
@@ -263,7 +285,8 @@ mod tests {
         assert_eq!(Lab::named("3").map(|lab| lab.suite), Ok("kv-tests"));
         assert!(Lab::named("9").is_err_and(|words| words.contains("there are 2, 3, 4")));
         assert_eq!(Lab::of("speed_3B").map(|lab| lab.number), Some("3"));
-        assert_eq!(Lab::of("agreement_of_1_sizes").map(|lab| lab.number), None);
+        assert_eq!(Lab::of("agreement_of_1_sizes").map(|lab| lab.number), Some("2"));
+        assert_eq!(Lab::of("a_test_of_somebody_s").map(|lab| lab.number), None);
         assert!(place("initial_election_2A") < place("basic_3A"));
         assert_eq!(place("no such test"), None);
         assert_eq!(suite_with(&["3B"]), "kv-tests");

@@ -22,8 +22,8 @@ use subjects::Subject;
 
 /// Run the mistakes of the zoos, and right solutions, with many seeds, and say what points they lose.
 ///
-/// All parts of the lab count; a part that is usually worth nothing has 35 points here. What was run before
-/// in the same way is not run again.
+/// All parts of the lab count: a part of the course that is usually worth nothing has 35 points here, and what no course
+/// has is run for no points. What was run before in the same way is not run again.
 #[derive(Args, Debug)]
 pub(crate) struct Calibrate {
     /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
@@ -43,7 +43,7 @@ pub(crate) struct Calibrate {
     out: Option<PathBuf>,
 }
 
-/// What a part is worth here that is usually worth nothing.
+/// What a part of the course is worth here that is usually worth nothing.
 const USUALLY_NOTHING: f64 = 35.0;
 /// How probable it has to be that a grading is just.
 const SURE: f64 = 0.99;
@@ -127,7 +127,10 @@ pub(crate) fn run(calibrate: &Calibrate) -> Result<u8> {
 /// The points of each part, as a file for `grade`.
 fn weights_of(lab: &Lab) -> String {
     let part = |part: &crate::labs::Part| {
-        let points = if part.points > 0.0 { part.points } else { USUALLY_NOTHING };
+        let points = match part {
+            part if part.points > 0.0 || part.ours => part.points,
+            _ => USUALLY_NOTHING,
+        };
         (part.name.to_string(), points.into())
     };
     serde_json::Value::Object(lab.parts.iter().map(part).collect()).to_string()
@@ -224,6 +227,9 @@ mod tests {
         assert_eq!(said(false, (40.0, 2.1, 1.0)), "depends on the seeds");
         let row = row(of(false), &estimate(11.04, 0.5, 0.99996));
         assert_eq!(row[1..], ["no", "11.0", "0.5", "11.0", "99.9 % (at least 98.7)", ""]);
-        assert_eq!(weights_of(lab), r#"{"2A":30.0,"2B":35.0,"2C":35.0,"2D":35.0}"#);
+        assert_eq!(
+            weights_of(lab),
+            r#"{"2A":30.0,"2B":35.0,"2C":35.0,"2D":35.0,"sizes":0.0,"soak":0.0}"#
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use run_record::setting::{Counts, Setting, Trouble};
 
 use super::case::is_beyond_the_labs;
-use crate::labs::Lab;
+use crate::labs::{Lab, SOAK};
 
 /// What was seen in the runs of a test, the reference's too.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Seen {
 
     /// The kinds that no run of this test has, as far as is known.
     pub(crate) fn absent(&self, test: &str) -> Vec<Trouble> {
-        let of_a_lab = Lab::of(test).is_some();
+        let of_a_lab = Lab::of(test).is_some() && !test.ends_with(SOAK);
         let is_absent = |trouble: &Trouble| {
             let lacked = self.lacked.contains(trouble) || of_a_lab && is_beyond_the_labs(*trouble);
             lacked && !self.had.contains(trouble)

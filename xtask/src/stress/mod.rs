@@ -76,14 +76,11 @@ pub(crate) fn run(stress: &Stress) -> Result<u8> {
     }
 }
 
-/// What the tests of the swarm end in.
-const SOAK: &str = "_soak";
-
 /// Repeats the swarm test; returns the exit code.
 pub(crate) fn soak(soak: Soak) -> Result<u8> {
     let mut run = soak.run;
     if run.filters.is_empty() {
-        run.filters.push(SOAK.to_string());
+        run.filters.push(crate::labs::SOAK.to_string());
     }
     session::run(&run)
 }
