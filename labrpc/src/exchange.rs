@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use labrt::node;
 use labrt::rng::{self, Stream};
 use labrt::sync::Leaf;
 use labrt::thread::{self, Pool};
@@ -195,8 +196,7 @@ impl Exchange {
             next.collect::<Vec<_>>()
         });
         for (at, due) in checks {
-            let start = self.timers.schedule(at, due);
-            self.start_timers(start);
+            self.schedule(at, due);
         }
     }
 
@@ -270,8 +270,7 @@ impl Exchange {
                 {
                     watch.tell(label, step);
                 }
-                let start = self.timers.schedule_after(delay, due);
-                self.start_timers(start);
+                self.schedule(Instant::of_world() + delay, due);
             }
             Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
             Next::Drop(copy) => drop(copy),
@@ -282,15 +281,13 @@ impl Exchange {
     fn start_handler(self: &Arc<Self>, run: Run) {
         let Run { call, request, server, label, check_at, copy } = run;
         if let Some(at) = check_at {
-            let start = self.timers.schedule(at, Due::Check(call));
-            self.start_timers(start);
+            self.schedule(at, Due::Check(call));
         }
         if let Some((later, copy)) = copy {
             if let Some((watch, label)) = self.watched(&label) {
                 watch.tell(label, CallStep::Duplicated(later));
             }
-            let start = self.timers.schedule_after(later, Due::Copy(copy));
-            self.start_timers(start);
+            self.schedule(Instant::of_world() + later, Due::Copy(copy));
         }
         let reply = RawReply::new(self.clone(), call);
         let run = || server.dispatch(&self.pool, request, reply);
@@ -333,11 +330,19 @@ impl Exchange {
         }
     }
 
-    /// Starts the task that performs what is due, when the first timer is set.
-    fn start_timers(&self, start: bool) {
-        if !start {
-            return;
-        }
+    /// Has something performed at this moment.
+    fn schedule(&self, at: Instant, due: Due) {
+        // A caller's task does this for all: if its node is killed or paused at this moment, the network must
+        // not be left with a timer that nobody knows of.
+        node::outside(|| {
+            if self.timers.schedule(at, due) {
+                self.start_timers();
+            }
+        });
+    }
+
+    /// Starts the task that performs what is due.
+    fn start_timers(&self) {
         let (timers, network) = (self.timers.clone(), self.itself.clone());
         self.pool.run(move || {
             while let Some(due) = timers.next() {

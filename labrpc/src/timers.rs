@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 use labrt::sync::{Condvar, Mutex};
 use labrt::time::Instant;
@@ -58,10 +57,6 @@ impl Timers {
             self.changed.notify_one();
         }
         start
-    }
-
-    pub(crate) fn schedule_after(&self, delay: Duration, due: Due) -> bool {
-        self.schedule(Instant::of_world() + delay, due)
     }
 
     /// Waits until something is due; `None` when the network has come to its end.

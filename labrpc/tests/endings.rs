@@ -249,6 +249,48 @@ fn a_handlers_panic_outside_a_world_ends_its_call_only() {
     network.cleanup();
 }
 
+/// In each world a node makes calls, and something is done to it at some moment; then somebody else calls.
+fn others_are_answered_after(what: fn(&Node)) {
+    for seed in 0..1000 {
+        let outcome = Builder::simulated(seed).time_limit(Duration::from_secs(30)).run(move || {
+            let network = Network::new();
+            let echo = Service::new("Echo").method("Back", |x: u64| x);
+            network.add_server(0, Server::new().service(echo));
+            let [end, own] = [1, 2].map(|name| {
+                let end = network.make_end(name);
+                network.connect(name, 0);
+                network.enable(name, true);
+                end
+            });
+            network.set_reliable(false);
+            let mut faults = Faults::default();
+            (faults.request_loss, faults.reply_loss) = (0.0, 0.0);
+            network.set_faults(faults);
+            let node = Node::new("caller");
+            node.spawn(move || while end.call::<u64, u64>("Echo.Back", &1).is_ok() {});
+            thread::yield_now();
+            what(&node);
+            let answer = own.call::<u64, u64>("Echo.Back", &2);
+            network.cleanup();
+            answer
+        });
+        match outcome {
+            Ok(outcome) => assert_eq!(outcome.value, Ok(2), "seed {seed}"),
+            Err(failure) => panic!("seed {seed}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn who_is_killed_in_a_call_leaves_the_network_to_others() {
+    others_are_answered_after(Node::kill);
+}
+
+#[test]
+fn who_is_paused_in_a_call_leaves_the_network_to_others() {
+    others_are_answered_after(Node::pause);
+}
+
 #[test]
 fn a_function_belongs_to_the_callers_node() {
     on_both(|| {
