@@ -4,12 +4,13 @@ use crate::run::Test;
 ///
 /// `suite!(simulated, my::Raft)` runs them on the simulated clock, `suite!(real, my::Raft)` on the
 /// real one. Each becomes a `#[test]` whose name ends in its part: `initial_election_2A`. With a part as
-/// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's. The [swarm test](crate::soak) is
-/// there on the simulated clock only.
+/// third argument, `suite!(simulated, my::Raft, "2A")`, only that part's. The tests of
+/// [rare situations](crate::rare) and the [swarm test](crate::soak) are there on the simulated clock only.
 #[macro_export]
 macro_rules! suite {
     (simulated, $raft:ty) => {
         $crate::suite!(simulated, $raft, "lab");
+        $crate::suite!(simulated, $raft, "rare");
         $crate::suite!(simulated, $raft, "soak");
     };
     (real, $raft:ty) => {
@@ -21,6 +22,18 @@ macro_rules! suite {
         $crate::suite!($clock, $raft, "2C");
         $crate::suite!($clock, $raft, "2D");
         $crate::suite!($clock, $raft, "sizes");
+    };
+    ($clock:ident, $raft:ty, "rare") => {
+        $crate::tests! { $clock, $raft,
+            "rare" rare {
+                late_replies_rare: late_replies, "replies to a former reign", 5, false;
+                out_of_touch_rare: out_of_touch, "a newer term in replies only", 3, false;
+            }
+            "2D" rare {
+                snapshot_lossy_rare:
+                    snapshots_on_a_lossy_network, "snapshots basic (unreliable)", 3, true;
+            }
+        }
     };
     ($clock:ident, $raft:ty, "soak") => {
         $crate::tests! { $clock, $raft,
@@ -157,7 +170,9 @@ pub fn all_tests() -> Vec<(&'static str, Test)> {
     tests
 }
 
-/// The swarm test in the same form: it is no test of the lab.
-pub fn swarm_tests() -> Vec<(&'static str, Test)> {
-    crate::suite!(table, _, "soak")
+/// The tests of rare situations and the swarm test in the same form: they are no tests of the lab.
+pub fn simulated_tests() -> Vec<(&'static str, Test)> {
+    let mut tests = crate::suite!(table, _, "rare");
+    tests.extend(crate::suite!(table, _, "soak"));
+    tests
 }

@@ -110,6 +110,12 @@ pub(crate) static LABS: [Lab; 3] = [
                     "agreement_of_6_sizes",
                 ],
             },
+            Part {
+                name: "rare",
+                points: 0.0,
+                ours: true,
+                tests: &["late_replies_rare", "out_of_touch_rare", "snapshot_lossy_rare"],
+            },
             Part { name: "soak", points: 0.0, ours: true, tests: &["anything_soak"] },
         ],
     },

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use census::Tests;
 use odd_rafts::{Odd, VARIABLE};
-use raft_tests::{all_tests, swarm_tests};
+use raft_tests::{all_tests, simulated_tests};
 
 /// How many seeds each test is run with, for a Raft that is odd in one way.
 const SEEDS: u64 = 2;
@@ -26,8 +26,8 @@ const SEEDS: u64 = 2;
 /// The same for one that is odd in two ways.
 const SEEDS_OF_PAIRS: u64 = 1;
 
-/// The same for the swarm test.
-const SEEDS_OF_SWARM: u64 = 3;
+/// The same for the tests that are there on the simulated clock only.
+const SEEDS_OF_SIMULATED: u64 = 3;
 
 #[test]
 fn one_oddity() {
@@ -35,8 +35,13 @@ fn one_oddity() {
 }
 
 #[test]
-fn any_faults_at_once() {
-    judge("Any faults at once", Odd::names().map(odd).collect(), swarm_tests, SEEDS_OF_SWARM);
+fn rare_situations_and_any_faults() {
+    judge(
+        "Rare situations, any faults",
+        Odd::names().map(odd).collect(),
+        simulated_tests,
+        SEEDS_OF_SIMULATED,
+    );
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn chosen() {
     if let Ok(names) = env::var(VARIABLE) {
         let chosen = || names.split(',').map(odd).collect();
         judge("Chosen", chosen(), all_tests, SEEDS);
-        judge("Chosen, any faults at once", chosen(), swarm_tests, SEEDS_OF_SWARM);
+        judge("Chosen, rare situations, any faults", chosen(), simulated_tests, SEEDS_OF_SIMULATED);
     }
 }
 

@@ -1,0 +1,143 @@
+//! Situations that other tests hardly ever come into, brought about on purpose.
+//!
+//! They belong to no part of the lab, and earn no points. Where a situation also takes luck (who wins an
+//! election, how late a reply is), a test tries again and again; whether or not it comes about, a right Raft passes.
+
+use std::time::Duration;
+
+use labrt::rng::RngExt;
+use labrt::thread;
+use labrt::time::Instant;
+
+use crate::cluster::Cluster;
+use crate::commands::random;
+use crate::part_2d;
+use crate::run::Run;
+
+/// How often a test tries.
+const ATTEMPTS: usize = 10;
+
+/// How long it is waited for something that need not come.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The longest that a reply is late.
+const LATEST: Duration = Duration::from_millis(2400);
+
+/// How many entries only one follower gets.
+const ENTRIES: usize = 6;
+
+//= all.stale-reply
+/// A leader appends entries at one follower, loses them to another leader, and leads again: all that before
+/// the follower's replies come. They say that it has the entries of old, and nothing of the new ones with the same
+/// indexes.
+pub fn late_replies(cluster: &Cluster, _: &Run) {
+    for _ in cluster.rounds(ATTEMPTS) {
+        let _ = lead_again(cluster);
+        connect_all(cluster);
+        cluster.one(cluster.draw(random), cluster.servers(), true);
+    }
+}
+
+/// Goes as far as luck has it.
+fn lead_again(cluster: &Cluster) -> Option<()> {
+    let old = cluster.check_one_leader();
+    let (lonely, rest) = split(cluster, old);
+    reply_late(cluster, old, lonely);
+
+    // The others, who lack these entries, elect a leader, and its own entry takes their place.
+    cluster.partition(&[&rest]);
+    let new = leader_among(cluster, &rest)?;
+    let with: Vec<usize> = rest.iter().copied().filter(|server| *server != new).collect();
+    let (near, far) = (with[0], with[1]);
+    cluster.partition(&[&[new, old, near]]);
+    let index = cluster.start(new, cluster.draw(random))?.index;
+    wait_until(|| cluster.committed(index).0 == 3).then_some(())?;
+
+    // The old one leads again, unless `near` is faster; `far` cannot win. Only one of them gets what it is offered.
+    cluster.partition(&[&[old, near, far]]);
+    (leader_among(cluster, &[old, near])? == old).then_some(())?;
+    cluster.partition(&[&[old, near]]);
+    offer(cluster, old);
+    thread::sleep(LATEST);
+    Some(())
+}
+
+/// A follower, and the others without the leader.
+fn split(cluster: &Cluster, leader: usize) -> (usize, Vec<usize>) {
+    let step = cluster.draw(|rng| rng.random_range(1..cluster.servers()));
+    let lonely = (leader + step) % cluster.servers();
+    let rest = (0..cluster.servers()).filter(|server| ![leader, lonely].contains(server));
+    (lonely, rest.collect())
+}
+
+/// A follower gets some entries that nobody else gets, and most of its replies are late.
+fn reply_late(cluster: &Cluster, leader: usize, follower: usize) {
+    cluster.partition(&[&[leader, follower]]);
+    cluster.set_long_reordering(true);
+    offer(cluster, leader);
+    thread::sleep(Duration::from_millis(30));
+    cluster.set_long_reordering(false);
+}
+
+fn offer(cluster: &Cluster, leader: usize) {
+    for _ in 0..ENTRIES {
+        cluster.start(leader, cluster.draw(random));
+    }
+}
+
+/// Which of these servers is the first to lead, if one does soon.
+fn leader_among(cluster: &Cluster, servers: &[usize]) -> Option<usize> {
+    let leads = |server: &usize| cluster.state(*server).is_some_and(|state| state.is_leader);
+    let mut leader = None;
+    wait_until(|| {
+        leader = servers.iter().copied().find(leads);
+        leader.is_some()
+    });
+    leader
+}
+
+/// Waits until something has come about; false if it does not come soon.
+fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
+    let began = Instant::now();
+    while !is_so() {
+        if began.elapsed() > PATIENCE {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+//= all.newer-term
+/// A leader and another server do not reach each other, and both reach the third one: this one elects the other,
+/// and then only its replies tell the leader of a newer term.
+pub fn out_of_touch(cluster: &Cluster, _: &Run) {
+    for _ in cluster.rounds(ATTEMPTS) {
+        let leader = cluster.check_one_leader();
+        let step = cluster.draw(|rng| rng.random_range(1..cluster.servers()));
+        let other = (leader + step) % cluster.servers();
+        let group = cluster.group();
+        group.cut_one_way(leader, other);
+        group.cut_one_way(other, leader);
+        for _ in 0..4 {
+            let pause = cluster.draw(|rng| rng.random_range(100..600));
+            thread::sleep(Duration::from_millis(pause));
+            for server in [leader, other] {
+                cluster.start(server, cluster.draw(random));
+            }
+        }
+        group.heal_ways();
+        cluster.one(cluster.draw(random), cluster.servers(), true);
+    }
+}
+
+/// All servers are connected, and messages get lost: a follower has entries that its leader does not know of,
+/// and then gets a snapshot that ends before them.
+pub fn snapshots_on_a_lossy_network(cluster: &Cluster, run: &Run) {
+    part_2d::snapshots_basic(cluster, run);
+}
+
+fn connect_all(cluster: &Cluster) {
+    let all: Vec<usize> = (0..cluster.servers()).collect();
+    cluster.partition(&[&all]);
+}
