@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::circles::{Links, circle};
-use super::kernel::{Key, State, Status, Task};
+use super::kernel::{EPOCH, Key, State, Status, Task};
 use super::task::PanicBegun;
 use crate::failure::ENDS_PROCESS;
 
@@ -258,9 +258,8 @@ pub(super) fn task_line(state: &State, task: &Task) -> String {
         }
         Status::Blocked { key, waiting, since } => {
             let _ = write!(line, " waits for {} at {}", waiting, waiting.at);
-            let waited = state.now - *since;
-            if waited > Duration::ZERO {
-                let _ = write!(line, " since {:.3} s", waited.as_secs_f64());
+            if state.now > *since {
+                let _ = write!(line, " since {:.3} s", (*since - EPOCH).as_secs_f64());
             }
             for (holder, at) in key.iter().flat_map(|key| holders(state, *key)) {
                 let _ = write!(line, ", held by {} (taken at {at})", title(holder));
