@@ -1,6 +1,6 @@
 //! Situations that other tests hardly ever come into, brought about on purpose.
 //!
-//! They belong to no part of the lab, and earn no points. Where a situation also takes luck (who wins an
+//! They belong to no part of the lab, and earn no points. `rare2D` is for those that need snapshots. Where a situation also takes luck (who wins an
 //! election, how late a reply is), a test tries again and again; whether or not it comes about, a right Raft passes.
 
 use std::time::Duration;

@@ -28,7 +28,7 @@ impl Test {
         let Test { part, title, servers, unreliable, body } = *self;
         tester::Test::new(part, title, move |run| {
             let cluster = match part {
-                "2D" => Cluster::with_snapshots(raft, run, servers, unreliable),
+                "2D" | "rare2D" => Cluster::with_snapshots(raft, run, servers, unreliable),
                 "soak" => soak::cluster(raft, run),
                 _ => Cluster::in_run(raft, run, servers, unreliable),
             };

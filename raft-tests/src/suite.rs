@@ -29,8 +29,8 @@ macro_rules! suite {
                 late_replies_rare: late_replies, "replies to a former reign", 5, false;
                 out_of_touch_rare: out_of_touch, "a newer term in replies only", 3, false;
             }
-            "2D" rare {
-                snapshot_lossy_rare:
+            "rare2D" rare {
+                snapshot_lossy_rare2D:
                     snapshots_on_a_lossy_network, "snapshots basic (unreliable)", 3, true;
             }
         }
