@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. (Those that end in
-//! `sizes` or in `soak` belong to no part: clusters of one server, and of even numbers; and [any faults at
-//! once](soak), on the simulated clock.) Its lines are
+//! `sizes`, `rare` or `soak` belong to no part: clusters of one server, and of even numbers; on the simulated
+//! clock, [situations that are rare elsewhere](rare), and [any faults at once](soak).) Its lines are
 //! those of the course: seconds of lab time, servers, RPCs sent, entries committed.
 //!
 //! ```text

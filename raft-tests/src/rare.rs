@@ -20,6 +20,9 @@ const ATTEMPTS: usize = 10;
 /// How long it is waited for something that need not come.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// The same where each server that votes otherwise holds it up.
+const LONG_PATIENCE: Duration = Duration::from_secs(8);
+
 /// The longest that a reply is late.
 const LATEST: Duration = Duration::from_millis(2400);
 
@@ -51,7 +54,7 @@ fn lead_again(cluster: &Cluster) -> Option<()> {
     let (near, far) = (with[0], with[1]);
     cluster.partition(&[&[new, old, near]]);
     let index = cluster.start(new, cluster.draw(random))?.index;
-    wait_until(|| cluster.committed(index).0 == 3).then_some(())?;
+    wait_until(PATIENCE, || cluster.committed(index).0 == 3).then_some(())?;
 
     // The old one leads again, unless `near` is faster; `far` cannot win. Only one of them gets what it is offered.
     cluster.partition(&[&[old, near, far]]);
@@ -89,18 +92,18 @@ fn offer(cluster: &Cluster, leader: usize) {
 fn leader_among(cluster: &Cluster, servers: &[usize]) -> Option<usize> {
     let leads = |server: &usize| cluster.state(*server).is_some_and(|state| state.is_leader);
     let mut leader = None;
-    wait_until(|| {
+    wait_until(PATIENCE, || {
         leader = servers.iter().copied().find(leads);
         leader.is_some()
     });
     leader
 }
 
-/// Waits until something has come about; false if it does not come soon.
-fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
+/// Waits until something has come about; false if it does not within this time.
+fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !is_so() {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > patience {
             return false;
         }
         thread::sleep(Duration::from_millis(10));
@@ -128,6 +131,29 @@ pub fn out_of_touch(cluster: &Cluster, _: &Run) {
         }
         group.heal_ways();
         cluster.one(cluster.draw(random), cluster.servers(), true);
+    }
+}
+
+//= followers.stand
+/// A majority is left in which only one server has the last entry: it alone can be elected, and all others ask for its
+/// vote again and again.
+pub fn one_can_win(cluster: &Cluster, _: &Run) {
+    let (servers, majority) = (cluster.servers(), cluster.servers() / 2 + 1);
+    for _ in cluster.rounds(ATTEMPTS) {
+        let leader = cluster.check_one_leader();
+        let mut order = (0..servers).map(|step| (leader + step) % servers);
+        let with: Vec<usize> = order.by_ref().take(majority).collect();
+        let without: Vec<usize> = order.collect();
+        cluster.partition(&[&with]);
+        cluster.one(cluster.draw(random), majority, true);
+        let leads = |server: &usize| cluster.state(*server).is_some_and(|state| state.is_leader);
+        // One that has to stand for election first.
+        let Some(one) = with.iter().copied().find(|server| !leads(server)) else { continue };
+        let left: Vec<usize> = without.into_iter().chain([one]).collect();
+        cluster.partition(&[&left]);
+        wait_until(LONG_PATIENCE, || leads(&one));
+        connect_all(cluster);
+        cluster.one(cluster.draw(random), servers, true);
     }
 }
 

@@ -28,6 +28,7 @@ macro_rules! suite {
             "rare" rare {
                 late_replies_rare: late_replies, "replies to a former reign", 5, false;
                 out_of_touch_rare: out_of_touch, "a newer term in replies only", 3, false;
+                one_can_win_rare: one_can_win, "only one server can win", 9, false;
             }
             "rare2D" rare {
                 snapshot_lossy_rare2D:

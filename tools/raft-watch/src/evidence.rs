@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use labtrace::Verdict;
 
 use super::bases::Pending;
+use super::standing::Refusals;
 use super::understanding::Place;
 
 /// A term that a server has promised not to go behind.
@@ -98,6 +99,8 @@ pub(crate) struct Server {
     pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
     pub(crate) newer: Option<Newer>,
+    /// That it has done nothing for a while but refuse its vote.
+    pub(crate) refusals: Option<Refusals>,
     /// When it refused to follow, if it is still in this term.
     pub(crate) deaf: Option<(u64, Suspicion)>,
     /// The end of its log as it said when it last stood for election, and how many AppendEntries had
@@ -120,7 +123,7 @@ impl Server {
         self.applied_before = self.applied_before.max(self.applied);
         (self.instance, self.alive, self.applied) = (instance, true, 0);
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
-        (self.restored, self.pending, self.deaf) = (0, None, None);
+        (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

@@ -80,6 +80,7 @@ impl Judge {
         let server = &mut self.servers[server];
         (server.paused, server.resumed_us) = (paused, (!paused).then_some(us));
         server.deaf = None; // it may have been about to say more
+        server.refusals = None;
     }
 
     /// A server's clock runs at so many thousandths of the usual speed.
@@ -147,6 +148,7 @@ impl Judge {
         if !self.is_live(from, instance) || from == to || to >= self.servers.len() {
             return Ok(());
         }
+        self.may_wait(from);
         self.check_base(from, Look::IfCheap, sent.us, means)?;
         let asked = self.asks(&sent, means)?;
         self.calls.insert(Call::new(&sent, asked, self.now));
@@ -213,6 +215,9 @@ impl Judge {
         }
         let Server { instance, promised, appends, .. } = *server;
         let saves = means.saved.count(to);
+        if !matches!(asked, Asked::Vote { .. }) {
+            server.refusals = None;
+        }
         self.calls.reach(number, Delivered { instance, promised, held, appends, saves });
         match asked {
             Asked::Append(append) => self.reaches(to, append),
@@ -268,6 +273,10 @@ impl Judge {
                     known.granted = reply.yes == Some(true);
                 }
                 self.votes(&call, delivered, (term, last), reply, us, means)?;
+                match reply.yes {
+                    Some(false) => self.refuses(call.to, us, means.missing)?,
+                    _ => self.may_wait(call.to),
+                }
             }
             Asked::Append(append) => {
                 self.answers(&call, delivered, append, reply, us, means)?;

@@ -31,6 +31,7 @@
 //! | `terms` | term, stale request | the messages' terms |
 //! | `votes` | one vote a term, election restriction | RequestVote and its replies; AppendEntries |
 //! | `elections` | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
+//! | `standing` | a follower stands for election | RequestVote and its replies; no other calls |
 //! | `matching` | Log Matching, a leader's log | AppendEntries with terms (and commands) |
 //! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
 //! | `settled` | Leader Completeness | the same; `leaderCommit` |
@@ -84,6 +85,7 @@ mod second;
 mod settled;
 mod situations;
 mod snapshots;
+mod standing;
 mod terms;
 mod understanding;
 mod votes;

@@ -1,5 +1,4 @@
-//! For each bug, a test and seeds with which the suite finds it today. (No seeds are known for
-//! `VoteNotPersisted` and `OnlyLogPersisted`.)
+//! For each bug, a test and seeds with which the suite finds it today.
 //!
 //! A test here runs itself in a process of its own, with its seeds in the environment, and looks at
 //! what is said. With `LAB_SEED` it is the run itself: what a failure names as its replay works. The
@@ -10,7 +9,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use raft_tests::run::{Test, origin, simulated};
-use raft_tests::{RaftType, Silent, part_2a, part_2b, part_2c, part_2d, sizes, soak};
+use raft_tests::{RaftType, Silent, part_2a, part_2b, part_2c, part_2d, rare, sizes, soak};
 use raft_zoo::{Chosen, Kind};
 
 /// The type of Raft and the part, then a line for each bug: name, bug, body, servers, whether the network is
@@ -45,8 +44,12 @@ found! { Chosen, "zoo":
         "saved before answered: server";
     term_not_persisted: TermNotPersisted, part_2a::election_after_network_failure, 3, false, 0..1,
         "saved before answered: server";
-    timer_reset_by_any_rpc: TimerResetByAnyRpc, part_2c::more_persistence, 5, false, 1628..1629,
-        "failed to reach agreement";
+    timer_reset_by_any_rpc: TimerResetByAnyRpc, rare::one_can_win, 9, false, 0..19,
+        "a follower stands for election: server";
+    stale_append_reply: StaleAppendReply, rare::late_replies, 5, false, 0..9,
+        "committed by a majority: server";
+    newer_term_ignored: NewerTermIgnored, rare::out_of_touch, 3, false, 0..9,
+        "a newer term is taken over: server";
     same_timeout: SameTimeout, part_2a::multiple_elections, 7, false, 0..3,
         "and none was won";
     stale_vote_counted: StaleVoteCounted, part_2c::figure_8_unreliable, 5, true, 0..9,
@@ -148,7 +151,7 @@ found! { Chosen, "2D":
         "AppendEntries of server";
     snapshot_goes_back: SnapshotGoesBack, part_2d::install_snapshots_crash, 3, true, 0..1,
         "apply order: server";
-    snapshot_empties_log: SnapshotEmptiesLog, part_2d::snapshots_basic, 3, true, 0..9,
+    snapshot_empties_log: SnapshotEmptiesLog, rare::snapshots_on_a_lossy_network, 3, true, 0..9,
         "accepted entries stay: server";
     snapshot_by_itself: SnapshotByItself, part_2d::install_snapshots_disconnect, 3, false, 0..9,
         "apply order: ";
@@ -158,8 +161,6 @@ found! { Chosen, "2D":
 
 // A run of these draws how many servers there are.
 found! { Chosen, "soak":
-    newer_term_ignored: NewerTermIgnored, soak::anything, 0, false, 0..600,
-        "a newer term is taken over: server";
     candidate_deaf: CandidateDeaf, soak::anything, 0, false, 0..60,
         "a candidate follows: server";
 }

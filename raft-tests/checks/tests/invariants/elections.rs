@@ -1,6 +1,10 @@
 //! Terms, votes and leaders.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use bytes::Bytes;
+use labrt::thread;
 use raft_tests::Cluster;
 
 use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
@@ -70,6 +74,59 @@ fn one_vote_a_term() {
         "one vote a term",
         &[1],
         &["server 1 gave its vote in term 4 to server 1", "to server 2"],
+    );
+}
+
+/// Server 1 refuses its vote in these terms, which follow each other twice a second.
+fn refuses_in(terms: Range<u64>) {
+    for term in terms {
+        puppet(1).answers(term, false);
+        puppet(0).asks_for_vote(0, 1, term);
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn a_follower_stands_for_election() {
+    assert_fine(|_| refuses_in(1..10));
+    assert_fine(|_| {
+        refuses_in(1..10);
+        puppet(1).asks_for_vote(1, 2, 10);
+        refuses_in(11..20);
+    });
+    assert_fine(|_| {
+        refuses_in(1..10);
+        puppet(0).answers(10, true);
+        puppet(2).asks_for_vote(2, 0, 10);
+        puppet(2).leads(1, 10, (0, 0), &[]);
+        refuses_in(11..20);
+    });
+    assert_fine(|_| {
+        refuses_in(1..10);
+        puppet(1).answers(10, true);
+        puppet(2).asks_for_vote(2, 1, 10);
+        refuses_in(11..20);
+    });
+    // It may be held up by a call of its own.
+    assert_fine(|_| {
+        let busy = puppet(2);
+        let stalled = busy.stalls();
+        thread::spawn(|| puppet(1).asks_for_vote(1, 2, 1));
+        pause();
+        refuses_in(2..20);
+        drop(stalled);
+    });
+    assert_fine(|cluster| {
+        refuses_in(1..10);
+        cluster.start_server(1);
+        cluster.connect(1);
+        refuses_in(11..20);
+    });
+    assert_broken(
+        |_| refuses_in(1..13),
+        "a follower stands for election",
+        &[1],
+        &["it refused its vote", "it refused its vote for the 11. time"],
     );
 }
 

@@ -324,7 +324,8 @@ fn one_way_messages_are_not_judged() {
          AppendEntries has no `success` or the like",
     );
     assert_not_judged::<OneWay>(
-        "one vote a term, election restriction, because the reply to RequestVote",
+        "one vote a term, a follower stands for election, election restriction, because the reply to \
+         RequestVote",
     );
 }
 

@@ -60,6 +60,8 @@ pub(crate) static RESTRICTION: Rule = Rule {
     parts: REPLICATION,
     also: &[Part::Votes, Part::VoteReplies],
 };
+pub(crate) static STANDS: Rule =
+    Rule::new("a follower stands for election", &[Part::Votes, Part::VoteReplies, Part::Others]);
 pub(crate) static ELECTION_SAFETY: Rule = Rule::new("Election Safety", &[Part::Appends]);
 pub(crate) static LOG_MATCHING: Rule =
     Rule::new("Log Matching", &[Part::Appends, Part::Entries, Part::Commands]);
@@ -99,6 +101,7 @@ static ALL: &[&Rule] = &[
     &TERMS_SURVIVE,
     &ELECTED,
     &ONE_VOTE,
+    &STANDS,
     &RESTRICTION,
     &LOG_MATCHING,
     &LEADERS_LOG,
