@@ -52,6 +52,20 @@ pub enum MakeError {
     /// What the persister holds is no snapshot of such a machine.
     #[error("what the persister holds is no snapshot of this machine: {0}")]
     Snapshot(#[from] DecodeError),
+    /// The snapshot is not the one that the saved Raft state goes on from.
+    #[error(
+        "the snapshot holds what was executed up to index {snapshot}, but the saved log has the entries \
+         {first} to {last} beside it: the two are of different moments, or one is damaged; restore both \
+         from one copy, or remove both, and the server gets a snapshot from the others"
+    )]
+    Apart {
+        /// The last index of the snapshot.
+        snapshot: u64,
+        /// The first index of the saved log: that of its next entry, if it is empty.
+        first: u64,
+        /// Its last one.
+        last: u64,
+    },
     /// The Raft below could not be made.
     #[error("the Raft below cannot be made: {0}")]
     Raft(Box<dyn Error + Send + Sync>),

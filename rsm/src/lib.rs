@@ -93,7 +93,8 @@
 //! three quarters of the limit it has the machine make a snapshot and gives it to Raft, which drops
 //! the entries that it covers. Half of the limit must have been executed since the last one: entries that are not
 //! committed yet may keep the state large, and no snapshot drops these. A snapshot that arrives from the leader replaces the machine's state,
-//! unless this server has executed more. At the start the machine is restored from the persister.
+//! unless this server has executed more. At the start the machine is restored from the persister; a snapshot that
+//! the saved log does not go on from is refused ([`MakeError::Apart`]).
 //!
 //! # Exactly once
 //!

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use labgob::Gob;
 use labrt::channel::Receiver;
 use persister::Persister;
-use raft_api::{ApplyMsg, Raft};
+use raft_api::{ApplyMsg, Persisted, Raft};
 use serde::{Deserialize, Serialize};
 
 use crate::shared::{LogEntry, Options, Shared};
@@ -54,6 +54,14 @@ impl<M: Machine> Reader<M> {
         Ok(reader)
     }
 
+    /// Checks that the saved log, if Raft can say what it is, goes on from the snapshot: it may still have
+    /// entries that the snapshot holds, but lacks none in between.
+    pub(crate) fn check_saved_log<R: Raft>(&self) -> Result<(), MakeError> {
+        let state = self.persister.read_raft_state()?;
+        // Of a state that it cannot read Raft says so itself.
+        R::read_persisted(&state).map_or(Ok(()), |saved| goes_on(self.executed, &saved))
+    }
+
     /// Executes what Raft hands over, until it hands over nothing more.
     ///
     /// # Panics
@@ -69,9 +77,11 @@ impl<M: Machine> Reader<M> {
                     if let Err(error) = self.restore(&snapshot) {
                         panic!("Raft handed over a snapshot that is none of this machine: {error}");
                     }
+                    let own = self.executed;
                     assert_eq!(
-                        self.executed, index,
-                        "a snapshot is of another index than Raft says"
+                        own, index,
+                        "Raft handed over a snapshot up to index {index}, which says itself that it goes up \
+                         to {own}: Raft must hand over snapshots as they were given to it, each with its index"
                     );
                 }
                 // What it holds has been executed here.
@@ -84,7 +94,12 @@ impl<M: Machine> Reader<M> {
 
     fn execute(&mut self, index: u64, command: &[u8]) {
         let expected = self.executed + 1;
-        assert_eq!(index, expected, "Raft handed over index {index}, and not {expected}");
+        assert_eq!(
+            index, expected,
+            "Raft handed over index {index}, and not {expected}: it must hand over each entry once, in order, \
+             behind the snapshot that the persister holds; or that snapshot is damaged, and another copy of \
+             what this server has saved is needed"
+        );
         let entry: LogEntry<M::Request> = match labgob::decode(command) {
             Ok(entry) => entry,
             Err(error) => {
@@ -121,5 +136,35 @@ impl<M: Machine> Reader<M> {
         let saved = Saved { index: self.executed, machine };
         self.since_snapshot = 0;
         raft.snapshot(self.executed, Bytes::from(labgob::encode(&saved)));
+    }
+}
+
+/// Whether a saved log goes on from a snapshot up to this index.
+fn goes_on(snapshot: u64, saved: &Persisted) -> Result<(), MakeError> {
+    let base = saved.log_base;
+    let last = base.saturating_add(saved.log_terms.len() as u64);
+    match (base..=last).contains(&snapshot) {
+        true => Ok(()),
+        false => Err(MakeError::Apart { snapshot, first: base.saturating_add(1), last }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_goes_on_from_its_snapshot_or_still_has_some_of_it() {
+        let saved = Persisted { log_base: 5, log_terms: vec![1; 3], ..Persisted::default() };
+        assert!((5..=8).all(|snapshot| goes_on(snapshot, &saved).is_ok()));
+        for apart in [0, 4, 9, u64::MAX] {
+            let error = goes_on(apart, &saved).expect_err("entries are missing").to_string();
+            assert!(error.contains(&format!("up to index {apart}, but")), "{error}");
+            assert!(
+                error.contains("has the entries 6 to 8 ") && error.contains("restore"),
+                "{error}"
+            );
+        }
+        goes_on(0, &Persisted::default()).expect("nothing is saved");
     }
 }

@@ -37,8 +37,8 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
     /// [`Raft::make`] does. Returns quickly.
     ///
     /// # Errors
-    /// If the snapshot or the Raft state cannot be read or understood. Such a server must not start
-    /// afresh.
+    /// If the snapshot or the Raft state cannot be read or understood, or if they do not belong together.
+    /// Such a server must not start afresh.
     pub fn make(
         peers: Vec<ClientEnd>,
         me: usize,
@@ -49,6 +49,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         let (to_read, reads) = channel::unbounded();
         let shared = Arc::new(Shared::new(rng::node_stream().random(), machine, to_read));
         let reader = Reader::restored(persister.clone(), options, shared.clone())?;
+        reader.check_saved_log::<R>()?;
         // No buffer: what Raft has handed over is executed.
         let (apply, committed) = channel::bounded(0);
         let raft = R::make(peers, me, persister, apply).map_err(MakeError::Raft)?;

@@ -170,11 +170,16 @@ fn world() -> Builder {
 
 /// What a service has saved: the Raft state and the snapshot.
 fn saved<S: Subject>() -> [Vec<u8>; 2] {
-    let run = || {
+    saved_after::<S>(1)
+}
+
+/// The same, after it was used so many times.
+fn saved_after<S: Subject>(times: usize) -> [Vec<u8>; 2] {
+    let run = move || {
         let persister = Arc::new(MemoryPersister::new());
         let host = Host::new(&Network::new(), S::NAME, persister.clone());
         host.start::<S>().expect("it is new");
-        S::use_it(&host);
+        (0..times).for_each(|_| S::use_it(&host));
         host.node.kill();
         [persister.read_raft_state(), persister.read_snapshot()].map(|saved| saved.unwrap())
     };
@@ -182,7 +187,8 @@ fn saved<S: Subject>() -> [Vec<u8>; 2] {
 }
 
 /// How a machine refuses what only shows when Raft hands it over: an entry that is no request, and one that
-/// does not follow what the snapshot says of itself. See the panics of `rsm/src/reader.rs`.
+/// does not follow what the snapshot says of itself, though the saved log has it. See the panics of
+/// `rsm/src/reader.rs`.
 const REFUSALS: [&str; 2] = ["is no request of this machine", "Raft handed over index"];
 
 /// Starts a server from this and lets it run for some seconds, unless it refuses.
@@ -222,6 +228,23 @@ fn service<S: Subject>(target: &'static str) {
         saved[usize::from(which % 2)] = bytes.to_vec();
         come_back::<S>(saved)
     });
+}
+
+/// What was saved at two moments does not belong together, and is refused at the start.
+#[test]
+fn a_state_beside_a_snapshot_of_another_moment() {
+    let [early, late] = [1, 4].map(saved_after::<Kv>);
+    for [state, snapshot] in [[&late[0], &early[1]], [&early[0], &late[1]]] {
+        let saved = [state.clone(), snapshot.clone()];
+        let start = move || {
+            let persister = Arc::new(MemoryPersister::new());
+            persister.save_state_and_snapshot(&saved[0], &saved[1]).unwrap();
+            let host = Host::new(&Network::new(), Kv::NAME, persister);
+            host.start::<Kv>().expect_err("entries are missing in between").to_string()
+        };
+        let words = world().run(start).expect("it is no panic").value;
+        assert!(words.contains("the two are of different moments, or one is damaged"), "{words}");
+    }
 }
 
 #[test]
