@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::context::{self, Clock};
 use crate::observe::{self, Cause};
-use crate::sim::kernel::{At, Kernel, Key, Op, Touch, Waiting, Woken};
+use crate::sim::kernel::{At, Kernel, Key, Op, ROOM, Touch, Waiting, Woken};
 use crate::time::Until;
 
 pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
@@ -231,7 +231,7 @@ impl<T> Sender<T> {
         shared.queue.lock().offers.push_back(offer);
         let offered = Offered { shared, key };
         let deadline = until.simulated(kernel);
-        let mut waiting = Shared::<T>::waiting("room in a channel", at);
+        let mut waiting = Shared::<T>::waiting(ROOM, at);
         waiting.receiver = shared.only_receiver();
         let woken = kernel.wait(key, waiting, deadline);
         match offered.take_back() {
@@ -249,7 +249,7 @@ impl<T> Sender<T> {
         at: At,
     ) -> Result<(), SendTimeoutError<T>> {
         let deadline = until.simulated(kernel);
-        let mut waiting = Shared::<T>::waiting("room in a channel", at);
+        let mut waiting = Shared::<T>::waiting(ROOM, at);
         loop {
             waiting.receiver = self.0.only_receiver();
             let woken = kernel.wait(self.0.senders_key(), waiting, deadline);

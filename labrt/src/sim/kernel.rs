@@ -27,7 +27,7 @@ pub(crate) use super::op::Touch;
 use super::state::nanos;
 pub(crate) use super::state::{EPOCH, State};
 use super::switch::Switch;
-pub(crate) use super::task::{At, Body, Held, Key, Status, Task, TaskId, Waiting, Woken};
+pub(crate) use super::task::{At, Body, Held, Key, ROOM, Status, Task, TaskId, Waiting, Woken};
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;

@@ -1,13 +1,14 @@
 //! What failure reports say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::circles::{Links, circle};
-use super::kernel::{EPOCH, Key, State, Status, Task};
+use super::kernel::{EPOCH, Key, ROOM, State, Status, Task};
 use super::task::PanicBegun;
 use crate::failure::ENDS_PROCESS;
+use crate::node::Node;
 
 /// The parts of a [`Failure`](crate::Failure) that the kernel's state decides.
 pub(super) struct Report {
@@ -221,33 +222,92 @@ pub(super) fn waits_of(state: &State, node: &str, at_least: Duration) -> Vec<Str
     lines_of(state, state.tasks.iter().flatten().filter(is_of_it).filter(waits))
 }
 
-/// So many tasks that were started at one place and wait at one place are counted, not listed.
+/// So many tasks that do the same, such as one of each server, are one line.
+const ALIKE: usize = 3;
+/// Of so many it is not said whose they are.
 const CROWD: usize = 10;
 
-/// One line for each task: what it waits for, where, and who holds it; those that hold a lock come
-/// first. Crowds of like tasks are one line each, at the end.
+/// How much a task may have to do with that nothing goes on: most comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    WaitsForLock,
+    HoldsLock,
+    /// It wants to send, and nobody receives.
+    CannotSend,
+    Idle,
+}
+
+fn standing(state: &State, task: &Task) -> Standing {
+    match &task.status {
+        Status::Blocked { key: Some(key), .. } if holders(state, *key).next().is_some() => {
+            Standing::WaitsForLock
+        }
+        _ if !task.held.is_empty() => Standing::HoldsLock,
+        Status::Blocked { waiting, .. } if waiting.what == ROOM => Standing::CannotSend,
+        _ => Standing::Idle,
+    }
+}
+
+/// Since when a task waits. Who can run comes behind all who wait.
+fn waits_since(task: &Task) -> Duration {
+    match task.status {
+        Status::Blocked { since, .. } => since,
+        Status::Ready => Duration::MAX,
+    }
+}
+
+/// One line for each task: what it waits for, where, and who holds it. What may keep others waiting comes
+/// first, and who has waited longest. Of many that wait alike for a lock the first one has a line. Idle tasks
+/// that are alike are one line, at the end.
 fn task_lines(state: &State) -> Vec<String> {
     lines_of(state, state.tasks.iter().flatten())
 }
 
 fn lines_of<'a>(state: &'a State, tasks: impl Iterator<Item = &'a Task>) -> Vec<String> {
+    let mut tasks: Vec<&Task> = tasks.collect();
+    tasks.sort_by_key(|task| (standing(state, task), waits_since(task)));
     let doing = |task: &Task| match &task.status {
         Status::Ready => "can run".to_string(),
         Status::Blocked { waiting, .. } => format!("wait for {waiting} at {}", waiting.at),
     };
-    let alike = |task: &Task| format!("tasks started at {} {}", task.started, doing(task));
-    let single = |task: &&Task| !task.held.is_empty();
-    let (holders, others): (Vec<_>, Vec<_>) = tasks.partition(single);
-    let mut crowds = count_by(others.iter().copied(), alike);
-    crowds.retain(|(_, count)| *count >= CROWD);
-    let in_crowd = |task: &Task| {
-        let what = alike(task);
-        crowds.iter().any(|(crowd, _)| *crowd == what)
+    let mut alike: BTreeMap<(Standing, String), Vec<&Task>> = BTreeMap::new();
+    for &task in tasks.iter().filter(|task| task.held.is_empty()) {
+        let what = format!("tasks started at {} {}", task.started, doing(task));
+        let lock = standing(state, task).min(Standing::HoldsLock);
+        let lock = if lock == Standing::WaitsForLock { lock } else { Standing::Idle };
+        alike.entry((lock, what)).or_default().push(task);
+    }
+    let mut alike: Vec<_> = alike.into_iter().filter(|(_, all)| all.len() >= ALIKE).collect();
+    alike.sort_by_key(|(_, all)| std::cmp::Reverse(all.len()));
+    let of_a_lock = |lock: &Standing| *lock == Standing::WaitsForLock;
+    // Whom others stand for, with how many these are; and who needs no line of his own.
+    let (mut first, mut counted) = (BTreeMap::new(), BTreeSet::new());
+    for ((lock, _), all) in &alike {
+        let skipped = usize::from(of_a_lock(lock));
+        counted.extend(all.iter().skip(skipped).map(|task| task.serial));
+        first.extend(all.iter().take(skipped).map(|task| (task.serial, all.len() - skipped)));
+    }
+    let alone = tasks.iter().filter(|task| !counted.contains(&task.serial));
+    let line = |task: &&Task| match first.get(&task.serial) {
+        Some(more) => format!("{}; {more} more wait alike", task_line(state, task)),
+        None => task_line(state, task),
     };
-    let alone = holders.into_iter().chain(others.into_iter().filter(|task| !in_crowd(task)));
-    let mut lines: Vec<_> = alone.map(|task| task_line(state, task)).collect();
-    lines.extend(crowds.iter().map(|(crowd, count)| format!("{count} {crowd}")));
+    let mut lines: Vec<_> = alone.map(line).collect();
+    let idle = alike.iter().filter(|((lock, _), _)| !of_a_lock(lock));
+    lines.extend(idle.map(|((_, what), all)| format!("{} {what}{}", all.len(), whose(all))));
     lines
+}
+
+/// On which nodes tasks are, if there are not too many.
+fn whose(tasks: &[&Task]) -> String {
+    let nodes: BTreeSet<&str> =
+        tasks.iter().filter_map(|task| task.node.as_ref().map(Node::name)).collect();
+    match nodes.len() {
+        1..CROWD if tasks.len() < CROWD => {
+            format!(" (of {})", nodes.into_iter().collect::<Vec<_>>().join(", "))
+        }
+        _ => String::new(),
+    }
 }
 
 pub(super) fn task_line(state: &State, task: &Task) -> String {

@@ -35,6 +35,9 @@ impl Key {
     }
 }
 
+/// What a task waits for that wants to send into a full channel.
+pub(crate) const ROOM: &str = "room in a channel";
+
 /// What a blocked task waits for, in words, for the deadlock report.
 #[derive(Clone, Copy)]
 pub(crate) struct Waiting {
