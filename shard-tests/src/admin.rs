@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use service_watch::{Asked, Change, Watch};
+use service_watch::{Asked, Change, Operation, Watch};
 use shard_api::{Config, Gid};
 
 use crate::changes::{Changes, Input, Output};
@@ -73,11 +73,11 @@ impl Admin {
             let operation = watch.asks(ends, to_watch(&input));
             let ticket = changes.calls(ends, input);
             let result = call(&mut **clerk);
-            watch.answered(operation, None);
             changes.returned(ticket, output(&result));
-            result
+            (operation, result)
         };
-        ends.operate(|| asked, work, |result| output(result).to_string())
+        let got = |(_, result): &(Operation, T)| output(result).to_string();
+        ends.operate(|| asked, work, got, |(operation, _)| watch.answered(*operation, None)).1
     }
 }
 

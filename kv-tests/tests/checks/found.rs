@@ -4,6 +4,7 @@ use kv::Clerk as Right;
 use kv_api::Clerk;
 use kv_tests::Subject;
 use labrpc::ClientEnd;
+use labtrace::What;
 use tester::{Judged, Run};
 
 type Server = kv::Server<raft::Raft>;
@@ -74,6 +75,24 @@ fn an_append_that_happens_twice() {
         let words = failure::<Twice>(test);
         assert!(words.contains("once and stands in what was read 2 times"), "{words}");
     }
+}
+
+/// In the trace of a run that a rule fails when an operation returns, the operation has returned.
+#[test]
+fn who_is_told_at_the_return_of_a_call_has_returned() {
+    let run = Run::new(tester::Keep::All, Default::default());
+    let playing = run.clone();
+    let subject = Subject::of::<Server, Twice>();
+    let play = move || kv_tests::test("unreliable_one_key_3A", subject).play(&playing);
+    let failure = labrt::simulate(0, play).map(drop).expect_err("it happens twice");
+    assert!(failure.message.contains("applied once") || failure.message.contains("2 times"));
+    let events = run.session().take().events;
+    let mut ends = events.iter().rev().filter_map(|event| match &event.what {
+        What::Answered { text, .. } => Some(text),
+        _ => None,
+    });
+    let last = ends.next().expect("some operation has returned");
+    assert!(last.contains("bytes)"), "the Get that shows it has returned, not {last:?}");
 }
 
 #[test]

@@ -111,17 +111,20 @@ impl Client {
             });
             let result = call(&mut **clerk);
             let output = output(&result);
-            let read = match &output {
+            if let Some((history, ticket)) = begun {
+                history.returned(ticket, output.clone());
+            }
+            (operation, result, output)
+        };
+        let judge = |(operation, _, output): &(Operation, T, KvOutput)| {
+            let read = match output {
                 KvOutput::Value(value) => Some(value.as_str()),
                 KvOutput::Done => None,
             };
-            watch.answered(operation, read);
-            if let Some((history, ticket)) = begun {
-                history.returned(ticket, output);
-            }
-            result
+            watch.answered(*operation, read);
         };
-        ends.operate(|| words::asked(&input()), work, |result| words::got(&output(result)))
+        let got = |(_, _, output): &(Operation, T, KvOutput)| words::got(output);
+        ends.operate(|| words::asked(&input()), work, got, judge).1
     }
 }
 

@@ -131,7 +131,7 @@ fn fail(
     for &place in operations {
         let operation = &history.operations()[place];
         let call = calls[place];
-        let until = call.ended.map_or("never returned".to_string(), |us| {
+        let until = call.ended.map_or("not answered by the end of the run".to_string(), |us| {
             let got = operation.output().map(words::got).filter(|got| !got.is_empty());
             format!(
                 "until {}{}",

@@ -309,7 +309,7 @@ pub enum What {
         /// What it asks for, for people to read.
         text: String,
     },
-    /// The operation is done. One without this event never returned.
+    /// The operation is done. One without this event was not answered by the end of the run.
     Answered {
         /// Which.
         op: u64,

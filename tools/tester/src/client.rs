@@ -135,8 +135,9 @@ impl Client {
         }
     }
 
-    /// Does one operation: `work` asks the service for it and returns when it is done. It is counted
-    /// then.
+    /// Does one operation: `work` asks the service for it and returns when it is done. Then `judge` looks at
+    /// what came of it, and may fail the run: in the trace the operation has returned by then. It is
+    /// counted at the end.
     ///
     /// `asked` and `got` say in words what was asked for and what came of it; they are called only if
     /// the run is recorded.
@@ -145,18 +146,27 @@ impl Client {
         asked: impl FnOnce() -> String,
         work: impl FnOnce() -> T,
         got: impl FnOnce(&T) -> String,
+        judge: impl FnOnce(&T),
     ) -> T {
         let Inner { net, caller, .. } = &*self.inner;
         let session = net.run().session();
         if !session.keeps_events() {
             let result = work();
+            judge(&result);
             net.count_operation();
             return result;
         }
         let (lane, op) = (Some(caller.lane), session.next_op());
+        let before = observe::cause();
         let called = session.record(lane, What::Called { op, text: asked() });
-        let result = observe::with_cause(called, work);
-        session.record(lane, What::Answered { op, text: got(&result) });
+        let result = observe::with_cause(called, || {
+            let result = work();
+            observe::with_cause(before, || {
+                session.record(lane, What::Answered { op, text: got(&result) })
+            });
+            judge(&result);
+            result
+        });
         net.count_operation();
         result
     }

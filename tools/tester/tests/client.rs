@@ -119,7 +119,7 @@ fn operations_are_counted_and_stand_in_the_trace_with_their_messages() {
             client.connect(one.members(), &[1]);
             let end = WhoClient::new(client.end_to(&one.members().name(1)));
             let asked = || "Who".to_string();
-            let name = client.operate(asked, || end.who(&()), |got| format!("{got:?}"));
+            let name = client.operate(asked, || end.who(&()), |got| format!("{got:?}"), |_| {});
             assert_eq!(name, Ok("1-1".to_string()));
         }
         assert_eq!(net.operations(), 3);

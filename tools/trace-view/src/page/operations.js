@@ -130,7 +130,7 @@ function drawOperation(frame, one, x1, x2, y) {
 
 /** What was asked for, and what came of it. */
 function operationText(model, { begin, end }) {
-  const got = end < 0 ? "never returned" : model.events[end].text;
+  const got = end < 0 ? "not answered by the end of the run" : model.events[end].text;
   return model.events[begin].text + (got === "" ? "" : ` → ${got}`);
 }
 
@@ -166,7 +166,7 @@ function viewOfOperations(app) {
 /** An operation and its calls, each with what became of it. */
 function operationDetails(app, one, link) {
   const { model } = app;
-  const took = one.end < 0 ? "it never returned" : durationText(model.us[one.end] - model.us[one.begin]);
+  const took = one.end < 0 ? "it was not answered by the end of the run" : durationText(model.us[one.end] - model.us[one.begin]);
   const way = el("dl", { class: "fields" });
   const row = (name, ...value) => way.append(el("dt", {}, name), el("dd", {}, ...value));
   row("asked for", model.events[one.begin].text);
