@@ -7,7 +7,7 @@ use kv_clients::appends::{self, element};
 use labrt::channel::{self, Receiver, RecvTimeoutError, TryRecvError};
 use labrt::thread;
 use labrt::time::Instant;
-use labtrace::verdict;
+use labtrace::{VerdictBuilder, verdict};
 use tester::{Run, Totals};
 
 use crate::cluster::Cluster;
@@ -102,8 +102,8 @@ pub(crate) fn one_partition(subject: Subject, run: &Run) -> Totals {
     cluster.connect_all();
     waiting.iter().for_each(|client| cluster.connect_client(client, &cluster.all()));
     thread::sleep(Duration::from_secs(1));
-    assert_ends("Put", &put);
-    assert_ends("Get", &get);
+    assert_ends("Put", &put, &cluster);
+    assert_ends("Get", &get, &cluster);
     if is_split {
         client.check("1", "15");
     }
@@ -134,16 +134,18 @@ fn assert_waits(what: &str, thread: &Receiver<Infallible>) {
 }
 
 #[track_caller]
-fn assert_ends(what: &str, thread: &Receiver<Infallible>) {
+fn assert_ends(what: &str, thread: &Receiver<Infallible>, cluster: &Cluster) {
     if thread.recv_timeout(Duration::from_secs(3)) == Err(RecvTimeoutError::Timeout) {
-        verdict(
-            "completion after heal",
-            format!("{what} did not complete within 3 s of the healing"),
-        )
-        .hint(
-            "a leader that was deposed does not let go of those who wait: another request was \
+        let words = format!("{what} did not complete within 3 s of the healing");
+        let broken = verdict("completion after heal", words);
+        let obstacles = cluster.watch().obstacles();
+        obstacles
+            .into_iter()
+            .fold(broken, VerdictBuilder::with_fact)
+            .hint(
+                "a leader that was deposed does not let go of those who wait: another request was \
                  executed where theirs was to stand, or the term has moved on",
-        )
-        .fail();
+            )
+            .fail();
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! One program, so that the reference is compiled once for all of it.
 
+mod around;
 mod chosen;
 mod found;
 mod options;
+mod snapshots;
 mod stale_reads;
+mod waits;

@@ -4,6 +4,12 @@
 //! - The term of the entry before it is the one that was committed there.
 //! - State and snapshot are saved together: no state lacks the snapshot that it begins behind.
 //! - What the service gives is saved, soon.
+//!
+//! What a service's snapshot holds is known only if the service tells its index ([`Judge::given`]). Of others
+//! it is known that a snapshot can hold no more than its server could know to be committed when the snapshot
+//! was saved. That is enough to find one that was left behind; nothing has to be read for it, and the bytes
+//! of two servers' snapshots, which may differ for the same state, are never compared. A Raft that saves
+//! the old snapshot again with each state is not judged so.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -43,7 +49,40 @@ pub(crate) struct Pending {
     us: u64,
 }
 
+/// What is known of a saved snapshot of which nobody has told the index.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stored {
+    /// How many snapshots this instance had saved when that was looked at last.
+    pub(crate) saves: u64,
+    /// It holds no later entry than this, and when it was saved, in microseconds.
+    upto: Option<(u64, u64)>,
+}
+
+/// The stored snapshot that an instance began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Began {
+    /// When the instance began, in microseconds.
+    pub us: u64,
+    /// The index that its saved log followed; 0 if that is not known.
+    pub upto: u64,
+    /// How many bytes the snapshot had.
+    pub bytes: usize,
+}
+
 impl Judge {
+    /// A server has saved something: a snapshot, perhaps.
+    pub(super) fn sees_snapshot(&mut self, server: usize, us: u64, means: &Means<'_>) {
+        let saves = means.saved.snapshots(server);
+        if saves == self.servers[server].stored.saves {
+            return;
+        }
+        self.snapshots_seen = true;
+        let judged = self.servers.len() > 1 && means.missing.allows(&rules::TOLD);
+        let most = |judge: &Judge| judge.can_know(server).max(judge.servers[server].snapshot_upto);
+        let upto = judged.then(|| (most(self), us));
+        self.servers[server].stored = Stored { saves, upto };
+    }
+
     /// The service of a server gives it a snapshot.
     pub(crate) fn given(&mut self, server: usize, index: u64, snapshot: &[u8], us: u64) {
         self.snapshots_seen = true;
@@ -59,11 +98,16 @@ impl Judge {
         server.heard_now = server.heard_now.max(index);
     }
 
-    /// The state that a new instance begins with has its log behind this place: that is committed.
-    pub(crate) fn starts_behind(&mut self, server: usize, base: u64) {
+    /// A new instance begins with a stored snapshot, and with a state whose log is behind its last entry: that
+    /// is committed.
+    pub(crate) fn starts_with(&mut self, server: usize, began: Began) {
         self.snapshots_seen = true;
         let server = &mut self.servers[server];
-        server.heard_now = server.heard_now.max(base);
+        server.heard_now = server.heard_now.max(began.upto);
+        server.began = Some(began);
+        // The last save may have been torn by the crash: it is not known which snapshot that left.
+        let knows = server.knows.max(server.snapshot_upto);
+        server.stored.upto = server.stored.upto.map(|(upto, us)| (upto.max(knows), us));
     }
 
     /// Looks at what a server has saved of its snapshots, if there are any in this run.
@@ -131,7 +175,7 @@ impl Judge {
     fn check_pair(&self, server: usize, base: Place, us: u64, means: &Means<'_>) -> Checked {
         // A snapshot may be long: where no service tells of its own, none is read.
         if self.given.0.is_empty() {
-            return Ok(());
+            return self.check_left_behind(server, base, us);
         }
         let Some(stored) = means.saved.read_snapshot(server) else { return Ok(()) };
         // A log may hold entries that the service does not see: of each leader one, say. Who is alone leads
@@ -143,6 +187,21 @@ impl Judge {
         match self.given.index_of(&stored) {
             Some(index) if base.index > index + more => {
                 Err(saved_apart(server, base.index, format!("a snapshot of 1 to {index}"), us))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The stored snapshot was not saved before anybody could know what the saved log lacks.
+    fn check_left_behind(&self, server: usize, base: Place, us: u64) -> Checked {
+        match self.servers[server].stored.upto {
+            Some((upto, then)) if base.index > upto => {
+                let has = format!(
+                    "a snapshot that was saved at {:.3} s, when it could know only that {upto} entries are \
+                     committed,",
+                    then as f64 / 1e6
+                );
+                Err(saved_apart(server, base.index, has, us))
             }
             _ => Ok(()),
         }

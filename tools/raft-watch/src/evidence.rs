@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use labtrace::Verdict;
 
-use super::bases::Pending;
+use super::bases::{Began, Pending, Stored};
 use super::standing::Refusals;
 use super::understanding::Place;
 
@@ -89,6 +89,10 @@ pub(crate) struct Server {
     /// What its saved log began behind when that was looked at last, and how long its state was.
     pub(crate) base: Place,
     pub(crate) state_size: usize,
+    /// The snapshot that it has saved.
+    pub(crate) stored: Stored,
+    /// The stored snapshot that this instance began with, unless it may have got a later one from a leader.
+    pub(crate) began: Option<Began>,
     /// The oldest snapshot of its service that it is not known to have saved.
     pub(crate) pending: Option<Pending>,
     /// The most that an earlier instance had applied.
@@ -124,6 +128,7 @@ impl Server {
         (self.instance, self.alive, self.applied) = (instance, true, 0);
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
+        (self.stored.saves, self.began) = (0, None);
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

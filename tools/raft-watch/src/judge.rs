@@ -32,6 +32,8 @@ pub(crate) struct Judge {
     pub(super) given: Given,
     /// Some snapshot was seen.
     pub(super) snapshots_seen: bool,
+    /// Somebody tells what servers apply.
+    pub(super) applied_told: bool,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
@@ -133,6 +135,7 @@ impl Judge {
             return Ok(());
         }
         // It is shorter when entries have moved into a snapshot.
+        self.sees_snapshot(server, us, means);
         let size = means.saved.state_size(server);
         let before = std::mem::replace(&mut self.servers[server].state_size, size);
         match before > size {
@@ -223,6 +226,7 @@ impl Judge {
             Asked::Append(append) => self.reaches(to, append),
             Asked::Install(Install { last, .. }) => {
                 server.snapshot_upto = server.snapshot_upto.max(last.index);
+                server.began = server.began.filter(|began| last.index <= began.upto);
             }
             Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
             Asked::Vote { .. } | Asked::Nothing => {}

@@ -36,7 +36,8 @@
 //! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
 //! | `settled` | Leader Completeness | the same; `leaderCommit` |
 //! | `snapshots` | snapshots of what is committed, a snapshot's last entry, snapshots sent again | the same; InstallSnapshot |
-//! | `bases` | snapshots do not go back, state and snapshot belong together, a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
+//! | `bases` | snapshots do not go back, state and snapshot belong together | `read_persisted` |
+//! | `bases` | a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
 //! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
 //! | `saved` | saved before answered | `read_persisted` |
 //! | `second` | promises survive a crash (votes, entries, terms) | RequestVote, or AppendEntries, and their replies; the simulated clock |
@@ -100,6 +101,7 @@ use raft_api::Started;
 use tester::{Group, Members, Server};
 
 pub use any::{AnyRaft, RaftType};
+pub use bases::Began;
 use judge::{Checked, Judge};
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
@@ -217,6 +219,12 @@ impl Watch {
         });
     }
 
+    /// The stored snapshot with which the instance of a server began that runs, unless a leader has sent it a
+    /// later one since.
+    pub fn began(&self, server: usize) -> Option<Began> {
+        self.inner.state.with(|state| state.judge.servers[server].began)
+    }
+
     fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {
         if let Err(mut broken) = checked {
             broken.location = Some(place());
@@ -244,9 +252,13 @@ impl Watch {
         let waits: Vec<_> = (0..members.count())
             .map(|server| labrt::observe::waits_of(&members.node_name(server), long))
             .collect();
+        self.obstacles_at(us, &waits)
+    }
+
+    fn obstacles_at(&self, us: u64, waits: &[Vec<String>]) -> Vec<labtrace::Fact> {
         self.inner
             .state
-            .with(|state| state.judge.obstacles(us, state.understanding.missing(), &waits))
+            .with(|state| state.judge.obstacles(us, state.understanding.missing(), waits))
     }
 
     /// The entries that have been sent as those of an index, as facts of a verdict.

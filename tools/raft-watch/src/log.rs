@@ -56,6 +56,11 @@ impl Watch {
         self.inner.state.with(|state| state.judge.reigns.of(term).map(|reign| reign.leader))
     }
 
+    /// The term of the entry that was committed at an index, if a leader has said so and has shown it.
+    pub fn committed_term_at(&self, index: u64) -> Option<u64> {
+        self.inner.state.with(|state| state.judge.settled.term_at(index))
+    }
+
     /// The term of the entry at an index, in the log of the latest leader that has shown it.
     pub fn term_at(&self, index: u64) -> Option<u64> {
         self.inner.state.with(|state| state.judge.reigns.term_at(index))

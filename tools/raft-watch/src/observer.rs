@@ -8,8 +8,9 @@ use labrt::observe;
 use labtrace::{Role, What};
 use run_record::coverage::Coverage;
 use run_record::situations::Situations;
-use tester::{Call, SaveCount, Watcher};
+use tester::{Call, Obstacles, SaveCount, Watcher};
 
+use super::bases::Began;
 use super::calls::{self, Sent};
 use super::judge::{Checked, Means};
 use super::persister::{Look, SavedStates};
@@ -195,10 +196,11 @@ impl Watcher for Watch {
             state.judge.started(server, instance);
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
-            if persister.snapshot_size() > 0 {
+            let bytes = persister.snapshot_size();
+            if bytes > 0 {
                 let mut saved = SavedStates::new(&mut state.saves, self.inner.reading);
-                let base = saved.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
-                state.judge.starts_behind(server, base);
+                let upto = saved.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
+                state.judge.starts_with(server, Began { us: labtrace::now_us(), upto, bytes });
             }
         });
     }
@@ -250,6 +252,13 @@ impl Watcher for Watch {
             CallStep::Failed => self.over(call, true),
             _ => {}
         }
+    }
+
+    fn obstacles(&self, us: u64) -> Obstacles {
+        // What tasks wait for stands in the failure itself.
+        let facts = self.obstacles_at(us, &[]);
+        let servers = self.inner.members.facts(facts);
+        Obstacles { servers, ..Obstacles::default() }
     }
 
     fn situations(&self) -> Situations {

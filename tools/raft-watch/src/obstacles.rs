@@ -63,6 +63,9 @@ impl Judge {
 
     /// Servers that were told what they do not apply.
     fn not_applied(&self, us: u64) -> Vec<Fact> {
+        if !self.applied_told {
+            return Vec::new();
+        }
         let behind = self.servers.iter().enumerate().filter_map(|(number, server)| {
             let (term, told) = server.told_last()?;
             let due = told.commit.min(told.checked);

@@ -163,6 +163,11 @@ impl<'a> SavedStates<'a> {
         self.saves[server].count.get()
     }
 
+    /// How often an instance of a server has saved a snapshot.
+    pub(crate) fn snapshots(&self, server: usize) -> u64 {
+        self.saves[server].count.snapshots()
+    }
+
     /// Some server has saved something, and its Raft does not say what.
     pub(crate) fn are_silent(&self) -> bool {
         self.saves.iter().any(|saves| saves.silent)

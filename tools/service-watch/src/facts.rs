@@ -14,7 +14,7 @@ pub(crate) fn of_operation(
     let Operation { name, asked, began, ended, lane, .. } = operation;
     let until = match ended {
         Some(us) => format!("until {:.3} s", *us as f64 / 1e6),
-        None => "never returned".to_string(),
+        None => "not answered yet".to_string(),
     };
     broken.with_fact(Fact {
         text: format!("{name}: {}, {until}{more}", asked.text),
@@ -43,11 +43,15 @@ pub(crate) fn end_of(value: &str) -> String {
 
 impl State {
     pub(crate) fn entry_fact(&self, entry: &Entry) -> Fact {
-        let Entry { place, term, server } = *entry;
+        let Entry { place, term, server, .. } = *entry;
         let members = &self.groups[place.group].members;
         let (name, index) = (members.node_name(server), place.index);
+        let instead = self.groups[place.group].below.committed_term_at(index);
+        let instead = instead.filter(|instead| *instead != term).map_or(String::new(), |instead| {
+            format!(", where an entry of term {instead} was committed instead")
+        });
         Fact {
-            text: format!("{name} sent it as the entry of term {term} at index {index}"),
+            text: format!("{name} sent it as the entry of term {term} at index {index}{instead}"),
             us: Some(place.us),
             server: Some(members.lane(server)),
         }
@@ -65,7 +69,8 @@ impl State {
             let text = format!("{name} answered {}{known}", operation.name);
             Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
         });
-        operation.entries.iter().map(|entry| self.entry_fact(entry)).chain(reply).collect()
+        let entries = operation.entries.iter().map(|entry| self.entry_fact(entry));
+        entries.chain(reply).chain(self.facts_of_snapshot(number)).collect()
     }
 
     /// Which rules could not be judged, and why.

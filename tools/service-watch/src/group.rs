@@ -6,7 +6,7 @@ use std::sync::Arc;
 use labrpc::CallStep;
 use persister::Persister;
 use raft_watch::Bookmark;
-use tester::{Call, ClientCall, Members, SaveCount, Watcher};
+use tester::{Call, ClientCall, Members, Obstacles, SaveCount, Watcher};
 
 use crate::operations::Reply;
 use crate::sizes::{Limits, Size};
@@ -94,6 +94,11 @@ impl Watcher for Eye {
     fn client_call(&self, of: &ClientCall<'_>) {
         let ClientCall { client, to: server, event } = *of;
         let (call, us) = (event.call, labtrace::now_us());
+        self.watch.inner.with(|state| {
+            if let Some(operation) = state.operations.open_of(client) {
+                operation.tries.see((self.group, server), call, event.step, us);
+            }
+        });
         match event.step {
             CallStep::Delivered => self.watch.inner.with(|state| {
                 let seen = &mut state.groups[self.group];
@@ -115,6 +120,21 @@ impl Watcher for Eye {
             }),
             _ => {}
         }
+    }
+
+    fn obstacles(&self, us: u64) -> Obstacles {
+        let clients = self.watch.inner.with(|state| {
+            // What clients wait for is said once, by the first group.
+            let mut facts = Vec::new();
+            if self.group == 0 {
+                state.read_entries();
+                facts.extend(state.clients_wait(us));
+            }
+            facts.extend(state.servers_keep_waiting(self.group, us));
+            facts
+        });
+        // What is known of the Rafts below is said by what watches them.
+        Obstacles { clients, ..Obstacles::default() }
     }
 
     fn not_judged(&self) -> Vec<String> {

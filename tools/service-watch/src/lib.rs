@@ -14,6 +14,8 @@
 //! written to. A service whose entries were never seen to hold what clients write (it may compress them)
 //! is not judged by the rules that need it.
 //!
+//! An entry in whose place another one was committed is none: whoever answers for it has looked at the index alone.
+//!
 //! A write may have several entries: a client asks again, and the service finds out when it executes
 //! them. That is no mistake. They may stand in the logs of several groups: one refuses it, another one
 //! executes it, and an entry by which a group takes over what another one had holds the texts of all that
@@ -39,16 +41,22 @@
 //! Each rule is checked when it can be decided and not before: an answer when the operation returns,
 //! since only the client knows which reply it took for one.
 //!
+//! If nothing comes at all, `obstacles` tells what clients wait for, and at whom
+//! ([`Watch::obstacles`]); `tries` keeps account of whom they have asked.
+//!
 //! # What is missing
 //!
 //! After a message that is neither of Figure 2 nor InstallSnapshot, `raft-watch` may not know what a server
 //! can know; then the rules that need it are silent.
 
+mod began;
 mod facts;
 mod group;
+mod obstacles;
 mod operations;
 mod replies;
 mod sizes;
+mod tries;
 mod twice;
 mod waiting;
 
@@ -198,6 +206,10 @@ impl Watch {
                 return Ok(());
             }
             state.read_entries();
+            let State { groups, operations, .. } = &mut *state;
+            operations.look_for_replaced(number, |place| {
+                groups[place.group].below.committed_term_at(place.index)
+            });
             state.operations.end(number, us);
             let checked = state.check_replies(number, read);
             let checked = checked.and_then(|()| state.check_once(number, read));
@@ -231,6 +243,23 @@ impl Watch {
         self.inner.with(|state| {
             state.read_entries();
             state.place(operation.0)
+        })
+    }
+
+    /// What stands in the way of clients that wait: what they wait for, who keeps them waiting, and what
+    /// [`raft_watch`] knows of each group. As facts of a verdict.
+    pub fn obstacles(&self) -> Vec<labtrace::Fact> {
+        let us = labtrace::now_us();
+        self.inner.with(|state| {
+            state.read_entries();
+            let mut facts = state.clients_wait(us);
+            for group in 0..state.groups.len() {
+                facts.extend(state.servers_keep_waiting(group, us));
+            }
+            for seen in &state.groups {
+                facts.extend(seen.members.facts(seen.below.obstacles()));
+            }
+            facts
         })
     }
 

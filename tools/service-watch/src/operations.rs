@@ -6,6 +6,7 @@ use memchr::memchr_iter;
 use raft_watch::SentEntry;
 use tester::Client;
 
+use crate::tries::Tries;
 use crate::{Asked, Change, Place};
 
 /// An operation's place in the list of all.
@@ -32,6 +33,8 @@ pub(crate) struct Operation {
     pub(crate) entries: Vec<Entry>,
     /// The replies that have come back to its client since it began.
     pub(crate) replies: Vec<Reply>,
+    /// Whom its client has asked, while it is under way.
+    pub(crate) tries: Tries,
 }
 
 /// An entry of a log that is an operation's own.
@@ -41,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) term: u64,
     /// Who sent it first.
     pub(crate) server: usize,
+    /// Another entry was committed in its place: it has never been executed, and will not be.
+    pub(crate) replaced: bool,
 }
 
 /// A write that was acknowledged, as one group's log has it.
@@ -66,8 +71,9 @@ impl Operation {
     /// its own group's log that it is committed. What another group has in its log may be done there, and
     /// the server may have learned so.
     pub(crate) fn may_be_done(&self, reply: &Reply) -> bool {
-        let elsewhere =
-            |entry: &Entry| entry.place.group != reply.group && entry.place.us <= reply.us;
+        let elsewhere = |entry: &Entry| {
+            !entry.replaced && entry.place.group != reply.group && entry.place.us <= reply.us
+        };
         reply.known.is_none()
             || self.entries.iter().any(|entry| reply.may_know(entry) || elsewhere(entry))
     }
@@ -77,7 +83,8 @@ impl Reply {
     /// Whether who gave it could know that an entry of its group's log is committed.
     pub(crate) fn may_know(&self, entry: &Entry) -> bool {
         let Place { us, group, index } = entry.place;
-        group == self.group && us <= self.us && self.known.is_some_and(|known| index <= known)
+        let is_known = self.known.is_some_and(|known| index <= known);
+        group == self.group && us <= self.us && is_known && !entry.replaced
     }
 }
 
@@ -110,6 +117,7 @@ impl Operations {
             ended: None,
             entries: Vec::new(),
             replies: Vec::new(),
+            tries: Tries::default(),
         });
         number
     }
@@ -133,6 +141,11 @@ impl Operations {
         self.all.get_mut(number)
     }
 
+    /// All that are under way.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &Operation> {
+        self.open.values().filter_map(|number| self.all.get(*number))
+    }
+
     /// What a client is called.
     pub(crate) fn name_of(&self, client: u64) -> String {
         let number = self.open.get(&client);
@@ -143,10 +156,23 @@ impl Operations {
     /// An operation is done.
     pub(crate) fn end(&mut self, number: Number, us: u64) {
         if let Some(operation) = self.all.get_mut(number) {
-            operation.ended = Some(us);
+            (operation.ended, operation.tries) = (Some(us), Tries::default());
             self.open.remove(&operation.client);
             self.ended.insert(operation.client, number);
             self.done.push(number);
+        }
+    }
+
+    /// Learns which entries of an operation have lost their places: `committed` gives the term of what was
+    /// committed at a place, if that is known.
+    pub(crate) fn look_for_replaced(
+        &mut self,
+        number: Number,
+        committed: impl Fn(Place) -> Option<u64>,
+    ) {
+        let entries = self.all.get_mut(number).map(|operation| &mut operation.entries);
+        for entry in entries.into_iter().flatten() {
+            entry.replaced = committed(entry.place).is_some_and(|term| term != entry.term);
         }
     }
 
@@ -187,7 +213,7 @@ impl Operations {
             let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
             if operation.began <= us && !over && holds(command, &operation.asked) {
                 let place = Place { us, group, index };
-                operation.entries.push(Entry { place, term, server });
+                operation.entries.push(Entry { place, term, server, replaced: false });
                 self.understood[usize::from(operation.asked.is_telling())] = true;
             }
         }
@@ -247,7 +273,8 @@ mod tests {
     use super::*;
 
     fn entry(us: u64, group: usize, index: u64) -> Entry {
-        Entry { place: Place { us, group, index }, term: 1, server: 0 }
+        let place = Place { us, group, index };
+        Entry { place, term: 1, server: 0, replaced: false }
     }
 
     fn reply(us: u64, group: usize, known: u64) -> Reply {
@@ -264,6 +291,7 @@ mod tests {
             ended: Some(100),
             entries,
             replies,
+            tries: Tries::default(),
         }
     }
 
@@ -273,6 +301,19 @@ mod tests {
         assert!(own.may_be_done(&reply(30, 0, 5)));
         assert!(!own.may_be_done(&reply(30, 0, 4)), "not committed yet");
         assert!(!own.may_be_done(&reply(15, 0, 5)), "it was no entry yet");
+    }
+
+    #[test]
+    fn what_lost_its_place_was_not_executed() {
+        let mut operations = Operations::default();
+        operations.all.push(write(vec![entry(20, 0, 5)], Vec::new()));
+        operations.look_for_replaced(0, |_| None);
+        assert!(operations.all[0].may_be_done(&reply(30, 0, 5)), "nobody knows what stands there");
+        operations.look_for_replaced(0, |_| Some(2));
+        assert!(!operations.all[0].may_be_done(&reply(30, 0, 5)));
+        assert!(!operations.all[0].may_be_done(&reply(30, 1, 5)), "no other group has it either");
+        operations.look_for_replaced(0, |_| Some(1));
+        assert!(operations.all[0].may_be_done(&reply(30, 0, 5)));
     }
 
     #[test]

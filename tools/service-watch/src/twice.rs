@@ -17,6 +17,21 @@ pub(crate) struct Read {
     objects: BTreeMap<String, Object>,
 }
 
+impl Read {
+    /// What an operation has read of an object, if nobody has read that since.
+    pub(crate) fn last_of(&self, object: &str, by: Number) -> Option<&str> {
+        let object = self.objects.get(object).filter(|object| object.by == Some(by))?;
+        Some(&object.last)
+    }
+
+    /// Who has written to an object: those whose texts may still be there.
+    pub(crate) fn writers(&self, object: &str) -> impl Iterator<Item = Number> {
+        let written =
+            self.objects.get(object).into_iter().flat_map(|object| object.written.values());
+        written.flatten().copied()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Object {
     /// By text: the operations that have put or appended it. They may never have returned.
@@ -26,6 +41,8 @@ struct Object {
     lengths: BTreeSet<usize>,
     /// What was read last, and how often each text stands in it.
     last: String,
+    /// Who has read that.
+    by: Option<Number>,
     counts: BTreeMap<String, usize>,
     /// Something stands there that nobody is known to have written; it is not looked at again until
     /// a shorter value is read.
@@ -102,6 +119,7 @@ impl State {
         }
         let Some(value) = read else { return Ok(()) };
         let Some(object) = self.read.objects.get_mut(key) else { return Ok(()) };
+        object.by = Some(number);
         let Some(text) = object.takes(value) else { return Ok(()) };
         let by = object.written.get(&text).cloned().unwrap_or_default();
         let times = by.len();

@@ -36,6 +36,16 @@ impl Waiting {
     pub(crate) fn new(client: u64, method: &str, term: u64, us: u64) -> Waiting {
         Waiting { client, method: method.to_string(), term, us, deposed: None }
     }
+
+    /// When the request reached the server, in microseconds.
+    pub(crate) fn since(&self) -> u64 {
+        self.us
+    }
+
+    /// What is asked for: the method, and the number of the client.
+    pub(crate) fn what(&self) -> (&str, u64) {
+        (&self.method, self.client)
+    }
 }
 
 impl State {

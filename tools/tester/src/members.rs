@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use labrpc::Name;
-use labtrace::Verdict;
+use labtrace::{Fact, Verdict};
 
 /// The servers of a group, by their numbers in it: what they are called on the network and in traces.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ impl Members {
     /// The number of a server's lane.
     pub fn lane(&self, server: usize) -> u32 {
         self.first_lane + number(server)
+    }
+
+    /// Facts about servers of this group, which have their numbers in it, as a whole run has them: with
+    /// lanes, and with the name of the group.
+    pub fn facts(&self, facts: Vec<Fact>) -> Vec<Fact> {
+        let of_run = |mut fact: Fact| {
+            if !self.group.is_empty() {
+                fact.text = format!("group {}: {}", self.group, fact.text);
+            }
+            fact.server = fact.server.map(|server| server + self.first_lane);
+            fact
+        };
+        facts.into_iter().map(of_run).collect()
     }
 
     /// Ends the run with a verdict about servers of this group, by their numbers in it.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labrpc::{CallEvent, CallStep, Leg, Loss, Message, Name, Observer};
-use labrt::observe::Cause;
+use labrt::observe::{self, Cause};
 use labrt::sync::Leaf;
-use labtrace::What;
+use labtrace::{Fact, What};
 use persister::Persister;
 #[cfg(doc)]
 use run_record::coverage;
@@ -56,6 +56,12 @@ pub trait Watcher: Send + Sync {
     /// The same of a call from a client to a server of the group.
     fn client_call(&self, _call: &ClientCall<'_>) {}
 
+    /// What stands in the way of those who wait, at this moment of the run in microseconds. It is asked
+    /// when the run has come to its time limit, and after its end: nothing is told in between.
+    fn obstacles(&self, _us: u64) -> Obstacles {
+        Obstacles::default()
+    }
+
     /// Which situations its servers came into, and how often.
     fn situations(&self) -> Situations {
         Situations::new()
@@ -68,6 +74,16 @@ pub trait Watcher: Send + Sync {
 
     /// Which rules could not be judged, and why, in a sentence for each reason.
     fn not_judged(&self) -> Vec<String>;
+}
+
+/// What stands in the way of a run that makes no progress, as facts of a verdict. These are no
+/// accusations: each may be in order by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// What clients wait for, and at whom. It comes before all that is said of servers.
+    pub clients: Vec<Fact>,
+    /// What is known of the servers. What stands in the way most comes first.
+    pub servers: Vec<Fact>,
 }
 
 /// A step of a call between two servers of a group.
@@ -243,7 +259,10 @@ impl Observer for Sight {
         let sides = self.book.with(|book| book.sides(event));
         self.count(event.step);
         let cause = self.record(event, &sides);
-        sides.tell(event);
+        // What destructors still do is not part of the run.
+        if !observe::is_ending() {
+            sides.tell(event);
+        }
         cause
     }
 }

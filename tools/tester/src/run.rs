@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use labrt::sync::Leaf;
-use labtrace::{Keep, Session};
+use labtrace::{Fact, Keep, Session};
 use run_record::coverage::Coverage;
 use run_record::setting::{Counts, Setting, Trouble};
 use run_record::situations::Situations;
 
-use crate::observer::Watcher;
+use crate::observer::{Obstacles, Watcher};
 use crate::report::Lines;
 use crate::test::Totals;
 
@@ -194,6 +194,15 @@ impl Run {
             *sums.entry(situation).or_default() += count;
         }
         sums
+    }
+
+    /// What stands in the way of those who wait, of all groups: first what clients wait for.
+    pub(crate) fn obstacles(&self, us: u64) -> Vec<Fact> {
+        let watchers = self.inner.state.with(|state| state.watchers.clone());
+        let all = watchers.iter().map(|watcher| watcher.obstacles(us));
+        let (clients, servers): (Vec<_>, Vec<_>) =
+            all.map(|Obstacles { clients, servers }| (clients, servers)).unzip();
+        [clients, servers].into_iter().flatten().flatten().collect()
     }
 
     /// What was seen in all groups, if somebody has asked for that.

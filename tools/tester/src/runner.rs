@@ -188,7 +188,7 @@ impl<'a> Runner<'a> {
             }
             Err(failure) => {
                 troubles.set(Trouble::Switches, failure.forced_switches);
-                let verdict = verdict::of(&failure, run.session().verdict());
+                let verdict = verdict::of(&failure, &run);
                 Err(Failed { failure, verdict })
             }
         };
@@ -228,7 +228,7 @@ impl<'a> Runner<'a> {
     fn last_words(&self, case: Option<&Case>, run: &Run) -> impl Fn(&Failure) + use<> {
         let (replay, case, run) = (self.replay(case), case.cloned(), run.clone());
         move |failure| {
-            let verdict = verdict::of(failure, run.session().verdict());
+            let verdict = verdict::of(failure, &run);
             let failed = Failed { failure: Box::new(failure.clone()), verdict };
             run.lines().line(&format!("FAILED: {}", report(&failed, "", case.as_ref(), &replay)));
         }
@@ -326,7 +326,7 @@ impl<'a> Runner<'a> {
             match self.run_in(world, Some(case), &run) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
                 Err(failure) => {
-                    let verdict = verdict::of(&failure, run.session().verdict());
+                    let verdict = verdict::of(&failure, &run);
                     self.fail(lines, case, Failed { failure, verdict }, None)
                 }
             }

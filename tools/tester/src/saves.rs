@@ -15,17 +15,33 @@ use crate::observer::Watchers;
 
 /// How often an instance of a server has saved something. Clones are the same count.
 #[derive(Clone, Debug, Default)]
-pub struct SaveCount(Arc<AtomicU64>);
+pub struct SaveCount(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicU64,
+    /// Those with a snapshot.
+    snapshots: AtomicU64,
+}
 
 impl SaveCount {
     /// How often up to now. A save counts before the server hears that it is done.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.all.load(Ordering::Relaxed)
+    }
+
+    /// How often a snapshot was saved, be it the same one as before.
+    pub fn snapshots(&self) -> u64 {
+        self.0.snapshots.load(Ordering::Relaxed)
     }
 
     /// Something has been saved.
     pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.all.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn add_snapshot(&self) {
+        self.0.snapshots.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -76,6 +92,9 @@ impl WatchedPersister {
         snapshot: Option<usize>,
     ) -> Result<(), PersistError> {
         self.count.add();
+        if snapshot.is_some() {
+            self.count.add_snapshot();
+        }
         if result.is_ok() {
             let bytes = self.inner.raft_state_size() as u64;
             let snapshot = snapshot.map(|bytes| bytes as u64);

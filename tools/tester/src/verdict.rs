@@ -9,6 +9,7 @@ use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
 
+use crate::run::Run;
 use crate::test::Totals;
 use crate::trace_files::Files;
 
@@ -58,14 +59,18 @@ pub(crate) struct Ran {
 ///
 /// The code under test may have caught the panic of a verdict and gone on, and failed in another way
 /// later: the first verdict counts all the same.
-pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
+///
+/// Of a run that has come to its time limit it says what stands in the way.
+pub(crate) fn of(failure: &Failure, run: &Run) -> Verdict {
+    let given = run.session().verdict();
     if let Some(earlier) = given.as_ref().filter(|given| given.words != failure.message) {
         return Verdict { details: vec![later(failure)], ..earlier.clone() };
     }
+    let us = micros(failure);
     let mut verdict = given.unwrap_or_else(|| Verdict {
         check: failure.kind.to_string(),
         words: failure.message.clone(),
-        us: u64::try_from(failure.time.as_micros()).unwrap_or(u64::MAX),
+        us,
         hint: hint(failure.kind).map(str::to_string),
         ..Verdict::default()
     });
@@ -73,14 +78,20 @@ pub(crate) fn of(failure: &Failure, given: Option<Verdict>) -> Verdict {
     verdict.location = verdict.location.or_else(|| failure.location.clone());
     verdict.details.extend(failure.details.iter().cloned());
     if failure.kind == FailureKind::TimeLimit {
+        verdict.facts.extend(run.obstacles(us));
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
     }
     verdict
 }
 
+/// When it happened, in microseconds.
+fn micros(failure: &Failure) -> u64 {
+    u64::try_from(failure.time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// What became of a run that went on after its verdict.
 fn later(failure: &Failure) -> String {
-    let us = u64::try_from(failure.time.as_micros()).unwrap_or(u64::MAX);
+    let us = micros(failure);
     let Failure { kind, message, .. } = failure;
     format!(
         "the panic of this verdict was caught; the run ended at {}: {kind}: {message}",
@@ -108,6 +119,13 @@ fn hint(kind: FailureKind) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// All that is said of a run of a test that was played outside of [`simulated`](crate::simulated) and has failed:
+/// its verdict, in lines.
+pub fn said_of(failure: &Failure, run: &Run) -> String {
+    let verdict = of(failure, run);
+    text(&verdict, failure.kind)
 }
 
 /// The verdict in lines; more about the run follows.
