@@ -19,7 +19,8 @@
 //! | mistake | runs | said | where |
 //! |---|---|---|---|
 //! | [`AnswersAtStart`](Mistake::AnswersAtStart) | 105 of 115 | *answered when applied* | every test with operations that are watched |
-//! | [`AnyEntryWillDo`](Mistake::AnyEntryWillDo) | 32 | get 15, *nobody waits for ever* 11, *answered when applied* 3 | `one_partition`, `many_partitions` |
+//! | [`AnyEntryWillDo`](Mistake::AnyEntryWillDo) | 26 | *answered when applied* 13, *nobody waits for ever* 7, time limit 5, linearizability 1 | `one_partition`, `many_partitions`, `snapshot_rpc` |
+//! | [`IndexIsEnough`](Mistake::IndexIsEnough) | 17 | *answered when applied* 10, get 5, linearizability 2 | `one_partition`, always; `many_partitions`, `snapshot_rpc` |
 //! | [`ReadsItsOwnState`](Mistake::ReadsItsOwnState) | 59 | appends 24, get 20, linearizability 9, *a read that cannot know* 6 | partitions and restarts; the rule in `one_partition`, always |
 //! | [`DuplicatesAtArrival`](Mistake::DuplicatesAtArrival) | 54 | *applied once* | lossy networks, partitions |
 //! | [`SeenMeansDone`](Mistake::SeenMeansDone) | 101 | get 82, *answered when applied* 14 | nearly everywhere |
@@ -36,6 +37,9 @@
 //!
 //! A server that leads again may keep a client waiting for an entry of its earlier term, which only a
 //! further request could commit: that is the time limit of [`NeverFreed`](Mistake::NeverFreed).
+//! Of [`AnyEntryWillDo`](Mistake::AnyEntryWillDo) and [`IndexIsEnough`](Mistake::IndexIsEnough) the rule sees each
+//! write that is answered for another entry at its index, at the moment when its client has the answer. A Get
+//! leaves no mark in an entry: that it was answered so shows in what it got, if that is checked.
 //! [`TableNotInSnapshot`](Mistake::TableNotInSnapshot) needs a request that is sent again across a restart.
 //!
 //! `tests/found.rs` finds each of them again, `tests/close.rs` shows that right services that come close
@@ -138,6 +142,11 @@ zoo! {
     ///
     /// The thought: "What stands at my index is my request."
     AnyEntryWillDo,
+    /// The same, with handlers that let go when they see that their server leads no longer: they look at that
+    /// now and then, and what is executed at the index may come first.
+    ///
+    /// The thought: "Whoever waits in vain looks at the term; so whoever is answered may trust the index."
+    IndexIsEnough,
     /// A leader answers a Get from its own state, without an entry in the log.
     ///
     /// The thought: "I lead, so I know the latest value."

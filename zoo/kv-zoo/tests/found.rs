@@ -31,7 +31,9 @@ found! {
     answers_at_start: AnswersAtStart, "unreliable_one_key_3A", 0..1,
         "answered when applied: server";
     any_entry_will_do: AnyEntryWillDo, "one_partition_3A", 0..1,
-        "get: get wrong value, key 1";
+        ", where an entry of term 2 was committed instead";
+    index_is_enough: IndexIsEnough, "one_partition_3A", 0..1,
+        "answered when applied: server";
     reads_its_own_state: ReadsItsOwnState, "one_partition_3A", 0..1,
         "a read that cannot know: server";
     duplicates_at_arrival: DuplicatesAtArrival, "persist_concurrent_unreliable_3A", 0..2,
@@ -60,6 +62,8 @@ found! {
     snapshot_not_read: SnapshotNotRead,
         "snapshot_unreliable_recover_concurrent_partition_linearizable_3B", 0..1,
         "history is not linearizable";
+    snapshot_not_read_alone: SnapshotNotRead, "snapshot_recover_3B", 0..1,
+        ", and answers without what stands in it";
 }
 
 /// Runs one of the tests above with this mistake and these seeds, and looks for these words.
