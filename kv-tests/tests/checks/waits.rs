@@ -120,3 +120,29 @@ fn an_applier_that_stops_at_a_snapshot() {
     assert!(kept < entry && entry < room, "{said}");
     assert_eq!(line_of(&said, "task `"), room, "{said}");
 }
+
+/// Nothing is wrong but the network.
+struct Right;
+
+impl Habit for Right {}
+
+/// Nobody reaches anybody, and a client asks for something.
+fn all_are_cut_off(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, 3, false, None);
+    let mut client = cluster.client(&cluster.all());
+    client.put("k", "");
+    cluster.partition(&[0], &[1]);
+    client.put("k", "more");
+    drop(client);
+    cluster.finish()
+}
+
+#[test]
+fn what_keeps_the_rafts_below_from_agreement_comes_with_it() {
+    let said =
+        said::<Right>(|subject| Test::new("3A", "", move |run| all_are_cut_off(subject, run)));
+    let waits = line_of(&said, "    - client 0 has waited 1");
+    let entry = line_of(&said, "; nobody can know that it is committed");
+    let elections = line_of(&said, "elections since then, of servers ");
+    assert!(waits == 2 && waits < entry && entry < elections, "{said}");
+}

@@ -125,7 +125,8 @@ fn hint(kind: FailureKind) -> Option<&'static str> {
 /// its verdict, in lines.
 pub fn said_of(failure: &Failure, run: &Run) -> String {
     let verdict = of(failure, run);
-    text(&verdict, failure.kind)
+    let failed = Failed { failure: Box::new(failure.clone()), verdict };
+    text(&failed.verdict, failed.kind())
 }
 
 /// The verdict in lines; more about the run follows.
