@@ -37,7 +37,7 @@
 //! - **The Raft below**: the rules of the crate `raft-watch`, at every message between servers.
 //!
 //! A client's thread that sees something wrong ends the run at once, with its own words. A test may
-//! take 120 s of lab time, which is enforced while it runs.
+//! take 120 s of lab time, which is enforced while it runs; at that limit it says first what its clients wait for.
 
 mod cluster;
 mod generic;

@@ -114,6 +114,7 @@ impl Cluster {
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));
+        watch.hears_what_is_applied();
         Cluster { inner: Arc::new(Inner { raft, group, applied, watch, snapshots }) }
     }
 

@@ -95,7 +95,6 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
-        self.applied_told = true;
         let known = &mut self.servers[server];
         if !known.alive {
             return Ok(());

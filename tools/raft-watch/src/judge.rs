@@ -32,8 +32,8 @@ pub(crate) struct Judge {
     pub(super) given: Given,
     /// Some snapshot was seen.
     pub(super) snapshots_seen: bool,
-    /// Somebody tells what servers apply.
-    pub(super) applied_told: bool,
+    /// Somebody tells all that servers apply.
+    pub(crate) hears_applied: bool,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.

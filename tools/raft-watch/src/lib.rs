@@ -169,6 +169,12 @@ impl Watch {
 
     // ---- What the tester tells -----------------------------------------------------------------
 
+    /// From now on all that servers apply is told ([`applied`](Watch::applied)), so that what is not told was
+    /// not applied. Of a service nobody knows that.
+    pub fn hears_what_is_applied(&self) {
+        self.inner.state.with(|state| state.judge.hears_applied = true);
+    }
+
     /// A command is about to be offered to a server.
     pub fn offering(&self) {
         self.inner.state.with(|state| state.judge.offering());

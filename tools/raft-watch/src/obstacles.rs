@@ -63,7 +63,7 @@ impl Judge {
 
     /// Servers that were told what they do not apply.
     fn not_applied(&self, us: u64) -> Vec<Fact> {
-        if !self.applied_told {
+        if !self.hears_applied {
             return Vec::new();
         }
         let behind = self.servers.iter().enumerate().filter_map(|(number, server)| {

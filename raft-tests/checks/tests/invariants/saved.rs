@@ -62,18 +62,23 @@ fn values_that_are_read_in_another_order_are_noticed() {
 #[test]
 fn what_a_snapshot_holds_is_saved() {
     // Behind the snapshot each entry still has its own place: neither one further nor one less.
-    assert_fine(|_| {
+    fn two_are_committed() {
         puppet(1).answers(4, true);
-        puppet(1).saves_behind((2, 4), 4, Vec::new(), b"s");
+        puppet(1).saves(4, None, vec![3, 4]);
         puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+    }
+    assert_fine(|_| {
+        two_are_committed();
+        puppet(1).saves_behind((2, 4), 4, Vec::new(), b"s");
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
         puppet(1).saves_behind((2, 4), 4, vec![4, 3], b"s");
         puppet(0).leads(1, 4, (2, 4), &[(4, "c")]);
     });
     assert_broken(
         |_| {
-            puppet(1).answers(4, true);
+            two_are_committed();
             puppet(1).saves_behind((2, 4), 4, vec![3, 4], b"s");
-            puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
             puppet(0).leads(1, 4, (2, 4), &[(4, "c")]);
         },
         "saved before answered",
