@@ -252,16 +252,27 @@ fn what_the_tasks_of_a_node_wait_for_is_told() {
         for _ in 0..12 {
             node.spawn(|| thread::sleep(Duration::from_secs(9)));
         }
-        let same = lock.clone();
-        node.spawn(move || drop(same.lock()));
+        for _ in 0..3 {
+            let same = lock.clone();
+            node.spawn(move || drop(same.lock()));
+        }
+        for _ in 0..3 {
+            node.spawn(|| drop(channel::bounded::<u8>(0).1.recv_timeout(Duration::from_secs(9))));
+        }
+        let (sender, _receiver) = channel::bounded::<u8>(0);
+        node.spawn(move || drop(sender.send(1)));
         Node::new("server 2").spawn(|| thread::sleep(Duration::from_secs(9)));
         thread::sleep(Duration::from_secs(2));
         assert_eq!(observe::waits_of("server 1", Duration::from_secs(3)), Vec::<String>::new());
         let waits = observe::waits_of("server 1", Duration::from_secs(2));
-        let [one, crowd] = &waits[..] else { panic!("{waits:?}") };
+        // What may hold up others comes first; those that are alike are one line.
+        let [one, sends, crowd, few] = &waits[..] else { panic!("{waits:?}") };
         assert!(one.contains("of server 1 waits for a Mutex of u8 at "), "{one}");
         assert!(one.contains("since 0.250 s, held by task `main` (taken at "), "{one}");
+        assert!(one.ends_with("; 2 more wait alike"), "{one}");
+        assert!(sends.contains(" waits for room in a channel of u8 at "), "{sends}");
         assert!(crowd.starts_with("12 tasks started at "), "{crowd}");
+        assert!(few.starts_with("3 tasks started at ") && few.ends_with(" (of server 1)"), "{few}");
         drop(guard);
     });
     outcome.expect("nothing fails");
