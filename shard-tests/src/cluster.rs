@@ -330,6 +330,11 @@ impl Cluster {
         self.inner.shards.configured(config);
     }
 
+    /// What watches the service.
+    pub fn watch(&self) -> &Watch {
+        &self.inner.watch
+    }
+
     /// What watches the shards.
     pub fn shards(&self) -> &shard_watch::Watch {
         &self.inner.shards

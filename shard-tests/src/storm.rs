@@ -11,7 +11,7 @@ use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::atomic::AtomicBool;
 use labrt::thread;
 use labrt::time::Instant;
-use labtrace::verdict;
+use labtrace::{VerdictBuilder, verdict};
 use service_watch::Limits;
 use shard_api::SHARDS;
 use tester::{Run, Totals};
@@ -222,8 +222,12 @@ fn get_on(cluster: &Cluster, ends: &Receiver<()>, clients: usize) {
             bound.as_secs_f64(),
             clients - ended
         );
-        verdict("progress after healing", words)
-            .fact(None, format!("the latest configuration is {}: {:?}", config.number, config.shards))
+        let latest = format!("the latest configuration is {}: {:?}", config.number, config.shards);
+        let broken = verdict("progress after healing", words).fact(None, latest);
+        let obstacles = cluster.watch().obstacles();
+        obstacles
+            .into_iter()
+            .fold(broken, VerdictBuilder::with_fact)
             .hint(
                 "groups that wait for each other; a hand-over that was forgotten in a crash; or a new \
                  leader that waits for what has come long since, until it commits something of its own",

@@ -25,6 +25,9 @@ impl Judge {
     ///
     /// `waits` has a line for each task of a server that has waited for long.
     pub(crate) fn obstacles(&self, us: u64, missing: &Missing, waits: &[Vec<String>]) -> Vec<Fact> {
+        if self.servers.iter().all(|server| !server.alive) {
+            return vec![fact("no server runs".to_string(), None, None)];
+        }
         let mut facts = Vec::new();
         let mut stuck = BTreeSet::new();
         if missing.allows(&rules::COMMITTED) {
@@ -48,7 +51,8 @@ impl Judge {
     fn not_committed(&self, us: u64) -> Option<Fact> {
         let (term, reign) = self.reigns.last()?;
         let (leader, committed) = (reign.leader, reign.committed);
-        if committed <= reign.commit || us < reign.committed_us + LONG_US {
+        let runs = self.servers[leader].alive;
+        if !runs || committed <= reign.commit || us < reign.committed_us + LONG_US {
             return None;
         }
         let who: BTreeSet<usize> = reign.holders(committed).chain([leader]).collect();

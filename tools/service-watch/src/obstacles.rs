@@ -10,6 +10,9 @@ use crate::operations::{Entry, Operation};
 use crate::tries::{How, Try};
 use crate::{Change, State};
 
+/// What is younger may be answered soon, in microseconds.
+const LONG_US: u64 = 500_000;
+
 /// Of several things of a kind the first ones tell enough.
 const SHOWN: usize = 4;
 
@@ -96,6 +99,9 @@ impl State {
         let mut keep: Vec<_> = servers
             .filter_map(|(server, seen)| {
                 let oldest = seen.waiting.values().min_by_key(|waiting| waiting.since())?;
+                if us < oldest.since() + LONG_US {
+                    return None;
+                }
                 let (method, client) = oldest.what();
                 let client = self.operations.name_of(client);
                 let count = match seen.waiting.len() {
