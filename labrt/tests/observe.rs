@@ -257,10 +257,15 @@ fn what_the_tasks_of_a_node_wait_for_is_told() {
             node.spawn(move || drop(same.lock()));
         }
         for _ in 0..3 {
-            node.spawn(|| drop(channel::bounded::<u8>(0).1.recv_timeout(Duration::from_secs(9))));
+            node.spawn(|| {
+                let (_sender, receiver) = channel::bounded::<u8>(0);
+                let _ = receiver.recv_timeout(Duration::from_secs(9));
+            });
         }
         let (sender, _receiver) = channel::bounded::<u8>(0);
-        node.spawn(move || drop(sender.send(1)));
+        node.spawn(move || {
+            let _ = sender.send(1);
+        });
         Node::new("server 2").spawn(|| thread::sleep(Duration::from_secs(9)));
         thread::sleep(Duration::from_secs(2));
         assert_eq!(observe::waits_of("server 1", Duration::from_secs(3)), Vec::<String>::new());
