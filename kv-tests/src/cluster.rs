@@ -60,22 +60,39 @@ impl Cluster {
         limits: Limits,
     ) -> Cluster {
         let net = Net::of_service(run);
-        let group = Group::new(&net, "", servers);
-        let watch = Watch::of(run);
-        watch.add(&group, &raft_watch::Watch::of(subject.raft, &group), limits);
-        let cluster = Cluster {
-            inner: Arc::new(Inner {
-                subject,
-                group,
-                watch,
-                max_raft_state,
-                clients: Leaf::default(),
-            }),
-        };
-        (0..servers).for_each(|server| cluster.start(server));
-        cluster.connect_all();
+        let cluster = Cluster::unstarted(subject, &net, servers, max_raft_state, limits);
+        cluster.start_all();
         net.set_reliable(!unreliable);
         cluster
+    }
+
+    /// A cluster of which no server runs yet.
+    pub(crate) fn unstarted(
+        subject: Subject,
+        net: &Net,
+        servers: usize,
+        max_raft_state: Option<usize>,
+        limits: Limits,
+    ) -> Cluster {
+        let group = Group::new(net, "", servers);
+        let watch = Watch::of(net.run());
+        watch.add(&group, &raft_watch::Watch::of(subject.raft, &group), limits);
+        let clients = Leaf::default();
+        Cluster { inner: Arc::new(Inner { subject, group, watch, max_raft_state, clients }) }
+    }
+
+    /// Starts and connects all servers.
+    ///
+    /// # Panics
+    /// If a server cannot be made.
+    pub(crate) fn start_all(&self) {
+        (0..self.servers()).for_each(|server| self.start(server));
+        self.connect_all();
+    }
+
+    /// The servers, whatever they are.
+    pub(crate) fn group(&self) -> &Group<Slot> {
+        &self.inner.group
     }
 
     /// What watches the service.
@@ -134,11 +151,13 @@ impl Cluster {
 
     /// The server with the lowest number that claims to lead; 0 if none does. It may be a stale one.
     pub fn leader(&self) -> usize {
-        let leads = |server: &usize| {
-            let instance = self.inner.group.instance(*server);
-            instance.and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
-        };
-        (0..self.servers()).find(leads).unwrap_or(0)
+        (0..self.servers()).find(|server| self.leads(*server)).unwrap_or(0)
+    }
+
+    /// Whether a server claims to lead.
+    pub(crate) fn leads(&self, server: usize) -> bool {
+        let instance = self.inner.group.instance(server);
+        instance.and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
     }
 
     /// The servers in two parts: a majority without the leader, and the others.
@@ -181,6 +200,14 @@ impl Cluster {
     /// Lets a client reach these servers, beside those that it reaches already.
     pub fn connect_client(&self, client: &tester::Client, to: &[usize]) {
         client.connect(self.inner.group.members(), to);
+    }
+
+    /// Has a client reach these servers, and no others.
+    pub(crate) fn reconnect_client(&self, client: &tester::Client, to: &[usize]) {
+        let others: Vec<usize> =
+            self.all().into_iter().filter(|server| !to.contains(server)).collect();
+        client.disconnect(self.inner.group.members(), &others);
+        self.connect_client(client, to);
     }
 
     /// Runs so many clients side by side, each with its number, and waits for all.

@@ -43,6 +43,7 @@ mod cluster;
 mod generic;
 mod part_3a;
 mod part_3b;
+mod soak;
 mod subject;
 mod suite;
 

@@ -5,19 +5,30 @@ use tester::{Run, Test, Totals};
 use crate::generic::Generic;
 use crate::part_3a::ONE_PARTITION;
 use crate::subject::Subject;
-use crate::{part_3a, part_3b};
+use crate::{part_3a, part_3b, soak};
 
 /// Stamps out all tests of the lab for a server that implements [`kv_api::Server`] and a clerk that
 /// implements [`kv_api::Clerk`].
 ///
 /// `suite!(simulated, my::Server, my::Clerk)` runs them on the simulated clock, `suite!(real, ...)` on
 /// the real one. Each becomes a `#[test]` whose name ends in its part: `basic_3A`. With a part as last
-/// argument, `suite!(simulated, my::Server, my::Clerk, "3A")`, only that part's.
+/// argument, `suite!(simulated, my::Server, my::Clerk, "3A")`, only that part's. The swarm test, `"soak"`, is
+/// there on the simulated clock only.
 #[macro_export]
 macro_rules! suite {
-    ($clock:ident, $server:ty, $clerk:ty) => {
-        $crate::suite!($clock, $server, $clerk, "3A");
-        $crate::suite!($clock, $server, $clerk, "3B");
+    (simulated, $server:ty, $clerk:ty) => {
+        $crate::suite!(simulated, $server, $clerk, "3A");
+        $crate::suite!(simulated, $server, $clerk, "3B");
+        $crate::suite!(simulated, $server, $clerk, "soak");
+    };
+    (real, $server:ty, $clerk:ty) => {
+        $crate::suite!(real, $server, $clerk, "3A");
+        $crate::suite!(real, $server, $clerk, "3B");
+    };
+    ($clock:ident, $server:ty, $clerk:ty, "soak") => {
+        $crate::tests! { $clock, $server, $clerk,
+            service_soak
+        }
     };
     ($clock:ident, $server:ty, $clerk:ty, "3A") => {
         $crate::tests! { $clock, $server, $clerk,
@@ -84,7 +95,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
             (*name, Test::new(part(name), generic.title(), play))
         })
         .collect();
-    let own: [Own; 6] = [
+    let own: [Own; 7] = [
         ("speed_3A", "ops complete fast enough", |subject, run| part_3a::speed(subject, run, None)),
         (
             "unreliable_one_key_3A",
@@ -97,6 +108,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
         ("speed_3B", "ops complete fast enough", |subject, run| {
             part_3a::speed(subject, run, Some(part_3b::MAX_RAFT_STATE))
         }),
+        ("service_soak", "anything at once", soak::anything),
     ];
     tests.extend(own.map(|(name, title, body)| {
         let steps: &[&str] = if name == "one_partition_3A" { &ONE_PARTITION } else { &[] };

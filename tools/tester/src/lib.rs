@@ -13,6 +13,7 @@
 //!   itself. What it asks the service for, its operations, are counted, and stand in the trace.
 //! - A group may have [`Watcher`]s that see its servers come and go, and each step of each call
 //!   between them and from clients to them. `raft-watch` is one.
+//! - A test in which anything happens at once is made of the parts in [`swarm`].
 //!
 //! In `Cargo.toml`, for a crate beside this workspace:
 //!
@@ -83,6 +84,7 @@ mod runner;
 mod saves;
 mod schedule;
 mod seeds;
+pub mod swarm;
 mod test;
 mod trace_files;
 mod twice;
