@@ -17,13 +17,15 @@ use crate::{part_3a, part_3b, soak};
 #[macro_export]
 macro_rules! suite {
     (simulated, $server:ty, $clerk:ty) => {
-        $crate::suite!(simulated, $server, $clerk, "3A");
-        $crate::suite!(simulated, $server, $clerk, "3B");
+        $crate::suite!(simulated, $server, $clerk, "lab");
         $crate::suite!(simulated, $server, $clerk, "soak");
     };
     (real, $server:ty, $clerk:ty) => {
-        $crate::suite!(real, $server, $clerk, "3A");
-        $crate::suite!(real, $server, $clerk, "3B");
+        $crate::suite!(real, $server, $clerk, "lab");
+    };
+    ($clock:ident, $server:ty, $clerk:ty, "lab") => {
+        $crate::suite!($clock, $server, $clerk, "3A");
+        $crate::suite!($clock, $server, $clerk, "3B");
     };
     ($clock:ident, $server:ty, $clerk:ty, "soak") => {
         $crate::tests! { $clock, $server, $clerk,

@@ -10,7 +10,7 @@ use labrt::sync::{Leaf, Mutex};
 use labtrace::verdict;
 use service_watch::{Limits, Watch};
 use shard_api::{Config, Gid, MakeEnd};
-use tester::{Group, Judged, Net, Run, Totals};
+use tester::{Group, Judged, Net, Run, Totals, swarm};
 
 use crate::admin::{Admin, Groups};
 use crate::configs;
@@ -35,6 +35,8 @@ pub struct Layout {
     pub max_raft_state: Option<usize>,
     /// What servers of the groups may save at any time.
     pub limits: Limits,
+    /// Whether each server has a clock of its own, which runs fast or slow (simulated clock only).
+    pub drifting: bool,
 }
 
 impl Layout {
@@ -47,6 +49,7 @@ impl Layout {
             unreliable,
             max_raft_state,
             limits: Limits::of_lab(max_raft_state),
+            drifting: false,
         }
     }
 }
@@ -114,7 +117,11 @@ impl Cluster {
             }
             group
         });
-        let groups = groups.collect();
+        let groups: Vec<Group<Slot>> = groups.collect();
+        if layout.drifting {
+            let all = groups.iter().chain([controllers.group()]);
+            all.for_each(|group| swarm::draw_clocks(group, true));
+        }
         controllers.start_all();
         second.iter().for_each(Controllers::start_all);
         let admin = Mutex::new(controllers.clerk("tester"));
@@ -178,7 +185,8 @@ impl Cluster {
         self.group(group).servers()
     }
 
-    fn group(&self, group: usize) -> &Group<Slot> {
+    /// The servers of a group, whatever they are.
+    pub(crate) fn group(&self, group: usize) -> &Group<Slot> {
         &self.inner.groups[group]
     }
 
@@ -196,6 +204,15 @@ impl Cluster {
     /// # Panics
     /// If it cannot be made.
     pub fn start(&self, group: usize, server: usize) {
+        self.start_alone(group, server);
+        self.group(group).connect(server);
+    }
+
+    /// Starts a server of a group. It is not connected with the others yet.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub(crate) fn start_alone(&self, group: usize, server: usize) {
         let Inner { subject, controllers, max_raft_state, .. } = &*self.inner;
         let (controllers, gid) = (controllers.members().clone(), self.gid(group));
         self.group(group).start(server, |seat| {
@@ -206,7 +223,6 @@ impl Cluster {
                 (subject.make_server)(seat, *max_raft_state, gid, controllers, make_end)
             }
         });
-        self.group(group).connect(server);
     }
 
     /// Shuts a server of a group down: it leaves the network and ends, and only what it has saved
@@ -259,12 +275,22 @@ impl Cluster {
         for (number, group) in self.inner.groups.iter().enumerate() {
             let servers: Vec<usize> = (0..group.servers()).collect();
             group.partition(&[&servers]);
-            for server in servers {
-                group.rejoin(server, self.inner.controllers.members());
-                let others =
-                    self.inner.groups.iter().enumerate().filter(|(other, _)| *other != number);
-                others.for_each(|(_, other)| group.rejoin(server, other.members()));
-            }
+            self.rejoin_others(number);
+        }
+    }
+
+    /// Lets everybody reach the controller and the other groups, as far as it is of its own group's part.
+    pub(crate) fn heal_between(&self) {
+        self.all().into_iter().for_each(|group| self.rejoin_others(group));
+    }
+
+    /// Lets the servers of a group reach all others.
+    fn rejoin_others(&self, number: usize) {
+        let group = self.group(number);
+        for server in 0..group.servers() {
+            group.rejoin(server, self.inner.controllers.members());
+            let others = self.inner.groups.iter().enumerate().filter(|(other, _)| *other != number);
+            others.for_each(|(_, other)| group.rejoin(server, other.members()));
         }
     }
 

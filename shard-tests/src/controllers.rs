@@ -48,9 +48,17 @@ impl Controllers {
     /// # Panics
     /// If it cannot be made.
     pub fn start(&self, server: usize) {
+        self.start_alone(server);
+        self.group.connect(server);
+    }
+
+    /// Starts a server. It is not connected with the others yet.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub(crate) fn start_alone(&self, server: usize) {
         let Controllers { subject, group, .. } = self;
         group.start(server, |seat| move || (subject.make_controller)(seat));
-        group.connect(server);
     }
 
     /// Starts a server, unless it runs.
@@ -71,6 +79,11 @@ impl Controllers {
     /// How many servers there are.
     pub fn servers(&self) -> usize {
         self.group.servers()
+    }
+
+    /// The servers, whatever they are.
+    pub(crate) fn group(&self) -> &Group<Slot> {
+        &self.group
     }
 
     /// What its servers are called.

@@ -72,6 +72,7 @@ mod controllers;
 mod data;
 mod part_4a;
 mod part_4b;
+mod soak;
 mod storm;
 mod subject;
 mod suite;

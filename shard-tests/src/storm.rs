@@ -21,7 +21,7 @@ use crate::data::text;
 use crate::subject::Subject;
 
 /// How many keys there are: the digits cover all shards.
-const KEYS: usize = 10;
+pub(crate) const KEYS: usize = 10;
 
 /// How many servers the controller has.
 const CONTROLLERS: usize = 3;
@@ -74,7 +74,7 @@ pub(crate) fn play(subject: Subject, run: &Run) -> Totals {
     }
     heal(&cluster);
     stop.store(true, Relaxed);
-    get_on(&cluster, &ends, number);
+    get_on(&cluster, "healed", &ends, number);
     clients.join();
     cluster.finish()
 }
@@ -84,7 +84,7 @@ fn sleep(ms: u64) {
 }
 
 /// A client that reads, puts and appends, with pauses, until it is told to stop.
-fn work(client: &mut Client, stop: &AtomicBool, done: &Sender<()>) {
+pub(crate) fn work(client: &mut Client, stop: &AtomicBool, done: &Sender<()>) {
     let mut rng = rng::stream("operations");
     while !stop.load(Relaxed) {
         let key = rng.random_range(0..KEYS).to_string();
@@ -113,7 +113,8 @@ fn change_or_trouble(cluster: &Cluster, rng: &mut Stream) {
     }
 }
 
-fn change(cluster: &Cluster, rng: &mut Stream) {
+/// The configuration changes in some way, or not.
+pub(crate) fn change(cluster: &Cluster, rng: &mut Stream) {
     let config = cluster.latest();
     let (there, away): (Vec<usize>, Vec<usize>) = cluster
         .all()
@@ -138,7 +139,7 @@ fn change(cluster: &Cluster, rng: &mut Stream) {
     }
 }
 
-fn any(cluster: &Cluster, rng: &mut Stream) -> usize {
+pub(crate) fn any(cluster: &Cluster, rng: &mut Stream) -> usize {
     rng.random_range(0..cluster.all().len())
 }
 
@@ -189,21 +190,26 @@ fn heal(cluster: &Cluster) {
     (0..CONTROLLERS).for_each(|server| cluster.controllers().restart(server));
     cluster.all().into_iter().for_each(|group| cluster.restart_group(group));
     cluster.heal();
+    somebody_has_shards(cluster);
+}
+
+/// If no group is there, one joins.
+pub(crate) fn somebody_has_shards(cluster: &Cluster) {
     if cluster.latest().groups.is_empty() {
         cluster.join(&[0]);
     }
 }
 
-/// Checks that the clients that were at work, and a new one for each key, are done within the time
-/// that the groups need to follow all configurations.
-fn get_on(cluster: &Cluster, ends: &Receiver<()>, clients: usize) {
+/// Checks that the clients that were at work, and a new one for each key, which appends this to it, are done
+/// within the time that the groups need to follow all configurations.
+pub(crate) fn get_on(cluster: &Cluster, text: &'static str, ends: &Receiver<()>, clients: usize) {
     let config = cluster.latest();
     let bound = BESIDES + FOR_EACH * u32::try_from(config.number).unwrap_or(u32::MAX);
     let until = Instant::now() + bound;
     let (done, served) = channel::unbounded();
     let readers = (0..KEYS).map(|_| cluster.client()).collect();
     let readers = cluster.start_clients(readers, move |key, client| {
-        client.append(&key.to_string(), "healed");
+        client.append(&key.to_string(), text);
         let _ = done.send(key);
     });
     let mut waiting: Vec<usize> = (0..KEYS).collect();

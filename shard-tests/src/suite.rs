@@ -3,7 +3,7 @@
 use tester::{Run, Test, Totals};
 
 use crate::subject::Subject;
-use crate::{part_4a, part_4b, storm};
+use crate::{part_4a, part_4b, soak, storm};
 
 /// Stamps out all tests of the lab for a store and a controller: types that implement
 /// [`shard_api::Server`], [`shard_api::Clerk`], [`shard_api::Controller`] and
@@ -12,13 +12,25 @@ use crate::{part_4a, part_4b, storm};
 /// `suite!(simulated, my::Server, my::Clerk, my::Controller, my::ControllerClerk)` runs them on the
 /// simulated clock, `suite!(real, ...)` on the real one. Each becomes a `#[test]` whose name ends in
 /// its part: `basic_4A`. With a part as last argument, only that part's: `"4A"`, `"4B"`, or `"storm"`, of
-/// which the course has nothing.
+/// which the course has nothing; nor has it the swarm test, `"soak"`, which is there on the simulated clock only.
 #[macro_export]
 macro_rules! suite {
-    ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty) => {
+    (simulated, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty) => {
+        $crate::suite!(simulated, $server, $clerk, $controller, $controller_clerk, "lab");
+        $crate::suite!(simulated, $server, $clerk, $controller, $controller_clerk, "soak");
+    };
+    (real, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty) => {
+        $crate::suite!(real, $server, $clerk, $controller, $controller_clerk, "lab");
+    };
+    ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "lab") => {
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "4A");
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "4B");
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "storm");
+    };
+    ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "soak") => {
+        $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
+            shards_soak
+        }
     };
     ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "4A") => {
         $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
@@ -80,7 +92,7 @@ type Row = (&'static str, &'static str, fn(Subject, &Run) -> Totals);
 
 /// All tests as values, by name: for those who run them in a way of their own.
 pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
-    let rows: [Row; 18] = [
+    let rows: [Row; 19] = [
         ("basic_4A", "one group at a time", part_4a::basic),
         ("multi_4A", "several groups at once", part_4a::multi),
         ("minimal_movement_again_4A", "minimal movement again", part_4a::minimal_movement_again),
@@ -107,6 +119,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
             part_4b::partial,
         ),
         ("anything_storm", "anything changes and fails", storm::play),
+        ("shards_soak", "anything at once", soak::anything),
     ];
     let test = |(name, title, body): Row| {
         let steps: &[&str] = match name {

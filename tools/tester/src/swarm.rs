@@ -122,6 +122,11 @@ impl<'a, S: Server> Storm<'a, S> {
         Storm { group, faults: faults.clone(), leads: Box::new(leads), start: Box::new(start) }
     }
 
+    /// The group.
+    pub fn group(&self) -> &'a Group<S> {
+        self.group
+    }
+
     fn draw<T>(&self, f: impl FnOnce(&mut Stream) -> T) -> T {
         self.group.net().draw(f)
     }
