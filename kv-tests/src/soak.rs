@@ -63,15 +63,6 @@ impl Choice {
             pace: swarm::draw_pace(rng),
         }
     }
-
-    /// What servers may save at any time.
-    fn limits(&self) -> Limits {
-        match self.max_raft_state {
-            None => Limits::of_lab(None),
-            // What was written while nobody could agree may be larger than that for long.
-            Some(_) => Limits::default(),
-        }
-    }
 }
 
 /// The test.
@@ -83,7 +74,9 @@ pub(crate) fn anything(subject: Subject, run: &Run) -> Totals {
         "soak",
         "{faults:?}, rounds of up to {pace} ms, {clients} clients that pause for up to {pause} ms, {keys} keys",
     );
-    let cluster = Cluster::unstarted(subject, &net, servers, max_raft_state, choice.limits());
+    // What was written while nobody could agree may be larger than that for long.
+    let limits = Limits { state: None, ..Limits::of_lab(max_raft_state) };
+    let cluster = Cluster::unstarted(subject, &net, servers, max_raft_state, limits);
     swarm::draw_clocks(cluster.group(), drifting);
     cluster.start_all();
     faults.begin(&net);

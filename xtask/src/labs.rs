@@ -165,6 +165,7 @@ pub(crate) static LABS: [Lab; 3] = [
                     "snapshot_unreliable_recover_concurrent_partition_linearizable_3B",
                 ],
             },
+            Part { name: "soak", points: 0.0, ours: true, tests: &["service_soak"] },
         ],
     },
     Lab {
@@ -205,6 +206,7 @@ pub(crate) static LABS: [Lab; 3] = [
                 ],
             },
             Part { name: "storm", points: 0.0, ours: true, tests: &["anything_storm"] },
+            Part { name: "soak", points: 0.0, ours: true, tests: &["shards_soak"] },
         ],
     },
 ];
@@ -300,6 +302,8 @@ mod tests {
         assert_eq!(suite_with(&["churn", "speed_3A"]), "kv-tests");
         assert_eq!(suite_with(&["4A"]), "shard-tests");
         assert_eq!(suite_with(&["anything_storm"]), "shard-tests");
+        assert_eq!(suite_with(&["service_soak"]), "kv-tests");
+        assert_eq!(suite_with(&["shards_soak"]), "shard-tests");
         assert_eq!(suite_with(&["churn"]), "raft-tests");
     }
 }

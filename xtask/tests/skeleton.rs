@@ -89,7 +89,7 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
-    assert!(!passed && text.contains("0 passed; 23 failed"), "{text}");
+    assert!(!passed && text.contains("0 passed; 24 failed"), "{text}");
     assert!(
         text.contains("LAB_SEED=0 cargo test -p my-kv --test sim -- --exact basic_3A"),
         "{text}"
@@ -114,7 +114,7 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
-    assert!(!passed && text.contains("0 passed; 18 failed"), "{text}");
+    assert!(!passed && text.contains("0 passed; 19 failed"), "{text}");
     assert!(
         text.contains("LAB_SEED=0 cargo test -p my-shards --test sim -- --exact basic_4A"),
         "{text}"

@@ -64,6 +64,8 @@ found! {
         "history is not linearizable";
     snapshot_not_read_alone: SnapshotNotRead, "snapshot_recover_3B", 0..1,
         ", and answers without what stands in it";
+    only_the_last_is_known: OnlyTheLastIsKnown, "service_soak", 0..12,
+        "applied once: ";
 }
 
 /// Runs one of the tests above with this mistake and these seeds, and looks for these words.

@@ -205,7 +205,8 @@ impl State {
     fn change(&mut self, of: &Wanted, from: Status, to: Status, mistake: Option<Mistake>) {
         for shard in &of.shards {
             let place = &mut self.places[*shard];
-            if (place.status, place.number) == (from, of.number) {
+            let meant = place.number == of.number || mistake == Some(Mistake::AnyDeletionWillDo);
+            if place.status == from && meant {
                 place.status = to;
                 if to == Status::Absent && mistake != Some(Mistake::NeverDeleted) {
                     place.shard = Shard::default();
