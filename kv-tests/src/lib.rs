@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Each test's name ends in its part of the lab: `cargo test -- 3A`, `cargo test -- 3B` (with
-//! snapshots). The figures of a test's last line are seconds of lab time, servers, RPCs (Raft's and
+//! snapshots). One test is of no part: [anything at once](#anything-at-once). The figures of a test's last line are seconds of lab time, servers, RPCs (Raft's and
 //! the clerks'), and calls of clerks. Seeds, replay, traces and settings are those of lab 2: see the
 //! front page of `raft-tests`.
 //!
@@ -38,6 +38,14 @@
 //!
 //! A client's thread that sees something wrong ends the run at once, with its own words. A test may
 //! take 120 s of lab time, which is enforced while it runs; at that limit it says first what its clients wait for.
+//!
+//! # Anything at once
+//!
+//! `service_soak`, on the simulated clock only, is the swarm test. The seed chooses how many servers and clients
+//! there are, when snapshots are due, and which of the [faults](tester::swarm) a run has: requests of clerks and
+//! servers that come twice, servers that pause, cuts in one direction, crashes in the middle of a save, and
+//! others. Then a majority is healed. The clients reach only that, and must get on within 10 s. Then all are
+//! healed. `cargo xtask soak --package kv-tests` repeats it.
 
 mod cluster;
 mod generic;

@@ -51,6 +51,14 @@
 //! from others, groups from each other and from the controller, on a network that loses messages; for
 //! minutes of lab time. Then all is healed, and the clients must get on within some seconds.
 //!
+//! # Anything at once
+//!
+//! `shards_soak`, on the simulated clock only, is the swarm test: in it the groups and the controller have
+//! the [faults](tester::swarm) that are in no other test, such as requests that come twice, servers that pause, and
+//! crashes in the middle of a save, while configurations change. Each run has some of the faults only. Then a
+//! majority of each group is healed and the rest is down, and in the end all are healed. Both times the
+//! clients must get on as after the storm. `cargo xtask soak --package shard-tests` repeats it.
+//!
 //! # A clerk that is never answered
 //!
 //! Clerks try for ever, and some tests are about calls that must not return. Those clients have tasks
@@ -62,7 +70,10 @@
 //!   takes 120 s, or in the storm.
 //! - Whether lost shards are deleted is looked at in one test. In the storm nobody knows when they ought
 //!   to be gone.
-//! - In the storm a server of the controller crashes now and then. It is never cut off from the others.
+//! - In the storm a server of the controller crashes now and then. It is never cut off from the others. (In
+//!   `shards_soak` it is.)
+//! - Cuts in one direction and slow links are within a group only. Between groups, and between a group and the
+//!   controller, both directions are cut or none.
 
 mod admin;
 mod changes;

@@ -7,5 +7,6 @@ mod chosen;
 mod found;
 mod options;
 mod snapshots;
+mod soak;
 mod stale_reads;
 mod waits;

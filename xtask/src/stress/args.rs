@@ -36,6 +36,9 @@ pub(crate) struct Stress {
 /// --resume`, `stress --compare` and `stress merge` know its runs too. Each seed draws how many servers there
 /// are and which faults a run has: lost, late, overtaken and duplicated messages, cuts in both directions or in
 /// one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run fast or slow.
+///
+/// Of this workspace it is the test of lab 2, unless --package kv-tests or --package shard-tests asks for that of
+/// lab 3 or 4.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Soak {
     #[command(flatten)]
