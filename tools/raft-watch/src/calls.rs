@@ -88,6 +88,8 @@ pub(crate) struct Sent<'a> {
 pub(crate) struct Call {
     pub(crate) number: u64,
     pub(crate) from: usize,
+    /// Which instance of the caller: what comes back to one that has crashed, its successor does not hear.
+    pub(crate) instance: u64,
     pub(crate) to: usize,
     pub(crate) asked: Asked,
     pub(crate) sent_us: u64,
@@ -111,6 +113,7 @@ impl Call {
         Call {
             number: sent.call,
             from: sent.from,
+            instance: sent.instance,
             to: sent.to,
             asked,
             sent_us: sent.us,

@@ -323,6 +323,10 @@ impl Judge {
         }
         let Some(call) = self.calls.remove(number) else { return };
         let Call { from, to, asked, accepted, granted, installed, newer, sent_us, .. } = call;
+        self.flows.over(from, to, failed, sent_us, us);
+        if call.instance != self.servers[from].instance {
+            return;
+        }
         if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
             self.elections.receives(from, term, to);
         }
@@ -335,7 +339,6 @@ impl Judge {
         if let (Some(term), false) = (newer, failed) {
             self.hears_of_newer(from, to, term, us);
         }
-        self.flows.over(from, to, failed, sent_us, us);
     }
 
     /// An acceptance has come back. It counts if its leader leads still.

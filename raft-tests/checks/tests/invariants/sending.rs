@@ -95,6 +95,22 @@ fn a_newer_term_is_taken_over() {
     );
 }
 
+#[test]
+fn a_reply_to_one_that_has_crashed_tells_its_successor_nothing() {
+    assert_fine(|cluster| {
+        cluster.group().slow_down(0, 1, Duration::from_millis(400));
+        puppet(1).answers(6, false);
+        let crashed = puppet(0);
+        thread::spawn(move || crashed.leads(1, 4, (0, 0), &[]));
+        // The answer is on its way.
+        thread::sleep(Duration::from_millis(401));
+        cluster.start_server(0);
+        cluster.connect(0);
+        thread::sleep(Duration::from_secs(2));
+        puppet(0).leads(2, 5, (0, 0), &[]);
+    });
+}
+
 /// Sends so many heartbeats to server 1, one after each pause.
 fn beats(millis: u64, count: u64) {
     for _ in 0..count {
