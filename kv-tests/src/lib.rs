@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Each test's name ends in its part of the lab: `cargo test -- 3A`, `cargo test -- 3B` (with
-//! snapshots). One test is of no part: [anything at once](#anything-at-once). The figures of a test's last line are seconds of lab time, servers, RPCs (Raft's and
-//! the clerks'), and calls of clerks. Seeds, replay, traces and settings are those of lab 2: see the
-//! front page of `raft-tests`.
+//! snapshots). One test is of no part: [anything at once](#anything-at-once). The figures of a test's last
+//! line are seconds of lab time, servers, RPCs (Raft's and the clerks'), and calls of clerks. Seeds, replay,
+//! traces and settings are those of lab 2: see the front page of `raft-tests`.
 //!
 //! # The network
 //!

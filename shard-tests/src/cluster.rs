@@ -279,7 +279,7 @@ impl Cluster {
         }
     }
 
-    /// Lets everybody reach the controller and the other groups, as far as it is of its own group's part.
+    /// Lets everybody reach the controller and the other groups. Within the groups all stays as it is.
     pub(crate) fn heal_between(&self) {
         self.all().into_iter().for_each(|group| self.rejoin_others(group));
     }
