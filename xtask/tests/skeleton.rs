@@ -81,7 +81,7 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
     assert!(words(&written).contains("cargo test -- 3A"), "{}", words(&written));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
     assert!(
-        readme.starts_with("# my-kv\n") && readme.contains("The parts are 3A, 3B."),
+        readme.starts_with("# my-kv\n") && readme.contains("The parts are 3A, 3B, soak."),
         "{readme}"
     );
     let blanks = ["{about}", "{more}", "{first}", "{example}", "{name}", "{workspace}"];
@@ -110,7 +110,7 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
     let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "4"]);
     assert!(written.status.success(), "{}", words(&written));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
-    assert!(readme.contains("The parts are 4A, 4B, storm."), "{readme}");
+    assert!(readme.contains("The parts are 4A, 4B, storm, soak."), "{readme}");
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
