@@ -16,7 +16,7 @@ use crate::part_2d;
 use crate::run::Run;
 
 /// How often a test tries.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 5;
 
 /// How long it is waited for something that need not come.
 const PATIENCE: Duration = Duration::from_millis(1500);
