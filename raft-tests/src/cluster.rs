@@ -233,6 +233,12 @@ impl Cluster {
         self.inner.group.partition(parts);
     }
 
+    /// Lets all servers reach each other.
+    pub(crate) fn connect_all(&self) {
+        let all: Vec<usize> = (0..self.servers()).collect();
+        self.partition(&[&all]);
+    }
+
     /// Ends the run that this cluster is all of; returns its sums.
     ///
     /// # Panics

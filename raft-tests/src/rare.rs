@@ -37,7 +37,7 @@ const ENTRIES: usize = 6;
 pub fn late_replies(cluster: &Cluster, _: &Run) {
     for _ in cluster.rounds(ATTEMPTS) {
         let _ = lead_again(cluster);
-        connect_all(cluster);
+        cluster.connect_all();
         cluster.one(cluster.draw(random), cluster.servers(), true);
     }
 }
@@ -89,12 +89,16 @@ fn offer(cluster: &Cluster, leader: usize) {
     }
 }
 
+/// Whether a server claims to lead.
+fn leads(cluster: &Cluster, server: usize) -> bool {
+    cluster.state(server).is_some_and(|state| state.is_leader)
+}
+
 /// Which of these servers is the first to lead, if one does soon.
 fn leader_among(cluster: &Cluster, servers: &[usize]) -> Option<usize> {
-    let leads = |server: &usize| cluster.state(*server).is_some_and(|state| state.is_leader);
     let mut leader = None;
     wait_until(PATIENCE, || {
-        leader = servers.iter().copied().find(leads);
+        leader = servers.iter().copied().find(|server| leads(cluster, *server));
         leader.is_some()
     });
     leader
@@ -147,13 +151,12 @@ pub fn one_can_win(cluster: &Cluster, _: &Run) {
         let without: Vec<usize> = order.collect();
         cluster.partition(&[&with]);
         cluster.one(cluster.draw(random), majority, true);
-        let leads = |server: &usize| cluster.state(*server).is_some_and(|state| state.is_leader);
         // One that has to stand for election first.
-        let one = with.iter().copied().find(|server| !leads(server)).unwrap_or(leader);
+        let one = with.iter().copied().find(|server| !leads(cluster, *server)).unwrap_or(leader);
         let left: Vec<usize> = without.into_iter().chain([one]).collect();
         cluster.partition(&[&left]);
-        wait_until(LONG_PATIENCE, || leads(&one));
-        connect_all(cluster);
+        wait_until(LONG_PATIENCE, || leads(cluster, one));
+        cluster.connect_all();
         cluster.one(cluster.draw(random), servers, true);
     }
 }
@@ -162,9 +165,4 @@ pub fn one_can_win(cluster: &Cluster, _: &Run) {
 /// and then gets a snapshot that ends before them.
 pub fn snapshots_on_a_lossy_network(cluster: &Cluster, run: &Run) {
     part_2d::snapshots_basic(cluster, run);
-}
-
-fn connect_all(cluster: &Cluster) {
-    let all: Vec<usize> = (0..cluster.servers()).collect();
-    cluster.partition(&[&all]);
 }

@@ -49,11 +49,6 @@ fn with_leader(cluster: &Cluster, count: usize) -> (usize, Vec<usize>, Vec<usize
     (leader, order.by_ref().take(count).collect(), order.collect())
 }
 
-fn connect_all(cluster: &Cluster) {
-    let all: Vec<usize> = (0..cluster.servers()).collect();
-    cluster.partition(&[&all]);
-}
-
 /// The leader keeps half of the servers, and the others are among themselves.
 fn two_halves(cluster: &Cluster) {
     let servers = cluster.servers();
@@ -70,7 +65,7 @@ fn two_halves(cluster: &Cluster) {
             assert!(!leads, "server {server} leads, though it reaches but half of the {servers}");
         }
     }
-    connect_all(cluster);
+    cluster.connect_all();
     cluster.one(number(21), servers, true);
 }
 
@@ -93,6 +88,6 @@ fn more_than_half(cluster: &Cluster) {
     let (_, with, without) = with_leader(cluster, servers / 2 - 1);
     cluster.partition(&[&with, &without]);
     cluster.one(number(40), without.len(), true);
-    connect_all(cluster);
+    cluster.connect_all();
     cluster.one(number(41), servers, true);
 }

@@ -134,8 +134,8 @@ impl Judge {
         if !self.is_live(server, instance) {
             return Ok(());
         }
-        // It is shorter when entries have moved into a snapshot.
         self.sees_snapshot(server, us, means);
+        // It is shorter when entries have moved into a snapshot.
         let size = means.saved.state_size(server);
         let before = std::mem::replace(&mut self.servers[server].state_size, size);
         match before > size {

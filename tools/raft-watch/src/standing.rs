@@ -46,7 +46,7 @@ impl Judge {
             //= followers.stand
             verdict("a follower stands for election", words)
                 .fact_at(since_us, server, "it refused its vote")
-                .fact_at(us, server, format!("it refused its vote for the {count}. time"))
+                .fact_at(us, server, format!("it refused its vote, as {count} times in all"))
                 .hint(
                     "a refused vote must not restart the election timer, nor must a newer term: only a \
                      granted vote does, and an AppendEntries of the current leader",

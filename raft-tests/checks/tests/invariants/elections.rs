@@ -126,7 +126,7 @@ fn a_follower_stands_for_election() {
         |_| refuses_in(1..13),
         "a follower stands for election",
         &[1],
-        &["it refused its vote", "it refused its vote for the 11. time"],
+        &["it refused its vote", "it refused its vote, as 11 times in all"],
     );
 }
 
