@@ -33,9 +33,6 @@ const BOUND: Duration = Duration::from_secs(10);
 /// How long a client pauses at most between two calls, in ms: each run has one of these.
 const PAUSES: [u64; 4] = [20, 100, 500, 2000];
 
-/// From how many bytes of saved Raft state on snapshots are due: each run has one of these.
-const SIZES: [Option<usize>; 4] = [None, Some(1000), Some(200), Some(1)];
-
 /// What the seed chooses beside the faults.
 struct Choice {
     servers: usize,
@@ -55,7 +52,7 @@ impl Choice {
     fn draw(rng: &mut Stream) -> Choice {
         Choice {
             servers: rng.random_range(1..=7),
-            max_raft_state: SIZES[rng.random_range(0..SIZES.len())],
+            max_raft_state: swarm::draw_max_raft_state(rng),
             drifting: rng.random_bool(0.5),
             clients: rng.random_range(1..=6),
             keys: rng.random_range(1..=5),

@@ -42,7 +42,7 @@ struct Choice {
 impl Choice {
     fn draw(rng: &mut Stream) -> Choice {
         let groups = rng.random_range(1..=4);
-        let max_raft_state = [None, Some(1000), Some(200), Some(1)][rng.random_range(0..4)];
+        let max_raft_state = swarm::draw_max_raft_state(rng);
         let layout = Layout {
             controllers: rng.random_range(1..=5),
             groups: (0..groups).map(|_| rng.random_range(1..=5)).collect(),

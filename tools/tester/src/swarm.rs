@@ -29,6 +29,9 @@ const ROUNDS: usize = 1000;
 /// does not show where something new happens all the time, and the other way round.
 const PACES: [u64; 4] = [100, 400, 1000, 2500];
 
+/// From how many bytes of saved Raft state on snapshots of a service are due: each run has one of these.
+const STATE_SIZES: [Option<usize>; 4] = [None, Some(1000), Some(200), Some(1)];
+
 /// How slow and how fast clocks are, in thousandths of the usual speed.
 const CLOCKS: (u32, u32) = (800, 1250);
 
@@ -79,6 +82,11 @@ pub fn perhaps(rng: &mut Stream, least: f64, most: f64) -> Option<f64> {
 /// How long a round of a run may take at most, in ms.
 pub fn draw_pace(rng: &mut Stream) -> u64 {
     PACES[rng.random_range(0..PACES.len())]
+}
+
+/// From how many bytes of saved Raft state on a run's service is to take snapshots, if it is to.
+pub fn draw_max_raft_state(rng: &mut Stream) -> Option<usize> {
+    STATE_SIZES[rng.random_range(0..STATE_SIZES.len())]
 }
 
 /// Draws for each server of a group how its clock runs, and has it run so from its next start on, if
