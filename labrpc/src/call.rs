@@ -38,14 +38,23 @@ pub(crate) struct Call {
     pub(crate) label: Option<Arc<Label>>,
 }
 
+impl Call {
+    /// The observer has been told that the request has reached its server.
+    pub(crate) fn was_told(&mut self) {
+        if let Stage::Running { told, .. } = &mut self.stage {
+            *told = true;
+        }
+    }
+}
+
 /// Where a call stands.
 pub(crate) enum Stage {
     /// It will fail when its timer fires.
     Lost,
     /// The request is on its way.
     Requested(Request, Target),
-    /// The handler has been started.
-    Running { target: Target, since: Instant },
+    /// The request has reached its server. `told`: so has the observer been told.
+    Running { target: Target, since: Instant, told: bool },
     /// The reply is on its way.
     Replied(Vec<u8>),
 }
@@ -56,7 +65,7 @@ pub(crate) type Calls = Slots<Call>;
 /// Those whose handler runs: each with its end, its target and since when.
 pub(crate) fn running(calls: &Calls) -> impl Iterator<Item = (CallId, EndId, &Target, Instant)> {
     calls.iter().filter_map(|(id, call)| match &call.stage {
-        Stage::Running { target, since } => Some((id, call.end, target, *since)),
+        Stage::Running { target, since, .. } => Some((id, call.end, target, *since)),
         _ => None,
     })
 }

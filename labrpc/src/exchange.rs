@@ -230,7 +230,7 @@ impl Exchange {
             }
             if conditions.reliable && fate.delay.is_zero() {
                 let (server, copy) = (target.server.clone(), state.copy(&request, &target, &label));
-                call.stage = Stage::Running { target, since: now };
+                call.stage = Stage::Running { target, since: now, told: label.is_none() };
                 let (call, check_at) = (state.calls.insert(call), None);
                 return Next::Run(Run { call, request, server, label, check_at, copy });
             }
@@ -290,8 +290,13 @@ impl Exchange {
             self.schedule(Instant::of_world() + later, Due::Copy(copy));
         }
         let reply = RawReply::new(self.clone(), call);
-        let run = || server.dispatch(&self.pool, request, reply);
-        self.tell_and_run(&label, CallStep::Delivered, run);
+        let Some((watch, label)) = self.watched(&label) else {
+            return server.dispatch(&self.pool, request, reply);
+        };
+        watch.tell_and_run(label, CallStep::Delivered, || {
+            self.state.with(|state| state.calls.get_mut(call).into_iter().for_each(Call::was_told));
+            server.dispatch(&self.pool, request, reply);
+        });
     }
 
     /// Tells the observer, if it knows the call, and runs `f`, which the step leads to.
@@ -403,7 +408,8 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
     match std::mem::replace(&mut call.stage, Stage::Lost) {
         Stage::Requested(request, target) => {
             let (server, end, label) = (target.server.clone(), call.end, call.label.clone());
-            call.stage = Stage::Running { target: target.clone(), since: now };
+            let told = label.is_none();
+            call.stage = Stage::Running { target: target.clone(), since: now, told };
             // What cut it off while the request was under way could not be noticed then.
             let cut_off = !state.can_answer(end, &target);
             let check_at = cut_off.then(|| now + state.faults.liveness_check);
@@ -462,10 +468,14 @@ fn deliver(state: &mut State, id: CallId) -> Next {
 
 fn check(state: &mut State, id: CallId) -> Next {
     let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
-    let Stage::Running { target, .. } = &call.stage else { return Next::Nothing };
-    let (end, target) = (call.end, target.clone());
+    let Stage::Running { target, told, .. } = &call.stage else { return Next::Nothing };
+    let (end, target, told) = (call.end, target.clone(), *told);
     match state.can_answer(end, &target) {
         true => Next::Nothing,
+        // An observer is told first that the request arrives, then of the call's end.
+        false if !told => {
+            Next::Wait(state.faults.liveness_check, Due::Check(id), Pause::Travels, None)
+        }
         false => finish(state, id, Answer::NoReply, Some(Loss::Gone)),
     }
 }

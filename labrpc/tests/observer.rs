@@ -1,14 +1,17 @@
 //! What an observer of a network is told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use labrpc::{
-    CallEvent, CallStep, Faults, KeptRequest, Network, NoReply, Observer, Server, Service, labgob,
+    CallEvent, CallStep, Faults, KeptRequest, Network, NoReply, Observer, Reply, Server, Service,
+    labgob,
 };
 use labrt::observe::{self, Cause};
 use labrt::sync::Leaf;
-use labrt::{Outcome, simulate, thread};
+use labrt::time::Instant;
+use labrt::{Outcome, channel, simulate, thread};
 
 /// Writes down what it is told and gives out the numbers of its lines as causes.
 #[derive(Clone, Default)]
@@ -90,6 +93,58 @@ fn what_the_observer_returns_is_the_cause_of_what_follows() {
         assert_eq!(end.call::<(), Option<u64>>("Math.Cause", &()), Ok(Some(2)));
         assert_eq!(observe::cause(), Cause::new(4));
     });
+}
+
+/// Takes its time to see a request arrive.
+struct Slow {
+    arrives: channel::Sender<()>,
+    failed: Arc<AtomicBool>,
+    steps: Arc<Leaf<Vec<&'static str>>>,
+}
+
+impl Observer for Slow {
+    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
+        let step = match event.step {
+            CallStep::Delivered => {
+                self.arrives.send(()).expect("somebody waits");
+                let until = Instant::now() + Duration::from_millis(400);
+                while !self.failed.load(Ordering::SeqCst) && Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+                "delivered"
+            }
+            CallStep::Failed => {
+                self.failed.store(true, Ordering::SeqCst);
+                "failed"
+            }
+            _ => return None,
+        };
+        self.steps.with(|steps| steps.push(step));
+        None
+    }
+}
+
+/// On the real clock, where others go on while an observer is told: who forgets a call at its end would not
+/// know what the handler does.
+#[test]
+fn a_request_arrives_before_its_call_fails() {
+    let (arrives, arrived) = channel::unbounded();
+    let (failed, steps) = (Arc::new(AtomicBool::new(false)), Arc::new(Leaf::default()));
+    let network = Network::new();
+    network.watch(Slow { arrives, failed, steps: steps.clone() });
+    let end = network.make_end("c");
+    network.connect("c", "s");
+    network.enable("c", true);
+    let service = Service::new("Math").method_later("Never", |(): (), reply: Reply<()>| {
+        thread::sleep(Duration::from_secs(2));
+        reply.send(());
+    });
+    network.add_server("s", Server::new().service(service));
+    let caller = thread::spawn(move || end.call::<(), ()>("Math.Never", &()));
+    arrived.recv().expect("the request arrives");
+    network.enable("c", false);
+    assert_eq!(caller.join().expect("it ends"), Err(NoReply));
+    assert_eq!(steps.with(|steps| steps.clone()), ["delivered", "failed"]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::net::Net;
 use crate::observer::{Member, Party, Watcher, Watchers};
 use crate::others::Others;
 use crate::run::Run;
-use crate::saves::{SaveCount, Tear, WatchedPersister};
+use crate::saves::{SaveCount, Store, Tear, WatchedPersister};
 use faults::Ways;
 
 mod faults;
@@ -69,7 +69,8 @@ struct Slot<S> {
     running: Option<Instance<S>>,
     /// The one that was stopped, and whose tasks may go on.
     stopped: Option<Instance<S>>,
-    persister: Arc<MemoryPersister>,
+    /// What has been saved, by the instance that runs or by earlier ones.
+    store: Arc<Store>,
     /// How often it has been started.
     instances: u64,
     /// The names of its ends, one per server; empty until its first start.
@@ -124,7 +125,7 @@ impl<S: Server> Group<S> {
             Leaf::new(Slot {
                 running: None,
                 stopped: None,
-                persister: Arc::default(),
+                store: Store::new(MemoryPersister::new()),
                 instances: 0,
                 ends: Vec::new(),
                 part: None,
@@ -218,14 +219,17 @@ impl<S: Server> Group<S> {
         self.cut_off(server);
         self.net().crossings().lock().end_all(self.net(), (self.inner.number, server));
         self.net().network().delete_server(self.members().name(server));
-        // Now nobody hears it any more, and all that somebody has heard can still be saved.
-        if self.is_running(server) {
-            self.watchers().iter().for_each(|watcher| watcher.crashed(server));
-            self.record(server, What::Crashed);
-        }
+        // Now nobody hears it any more, and all that somebody has heard is saved already.
+        let (store, runs) =
+            self.slot(server).with(|slot| (slot.store.clone(), slot.running.is_some()));
+        let store = store.crash(|| {
+            if runs {
+                self.watchers().iter().for_each(|watcher| watcher.crashed(server));
+                self.record(server, What::Crashed);
+            }
+        });
         self.slot(server).with(|slot| {
-            // From here on the dead server's writes go to a store that nobody reads.
-            slot.persister = Arc::new(slot.persister.copy());
+            slot.store = store;
             slot.running.take()
         })
     }
@@ -277,12 +281,12 @@ impl<S: Server> Group<S> {
             end
         });
         let ends: Vec<ClientEnd> = ends.collect();
-        let (saved, instance, armed) = self.slot(me).with(|slot| {
-            slot.persister = Arc::new(slot.persister.copy());
+        let (store, instance, armed) = self.slot(me).with(|slot| {
+            slot.store = Store::new(slot.store.persister.copy());
             slot.instances += 1;
             slot.ends = names.clone();
             slot.tear = Arc::default();
-            (slot.persister.clone(), slot.instances, slot.tear.clone())
+            (slot.store.clone(), slot.instances, slot.tear.clone())
         });
         let (lane, group) = (members.lane(me), self.inner.number);
         let member = Member { lane, group, server: me, instance };
@@ -294,13 +298,13 @@ impl<S: Server> Group<S> {
         let others = Others::new(self.net(), member, &from, peers.collect());
         let tear = Tear { armed, net: self.net().weak(), node: node.clone() };
         let (count, watchers) = (SaveCount::default(), self.watchers());
-        let seen: Arc<dyn Persister> = saved.clone();
+        let seen: Arc<dyn Persister> = store.persister.clone();
         for watcher in watchers.iter() {
             watcher.starting(me, instance, &seen, &count);
         }
         self.record(me, What::Started);
         let persister = WatchedPersister {
-            inner: saved,
+            store,
             count,
             session: self.run().session().clone(),
             lane: members.lane(me),
@@ -334,7 +338,7 @@ impl<S: Server> Group<S> {
 
     /// What the server of this number has saved, running or not.
     pub fn persister(&self, server: usize) -> Arc<MemoryPersister> {
-        self.slot(server).with(|slot| slot.persister.clone())
+        self.slot(server).with(|slot| slot.store.persister.clone())
     }
 
     /// Ends all servers.

@@ -38,7 +38,8 @@ pub trait Watcher: Send + Sync {
         let _ = (server, instance);
     }
 
-    /// A server has crashed: what it does from here on does not count.
+    /// A server has crashed: what it does from here on does not count, and what it saves is lost. While this
+    /// runs it can save nothing, so it must neither wait nor call the server.
     fn crashed(&self, server: usize);
 
     /// A server does nothing from now on (or goes on), though it has not crashed.

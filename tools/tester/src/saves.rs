@@ -45,6 +45,37 @@ impl SaveCount {
     }
 }
 
+/// What one instance of a server saves to.
+///
+/// A save is one moment, and so is a crash: it comes before or after each save. What was saved before it
+/// remains; what is saved later is lost, though the dead instance does not notice.
+pub(crate) struct Store {
+    pub(crate) persister: Arc<MemoryPersister>,
+    /// Held by a save, and by the crash.
+    moment: Leaf<()>,
+}
+
+impl Store {
+    pub(crate) fn new(persister: MemoryPersister) -> Arc<Store> {
+        Arc::new(Store { persister: Arc::new(persister), moment: Leaf::default() })
+    }
+
+    fn save<T>(&self, save: impl FnOnce(&MemoryPersister) -> T) -> T {
+        self.moment.with(|()| save(&self.persister))
+    }
+
+    /// The instance crashes at the moment in which `tell` says so to all who watch. Returns what remains.
+    ///
+    /// If these were two moments, what the handler of a request saves that arrives between them would
+    /// remain: a watcher would find in the successor's log what was sent to nobody alive.
+    pub(crate) fn crash(&self, tell: impl FnOnce()) -> Arc<Store> {
+        self.moment.with(|()| {
+            tell();
+            Store::new(self.persister.copy())
+        })
+    }
+}
+
 /// A crash in the middle of a save that is yet to come.
 pub(crate) struct Tear {
     /// The next save is torn.
@@ -64,7 +95,7 @@ impl Tear {
 
 /// A server's persister that counts each save and tells the trace of it.
 pub(crate) struct WatchedPersister {
-    pub(crate) inner: Arc<MemoryPersister>,
+    pub(crate) store: Arc<Store>,
     pub(crate) count: SaveCount,
     pub(crate) session: Session,
     pub(crate) lane: u32,
@@ -79,7 +110,8 @@ impl WatchedPersister {
     fn perhaps_tear(&self, save: Save<'_>) {
         let Some(net) = self.tear.is_due() else { return };
         let mut draw = |below| net.draw(|rng| rng.random_range(0..below));
-        let kept = self.inner.save_torn(save, &mut draw);
+        // Who draws may wait, which a save must not. It does not matter which moment this is: the instance ends here.
+        let kept = self.store.persister.save_torn(save, &mut draw);
         drop(net);
         self.session.record(Some(self.lane), What::Torn { kept });
         self.tear.node.kill();
@@ -96,7 +128,7 @@ impl WatchedPersister {
             self.count.add_snapshot();
         }
         if result.is_ok() {
-            let bytes = self.inner.raft_state_size() as u64;
+            let bytes = self.raft_state_size() as u64;
             let snapshot = snapshot.map(|bytes| bytes as u64);
             self.session.record(Some(self.lane), What::Saved { bytes, snapshot });
             for watcher in self.watchers.iter() {
@@ -110,32 +142,33 @@ impl WatchedPersister {
 impl Persister for WatchedPersister {
     fn save_raft_state(&self, state: &[u8]) -> Result<(), PersistError> {
         self.perhaps_tear(Save::State(state));
-        self.saved(self.inner.save_raft_state(state), None)
+        self.saved(self.store.save(|inner| inner.save_raft_state(state)), None)
     }
 
     fn append_raft_state(&self, record: &[u8]) -> Result<(), PersistError> {
         self.perhaps_tear(Save::Append(record));
-        self.saved(self.inner.append_raft_state(record), None)
+        self.saved(self.store.save(|inner| inner.append_raft_state(record)), None)
     }
 
     fn read_raft_state(&self) -> Result<Vec<u8>, PersistError> {
-        self.inner.read_raft_state()
+        self.store.persister.read_raft_state()
     }
 
     fn raft_state_size(&self) -> usize {
-        self.inner.raft_state_size()
+        self.store.persister.raft_state_size()
     }
 
     fn save_state_and_snapshot(&self, state: &[u8], snapshot: &[u8]) -> Result<(), PersistError> {
         self.perhaps_tear(Save::Both(state, snapshot));
-        self.saved(self.inner.save_state_and_snapshot(state, snapshot), Some(snapshot.len()))
+        let result = self.store.save(|inner| inner.save_state_and_snapshot(state, snapshot));
+        self.saved(result, Some(snapshot.len()))
     }
 
     fn read_snapshot(&self) -> Result<Vec<u8>, PersistError> {
-        self.inner.read_snapshot()
+        self.store.persister.read_snapshot()
     }
 
     fn snapshot_size(&self) -> usize {
-        self.inner.snapshot_size()
+        self.store.persister.snapshot_size()
     }
 }

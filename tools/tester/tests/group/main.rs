@@ -8,6 +8,7 @@ use labtrace::What;
 use persister::Persister;
 use tester::{Group, Keep, MakeError, Net, Run, Seat, Server, Setting, Trouble};
 
+mod crash;
 mod faults;
 
 /// Says who it is.
