@@ -44,7 +44,10 @@ impl Trial {
     fn stress(&self, args: &[&str]) -> Command {
         let mut command = self.bare(args);
         let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
-        command.args(["--package", "fake-suite", "--hang-after", "60s", "--dir"]).arg(suite);
+        command.args(["--package", "fake-suite", "--dir"]).arg(suite);
+        if !args.contains(&"--hang-after") {
+            command.args(["--hang-after", "60s"]);
+        }
         command.arg("--out").arg(self.path("out"));
         command
     }
@@ -145,6 +148,24 @@ fn what_a_kill_leaves_is_valid_and_nothing_goes_on() {
     until("its temporary folder is gone", || trial.left_in_tmp() == 0);
     assert_eq!(trial.report()["state"], "running");
     assert_eq!(trial.runs().len(), 9);
+}
+
+/// By Ctrl-Z, or because the machine sleeps: that is no lack of progress of the code under test.
+#[test]
+fn the_time_in_which_it_is_stopped_does_not_count() {
+    let trial = Trial::new();
+    let args = ["lingers", "--iters", "1", "--jobs", "1", "--hang-after", "6s"];
+    let mut child = trial.stress(&args).stdout(Stdio::null()).spawn().expect("xtask runs");
+    until("a process that hangs", || !trial.pids().is_empty());
+    let began = Instant::now();
+    send(&child, Signal::STOP);
+    std::thread::sleep(Duration::from_secs(5));
+    send(&child, Signal::CONT);
+    let pid = trial.pids()[0];
+    until("it is dead", || test_kill_process(pid).is_err());
+    // Of the five seconds it counts one at most.
+    assert!(began.elapsed() > Duration::from_secs(8), "after {:?}", began.elapsed());
+    assert_eq!(child.wait().expect("it ends").code(), Some(1), "the run has failed");
 }
 
 #[test]

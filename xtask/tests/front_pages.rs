@@ -44,7 +44,7 @@ fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
         "Cargo.toml",
         &format!(
             "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n\
-             [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n"
+             [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\nlto = \"off\"\n"
         ),
     );
     for page in &pages {

@@ -113,11 +113,15 @@ const SLOW: u64 = 10_000;
 fn watch(kernel: &Kernel, ended: &Receiver<()>) -> Option<Failure> {
     let limit = kernel.settings.stuck_after;
     let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
-    let now = || (kernel.progress.load(Ordering::Relaxed), Instant::now());
-    let ((mut step, mut step_at), mut time) = (now(), 0);
-    let (mut steps_before, mut time_at) = now();
+    let steps = || kernel.progress.load(Ordering::Relaxed);
+    // How long it has been watched. Who looks much too late was stopped, and the world was, too (by Ctrl-Z, or
+    // with the whole machine): then time went by in which it could make no step.
+    let (mut at, mut looked) = (Duration::ZERO, Instant::now());
+    let ((mut step, mut step_at), mut time) = ((steps(), at), 0);
+    let (mut steps_before, mut time_at) = (step, at);
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
-        let (steps, at) = now();
+        at += std::mem::replace(&mut looked, Instant::now()).elapsed().min(2 * look);
+        let steps = steps();
         if kernel.time.load(Ordering::Relaxed) != time {
             time = kernel.time.load(Ordering::Relaxed);
             (steps_before, time_at) = (steps, at);

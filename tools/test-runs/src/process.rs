@@ -235,6 +235,10 @@ fn in_room(program: &Program, limits: &Limits, change: &[PathBuf]) -> Command {
     room.command(&program.path)
 }
 
+/// Who watches a process looks at it much more often than this. If it did not, it was stopped itself (by
+/// Ctrl-Z, or with the whole machine), and the process may have been, too: that is no lack of progress.
+const AWAKE: Duration = Duration::from_secs(1);
+
 /// Waits for the end of the process, or for a reason to end it; none if it ends by itself.
 fn watch(
     child: &mut Child,
@@ -244,7 +248,7 @@ fn watch(
 ) -> Result<Option<Ending>> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
     let recorded = || files.reader.metadata().map_or(0, |data| data.len());
-    let (mut seen, mut since) = (0, Instant::now());
+    let (mut seen, mut idle, mut looked) = (0, Duration::ZERO, Instant::now());
     let mut pause = Duration::from_micros(500);
     loop {
         if platform::has_ended(child).context("cannot wait for a test process")? {
@@ -260,9 +264,13 @@ fn watch(
             return Ok(Some(Ending::TooMuchMemory { mib }));
         }
         let now = recorded();
+        let since = std::mem::replace(&mut looked, Instant::now()).elapsed();
         if now != seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > limits.hang_after {
+            (seen, idle) = (now, Duration::ZERO);
+        } else {
+            idle += since.min(AWAKE);
+        }
+        if idle > limits.hang_after {
             return Ok(Some(Ending::Hung { threads: platform::threads_of(child) }));
         }
         std::thread::sleep(pause);

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 use test_runs::package;
 
-use crate::grade::LEAST_LOSS;
+use crate::grade::{LEAST_LOSS, SEEDS};
 use crate::labs::Lab;
 use crate::stress::markdown::table_with_words;
 use crate::{say, workspace};
@@ -30,7 +30,7 @@ pub(crate) struct Calibrate {
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     lab: &'static Lab,
     /// With how many seeds a grading runs each test.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// With how many seeds each test is run here: from these runs follows what comes of gradings.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]

@@ -33,7 +33,7 @@ mod tokens;
 mod warm;
 mod ways_out;
 
-pub(crate) use args::{Grade, LEAST_LOSS};
+pub(crate) use args::{Grade, LEAST_LOSS, SEEDS};
 pub(crate) use files::{files, sources};
 use one::Grader;
 use student::Student;
