@@ -22,6 +22,10 @@ const SHARED: [(&str, &str); 7] = [
     ("tests/wall.rs", include_str!("../skeleton/wall.rs.in")),
 ];
 
+/// How a crate outside of this workspace is built. What comes between the two may be more of the first.
+pub(crate) const PROFILE: &str = include_str!("../skeleton/profile.toml.in");
+pub(crate) const PACKAGES: &str = include_str!("../skeleton/packages.toml.in");
+
 /// What only one lab's skeleton has.
 struct Own {
     lab: &'static str,
@@ -102,6 +106,8 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     for (path, template) in SHARED.iter().chain([&("src/lib.rs", own.source)]) {
         let text = template
             .replace("{dependencies}", &dependencies(own))
+            .replace("{profile}", PROFILE)
+            .replace("{packages}", PACKAGES)
             .replace("{about}", own.about.trim_end())
             .replace("{more}", own.more)
             .replace("{first}", first)

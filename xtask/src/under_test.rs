@@ -106,6 +106,7 @@ mod tests {
             path: PathBuf::new(),
             dir: PathBuf::new(),
             replay: String::new(),
+            kept: None,
         };
         let case = |name: &str| TestCase {
             name: name.into(),

@@ -40,6 +40,25 @@ fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
     };
     let members = libraries.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     // The profile is that of a skeleton, so that what other tests have built need not be built again.
+    let profile = include_str!("../skeleton/profile.toml.in");
+    let packages = include_str!("../skeleton/packages.toml.in");
+    write(
+        "Cargo.toml",
+        &format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n{profile}\n{packages}"),
+    );
+    for page in &pages {
+        let hidden = page.hidden_attribute();
+        assert_eq!(hidden, None, "{}: readers do not see this, but need it", page.krate);
+    }
+
+    let outside = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = outside.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
+    };
+    let members = libraries.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    // The profile is that of a skeleton, so that what other tests have built need not be built again.
     write(
         "Cargo.toml",
         &format!(

@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 42] = [
+const KNOWN: [(&str, &str, &str, &str); 43] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
@@ -52,6 +52,7 @@ const KNOWN: [(&str, &str, &str, &str); 42] = [
     (TEST_RUNS, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
     (TEST_RUNS, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
     (TEST_RUNS, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
+    (TEST_RUNS, "\"/proc/self/exe\"", LINUX, "our own program, whatever has become of its file"),
     (TEST_RUNS, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
     (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
     (TEST_RUNS, "unix::fs::PermissionsExt", UNIX, "a folder for a process with another user"),

@@ -1,17 +1,20 @@
 //! Building the tests once, and finding out which there are.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::schedule::{Choice, Schedule};
 use run_record::setting::Setting;
 use serde::Deserialize;
+use tempfile::TempDir;
 
-use crate::package;
 use crate::process::Item;
+use crate::{package, watchdog};
 
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
@@ -24,6 +27,31 @@ pub struct Program {
     pub dir: PathBuf,
     /// What selects it on cargo's command line, for replay commands.
     pub replay: String,
+    /// What keeps the program as it is.
+    pub kept: Option<Kept>,
+}
+
+/// A folder with a link to a program that another build may replace. It goes with the last clone, and also if our
+/// process is killed.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    _folder: Arc<TempDir>,
+}
+
+impl Program {
+    /// Sees to it that all runs are of this very program, although somebody goes on with the source meanwhile and
+    /// has it built. Where no link can be made, the program stays where it is.
+    fn keep(&mut self) {
+        let Some((parent, name)) = self.path.parent().zip(self.path.file_name()) else { return };
+        let Ok(folder) = tempfile::Builder::new().prefix("running-").tempdir_in(parent) else {
+            return;
+        };
+        watchdog::remove_at_death(folder.path());
+        let link = folder.path().join(name);
+        if fs::hard_link(&self.path, &link).is_ok() {
+            (self.path, self.kept) = (link, Some(Kept { _folder: Arc::new(folder) }));
+        }
+    }
 }
 
 /// A test of a program.
@@ -140,6 +168,7 @@ pub fn build(
     for program in &mut programs {
         let target = package::target(program.clock);
         program.replay = format!("cargo test{flag} -p {package} --test {target}");
+        program.keep();
     }
     Ok(programs)
 }
@@ -159,7 +188,7 @@ pub fn built(said: &str, clocks: &[Clock], dir: &Path) -> Vec<Program> {
         let Some(clock) = clock.copied() else { continue };
         let manifest = artifact.manifest_path.unwrap_or_default();
         let dir = manifest.parent().unwrap_or(dir).to_owned();
-        programs.push(Program { clock, path, dir, replay: String::new() });
+        programs.push(Program { clock, path, dir, replay: String::new(), kept: None });
     }
     programs
 }
@@ -210,4 +239,27 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
         schedule: Choice::default(),
     };
     Ok(names.filter(wanted).map(case).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_built_anew_is_still_the_old_one_to_who_runs_it() {
+        let target = tempfile::tempdir().expect("a folder");
+        let path = target.path().join("sim-0");
+        fs::write(&path, "old").expect("it can be written");
+        let (dir, replay) = (PathBuf::new(), String::new());
+        let mut program =
+            Program { clock: Clock::Sim, path: path.clone(), dir, replay, kept: None };
+        program.keep();
+        fs::remove_file(&path).expect("a compiler does so");
+        fs::write(&path, "new").expect("it can be written");
+        let clone = program.clone();
+        drop(program);
+        assert_eq!(fs::read_to_string(&clone.path).expect("it is there"), "old");
+        drop(clone);
+        assert_eq!(fs::read_dir(target.path()).expect("a folder").count(), 1, "nothing is left");
+    }
 }

@@ -107,6 +107,7 @@ mod tests {
             path: PathBuf::new(),
             dir: PathBuf::new(),
             replay: String::new(),
+            kept: None,
         };
         TestCase {
             name: "a::churn_2C".into(),

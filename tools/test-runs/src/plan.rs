@@ -282,7 +282,7 @@ mod tests {
 
     fn test_named(name: &str) -> TestCase {
         let (path, dir) = (PathBuf::new(), PathBuf::new());
-        let program = Program { clock: Clock::Sim, path, dir, replay: String::new() };
+        let program = Program { clock: Clock::Sim, path, dir, replay: String::new(), kept: None };
         TestCase {
             name: name.into(),
             program,

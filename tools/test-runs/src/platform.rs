@@ -82,6 +82,20 @@ pub fn free_space(_: &Path) -> Option<u64> {
     None
 }
 
+/// Our own program, to be started again: also if a newer one was built in its place meanwhile.
+#[cfg(target_os = "linux")]
+pub fn ourselves() -> io::Result<PathBuf> {
+    // The process that is about to become another program is still ours when this is looked up.
+    let program = Path::new("/proc/self/exe");
+    if program.exists() { Ok(program.to_owned()) } else { std::env::current_exe() }
+}
+
+/// Our own program, to be started again.
+#[cfg(not(target_os = "linux"))]
+pub fn ourselves() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// How much memory a process has taken, in MiB; address space that it only keeps for itself, as a task's
 /// stack is at first, does not count. None if it has ended, or nobody tells.
 #[cfg(target_os = "linux")]

@@ -13,6 +13,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform;
+
 mod linux;
 
 /// The argument that makes our program one that locks itself in: this, the room, a program, its arguments.
@@ -71,7 +73,7 @@ impl Room {
     /// # Panics
     /// If our own program cannot be found any more.
     pub fn command(&self, program: &Path) -> Command {
-        let ours = std::env::current_exe().expect("our own program is somewhere");
+        let ours = platform::ourselves().expect("our own program is somewhere");
         let room = serde_json::to_string(self).expect("a room is paths and numbers");
         let mut command = Command::new(ours);
         command.arg(ARGUMENT).arg(room).arg(program).env_clear();

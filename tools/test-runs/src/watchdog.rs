@@ -45,7 +45,7 @@ pub fn serve_if_asked() {
         serve(io::stdin().lock());
         std::process::exit(0);
     }
-    if let Ok(program) = std::env::current_exe() {
+    if let Ok(program) = platform::ourselves() {
         let _ = PROGRAM.set(program);
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Deserialize;
-use test_runs::package;
+use test_runs::{package, platform};
 
 use crate::grade::{LEAST_LOSS, SEEDS};
 use crate::labs::Lab;
@@ -155,8 +155,7 @@ fn runs(
 
 /// Grades a subject once, with as many seeds as are wanted.
 fn grade(calibrate: &Calibrate, subject: &Subject, weights: &Path, folder: &Path) -> Result<Grade> {
-    let mut command =
-        Command::new(std::env::current_exe().context("our own program is somewhere")?);
+    let mut command = Command::new(platform::ourselves().context("our own program is somewhere")?);
     command.arg("grade").arg(workspace().join(subject.dir)).arg("--weights").arg(weights);
     command.args(["--lab", calibrate.lab.number, "--resume", "--out"]).arg(folder);
     // It is ours, and told by a variable what to be, which does not come into a room.

@@ -18,7 +18,7 @@ use super::disk::Building;
 use super::rooms::Rooms;
 use super::student::{Metadata, Package, Student, metadata};
 use crate::labs::Lab;
-use crate::skeleton::{in_quotes, lock_file};
+use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::workspace;
 
 /// What a build says when the machine is at fault, whatever the code is.
@@ -69,9 +69,11 @@ struct Ended {
     said: String,
 }
 
-/// How everything is built, as the end of a manifest.
-pub(crate) const PROFILE: &str = "[profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\n\
-     incremental = false\n\n[workspace]\n";
+/// How everything is built, as the end of a manifest: as in a student's own crate. Nothing is built twice, so nothing is
+/// kept for that.
+pub(crate) fn profile() -> String {
+    format!("{PROFILE}incremental = false\n\n{PACKAGES}\n[workspace]\n")
+}
 
 /// The line of a manifest that takes a lab's tests in.
 pub(crate) fn suite_dependency(lab: &Lab) -> String {
@@ -93,10 +95,11 @@ pub(crate) fn stamp(
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n\
-         student = {{ package = \"{}\", path = \"{}\" }}\n{}\n{PROFILE}",
+         student = {{ package = \"{}\", path = \"{}\" }}\n{}\n{}",
         student.name,
         in_quotes(&student.dir),
-        suite_dependency(lab)
+        suite_dependency(lab),
+        profile()
     );
     let arguments: String = types.iter().map(|name| format!(", student::{name}")).collect();
     let suite = lab.suite.replace('-', "_");

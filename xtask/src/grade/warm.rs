@@ -26,7 +26,7 @@ pub(crate) fn warm(lab: &Lab, rooms: &Rooms, target: &Path) -> Result<()> {
         "[package]\nname = \"grading\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n{}\n{}",
         stamp::suite_dependency(lab),
-        stamp::PROFILE
+        stamp::profile()
     );
     let cannot = || format!("cannot write to {}", dir.display());
     fs::create_dir(dir.join("src")).with_context(cannot)?;
