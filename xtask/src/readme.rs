@@ -148,6 +148,29 @@ mod tests {
     }
 
     #[test]
+    fn the_tests_that_show_what_was_wrong_are_where_the_page_says() {
+        let root = crate::workspace();
+        let read = |path: &str| fs::read_to_string(root.join(path)).expect(path);
+        let page = read("docs/proof.md");
+        let (_, found) = page.split_once("## What was found").expect("the table");
+        let rows = found.lines().filter(|line| line.starts_with("| **"));
+        let mut seen = 0;
+        for row in rows {
+            let tests = row.trim_end_matches([' ', '|']).rsplit(" | ").next().expect("a column");
+            let quoted: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+            let (files, names): (Vec<&str>, Vec<&str>) =
+                quoted.iter().partition(|q| q.contains('/'));
+            let [file] = files[..] else { panic!("not one file: {tests}") };
+            let text = read(file);
+            for name in names {
+                seen += 1;
+                assert!(text.contains(&format!("fn {name}(")), "{file} has no test `{name}`");
+            }
+        }
+        assert!(seen > 8, "only {seen} tests were seen");
+    }
+
+    #[test]
     #[cfg(unix)]
     fn commands_run_as_they_stand_and_leave_no_skeleton() {
         let outside = tempfile::tempdir().expect("a folder");
