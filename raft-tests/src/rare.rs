@@ -30,6 +30,11 @@ const LATEST: Duration = Duration::from_millis(2400);
 /// How many entries only one follower gets.
 const ENTRIES: usize = 6;
 
+/// How many tasks offer commands at once, how often at most, and how long they wait in between.
+const SIDES: usize = 4;
+const MOMENTS: u32 = 60;
+const MOMENT: Duration = Duration::from_millis(1);
+
 //= all.stale-reply
 /// A leader appends entries at one follower, loses them to another leader, and leads again: all that before
 /// the follower's replies come. They say that it has the entries of old, and nothing of the new ones with the same
@@ -158,6 +163,37 @@ pub fn one_can_win(cluster: &Cluster, _: &Run) {
         wait_until(LONG_PATIENCE, || leads(cluster, one));
         cluster.connect_all();
         cluster.one(cluster.draw(random), servers, true);
+    }
+}
+
+//= lab.start
+/// A leader that was cut off is offered commands from all sides in the moment in which it hears of a newer term.
+pub fn starts_at_the_end_of_a_reign(cluster: &Cluster, _: &Run) {
+    for _ in cluster.rounds(ATTEMPTS) {
+        let old = cluster.check_one_leader();
+        let rest: Vec<usize> = (0..cluster.servers()).filter(|server| *server != old).collect();
+        cluster.partition(&[&[old], &rest]);
+        let deposed = leader_among(cluster, &rest).is_some();
+        cluster.connect_all();
+        if deposed {
+            offer_from_all_sides(cluster, old);
+        }
+        cluster.one(cluster.draw(random), cluster.servers(), true);
+    }
+}
+
+/// Several tasks offer commands to a server, all at the same moments, until it leads no more. It has nothing to send but
+/// what they offer, so it hears of its end then.
+fn offer_from_all_sides(cluster: &Cluster, server: usize) {
+    let offer = |cluster: Cluster| {
+        move || {
+            let still = |_: &u32| cluster.start(server, cluster.draw(random)).is_some();
+            (0..MOMENTS).take_while(still).for_each(|_| thread::sleep(MOMENT));
+        }
+    };
+    let tasks: Vec<_> = (0..SIDES).map(|_| thread::spawn(offer(cluster.clone()))).collect();
+    for task in tasks {
+        task.join().expect("a task that offers commands");
     }
 }
 

@@ -29,6 +29,8 @@ macro_rules! suite {
                 late_replies_rare: late_replies, "replies to a former reign", 5, false;
                 out_of_touch_rare: out_of_touch, "a newer term in replies only", 3, false;
                 one_can_win_rare: one_can_win, "only one server can win", 9, false;
+                end_of_reign_rare:
+                    starts_at_the_end_of_a_reign, "commands at the end of a reign", 3, false;
             }
             "rare2D" rare {
                 snapshot_lossy_rare2D:

@@ -114,7 +114,12 @@ pub(crate) static LABS: [Lab; 3] = [
                 name: "rare",
                 points: 0.0,
                 ours: true,
-                tests: &["late_replies_rare", "out_of_touch_rare", "one_can_win_rare"],
+                tests: &[
+                    "late_replies_rare",
+                    "out_of_touch_rare",
+                    "one_can_win_rare",
+                    "end_of_reign_rare",
+                ],
             },
             Part { name: "rare2D", points: 0.0, ours: true, tests: &["snapshot_lossy_rare2D"] },
             Part { name: "soak", points: 0.0, ours: true, tests: &["anything_soak"] },

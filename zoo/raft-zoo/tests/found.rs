@@ -122,7 +122,7 @@ found! { Chosen, "zoo":
         "too many RPC bytes";
     calls_in_turn: CallsInTurn, part_2c::basic_persistence, 3, false, 0..1,
         "a newer term is taken over: server";
-    start_unlocked: StartUnlocked, part_2c::more_persistence, 5, false, 0..400,
+    start_unlocked: StartUnlocked, rare::starts_at_the_end_of_a_reign, 3, false, 0..9,
         "elected by a majority: server";
 }
 
