@@ -182,8 +182,8 @@ pub fn starts_at_the_end_of_a_reign(cluster: &Cluster, _: &Run) {
     }
 }
 
-/// Several tasks offer commands to a server, all at the same moments, until it leads no more. It has nothing to send but
-/// what they offer, so it hears of its end then.
+/// Several tasks offer commands to a server, all at the same moments, until it leads no more. It has nothing to send
+/// but what they offer, so it hears of its end then.
 fn offer_from_all_sides(cluster: &Cluster, server: usize) {
     let offer = |cluster: Cluster| {
         move || {
