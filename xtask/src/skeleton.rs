@@ -231,6 +231,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_skeleton_is_built_as_this_workspace_is() {
+        let manifest = fs::read_to_string(crate::workspace().join("Cargo.toml")).expect("a file");
+        let (_, ours) = manifest.split_once("\n[profile.dev]\n").expect("a profile");
+        let (ours, _) = ours.split_once("\n[profile.mutants]").expect("another one behind it");
+        let theirs = [PROFILE, PACKAGES].map(|text| text.lines().filter(|line| line.contains('=')));
+        for line in theirs.into_iter().flatten() {
+            assert!(ours.lines().any(|ours| ours == line), "`{line}` is not in Cargo.toml");
+        }
+    }
+
+    #[test]
     fn a_path_that_leads_out_and_does_not_exist_yet_is_seen_to_lie_outside() {
         let top = tempfile::tempdir().expect("a directory");
         let top = platform::canonical(top.path()).expect("it exists");

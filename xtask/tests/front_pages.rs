@@ -47,26 +47,6 @@ fn the_examples_of_each_front_page_need_no_more_than_the_page_says() {
         &format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n{profile}\n{packages}"),
     );
     for page in &pages {
-        let hidden = page.hidden_attribute();
-        assert_eq!(hidden, None, "{}: readers do not see this, but need it", page.krate);
-    }
-
-    let outside = tempfile::tempdir().expect("a folder");
-    let write = |path: &str, text: &str| {
-        let path = outside.path().join(path);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
-        fs::write(path, text).expect("it can be written");
-    };
-    let members = libraries.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-    // The profile is that of a skeleton, so that what other tests have built need not be built again.
-    write(
-        "Cargo.toml",
-        &format!(
-            "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n\
-             [profile.dev]\nopt-level = 2\ndebug = \"line-tables-only\"\nlto = \"off\"\n"
-        ),
-    );
-    for page in &pages {
         let Page { krate: library, text, .. } = page;
         let manifest = format!(
             "[package]\nname = \"page-of-{library}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{}",
