@@ -6,6 +6,7 @@ mod around;
 mod chosen;
 mod found;
 mod options;
+mod situations;
 mod snapshots;
 mod soak;
 mod stale_reads;

@@ -251,6 +251,11 @@ impl Watch {
         })
     }
 
+    /// True if a server leads, as far as messages have told it, while another one leads a later term.
+    pub fn is_deposed(&self, server: usize) -> bool {
+        self.inner.state.with(|state| state.spotter.is_deposed(server))
+    }
+
     /// What keeps the cluster from agreement, as far as messages show it.
     pub fn obstacles(&self) -> Vec<labtrace::Fact> {
         let us = labtrace::now_us();

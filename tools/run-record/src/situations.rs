@@ -1,33 +1,52 @@
-//! Situations that a run of a Raft may come into, each recognised from messages alone.
+//! Situations that a run may come into, each recognised from outside: from messages, from what clients ask
+//! and are answered, and from what the tester does.
 //!
 //! A suite that never comes into a situation tests nothing of what is written for it. So each run counts
 //! them, and who sums up runs can say which were never reached.
 
 use std::collections::BTreeMap;
 
+/// What a situation is one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// A Raft.
+    Raft,
+    /// A service on a Raft, and its clients.
+    Service,
+    /// A service whose shards move between groups.
+    Shards,
+}
+
 macro_rules! situations {
-    ($($(#[doc = $doc:literal])* $name:ident = $key:literal, $says:literal;)*) => {
+    ($($layer:ident { $($(#[doc = $doc:literal])* $name:ident = $key:literal, $says:literal;)* })*) => {
         /// A situation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Situation {
-            $($(#[doc = $doc])* $name,)*
+            $($($(#[doc = $doc])* $name,)*)*
         }
 
         impl Situation {
             /// All of them, in the order in which a table shows them.
-            pub const ALL: &[Situation] = &[$(Situation::$name,)*];
+            pub const ALL: &[Situation] = &[$($(Situation::$name,)*)*];
 
             /// Its name in a record.
             pub fn key(self) -> &'static str {
                 match self {
-                    $(Situation::$name => $key,)*
+                    $($(Situation::$name => $key,)*)*
                 }
             }
 
             /// What it is, in a line.
             pub fn says(self) -> &'static str {
                 match self {
-                    $(Situation::$name => $says,)*
+                    $($(Situation::$name => $says,)*)*
+                }
+            }
+
+            /// What it is one of.
+            pub fn layer(self) -> Layer {
+                match self {
+                    $($(Situation::$name => Layer::$layer,)*)*
                 }
             }
         }
@@ -35,71 +54,116 @@ macro_rules! situations {
 }
 
 situations! {
-    /// Counted when a later term begins.
-    SplitVote = "split_vote", "several candidates in a term, and nobody is elected";
-    /// Counted when the winner speaks as leader.
-    ContestedTerm = "contested_term", "several candidates in a term, and one of them is elected";
-    /// What it hears is an AppendEntries or a snapshot.
-    CandidateHearsLeader = "candidate_hears_leader", "a candidate hears the leader of its term";
-    /// The timer ran out a moment too early.
-    TimeoutWhileHeartbeatTravels = "timeout_while_heartbeat_travels",
-        "a follower stands for election while a message of its leader is on its way to it";
-    /// The vote must have been saved.
-    AskedAgainAfterCrash = "asked_again_after_crash",
-        "a server has voted, crashes, and is asked by another candidate of that term";
-    /// What the server had promised before must still hold.
-    RestartWithinTerm = "restart_within_term", "a server speaks after a restart in the term of before it";
-    /// The reply never left, but what it would have said is true.
-    CrashBeforeReply = "crash_before_reply", "a server crashes after it has saved and before it answers";
-    /// The cluster starts again with what was saved alone.
-    AllDown = "all_down", "all servers are down at once";
-    /// It was cut off, most often.
-    DeposedByReply = "deposed_by_reply", "a leader learns of a higher term from a reply";
-    /// A candidate or a new leader tells it.
-    DeposedByRequest = "deposed_by_request", "a leader learns of a higher term from a request";
-    /// The entries may come to either end.
-    DeposedWithTail = "deposed_with_tail", "a leader is deposed while entries of it are not committed";
-    /// The entries are lost, as they may be.
-    TailOverwritten = "tail_overwritten", "such entries are overwritten by a later leader's";
-    /// The entries were not lost after all.
-    TailCommitted = "tail_committed", "such entries are committed by a later leader";
-    /// It does not know yet that nobody will ever commit them.
-    StaleLeaderAccepts = "stale_leader_accepts",
-        "a leader accepts a command while another one leads a later term";
-    /// It hears so.
-    StaleLeaderRefused = "stale_leader_refused", "the AppendEntries of a leader of an earlier term is refused";
-    /// A wrong leader counts it, or takes a term from it.
-    ReplyToEarlierTerm = "reply_to_earlier_term", "a reply reaches its server in a later term than it asked in";
-    /// What it says is old.
-    LateReply = "late_reply", "a reply to an AppendEntries comes after one to a later AppendEntries";
-    /// Nothing is cut off, there are just too few entries.
-    FollowerTooShort = "follower_too_short", "a follower refuses since its log ends before prevLogIndex";
-    /// A follower cuts off entries of one term.
-    ConflictOneTerm = "conflict_1_term", "a follower's entries of one term are cut off";
-    /// As above.
-    ConflictTwoTerms = "conflict_2_terms", "a follower's entries of two terms are cut off";
-    /// As above.
-    ConflictMoreTerms = "conflict_3_terms", "a follower's entries of three terms or more are cut off";
-    /// Figure 8 of the paper.
-    OldEntryNotCounted = "old_entry_not_counted",
-        "a majority has an entry of an earlier term, and the leader does not commit it yet";
-    /// What ends the situation before.
-    OldEntryCommittedLater = "old_entry_committed_later",
-        "it commits such an entry together with one of its own term";
-    /// Nothing may be cut off.
-    LatePrefix = "late_prefix", "an AppendEntries comes whose entries are a part of what is stored already";
-    /// The second one must change nothing.
-    SameRequestTwice = "same_request_twice", "the same entries reach a follower from the same leader twice";
-    /// The later one comes first.
-    Overtaken = "overtaken", "a heartbeat and entries overtake each other";
-    /// The snapshot takes away nothing that came after it.
-    SnapshotOvertaken = "snapshot_overtaken", "AppendEntries that was sent after a snapshot comes before it";
-    /// It is old news.
-    SnapshotOld = "snapshot_old", "a snapshot comes that ends before the follower's own";
+    Raft {
+        /// Counted when a later term begins.
+        SplitVote = "split_vote", "several candidates in a term, and nobody is elected";
+        /// Counted when the winner speaks as leader.
+        ContestedTerm = "contested_term", "several candidates in a term, and one of them is elected";
+        /// What it hears is an AppendEntries or a snapshot.
+        CandidateHearsLeader = "candidate_hears_leader", "a candidate hears the leader of its term";
+        /// The timer ran out a moment too early.
+        TimeoutWhileHeartbeatTravels = "timeout_while_heartbeat_travels",
+            "a follower stands for election while a message of its leader is on its way to it";
+        /// The vote must have been saved.
+        AskedAgainAfterCrash = "asked_again_after_crash",
+            "a server has voted, crashes, and is asked by another candidate of that term";
+        /// What the server had promised before must still hold.
+        RestartWithinTerm = "restart_within_term", "a server speaks after a restart in the term of before it";
+        /// The reply never left, but what it would have said is true.
+        CrashBeforeReply = "crash_before_reply", "a server crashes after it has saved and before it answers";
+        /// The cluster starts again with what was saved alone.
+        AllDown = "all_down", "all servers are down at once";
+        /// It was cut off, most often.
+        DeposedByReply = "deposed_by_reply", "a leader learns of a higher term from a reply";
+        /// A candidate or a new leader tells it.
+        DeposedByRequest = "deposed_by_request", "a leader learns of a higher term from a request";
+        /// The entries may come to either end.
+        DeposedWithTail = "deposed_with_tail", "a leader is deposed while entries of it are not committed";
+        /// The entries are lost, as they may be.
+        TailOverwritten = "tail_overwritten", "such entries are overwritten by a later leader's";
+        /// The entries were not lost after all.
+        TailCommitted = "tail_committed", "such entries are committed by a later leader";
+        /// It does not know yet that nobody will ever commit them.
+        StaleLeaderAccepts = "stale_leader_accepts",
+            "a leader accepts a command while another one leads a later term";
+        /// It hears so.
+        StaleLeaderRefused = "stale_leader_refused", "the AppendEntries of a leader of an earlier term is refused";
+        /// A wrong leader counts it, or takes a term from it.
+        ReplyToEarlierTerm = "reply_to_earlier_term", "a reply reaches its server in a later term than it asked in";
+        /// What it says is old.
+        LateReply = "late_reply", "a reply to an AppendEntries comes after one to a later AppendEntries";
+        /// Nothing is cut off, there are just too few entries.
+        FollowerTooShort = "follower_too_short", "a follower refuses since its log ends before prevLogIndex";
+        /// A follower cuts off entries of one term.
+        ConflictOneTerm = "conflict_1_term", "a follower's entries of one term are cut off";
+        /// As above.
+        ConflictTwoTerms = "conflict_2_terms", "a follower's entries of two terms are cut off";
+        /// As above.
+        ConflictMoreTerms = "conflict_3_terms", "a follower's entries of three terms or more are cut off";
+        /// Figure 8 of the paper.
+        OldEntryNotCounted = "old_entry_not_counted",
+            "a majority has an entry of an earlier term, and the leader does not commit it yet";
+        /// What ends the situation before.
+        OldEntryCommittedLater = "old_entry_committed_later",
+            "it commits such an entry together with one of its own term";
+        /// Nothing may be cut off.
+        LatePrefix = "late_prefix", "an AppendEntries comes whose entries are a part of what is stored already";
+        /// The second one must change nothing.
+        SameRequestTwice = "same_request_twice", "the same entries reach a follower from the same leader twice";
+        /// The later one comes first.
+        Overtaken = "overtaken", "a heartbeat and entries overtake each other";
+        /// The snapshot takes away nothing that came after it.
+        SnapshotOvertaken = "snapshot_overtaken", "AppendEntries that was sent after a snapshot comes before it";
+        /// It is old news.
+        SnapshotOld = "snapshot_old", "a snapshot comes that ends before the follower's own";
+    }
+    Service {
+        /// The answer was lost, or came too late.
+        RetryAfterCommit = "retry_after_commit",
+            "a request for a write reaches a server when an entry of that write is committed already";
+        /// Each leader has made an entry of it.
+        WriteAtTwoLeaders = "write_at_two_leaders", "leaders of two terms have an entry for the same write";
+        /// What it has executed is old, and it does not know so.
+        ReadAtDeposedLeader = "read_at_deposed_leader",
+            "a read reaches a leader while another one leads a later term";
+    }
+    Shards {
+        /// Nobody may execute it until the shard has arrived.
+        WriteWhileMoving = "write_while_moving",
+            "a client waits for a write while its shard is on its way between groups";
+        /// Shards are asked for that their group does not have itself yet.
+        ReconfigurationsOverlap = "reconfigurations_overlap",
+            "a configuration is made while shards are on their way for an earlier one";
+    }
 }
 
-/// How often each situation was seen in a run; those that were not seen are left out.
+/// How often each situation was seen in a run, by [`Situation::key`]. Those of a Raft that were not seen are
+/// left out.
 pub type Situations = BTreeMap<String, u64>;
+
+/// Counts the situations of a layer.
+///
+/// What was never seen is there too, with 0: so who sums up runs knows that somebody has looked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts(BTreeMap<Situation, u64>);
+
+impl Counts {
+    /// None has been seen yet.
+    pub fn of(layer: Layer) -> Counts {
+        let all = Situation::ALL.iter().filter(|one| one.layer() == layer);
+        Counts(all.map(|one| (*one, 0)).collect())
+    }
+
+    /// It was seen so many times more.
+    pub fn add(&mut self, situation: Situation, times: u64) {
+        *self.0.entry(situation).or_default() += times;
+    }
+
+    /// What was seen.
+    pub fn all(&self) -> Situations {
+        self.0.iter().map(|(one, times)| (one.key().to_string(), *times)).collect()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -111,5 +175,13 @@ mod tests {
     fn names_are_distinct() {
         let keys: BTreeSet<&str> = Situation::ALL.iter().map(|one| one.key()).collect();
         assert_eq!(keys.len(), Situation::ALL.len());
+    }
+
+    #[test]
+    fn what_was_looked_for_and_not_seen_is_there() {
+        let mut counts = Counts::of(Layer::Shards);
+        counts.add(Situation::WriteWhileMoving, 2);
+        let expected = [("reconfigurations_overlap", 0), ("write_while_moving", 2)];
+        assert_eq!(counts.all(), expected.map(|(key, times)| (key.to_string(), times)).into());
     }
 }

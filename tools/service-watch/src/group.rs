@@ -6,6 +6,7 @@ use std::sync::Arc;
 use labrpc::CallStep;
 use persister::Persister;
 use raft_watch::Bookmark;
+use run_record::situations::Situations;
 use tester::{Call, ClientCall, Members, Obstacles, SaveCount, Watcher};
 
 use crate::operations::Reply;
@@ -98,6 +99,7 @@ impl Watcher for Eye {
             if let Some(operation) = state.operations.open_of(client) {
                 operation.tries.see((self.group, server), call, event.step, us);
             }
+            state.spot((self.group, server), client, call, event.step);
         });
         match event.step {
             CallStep::Delivered => self.watch.inner.with(|state| {
@@ -135,6 +137,16 @@ impl Watcher for Eye {
         });
         // What is known of the Rafts below is said by what watches them.
         Obstacles { clients, ..Obstacles::default() }
+    }
+
+    fn situations(&self) -> Situations {
+        if self.group > 0 {
+            return Situations::new(); // the first group speaks for all
+        }
+        self.watch.inner.with(|state| {
+            state.read_entries();
+            state.spotter.seen()
+        })
     }
 
     fn not_judged(&self) -> Vec<String> {

@@ -44,6 +44,8 @@
 //! If nothing comes at all, `obstacles` tells what clients wait for, and at whom
 //! ([`Watch::obstacles`]); `tries` keeps account of whom they have asked.
 //!
+//! `situations` is no rule: it counts what the run comes into, such as a request for what is committed already.
+//!
 //! # What is missing
 //!
 //! After a message that is neither of Figure 2 nor InstallSnapshot, `raft-watch` may not know what a server
@@ -55,6 +57,7 @@ mod group;
 mod obstacles;
 mod operations;
 mod replies;
+mod situations;
 mod sizes;
 mod tries;
 mod twice;
@@ -68,6 +71,7 @@ use tester::{Client, Group, Judged, Run, Server};
 
 use group::{Eye, Seen};
 use operations::{Number, Operations};
+use situations::Spotter;
 pub use sizes::Limits;
 
 /// What a client asks for, as far as the rules need to know it.
@@ -125,6 +129,8 @@ pub struct Answered {
     pub text: String,
     /// The object that it is about.
     pub object: String,
+    /// It was a write.
+    pub wrote: bool,
     /// The client's lane.
     pub lane: u32,
     /// When it began and ended, in microseconds.
@@ -144,6 +150,7 @@ pub(crate) struct State {
     pub(crate) operations: Operations,
     pub(crate) groups: Vec<Seen>,
     pub(crate) read: twice::Read,
+    pub(crate) spotter: Spotter,
     /// It sees nothing and judges nothing.
     blind: bool,
 }
@@ -275,9 +282,11 @@ impl Watch {
 impl State {
     /// Learns of the entries that were sent since it last looked.
     fn read_entries(&mut self) {
-        let State { groups, operations, .. } = self;
+        let State { groups, operations, spotter, .. } = self;
         for (group, seen) in groups.iter_mut().enumerate() {
-            seen.below.read_entries(&mut seen.bookmark, |entry| operations.sees(group, &entry));
+            seen.below.read_entries(&mut seen.bookmark, |entry| {
+                spotter.has_one_more_leader(operations.sees(group, &entry));
+            });
         }
     }
 
@@ -289,6 +298,7 @@ impl State {
         Some(Answered {
             text: format!("{name}: {}", asked.text),
             object: asked.object.clone(),
+            wrote: asked.change != Change::Nothing,
             lane: *lane,
             us: (*began, (*ended)?),
             group: self.groups[group].members.group().to_string(),

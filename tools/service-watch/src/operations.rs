@@ -67,6 +67,11 @@ pub(crate) struct Reply {
 }
 
 impl Operation {
+    /// Its client has asked more than once, or is done.
+    pub(crate) fn is_asked_again(&self) -> bool {
+        self.ended.is_some() || self.tries.iter().map(|of| of.count).sum::<u64>() > 1
+    }
+
     /// Whether a write may be done for all that a server could know when it replied: of an entry of it in
     /// its own group's log that it is committed. What another group has in its log may be done there, and
     /// the server may have learned so.
@@ -135,9 +140,14 @@ impl Operations {
         self.done[from..].iter().copied()
     }
 
+    /// The number of the operation that a client has under way.
+    pub(crate) fn number_of(&self, client: u64) -> Option<Number> {
+        self.open.get(&client).copied()
+    }
+
     /// The operation that a client has under way.
     pub(crate) fn open_of(&mut self, client: u64) -> Option<&mut Operation> {
-        let number = *self.open.get(&client)?;
+        let number = self.number_of(client)?;
         self.all.get_mut(number)
     }
 
@@ -205,18 +215,24 @@ impl Operations {
         Some((self.all.get(known.number)?, known))
     }
 
-    /// An entry was sent for the first time: whose is it?
-    pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) {
+    /// An entry was sent for the first time: whose is it? The answer is of how many operations that another
+    /// leader of this group has an entry of, too.
+    pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) -> u64 {
+        let mut of_others = 0;
         let SentEntry { index, term, server, us, command } = *entry;
         for &number in self.open.values().chain(self.ended.values()) {
             let operation = &mut self.all[number];
             let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
             if operation.began <= us && !over && holds(command, &operation.asked) {
                 let place = Place { us, group, index };
+                let known = || operation.entries.iter().filter(|entry| entry.place.group == group);
+                let new = known().count() > 0 && known().all(|entry| entry.term != term);
+                of_others += u64::from(new);
                 operation.entries.push(Entry { place, term, server, replaced: false });
                 self.understood[usize::from(operation.asked.is_telling())] = true;
             }
         }
+        of_others
     }
 
     /// Whether entries are known to hold what such a write writes.

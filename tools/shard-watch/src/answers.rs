@@ -20,6 +20,8 @@ pub(crate) struct Answers {
     read: usize,
     /// By shard.
     shards: [Track; SHARDS],
+    /// By shard: when each write began and ended, in microseconds.
+    writes: [Vec<(u64, u64)>; SHARDS],
     /// Groups that have answered at all.
     from: BTreeSet<Gid>,
 }
@@ -36,6 +38,11 @@ impl Answers {
     /// Those to clients of this service.
     pub(crate) fn of(service: service_watch::Watch) -> Answers {
         Answers { service, ..Answers::default() }
+    }
+
+    /// When each write to a shard began and ended, in microseconds.
+    pub(crate) fn writes(&self, shard: usize) -> &[(u64, u64)] {
+        &self.writes[shard]
     }
 
     /// Whether the group has answered anything.
@@ -71,12 +78,16 @@ struct Broken {
 impl State {
     /// Learns of the answers since it last looked.
     pub(crate) fn read_answers(&mut self) {
-        let Answers { service, read, shards, from } = &mut self.answers;
+        let Answers { service, read, shards, writes, from } = &mut self.answers;
         for answered in service.answers(read) {
+            let shard = shard_of(&answered.object);
+            if answered.wrote {
+                writes[shard].push(answered.us);
+            }
             let of = |seen: &&crate::group::Seen| seen.members.group() == answered.group;
             if let Some(gid) = self.groups.iter().find(of).map(|seen| seen.gid) {
                 from.insert(gid);
-                shards[shard_of(&answered.object)].open.push((gid, answered));
+                shards[shard].open.push((gid, answered));
             }
         }
     }

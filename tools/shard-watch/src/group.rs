@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use persister::Persister;
+use run_record::situations::Situations;
 use shard_api::{Gid, Holding, Standing};
 use tester::{Call, Members, SaveCount, Watcher};
 
@@ -109,6 +110,13 @@ impl Watcher for Eye {
     }
 
     fn call(&self, _: &Call<'_>) {}
+
+    fn situations(&self) -> Situations {
+        if self.group > 0 {
+            return Situations::new(); // the first one speaks for all
+        }
+        self.watch.inner.with(|state| state.situations())
+    }
 
     fn not_judged(&self) -> Vec<String> {
         if self.group > 0 {

@@ -39,6 +39,8 @@
 //! learns of the next one; a wrong value may be noticed earlier. A request that is applied at two groups is found by
 //! `service-watch`, whose facts name the groups.
 //!
+//! `situations` is no rule: it counts what shards come into on their way.
+//!
 //! # What is missing
 //!
 //! A service is believed what it tells. One that says what it ought to be, and does something else, is
@@ -49,6 +51,7 @@ mod deleted;
 mod group;
 mod order;
 mod serving;
+mod situations;
 mod words;
 
 use std::collections::BTreeMap;
@@ -81,6 +84,8 @@ pub(crate) struct State {
     pub(crate) served: [bool; SHARDS],
     pub(crate) handed: Handed,
     pub(crate) answers: Answers,
+    /// How often a configuration was made while shards were on their way for the one before.
+    pub(crate) overlaps: u64,
 }
 
 /// Fine, or the verdict of a broken rule.
@@ -141,6 +146,9 @@ impl Watch {
             labtrace::record(None, || What::Configured { config: number, owners });
         }
         let check = |state: &mut State| {
+            if !known {
+                state.spot_overlap(number);
+            }
             state.check_told_of(number)?;
             state.check_answers(us)
         };

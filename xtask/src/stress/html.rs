@@ -5,6 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::page::page;
 use crate::stress::budget::Line;
 use crate::stress::model::{Group, Report, TestReport};
+use crate::stress::situations;
 use crate::stress::table::{BUDGET_HEAD, HEAD, budget_cells, cells};
 use crate::stress::words::{claim, clean, determinism, facts, group_facts, group_title};
 
@@ -25,6 +26,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
             div.wide { (tests(report)) }
             (budget_table(budgets))
             (failures(report))
+            (situation_table(report))
             h2 { "Determinism" }
             pre.bad[!report.determinism.differences.is_empty()] { (determinism(report)) }
             h2 { "Distributions" }
@@ -58,6 +60,18 @@ fn budget_table(lines: &[Line]) -> Markup {
         @if !lines.is_empty() {
             h2 { "Budgets" }
             div.wide { (table(&BUDGET_HEAD, rows)) }
+        }
+    }
+}
+
+/// The situations that runs came into, and those that none did, if anybody has looked for them.
+fn situation_table(report: &Report) -> Markup {
+    let rows = situations::rows(report).into_iter().map(|cells| (cells, |_: &str| None));
+    html! {
+        @if situations::are_known(report) {
+            h2 { "Situations" }
+            div.wide { (table(&situations::HEAD, rows)) }
+            ul { @for line in situations::sentences(report) { li { (clean(&line)) } } }
         }
     }
 }
@@ -140,6 +154,18 @@ mod tests {
         }
         assert_eq!(page.matches("<svg class=\"bars\"").count(), 2);
         assert!(page.contains("<td data-label=\"failed\" class=\"bad\">3</td>"), "{page}");
+    }
+
+    #[test]
+    fn situations_are_shown_if_anybody_has_looked_for_them() {
+        let mut report = report("nightly", vec![run(0, None)]);
+        assert!(!whole(&report).contains("Situations"));
+        let seen = [("split_vote".to_string(), 3)].into();
+        situations::add(&mut report.tests[0].situations, &seen);
+        let page = whole(&report);
+        assert!(page.contains("<h2>Situations</h2>"));
+        assert!(page.contains("<td data-label=\"times\">3</td>"), "{page}");
+        assert!(page.contains("<li>never reached in 1 runs: several candidates"), "{page}");
     }
 
     #[test]

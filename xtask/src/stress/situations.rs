@@ -1,8 +1,8 @@
 //! Which situations the runs came into, which never, and what another run of each test would still show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use run_record::situations::{Situation, Situations};
+use run_record::situations::{Layer, Situation, Situations};
 use serde::{Deserialize, Serialize};
 use test_runs::stats::unseen;
 
@@ -26,7 +26,7 @@ pub(crate) type AllReached = BTreeMap<String, Reached>;
 /// Counts a run.
 pub(crate) fn add(known: &mut AllReached, run: &Situations) {
     for (key, times) in run {
-        absorb_one(known, key, Reached { runs: 1, times: *times });
+        absorb_one(known, key, Reached { runs: u64::from(*times > 0), times: *times });
     }
 }
 
@@ -51,6 +51,9 @@ pub(crate) fn rows(report: &Report) -> Vec<Vec<String>> {
     let all = report.runs();
     let row = |situation: &Situation| {
         let sum = sum(report, *situation);
+        if sum.runs == 0 {
+            return None;
+        }
         let most = report.tests.iter().filter_map(|test| {
             let reached = test.situations.get(situation.key())?;
             Some((reached.runs as f64 / test.runs.max(1) as f64, test.test.as_str()))
@@ -68,16 +71,21 @@ pub(crate) fn rows(report: &Report) -> Vec<Vec<String>> {
     Situation::ALL.iter().filter_map(row).collect()
 }
 
-/// What was never reached, and what is still to be expected; a sentence each.
+/// What was never reached though somebody has looked for it, and what is still to be expected; a sentence each.
 pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let runs = report.runs();
-    let never: Vec<&str> = Situation::ALL
+    let layers: BTreeSet<Layer> = Situation::ALL
         .iter()
-        .filter(|situation| sum(report, **situation).runs == 0)
-        .map(|situation| situation.says())
+        .filter(|situation| {
+            report.tests.iter().any(|test| test.situations.contains_key(situation.key()))
+        })
+        .map(|situation| situation.layer())
         .collect();
+    let never = Situation::ALL.iter().filter(|situation| {
+        layers.contains(&situation.layer()) && sum(report, **situation).runs == 0
+    });
     let mut sentences: Vec<String> =
-        never.iter().map(|says| format!("never reached in {runs} runs: {says}")).collect();
+        never.map(|one| format!("never reached in {runs} runs: {}", one.says())).collect();
     let (most_likely, lower, upper) = still_to_come(report);
     sentences.push(format!(
         "one more run of each test would show some {most_likely:.3} situations that the test has not \
@@ -129,10 +137,24 @@ mod tests {
         assert_eq!(rows[0][1..], ["initial_election_2A", "2", "100.0 %", "3"]);
         assert_eq!(rows[1][1..], ["initial_election_2A", "1", "50.0 %", "1"]);
         let sentences = sentences(&report);
-        assert_eq!(sentences.len(), Situation::ALL.len() - 2 + 1);
+        let of_raft = Situation::ALL.iter().filter(|one| one.layer() == Layer::Raft).count();
+        assert_eq!(sentences.len(), of_raft - 2 + 1, "nobody has looked for those of services");
         assert!(sentences[0].starts_with("never reached in 2 runs: several candidates"));
         // One of two was seen in one run only.
         assert!(sentences.last().expect("there is one").contains("some 0.500 situations"));
+    }
+
+    #[test]
+    fn what_was_looked_for_and_never_seen_is_named() {
+        let mut report = report("r", vec![run(0, None)]);
+        let looked_for =
+            seen(&[(Situation::RetryAfterCommit, 0), (Situation::WriteAtTwoLeaders, 0)]);
+        add(&mut report.tests[0].situations, &looked_for);
+        assert!(rows(&report).is_empty());
+        let sentences = sentences(&report);
+        let of_services = Situation::ALL.iter().filter(|one| one.layer() == Layer::Service).count();
+        assert_eq!(sentences.len(), of_services + 1, "{sentences:?}");
+        assert!(sentences[0].starts_with("never reached in 1 runs: a request for a write"));
     }
 
     #[test]

@@ -144,6 +144,12 @@ impl Spotter {
         self.seen.as_ref().map(Seen::all).unwrap_or_default()
     }
 
+    /// True if a server leads, as far as it knows, while another one leads a later term.
+    pub(crate) fn is_deposed(&self, server: usize) -> bool {
+        let Server { alive, role, term, .. } = self.servers[server];
+        alive && role == Role::Leader && self.elections.has_leader_after(term)
+    }
+
     // ---- Servers -------------------------------------------------------------------------------
 
     pub(crate) fn started(&mut self, server: usize, instance: u64) {

@@ -1,141 +1,15 @@
 //! What servers may tell, however close it comes to what a rule forbids, and what they must not.
-//!
-//! The servers here do nothing but tell: `3 s01 k7` is "at configuration 3, serves 0 and 1, keeps 7".
 
-use std::sync::Arc;
-
-use labrpc::{Reply, Service};
-use labrt::simulate;
-use labtrace::Verdict;
-use raft_watch::RaftType;
-use shard_api::{Config, Gid, Holding, SHARDS, Standing};
-use shard_watch::Watch;
-use tester::{Client, Group, Net, Run, Server};
-
-#[labrpc::service]
-trait Get {
-    #[rpc(inline)]
-    fn get(&self, args: (), reply: Reply<()>);
-}
-
-#[derive(Clone)]
-struct Teller;
-
-impl Get for Teller {
-    fn get(&self, _args: (), reply: Reply<()>) {
-        reply.send(());
-    }
-}
-
-impl Server for Teller {
-    fn services(&self) -> Vec<Service> {
-        vec![GetService::of(Arc::new(self.clone()))]
-    }
-
-    fn kill(&self) {}
-}
-
-/// Two groups of three, 100 and 101.
-struct World {
-    net: Net,
-    watch: Watch,
-    service: service_watch::Watch,
-    groups: [Group<Teller>; 2],
-}
-
-impl World {
-    fn new(run: &Run) -> World {
-        let net = Net::of_service(run);
-        let groups = ["100", "101"].map(|name| Group::new(&net, name, 3));
-        let service = service_watch::Watch::new();
-        let watch = Watch::new(&service);
-        for (gid, group) in (100..).zip(&groups) {
-            watch.add(gid, group);
-            let below = raft_watch::Watch::of(RaftType::of::<raft::Raft>(), group);
-            let limits = service_watch::Limits::default();
-            service.add(group, &below, limits);
-            (0..3).for_each(|server| start(group, server));
-        }
-        World { net, watch, service, groups }
-    }
-
-    fn group(&self, gid: Gid) -> &Group<Teller> {
-        &self.groups[usize::try_from(gid - 100).expect("it is small")]
-    }
-
-    /// A server tells something.
-    fn says(&self, gid: Gid, server: usize, words: &str) {
-        labrt::thread::sleep(std::time::Duration::from_millis(10));
-        let standing = standing(words);
-        let instance = self.group(gid).instance(server).expect("it runs");
-        instance.enter(|_| shard_api::tell(|| standing)).expect("it was not killed");
-    }
-
-    /// A configuration in which these groups have the first shards.
-    fn configured(&self, number: u64, owners: &[Gid]) {
-        labrt::thread::sleep(std::time::Duration::from_millis(10));
-        let mut config = Config { number, ..Config::default() };
-        config.shards[..owners.len()].copy_from_slice(owners);
-        self.watch.configured(&config);
-    }
-
-    /// A client reads the key "2", which is in shard 0, and a group answers.
-    fn reads(&self, gid: Gid) {
-        labrt::thread::sleep(std::time::Duration::from_millis(10));
-        let client = Client::new(&self.net, "client");
-        let members = self.group(gid).members();
-        client.connect(members, &[0]);
-        let (text, object) = ("Get \"2\"".to_string(), "2".to_string());
-        let asked = service_watch::Asked { text, object, change: service_watch::Change::Nothing };
-        let operation = self.service.asks(&client, asked);
-        GetClient::new(client.end_to(&members.name(0))).get(&()).expect("it answers");
-        self.service.answered(operation, None);
-    }
-}
-
-fn start(group: &Group<Teller>, server: usize) {
-    group.start(server, |_| || Ok(Teller));
-    group.connect(server);
-}
-
-fn standing(words: &str) -> Standing {
-    let mut words = words.split(' ');
-    let config = words.next().and_then(|n| n.parse().ok()).expect("a number");
-    let mut shards = [Holding::Nothing; SHARDS];
-    for word in words {
-        let (kind, numbers) = word.split_at(1);
-        let holding = if kind == "s" { Holding::Serves } else { Holding::Keeps };
-        for shard in numbers.chars().filter_map(|c| c.to_digit(10)) {
-            shards[usize::try_from(shard).expect("a digit")] = holding;
-        }
-    }
-    Standing { config, shards }
-}
-
-/// The verdict on this, and what was not judged.
-fn judged(play: impl FnOnce(&World) + Send + 'static) -> (Option<Verdict>, Vec<String>) {
-    let run = Run::silent();
-    let inside = run.clone();
-    let outcome = simulate(1, move || {
-        inside.enter();
-        let world = World::new(&inside);
-        play(&world);
-        world.groups.iter().for_each(Group::end);
-        world.net.cleanup();
-    });
-    let verdict = run.session().verdict();
-    assert_eq!(outcome.err().map(|failure| failure.message), verdict.clone().map(|v| v.words));
-    (verdict, run.not_judged())
-}
+use crate::world::{World, played, standing, start};
 
 fn right(play: impl FnOnce(&World) + Send + 'static) {
-    let (verdict, _) = judged(play);
+    let (_, verdict) = played(play);
     assert_eq!(verdict.map(|verdict| verdict.words), None);
 }
 
 /// It breaks this rule, in these words.
 fn wrong(rule: &str, words: &str, play: impl FnOnce(&World) + Send + 'static) {
-    let (verdict, _) = judged(play);
+    let (_, verdict) = played(play);
     let verdict = verdict.expect("a rule is broken");
     assert_eq!((verdict.check.as_str(), verdict.words.as_str()), (rule, words));
     assert!(verdict.hint.is_some() && verdict.facts.len() >= 2, "{verdict:?}");
@@ -375,23 +249,26 @@ fn who_answers_for_a_shard_that_is_not_its_own_is_found() {
 
 #[test]
 fn who_tells_nothing_is_not_judged_and_each_test_says_so() {
-    let (verdict, words) = judged(|world| {
+    let (run, verdict) = played(|world| {
         world.configured(1, &[100]);
         world.reads(100);
     });
     assert_eq!(verdict, None);
-    let words = words.into_iter().find(|words| words.contains("one group serves a shard"));
+    let words =
+        run.not_judged().into_iter().find(|words| words.contains("one group serves a shard"));
     assert!(words.is_some_and(|words| words.contains("because no server told")));
-    let (_, words) = judged(|world| {
+    let (run, _) = played(|world| {
         world.says(101, 0, "1");
         world.configured(1, &[100]);
         world.reads(100);
     });
+    let words = run.not_judged();
     assert!(words.iter().any(|words| words.contains("because no server of group 100 told")));
-    let (_, words) = judged(|world| {
+    let (run, _) = played(|world| {
         world.says(100, 0, "1 s0");
         world.configured(1, &[100]);
         world.reads(100);
     });
+    let words = run.not_judged();
     assert!(!words.iter().any(|words| words.contains("one group")), "{words:?}");
 }

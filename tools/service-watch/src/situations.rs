@@ -1,0 +1,89 @@
+//! Which situations a service and its clients come into. Nothing here is a rule, and nobody is accused: what
+//! is seen is counted.
+
+use std::collections::BTreeMap;
+
+use labrpc::CallStep;
+use run_record::situations::{Counts, Layer, Situation, Situations};
+
+use crate::operations::{Entry, Number};
+use crate::{Change, State};
+
+/// Counts the situations of a run.
+#[derive(Debug)]
+pub(crate) struct Spotter {
+    counts: Counts,
+    /// By group and number: the calls of clients that are under way.
+    requests: BTreeMap<(usize, u64), Request>,
+}
+
+/// What a client asks a server for, in a call.
+#[derive(Debug)]
+struct Request {
+    of: Number,
+    /// It has reached the server. A copy of it may do so again.
+    delivered: bool,
+}
+
+impl Default for Spotter {
+    fn default() -> Spotter {
+        Spotter { counts: Counts::of(Layer::Service), requests: BTreeMap::new() }
+    }
+}
+
+impl Spotter {
+    /// What was seen.
+    pub(crate) fn seen(&self) -> Situations {
+        self.counts.all()
+    }
+
+    /// Some write has entries of one more leader, beside those of others in the same group.
+    pub(crate) fn has_one_more_leader(&mut self, times: u64) {
+        self.counts.add(Situation::WriteAtTwoLeaders, times);
+    }
+}
+
+impl State {
+    /// Something happens to a call of a client to a server of a group.
+    pub(crate) fn spot(&mut self, to: (usize, usize), client: u64, call: u64, step: CallStep<'_>) {
+        let key = (to.0, call);
+        match step {
+            CallStep::Sent { .. } => {
+                if let Some(of) = self.operations.number_of(client) {
+                    self.spotter.requests.insert(key, Request { of, delivered: false });
+                }
+            }
+            CallStep::Delivered => self.reaches(to, key),
+            CallStep::Returned | CallStep::Failed => {
+                self.spotter.requests.remove(&key);
+            }
+            _ => {}
+        }
+    }
+
+    /// A request reaches a server.
+    fn reaches(&mut self, (group, server): (usize, usize), key: (usize, u64)) {
+        let Some(request) = self.spotter.requests.get_mut(&key) else { return };
+        let again = std::mem::replace(&mut request.delivered, true);
+        let of = request.of;
+        let Some(operation) = self.operations.get(of) else { return };
+        if operation.asked.change == Change::Nothing {
+            let deposed = self.groups[group].below.is_deposed(server);
+            self.spotter.counts.add(Situation::ReadAtDeposedLeader, u64::from(deposed));
+        } else if again || operation.is_asked_again() {
+            self.read_entries();
+            let committed = self.has_committed(of, group);
+            self.spotter.counts.add(Situation::RetryAfterCommit, u64::from(committed));
+        }
+    }
+
+    /// An entry of an operation is known to be committed in a group's log.
+    fn has_committed(&self, of: Number, group: usize) -> bool {
+        let below = &self.groups[group].below;
+        let is_committed = |entry: &Entry| {
+            let Entry { place, term, .. } = *entry;
+            place.group == group && below.committed_term_at(place.index) == Some(term)
+        };
+        self.operations.get(of).is_some_and(|operation| operation.entries.iter().any(is_committed))
+    }
+}
