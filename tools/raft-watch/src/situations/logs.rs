@@ -78,9 +78,11 @@ impl Logs {
         self.0[server].ends_with(Place { index, term });
     }
 
-    /// A leader's request shows the last entry that it brings, or that it asks about.
-    pub(super) fn shows(&mut self, server: usize, last: Place) {
+    /// A leader's request shows the last entry that it brings, or that it asks about. True if that is new.
+    pub(super) fn shows(&mut self, server: usize, last: Place) -> bool {
+        let before = self.last(server);
         self.0[server].fill(last);
+        self.last(server) > before
     }
 
     /// The service of a server gives it a snapshot.

@@ -41,6 +41,8 @@ pub(crate) struct Spotter {
     servers: Vec<Server>,
     /// The calls that are under way.
     calls: BTreeMap<u64, Call>,
+    /// It is told of accepted commands. Of a service nobody tells: then a leader has accepted what it sends.
+    hears_commands: bool,
     elections: Elections,
     leaders: Leaders,
     logs: Logs,
@@ -183,6 +185,7 @@ impl Spotter {
 
     /// A server has accepted a command as this entry.
     pub(crate) fn accepted(&mut self, server: usize, index: u64, term: u64) {
+        self.hears_commands = true;
         self.logs.appends(server, index, term);
         let deposed = self.elections.has_leader_after(term);
         self.counts.add_if(deposed, Situation::StaleLeaderAccepts);
@@ -239,7 +242,9 @@ impl Spotter {
         self.servers[call.from].role = Role::Leader;
         self.elections.leads(call.from, term, &mut self.counts);
         if let Some(append) = call.asked.append() {
-            self.logs.shows(call.from, append.last);
+            let is_new = self.logs.shows(call.from, append.last) && append.last.term == term;
+            let accepted = is_new && !self.hears_commands && self.elections.has_leader_after(term);
+            self.counts.add_if(accepted, Situation::StaleLeaderAccepts);
         }
         let Some(commit) = commit_of(call.asked) else { return };
         self.knows_committed(call.from, commit);

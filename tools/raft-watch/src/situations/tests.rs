@@ -303,6 +303,20 @@ fn leaders_of_the_past() {
     };
     check(StaleLeaderAccepts, accepts(1), accepts(3));
 
+    // Nobody tells of commands: what is sent for the first time was accepted before.
+    let sends = |deposed: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            if deposed {
+                h.elect(1, 2);
+            }
+            for last in [0, 1, 1] {
+                h.sent(0, 2, append(1, at(0, 0), at(last, 1), 0));
+            }
+        }
+    };
+    check(StaleLeaderAccepts, sends(true), sends(false));
+
     let refused = |term: u64| {
         move |h: &mut History| {
             h.elect(0, 1);
