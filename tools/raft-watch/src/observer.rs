@@ -216,6 +216,10 @@ impl Watcher for Watch {
         }
     }
 
+    fn torn(&self, server: usize, kept: bool) {
+        self.inner.state.with(|state| state.spotter.torn(server, kept));
+    }
+
     fn crashed(&self, server: usize) {
         self.inner.state.with(|state| {
             state.spotter.crashed(server);

@@ -38,6 +38,10 @@ pub trait Watcher: Send + Sync {
         let _ = (server, instance);
     }
 
+    /// An instance of a server has crashed in the middle of a save, on the calling task; `kept`: what it was about
+    /// to save is there all the same. That it has crashed is told when it has left the network.
+    fn torn(&self, _server: usize, _kept: bool) {}
+
     /// A server has crashed: what it does from here on does not count, and what it saves is lost. While this
     /// runs it can save nothing, so it must neither wait nor call the server.
     fn crashed(&self, server: usize);

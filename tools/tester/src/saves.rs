@@ -114,6 +114,7 @@ impl WatchedPersister {
         let kept = self.store.persister.save_torn(save, &mut draw);
         drop(net);
         self.session.record(Some(self.lane), What::Torn { kept });
+        self.watchers.iter().for_each(|watcher| watcher.torn(self.server.0, kept));
         self.tear.node.kill();
     }
 

@@ -183,6 +183,14 @@ impl Spotter {
         known.saves += u64::from(known.alive && known.instance == instance);
     }
 
+    /// A server crashes in the middle of a save, and what it was about to save is there or not.
+    pub(crate) fn torn(&mut self, server: usize, kept: bool) {
+        let unanswered =
+            |call: &Call| call.to == server && call.delivered.is_some() && call.reply.is_none();
+        let before_reply = kept && self.calls.values().any(unanswered);
+        self.counts.add_if(before_reply, Situation::CrashBeforeReply);
+    }
+
     /// A server has accepted a command as this entry.
     pub(crate) fn accepted(&mut self, server: usize, index: u64, term: u64) {
         self.hears_commands = true;

@@ -221,6 +221,20 @@ fn crashes_at_bad_moments() {
     check(CrashBeforeReply, crashes(false, false), crashes(false, true));
     check(CrashBeforeReply, crashes(false, false), crashes(true, false));
 
+    let torn = |asked: bool, kept: bool| {
+        move |h: &mut History| {
+            if asked {
+                h.reached(0, 2, vote(1));
+            }
+            h.reached(0, 3, vote(1));
+            h.sent(1, 2, vote(1));
+            h.spotter.torn(2, kept);
+            h.restart(2);
+        }
+    };
+    check(CrashBeforeReply, torn(true, true), torn(true, false));
+    check(CrashBeforeReply, torn(true, true), torn(false, true));
+
     let down = |last: usize| {
         move |h: &mut History| {
             h.restart(0);
