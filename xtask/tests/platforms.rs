@@ -36,9 +36,15 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 43] = [
+const KNOWN: [(&str, &str, &str, &str); 44] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
+    (
+        "labrt/tests/endings/stuck.rs",
+        "Command::new(\"sh\")",
+        UNIX,
+        "who stops a process and lets it go on",
+    ),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
     (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "a named pipe"),
     (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "a directory that may not be read"),

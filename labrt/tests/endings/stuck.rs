@@ -10,6 +10,8 @@ use labrt::sync::{Arc, Mutex};
 use labrt::world::Builder;
 use labrt::{FailureKind, SwitchBy, channel, simulate, thread};
 
+#[cfg(unix)]
+use crate::common::{is_child, run_child};
 use crate::{NEVER, millis};
 
 thread_local! {
@@ -100,6 +102,24 @@ fn a_sleep_on_the_wrong_clock_is_reported() {
         assert!(failure.message.contains("`cargo clippy` names the lines"), "{failure}");
         assert!(failure.location.unwrap().contains("endings/stuck.rs"));
     }
+}
+
+/// Ctrl-Z, or a machine that sleeps: nothing can go on, and that is nobody's fault.
+#[cfg(unix)]
+#[test]
+fn a_world_whose_process_was_stopped_is_not_stuck() {
+    if !is_child() {
+        let output = run_child("stuck::a_world_whose_process_was_stopped_is_not_stuck");
+        return assert!(output.status.success(), "{output:?}");
+    }
+    let stop_us = || {
+        // Longer than a world may make no step. Who stops us must not need us to go on.
+        let script = "kill -STOP $PPID; sleep 4; kill -CONT $PPID";
+        let status = std::process::Command::new("sh").args(["-c", script]).status();
+        assert!(status.expect("there is a shell").success());
+        std::thread::sleep(millis(700)); // the next look comes before the next step
+    };
+    Builder::simulated(1).stuck_after(millis(3000)).run(stop_us).expect("it goes on");
 }
 
 #[test]
