@@ -316,7 +316,8 @@ const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *n
 
 #[cfg(test)]
 mod tests {
-    use super::super::understanding::Part;
+    use super::super::reigns::Accepted;
+    use super::super::understanding::{Part, Place};
     use super::*;
 
     /// Three servers, of which the first one runs.
@@ -344,6 +345,28 @@ mod tests {
         judge.started(0, 2);
         judge.crashed(0);
         assert!(applies(&mut judge).is_ok());
+    }
+
+    #[test]
+    fn how_many_have_an_entry_is_said_unless_their_answers_are_on_their_way() {
+        let says = |commit: u64| {
+            let mut judge = first_of_three();
+            let reign = judge.reigns.led_by(0, 4);
+            let place = |index| Place { index, term: 4 };
+            (1..=3).for_each(|index| reign.terms.add(place(index)).expect("it fits"));
+            let accepted = Accepted { place: place(2), us: 0, at: 0, instance: 1 };
+            judge.reigns.accept(4, 1, accepted);
+            let missing = Missing::default();
+            let broken = Means::with(&missing, |means| judge.commits(0, 4, commit, 0, means));
+            let broken = broken.expect_err("no answer has come back");
+            assert_eq!(broken.check, "committed by a majority");
+            broken.words
+        };
+        let begins = "server 0, leader of term 4, says that entry";
+        assert_eq!(says(1), format!("{begins} 1 is committed: it cannot know that yet"));
+        assert_eq!(says(2), format!("{begins} 2 is committed: it cannot know that yet"));
+        let few = format!("{begins} 3 is committed, but only 1 of 3 servers have it");
+        assert_eq!(says(3), few);
     }
 
     /// That nothing is applied twice is another rule's matter.
