@@ -129,6 +129,11 @@ impl Cluster {
         &self.inner.group
     }
 
+    /// What watches the servers' messages.
+    pub fn watch(&self) -> &Watch {
+        &self.inner.watch
+    }
+
     /// The run that the cluster belongs to.
     pub fn run(&self) -> &Run {
         self.inner.group.run()

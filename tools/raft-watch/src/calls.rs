@@ -232,3 +232,109 @@ impl Calls {
         self.reached[server].iter().filter_map(|number| self.by_number.get(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERM: u64 = 4;
+
+    /// A call from server 0 to server 1, with an AppendEntries.
+    fn call(number: u64) -> Call {
+        let place = Place { index: 3, term: TERM };
+        let append = Append { term: TERM, prev: place, last: place, commit: 2 };
+        let (from, to) = (0, 1);
+        let sent = Sent {
+            call: number,
+            from,
+            instance: 1,
+            to,
+            request: Request::Nothing,
+            us: 10 * number,
+        };
+        Call::new(&sent, Asked::Append(append), number)
+    }
+
+    fn delivered() -> Delivered {
+        let promised = Promise::default();
+        Delivered { instance: 1, promised, held: None, appends: 1, saves: 0 }
+    }
+
+    fn open(calls: &Calls) -> Vec<u64> {
+        let mut open: Vec<u64> = calls.open_at(1).map(|call| call.number).collect();
+        open.sort_unstable();
+        open
+    }
+
+    #[test]
+    fn a_call_is_open_from_when_it_reaches_its_server_until_it_is_answered() {
+        let mut calls = Calls::new(3);
+        for number in 5..9 {
+            calls.insert(call(number));
+        }
+        assert_eq!(open(&calls), [0; 0]);
+        for number in 5..8 {
+            calls.reach(number, delivered());
+        }
+        assert_eq!(open(&calls), [5, 6, 7]);
+        // Only the first answer counts, and none of what is not known.
+        assert!(calls.answer(6));
+        assert!(!calls.answer(6));
+        assert!(!calls.answer(99));
+        assert_eq!(open(&calls), [5, 7]);
+        assert_eq!(calls.all().map(|call| call.number).collect::<Vec<_>>(), [5, 6, 7, 8]);
+        assert_eq!(calls.remove(5).map(|call| call.number), Some(5));
+        assert_eq!(open(&calls), [7]);
+        assert!(calls.get(5).is_none() && calls.remove(5).is_none());
+    }
+
+    #[test]
+    fn the_copy_of_a_request_is_a_call_of_its_own() {
+        let mut calls = Calls::new(3);
+        for number in [5, 6] {
+            calls.insert(call(number));
+            calls.duplicate(number);
+        }
+        // Until it reaches its server, nothing is open.
+        assert_eq!(calls.all().count(), 2);
+        let copies = [6, 5].map(|number| calls.copy_arrives(number).expect("it was duplicated"));
+        assert_eq!(copies, [6, 5].map(copy_of));
+        assert_eq!(copies.map(original_of), [6, 5]);
+        assert_eq!([5, 6].map(original_of), [5, 6]);
+        assert_eq!(calls.all().count(), 4);
+        for (copy, number) in copies.into_iter().zip([6, 5]) {
+            let found = calls.get(copy).expect("it is there");
+            assert_eq!((found.number, found.sent_us), (copy, 10 * number));
+        }
+        // It comes once, and only if there is one.
+        assert_eq!((calls.copy_arrives(5), calls.copy_arrives(7)), (None, None));
+        calls.remove(copy_of(5));
+        assert_eq!(calls.get(5).map(|call| call.number), Some(5));
+        calls.duplicate(99);
+        assert_eq!(calls.copy_arrives(99), None);
+    }
+
+    #[test]
+    fn what_calls_ask_for() {
+        let (last, place) = (Place { index: 7, term: 2 }, Place { index: 3, term: TERM });
+        let append = call(1).asked;
+        let vote = Asked::Vote { term: TERM, last };
+        let beat = Asked::Beat { term: TERM, commit: 2 };
+        let install =
+            Asked::Install(Install { term: TERM, last, offset: 0, done: true, bytes: 10 });
+        for asked in [append, vote, beat, install] {
+            assert_eq!(asked.term(), Some(TERM));
+        }
+        assert_eq!(Asked::Nothing.term(), None);
+        let names = [append, beat, vote, install, Asked::Nothing].map(|asked| asked.name());
+        let expected =
+            ["AppendEntries", "AppendEntries", "RequestVote", "InstallSnapshot", "a call"];
+        assert_eq!(names, expected);
+        // A snapshot is like an AppendEntries that finds its last entry.
+        let like = install.append().expect("it does something to a log");
+        assert_eq!((like.term, like.prev, like.last, like.commit), (TERM, last, last, 7));
+        let same = append.append().expect("it is one");
+        assert_eq!((same.prev, same.last, same.commit), (place, place, 2));
+        assert!([vote, beat, Asked::Nothing].iter().all(|asked| asked.append().is_none()));
+    }
+}

@@ -95,13 +95,13 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
+        let judged = self.has_seen_append() && missing.allows(&rules::APPLIED);
         let known = &mut self.servers[server];
         if !known.alive {
             return Ok(());
         }
         let had = std::mem::replace(&mut known.applied, index);
-        let judged = self.append_seen || self.servers.len() == 1;
-        if index <= had || !judged || !missing.allows(&rules::APPLIED) {
+        if index <= had || !judged {
             return Ok(());
         }
         let known = &self.servers[server];
@@ -316,20 +316,97 @@ const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *n
 
 #[cfg(test)]
 mod tests {
+    use super::super::reigns::Accepted;
+    use super::super::understanding::{Part, Place};
     use super::*;
+
+    /// Three servers, of which the first one runs.
+    fn first_of_three() -> Judge {
+        let mut judge = Judge::new(3);
+        judge.started(0, 1);
+        judge.append_seen = true;
+        judge
+    }
+
+    fn lacks(part: Part) -> Missing {
+        let mut missing = Missing::default();
+        missing.note(part, "of a test".to_string());
+        missing
+    }
 
     /// Between a crash and the end of its last task a server may go on for a moment, with messages whose
     /// arrival does not count any more.
     #[test]
     fn what_a_crashed_server_applies_does_not_count() {
-        let mut judge = Judge::new(3);
-        judge.started(0, 1);
-        judge.append_seen = true;
+        let mut judge = first_of_three();
         let applies = |judge: &mut Judge| judge.applies(0, 1, 0, &Missing::default());
         let broken = applies(&mut judge).expect_err("nothing is committed");
         assert!(broken.words.contains("server 0 applied entry 1"), "{}", broken.words);
         judge.started(0, 2);
         judge.crashed(0);
         assert!(applies(&mut judge).is_ok());
+    }
+
+    #[test]
+    fn how_many_have_an_entry_is_said_unless_their_answers_are_on_their_way() {
+        let says = |commit: u64| {
+            let mut judge = first_of_three();
+            let reign = judge.reigns.led_by(0, 4);
+            let place = |index| Place { index, term: 4 };
+            (1..=3).for_each(|index| reign.terms.add(place(index)).expect("it fits"));
+            let accepted = Accepted { place: place(2), us: 0, at: 0, instance: 1 };
+            judge.reigns.accept(4, 1, accepted);
+            let missing = Missing::default();
+            let broken = Means::with(&missing, |means| judge.commits(0, 4, commit, 0, means));
+            let broken = broken.expect_err("no answer has come back");
+            assert_eq!(broken.check, "committed by a majority");
+            broken.words
+        };
+        let begins = "server 0, leader of term 4, says that entry";
+        assert_eq!(says(1), format!("{begins} 1 is committed: it cannot know that yet"));
+        assert_eq!(says(2), format!("{begins} 2 is committed: it cannot know that yet"));
+        let few = format!("{begins} 3 is committed, but only 1 of 3 servers have it");
+        assert_eq!(says(3), few);
+    }
+
+    /// That nothing is applied twice is another rule's matter.
+    #[test]
+    fn what_a_server_began_with_is_not_measured_again() {
+        let mut judge = first_of_three();
+        judge.restored(0, 5);
+        assert!(judge.applies(0, 5, 0, &Missing::default()).is_ok());
+        assert!(judge.applies(0, 4, 0, &Missing::default()).is_ok());
+        assert!(judge.applies(0, 6, 0, &Missing::default()).is_err());
+    }
+
+    #[test]
+    fn what_is_applied_is_judged_if_all_that_commits_is_understood() {
+        let applies = |seen: bool, missing: &Missing| {
+            let mut judge = first_of_three();
+            judge.append_seen = seen;
+            judge.applies(0, 1, 0, missing)
+        };
+        assert!(applies(true, &Missing::default()).is_err());
+        assert!(applies(false, &Missing::default()).is_ok());
+        for part in [Part::Entries, Part::AppendReplies, Part::Others] {
+            assert!(applies(true, &lacks(part)).is_ok(), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn where_other_messages_tell_too_a_leader_says_what_anybody_can_know() {
+        let missing = lacks(Part::Hearsay);
+        let says = |commit| {
+            let mut judge = first_of_three();
+            judge.reigns.committed = 2;
+            Means::with(&missing, |means| judge.commits(0, 4, commit, 0, means))
+        };
+        assert!(says(1).is_ok() && says(2).is_ok());
+        let broken = says(3).expect_err("nobody has it");
+        assert_eq!(broken.check, "committed by a majority");
+        assert_eq!(
+            broken.words,
+            "server 0, leader of term 4, says that entry 3 is committed, but only 1 of 3 servers have it"
+        );
     }
 }

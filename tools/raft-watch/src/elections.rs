@@ -77,7 +77,7 @@ impl Judge {
             _ => self.check_leader(server, term, us, Claim::Sent, missing)?,
         }
         self.elections.leaders.insert(term, (server, us, Claim::Sent));
-        if self.servers.len() > 1 && missing.allows(&rules::ELECTED) {
+        if missing.allows(&rules::ELECTED) {
             self.check_majority(server, term, us)?;
         }
         self.reigns.led_by(server, term);
@@ -124,8 +124,7 @@ impl Judge {
             }
         };
         let stood = self.elections.stood(server, term);
-        let judged = self.elections.seen && self.servers.len() > 1;
-        if judged && !stood && missing.allows(&rules::ELECTED) {
+        if self.elections.seen && !stood && missing.allows(&rules::ELECTED) {
             let words = format!(
                 "server {server} leads term {term}, but has asked nobody for a vote in that term"
             );

@@ -217,11 +217,10 @@ impl Judge {
         let verdict = lost_entries(call, term, prev.index, had, restarted, us);
         // What it has put into a snapshot meanwhile it may refuse.
         let in_snapshot = self.snapshots_seen && prev.index < self.can_know(server);
-        // Its term may have gone on without a word: what it has saved tells, or its next yes.
+        // Its term may have gone on without a word: what it has saved tells, or its next yes in this term.
         match means.saved.look(server, Look::Surely) {
             Some(saved) if saved.log_base > prev.index => Ok(()),
             Some(saved) if saved.term == term => Err(verdict),
-            Some(saved) if saved.term > term => Ok(()),
             None if in_snapshot => Ok(()),
             _ => {
                 self.servers[server].suspicion = Some(Suspicion { term, verdict });
@@ -337,3 +336,81 @@ fn lost_entries(
 /// What usually leads to a yes without a look.
 const LOOK: &str = "a heartbeat is an AppendEntries: \"reply false if log doesn't contain an entry at \
      prevLogIndex whose term matches prevLogTerm\" holds for it too";
+
+#[cfg(test)]
+mod tests {
+    use super::super::calls::{Asked, Sent};
+    use super::super::evidence::Promise;
+    use super::super::understanding::Request;
+    use super::*;
+
+    fn place(index: u64, term: u64) -> Place {
+        Place { index, term }
+    }
+
+    /// Server 0 leads term 4 and calls server 1. Entry 3 of its log is of term 3; 6, 7 and 8 are of term 4.
+    fn asks(prev: Place, last: Place, sent_at: u64) -> (Judge, Call, Append) {
+        let mut judge = Judge::new(3);
+        (0..3).for_each(|server| judge.started(server, 1));
+        let reign = judge.reigns.led_by(0, 4);
+        for known in [place(3, 3), place(6, 4), place(8, 4)] {
+            reign.terms.add(known).expect("it fits");
+        }
+        let append = Append { term: 4, prev, last, commit: 0 };
+        let (from, to, request) = (0, 1, Request::Nothing);
+        let sent = Sent { call: 9, from, instance: 1, to, request, us: 0 };
+        let call = Call::new(&sent, Asked::Append(append), sent_at);
+        judge.calls.insert(call);
+        (judge, call, append)
+    }
+
+    #[test]
+    fn a_follower_has_accepted_as_much_as_it_says_if_it_may_have_it() {
+        let accepts = |upto| {
+            let (mut judge, call, append) = asks(place(0, 0), place(5, 4), 1);
+            judge.reigns.committed = 7;
+            let reply = Reply::new(4, true, upto);
+            let place = judge.accept(&call, append, reply, 0, &Missing::default());
+            let place = place.expect("nothing is broken");
+            assert_eq!(judge.calls.get(9).expect("it is open").accepted, Some(place));
+            let held = judge.servers[1].held().expect("it has accepted");
+            assert_eq!((held.place, held.leader, held.in_term), (place, 0, 4));
+            place
+        };
+        assert_eq!(accepts(None), place(5, 4));
+        // Less: its log is shorter, whatever the term of the entry there.
+        assert_eq!(accepts(Some(3)), place(3, 3));
+        assert_eq!(accepts(Some(4)), place(4, 0));
+        assert_eq!(accepts(Some(5)), place(5, 4));
+        // More, and it is committed; more than anybody can have from a leader.
+        assert_eq!(accepts(Some(6)), place(6, 4));
+        assert_eq!(accepts(Some(7)), place(7, 4));
+        assert_eq!(accepts(Some(8)), place(5, 4));
+    }
+
+    /// What was sent before a follower accepted may have reached it before, too.
+    #[test]
+    fn only_what_was_sent_after_it_accepted_is_held_against_a_follower() {
+        let is_suspected = |sent_at, open| {
+            let (mut judge, call, append) = asks(place(3, 3), place(6, 4), sent_at);
+            let accepted = Accepted { place: place(3, 3), us: 0, at: 5, instance: 1 };
+            judge.reigns.accept(4, 1, accepted);
+            judge.servers[1].reached(0, 9, 4, 0);
+            judge.servers[1].open = open;
+            let (promised, instance) = (Promise::default(), 1);
+            let delivered = Delivered { instance, promised, held: None, appends: 1, saves: 0 };
+            let reply = Reply::new(4, false, None);
+            Means::with(&Missing::default(), |means| {
+                judge
+                    .refuse(&call, delivered, append, reply, 0, means)
+                    .expect("it may yet be right");
+            });
+            judge.servers[1].suspicion.is_some()
+        };
+        assert!(is_suspected(6, 0));
+        assert!(!is_suspected(5, 0));
+        assert!(!is_suspected(4, 0));
+        // Another one is under way that it may have handled before.
+        assert!(!is_suspected(6, 1));
+    }
+}

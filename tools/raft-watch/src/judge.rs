@@ -43,7 +43,7 @@ pub(crate) struct Judge {
     pub(super) commit_is_forgotten: bool,
     /// How many commands were offered to a cluster of one.
     offered_alone: u64,
-    /// Counts the events.
+    /// Counts the requests that are sent.
     pub(super) now: u64,
 }
 
@@ -51,6 +51,16 @@ pub(crate) struct Judge {
 pub(crate) struct Means<'a> {
     pub(crate) missing: &'a Missing,
     pub(crate) saved: SavedStates<'a>,
+}
+
+#[cfg(test)]
+impl Means<'_> {
+    /// For tests of rules: nothing is saved.
+    pub(crate) fn with<R>(missing: &Missing, rules: impl FnOnce(&mut Means<'_>) -> R) -> R {
+        let mut saves = vec![super::persister::Saves::none(); 9];
+        let reading = super::persister::Reading::of(crate::RaftType::of_nobody());
+        rules(&mut Means { missing, saved: SavedStates::new(&mut saves, reading) })
+    }
 }
 
 impl Judge {
@@ -205,7 +215,6 @@ impl Judge {
 
     /// A request reaches its server: the handler may begin.
     pub(crate) fn delivered(&mut self, number: u64, us: u64, means: &Means<'_>) {
-        self.now += 1;
         let Some(call) = self.calls.get(number) else { return };
         let server = &mut self.servers[call.to];
         if !server.alive {
@@ -236,14 +245,9 @@ impl Judge {
     /// A follower has been sent what an AppendEntries brings.
     fn reaches(&mut self, to: usize, append: Append) {
         let Append { term, prev, last, .. } = append;
-        let server = &mut self.servers[to];
-        let has_news = append.brings_some()
-            && !(server.may_have_been_sent(last)
-                && server.may_have_been_sent(Place { index: prev.index + 1, term: last.term }));
-        if has_news && let Some(reign) = self.reigns.of(term) {
-            for (term, first, last) in reign.terms.between(prev, last) {
-                server.was_sent(term, first, last);
-            }
+        let Some(reign) = self.reigns.of(term) else { return };
+        for (term, first, last) in reign.terms.between(prev, last) {
+            self.servers[to].was_sent(term, first, last);
         }
     }
 
@@ -255,20 +259,18 @@ impl Judge {
         us: u64,
         means: &mut Means<'_>,
     ) -> Checked {
-        self.now += 1;
         let Some(call) = self.calls.get(number) else { return Ok(()) };
         let Some(delivered) = call.delivered else { return Ok(()) };
         // While the call is open: what it has told counts.
         if self.is_live(call.to, delivered.instance) {
             self.check_base(call.to, Look::IfCheap, us, means)?;
         }
-        let first = self.calls.answer(number);
-        let live = self.is_live(call.to, delivered.instance);
-        if first && live && call.asked.append().is_some() {
-            self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
-        }
-        if !live {
+        self.calls.answer(number);
+        if !self.is_live(call.to, delivered.instance) {
             return Ok(());
+        }
+        if call.asked.append().is_some() {
+            self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
         }
         self.check_term_of_reply(&call, delivered, reply, us)?;
         match call.asked {
@@ -317,7 +319,6 @@ impl Judge {
 
     /// A call is over.
     pub(crate) fn over(&mut self, number: u64, failed: bool, us: u64) {
-        self.now += 1;
         if failed {
             self.unanswered(number);
         }

@@ -34,9 +34,8 @@ impl Watch {
     /// has counted. So it cannot have applied more. `None` if the messages do not say so much.
     pub fn can_know(&self, server: usize) -> Option<u64> {
         self.inner.state.with(|state| {
-            let judged = state.judge.servers.len() > 1
-                && state.judge.append_seen
-                && state.understanding.missing().allows(&rules::TOLD);
+            let judged =
+                state.judge.append_seen && state.understanding.missing().allows(&rules::TOLD);
             judged.then(|| state.judge.can_know(server))
         })
     }

@@ -240,3 +240,64 @@ fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, u
     )
     .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(entries: &mut Entries, index: u64, term: u64, bytes: &[u8]) -> bool {
+        let entry = Entry { term, command: Command { bytes, shape: None } };
+        entries.add(index, entry, 2, index.saturating_add(70)).is_ok()
+    }
+
+    /// Index, term and command of the entries from this one on, and how many there are.
+    fn read(entries: &Entries, first: usize) -> (Vec<(u64, u64, Vec<u8>)>, usize) {
+        let mut seen = Vec::new();
+        let count = entries.read_from(first, &mut |entry| {
+            assert_eq!((entry.server, entry.us), (2, 70 + entry.index));
+            seen.push((entry.index, entry.term, entry.command.to_vec()));
+        });
+        (seen, count)
+    }
+
+    #[test]
+    fn entries_are_read_in_the_order_in_which_they_were_first_sent() {
+        let mut entries = Entries::default();
+        assert_eq!(read(&entries, 0), (vec![], 0));
+        assert!(add(&mut entries, 3, 4, b"c"));
+        assert!(add(&mut entries, 1, 2, b"a"));
+        assert!(add(&mut entries, 3, 4, b"c"));
+        assert!(add(&mut entries, 3, 5, b"d"));
+        assert!(!add(&mut entries, 3, 4, b"x"));
+        let all = [(3, 4, b"c".to_vec()), (1, 2, b"a".to_vec()), (3, 5, b"d".to_vec())];
+        assert_eq!(read(&entries, 0), (all.to_vec(), 3));
+        assert_eq!(read(&entries, 2), (all[2..].to_vec(), 3));
+        assert_eq!(read(&entries, 3), (vec![], 3));
+    }
+
+    #[test]
+    fn all_entries_that_were_sent_at_an_index_are_told() {
+        let mut entries = Entries::default();
+        assert!(add(&mut entries, 2, 4, b"a"));
+        assert!(add(&mut entries, 2, 5, b"b"));
+        let sent = entries.sent(2);
+        assert_eq!(sent.iter().map(|fact| fact.us).collect::<Vec<_>>(), [Some(72); 2]);
+        assert!(sent.iter().all(|fact| fact.server == Some(2)));
+        assert!(sent[0].text.ends_with("as the entry of term 4 at index 2"), "{}", sent[0].text);
+        assert!(sent[1].text.ends_with("as the entry of term 5 at index 2"), "{}", sent[1].text);
+        assert_eq!((entries.sent(1).len(), entries.sent(3).len()), (0, 0));
+    }
+
+    #[test]
+    fn an_index_far_behind_all_others_is_not_taken_down() {
+        let mut entries = Entries::default();
+        assert!(add(&mut entries, 0, 4, b"a"));
+        assert!(add(&mut entries, LARGEST_GAP + 1, 4, b"a"));
+        assert!(add(&mut entries, u64::MAX, 4, b"a"));
+        assert_eq!(read(&entries, 0).1, 0);
+        assert!(add(&mut entries, LARGEST_GAP, 4, b"a"));
+        assert!(add(&mut entries, 2 * LARGEST_GAP, 4, b"b"));
+        assert_eq!(read(&entries, 0).1, 2);
+        assert!(!add(&mut entries, LARGEST_GAP, 4, b"b"));
+    }
+}

@@ -113,7 +113,7 @@ impl Encoded {
 pub(crate) struct Accepted {
     pub(crate) place: Place,
     pub(crate) us: u64,
-    /// The number of the event.
+    /// How many requests had been sent by then.
     pub(crate) at: u64,
     pub(crate) instance: u64,
 }
@@ -250,5 +250,207 @@ impl Reigns {
             (reign.committed, reign.committed_us) = (place.index, accepted.us);
             self.committed = self.committed.max(place.index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(index: u64, term: u64) -> Place {
+        Place { index, term }
+    }
+
+    /// Entries of one byte each, one behind the other, all of this term.
+    fn parts(count: usize, term: u64) -> Vec<(usize, u64)> {
+        vec![(1, term); count]
+    }
+
+    fn knows(first: u64, entries: &[u8], term: u64) -> Encoded {
+        let mut known = Encoded::default();
+        known.learn(first, entries, &parts(entries.len(), term));
+        known
+    }
+
+    #[test]
+    fn entries_are_known_again_by_their_bytes_and_their_place() {
+        let known = knows(5, b"abcd", 3);
+        assert_eq!(known.last_of(5, b"abcd"), Some(place(8, 3)));
+        assert_eq!(known.last_of(5, b"ab"), Some(place(6, 3)));
+        assert_eq!(known.last_of(6, b"bc"), Some(place(7, 3)));
+        assert_eq!(known.last_of(8, b"d"), Some(place(8, 3)));
+        // Other bytes, another place, and what lies outside.
+        assert_eq!(known.last_of(6, b"bx"), None);
+        assert_eq!(known.last_of(6, b"ab"), None);
+        assert_eq!(known.last_of(4, b"abcd"), None);
+        assert_eq!(known.last_of(8, b"de"), None);
+        assert_eq!(known.last_of(9, b"e"), None);
+        assert_eq!(known.last_of(u64::MAX, b"a"), None);
+    }
+
+    #[test]
+    fn entries_of_several_bytes_are_known_where_one_ends() {
+        let mut known = Encoded::default();
+        known.learn(1, b"aabbbc", &[(2, 1), (3, 2), (1, 4)]);
+        assert_eq!(known.last_of(1, b"aabbb"), Some(place(2, 2)));
+        assert_eq!(known.last_of(2, b"bbbc"), Some(place(3, 4)));
+        assert_eq!(known.last_of(2, b"bb"), None);
+        known.learn(3, b"dde", &[(2, 4), (1, 4)]);
+        assert_eq!(known.last_of(1, b"aabbbdde"), Some(place(4, 4)));
+        assert_eq!(known.last_of(4, b"e"), Some(place(4, 4)));
+    }
+
+    #[test]
+    fn what_is_learned_goes_on_behind_what_is_known() {
+        let mut known = knows(5, b"abcd", 3);
+        known.learn(9, b"ef", &parts(2, 4));
+        assert_eq!(known.last_of(5, b"abcdef"), Some(place(10, 4)));
+        // From within, as far as the end or further.
+        known.learn(10, b"xy", &parts(2, 5));
+        assert_eq!(known.last_of(5, b"abcdexy"), Some(place(11, 5)));
+        known.learn(11, b"z", &parts(1, 6));
+        assert_eq!(known.last_of(9, b"exz"), Some(place(11, 6)));
+        assert_eq!(known.last_of(11, b"y"), None);
+        // What ends before the end changes nothing.
+        known.learn(10, b"q", &parts(1, 7));
+        assert_eq!(known.last_of(5, b"abcdexz"), Some(place(11, 6)));
+    }
+
+    #[test]
+    fn of_two_parts_that_do_not_meet_the_longer_one_is_kept() {
+        let mut known = knows(5, b"abcd", 3);
+        // Behind a gap, and before the beginning.
+        for other in [10, 2] {
+            known.learn(other, b"xyz", &parts(3, 4));
+            assert_eq!(known.last_of(5, b"abcd"), Some(place(8, 3)));
+            assert_eq!(known.last_of(other, b"xyz"), None);
+        }
+        known.learn(10, b"wxyz", &parts(4, 4));
+        assert_eq!(known.last_of(10, b"wxyz"), Some(place(13, 4)));
+        assert_eq!(known.last_of(5, b"abcd"), None);
+        known.learn(2, b"stuvw", &parts(5, 4));
+        assert_eq!(known.last_of(2, b"stuvw"), Some(place(6, 4)));
+        assert_eq!(known.last_of(10, b"wxyz"), None);
+    }
+
+    #[test]
+    fn nothing_known_gives_way_to_anything() {
+        let mut known = Encoded::default();
+        known.learn(3, b"abc", &parts(3, 2));
+        assert_eq!(known.last_of(3, b"abc"), Some(place(5, 2)));
+        assert_eq!(known.last_of(1, b"abc"), None);
+    }
+
+    #[test]
+    fn a_majority_is_more_than_half_with_the_leader() {
+        let of = |indexes: &[u64], servers| {
+            majority(indexes.iter().map(|index| place(*index, 1)), servers).map(|place| place.index)
+        };
+        assert_eq!(of(&[], 3), None);
+        assert_eq!(of(&[7], 3), Some(7));
+        assert_eq!(of(&[5, 7], 3), Some(7));
+        assert_eq!(of(&[7], 5), None);
+        assert_eq!(of(&[7, 5], 5), Some(5));
+        assert_eq!(of(&[7, 5, 6, 4], 5), Some(6));
+        assert_eq!(of(&[7], 4), None);
+        assert_eq!(of(&[7, 5], 4), Some(5));
+        assert_eq!(of(&[], 1), None);
+    }
+
+    #[test]
+    fn the_terms_of_a_log_between_two_places() {
+        let mut terms = Terms::default();
+        for (index, term) in [(1, 1), (3, 1), (4, 3), (6, 3), (7, 6)] {
+            assert_eq!(terms.add(place(index, term)), Ok(()));
+        }
+        let between = |prev, last| terms.between(prev, last).collect::<Vec<_>>();
+        assert_eq!(between(place(0, 0), place(7, 6)), [(1, 1, 3), (3, 4, 6), (6, 7, 7)]);
+        assert_eq!(between(place(1, 1), place(5, 3)), [(1, 2, 3), (3, 4, 5)]);
+        assert_eq!(between(place(5, 3), place(6, 3)), [(3, 6, 6)]);
+        assert_eq!(between(place(6, 3), place(6, 3)), []);
+    }
+
+    #[test]
+    fn a_log_has_one_term_at_an_index_and_terms_do_not_fall() {
+        let mut terms = Terms::default();
+        assert_eq!(terms.add(place(0, 9)), Ok(()));
+        assert_eq!((terms.add(place(2, 2)), terms.add(place(4, 4))), (Ok(()), Ok(())));
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5].map(|index| terms.at(index)),
+            [None, None, Some(2), None, Some(4), None]
+        );
+        assert_eq!(terms.add(place(4, 2)), Err(place(4, 4)));
+        assert_eq!(terms.add(place(5, 2)), Err(place(4, 4)));
+        assert_eq!(terms.add(place(2, 3)), Err(place(2, 2)));
+        assert_eq!(terms.add(place(1, 3)), Err(place(2, 2)));
+        assert_eq!(terms.add(place(3, 3)), Ok(()));
+        assert_eq!(terms.at(3), Some(3));
+    }
+
+    /// A follower of the leader of term 4 accepts at this moment.
+    fn accept(reigns: &mut Reigns, server: usize, index: u64, us: u64) {
+        let accepted = Accepted { place: place(index, 4), us, at: 0, instance: 1 };
+        reigns.accept(4, server, accepted);
+    }
+
+    fn accepted(reigns: &Reigns, server: usize) -> Option<u64> {
+        let accepted = reigns.of(4).expect("it leads").accepted[server];
+        accepted.map(|accepted| accepted.place.index)
+    }
+
+    #[test]
+    fn what_a_follower_has_accepted_grows_and_does_not_shrink() {
+        let mut reigns = Reigns::new(5);
+        reigns.led_by(0, 4);
+        accept(&mut reigns, 1, 3, 10);
+        accept(&mut reigns, 1, 2, 11);
+        assert_eq!(accepted(&reigns, 1), Some(3));
+        accept(&mut reigns, 1, 5, 12);
+        assert_eq!(accepted(&reigns, 1), Some(5));
+        assert_eq!((accepted(&reigns, 0), reigns.committed), (None, 0));
+        let holders = |index| reigns.of(4).expect("it leads").holders(index).collect::<Vec<_>>();
+        assert_eq!((holders(5), holders(6)), (vec![1], vec![]));
+    }
+
+    #[test]
+    fn an_entry_is_committed_from_the_moment_when_a_majority_has_it() {
+        let mut reigns = Reigns::new(5);
+        reigns.led_by(0, 4);
+        accept(&mut reigns, 1, 3, 10);
+        assert_eq!(reigns.committed, 0);
+        accept(&mut reigns, 2, 3, 20);
+        accept(&mut reigns, 3, 3, 30);
+        let reign = reigns.of(4).expect("it leads");
+        assert_eq!((reigns.committed, reign.committed, reign.committed_us), (3, 3, 20));
+        // One of an earlier term does not count.
+        let accepted = Accepted { place: place(9, 3), us: 40, at: 0, instance: 1 };
+        reigns.led_by(0, 5);
+        reigns.accept(5, 1, accepted);
+        reigns.accept(5, 2, accepted);
+        assert_eq!(reigns.committed, 3);
+    }
+
+    #[test]
+    fn acceptances_count_for_the_leader_when_they_come_back() {
+        let mut reign = Reign::new(0, 5);
+        assert_eq!(reign.counts(4, 1, place(3, 4)), None);
+        assert_eq!(reign.counts(4, 2, place(2, 4)), Some(2));
+        assert_eq!(reign.counts(4, 2, place(2, 4)), None);
+        assert_eq!(reign.counts(4, 3, place(5, 4)), Some(3));
+        assert_eq!(reign.counts(4, 3, place(4, 4)), None);
+        assert_eq!(Reign::new(0, 3).counts(4, 1, place(3, 3)), None);
+    }
+
+    #[test]
+    fn the_latest_leader_that_has_shown_an_entry_says_what_it_is() {
+        let mut reigns = Reigns::new(3);
+        assert_eq!((reigns.count(), reigns.term_at(1)), (0, None));
+        assert!(reigns.last().is_none());
+        for (leader, term, last) in [(0, 4, place(2, 4)), (1, 6, place(1, 3))] {
+            reigns.led_by(leader, term).terms.add(last).expect("it fits");
+        }
+        assert_eq!(reigns.count(), 2);
+        assert_eq!([1, 2, 3].map(|index| reigns.term_at(index)), [Some(3), Some(4), None]);
+        assert_eq!(reigns.last().map(|(term, reign)| (term, reign.leader)), Some((6, 1)));
     }
 }

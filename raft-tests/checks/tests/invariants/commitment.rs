@@ -240,3 +240,67 @@ fn requests_that_are_open_tell_together() {
         calls.into_iter().for_each(|call| call.join().expect("it ends"));
     });
 }
+
+/// Server 1 gets this request and never answers it, for it is cut off.
+fn is_not_answered(cluster: &Cluster, request: fn()) {
+    let follower = puppet(1);
+    let stalled = follower.stalls();
+    let call = thread::spawn(request);
+    pause();
+    cluster.disconnect(1);
+    call.join().expect("it fails");
+    drop(stalled);
+    pause();
+    cluster.connect(1);
+}
+
+#[test]
+fn a_request_whose_answer_is_lost_may_have_told() {
+    assert_fine(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        is_not_answered(cluster, || puppet(0).commits(1, 4, (3, 4), 0, 3));
+        puppet(1).applies(3);
+    });
+    // And it is not under way for ever, so that nobody knew in which order requests were handled.
+    assert_broken(
+        |cluster| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            is_not_answered(cluster, || puppet(0).commits(1, 4, (3, 4), 0, 3));
+            puppet(1).saves(4, None, Vec::new());
+            puppet(1).answers(4, false);
+            puppet(0).commits(1, 4, (2, 4), 2, 0);
+        },
+        "accepted entries stay",
+        &[1],
+        &["server 1 accepted entries up to 3"],
+    );
+}
+
+#[test]
+fn a_leader_has_saved_what_is_in_its_snapshot_and_what_is_behind_it() {
+    fn ten_are_committed(behind: Vec<u64>) {
+        puppet(0).commits(1, 4, (0, 0), 9, 0);
+        puppet(0).commits(1, 4, (9, 4), 0, 9);
+        puppet(0).saves_behind((9, 4), 4, behind, b"s");
+        puppet(0).commits(1, 4, (9, 4), 1, 9);
+        puppet(0).commits(1, 4, (10, 4), 0, 10);
+    }
+    assert_fine(|_| ten_are_committed(vec![4]));
+    assert_broken(
+        |_| ten_are_committed(Vec::new()),
+        "saved before counted",
+        &[0],
+        &["what its persister holds ends with entry 9"],
+    );
+    // Also if it says less than it could.
+    assert_broken(
+        |_| {
+            puppet(0).saves(4, None, Vec::new());
+            puppet(0).commits(1, 4, (0, 0), 2, 0);
+            puppet(0).commits(1, 4, (2, 4), 0, 1);
+        },
+        "saved before counted",
+        &[0],
+        &["server 0 says that entry 1 is committed"],
+    );
+}

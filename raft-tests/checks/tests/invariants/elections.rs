@@ -350,3 +350,66 @@ fn what_is_not_known_any_more_is_not_held_against_a_voter() {
     assert_eq!(verdict.details, ["server 1 was restarted in between"]);
     assert!(verdict.hint.is_some_and(|hint| hint.contains("forgot what it had accepted")));
 }
+
+#[test]
+fn when_a_leader_spoke_first_is_told() {
+    let verdict = verdict(|_| {
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        pause();
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        pause();
+        puppet(2).leads(1, 4, (0, 0), &[]);
+    });
+    let facts = verdict.expect("a rule is broken").facts;
+    let when = facts.iter().filter_map(|fact| fact.us).collect::<Vec<_>>();
+    assert!(matches!(when[..], [first, other] if other - first >= 200_000), "{facts:?}");
+}
+
+#[test]
+fn who_sends_the_term_of_a_request_back_has_not_promised_it() {
+    assert_fine(|_| {
+        puppet(1).answers(7, false);
+        puppet(0).leads(1, 7, (0, 0), &[]);
+        puppet(1).answers(6, false);
+        puppet(2).leads(1, 5, (0, 0), &[]);
+    });
+}
+
+#[test]
+fn a_copy_that_was_answered_holds_nobody_up() {
+    assert_broken(
+        |cluster| {
+            cluster.set_duplication(1.0);
+            puppet(1).asks_for_vote(1, 0, 1);
+            cluster.set_duplication(0.0);
+            thread::sleep(Duration::from_secs(3));
+            refuses_in(2..15);
+        },
+        "a follower stands for election",
+        &[1],
+        &["it refused its vote, as 11 times in all"],
+    );
+}
+
+#[test]
+fn entries_that_nobody_has_accepted_may_be_lost_in_a_restart() {
+    fn leads_in_vain() {
+        puppet(2).answers(0, false);
+        puppet(1).leads(2, 4, (0, 0), &[(4, "a")]);
+    }
+    assert_fine(|cluster| {
+        leads_in_vain();
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(2).asks_with_log(2, 1, 5, (0, 0));
+    });
+    assert_broken(
+        |_| {
+            leads_in_vain();
+            puppet(2).asks_with_log(2, 1, 5, (0, 0));
+        },
+        "election restriction",
+        &[1, 2],
+        &["server 1 had entry 1 of term 4 as leader of term 4"],
+    );
+}

@@ -1,5 +1,9 @@
 //! What followers answer.
 
+use std::time::Duration;
+
+use labrt::thread;
+
 use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
 
 #[test]
@@ -181,4 +185,136 @@ fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
         pause();
         puppet(1).asks_with_log(1, 2, 6, (0, 0));
     });
+}
+
+/// A candidate's refusal may show its term, and what it refuses is told.
+#[test]
+fn a_candidate_that_shows_its_term_with_its_refusal_is_in_that_term() {
+    assert_broken(
+        |_| {
+            two_candidates();
+            puppet(1).answers(4, false);
+            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+            pause();
+            puppet(1).asks_with_log(1, 2, 5, (0, 0));
+        },
+        "a candidate follows",
+        &[0, 1],
+        &["server 0 sent AppendEntries of term 4 with prevLogIndex 0 and prevLogTerm 0"],
+    );
+}
+
+#[test]
+fn who_stood_in_an_earlier_term_is_no_candidate() {
+    assert_fine(|_| {
+        [1, 2].into_iter().for_each(|server| puppet(server).answers(0, false));
+        puppet(1).asks_with_log(1, 2, 3, (0, 0));
+        [1, 2].into_iter().for_each(|server| puppet(server).answers(0, true));
+        puppet(0).asks_with_log(0, 1, 4, (0, 0));
+        puppet(1).answers(0, false);
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
+}
+
+#[test]
+fn before_the_first_entry_there_is_nothing_to_look_at() {
+    assert_fine(|_| puppet(0).leads(1, 4, (0, 3), &[(4, "a")]));
+}
+
+#[test]
+fn what_was_sent_in_two_parts_is_all_there() {
+    assert_fine(|_| {
+        puppet(1).answers(0, false);
+        puppet(0).commits(1, 4, (2, 4), 1, 0);
+        puppet(1).answers(0, true);
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        for last in 1..=3 {
+            puppet(0).commits(1, 4, (last, 4), 0, 0);
+        }
+    });
+}
+
+/// Server 1 has accepted three entries, and saved them.
+fn has_three() {
+    puppet(1).saves(4, None, vec![4; 3]);
+    puppet(0).commits(1, 4, (0, 0), 3, 0);
+}
+
+#[test]
+fn a_request_that_a_later_one_has_overtaken_may_be_refused() {
+    assert_fine(|cluster| {
+        has_three();
+        puppet(1).answers(4, false);
+        cluster.group().slow_down(0, 1, Duration::from_secs(2));
+        let late = thread::spawn(|| puppet(0).commits(1, 4, (3, 4), 1, 0));
+        thread::sleep(Duration::from_millis(1));
+        cluster.group().slow_down(0, 1, Duration::ZERO);
+        puppet(0).commits(1, 4, (9, 4), 0, 0);
+        late.join().expect("it is answered");
+    });
+}
+
+#[test]
+fn who_has_gone_on_to_a_later_term_may_refuse_without_a_word() {
+    assert_fine(|_| {
+        has_three();
+        puppet(1).saves(5, None, vec![4; 3]);
+        puppet(1).answers(0, false);
+        puppet(0).commits(1, 4, (3, 4), 1, 0);
+    });
+    // With a word that is not saved it has broken another rule.
+    assert_broken(
+        |_| {
+            has_three();
+            puppet(1).answers(5, false);
+            puppet(0).commits(1, 4, (3, 4), 1, 0);
+        },
+        "saved before answered",
+        &[1],
+        &["server 1 answered with term 5", "its persister holds term 4"],
+    );
+}
+
+/// Server 1 has accepted nine entries, was told that they are committed, refuses one request with entries
+/// behind a place, and accepts the next one.
+fn refuses_once(prev: u64, snapshots: bool) {
+    puppet(0).commits(1, 4, (0, 0), 9, 0);
+    puppet(0).commits(1, 4, (9, 4), 0, 9);
+    if snapshots {
+        puppet(0).installs(2, 4, (9, 4));
+    }
+    puppet(1).answers(0, false);
+    puppet(0).commits(1, 4, (prev, 4), 10 - prev, 9);
+    puppet(1).answers(0, true);
+    puppet(0).commits(1, 4, (9, 4), 1, 9);
+}
+
+#[test]
+fn what_may_be_in_a_snapshot_may_be_refused() {
+    let check = "accepted entries stay";
+    let fact = &["server 1 accepted entries up to 9"];
+    assert_fine(|_| refuses_once(8, true));
+    // The last entry of a snapshot is still known; and without snapshots all are.
+    assert_broken(|_| refuses_once(9, true), check, &[1], fact);
+    assert_broken(|_| refuses_once(8, false), check, &[1], fact);
+}
+
+#[test]
+fn what_is_saved_tells_what_is_in_a_snapshot() {
+    fn refuses(prev: u64) {
+        puppet(0).commits(1, 4, (0, 0), 12, 0);
+        puppet(0).commits(1, 4, (12, 4), 0, 9);
+        puppet(1).saves_behind((9, 4), 4, vec![4; 3], b"s");
+        puppet(1).answers(0, false);
+        puppet(0).commits(1, 4, (prev, 4), 13 - prev, 9);
+    }
+    assert_fine(|_| refuses(8));
+    assert_broken(
+        |_| refuses(9),
+        "accepted entries stay",
+        &[1],
+        &["server 1 accepted entries up to 12"],
+    );
 }

@@ -3,13 +3,19 @@
 
 mod commitment;
 mod elections;
+mod five;
 mod following;
+mod forgetting;
+mod looks;
 mod matching;
 mod obstacles;
 mod puppet;
+mod refusals;
 mod saved;
 mod second;
 mod sending;
+mod shown;
 mod snapshots;
+mod stored;
 mod tracing;
 mod understanding;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -86,6 +86,7 @@ pub(crate) struct Puppet {
     apply: Sender<ApplyMsg>,
     /// The snapshots that its service has given, with their indexes.
     given: Leaf<Vec<(u64, Bytes)>>,
+    killed: AtomicBool,
 }
 
 /// What a puppet answers.
@@ -97,7 +98,7 @@ struct Answer {
 
 /// The puppets of the caller's world, latest instances only.
 #[derive(Default)]
-struct Stage(Leaf<Vec<(usize, Arc<Puppet>)>>, AtomicBool);
+struct Stage(Leaf<Vec<(usize, Arc<Puppet>)>>, AtomicBool, AtomicUsize);
 
 impl Stage {
     /// This is a world of a test. In the worlds that the watch makes to try what servers have saved,
@@ -109,6 +110,11 @@ impl Stage {
     fn is_open(&self) -> bool {
         self.1.load(Ordering::Relaxed)
     }
+}
+
+/// How often the watch has read in the caller's world what servers have saved.
+pub(crate) fn reads() -> usize {
+    world::local::<Stage>().expect("in a world").2.load(Ordering::Relaxed)
 }
 
 pub(crate) fn puppet(server: usize) -> Arc<Puppet> {
@@ -132,6 +138,7 @@ impl Raft for Puppet {
             persister,
             apply,
             given: Leaf::default(),
+            killed: AtomicBool::new(false),
         });
         stage.0.with(|all| all.push((me, puppet.clone())));
         Ok(puppet)
@@ -164,12 +171,17 @@ impl Raft for Puppet {
     }
 
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
+        if let Some(stage) = world::local::<Stage>() {
+            stage.2.fetch_add(1, Ordering::Relaxed);
+        }
         // Empty for a test that does not care.
         let (term, voted_for, (log_base, log_base_term), log_terms) = labgob::decode(state).ok()?;
         Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
     }
 
-    fn kill(&self) {}
+    fn kill(&self) {
+        self.killed.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Rpc for Puppet {
@@ -193,6 +205,10 @@ impl Rpc for Puppet {
 impl Puppet {
     pub(crate) fn answers(&self, term: u64, yes: bool) {
         *self.answer.lock() = Answer { term, yes };
+    }
+
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
     }
 
     /// Its handlers wait for as long as the guard is kept.
@@ -300,6 +316,18 @@ impl Puppet {
         pause();
     }
 
+    /// Applies this command at an index.
+    pub(crate) fn applies_command(&self, index: u64, command: &'static str) {
+        let command = Bytes::from_static(command.as_bytes());
+        self.apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
+        pause();
+    }
+
+    /// Saves what nobody can read.
+    pub(crate) fn saves_secretly(&self) {
+        self.persister.save_raft_state(b"?").expect("memory can be written");
+    }
+
     pub(crate) fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
         self.saves_state_behind((0, 0), term, vote, log_terms);
     }
@@ -338,6 +366,20 @@ pub(crate) fn verdict(play: fn(&Cluster)) -> Option<Verdict> {
 /// The same for so many.
 pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster)) -> Option<Verdict> {
     play_with(servers, false, play)
+}
+
+/// What is not judged of a run of so many, with the reasons.
+pub(crate) fn not_judged_of(servers: usize, play: fn(&Cluster)) -> Vec<String> {
+    let run = Run::silent();
+    let inside = run.clone();
+    let outcome = Builder::simulated(3).run(move || {
+        inside.enter();
+        let cluster = Cluster::in_run(RaftType::of::<Puppet>(), &inside, servers, false);
+        play(&cluster);
+        cluster.cleanup();
+    });
+    outcome.expect("nothing is broken");
+    run.not_judged()
 }
 
 /// The same for three whose services take snapshots.
@@ -385,7 +427,19 @@ fn play_with(
 
 #[track_caller]
 pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], facts: &[&str]) {
-    let verdict = verdict(play).expect("a rule is broken");
+    assert_broken_of(3, play, check, servers, facts);
+}
+
+/// The same for a run of so many.
+#[track_caller]
+pub(crate) fn assert_broken_of(
+    count: usize,
+    play: fn(&Cluster),
+    check: &str,
+    servers: &[u32],
+    facts: &[&str],
+) {
+    let verdict = verdict_of(count, play).expect("a rule is broken");
     assert_eq!(verdict.check, check, "{verdict:?}");
     assert_eq!(verdict.servers, servers, "{verdict:?}");
     assert!(verdict.hint.is_some());
