@@ -4,7 +4,9 @@
 mod commitment;
 mod elections;
 mod following;
+mod installs;
 mod matching;
+mod newer_terms;
 mod obstacles;
 mod puppet;
 mod saved;

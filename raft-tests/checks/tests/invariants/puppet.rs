@@ -331,8 +331,8 @@ impl Puppet {
 }
 
 /// The verdict on a run of three puppets; none if it passes.
-pub(crate) fn verdict(play: fn(&Cluster)) -> Option<Verdict> {
-    verdict_of(3, play)
+pub(crate) fn verdict(play: impl FnOnce(&Cluster) + Send + 'static) -> Option<Verdict> {
+    play_with(3, false, play)
 }
 
 /// The same for so many.
@@ -384,7 +384,12 @@ fn play_with(
 }
 
 #[track_caller]
-pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], facts: &[&str]) {
+pub(crate) fn assert_broken(
+    play: impl FnOnce(&Cluster) + Send + 'static,
+    check: &str,
+    servers: &[u32],
+    facts: &[&str],
+) {
     let verdict = verdict(play).expect("a rule is broken");
     assert_eq!(verdict.check, check, "{verdict:?}");
     assert_eq!(verdict.servers, servers, "{verdict:?}");
@@ -395,7 +400,7 @@ pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], fa
 }
 
 #[track_caller]
-pub(crate) fn assert_fine(play: fn(&Cluster)) {
+pub(crate) fn assert_fine(play: impl FnOnce(&Cluster) + Send + 'static) {
     assert_eq!(verdict(play), None);
 }
 
