@@ -25,6 +25,10 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Of a Raft that does not say what it saves.
+    #[cfg(test)]
+    pub(crate) const BLIND: Reading = Reading { whole: |_| None, appended: |_, _| None };
+
     pub(crate) fn of(raft: RaftType) -> Reading {
         Reading { whole: raft.read_persisted, appended: raft.read_appended }
     }

@@ -190,6 +190,31 @@ fn what_a_snapshot_holds_is_saved() {
 }
 
 #[test]
+fn a_snapshot_that_is_left_behind_is_found_by_what_its_server_could_know_then() {
+    fn goes_on(snapshot: bool) {
+        puppet(0).commits(1, 4, (0, 0), 9, 0);
+        puppet(0).commits(1, 4, (9, 4), 0, 9);
+        puppet(1).saves_behind((9, 4), 4, Vec::new(), b"s");
+        puppet(0).commits(1, 4, (9, 4), 0, 9);
+        puppet(1).saves_state_behind((9, 4), 4, None, vec![4; 3]);
+        puppet(0).commits(1, 4, (9, 4), 3, 9);
+        puppet(0).commits(1, 4, (12, 4), 0, 12);
+        match snapshot {
+            true => puppet(1).saves_behind((12, 4), 4, Vec::new(), b"t"),
+            false => puppet(1).saves_state_behind((12, 4), 4, None, Vec::new()),
+        }
+        puppet(0).commits(1, 4, (12, 4), 0, 12);
+    }
+    assert_fine(|_| goes_on(true));
+    assert_broken(
+        |_| goes_on(false),
+        "state and snapshot belong together",
+        &[1],
+        &["follows entry 12", "when it could know only that 9 entries are committed"],
+    );
+}
+
+#[test]
 fn a_promise_is_looked_at_if_nothing_was_saved_for_it_however_much_there_is() {
     const MANY: u64 = 20_000;
     let check = "saved before answered";
