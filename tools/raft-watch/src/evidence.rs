@@ -194,3 +194,89 @@ impl Server {
         self.told.last_key_value().map(|(term, told)| (*term, *told))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(in_term: u64, index: u64) -> Held {
+        let place = Place { index, term: in_term };
+        Held { place, leader: 0, in_term, us: 0, instance: 1 }
+    }
+
+    #[test]
+    fn a_term_is_promised_when_it_is_shown_first() {
+        let mut server = Server::default();
+        server.start(1);
+        [(4, 10), (4, 20), (3, 30)].into_iter().for_each(|(term, us)| server.promise(term, us));
+        assert_eq!(server.promised, Promise { term: 4, us: 10, instance: 1 });
+        // Across a restart it counts on.
+        server.start(2);
+        server.promise(4, 40);
+        assert_eq!(server.promised, Promise { term: 4, us: 10, instance: 1 });
+        server.promise(5, 50);
+        assert_eq!(server.promised, Promise { term: 5, us: 50, instance: 2 });
+    }
+
+    #[test]
+    fn a_suspicion_lasts_as_long_as_its_term() {
+        let mut server = Server::default();
+        let verdict = Box::new(labtrace::verdict("a rule", "words").build());
+        server.suspicion = Some(Suspicion { term: 4, verdict });
+        [3, 4].into_iter().for_each(|term| server.promise(term, 0));
+        assert!(server.suspicion.is_some());
+        server.promise(5, 0);
+        assert!(server.suspicion.is_none());
+    }
+
+    #[test]
+    fn a_log_holds_the_last_entry_that_the_latest_leader_has_checked() {
+        let mut server = Server::default();
+        let holds = |server: &Server| server.held().map(|held| (held.in_term, held.place.index));
+        for (place, known) in
+            [((4, 5), (4, 5)), ((4, 3), (4, 5)), ((4, 7), (4, 7)), ((5, 2), (5, 2))]
+        {
+            server.holds(held(place.0, place.1));
+            assert_eq!(holds(&server), Some(known));
+        }
+        // What has come from a later leader may have cut it off.
+        server.reached(2, 1, 6, 0);
+        assert_eq!(holds(&server), None);
+        server.holds(held(5, 9));
+        assert_eq!(holds(&server), None);
+        server.holds(held(6, 1));
+        assert_eq!(holds(&server), Some((6, 1)));
+    }
+
+    #[test]
+    fn what_reaches_a_server_is_counted_and_open_until_it_is_answered() {
+        let mut server = Server::default();
+        server.reached(2, 7, 4, 10);
+        server.reached(2, 5, 4, 20);
+        assert_eq!((server.appends, server.open, server.heard_us), (2, 2, Some(20)));
+        assert_eq!(server.newest[&2], 7);
+    }
+
+    #[test]
+    fn what_it_was_told_is_known_by_term_and_since_when() {
+        let mut server = Server::default();
+        let told = |server: &Server, term| {
+            let Told { commit, checked, us } = server.told(term);
+            (commit, checked, us)
+        };
+        server.tell(4, 3, 5, 10);
+        // The same again, and less, is no news.
+        server.tell(4, 3, 6, 20);
+        server.tell(4, 2, 2, 30);
+        assert_eq!(told(&server, 4), (3, 6, 10));
+        server.tell(4, 7, 6, 40);
+        assert_eq!(told(&server, 4), (7, 6, 40));
+        assert_eq!((server.knows, server.heard_now), (6, 7));
+        server.tell(5, 1, 1, 50);
+        assert_eq!(told(&server, 5), (1, 1, 50));
+        assert_eq!(
+            (server.told_last().map(|(term, _)| term), told(&server, 6)),
+            (Some(5), (0, 0, 0))
+        );
+    }
+}

@@ -2,6 +2,9 @@
 //!
 //! These are no accusations: each may be in order by itself.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use labtrace::Fact;

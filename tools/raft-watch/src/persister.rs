@@ -25,6 +25,10 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Of a Raft that does not say what it saves.
+    #[cfg(test)]
+    pub(crate) const BLIND: Reading = Reading { whole: |_| None, appended: |_, _| None };
+
     pub(crate) fn of(raft: RaftType) -> Reading {
         Reading { whole: raft.read_persisted, appended: raft.read_appended }
     }
@@ -223,6 +227,77 @@ mod tests {
             saves.look(WHOLE, Look::Surely);
         }
         assert_eq!(READ.load(Ordering::Relaxed), 1);
+    }
+
+    const PLAIN: Reading = Reading { whole: |_| Some(Persisted::default()), appended: |_, _| None };
+
+    #[test]
+    fn at_first_some_thousands_of_bytes_may_be_read() {
+        let read_of = |length: usize, looks: usize| {
+            let (mut saves, persister) = (Saves::none(), Arc::new(MemoryPersister::new()));
+            saves.persister = Some(persister.clone());
+            persister.save_raft_state(&vec![0; length]).expect("memory can be written");
+            let look = |_: usize| {
+                saves.count.add();
+                saves.look(PLAIN, Look::IfCheap).is_some()
+            };
+            (0..looks).map(look).collect::<Vec<_>>()
+        };
+        let credit = usize::try_from(CREDIT).expect("it is positive");
+        assert_eq!(read_of(credit / 2, 4), [true, true, true, false]);
+        // When all is paid for it may be read again.
+        let income = usize::try_from(INCOME).expect("it is positive");
+        assert_eq!(read_of(credit + income, 2), [true, true]);
+        assert_eq!(read_of(credit + income + 1, 3), [true, false, true]);
+    }
+
+    #[test]
+    fn the_end_of_a_state_costs_twice_its_length_and_an_eighth_of_the_whole() {
+        let reading = Reading { appended: |known, _| Some(known), ..PLAIN };
+        let cost = |before: usize, after: usize| {
+            let seen = Seen { count: 0, state: vec![0; before], saved: Some(Persisted::default()) };
+            let mut saves = Saves { seen: Some(seen), ..Saves::none() };
+            saves.read(reading, &vec![0; after]).1
+        };
+        assert_eq!(cost(1_590, 1_600), 2 * (10 + 100));
+        // Never more than to read it all.
+        assert_eq!(cost(10, 1_600), 1_600);
+    }
+
+    #[test]
+    fn who_never_says_what_is_saved_is_silent_and_who_saves_nothing_is_not() {
+        fn short(state: &[u8]) -> Option<Persisted> {
+            (state.len() < 3).then(Persisted::default)
+        }
+        let reading = Reading { whole: short, appended: |_, _| None };
+        let persister = Arc::new(MemoryPersister::new());
+        let mut all = vec![Saves::none(); 2];
+        all[1].begin(persister.clone(), SaveCount::default());
+        let mut silent_after = |state: &[u8]| {
+            persister.save_raft_state(state).expect("memory can be written");
+            all[1].count.add();
+            let mut saved = SavedStates::new(&mut all, reading);
+            saved.look(1, Look::Surely);
+            saved.are_silent()
+        };
+        assert_eq!(
+            [&b""[..], b"ab", b"abc", b"ab"].map(&mut silent_after),
+            [false, false, true, true]
+        );
+    }
+
+    #[test]
+    fn a_promise_is_looked_at_for_sure_if_nothing_was_saved_since_it_was_asked_for() {
+        let mut all = vec![Saves::none(); 2];
+        let mut looks = |times: usize| {
+            (0..times).for_each(|_| all[1].count.add());
+            let (instance, promised, appends) = (1, Default::default(), 0);
+            let delivered = Delivered { instance, promised, held: None, appends, saves: 2 };
+            let saved = SavedStates::new(&mut all, PLAIN);
+            (saved.count(1), saved.since(1, delivered))
+        };
+        assert_eq!(looks(2), (2, Look::Surely));
+        assert_eq!(looks(1), (3, Look::IfCheap));
     }
 
     #[test]

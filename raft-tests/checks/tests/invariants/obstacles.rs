@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use raft_tests::Cluster;
 
-use crate::puppet::{puppet, verdict};
+use crate::puppet::{puppet, verdict, verdict_with_snapshots};
 
 #[test]
 fn what_stands_in_the_way_of_agreement_is_told() {
@@ -139,4 +139,22 @@ fn a_vote_that_is_refused_though_free_is_told_with_the_ends_of_both_logs() {
         "whose log ends with entry 1 of term 4; its own log ends with entry 2 of term 5",
     );
     assert_told(&facts, "server 1 refused its vote to server 2: it had voted for another one");
+}
+
+#[test]
+fn what_a_restarted_server_has_in_its_snapshot_it_has_applied() {
+    let verdict = verdict_with_snapshots(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 19, 0);
+        puppet(0).commits(1, 4, (19, 4), 0, 19);
+        puppet(0).applies(19);
+        let given = puppet(0).given(19);
+        puppet(0).saves_behind((19, 4), 4, Vec::new(), &given);
+        cluster.start_server(0);
+        cluster.connect(0);
+        puppet(1).commits(0, 5, (19, 4), 0, 19);
+        cluster.check_one_leader();
+    });
+    let facts = verdict.expect("nobody leads").facts;
+    let of_server_0 = facts.iter().find(|fact| fact.text.starts_with("server 0 was told"));
+    assert_eq!(of_server_0, None);
 }

@@ -359,12 +359,15 @@ impl Puppet {
 }
 
 /// The verdict on a run of three puppets; none if it passes.
-pub(crate) fn verdict(play: fn(&Cluster)) -> Option<Verdict> {
-    verdict_of(3, play)
+pub(crate) fn verdict(play: impl FnOnce(&Cluster) + Send + 'static) -> Option<Verdict> {
+    play_with(3, false, play)
 }
 
 /// The same for so many.
-pub(crate) fn verdict_of(servers: usize, play: fn(&Cluster)) -> Option<Verdict> {
+pub(crate) fn verdict_of(
+    servers: usize,
+    play: impl FnOnce(&Cluster) + Send + 'static,
+) -> Option<Verdict> {
     play_with(servers, false, play)
 }
 
@@ -426,7 +429,12 @@ fn play_with(
 }
 
 #[track_caller]
-pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], facts: &[&str]) {
+pub(crate) fn assert_broken(
+    play: impl FnOnce(&Cluster) + Send + 'static,
+    check: &str,
+    servers: &[u32],
+    facts: &[&str],
+) {
     assert_broken_of(3, play, check, servers, facts);
 }
 
@@ -434,7 +442,7 @@ pub(crate) fn assert_broken(play: fn(&Cluster), check: &str, servers: &[u32], fa
 #[track_caller]
 pub(crate) fn assert_broken_of(
     count: usize,
-    play: fn(&Cluster),
+    play: impl FnOnce(&Cluster) + Send + 'static,
     check: &str,
     servers: &[u32],
     facts: &[&str],
@@ -449,7 +457,7 @@ pub(crate) fn assert_broken_of(
 }
 
 #[track_caller]
-pub(crate) fn assert_fine(play: fn(&Cluster)) {
+pub(crate) fn assert_fine(play: impl FnOnce(&Cluster) + Send + 'static) {
     assert_eq!(verdict(play), None);
 }
 

@@ -1,5 +1,7 @@
 //! What is promised is saved.
 
+use labtrace::Verdict;
+
 use crate::puppet::{assert_broken, assert_fine, puppet, verdict};
 
 #[test]
@@ -56,7 +58,107 @@ fn values_that_are_read_in_another_order_are_noticed() {
     });
     let verdict = verdict.expect("a rule is broken");
     assert_eq!(verdict.check, "saved before answered");
-    assert!(verdict.hint.is_some_and(|hint| hint.contains("in another order")));
+    assert!(verdict.hint.is_some_and(|hint| hint.starts_with(EXCHANGED)));
+}
+
+/// What is said of term and vote that look as if each were the other.
+const EXCHANGED: &str = "term and vote are read in another order than they were written";
+
+/// What a server has saved: its term, its vote, and the terms of its log.
+type Saved = (u64, Option<usize>, &'static [u64]);
+
+/// Server 1 has saved this, and answers server 0's request with this term (0: none) and yes or no.
+fn answers(saved: Saved, term: u64, yes: bool, request: fn()) -> Option<Verdict> {
+    verdict(move |_| {
+        let (saved_term, vote, log) = saved;
+        puppet(1).saves(saved_term, vote, log.to_vec());
+        puppet(1).answers(term, yes);
+        request();
+    })
+}
+
+#[track_caller]
+fn assert_behind(found: Option<Verdict>, promise: &str, has: &str) {
+    let found = found.expect("a rule is broken");
+    assert_eq!((found.check.as_str(), &found.servers[..]), ("saved before answered", &[1][..]));
+    assert_eq!(found.words, format!("server 1 {promise}, but {has} is saved"));
+    let facts: Vec<&str> = found.facts.iter().map(|fact| fact.text.as_str()).collect();
+    assert_eq!(facts, [format!("server 1 {promise}"), format!("its persister holds {has}")]);
+}
+
+#[test]
+fn a_vote_is_measured_by_the_vote_that_is_saved_in_its_term() {
+    let asks = || puppet(0).asks_for_vote(0, 1, 4);
+    let voted = "voted for 0 in term 4";
+    assert_behind(answers((4, Some(2), &[]), 4, true, asks), voted, "a vote for 2");
+    assert_behind(answers((4, None, &[]), 4, true, asks), voted, "no vote");
+    // One that tells no term has voted in the request's.
+    assert_behind(answers((3, Some(0), &[]), 0, true, asks), voted, "term 3");
+    // In a later term the vote may be another one, or none yet.
+    for vote in [Some(2), None] {
+        assert_eq!(answers((5, vote, &[]), 0, true, asks), None);
+    }
+    // A refusal promises no more than its term.
+    assert_eq!(answers((4, Some(2), &[]), 4, false, asks), None);
+    assert_eq!(answers((3, None, &[]), 0, false, asks), None);
+    assert_behind(answers((4, None, &[]), 5, false, asks), "answered with term 5", "term 4");
+}
+
+#[test]
+fn an_acceptance_is_measured_by_the_log_that_is_saved_in_its_term() {
+    let brings = || puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
+    let accepted = "accepted entry 2 of term 4";
+    assert_behind(answers((4, None, &[3]), 0, true, brings), accepted, "none there");
+    assert_behind(answers((4, None, &[3, 3]), 0, true, brings), accepted, "one of term 3");
+    let term = "accepted a request of term 4";
+    assert_behind(answers((3, None, &[3, 4]), 0, true, brings), term, "term 3");
+    assert_eq!(answers((4, None, &[3, 4]), 0, true, brings), None);
+    // In a later term another leader may have replaced it.
+    assert_eq!(answers((5, None, &[]), 0, true, brings), None);
+    // What follows nothing, or what nobody has named, need not be there.
+    for prev in [|| puppet(0).leads(1, 4, (0, 0), &[]), || puppet(0).leads(1, 4, (2, 0), &[])] {
+        assert_eq!(answers((4, None, &[]), 0, true, prev), None);
+    }
+}
+
+#[test]
+fn a_heartbeat_is_accepted_by_who_has_saved_the_entry_before_it() {
+    fn heartbeat(log: &'static [u64]) -> Option<Verdict> {
+        verdict(move |_| {
+            puppet(1).answers(4, true);
+            puppet(1).saves(4, None, vec![3, 4]);
+            puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (4, "b")]);
+            puppet(1).saves(4, None, log.to_vec());
+            puppet(0).leads(1, 4, (2, 4), &[]);
+        })
+    }
+    assert_eq!(heartbeat(&[3, 4]), None);
+    for (log, has) in [(&[3][..], "none there"), (&[3, 3], "one of term 3")] {
+        let found = heartbeat(log).expect("a rule is broken");
+        assert_eq!(found.check, "accepted after a look");
+        let words = format!("server 1 accepted what follows entry 2 of term 4, but {has} is saved");
+        assert_eq!(found.words, words);
+        let facts: Vec<&str> = found.facts.iter().map(|fact| fact.text.as_str()).collect();
+        let persister = format!("its persister holds {has}");
+        assert_eq!(facts, ["server 1 said that its log has entry 2 of term 4", &persister]);
+    }
+}
+
+#[test]
+fn term_and_vote_that_look_exchanged_are_told_from_those_that_are_old() {
+    let asks = || puppet(0).asks_for_vote(0, 1, 4);
+    let looks_exchanged = |saved: Saved| {
+        let hint = answers(saved, 4, true, asks).and_then(|found| found.hint);
+        hint.expect("it helps").starts_with(EXCHANGED)
+    };
+    // The vote is about as high as the term should be, and the term is not.
+    for vote in [3, 4, 5] {
+        assert!(looks_exchanged((0, Some(vote), &[])), "{vote}");
+    }
+    assert!(!looks_exchanged((0, Some(2), &[])));
+    assert!(!looks_exchanged((3, Some(0), &[])) && !looks_exchanged((3, None, &[])));
+    // The term is right, and only the vote is another one.
+    assert!(!looks_exchanged((4, Some(3), &[])));
 }
 
 #[test]
@@ -84,6 +186,31 @@ fn what_a_snapshot_holds_is_saved() {
         "saved before answered",
         &[1],
         &["server 1 accepted entry 3 of term 4", "its persister holds one of term 3"],
+    );
+}
+
+#[test]
+fn a_snapshot_that_is_left_behind_is_found_by_what_its_server_could_know_then() {
+    fn goes_on(snapshot: bool) {
+        puppet(0).commits(1, 4, (0, 0), 9, 0);
+        puppet(0).commits(1, 4, (9, 4), 0, 9);
+        puppet(1).saves_behind((9, 4), 4, Vec::new(), b"s");
+        puppet(0).commits(1, 4, (9, 4), 0, 9);
+        puppet(1).saves_state_behind((9, 4), 4, None, vec![4; 3]);
+        puppet(0).commits(1, 4, (9, 4), 3, 9);
+        puppet(0).commits(1, 4, (12, 4), 0, 12);
+        match snapshot {
+            true => puppet(1).saves_behind((12, 4), 4, Vec::new(), b"t"),
+            false => puppet(1).saves_state_behind((12, 4), 4, None, Vec::new()),
+        }
+        puppet(0).commits(1, 4, (12, 4), 0, 12);
+    }
+    assert_fine(|_| goes_on(true));
+    assert_broken(
+        |_| goes_on(false),
+        "state and snapshot belong together",
+        &[1],
+        &["follows entry 12", "when it could know only that 9 entries are committed"],
     );
 }
 

@@ -29,6 +29,14 @@ enum Way {
     Usual,
     /// It does not save its votes.
     VotesUnsaved,
+    /// It does not save its log.
+    LogUnsaved,
+    /// It saves all of its log but the last of several entries.
+    LastEntryUnsaved,
+    /// It saves nothing when it accepts entries.
+    NothingSavedThen,
+    /// It saves its term only when it votes.
+    TermUnsaved,
     /// It knows the candidate by the sender of a message.
     CandidateIsSender,
     /// It compares logs by a field that only it knows, and gives no vote for a second after it has heard
@@ -100,6 +108,8 @@ struct State {
 struct Follower {
     state: Mutex<State>,
     heard: Mutex<Option<Instant>>,
+    /// The term of its last vote, and the vote.
+    voted: Mutex<(u64, Option<u64>)>,
     is_back: bool,
     persister: Arc<dyn Persister>,
 }
@@ -118,8 +128,9 @@ impl Raft for Follower {
         }
         let state = if is_back { labgob::decode(&saved)? } else { State::default() };
         world::local::<Ends>().expect("in a world").0.with(|ends| ends.push(peers));
+        let voted = Mutex::new((state.term, state.vote));
         let (state, heard) = (Mutex::new(state), Mutex::new(None));
-        Ok(Arc::new(Follower { state, heard, is_back, persister }))
+        Ok(Arc::new(Follower { state, heard, voted, is_back, persister }))
     }
 
     fn services(self: Arc<Self>) -> Vec<Service> {
@@ -163,9 +174,9 @@ impl Follower {
         let success = args.term == state.term && free && (term, index) >= own;
         if success {
             state.vote = Some(candidate);
+            *self.voted.lock() = (state.term, state.vote);
         }
-        let known = State { vote: None, ..state.clone() };
-        self.save(if way() == Way::VotesUnsaved { &known } else { &state });
+        self.save(&state);
         Answer { term: state.term, success }
     }
 
@@ -180,14 +191,23 @@ impl Follower {
             state.log.truncate(prev);
             state.log.extend(args.entries.iter().map(|entry| entry.term));
         }
-        self.save(&state);
+        if way() != Way::NothingSavedThen {
+            self.save(&state);
+        }
         Answer { term: state.term, success }
     }
 
     fn save(&self, state: &State) {
-        if way() != Way::NothingSaved {
-            self.persister.save_raft_state(&labgob::encode(state)).expect("memory can be written");
+        let mut saved = state.clone();
+        match way() {
+            Way::NothingSaved => return,
+            Way::VotesUnsaved => saved.vote = None,
+            Way::LogUnsaved => saved.log.clear(),
+            Way::LastEntryUnsaved => saved.log.truncate(1.max(saved.log.len().saturating_sub(1))),
+            Way::TermUnsaved => (saved.term, saved.vote) = *self.voted.lock(),
+            _ => {}
         }
+        self.persister.save_raft_state(&labgob::encode(&saved)).expect("memory can be written");
     }
 }
 
@@ -217,8 +237,13 @@ fn asks_for_vote(from: usize, to: usize, term: u64, (index, of): (u64, u64)) -> 
 }
 
 /// Sends an entry of this term behind a place.
-fn leads(from: usize, to: usize, term: u64, (index, of): (u64, u64)) -> bool {
-    let entries = vec![Entry { term, command: format!("c{index}") }];
+fn leads(from: usize, to: usize, term: u64, prev: (u64, u64)) -> bool {
+    appends(from, to, term, prev, 1)
+}
+
+/// Sends so many entries of this term behind a place.
+fn appends(from: usize, to: usize, term: u64, (index, of): (u64, u64), count: usize) -> bool {
+    let entries = vec![Entry { term, command: format!("c{index}") }; count];
     let args = AppendEntriesArgs {
         term,
         prev_log_index: index,
@@ -244,6 +269,10 @@ fn play() {
 
 /// The verdict on servers of this kind, what was not judged, and the run's hash.
 fn run(way: Way) -> (Option<Verdict>, Vec<String>, Option<u64>) {
+    run_of(way, play)
+}
+
+fn run_of(way: Way, play: fn()) -> (Option<Verdict>, Vec<String>, Option<u64>) {
     let run = Run::silent();
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {
@@ -275,6 +304,107 @@ fn a_vote_that_is_not_saved_is_found() {
     let asked = "a second server, made from that, was sent the same Raft.RequestVote, from server 2, \
                  and said yes";
     assert!(facts.contains(&asked), "{facts:?}");
+}
+
+/// What is said of servers of this kind: the words behind the server, and the facts behind the first.
+#[track_caller]
+fn assert_forgets(way: Way, play: fn(), promise: &str, would: &str, facts: &[&str], hint: &str) {
+    let found = run_of(way, play).0.expect("a rule is broken");
+    assert_eq!((found.check.as_str(), &found.servers[..]), (CHECK, &[1][..]));
+    assert_eq!(found.words, format!("server 1 {promise}; after a crash it would {would}"));
+    let told: Vec<&str> = found.facts.iter().map(|fact| fact.text.as_str()).collect();
+    assert_eq!(told[0], format!("server 1 {promise}"));
+    assert!(told[1].contains("bytes of state were saved at that moment"), "{told:?}");
+    let nothing_since = told[1].ends_with(", and nothing was saved since the request had come");
+    assert_eq!(nothing_since, way == Way::NothingSavedThen, "{told:?}");
+    assert_eq!(told[2..], *facts);
+    assert!(found.hint.as_ref().is_some_and(|said| said.starts_with(hint)), "{:?}", found.hint);
+}
+
+/// What is said if a third server answers as the run's.
+const COMPARED: &str = "a third server was first asked what server 1 was asked, and then the same as the \
+                        second one: it said yes and then no";
+
+#[test]
+fn entries_that_are_not_saved_are_found_by_a_candidate_that_lacks_them() {
+    let asked = |candidate: usize, end: &str| {
+        format!(
+            "a second server, made from that, was sent a request of server {candidate} for its vote in term 1001, with \
+             {end}, and said yes"
+        )
+    };
+    for way in [Way::LogUnsaved, Way::NothingSavedThen] {
+        assert_forgets(
+            way,
+            play,
+            "accepted entry 1 of term 1 from server 0, the leader of term 1",
+            "vote for a candidate with an empty log",
+            &[&asked(0, "an empty log"), COMPARED],
+            "log[] is not saved before the entries are accepted",
+        );
+    }
+    assert_forgets(
+        Way::LastEntryUnsaved,
+        play,
+        "accepted entry 2 of term 1 from server 0, the leader of term 1",
+        "vote for a candidate with a log that ends with entry 1 of term 1",
+        &[&asked(2, "a log that ends with entry 1 of term 1"), COMPARED],
+        "log[] is not saved before the entries are accepted",
+    );
+}
+
+#[test]
+fn a_term_that_is_not_saved_is_found_by_a_leader_of_the_term_before() {
+    fn follows(count: usize) {
+        assert!(asks_for_vote(0, 1, 1, (0, 0)) && asks_for_vote(0, 2, 5, (0, 0)));
+        assert!(appends(0, 1, 5, (0, 0), count));
+    }
+    let facts = [
+        "a second server, made from that, was sent the same Raft.AppendEntries, with term 4, and said yes",
+        COMPARED,
+    ];
+    for (play, promise) in [
+        ((|| follows(1)) as fn(), "accepted entry 1 of term 5 from server 0, the leader of term 5"),
+        (|| follows(0), "accepted a request of server 0, the leader of term 5"),
+    ] {
+        let would = "accept a request of a leader of term 4";
+        assert_forgets(Way::TermUnsaved, play, promise, would, &facts, "currentTerm is not saved");
+        assert_eq!(run_of(Way::Usual, play).0, None);
+    }
+}
+
+#[test]
+fn a_term_that_is_shown_and_not_saved_is_found_by_the_same_request() {
+    fn refuses(then: fn()) {
+        assert!(asks_for_vote(0, 1, 1, (0, 0)) && asks_for_vote(0, 2, 1, (0, 0)));
+        assert!(leads(0, 1, 1, (0, 0)));
+        assert!(!asks_for_vote(2, 1, 5, (0, 0)));
+        then();
+    }
+    for (play, method) in [
+        ((|| refuses(|| assert!(!asks_for_vote(2, 1, 3, (9, 9))))) as fn(), "Raft.RequestVote"),
+        (
+            || {
+                refuses(|| {
+                    assert!(asks_for_vote(2, 0, 3, (9, 9)));
+                    assert!(!leads(2, 1, 3, (1, 1)));
+                });
+            },
+            "Raft.AppendEntries",
+        ),
+    ] {
+        let asked =
+            format!("a second server, made from that, was sent the same {method}, and said yes");
+        assert_forgets(
+            Way::TermUnsaved,
+            play,
+            "refused a request of term 3 and showed term 5",
+            "say yes to it",
+            &[&asked, "the first time the answer was no"],
+            "currentTerm is not saved",
+        );
+        assert_eq!(run_of(Way::Usual, play).0, None);
+    }
 }
 
 #[test]

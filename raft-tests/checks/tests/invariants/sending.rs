@@ -40,6 +40,27 @@ fn ten_heartbeats_a_second() {
 }
 
 #[test]
+fn twenty_two_repetitions_in_two_seconds_are_let_pass_and_no_more() {
+    fn late_in_a_run(millis: u64, count: u64) -> impl FnOnce(&Cluster) {
+        move |_| {
+            thread::sleep(Duration::from_secs(10));
+            beats(millis, count);
+        }
+    }
+    assert_fine(late_in_a_run(0, 23));
+    let broken = verdict(late_in_a_run(80, 24)).expect("a rule is broken");
+    let words =
+        "server 0 sent 23 heartbeats to server 1 within 1.76 s; at most ten a second are allowed";
+    assert_eq!((broken.check.as_str(), broken.words.as_str()), ("heartbeats", words));
+    // What was sent two seconds before does not count any more.
+    assert_fine(|_| {
+        beats(0, 23);
+        thread::sleep(Duration::from_secs(2));
+        beats(0, 22);
+    });
+}
+
+#[test]
 fn no_call_with_a_lock_held() {
     assert_broken(
         |cluster| {
@@ -147,13 +168,16 @@ fn what_was_missed_in_a_pause_may_be_made_up_for() {
         beats(0, 30);
         beats(100, 30);
     });
-    let later = verdict(|cluster| {
-        cluster.group().pause(0);
-        cluster.group().resume(0);
-        thread::sleep(Duration::from_secs(3));
-        beats(0, 30);
-    });
-    assert_eq!(later.expect("a rule is broken").check, "heartbeats");
+    for seconds in [2, 3] {
+        let later = verdict(move |cluster| {
+            thread::sleep(Duration::from_secs(10));
+            cluster.group().pause(0);
+            cluster.group().resume(0);
+            thread::sleep(Duration::from_secs(seconds));
+            beats(0, 30);
+        });
+        assert_eq!(later.expect("a rule is broken").check, "heartbeats");
+    }
 }
 
 #[test]

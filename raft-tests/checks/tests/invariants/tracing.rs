@@ -5,6 +5,7 @@ use labtrace::Keep;
 use raft_tests::run::Run;
 use raft_tests::{Cluster, RaftType};
 use run_record::setting::Setting;
+use run_record::situations::Situation;
 
 use crate::puppet::{Puppet, puppet};
 
@@ -18,6 +19,11 @@ fn roles_are_inferred_from_messages() {
         puppet(1).answers(4, true);
         puppet(0).asks_for_vote(0, 1, 4);
         puppet(0).leads(1, 4, (0, 0), &[]);
+        // What it answers to a candidate of its own term, or of an earlier one, changes nothing for it.
+        puppet(0).answers(4, false);
+        puppet(2).asks_for_vote(2, 0, 4);
+        puppet(2).asks_for_vote(2, 0, 3);
+        puppet(0).answers(0, true);
         puppet(1).asks_for_vote(1, 0, 5);
         cluster.cleanup();
     });
@@ -28,6 +34,39 @@ fn roles_are_inferred_from_messages() {
         _ => None,
     });
     use labtrace::Role::{Candidate, Follower, Leader};
-    let expected = [(0, Candidate, 4), (1, Follower, 4), (0, Leader, 4), (1, Candidate, 5)];
+    let expected =
+        [(0, Candidate, 4), (1, Follower, 4), (0, Leader, 4), (2, Candidate, 4), (1, Candidate, 5)];
     assert_eq!(inferred.collect::<Vec<_>>(), expected);
+}
+
+/// A run of three puppets, in which no rule is broken.
+fn run(play: fn()) -> Run {
+    let run = Run::silent();
+    let inside = run.clone();
+    let outcome = Builder::simulated(3).run(move || {
+        inside.enter();
+        let cluster = Cluster::in_run(RaftType::of::<Puppet>(), &inside, 3, false);
+        play();
+        cluster.cleanup();
+    });
+    outcome.expect("no rule is broken");
+    run
+}
+
+#[test]
+fn a_run_tells_which_situations_it_came_into() {
+    let run = run(|| {
+        puppet(1).answers(0, false);
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(2).asks_for_vote(2, 1, 4);
+        puppet(0).asks_for_vote(0, 1, 5);
+    });
+    assert_eq!(run.situations().get(Situation::SplitVote.key()), Some(&1));
+}
+
+#[test]
+fn where_no_leader_has_sent_anything_that_is_said() {
+    let votes = run(|| puppet(0).asks_for_vote(0, 1, 4)).not_judged();
+    assert!(votes.iter().any(|words| words.ends_with("no AppendEntries was seen")), "{votes:?}");
+    assert_eq!(run(|| puppet(0).leads(1, 4, (0, 0), &[])).not_judged(), Vec::<String>::new());
 }

@@ -9,11 +9,12 @@ use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
 use labrt::sync::Leaf;
 use labrt::world::{self, Builder};
-use labtrace::Verdict;
+use labtrace::{Keep, Verdict, What};
 use persister::Persister;
 use raft_api::{ApplyMsg, Meaning, Raft, RaftState, Started, Wire};
 use raft_tests::run::Run;
 use raft_tests::{Cluster, RaftType};
+use run_record::setting::Setting;
 
 /// A Raft of one kind of messages.
 trait Dress: Send + Sync + 'static {
@@ -92,6 +93,11 @@ impl<D: Dress> Says<D> {
 /// The verdict on a run, and what was not judged in it.
 fn run<D: Dress>(play: fn()) -> (Option<Verdict>, Vec<String>) {
     let run = Run::silent();
+    play_in::<D>(&run, play);
+    (run.session().verdict(), run.not_judged())
+}
+
+fn play_in<D: Dress>(run: &Run, play: fn()) {
     let inside = run.clone();
     let _ = Builder::simulated(3).run(move || {
         inside.enter();
@@ -100,7 +106,6 @@ fn run<D: Dress>(play: fn()) -> (Option<Verdict>, Vec<String>) {
         play();
         cluster.cleanup();
     });
-    (run.session().verdict(), run.not_judged())
 }
 
 /// Commits rightly, and then too early: who understands, finds it.
@@ -427,6 +432,81 @@ fn a_raft_may_say_what_its_messages_mean() {
     assert_eq!(right, (None, Vec::new()));
     let (verdict, _) = run::<Explained>(|| {
         Says::<Explained>::append(1, 4, (0, 0), &[4], 0);
+        installs(2, 4);
+    });
+    let check = verdict.map(|verdict| verdict.check);
+    assert_eq!(check.as_deref(), Some("snapshots of what is committed"));
+}
+
+#[test]
+fn what_is_not_judged_stands_in_the_trace_when_that_turns_out() {
+    let run = Run::new(Keep::All, Setting::default());
+    play_in::<Strange>(&run, || {
+        for _ in 0..3 {
+            Says::<Strange>::append(1, 4, (0, 0), &[4], 0);
+        }
+        for _ in 0..3 {
+            let _ = Says::<Strange>::end(0, 1).call::<_, u64>("Raft.Tell", &7u64);
+        }
+    });
+    let notes = run.session().take().events.into_iter().filter_map(|event| match event.what {
+        What::Note { topic, text } if topic == "not judged" => Some(text),
+        _ => None,
+    });
+    let notes: Vec<String> = notes.collect();
+    let (answer, tell) = ("AppendEntries has no `success` or the like", "what Tell means");
+    // With the second reason the first one is told once more.
+    assert_eq!(notes.len(), 3, "{notes:#?}");
+    assert!(notes[0].contains(answer) && notes[1].contains(answer) && notes[2].contains(tell));
+}
+
+/// As [`Tuples`], but candidates say what they take for committed; and it says what its snapshots are.
+enum Telling {}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+struct TellingVote {
+    term: u64,
+    last_log_index: u64,
+    last_log_term: u64,
+    commit_index: u64,
+}
+
+impl Dress for Telling {
+    type Vote = TellingVote;
+    type VoteReply = Granted;
+    type Append = <Tuples as Dress>::Append;
+    type AppendReply = Success;
+    fn vote(term: u64) -> TellingVote {
+        TellingVote { term, last_log_index: 0, last_log_term: 0, commit_index: 0 }
+    }
+    fn voted(term: u64) -> Granted {
+        Tuples::voted(term)
+    }
+    fn append(term: u64, prev: (u64, u64), terms: &[u64], commit: u64) -> Self::Append {
+        Tuples::append(term, prev, terms, commit)
+    }
+    fn accepted(term: u64) -> Success {
+        Tuples::accepted(term)
+    }
+    fn read(message: &Wire<'_>) -> Meaning {
+        match message.method {
+            "Raft.InstallSnapshot" => Explained::read(message),
+            _ => Meaning::ByNames,
+        }
+    }
+}
+
+#[test]
+fn where_servers_may_learn_elsewhere_a_snapshot_holds_what_is_committed_at_all() {
+    let (verdict, not_judged) = run::<Telling>(|| {
+        Says::<Telling>::append(1, 4, (0, 0), &[4, 4], 0);
+        installs(2, 4);
+    });
+    assert_eq!(verdict, None);
+    let why = "because a server may learn from RequestVote what is committed";
+    assert!(not_judged[0].contains("committed when told") && not_judged[0].contains(why));
+    let (verdict, _) = run::<Telling>(|| {
+        Says::<Telling>::append(1, 4, (0, 0), &[4], 0);
         installs(2, 4);
     });
     let check = verdict.map(|verdict| verdict.check);

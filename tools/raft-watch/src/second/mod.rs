@@ -87,6 +87,56 @@ struct Known {
     shown: u64,
 }
 
+impl Known {
+    /// True if a yes to this, or a refusal by a server that has shown this term, may be news.
+    fn may_change(&self, asked: &Asked, shown: u64) -> bool {
+        match asked {
+            Asked::Vote { .. } => true,
+            Asked::Append(append) => {
+                (append.term, append.last.index) > self.accepted || append.term < shown
+            }
+            Asked::Install(_) | Asked::Beat { .. } | Asked::Nothing => false,
+        }
+    }
+
+    /// What an answer promises, if the server had not promised as much before. `end`: what its log has for
+    /// certain, by what it has accepted in a term.
+    fn news(
+        &mut self,
+        call: &Call,
+        reply: Reply,
+        end: impl FnOnce(u64) -> Option<(Place, Place)>,
+    ) -> Option<News> {
+        match (call.asked, reply.yes?) {
+            (Asked::Vote { term, .. }, true) if term > self.voted => {
+                self.voted = term;
+                Some(News::Vote { term, candidate: call.from })
+            }
+            (Asked::Append(append), true) => {
+                let accepted = (append.term, call.accepted?.index);
+                if accepted <= self.accepted {
+                    return None;
+                }
+                self.accepted = accepted;
+                Some(News::Accepted {
+                    term: append.term,
+                    leader: call.from,
+                    last: end(append.term),
+                })
+            }
+            (_, false) => {
+                let (asked, term) = (call.asked.term()?, reply.term?);
+                if term <= asked || term <= self.shown {
+                    return None;
+                }
+                self.shown = term;
+                Some(News::Shown { term, asked })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Something that a server had not promised before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News {
@@ -137,7 +187,7 @@ impl Second {
             return;
         }
         let Some(asked) = judge.calls.get(event.call).map(|call| call.asked) else { return };
-        if !self.may_be_news(to, &asked, judge.term(to)) {
+        if !self.known[to].may_change(&asked, judge.term(to)) {
             return;
         }
         let Some(request) = event.keep() else { return };
@@ -145,16 +195,6 @@ impl Second {
             self.votes.insert((from, to), request.clone());
         }
         self.kept.insert(event.call, request);
-    }
-
-    fn may_be_news(&self, to: usize, asked: &Asked, shown: u64) -> bool {
-        match asked {
-            Asked::Vote { .. } => true,
-            Asked::Append(append) => {
-                (append.term, append.last.index) > self.known[to].accepted || append.term < shown
-            }
-            Asked::Install(_) | Asked::Beat { .. } | Asked::Nothing => false,
-        }
     }
 
     /// A call is over.
@@ -193,7 +233,8 @@ impl Second {
         let request = self.kept.remove(&number)?;
         let call = judge.calls.get(number)?;
         let delivered = call.delivered.filter(|seen| judge.is_live(call.to, seen.instance))?;
-        let news = self.news(&call, reply, judge)?;
+        let end = |term| judge.end_of(call.to, term);
+        let news = self.known[call.to].news(&call, reply, end)?;
         let rule = match news {
             News::Vote { .. } => &rules::VOTES_SURVIVE,
             News::Accepted { .. } => &rules::ENTRIES_SURVIVE,
@@ -215,7 +256,7 @@ impl Second {
         }
         let (state, snapshot) = saves.copy(call.to)?;
         let servers = judge.servers.len();
-        let saved = Saved { me: call.to, servers, state, snapshot, seed: us ^ number };
+        let saved = Saved { me: call.to, servers, state, snapshot, seed: number };
         let (server, raft) = (call.to, self.raft);
         let location = format!(
             "the reply to {} from server {} to server {server}",
@@ -224,47 +265,16 @@ impl Second {
         );
         Some(Trial { server, news, request, questions, saved, saved_nothing, us, location, raft })
     }
-
-    /// What an answer promises, if the server had not promised as much before.
-    fn news(&mut self, call: &Call, reply: Reply, judge: &Judge) -> Option<News> {
-        let known = &mut self.known[call.to];
-        match (call.asked, reply.yes?) {
-            (Asked::Vote { term, .. }, true) if term > known.voted => {
-                known.voted = term;
-                Some(News::Vote { term, candidate: call.from })
-            }
-            (Asked::Append(append), true) => {
-                let accepted = (append.term, call.accepted?.index);
-                if accepted <= known.accepted {
-                    return None;
-                }
-                known.accepted = accepted;
-                let (term, leader) = (append.term, call.from);
-                Some(News::Accepted { term, leader, last: judge.end_of(call.to, term, leader) })
-            }
-            (_, false) => {
-                let (asked, term) = (call.asked.term()?, reply.term?);
-                if term <= asked || term <= known.shown {
-                    return None;
-                }
-                known.shown = term;
-                Some(News::Shown { term, asked })
-            }
-            _ => None,
-        }
-    }
 }
 
 impl Judge {
     /// The last entry that a follower's log has for certain, by what it has accepted in this term, and
     /// the one before.
-    fn end_of(&self, server: usize, term: u64, leader: usize) -> Option<(Place, Place)> {
-        let held = self.servers[server].held()?;
-        let is_of_reign = held.in_term == term && held.leader == leader && held.place.index > 0;
-        let terms = &self.reigns.of(term).filter(|_| is_of_reign)?.terms;
-        let before = match held.place.index - 1 {
+    fn end_of(&self, server: usize, term: u64) -> Option<(Place, Place)> {
+        let held = self.servers[server].held().filter(|held| held.in_term == term)?;
+        let before = match held.place.index.checked_sub(1)? {
             0 => Place::default(),
-            index => Place { index, term: terms.at(index)? },
+            index => Place { index, term: self.reigns.of(term)?.terms.at(index)? },
         };
         Some((held.place, before))
     }
@@ -303,5 +313,83 @@ impl Trial {
         let [Some(promise), Some(answer)] = &answers[..] else { return Ok(false) };
         let promised = read(&self.request, promise) == Some(true);
         Ok(promised && read(&question.request, answer) == Some(false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::{Append, Sent};
+    use crate::understanding::Request;
+
+    fn append(term: u64, index: u64) -> Asked {
+        let last = Place { index, term };
+        Asked::Append(Append { term, prev: Place::default(), last, commit: 0 })
+    }
+
+    fn vote(term: u64) -> Asked {
+        Asked::Vote { term, last: Place::default() }
+    }
+
+    /// What a call of server 2 tells of the one that answers it.
+    fn news(known: &mut Known, asked: Asked, reply: Reply) -> Option<News> {
+        let sent = Sent { call: 1, from: 2, instance: 1, to: 1, request: Request::Nothing, us: 0 };
+        let mut call = Call::new(&sent, asked, 1);
+        call.accepted = asked.append().map(|append| append.last);
+        known.news(&call, reply, |_| None)
+    }
+
+    fn yes(term: u64) -> Reply {
+        Reply::new(term, true, None)
+    }
+
+    fn no(term: u64) -> Reply {
+        Reply::new(term, false, None)
+    }
+
+    #[test]
+    fn a_promise_is_news_only_if_it_goes_further_than_those_before() {
+        let mut known = Known::default();
+        for term in [3, 5] {
+            let told = news(&mut known, vote(term), yes(term));
+            assert!(matches!(told, Some(News::Vote { term: of, candidate: 2 }) if of == term));
+        }
+        assert!([5, 4].iter().all(|term| news(&mut known, vote(*term), yes(*term)).is_none()));
+        // A later term, or in the same one a later entry.
+        for (term, index) in [(3, 7), (3, 8), (5, 2)] {
+            let told = news(&mut known, append(term, index), yes(term));
+            assert!(matches!(told, Some(News::Accepted { term: of, leader: 2, .. }) if of == term));
+        }
+        for (term, index) in [(5, 2), (5, 1), (3, 9)] {
+            assert!(news(&mut known, append(term, index), yes(term)).is_none());
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_news_if_it_shows_a_later_term_than_it_was_asked_in_and_than_before() {
+        let mut known = Known::default();
+        assert!(news(&mut known, vote(5), no(5)).is_none());
+        let told = news(&mut known, vote(5), no(6));
+        assert!(matches!(told, Some(News::Shown { term: 6, asked: 5 })));
+        for (asked, term) in [(4, 6), (4, 5), (7, 7)] {
+            assert!(news(&mut known, append(asked, 1), no(term)).is_none(), "{asked} {term}");
+        }
+        let told = news(&mut known, append(6, 1), no(7));
+        assert!(matches!(told, Some(News::Shown { term: 7, asked: 6 })));
+        // Who tells no term tells nothing.
+        assert!(
+            news(&mut known, vote(5), Reply { yes: Some(false), ..Reply::default() }).is_none()
+        );
+    }
+
+    #[test]
+    fn only_requests_are_kept_whose_answer_may_be_news() {
+        let known = Known { accepted: (5, 7), ..Known::default() };
+        let may = |asked: Asked, shown| known.may_change(&asked, shown);
+        assert!(may(vote(1), 9));
+        assert!(may(append(5, 8), 5) && may(append(6, 0), 5));
+        assert!(!may(append(5, 7), 5) && !may(append(4, 9), 4));
+        assert!(may(append(4, 9), 5));
+        assert!(!may(Asked::Beat { term: 6, commit: 0 }, 9) && !may(Asked::Nothing, 9));
     }
 }

@@ -88,3 +88,52 @@ impl Often {
         is_time
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOTE: News = News::Vote { term: 1, candidate: 0 };
+    const SHOWN: News = News::Shown { term: 2, asked: 1 };
+
+    fn often(choice: Choice, left: u32) -> Often {
+        Often { choice, promises: [0; 3], left }
+    }
+
+    /// The first time of a run that is mixed to such a number.
+    fn time(of: impl Fn(u64) -> bool) -> u64 {
+        (0..).find(|us| of(mix(*us))).expect("there are many")
+    }
+
+    #[test]
+    fn there_are_twelve_at_most_however_little_is_saved() {
+        let mut often = often(Choice::Often, 12);
+        for _ in 0..12 {
+            assert!(!often.is_over() && often.is_time(&VOTE, true, 0));
+        }
+        assert!(often.is_over() && !often.is_time(&VOTE, true, 0));
+    }
+
+    #[test]
+    fn the_first_two_promises_of_each_kind_are_tried_and_then_ever_fewer() {
+        let mut often = often(Choice::Often, 12);
+        let third = |rest: u64| time(|mixed| mixed % 3 == rest);
+        for kind in [VOTE, SHOWN] {
+            assert!(often.is_time(&kind, false, third(2)) && often.is_time(&kind, false, third(2)));
+            assert!(!often.is_time(&kind, false, third(2)));
+            // The fourth, by its time.
+            assert!(often.is_time(&kind, false, time(|mixed| mixed % 4 == 1)));
+        }
+        assert_eq!(often.left, 6);
+    }
+
+    #[test]
+    fn rarely_is_once_and_never_is_never() {
+        let (hit, other) = (time(|it| it.is_multiple_of(16)), time(|it| it % 16 == 1));
+        let mut rarely = often(Choice::Rarely, 1);
+        assert!(!rarely.is_time(&VOTE, true, other) && !rarely.is_over());
+        assert!(rarely.is_time(&VOTE, false, hit) && rarely.is_over());
+        assert!(!rarely.is_time(&VOTE, true, hit));
+        assert!(!often(Choice::Never, 1).is_time(&VOTE, true, hit));
+    }
+}

@@ -83,8 +83,8 @@ impl Leaders {
             _ => {}
         }
         for tail in &mut self.tails {
-            let later = leader.1 > tail.term && commit >= tail.index && !tail.committed;
-            if later && logs.term_at(leader.0, tail.index) == tail.term {
+            let covers = commit >= tail.index && !tail.committed;
+            if covers && logs.term_at(leader.0, tail.index) == tail.term {
                 tail.committed = true;
                 counts.add(Situation::TailCommitted);
             }

@@ -31,9 +31,9 @@ impl Log {
 
     /// It holds this entry at least.
     fn fill(&mut self, place: Place) {
-        if place.index > self.last()
-            && let Ok(length) = usize::try_from(place.index)
-            && length - self.terms.len() <= MOST_UNKNOWN
+        if let Ok(length) = usize::try_from(place.index)
+            && let Some(more) = length.checked_sub(self.terms.len())
+            && more <= MOST_UNKNOWN
         {
             self.terms.resize(length, place.term);
         }

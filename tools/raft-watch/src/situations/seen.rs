@@ -3,7 +3,6 @@
 
 use run_record::coverage::{Coverage, Kind};
 use run_record::mix;
-use run_record::situations::Situation;
 
 use super::{Asked, Call, Spotter};
 use crate::understanding::Reply;
@@ -49,7 +48,8 @@ impl Spotter {
         let Some(mut seen) = self.seen.take() else { return };
         let us = labtrace::now_us();
         for (situation, count) in self.counts.fresh() {
-            seen.all.see(Kind::Situations, hash([of_situation(situation), count]), us);
+            let key = situation.key().bytes().map(u64::from);
+            seen.all.see(Kind::Situations, hash(key.chain([count])), us);
         }
         let event = hash([u64::from(event.code()), self.servers[server].role as u64]);
         let before = std::mem::replace(&mut seen.last[server], event);
@@ -130,10 +130,6 @@ fn order(term: Option<u64>, own: u64) -> u32 {
     }
 }
 
-fn of_situation(situation: Situation) -> u64 {
-    situation.key().bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)))
-}
-
 /// The place of each value among all different ones.
 fn ranks(values: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
     let mut sorted: Vec<u64> = values.clone().collect();
@@ -144,4 +140,108 @@ fn ranks(values: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
 
 fn hash(words: impl IntoIterator<Item = u64>) -> u32 {
     (words.into_iter().fold(0, |sum, word| mix(sum ^ word)) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Role;
+    use super::*;
+    use crate::calls::Append;
+    use crate::understanding::{Install, Place};
+
+    fn place(index: u64) -> Place {
+        Place { index, term: 4 }
+    }
+
+    fn append(last: u64) -> Asked {
+        Asked::Append(Append { term: 4, prev: place(1), last: place(last), commit: 0 })
+    }
+
+    /// One request of each kind, of term 4.
+    fn requests() -> [Asked; 6] {
+        let install = Install { term: 4, last: place(1), offset: 0, done: true, bytes: 1 };
+        [
+            Asked::Vote { term: 4, last: place(1) },
+            append(2),
+            append(1),
+            Asked::Beat { term: 4, commit: 0 },
+            Asked::Install(install),
+            Asked::Nothing,
+        ]
+    }
+
+    fn call(asked: Asked) -> Call {
+        Call { from: 0, instance: 1, to: 1, asked, delivered: None, reply: None }
+    }
+
+    /// Numbers of events are kept from one program to the next.
+    #[test]
+    fn each_kind_of_event_has_a_number_of_its_own_that_stays() {
+        let plain = [Event::Starts, Event::Crashes, Event::Accepts].map(Event::code);
+        assert_eq!(plain, [1, 2, 3]);
+        let sends = requests().map(|asked| Event::Sends(asked).code());
+        assert_eq!(sends, [8, 9, 10, 11, 12, 13]);
+        // By a server of the same term, a later one and an earlier one.
+        let hears = requests().map(|asked| [4, 5, 3].map(|own| Event::Hears(asked, own).code()));
+        let expected = [[16, 17, 18], [19, 20, 21], [22, 23, 24], [25, 26, 27], [28, 29, 30]];
+        assert_eq!(hears[..5], expected);
+        assert_eq!(hears[5], [31, 31, 31], "what has no term is neither early nor late");
+        let replies = [Reply::new(4, false, None), Reply::new(4, true, None), Reply::of_term(4)];
+        let answers =
+            requests().map(|asked| replies.map(|it| Event::Answers(call(asked), it).code()));
+        let expected =
+            [[41, 42, 43], [45, 46, 47], [49, 50, 51], [53, 54, 55], [57, 58, 59], [61, 62, 63]];
+        assert_eq!(answers, expected);
+        let mut learns = Vec::new();
+        for asked in requests() {
+            learns.push(Event::Learns(call(asked), None, 4).code());
+            for reply in replies {
+                learns.extend(
+                    [4, 5, 3].map(|own| Event::Learns(call(asked), Some(reply), own).code()),
+                );
+            }
+        }
+        let of_kind =
+            |kind: u32| [0, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(|code| 80 + 12 * kind + code);
+        assert_eq!(learns, (0..6).flat_map(of_kind).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn servers_are_told_apart_by_what_each_is_and_by_how_they_lie_to_each_other() {
+        let state = |change: &dyn Fn(&mut Spotter)| {
+            let mut spotter = Spotter::new(3, true);
+            (0..3).for_each(|server| spotter.started(server, 1));
+            change(&mut spotter);
+            spotter.state()
+        };
+        let states = [
+            state(&|_| {}),
+            state(&|spotter| spotter.servers[0].alive = false),
+            state(&|spotter| spotter.servers[0].role = Role::Candidate),
+            state(&|spotter| spotter.servers[0].role = Role::Leader),
+            state(&|spotter| {
+                (spotter.servers[0].alive, spotter.servers[0].role) = (false, Role::Candidate);
+            }),
+            state(&|spotter| spotter.servers[0].term = 7),
+            state(&|spotter| spotter.servers[0].commit = 7),
+            state(&|spotter| spotter.logs.appends(0, 1, 1)),
+            state(&|spotter| {
+                spotter.logs.appends(0, 1, 2);
+                spotter.logs.appends(1, 1, 1);
+            }),
+            state(&|spotter| {
+                spotter.logs.appends(0, 1, 1);
+                spotter.logs.appends(1, 1, 1);
+            }),
+        ];
+        let different: std::collections::BTreeSet<u32> = states.into_iter().collect();
+        assert_eq!(different.len(), states.len(), "{states:?}");
+        // Neither who it is, nor the number itself.
+        assert_eq!(state(&|spotter| spotter.servers[2].term = 9), states[5]);
+    }
+
+    #[test]
+    fn a_rank_is_a_place_among_the_different_values() {
+        assert_eq!(ranks([5, 3, 5, 9].into_iter()), [1, 0, 1, 2]);
+    }
 }

@@ -174,6 +174,12 @@ fn candidates_and_their_leader() {
         }
     };
     check(TimeoutWhileHeartbeatTravels, stands(false), stands(true));
+    // What another candidate sends holds no timer back.
+    check(TimeoutWhileHeartbeatTravels, stands(false), |h| {
+        h.elect(0, 1);
+        h.sent(0, 1, vote(1));
+        h.sent(1, 2, vote(2));
+    });
 }
 
 #[test]
@@ -189,6 +195,17 @@ fn votes_and_terms_across_a_crash() {
     };
     check(AskedAgainAfterCrash, asked(true, 1), asked(false, 1));
     check(AskedAgainAfterCrash, asked(true, 1), asked(true, 0));
+    // The latest vote counts, and a vote that is repeated after the crash is the same one.
+    let votes_again = |term: u64| {
+        move |h: &mut History| {
+            h.call(0, 2, vote(1), yes(1));
+            h.call(1, 2, vote(2), yes(2));
+            h.restart(2);
+            h.call(1, 2, vote(2), yes(2));
+            h.reached(0, 2, vote(term));
+        }
+    };
+    check(AskedAgainAfterCrash, votes_again(2), votes_again(1));
 
     let speaks = |term: u64| {
         move |h: &mut History| {
@@ -199,6 +216,11 @@ fn votes_and_terms_across_a_crash() {
         }
     };
     check(RestartWithinTerm, speaks(1), speaks(2));
+    // There is no term before the first election.
+    check(RestartWithinTerm, speaks(1), |h| {
+        h.restart(0);
+        h.sent(0, 1, heartbeat(0));
+    });
 }
 
 #[test]
@@ -220,6 +242,13 @@ fn crashes_at_bad_moments() {
     };
     check(CrashBeforeReply, crashes(false, false), crashes(false, true));
     check(CrashBeforeReply, crashes(false, false), crashes(true, false));
+    // What an earlier instance still saves does not count.
+    check(CrashBeforeReply, crashes(false, false), |h| {
+        h.restart(2);
+        h.reached(0, 2, vote(1));
+        h.spotter.saved(2, 1);
+        h.spotter.crashed(2);
+    });
 
     let torn = |asked: bool, kept: bool| {
         move |h: &mut History| {
@@ -242,6 +271,11 @@ fn crashes_at_bad_moments() {
         }
     };
     check(AllDown, down(SERVERS), down(SERVERS - 1));
+    // Who was never started is not down.
+    let mut spotter = Spotter::new(2, false);
+    spotter.started(0, 1);
+    spotter.crashed(0);
+    assert!(spotter.seen().is_empty());
 }
 
 #[test]
@@ -264,6 +298,12 @@ fn leaders_that_hear_of_a_later_term() {
     check(DeposedByReply, by_reply(2), by_request(2));
     check(DeposedByRequest, by_request(2), by_request(1));
     check(DeposedByRequest, by_request(2), by_reply(2));
+    // What was prepared before leaves later, and makes nobody a leader again.
+    let mut history = History::new();
+    by_request(2)(&mut history);
+    history.sent(0, 1, heartbeat(1));
+    history.reached(1, 0, vote(3));
+    assert_eq!(history.count(DeposedByRequest), 1);
     // A candidate that hears of it has not led.
     check(DeposedByReply, by_reply(2), |h| h.call(0, 1, vote(1), no(2)));
 }
@@ -281,6 +321,17 @@ fn leaves_a_tail(h: &mut History, followers: &[usize]) {
 #[test]
 fn entries_of_a_deposed_leader() {
     check(DeposedWithTail, |h| leaves_a_tail(h, &[1]), |h| leaves_a_tail(h, &[1, 2]));
+    let leaves_one_entry = |followers: &'static [usize]| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.commands(0, 1, 1, 1);
+            for &follower in followers {
+                h.call(0, follower, append(1, at(0, 0), at(1, 1), 0), yes(1));
+            }
+            h.reached(2, 0, vote(2));
+        }
+    };
+    check(DeposedWithTail, leaves_one_entry(&[]), leaves_one_entry(&[1, 2]));
 
     let goes_on = |followers: &'static [usize], entries_of: u64| {
         move |h: &mut History| {
@@ -293,6 +344,13 @@ fn entries_of_a_deposed_leader() {
     };
     // Server 2 has none of them and overwrites them; or it had both, and they were no tail.
     check(TailOverwritten, goes_on(&[], 2), goes_on(&[1, 2], 1));
+    // Other servers have other logs.
+    check(TailOverwritten, goes_on(&[], 2), |h| {
+        leaves_a_tail(h, &[]);
+        h.elect(2, 2);
+        h.commands(2, 2, 1, 2);
+        h.call(2, 3, append(2, at(0, 0), at(2, 2), 0), yes(2));
+    });
 
     let committed = |commit: u64| {
         move |h: &mut History| {
@@ -338,6 +396,13 @@ fn leaders_of_the_past() {
         }
     };
     check(StaleLeaderRefused, refused(2), refused(1));
+    // Who has crashed says nothing any more.
+    check(StaleLeaderRefused, refused(2), |h| {
+        h.elect(0, 1);
+        let call = h.reached(0, 3, heartbeat(1));
+        h.spotter.crashed(3);
+        h.spotter.replied(call, no(2));
+    });
 }
 
 #[test]
@@ -352,6 +417,13 @@ fn replies_that_come_late() {
         }
     };
     check(ReplyToEarlierTerm, earlier_term(true), earlier_term(false));
+    // What comes back to one that has crashed, its successor does not hear.
+    check(ReplyToEarlierTerm, earlier_term(true), |h| {
+        let call = h.answered(0, 1, vote(1), no(1));
+        h.restart(0);
+        h.sent(0, 1, vote(2));
+        h.spotter.over(call, false);
+    });
 
     let turned = |turned: bool| {
         move |h: &mut History| {
@@ -384,6 +456,13 @@ fn followers_whose_logs_differ() {
         }
     };
     check(FollowerTooShort, refuses(1), refuses(2));
+    // Who accepts what follows an entry has it, seen or not.
+    check(FollowerTooShort, refuses(1), |h| {
+        h.elect(0, 1);
+        h.commands(0, 1, 1, 4);
+        h.call(0, 1, append(1, at(3, 1), at(4, 1), 0), yes(1));
+        h.call(0, 1, append(1, at(4, 1), at(4, 1), 0), no(1));
+    });
 
     // Server 1 takes an entry in each of so many terms from leaders that nobody else hears; then the
     // leader of term 9 brings as many.
@@ -409,6 +488,20 @@ fn followers_whose_logs_differ() {
 }
 
 #[test]
+fn entries_that_nobody_knows_are_no_conflict() {
+    // What was before a snapshot has no term here.
+    let cut_off = |of: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.call(0, 1, append(1, at(2, of), at(2, of), 0), yes(1));
+            h.commands(3, 9, 1, 2);
+            h.call(3, 1, append(9, at(0, 0), at(2, 9), 0), yes(9));
+        }
+    };
+    check(ConflictOneTerm, cut_off(1), cut_off(0));
+}
+
+#[test]
 fn figure_8() {
     // Server 1 has an entry of term 1 that server 0 has given it, and leads term 2.
     let replicates = |h: &mut History, followers: &[usize]| {
@@ -429,6 +522,49 @@ fn figure_8() {
         h.sent(1, 4, append(2, at(1, 1), at(1, 1), 0));
     };
     check(OldEntryNotCounted, not_counted, no_majority);
+    // Who refuses has not accepted; what comes back to a deposed leader counts for nothing.
+    let answered = |reply: Reply, deposed: bool| {
+        move |h: &mut History| {
+            replicates(h, &[2]);
+            let call = h.answered(1, 3, append(2, at(0, 0), at(1, 1), 0), reply);
+            if deposed {
+                h.reached(4, 1, vote(3));
+            }
+            h.spotter.over(call, false);
+            h.sent(1, 4, append(2, at(1, 1), at(1, 1), 0));
+            h.sent(1, 4, append(3, at(1, 1), at(1, 1), 0));
+        }
+    };
+    check(OldEntryNotCounted, answered(yes(2), false), answered(no(2), false));
+    check(OldEntryNotCounted, answered(yes(2), false), answered(yes(2), true));
+    // An acceptance that comes back to a later reign is not of it.
+    check(OldEntryNotCounted, answered(yes(2), false), move |h| {
+        replicates(h, &[2]);
+        let call = h.answered(1, 3, append(2, at(0, 0), at(1, 1), 0), yes(2));
+        h.elect(1, 3);
+        h.call(1, 2, append(3, at(0, 0), at(1, 1), 0), yes(3));
+        h.spotter.over(call, false);
+        h.sent(1, 4, append(3, at(1, 1), at(1, 1), 0));
+    });
+    // What is committed already need not be counted; nor is a leader's own entry an old one; nor one
+    // that it cannot have.
+    check(OldEntryNotCounted, not_counted, move |h| {
+        h.commands(0, 1, 1, 1);
+        h.sent(0, 4, append(1, at(1, 1), at(1, 1), 1));
+        not_counted(h);
+    });
+    let holds = |last: Place, of: u64| {
+        move |h: &mut History| {
+            h.commands(1, of, 1, 1);
+            h.elect(1, 2);
+            for follower in [2, 3] {
+                h.call(1, follower, append(2, at(0, 0), last, 0), yes(2));
+            }
+            h.sent(1, 4, append(2, at(1, of), at(1, of), 0));
+        }
+    };
+    check(OldEntryNotCounted, holds(at(1, 1), 1), holds(at(1, 2), 2));
+    check(OldEntryNotCounted, holds(at(1, 1), 1), holds(at(1 << 40, 1), 1));
 
     let with_own = move |h: &mut History| {
         not_counted(h);
@@ -437,6 +573,23 @@ fn figure_8() {
         h.sent(1, 3, append(2, at(1, 1), at(2, 2), 2));
     };
     check(OldEntryCommittedLater, with_own, not_counted);
+
+    // The last of several old entries counts.
+    let two_entries = |commit: u64| {
+        move |h: &mut History| {
+            h.commands(0, 1, 1, 2);
+            h.call(0, 1, append(1, at(0, 0), at(2, 1), 0), yes(1));
+            h.elect(1, 2);
+            for last in [1, 2] {
+                for follower in [2, 3] {
+                    h.call(1, follower, append(2, at(0, 0), at(last, 1), 0), yes(2));
+                }
+            }
+            h.sent(1, 4, append(2, at(2, 1), at(2, 1), 0));
+            h.sent(1, 4, append(2, at(2, 1), at(2, 1), commit));
+        }
+    };
+    check(OldEntryCommittedLater, two_entries(2), two_entries(1));
 }
 
 #[test]
@@ -453,6 +606,23 @@ fn entries_that_are_there_already() {
     // A heartbeat brings nothing.
     check(LatePrefix, comes_again(2), comes_again(0));
     check(SameRequestTwice, comes_again(3), comes_again(2));
+    // In another term it is another request.
+    check(SameRequestTwice, comes_again(3), |h| {
+        h.elect(0, 1);
+        h.commands(0, 1, 1, 3);
+        h.call(0, 1, append(1, at(0, 0), at(3, 1), 0), yes(1));
+        h.elect(0, 2);
+        h.call(0, 1, append(2, at(0, 0), at(3, 1), 0), yes(2));
+    });
+    // What a leader has, its requests show, whoever has given it its commands.
+    let by_requests = |last: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.call(0, 1, append(1, at(0, 0), at(3, 1), 0), yes(1));
+            h.call(0, 1, append(1, at(0, 0), at(last, 1), 0), yes(1));
+        }
+    };
+    check(LatePrefix, by_requests(2), by_requests(3));
 }
 
 #[test]
@@ -469,6 +639,18 @@ fn messages_that_overtake_each_other() {
         }
     };
     check(Overtaken, order(true, heartbeat(1)), order(false, heartbeat(1)));
+    let after_a_heartbeat = |turned: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let entries = append(1, at(0, 0), at(1, 1), 0);
+            let mut calls = [heartbeat(1), entries].map(|asked| h.sent(0, 1, asked));
+            if turned {
+                calls.reverse();
+            }
+            calls.into_iter().for_each(|call| h.spotter.delivered(call));
+        }
+    };
+    check(Overtaken, after_a_heartbeat(true), after_a_heartbeat(false));
     let more_entries = append(1, at(1, 1), at(2, 1), 0);
     check(Overtaken, order(true, heartbeat(1)), order(true, more_entries));
 
@@ -493,6 +675,17 @@ fn messages_that_overtake_each_other() {
         }
     };
     check(SnapshotOld, old(4), old(5));
+    // A part of it is not all, and a later term may mean a no.
+    let first = |asked: Asked, term: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.call(0, 1, asked, Reply::of_term(term));
+            h.reached(2, 1, snapshot(2, at(4, 1)));
+        }
+    };
+    let part = Install { term: 1, last: at(5, 1), offset: 0, done: false, bytes: 1 };
+    check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(Asked::Install(part), 1));
+    check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(snapshot(1, at(5, 1)), 2));
     check(
         SnapshotOld,
         |h| {
@@ -501,6 +694,37 @@ fn messages_that_overtake_each_other() {
         },
         old(6),
     );
+}
+
+#[test]
+fn a_snapshot_leaves_what_follows_it_only_where_its_last_entry_is_there() {
+    let refuses_after = |of: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.commands(0, 1, 1, 3);
+            h.call(0, 1, append(1, at(0, 0), at(3, 1), 0), yes(1));
+            h.elect(2, 4);
+            h.commands(2, of, 1, 2);
+            h.call(2, 1, snapshot(4, at(2, of)), Reply::of_term(4));
+            h.call(2, 1, append(4, at(3, 4), at(3, 4), 0), no(4));
+        }
+    };
+    check(FollowerTooShort, refuses_after(2), refuses_after(1));
+}
+
+#[test]
+fn what_a_server_knows_as_committed_it_was_told_in_its_term_or_later() {
+    let mut h = History::new();
+    let commit = |h: &History, server: usize| h.spotter.servers[server].commit;
+    h.elect(0, 2);
+    h.reached(0, 1, append(2, at(0, 0), at(0, 0), 3));
+    assert_eq!((commit(&h, 0), commit(&h, 1)), (3, 3));
+    h.reached(0, 1, Asked::Beat { term: 2, commit: 5 });
+    assert_eq!((commit(&h, 0), commit(&h, 1)), (5, 5));
+    h.reached(2, 1, append(1, at(0, 0), at(0, 0), 7));
+    assert_eq!(commit(&h, 1), 5);
+    h.restart(1);
+    assert_eq!(commit(&h, 1), 0);
 }
 
 /// What is seen of a kind in a history.

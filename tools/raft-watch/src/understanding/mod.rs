@@ -14,6 +14,8 @@ pub(crate) mod missing;
 mod plan;
 mod reading;
 mod reply;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

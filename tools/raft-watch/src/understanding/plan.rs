@@ -65,7 +65,7 @@ impl Plan {
                     inside.search(field.ty.shape(), wanted, found, depth - 1);
                     *step = Step::Inside(inside);
                 }
-                Step::Inside(inside) if depth > 1 => {
+                Step::Inside(inside) => {
                     inside.search(field.ty.shape(), wanted, found, depth - 1);
                 }
                 _ => {}

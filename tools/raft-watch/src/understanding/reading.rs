@@ -183,10 +183,6 @@ impl Look<'_> {
             self.lacks(Part::Appends, "term");
             return Reading::Unknown;
         }
-        if !plan.has(Name::PrevIndex) && !plan.has(Name::Entries) {
-            self.lacks(Part::Appends, "prev_log_index");
-            return Reading::Beat(plan);
-        }
         let needed = [(Name::PrevIndex, "prev_log_index"), (Name::PrevTerm, "prev_log_term")];
         if let Some((_, name)) = needed.into_iter().find(|(name, _)| !plan.has(*name)) {
             self.lacks(Part::Appends, name);
