@@ -12,16 +12,19 @@ use crate::search::Observer;
 /// without a single step.
 const MOST_LOOKED_AT: usize = 50_000_000;
 
-/// How many operations of dead ends are looked at for the longest orders. It bounds what an
+/// About how many operations of dead ends are looked at for the longest orders. It bounds what an
 /// explanation takes, whatever the limits.
 const LONGEST_WORK: usize = 20_000_000;
 
-/// What an explanation may take in steps, besides a multiple of what the decision took: nobody waits
-/// for minutes to know more exactly what was known in a second.
+/// What each part of an explanation may take in steps, besides a multiple of what the decision took:
+/// nobody waits for minutes to know more exactly what was known in a second.
 const STEPS: u64 = 2_000_000;
 const TIMES_DECISION: u64 = 4;
 
-/// Explains it, within as many steps as the decision had, and fewer if it took few.
+/// Its parts: the culprit, the fewest operations, the longest orders.
+const PARTS: u64 = 3;
+
+/// Explains it, within as many steps as the decision may have had, and fewer if it took few.
 pub(crate) fn explain<M: Model>(
     decider: &mut Decider<M>,
     key: &M::Key,
@@ -29,18 +32,28 @@ pub(crate) fn explain<M: Model>(
     culprit: Option<usize>,
     limits: &Limits,
 ) -> Violation<M::Key> {
-    let enough = STEPS + TIMES_DECISION * decider.work.steps;
-    let limits = Limits { steps: limits.steps.min(enough), ..*limits };
-    let end = decider.work.steps + limits.steps;
+    let steps = steps_of_a_part(limits.steps, decider.work.steps);
+    let limits = Limits { steps, ..*limits };
     let culprit = first_culprit(decider, items, culprit, &limits);
     let at = items.iter().find(|item| item.operation == culprit).expect("it is one of them").end;
     let known = up_to(items, at);
-    let mut shrinker =
-        Shrinker { decider, known: &known, end, limits, minimal: true, looked_at: 0 };
+    let mut shrinker = Shrinker {
+        end: decider.work.steps + steps,
+        decider,
+        known: &known,
+        limits,
+        minimal: true,
+        may_look_at: MOST_LOOKED_AT,
+    };
     let kept = shrinker.shrink(culprit);
     let minimal = shrinker.minimal;
     let orders = longest_orders(decider, &known, &limits);
     Violation { key: key.clone(), culprit, operations: kept, minimal, orders }
+}
+
+/// Of what a decision may take, and of what it took.
+fn steps_of_a_part(limit: u64, decision: u64) -> u64 {
+    (limit / PARTS).min(STEPS + TIMES_DECISION * decision)
 }
 
 /// The operation with whose return it became certain. If the limits are reached, a later one.
@@ -57,9 +70,11 @@ fn first_culprit<M: Model>(
     ends.sort_unstable_by_key(|item| item.end);
     let first = ends.iter().position(|item| Some(item.operation) == not_before).unwrap_or(0);
     let ends = &ends[first..];
+    let end = decider.work.steps + limits.steps;
     let mut is_open = |item: &&Item<M>| {
         let known = up_to(items, item.end);
-        !matches!(decider.decide(&known, limits), Decided::Impossible { .. })
+        let left = Limits { steps: end.saturating_sub(decider.work.steps), ..*limits };
+        !matches!(decider.decide(&known, &left), Decided::Impossible { .. })
     };
     if not_before.is_some() && !is_open(&ends[0]) {
         return ends[0].operation;
@@ -77,8 +92,8 @@ struct Shrinker<'a, 'd, 'i, M: Model> {
     end: u64,
     limits: Limits,
     minimal: bool,
-    /// How many operations all decisions together had.
-    looked_at: usize,
+    /// How many operations all decisions that are still to come may have together.
+    may_look_at: usize,
 }
 
 impl<M: Model> Shrinker<'_, '_, '_, M> {
@@ -130,10 +145,7 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
         let items = self.known.iter();
         let items: Vec<_> =
             items.map(|item| if is_kept(item) { *item } else { item.forgotten() }).collect();
-        self.looked_at += items.len();
-        if self.looked_at > MOST_LOOKED_AT {
-            return None;
-        }
+        self.may_look_at = self.may_look_at.checked_sub(items.len())?;
         let left = self.end.saturating_sub(self.decider.work.steps);
         let limits = Limits { steps: left / 16, ..self.limits };
         match self.decider.decide(&items, &limits) {
@@ -151,7 +163,8 @@ fn longest_orders<M: Model>(
     limits: &Limits,
 ) -> Vec<Vec<usize>> {
     let operations = known.iter().map(|item| item.operation).max().map_or(0, |last| last + 1);
-    let mut longest = Longest { with: vec![None; operations], order: Vec::new(), work: 0 };
+    let mut longest =
+        Longest { with: vec![None; operations], order: Vec::new(), left: LONGEST_WORK };
     decider.search(known, limits, &mut longest);
     let mut orders: Vec<Rc<[usize]>> = Vec::new();
     for order in longest.with.into_iter().flatten() {
@@ -167,14 +180,14 @@ fn longest_orders<M: Model>(
 struct Longest {
     with: Vec<Option<Rc<[usize]>>>,
     order: Vec<usize>,
-    work: usize,
+    /// How many operations of dead ends may still be looked at.
+    left: usize,
 }
 
 impl Observer for Longest {
     fn dead_end(&mut self, order: &mut dyn ExactSizeIterator<Item = usize>) -> bool {
         self.order.clear();
         self.order.extend(order);
-        self.work += self.order.len() + 1;
         let length = self.order.len();
         let mut shared: Option<Rc<[usize]>> = None;
         for &operation in &self.order {
@@ -184,6 +197,111 @@ impl Observer for Longest {
                 *longest = Some(Rc::clone(shared));
             }
         }
-        self.work < LONGEST_WORK
+        // One more: an order without operations is looked at too.
+        self.left = self.left.saturating_sub(length + 1);
+        self.left > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{Means, Work};
+    use crate::history::{History, Operation};
+    use crate::models::{CasInput, CasOutput, CasRegister};
+    use crate::part::split;
+
+    /// Four operations under way at once that all found 0, and changed it: at most one can be right.
+    fn swaps() -> History<CasInput<u8>, CasOutput<u8>> {
+        let swap = |client: u8| {
+            let input = CasInput::Cas { from: 0, to: client + 1 };
+            Operation::new(
+                client.into(),
+                0,
+                input,
+                10 + u64::from(client),
+                CasOutput::Swapped(true),
+            )
+        };
+        History::new(vec![swap(0), swap(1), swap(2), swap(3)]).unwrap()
+    }
+
+    /// Runs with a shrinker that knows of all operations and may do so much.
+    fn shrinks<R>(
+        steps: u64,
+        may_look_at: usize,
+        run: impl FnOnce(&mut Shrinker<CasRegister<u8>>) -> R,
+    ) -> R {
+        let (model, history) = (CasRegister { initial: 0 }, swaps());
+        let known = split(&model, &history).remove(0).1;
+        let means = [Means::Search];
+        let mut decider = Decider { model: &model, means: &means, work: Work::default() };
+        let limits = Limits { steps, ..Limits::default() };
+        run(&mut Shrinker {
+            decider: &mut decider,
+            known: &known,
+            end: steps,
+            limits,
+            minimal: true,
+            may_look_at,
+        })
+    }
+
+    #[test]
+    fn each_part_has_a_third_of_the_steps_and_fewer_if_the_decision_took_few() {
+        assert_eq!(steps_of_a_part(30, 1_000), 10);
+        assert_eq!(steps_of_a_part(u64::MAX, 0), 2_000_000);
+        assert_eq!(steps_of_a_part(u64::MAX, 1_000_000), 6_000_000);
+        assert_eq!(steps_of_a_part(18_000_000, 1_000_000), 6_000_000);
+        assert_eq!(steps_of_a_part(17_999_997, 1_000_000), 5_999_999);
+    }
+
+    #[test]
+    fn any_two_that_found_the_same_are_the_fewest() {
+        let fewest = |culprit| {
+            shrinks(10_000, 1_000, |shrinker| (shrinker.shrink(culprit), shrinker.minimal))
+        };
+        assert_eq!(fewest(1), (vec![1, 3], true));
+        assert_eq!(fewest(0), (vec![0, 3], true));
+        assert_eq!(fewest(3), (vec![2, 3], true));
+    }
+
+    #[test]
+    fn a_set_counts_as_smallest_if_each_single_operation_was_decided() {
+        // Nothing may be asked, so nothing is left out.
+        let ended = |size| {
+            shrinks(0, 1_000, |shrinker| {
+                let kept = shrinker.without_groups(vec![0, 1, 2], size, 3);
+                (kept, shrinker.minimal)
+            })
+        };
+        assert_eq!(ended(1), (vec![0, 1, 2], false));
+        // Of groups of two each operation is tried once more.
+        assert_eq!(ended(2), (vec![0, 1, 2], true));
+    }
+
+    #[test]
+    fn what_may_be_looked_at_ends_an_explanation() {
+        let fewest = |may_look_at| {
+            shrinks(10_000, may_look_at, |shrinker| (shrinker.shrink(3), shrinker.minimal))
+        };
+        // Four decisions of four operations: all three others at once, two, the third, and once more
+        // by itself.
+        assert_eq!(fewest(16), (vec![2, 3], true));
+        assert_eq!(fewest(15), (vec![2, 3], false), "the last one was not decided");
+        assert_eq!(fewest(3), (vec![0, 1, 2, 3], false));
+    }
+
+    #[test]
+    fn dead_ends_are_looked_at_as_long_as_there_is_work_left() {
+        let mut longest = Longest { with: vec![None; 4], order: Vec::new(), left: 7 };
+        let mut dead_end = |order: &[usize]| longest.dead_end(&mut order.iter().copied());
+        assert!(dead_end(&[0]) && dead_end(&[]) && dead_end(&[1, 0]));
+        // Now one is left, and each counts one more than its operations.
+        assert!(!dead_end(&[]));
+        assert!(!dead_end(&[2, 1, 0]));
+        let with: Vec<_> = longest.with.iter().map(|order| order.as_deref()).collect();
+        let last = Some(&[2, 1, 0][..]);
+        assert_eq!(with, [last, last, last, None], "what was seen counts all the same");
     }
 }

@@ -111,9 +111,7 @@ impl<I, O> History<I, O> {
     ///
     /// If the times cannot be.
     pub fn new(operations: Vec<Operation<I, O>>) -> Result<History<I, O>, HistoryError> {
-        if operations.len() > MOST_OPERATIONS {
-            return Err(HistoryError::TooLong(operations.len()));
-        }
+        check_length(operations.len())?;
         check_returns(&operations)?;
         check_clients(&operations)?;
         let (calls, returns) = places(&operations);
@@ -153,6 +151,10 @@ impl<I, O> History<I, O> {
     pub(crate) fn return_place(&self, operation: usize) -> u32 {
         self.returns[operation]
     }
+}
+
+fn check_length(length: usize) -> Result<(), HistoryError> {
+    if length > MOST_OPERATIONS { Err(HistoryError::TooLong(length)) } else { Ok(()) }
 }
 
 fn check_returns<I, O>(operations: &[Operation<I, O>]) -> Result<(), HistoryError> {
@@ -353,5 +355,68 @@ mod tests {
         recorder.returned(ticket, "second");
         let history = recorder.finish().unwrap();
         assert_eq!(history.operations()[ticket.place()].output(), Some(&"first"));
+    }
+
+    #[test]
+    fn a_history_may_have_as_many_operations_as_it_says() {
+        assert_eq!(MOST_OPERATIONS, 1_073_741_824);
+        assert_eq!(check_length(MOST_OPERATIONS), Ok(()));
+        let error = check_length(MOST_OPERATIONS + 1).unwrap_err();
+        assert!(error.to_string().contains("1073741825 operations is too long: at most 2^30"));
+        let empty = history(vec![]).unwrap();
+        assert_eq!((empty.len(), empty.is_empty()), (0, true));
+        assert!(!history(vec![Operation::pending(1, 0, ())]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_client_may_call_when_its_last_operation_returns_and_not_before() {
+        let second_at = |call| {
+            history(vec![Operation::new(1, 0, (), 5, ()), Operation::new(1, call, (), 9, ())])
+        };
+        assert!(second_at(5).is_ok() && second_at(6).is_ok());
+        assert_eq!(
+            second_at(4).unwrap_err(),
+            HistoryError::Overlap { client: 1, first: 0, returned: 5, second: 1, call: 4 }
+        );
+        // What takes no time is before what begins then, wherever it stands.
+        let operations = vec![Operation::new(1, 5, (), 9, ()), Operation::new(1, 5, (), 5, ())];
+        assert!(history(operations).is_ok());
+        // A call under way is in the way of one that never returns, too.
+        let operations = vec![Operation::new(1, 0, (), 5, ()), Operation::pending(1, 4, ())];
+        assert!(history(operations).is_err());
+        // Other clients are not.
+        let operations = vec![Operation::new(1, 0, (), 5, ()), Operation::new(2, 4, (), 9, ())];
+        assert!(history(operations).is_ok());
+    }
+
+    #[test]
+    fn calls_and_returns_have_places_among_all_events_and_calls_come_first() {
+        let operations = vec![
+            Operation::new(1, 7, (), 7, ()),
+            Operation::new(2, 0, (), 7, ()),
+            Operation::pending(3, 7, ()),
+        ];
+        let history = history(operations).unwrap();
+        let calls: Vec<_> = (0..3).map(|operation| history.call_place(operation)).collect();
+        let returns: Vec<_> = (0..3).map(|operation| history.return_place(operation)).collect();
+        assert_eq!((calls, returns), (vec![1, 0, 2], vec![3, 4, NEVER]));
+    }
+
+    #[test]
+    fn a_recorder_numbers_the_events_as_they_come() {
+        let mut recorder = Recorder::default();
+        let first = recorder.call(1, "a");
+        let second = recorder.call(2, "b");
+        recorder.returned(second, "x");
+        recorder.returned(second, "again");
+        recorder.returned(first, "y");
+        let third = recorder.call(1, "c");
+        assert_eq!((first.place(), second.place(), third.place()), (0, 1, 2));
+        let expected = [
+            Operation::new(1, 0, "a", 3, "y"),
+            Operation::new(2, 1, "b", 2, "x"),
+            Operation::pending(1, 4, "c"),
+        ];
+        assert_eq!(recorder.finish().unwrap().operations(), expected);
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bag, Drawn, Ops, draw, history, random};
 use linearizability::models::{CasRegister, Kv, Queue, Register, VersionedKv};
-use linearizability::{Answer, Limits, Means, Operation, Returned, Stopped, Work, check, check_by};
+use linearizability::{Answer, Limits, Means, Operation, Returned, check, check_by};
 
 const HISTORIES: u64 = 1_000;
 
@@ -154,69 +154,6 @@ fn an_answer_is_the_same_every_time() {
             assert_eq!(report(), report(), "orders, explanations and work included");
         }
     }
-}
-
-/// Writes of one value each, all at once, and a read of a value that nobody wrote: no order, and many
-/// to try.
-fn hard(writes: u64) -> Ops<Register<u8>> {
-    use linearizability::models::{RegisterInput, RegisterOutput};
-    let write =
-        |n| Operation::new(n, 0, RegisterInput::Write(n as u8 % 100), 10, RegisterOutput::Written);
-    let mut operations: Vec<_> = (0..writes).map(write).collect();
-    operations.push(Operation::new(writes, 0, RegisterInput::Read, 10, RegisterOutput::Value(200)));
-    operations
-}
-
-#[test]
-fn limits_end_the_search_and_only_the_search() {
-    let history = history::<Register<u8>>(&hard(200));
-    let model = Register { initial: 0 };
-    let by = |limits: &Limits| check_by(&model, &history, &[Means::Search], limits);
-    for (limits, why) in [
-        (Limits { steps: 100_000, bytes: u64::MAX }, Stopped::Steps),
-        (Limits { steps: u64::MAX, bytes: 1 << 20 }, Stopped::Bytes),
-    ] {
-        let report = by(&limits);
-        let Answer::Undecided(undecided) = &report.answer else { panic!("{report:?}") };
-        assert_eq!(undecided.open.len(), 1);
-        assert_eq!(undecided.open[0].stopped, why);
-        assert_eq!((undecided.open[0].operations, undecided.open[0].ordered), (201, 200));
-        let Work { objects, steps, bytes } = report.work;
-        assert_eq!(objects, 1);
-        assert!((1_000..=limits.steps.saturating_add(1_000)).contains(&steps), "{report:?}");
-        assert!((1_000..=limits.bytes.saturating_mul(2)).contains(&bytes), "{report:?}");
-        assert!(!report.answer.is_linearizable() && !report.answer.is_violation());
-        assert_eq!(report, by(&limits));
-    }
-}
-
-#[test]
-fn an_object_that_is_too_hard_leaves_the_others_their_steps() {
-    use linearizability::models::{VersionedInput, VersionedOutput, VersionedState};
-    let put = |client: u64, key: &str, call, at, version, output| {
-        let (key, value) = (key.to_string(), client.to_string());
-        Operation::new(client, call, VersionedInput::Put { key, value, version }, at, output)
-    };
-    let mut operations = vec![];
-    for n in 0..40 {
-        operations.push(put(n, "hard", 0, 10, n % 20, VersionedOutput::Maybe));
-    }
-    let never_there = VersionedState { value: "nobody's".into(), version: 5 };
-    operations.push(Operation::new(
-        99,
-        0,
-        VersionedInput::Get { key: "hard".into() },
-        10,
-        VersionedOutput::Value(never_there),
-    ));
-    for n in 40..60 {
-        operations.push(put(n, "easy", n, n + 1, n - 40, VersionedOutput::Written));
-    }
-    let history = history::<VersionedKv>(&operations);
-    let report = check(&VersionedKv, &history, &Limits { steps: 10_000, bytes: 1 << 30 });
-    let Answer::Undecided(undecided) = report.answer else { panic!("{report:?}") };
-    assert_eq!((undecided.decided_objects, undecided.decided_operations), (1, 20));
-    assert_eq!(undecided.open[0].key, "hard");
 }
 
 #[test]

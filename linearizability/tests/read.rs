@@ -1,6 +1,8 @@
 //! Files of histories: right ones, wrong ones, and hostile ones.
 
-use linearizability::models::{CasInput, CasOutput, KvInput, KvOutput, QueueInput, QueueOutput};
+use linearizability::models::{
+    CasInput, CasOutput, KvInput, KvOutput, QueueInput, QueueOutput, RegisterInput, RegisterOutput,
+};
 use linearizability::read::{self, Value};
 use linearizability::{Operation, Returned};
 use rand::{RngExt, SeedableRng};
@@ -104,6 +106,110 @@ fn what_is_wrong_is_named_with_its_line() {
         "line 1: `3` is no pair: :cas has a value such as [3 4]"
     );
     assert!(wrong("x jepsen.util - 0\t:invoke").starts_with("line 1: the event breaks off"));
+}
+
+#[test]
+fn each_model_reads_what_it_knows_and_names_what_it_does_not() {
+    let op = |f: &str, value: &str| {
+        format!("{{:process 0, :type :invoke, :f {f}, :key 7, :value {value}}}")
+    };
+    let both = |f: &str, value: &str| {
+        format!("{}{{:process 0 :type :ok :f {f} :key 7 :value {value}}}", op(f, "1"))
+    };
+    let other = |text: &str| Value::Other(text.into());
+
+    let history = read::register(&(both(":read", "2") + &both(":write", "nil"))).unwrap();
+    let expected = [
+        Operation::new(0, 0, RegisterInput::Read, 1, RegisterOutput::Value(Value::Int(2))),
+        Operation::new(0, 2, RegisterInput::Write(Value::Int(1)), 3, RegisterOutput::Written),
+    ];
+    assert_eq!(history.operations(), expected);
+    let wrong = read::register(&op(":cas", "1")).unwrap_err().to_string();
+    assert!(wrong.contains("a register for: it knows :read and :write"), "{wrong}");
+
+    let history = read::cas_register(&both(":read", "[1 nil]")).unwrap();
+    assert_eq!(history.operations()[0].output(), Some(&CasOutput::Value(other("[1 nil]"))));
+    let history = read::cas_register(&both(":write", "2")).unwrap();
+    assert_eq!(history.operations()[0].output(), Some(&CasOutput::Written));
+    let cas = op(":cas", "(3 nil)") + "{:process 0 :type :ok :f :cas}";
+    let history = read::cas_register(&cas).unwrap();
+    let input = CasInput::Cas { from: Value::Int(3), to: Value::Nil };
+    assert_eq!(history.operations(), [Operation::new(0, 0, input, 1, CasOutput::Swapped(true))]);
+    for pair in ["[1]", "[1 2 3]", "nil"] {
+        let wrong = read::cas_register(&op(":cas", pair)).unwrap_err();
+        assert!(wrong.problem.starts_with(&format!("`{pair}` is no pair")), "{wrong}");
+    }
+    let wrong = read::cas_register(&op(":add", "1")).unwrap_err().to_string();
+    assert!(wrong.contains("compare-and-set for: it knows :read, :write and :cas"), "{wrong}");
+
+    let history = read::kv(&(both(":put", "1") + &both(":get", "nil"))).unwrap();
+    let key = || "7".to_string();
+    let expected = [
+        Operation::new(0, 0, KvInput::Put { key: key(), value: "1".into() }, 1, KvOutput::Done),
+        Operation::new(0, 2, KvInput::Get { key: key() }, 3, KvOutput::Value(String::new())),
+    ];
+    assert_eq!(history.operations(), expected);
+    let wrong = read::kv(&op(":put", "[1]")).unwrap_err();
+    assert_eq!(wrong.to_string(), "line 1: `[1]` is no text: write it in quotes");
+    let wrong = read::kv(&both(":get", ":a")).unwrap_err();
+    assert_eq!(wrong.to_string(), "line 1: `:a` is no text: write it in quotes");
+
+    let history = read::queue(&both(":enqueue", "1")).unwrap();
+    assert_eq!(history.operations()[0].output(), Some(&QueueOutput::Enqueued));
+    let wrong = read::queue(&op(":get", "1")).unwrap_err().to_string();
+    assert!(wrong.contains("a queue for: it knows :enqueue and :dequeue"), "{wrong}");
+}
+
+#[test]
+fn an_end_without_a_word_of_success_is_none() {
+    // Unknown; not done; done.
+    let text = "\
+x jepsen.util - 0\t:invoke\t:write\t1
+x jepsen.util - 0\t:info\t:write\t1
+x jepsen.util - 0\t:invoke\t:write\t2
+x jepsen.util - 0\t:fail\t:write\t2
+x jepsen.util - 0\t:invoke\t:write\t3
+x jepsen.util - 0\t:ok\t:write\t3
+";
+    let history = read::register(text).unwrap();
+    let write = |value| RegisterInput::Write(Value::Int(value));
+    let expected = [
+        Operation::pending(0, 0, write(1)),
+        Operation::new(0, 4, write(3), 5, RegisterOutput::Written),
+    ];
+    assert_eq!(history.operations(), expected);
+    // An end has to be one of what was invoked, whatever it says.
+    let wrong = text.replacen(":fail\t:write", ":fail\t:read", 1);
+    let wrong = read::register(&wrong).unwrap_err().to_string();
+    assert_eq!(wrong, "line 4: process 0 ends `read`, but in line 3 it invoked `write`");
+}
+
+#[test]
+fn a_line_of_an_event_is_where_it_stands() {
+    let good = "{:process 0 :type :invoke :f :read}";
+    let line = |text: &str| read::register(text).unwrap_err().line;
+    assert_eq!(line(&format!("\n\n{good}\n; a comment\n{{:process 1}}\n")), 5);
+    assert_eq!(line(&format!("(\n{good}\n)\n[1]\n")), 4);
+    assert_eq!(line(&format!("[\n{good}\n{{:process 1\n}}\n{good}]")), 3);
+    assert_eq!(line(&format!("[\n{good}\n\n{good}]")), 4);
+    assert_eq!(line("; begins with a comment\n#a {:process 1}"), 2);
+    assert_eq!(line("\n\nx jepsen.util - :nemesis\t:info\nx\n"), 4);
+    assert_eq!(line("x jepsen.util - 0\t:invoke\t:read\tnil\nx jepsen.util - 0\t:ok\t:read\n"), 2);
+    let wrong = read::register("{:process 0 :type :invoke :f \"read\"}").unwrap_err().to_string();
+    assert_eq!(
+        wrong,
+        "line 1: `\\\"read\\\"` is nothing to ask for: :f is a keyword such as :read"
+    );
+}
+
+#[test]
+fn a_message_shows_forty_characters_of_a_file_at_most() {
+    let shown = |length: usize| {
+        let word = "é".repeat(length);
+        read::register(&word).unwrap_err().problem.split(' ').next().unwrap().to_string()
+    };
+    assert_eq!(shown(40), format!("`{}`", "é".repeat(40)));
+    assert_eq!(shown(41), format!("`{}...`", "é".repeat(40)));
 }
 
 #[test]

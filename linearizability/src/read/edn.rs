@@ -17,13 +17,17 @@ pub(super) enum Edn {
     Word(String),
     /// A vector, a list or a set.
     Sequence(Vec<Edn>),
-    Map(Vec<(Edn, Edn)>),
+    Map {
+        /// Where it begins.
+        line: usize,
+        entries: Vec<(Edn, Edn)>,
+    },
 }
 
 impl Edn {
     /// The value of a keyword in a map.
     pub(super) fn get(&self, name: &str) -> Option<&Edn> {
-        let Edn::Map(entries) = self else { return None };
+        let Edn::Map { entries, .. } = self else { return None };
         let is_named = |key: &Edn| matches!(key, Edn::Keyword(keyword) if keyword == name);
         entries.iter().find(|(key, _)| is_named(key)).map(|(_, value)| value)
     }
@@ -41,7 +45,7 @@ impl fmt::Display for Edn {
                 let values: Vec<_> = values.iter().map(Edn::to_string).collect();
                 write!(f, "[{}]", values.join(" "))
             }
-            Edn::Map(entries) => {
+            Edn::Map { entries, .. } => {
                 let entries: Vec<_> =
                     entries.iter().map(|(key, value)| format!("{key} {value}")).collect();
                 write!(f, "{{{}}}", entries.join(" "))
@@ -169,7 +173,7 @@ impl<'a> Reader<'a> {
             };
             entries.push((key, value));
         }
-        Ok(Edn::Map(entries))
+        Ok(Edn::Map { line: begin, entries })
     }
 
     /// A value with a tag, which is left out: `#jepsen.history.Op{...}`.
@@ -280,5 +284,91 @@ mod tests {
         assert!(wrong(&"[".repeat(1_000_000)).contains("64 deep"));
         assert!(wrong(&"#_".repeat(1_000_000)).contains("64 deep"));
         assert!(wrong(&"#a ".repeat(1_000_000)).contains("64 deep"));
+    }
+
+    #[test]
+    fn values_of_each_kind_are_told_apart() {
+        let word = |text: &str| Edn::Word(text.into());
+        for (text, value) in [
+            ("nil", Edn::Nil),
+            ("-4", Edn::Int(-4)),
+            ("9223372036854775807", Edn::Int(i64::MAX)),
+            ("9223372036854775808", word("9223372036854775808")),
+            ("1.5", word("1.5")),
+            ("true", word("true")),
+            ("nile", word("nile")),
+            ("\\;", word("\\")),
+            (":a/b-c", Edn::Keyword("a/b-c".into())),
+            (":nil", Edn::Keyword("nil".into())),
+            ("\"nil\"", Edn::Text("nil".into())),
+            ("(1 2)", Edn::Sequence(vec![Edn::Int(1), Edn::Int(2)])),
+            ("#{1,2}", Edn::Sequence(vec![Edn::Int(1), Edn::Int(2)])),
+            ("[é(ü)]", Edn::Sequence(vec![word("é"), Edn::Sequence(vec![word("ü")])])),
+            ("{}", Edn::Map { line: 1, entries: vec![] }),
+            (
+                "[\n#a{1 2}]",
+                Edn::Sequence(vec![Edn::Map {
+                    line: 2,
+                    entries: vec![(Edn::Int(1), Edn::Int(2))],
+                }]),
+            ),
+            (";no\n7 ;no", Edn::Int(7)),
+            (",, #_ no #_[1] 7 #_ no", Edn::Int(7)),
+        ] {
+            assert_eq!(read(text), Ok(value), "{text}");
+        }
+        assert_eq!(read(" ;"), Err("nothing".into()));
+        assert_eq!(Edn::Keyword("process".into()).get("process"), None, "no map");
+    }
+
+    #[test]
+    fn a_text_has_escapes() {
+        for (text, value) in [
+            (r#""""#, ""),
+            (r#""\n\t\r\"\\""#, "\n\t\r\"\\"),
+            (r#""\u00e4\u0041b""#, "äAb"),
+            ("\"é;[\n\"", "é;[\n"),
+            // Half a character, and no number.
+            (r#""\ud800""#, "\u{fffd}"),
+            (r#""\uzzzz""#, "\u{fffd}"),
+        ] {
+            assert_eq!(read(text), Ok(Edn::Text(value.into())), "{text}");
+        }
+        assert_eq!(read(r#"["é" "é"]"#).unwrap().to_string(), r#"["é" "é"]"#);
+    }
+
+    #[test]
+    fn values_may_lie_in_each_other_64_deep() {
+        let deep = |open: &str, close: &str, depth| {
+            read(&(open.repeat(depth) + "1" + &close.repeat(depth))).map(drop)
+        };
+        let too_deep = "line 1: values lie in each other more than 64 deep; a history has maps of plain values";
+        for (open, close) in [("[", "]"), ("(", ")"), ("#{", "}"), ("{1 ", "}"), ("#a ", "")] {
+            assert_eq!(deep(open, close, 64), Ok(()), "{open}");
+            assert_eq!(deep(open, close, 65), Err(too_deep.into()), "{open}");
+        }
+        // What is beside each other does not count.
+        for beside in ["[]", "{}", "#{}", "#a 1", "#_[] 1"] {
+            assert!(
+                read(&format!("[{}]", (beside.to_string() + " ").repeat(100))).is_ok(),
+                "{beside}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_line() {
+        let wrong = |text: &str| read(text).unwrap_err();
+        let closes = |line, close| {
+            format!("line {line}: what opens here is never closed: a `{close}` is missing")
+        };
+        assert_eq!(wrong("\n(1"), closes(2, ')'));
+        assert_eq!(wrong("[\n#{1"), closes(2, '}'));
+        assert_eq!(wrong("{1 [2]\n\n"), closes(1, '}'));
+        assert_eq!(wrong("\n}"), "line 2: `}` closes nothing");
+        assert_eq!(wrong("[1)"), "line 1: `)` closes nothing");
+        assert_eq!(wrong("1\n#a\n"), "line 3: a tag stands before nothing");
+        assert_eq!(wrong("#_ ;\n"), "line 2: `#_` stands before nothing");
+        assert_eq!(wrong("\n{1 2\n 3}"), "line 2: the map's last key `3` has no value");
     }
 }

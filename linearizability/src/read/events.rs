@@ -101,12 +101,11 @@ fn edn_events(text: &str) -> Result<Vec<Event>, ReadError> {
     let mut reader = Reader::new(text, 1);
     let mut events = Vec::new();
     loop {
-        let before = reader.line();
         match reader.next()? {
             None => return Ok(events),
             Some(Edn::Sequence(maps)) => {
                 for map in maps {
-                    events.extend(event(before, &map)?);
+                    events.extend(event(reader.line(), &map)?);
                 }
             }
             Some(map) => events.extend(event(reader.line(), &map)?),
@@ -114,15 +113,15 @@ fn edn_events(text: &str) -> Result<Vec<Event>, ReadError> {
     }
 }
 
-/// The event of a map, unless it is none of a client.
+/// The event of a map, unless it is none of a client. What is no map ended in this line, or before.
 fn event(line: usize, map: &Edn) -> Result<Option<Event>, ReadError> {
-    if !matches!(map, Edn::Map(_)) {
+    let Edn::Map { line, .. } = *map else {
         let problem = format!(
             "{} is no event: an event is a map such as {{:process 0, :type :invoke, :f :read, :value nil}}",
             shown(&map.to_string())
         );
         return Err(ReadError::new(line, problem));
-    }
+    };
     let part = |name: &str| {
         let missing = || ReadError::new(line, format!("the event has no :{name}"));
         map.get(name).ok_or_else(missing)

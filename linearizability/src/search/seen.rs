@@ -96,10 +96,16 @@ impl Seen {
 
     /// About how many bytes all this takes.
     pub(super) fn bytes(&self) -> u64 {
-        let words = self.points.capacity() + self.use_words.capacity();
-        let halves = self.last_uses.capacity() + self.uses.capacity() + self.table.capacity();
-        8 * words as u64 + 4 * halves as u64 + self.table.capacity() as u64
+        let Seen { points, last_uses, uses, use_words, table, .. } = self;
+        // The table has a byte of its own for each entry.
+        let entries = table.capacity() * (size_of::<u32>() + size_of::<u8>());
+        [entries, room(points), room(last_uses), room(uses), room(use_words)].iter().sum::<usize>()
+            as u64
     }
+}
+
+fn room<T>(vector: &Vec<T>) -> usize {
+    vector.capacity() * size_of::<T>()
 }
 
 /// Words to hash, without their number, which is always the same.
@@ -123,7 +129,27 @@ mod tests {
         assert!(seen.is_new(1, 2, &[4], &[]));
         assert!(seen.is_new(1, 3, &[3], &[]));
         assert!(seen.is_new(2, 2, &[3], &[]));
-        assert!(seen.bytes() > 0);
+        // A frontier and a state are not taken for each other, nor for what is ordered.
+        assert!(seen.is_new(2, 1, &[3], &[]));
+        assert!(seen.is_new(3, 3, &[2], &[]));
+        assert!(!seen.is_new(2, 1, &[3], &[]));
+    }
+
+    #[test]
+    fn what_it_takes_is_counted_with_the_room_for_more() {
+        let takes = |seen: &Seen, bytes: u64| {
+            assert!((bytes..=bytes * 5 / 2).contains(&seen.bytes()), "{}: {bytes}", seen.bytes());
+        };
+        let mut points = Seen::new(2, 0);
+        assert_eq!(points.bytes(), 0);
+        (0..1_000).for_each(|at| assert!(points.is_new(at, 0, &[0, 0], &[])));
+        takes(&points, 1_000 * (3 * 8 + 5));
+        let mut uses = Seen::new(0, 2);
+        (0..1_000).for_each(|n| assert!(uses.is_new(0, 0, &[], &[n, !n])));
+        takes(&uses, 1_000 * (4 + 2 * 8));
+        let mut both = Seen::new(0, 1);
+        (0..1_000).for_each(|at| assert!(both.is_new(at, 0, &[], &[1])));
+        takes(&both, 1_000 * (8 + 5 + 4 + 4 + 8));
     }
 
     #[test]
@@ -135,5 +161,19 @@ mod tests {
         assert!(!seen.is_new(1, 2, &[3], &[0b1101]));
         assert!(seen.is_new(1, 2, &[3], &[0b0100]));
         assert!(!seen.is_new(1, 2, &[3], &[0b0101]));
+        // What was used elsewhere says nothing.
+        assert!(seen.is_new(1, 2, &[4], &[0b1111]));
+        assert!(!seen.is_new(1, 2, &[3], &[0b0110]), "the first of several");
+    }
+
+    #[test]
+    fn what_was_used_is_compared_in_all_words() {
+        let mut seen = Seen::new(1, 2);
+        assert!(seen.is_new(1, 2, &[3], &[1, 2]));
+        assert!(seen.is_new(1, 2, &[3], &[1, 1]));
+        assert!(seen.is_new(1, 2, &[3], &[2, 2]));
+        assert!(!seen.is_new(1, 2, &[3], &[1, 3]));
+        assert!(!seen.is_new(1, 2, &[3], &[2, 6]));
+        assert!(seen.is_new(1, 2, &[3], &[0, 1]));
     }
 }

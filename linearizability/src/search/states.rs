@@ -44,3 +44,28 @@ impl<S: Eq + Hash> States<S> {
 
 /// About what the tables take for one state, besides the state itself.
 pub(crate) const OVERHEAD: usize = size_of::<u64>() + 2 * (size_of::<u32>() + 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_states_have_one_number_and_numbers_count_from_zero() {
+        let mut states = States::new();
+        assert_eq!(states.number("a"), (0, true));
+        assert_eq!(states.number("b"), (1, true));
+        assert_eq!(states.number("a"), (0, false));
+        assert_eq!(states.number("c"), (2, true));
+        assert_eq!(states.get(1), &"b");
+        assert_eq!(states.into_all(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn the_overhead_is_about_what_the_tables_take() {
+        let mut states = States::new();
+        (0..1_000).for_each(|state| assert!(states.number(state).1));
+        let tables = states.hashes.capacity() * size_of::<u64>() + states.numbers.allocation_size();
+        let about = 1_000 * OVERHEAD;
+        assert!((tables * 9 / 10..tables * 11 / 10).contains(&about), "{about}, not {tables}");
+    }
+}

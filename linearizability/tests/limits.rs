@@ -1,0 +1,144 @@
+//! What a decision may take, what it took, and who gets what of it.
+
+mod common;
+mod counted;
+
+use std::fmt::Debug;
+
+use common::{Bag, Drawn, Ops, draw, history, random};
+use counted::Counted;
+use linearizability::models::{
+    CasRegister, Kv, Queue, Register, RegisterInput, RegisterOutput, VersionedInput, VersionedKv,
+    VersionedOutput, VersionedState,
+};
+use linearizability::{
+    Answer, Limits, Means, Operation, Stopped, Work, check, check_by, is_linearizable,
+};
+
+#[test]
+fn the_work_is_what_the_model_was_asked() {
+    fn counts<M: Drawn + Debug>() {
+        for seed in 0..500 {
+            let operations = draw::<M>(&mut random(seed));
+            let model = Counted::new(M::model());
+            let history = history::<M>(&operations);
+            let report = check(&model, &history, &Limits::default());
+            assert_eq!(report.work.steps, model.steps(), "{history:#?}");
+        }
+    }
+    counts::<Register<u8>>();
+    counts::<CasRegister<u8>>();
+    counts::<Kv>();
+    counts::<VersionedKv>();
+    counts::<Queue<u8>>();
+    counts::<Bag>();
+}
+
+/// Puts of one key all at once, of which each may have failed, and a value that nobody wrote: no order,
+/// and many to try.
+fn hard_key(key: &str, first_client: u64, puts: u64) -> Ops<VersionedKv> {
+    let key = || key.to_string();
+    let put = |n: u64| {
+        let input = VersionedInput::Put { key: key(), value: n.to_string(), version: n % 20 };
+        Operation::new(first_client + n, 0, input, 10, VersionedOutput::Maybe)
+    };
+    let never_there = VersionedState { value: "nobody's".into(), version: 5 };
+    let get = VersionedInput::Get { key: key() };
+    let seen = VersionedOutput::Value(never_there);
+    let get = Operation::new(first_client + puts, 0, get, 10, seen);
+    (0..puts).map(put).chain([get]).collect()
+}
+
+/// Puts of one key one after the other.
+fn easy_key(key: &str, first_client: u64, puts: u64) -> Ops<VersionedKv> {
+    let put = |n: u64| {
+        let input = VersionedInput::Put { key: key.into(), value: n.to_string(), version: n };
+        Operation::new(first_client + n, n, input, n + 1, VersionedOutput::Written)
+    };
+    (0..puts).map(put).collect()
+}
+
+#[test]
+fn an_object_that_is_too_hard_leaves_the_others_their_steps() {
+    // Smaller ones come first.
+    for hard in [19, 40] {
+        let operations = [hard_key("hard", 0, hard), easy_key("easy", 100, 30)].concat();
+        let history = history::<VersionedKv>(&operations);
+        let report = check(&VersionedKv, &history, &Limits { steps: 10_000, bytes: 1 << 30 });
+        let Answer::Undecided(undecided) = report.answer else { panic!("{report:?}") };
+        assert_eq!((undecided.decided_objects, undecided.decided_operations), (1, 30));
+        assert_eq!(undecided.open.len(), 1);
+        assert_eq!(undecided.open[0].key, "hard");
+        assert_eq!(undecided.open[0].operations, hard as usize + 1);
+    }
+}
+
+#[test]
+fn hard_objects_share_the_steps_and_use_them_up() {
+    let keys = ["a", "b", "c", "d"];
+    let operations: Vec<_> =
+        (0..).zip(keys).flat_map(|(n, key)| hard_key(key, 100 * n, 40)).collect();
+    let history = history::<VersionedKv>(&operations);
+    let report = check(&VersionedKv, &history, &Limits { steps: 10_000, bytes: 1 << 30 });
+    let Answer::Undecided(undecided) = report.answer else { panic!("{report:?}") };
+    let open: Vec<_> = undecided.open.iter().map(|open| (&open.key[..], open.stopped)).collect();
+    assert_eq!(open, keys.map(|key| (key, Stopped::Steps)));
+    assert_eq!((undecided.decided_objects, undecided.decided_operations), (0, 0));
+    assert_eq!(report.work.objects, 4);
+    // Each is looked at after a move, not after a step.
+    assert!((10_000..10_400).contains(&report.work.steps), "{:?}", report.work);
+}
+
+/// Writes of one value each, all at once, and a read of a value that nobody wrote: no order, and many
+/// to try.
+fn hard(writes: u64) -> Ops<Register<u8>> {
+    let write =
+        |n| Operation::new(n, 0, RegisterInput::Write(n as u8 % 100), 10, RegisterOutput::Written);
+    let mut operations: Vec<_> = (0..writes).map(write).collect();
+    operations.push(Operation::new(writes, 0, RegisterInput::Read, 10, RegisterOutput::Value(200)));
+    operations
+}
+
+#[test]
+fn limits_end_the_search_and_only_the_search() {
+    let history = history::<Register<u8>>(&hard(200));
+    let model = Register { initial: 0 };
+    let by = |limits: &Limits| check_by(&model, &history, &[Means::Search], limits);
+    for (limits, why) in [
+        (Limits { steps: 100_000, bytes: u64::MAX }, Stopped::Steps),
+        (Limits { steps: u64::MAX, bytes: 1 << 20 }, Stopped::Bytes),
+    ] {
+        let report = by(&limits);
+        let Answer::Undecided(undecided) = &report.answer else { panic!("{report:?}") };
+        assert_eq!(undecided.open.len(), 1);
+        assert_eq!(undecided.open[0].stopped, why);
+        assert_eq!((undecided.open[0].operations, undecided.open[0].ordered), (201, 200));
+        let Work { objects, steps, bytes } = report.work;
+        assert_eq!(objects, 1);
+        assert!((1_000..=limits.steps.saturating_add(1_000)).contains(&steps), "{report:?}");
+        assert!((1_000..=limits.bytes.saturating_mul(2)).contains(&bytes), "{report:?}");
+        assert!(!report.answer.is_linearizable() && !report.answer.is_violation());
+        assert_eq!(report, by(&limits));
+    }
+}
+
+#[test]
+fn an_explanation_takes_no_more_steps_than_the_decision_may() {
+    // Each decision in it is as hard as the first one.
+    let operations = hard_key("hard", 0, 10);
+    let history = history::<VersionedKv>(&operations);
+    let decision = {
+        let model = Counted::new(VersionedKv);
+        assert_eq!(is_linearizable(&model, &history, &Limits::default()), Some(false));
+        model.steps()
+    };
+    for more in [0, decision / 2] {
+        let limits = Limits { steps: decision + more, ..Limits::default() };
+        let report = check(&VersionedKv, &history, &limits);
+        let Answer::NotLinearizable(violation) = &report.answer else { panic!("{report:?}") };
+        let most = decision + limits.steps;
+        // What is asked between two looks at the limit comes on top.
+        assert!(report.work.steps < most + most / 10, "{decision}, {:?}", report.work);
+        assert!(violation.operations.contains(&violation.culprit));
+    }
+}

@@ -1,0 +1,102 @@
+//! What is said of a violation.
+
+use linearizability::models::{
+    CasInput, CasOutput, CasRegister, Register, RegisterInput, RegisterOutput,
+};
+use linearizability::{
+    Answer, History, Limits, Means, Model, Operation, Violation, check, check_by,
+};
+
+fn violation<M: Model>(
+    model: &M,
+    operations: Vec<Operation<M::Input, M::Output>>,
+) -> Violation<M::Key> {
+    let history = History::new(operations).unwrap();
+    match check_by(model, &history, &[Means::Search], &Limits::default()).answer {
+        Answer::NotLinearizable(violation) => violation,
+        Answer::Linearizable(order) => panic!("there is an order: {order:?}"),
+        Answer::Undecided(undecided) => panic!("undecided: {:?}", undecided.open),
+    }
+}
+
+fn swap(client: u64, from: u8, to: u8, at: u64) -> Operation<CasInput<u8>, CasOutput<u8>> {
+    Operation::new(client, 0, CasInput::Cas { from, to }, at, CasOutput::Swapped(true))
+}
+
+fn write(
+    client: u64,
+    call: u64,
+    value: u8,
+    at: u64,
+) -> Operation<RegisterInput<u8>, RegisterOutput<u8>> {
+    Operation::new(client, call, RegisterInput::Write(value), at, RegisterOutput::Written)
+}
+
+fn read(
+    client: u64,
+    call: u64,
+    value: u8,
+    at: u64,
+) -> Operation<RegisterInput<u8>, RegisterOutput<u8>> {
+    Operation::new(client, call, RegisterInput::Read, at, RegisterOutput::Value(value))
+}
+
+#[test]
+fn each_operation_is_shown_in_the_longest_order_with_it() {
+    let cas = CasRegister { initial: 0 };
+    let operations = vec![swap(0, 0, 1, 10), swap(1, 1, 2, 11), swap(2, 0, 3, 12)];
+    let violation = violation(&cas, operations);
+    assert_eq!(violation.culprit, 2, "the two before it fit");
+    assert_eq!(violation.operations, [1, 2], "who found 1 comes behind what changed the 0");
+    assert_eq!(violation.orders, [vec![0, 1], vec![2]], "the longest comes first");
+    assert_eq!(violation.longest_with(0), Some(&[0, 1][..]));
+    assert_eq!(violation.longest_with(1), Some(&[0, 1][..]));
+    assert_eq!(violation.longest_with(2), Some(&[2][..]));
+    assert_eq!(violation.longest_with(9), None);
+}
+
+#[test]
+fn of_orders_that_are_as_long_the_first_is_kept() {
+    let register = Register { initial: 0 };
+    let operations = vec![write(0, 0, 1, 10), write(1, 0, 2, 11), read(2, 0, 3, 12)];
+    let violation = violation(&register, operations);
+    assert_eq!(violation.orders, [[0, 1]], "what returns first is tried first");
+}
+
+#[test]
+fn it_becomes_certain_with_the_first_return_that_no_order_reaches() {
+    let register = Register { initial: 0 };
+    // Each of the two reads is wrong by itself.
+    let operations = || {
+        vec![
+            write(0, 0, 1, 1),
+            read(1, 2, 0, 9),
+            read(2, 3, 7, 8),
+            write(3, 10, 2, 11),
+            read(4, 12, 2, 13),
+        ]
+    };
+    for means in [&[Means::Search][..], &[Means::Distinct]] {
+        let history = History::new(operations()).unwrap();
+        let answer = check_by(&register, &history, means, &Limits::default()).answer;
+        let Answer::NotLinearizable(violation) = answer else { panic!("{answer:?}") };
+        assert_eq!(violation.culprit, 2);
+        assert_eq!(violation.operations, [2]);
+        assert!(violation.minimal);
+        assert!(violation.orders.iter().all(|order| !order.contains(&3)), "not called by then");
+    }
+}
+
+#[test]
+fn a_violation_of_one_key_says_which() {
+    use linearizability::models::{Kv, KvInput, KvOutput};
+    let get = |key: &str, value: &str, call| {
+        let (input, output) = (KvInput::Get { key: key.into() }, KvOutput::Value(value.into()));
+        Operation::new(call, call, input, call + 1, output)
+    };
+    let history = History::new(vec![get("a", "", 0), get("b", "", 2), get("b", "x", 4)]).unwrap();
+    let report = check(&Kv, &history, &Limits::default());
+    let Answer::NotLinearizable(violation) = report.answer else { panic!("{report:?}") };
+    assert_eq!((&violation.key[..], violation.culprit), ("b", 2));
+    assert_eq!(report.work.objects, 2);
+}
