@@ -175,3 +175,6 @@ fn check_progress(core: &Core, last: u64) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

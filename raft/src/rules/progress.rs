@@ -50,8 +50,8 @@ pub struct Progress {
     carried: usize,
     /// The part of `carried` that was sent up to the newest AppendEntries that it has answered.
     answered: usize,
-    /// The number of the first one that was sent after `next` was last set back. Those before it
-    /// followed another `next`, so it is no news that they were refused or lost.
+    /// The number of the first one that was sent after `next` was last set back, or of the last snapshot.
+    /// Those before it followed another `next`, so it is no news that they were refused or lost.
     current_from: u64,
 }
 
@@ -238,7 +238,8 @@ impl Progress {
         self.sent += 1;
         let ticket = InstallTicket { term, last, number: self.sent };
         self.installing = Installing::UnderWay { ticket, refused: 0 };
-        self.set_back(last + 1, last + 1);
+        // `next` has come to the place behind it already. What was sent before says nothing about it.
+        self.current_from = self.sent;
         ticket
     }
 

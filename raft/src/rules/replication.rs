@@ -228,12 +228,13 @@ impl Core {
     ///
     /// Who sends need not say so of each one that is lost: the next heartbeat finds out too.
     pub fn append_failed(&mut self, from: usize, ticket: Ticket) {
+        if !self.is_peer(from) || ticket.term != self.hard.term {
+            return;
+        }
         let before = Before::of(self);
-        let (current, first) = (ticket.term == self.hard.term, self.log.first_index());
-        if let Role::Leader { progress, .. } = &mut self.role
-            && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
-        {
-            progress.note_lost(ticket, first);
+        let first = self.log.first_index();
+        if let Role::Leader { progress, .. } = &mut self.role {
+            progress[from].note_lost(ticket, first);
         }
         before.check(self);
     }

@@ -108,13 +108,14 @@ impl Core {
     /// True if an entry of this term at this index, which is committed, cannot be in one log with what
     /// is committed here: there is another one, or terms would decrease (section 5.4.3).
     fn contradicts_committed(&self, last: Place) -> bool {
-        let ours = self.log.term_at(last.index).filter(|_| last.index <= self.commit);
-        let committed = self.log.term_at(self.commit).expect("it is the base or behind it");
-        match ours {
-            Some(term) => term != last.term,
-            None if last.index < self.commit => last.term > self.log.base().term,
-            None => last.term < committed,
+        let base = self.log.base();
+        if last.index < base.index {
+            return last.term > base.term;
         }
+        let behind = last.index > self.commit;
+        let ours =
+            self.log.term_at(last.index.min(self.commit)).expect("it is the base or behind it");
+        if behind { last.term < ours } else { last.term != ours }
     }
 
     /// The snapshot takes the place of all that is there.
@@ -163,12 +164,13 @@ impl Core {
     /// No reply has come to an InstallSnapshot. The next heartbeat finds out whether the follower has
     /// got it all the same.
     pub fn install_failed(&mut self, from: usize, ticket: InstallTicket) {
+        if !self.is_peer(from) {
+            return;
+        }
         let before = Before::of(self);
-        let current = ticket.term == self.hard.term;
-        if let Role::Leader { progress, .. } = &mut self.role
-            && let Some(progress) = progress.get_mut(from).filter(|_| current && from != self.me)
-        {
-            progress.note_install_lost(ticket);
+        if let Role::Leader { progress, .. } = &mut self.role {
+            // One of an earlier term is not under way any more.
+            progress[from].note_install_lost(ticket);
         }
         before.check(self);
     }

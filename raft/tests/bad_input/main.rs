@@ -12,7 +12,7 @@ use raft::rules::{Core, MAX_LEAP, Output, Progress, Request, Role, Ticket, Unsav
 use raft::storage::Storage;
 use raft::{AppendEntriesArgs, AppendEntriesReply, Conflict, Place, RequestVoteReply};
 
-use common::{append, core, entry, log_behind, request_vote, terms};
+use common::{append, core, core_behind, entry, log_behind, request_vote, terms};
 
 /// Terms that a cluster in term 6 cannot come to.
 const OUT_OF_REACH: [u64; 3] = [6 + MAX_LEAP + 1, u64::MAX / 2, u64::MAX];
@@ -167,14 +167,25 @@ fn entries_in_an_impossible_order_of_terms_change_nothing() {
         refuses_entries(&append(term, 1, (0, 0), &[0, 1], 4));
         refuses_entries(&append(term, 1, (0, 1), &[1], 4));
     }
+    // Who has forgotten its first entries knows that too.
+    for prev_term in [1, 4] {
+        let mut core = core_behind(Place { index: 3, term: 4 }, 0, 3, 6, &[4]);
+        let before = format!("{core:?}");
+        let reply = core.append_entries(&append(6, 1, (0, prev_term), &[4, 4, 4, 4], 4));
+        assert_eq!(reply, AppendEntriesReply { term: 6, success: false, conflict: None });
+        assert_eq!(format!("{core:?}"), before);
+    }
 }
 
 #[test]
 fn a_vote_for_a_log_from_the_future_is_refused() {
     // A candidate's entries are of terms before its candidacy.
-    for last in [(9, 8), (9, u64::MAX), (u64::MAX, u64::MAX - 1)] {
+    for last in [(9, 7), (9, 8), (9, u64::MAX), (u64::MAX, u64::MAX - 1)] {
         refuses_vote(7, 1, last);
     }
+    // The latest term that it can have.
+    let [mut core, ..] = cores();
+    assert!(core.request_vote(&request_vote(7, 1, (9, 6))).vote_granted);
 }
 
 #[test]

@@ -92,3 +92,31 @@ fn install_snapshot_is_a_word_of_the_leader() {
         assert!(core.take_output().reset_election_timer);
     }
 }
+
+/// The same if its snapshot is older than ours. Its last entry is one of ours, as far as we can know: there
+/// its term is no later than that of what we have forgotten. (Figure 2, Rules for all servers)
+#[test]
+fn an_old_snapshot_is_a_word_of_the_leader_too() {
+    for last in [(9, 4), (9, 3), (10, 4), (11, 4)] {
+        let mut core = core_behind(place(10, 4), 0, 3, 5, &[4, 5]);
+        core.append_entries(&append(5, 1, (12, 5), &[], 11));
+        core.take_output();
+        let (log, snapshot) = (core.log().clone(), core.snapshot().clone());
+        assert_eq!(core.install_snapshot(&install(7, 1, last)).term, 7, "{last:?}");
+        assert_eq!((core.term(), core.commit()), (7, 11), "{last:?}");
+        assert_eq!((core.log(), core.snapshot()), (&log, &snapshot), "{last:?}");
+        let Output { reset_election_timer, installed, committed, .. } = core.take_output();
+        assert_eq!((reset_election_timer, installed, committed), (true, None, None), "{last:?}");
+    }
+}
+
+/// A snapshot of what comes behind all that is committed here may end in the very term that this ends in.
+/// (Figure 13, 7 and 8)
+#[test]
+fn a_snapshot_may_end_in_the_term_of_what_is_committed() {
+    let mut core = core(0, 3, 5, &[1, 3]);
+    core.append_entries(&append(5, 1, (2, 3), &[], 2));
+    core.take_output();
+    core.install_snapshot(&install(5, 1, (7, 3)));
+    has_only(&core, place(7, 3));
+}

@@ -114,6 +114,51 @@ fn the_entries_of_a_failed_call_are_sent_again() {
     assert_eq!(place(&sent(&mut core).unwrap().0), (1, 2));
 }
 
+/// Of two calls under way the later one fails. What the earlier one carries is still under way. (5.3)
+#[test]
+fn the_entries_of_an_earlier_call_are_not_sent_again_with_those_of_a_failed_one() {
+    let mut core = known_follower();
+    core.propose("a".into());
+    assert_eq!(place(&sent(&mut core).unwrap().0), (1, 1));
+    core.propose("b".into());
+    let (args, later) = heartbeat(&mut core);
+    assert_eq!(place(&args), (2, 1));
+    core.append_failed(1, later);
+    assert_eq!(place(&heartbeat(&mut core).0), (2, 1));
+}
+
+/// What the follower is known to have by now is not sent again, even if the call that has failed carried
+/// it too. (5.3)
+#[test]
+fn what_is_known_to_be_there_is_not_sent_again_after_a_failure() {
+    let mut core = known_follower();
+    core.propose("a".into());
+    let late = sent(&mut core).unwrap().1;
+    // A heartbeat overtakes it, so the follower refuses that.
+    let (_, beat) = heartbeat(&mut core);
+    core.propose("b".into());
+    core.append_reply(1, beat, &refused(None, 2));
+    let (args, both) = sent(&mut core).unwrap();
+    assert_eq!(place(&args), (1, 2));
+    core.append_reply(1, late, &accepted(2));
+    assert_eq!(progress(&core, 1).matched, 2);
+    core.append_failed(1, both);
+    assert_eq!(place(&heartbeat(&mut core).0), (2, 1));
+}
+
+/// The first entry of all is no exception: every log has the place before it, so nobody asks first. (5.3)
+#[test]
+fn the_first_entry_of_all_is_sent_again_too() {
+    let (mut core, first) = leader(2, 1, &[]);
+    core.append_reply(1, first[0].2, &accepted(2));
+    core.propose("a".into());
+    let (args, lost) = sent(&mut core).unwrap();
+    assert_eq!(place(&args), (0, 1));
+    core.append_failed(1, lost);
+    assert_eq!(place(&heartbeat(&mut core).0), (0, 1));
+    assert_eq!(place(&heartbeat(&mut core).0), (1, 0));
+}
+
 /// A heartbeat that has failed carried nothing: what went out since is not touched. (5.3)
 #[test]
 fn the_failure_of_an_empty_heartbeat_sends_nothing_again() {

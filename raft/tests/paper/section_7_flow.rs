@@ -130,6 +130,21 @@ fn what_follows_a_snapshot_is_sent_as_entries() {
     assert_eq!((progress.next, progress.matched), (14, 10));
 }
 
+/// If there is none, the leader has nothing to say until the next heartbeat.
+#[test]
+fn a_snapshot_of_everything_is_followed_by_nothing() {
+    let mut core = core_behind(BASE, 0, 3, 6, &[]);
+    core.election_timeout();
+    core.vote_reply(1, 7, &RequestVoteReply { term: 7, vote_granted: true });
+    let first = appends(&mut core).remove(0).2;
+    core.append_reply(1, first, &ends_before(5));
+    let (_, ticket) = sent(&mut core).installs.remove(0);
+    core.install_reply(1, ticket, &InstallSnapshotReply { term: 7 });
+    assert_eq!((progress(&core, 1).next, progress(&core, 1).matched), (11, 10));
+    let Sent { appends, installs } = sent(&mut core);
+    assert!(appends.is_empty() && installs.is_empty(), "{appends:?} {installs:?}");
+}
+
 /// While a snapshot is under way there are heartbeats, and nothing else, however the follower answers
 /// and whatever commands come.
 #[test]
@@ -195,6 +210,20 @@ fn a_snapshot_counts_as_lost_when_many_later_heartbeats_were_refused() {
     core.install_failed(1, again);
     core.heartbeat_timeout();
     assert_eq!(sent(&mut core).appends.len(), 1);
+}
+
+/// The one that counted as lost ends at last. That says nothing about the one that is under way since.
+#[test]
+fn the_end_of_an_older_snapshot_is_not_that_of_the_one_under_way() {
+    let (mut core, first) = installing();
+    (0..16).for_each(|_| drop(heartbeat(&mut core, &ends_before(5))));
+    let again = sent(&mut core).installs.remove(0).1;
+    core.install_failed(1, first);
+    heartbeat(&mut core, &ends_before(5));
+    assert!(sent(&mut core).installs.is_empty(), "the second one is under way still");
+    core.install_failed(1, again);
+    heartbeat(&mut core, &ends_before(5));
+    assert_eq!(sent(&mut core).installs.len(), 1, "none is under way");
 }
 
 /// Heartbeats that were sent before the snapshot say nothing about it.
@@ -327,6 +356,46 @@ fn what_follows_forgotten_entries_that_were_lost_waits_for_an_answer() {
     assert_eq!((args.prev_log_index, args.entries.len()), (14, 0));
 }
 
+/// After a snapshot that failed only an answer to what was sent later counts. Others may tell of before.
+#[test]
+fn answers_to_what_was_sent_before_a_snapshot_do_not_bring_the_next_one() {
+    let (mut core, first) = leader();
+    (1..3).for_each(|follower| core.append_reply(follower, first, &accepted(7)));
+    // Server 2 takes what it is sent. Entry 14 is under way to server 1, with two heartbeats behind it.
+    let round = |core: &mut Core| {
+        let mut to_1 = None;
+        for (to, _, ticket) in appends(core) {
+            match to {
+                1 => to_1 = Some(ticket),
+                _ => core.append_reply(2, ticket, &accepted(7)),
+            }
+        }
+        to_1
+    };
+    core.propose("x".into());
+    round(&mut core);
+    let [overtakes, second] = [(); 2].map(|()| {
+        core.heartbeat_timeout();
+        round(&mut core).expect("a heartbeat")
+    });
+    core.propose("y".into());
+    assert_eq!((round(&mut core), overtakes.prev, core.commit()), (None, 14, 15));
+    core.take_output();
+    core.take_snapshot(15, snapshot(Place { index: 15, term: 7 }));
+    // The first one has come before the entry.
+    core.append_reply(1, overtakes, &ends_before(14));
+    let (_, ticket) = sent(&mut core).installs.remove(0);
+    core.install_failed(1, ticket);
+    for answer in [ends_before(14), accepted(7)] {
+        let mut core = core.clone();
+        core.append_reply(1, second, &answer);
+        let installs = sent(&mut core).installs;
+        assert!(installs.is_empty(), "{installs:?} after {answer:?}");
+        heartbeat(&mut core, &ends_before(15));
+        assert_eq!(sent(&mut core).installs.len(), 1);
+    }
+}
+
 /// If it arrives, nothing is missing.
 #[test]
 fn entries_under_way_may_be_forgotten() {
@@ -354,4 +423,21 @@ fn a_follower_that_was_overtaken_is_sent_the_snapshot_at_once() {
     cluster.put_back(slow);
     cluster.deliver_all();
     assert_eq!((cluster.commits(), cluster.installed()), (vec![2, 2, 1], 1));
+}
+
+/// A follower that was sent all that is forgotten is sent what follows as before.
+#[test]
+fn forgetting_what_a_follower_was_sent_does_not_hold_up_what_follows() {
+    let (mut core, ticket) = forgotten_under_way();
+    core.append_reply(1, ticket, &accepted(7));
+    core.propose("y".into());
+    core.heartbeat_timeout();
+    let (args, _) = sent(&mut core).appends.remove(0);
+    assert_eq!((args.prev_log_index, args.entries.len()), (14, 1));
+    // The same if it has not answered yet.
+    let (mut core, _) = forgotten_under_way();
+    core.propose("y".into());
+    core.heartbeat_timeout();
+    let (args, _) = sent(&mut core).appends.remove(0);
+    assert_eq!((args.prev_log_index, args.entries.len()), (14, 1));
 }
