@@ -334,6 +334,27 @@ fn the_last_acknowledged_write_is_the_one_to_know_of() {
 }
 
 #[test]
+fn of_two_writes_in_one_entry_the_one_that_was_acknowledged_first_is_the_one_to_know_of() {
+    let words = "server 1 answered client, Get k, and cannot know of what was acknowledged before";
+    let verdict = wrong(STALE, words, |world| {
+        let (one, other) = (world.client("one"), world.client("other"));
+        let first = world.watch.asks(&one, append("k", "x 0 0 y"));
+        let second = world.watch.asks(&other, append("k", "x 1 0 y"));
+        world.commits(1, "x 0 0 y and x 1 0 y");
+        world.gets_reply(&one, (0, 0));
+        world.gets_reply(&other, (0, 0));
+        world.watch.answered(first, None);
+        pause();
+        let reader = world.client("client");
+        let read = world.watch.asks(&reader, get("k"));
+        world.watch.answered(second, None);
+        world.gets_reply(&reader, (0, 1));
+        world.watch.answered(read, Some(""));
+    });
+    assert!(texts(&verdict.facts).starts_with("one: Append k x 0 0 y"), "{verdict:?}");
+}
+
+#[test]
 fn of_a_long_value_the_end_is_shown() {
     let play = |bytes: usize| {
         move |world: &World| {

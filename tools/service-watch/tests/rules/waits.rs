@@ -1,6 +1,8 @@
 //! What is said when clients wait and nothing comes.
 
-use crate::world::{World, append, get, pause, right, right_of_two, sleep_ms, texts};
+use crate::world::{
+    World, append, get, pause, right, right_of_two, said_at_the_limit, sleep_ms, texts,
+};
 
 /// What is said of clients and of servers that keep them waiting.
 fn said(world: &World) -> String {
@@ -312,4 +314,31 @@ fn of_several_groups_each_is_named() {
                         Ask.Ask of client\n";
         assert_eq!(said(world), expected);
     });
+}
+
+#[test]
+fn what_clients_wait_for_is_said_once_and_of_each_group_who_keeps_them_waiting() {
+    let said = said_at_the_limit(|world| {
+        let client = world.client("client");
+        world.watch.asks(&client, append("k", "x 0 0 y"));
+        for server in [(0, 1), (1, 2)] {
+            let end = client.end_to(&world.groups[server.0].members().name(server.1));
+            labrt::thread::spawn(move || drop(crate::world::AskClient::new(end).ask(&())));
+        }
+        world.commits(1, "x 0 0 y");
+        sleep_ms(20_000);
+    });
+    let count = |words: &str| said.matches(words).count();
+    assert_eq!(
+        count("client has waited 20.0 s for Append k x 0 0 y, and has asked 2 times"),
+        1,
+        "{said}"
+    );
+    assert_eq!(count("server 100-0 sent it as the entry of term 1 at index 1"), 1, "{said}");
+    for server in ["100-1", "101-2"] {
+        let words = format!(
+            "server {server} kept 1 request of clients waiting up to the end, the oldest for 20.0 s"
+        );
+        assert_eq!(count(&words), 1, "{said}");
+    }
 }

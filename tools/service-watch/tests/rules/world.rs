@@ -8,6 +8,7 @@ use labgob::{Deserialize, Gob, Serialize};
 use labrpc::{ClientEnd, Reply, Service};
 use labrt::channel::Sender;
 use labrt::sync::Leaf;
+use labrt::world::Builder;
 use labrt::{simulate, thread};
 use labtrace::{Fact, Verdict};
 use persister::Persister;
@@ -379,6 +380,21 @@ pub(crate) fn judge(
     let verdict = run.session().verdict();
     assert_eq!(outcome.err().map(|failure| failure.message), verdict.clone().map(|v| v.words));
     Judgement { verdict, not_judged: run.not_judged() }
+}
+
+/// All that is said of a run of two groups that comes to its time limit after this.
+pub(crate) fn said_at_the_limit(play: impl FnOnce(&World) + Send + 'static) -> String {
+    let run = Run::silent();
+    let inside = run.clone();
+    let limit = Duration::from_secs(10);
+    let outcome = Builder::simulated(1).time_limit(limit).run(move || {
+        inside.enter();
+        let world = World::new(&inside, &["100", "101"], Limits::default());
+        play(&world);
+        thread::sleep(2 * limit);
+    });
+    let failure = outcome.map(drop).expect_err("it sleeps for too long");
+    tester::said_of(&failure, &run)
 }
 
 pub(crate) fn right_with(limits: Limits, play: impl FnOnce(&World) + Send + 'static) {
