@@ -174,7 +174,7 @@ fn a_request_that_waits_for_no_time_is_not_counted_as_delayed() {
         (faults.request_delay, faults.request_loss, faults.reply_loss) = ((0, 1), 0.0, 0.0);
         setup.network.set_faults(faults);
         setup.network.set_reliable(false);
-        let waited = |_| {
+        let waited = |_: &u32| {
             let start = Instant::now();
             client.nothing(&()).unwrap();
             start.elapsed() > Duration::ZERO
