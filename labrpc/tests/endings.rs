@@ -292,6 +292,23 @@ fn who_is_paused_in_a_call_leaves_the_network_to_others() {
 }
 
 #[test]
+fn a_network_that_nobody_has_any_more_leaves_no_task_behind() {
+    let failure = simulate(1, || {
+        let network = Network::new();
+        let end = network.make_end(1);
+        // Nobody is there, so the call fails after a while, and the network needs its clockwork.
+        assert_eq!(end.call::<(), u8>("S.M", &()), Err(NoReply));
+        drop((network, end));
+        thread::sleep(millis(1));
+        let (_keep, never) = channel::unbounded::<()>();
+        let _ = never.recv();
+    })
+    .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Deadlock);
+    assert!(!failure.to_string().contains("task `labrpc`"), "{failure}");
+}
+
+#[test]
 fn a_function_belongs_to_the_callers_node() {
     on_both(|| {
         let setup = Setup::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Setup, millis};
-use labrpc::{Network, Server, Service};
+use labrpc::{Faults, Network, Server, Service};
 use labrt::sync::Mutex;
 use labrt::thread;
 use labrt::time::Instant;
@@ -143,6 +143,48 @@ fn long_reordering_delays_two_thirds_of_the_replies_by_a_nested_draw() {
         let below = late.iter().filter(|took| **took < 200 + k as u64).count();
         assert_rate("nested draw", below, late.len(), expected);
     }
+}
+
+#[test]
+fn half_of_the_requests_come_twice_if_that_is_what_is_asked_for() {
+    let outcome = calm(4).run(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let mut faults = Faults::default();
+        (faults.duplication, faults.duplication_spread) = (0.5, 99);
+        setup.network.set_faults(faults);
+        for _ in 0..CALLS {
+            client.nothing_then(&(), |_| ());
+        }
+        thread::sleep(Duration::from_secs(1));
+        let copies = setup.network.count(99) as usize - CALLS;
+        (setup.network.fault_counts().duplicates as usize, copies)
+    });
+    let (counted, copies) = outcome.unwrap().value;
+    assert_rate("requests that come twice", counted, CALLS, 0.5);
+    assert_eq!(counted, copies);
+}
+
+#[test]
+fn a_request_that_waits_for_no_time_is_not_counted_as_delayed() {
+    let outcome = calm(5).run(|| {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        let mut faults = Faults::default();
+        (faults.request_delay, faults.request_loss, faults.reply_loss) = ((0, 1), 0.0, 0.0);
+        setup.network.set_faults(faults);
+        setup.network.set_reliable(false);
+        let waited = |_: &u32| {
+            let start = Instant::now();
+            client.nothing(&()).unwrap();
+            start.elapsed() > Duration::ZERO
+        };
+        let waited = (0..100).filter(waited).count();
+        (waited as u64, setup.network.fault_counts().delays)
+    });
+    let (waited, counted) = outcome.unwrap().value;
+    assert!((20..80).contains(&waited), "{waited}");
+    assert_eq!(counted, waited);
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub(crate) fn entries(count: u64) -> String {
 /// A value, of which the end says most: what was added last.
 pub(crate) fn end_of(value: &str) -> String {
     const SHOWN: usize = 60;
-    match value.char_indices().nth_back(SHOWN) {
-        None => format!("{value:?}"),
+    match value.char_indices().nth_back(SHOWN - 1) {
+        None | Some((0, _)) => format!("{value:?}"),
         Some((begin, _)) => format!("...{:?} ({} bytes)", &value[begin..], value.len()),
     }
 }

@@ -1,5 +1,6 @@
 //! What clients have asked for, and the entries that came of it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use memchr::memchr_iter;
@@ -194,12 +195,16 @@ impl Operations {
         }
         let is_committed = |entry: &&Entry| operation.replies.iter().any(|r| r.may_know(entry));
         let latest = self.latest.entry(operation.asked.object.clone()).or_default();
-        for &entry in operation.entries.iter().filter(is_committed) {
+        let mut entries: Vec<Entry> =
+            operation.entries.iter().filter(is_committed).copied().collect();
+        entries.sort_by_key(|entry| Reverse(entry.place.index));
+        let by_group = entries.into_iter().map(|entry| (entry.place.group, entry));
+        // Of each group the first one remains.
+        for (group, entry) in by_group.collect::<BTreeMap<_, _>>() {
             let own = Acknowledged { number, entry };
-            let known = latest.entry(entry.place.group).or_insert(own);
-            let first = known.number == number && entry.place.index < known.entry.place.index;
-            let later = known.number != number && entry.place.index > known.entry.place.index;
-            if first || later {
+            let known = latest.entry(group).or_insert(own);
+            // Of several in one entry the one that was acknowledged first.
+            if entry.place.index > known.entry.place.index {
                 *known = own;
             }
         }

@@ -68,16 +68,14 @@ impl Seen {
     /// A server goes on from a step to a standing that its group has not had.
     fn check_follows(&self, at: usize, server: usize, standing: &Standing, us: u64) -> Checked {
         let (now, next) = (self.history[at].standing.config, standing.config);
-        if next == now || next == now + 1 {
-            return Ok(());
-        }
-        let (what, hint) = match next < now {
-            true => (
+        let (what, hint) = match next.checked_sub(now) {
+            Some(0 | 1) => return Ok(()),
+            None => (
                 "back".to_string(),
                 "a configuration is entered only if its number is one more than that of the present one: \
                  check that where the entry is executed, since an old one can stand in the log again",
             ),
-            false => (
+            Some(_) => (
                 format!("on, past {}", range(now + 1, next - 1)),
                 "ask the controller for the configuration with the next number, not for the latest one: \
                  whoever leaves one out does not know who had which shard in between",

@@ -52,9 +52,6 @@ impl Seen {
 /// The verdict, noticed in what a server says.
 pub(crate) fn built(broken: VerdictBuilder, seen: &Seen, server: usize) -> Box<Verdict> {
     let mut verdict = broken.at(format!("what {} tells", seen.members.node_name(server))).build();
-    let lane = seen.members.lane(server);
-    if !verdict.servers.contains(&lane) {
-        verdict.servers.insert(0, lane);
-    }
+    verdict.servers = vec![seen.members.lane(server)];
     Box::new(verdict)
 }

@@ -1,13 +1,14 @@
 //! Situations of shards are counted when they are there, and not when a run only comes close.
 
 use run_record::situations::Situation;
+use tester::Run;
 
-use crate::world::{World, played};
+use crate::world::{World, judge};
 
 /// How often writes were under way while their shard was, and configurations overlapped.
 fn seen(play: impl FnOnce(&World) + Send + 'static) -> (u64, u64) {
-    let (run, verdict) = played(play);
-    assert_eq!(verdict, None);
+    let run = Run::silent();
+    assert_eq!(judge(&run, 2, play), None);
     let seen = run.situations();
     let times = |one: Situation| *seen.get(one.key()).expect("somebody looks for it");
     (times(Situation::WriteWhileMoving), times(Situation::ReconfigurationsOverlap))
@@ -81,9 +82,11 @@ fn a_shard_that_was_never_served_is_not_on_its_way() {
 
 #[test]
 fn of_groups_that_tell_nothing_nobody_knows() {
-    let (run, _) = played(|world| {
+    let run = Run::silent();
+    let silent = |world: &World| {
         world.configured(1, &[100]);
         world.writes().answered_by(100);
-    });
+    };
+    assert_eq!(judge(&run, 2, silent), None);
     assert!(!run.situations().contains_key(Situation::WriteWhileMoving.key()));
 }

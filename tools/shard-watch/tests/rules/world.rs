@@ -1,4 +1,4 @@
-//! Two groups whose servers do nothing but tell: `3 s01 k7` is "at configuration 3, serves 0 and 1, keeps 7".
+//! Servers that do nothing but tell: `3 s01 k7` is "at configuration 3, serves 0 and 1, keeps 7".
 
 use std::sync::Arc;
 
@@ -34,18 +34,19 @@ impl Server for Teller {
     fn kill(&self) {}
 }
 
-/// Two groups of three, 100 and 101.
+/// Groups of three: 100, 101 and perhaps 102.
 pub(crate) struct World {
-    net: Net,
+    pub(crate) net: Net,
     pub(crate) watch: Watch,
-    service: service_watch::Watch,
-    groups: [Group<Teller>; 2],
+    pub(crate) service: service_watch::Watch,
+    pub(crate) groups: Vec<Group<Teller>>,
 }
 
 impl World {
-    fn new(run: &Run) -> World {
+    fn new(run: &Run, groups: usize) -> World {
         let net = Net::of_service(run);
-        let groups = ["100", "101"].map(|name| Group::new(&net, name, 3));
+        let names = ["100", "101", "102"].into_iter().take(groups);
+        let groups: Vec<_> = names.map(|name| Group::new(&net, name, 3)).collect();
         let service = service_watch::Watch::new();
         let watch = Watch::new(&service);
         for (gid, group) in (100..).zip(&groups) {
@@ -73,6 +74,11 @@ impl World {
     /// A configuration in which these groups have the first shards.
     pub(crate) fn configured(&self, number: u64, owners: &[Gid]) {
         labrt::thread::sleep(std::time::Duration::from_millis(10));
+        self.configured_at_once(number, owners);
+    }
+
+    /// It is there at this moment.
+    pub(crate) fn configured_at_once(&self, number: u64, owners: &[Gid]) {
         let mut config = Config { number, ..Config::default() };
         config.shards[..owners.len()].copy_from_slice(owners);
         self.watch.configured(&config);
@@ -81,6 +87,11 @@ impl World {
     /// A client reads the key "2", which is in shard 0, and a group answers.
     pub(crate) fn reads(&self, gid: Gid) {
         labrt::thread::sleep(std::time::Duration::from_millis(10));
+        self.reads_at_once(gid);
+    }
+
+    /// It begins at this moment.
+    pub(crate) fn reads_at_once(&self, gid: Gid) {
         self.asks("Get", Change::Nothing).answered_by(gid);
     }
 
@@ -135,18 +146,53 @@ pub(crate) fn standing(words: &str) -> Standing {
     Standing { config, shards }
 }
 
-/// A run of this, and the verdict on it.
-pub(crate) fn played(play: impl FnOnce(&World) + Send + 'static) -> (Run, Option<Verdict>) {
-    let run = Run::silent();
+/// What a run of so many groups comes to.
+pub(crate) fn judge(
+    run: &Run,
+    groups: usize,
+    play: impl FnOnce(&World) + Send + 'static,
+) -> Option<Verdict> {
     let inside = run.clone();
     let outcome = simulate(1, move || {
         inside.enter();
-        let world = World::new(&inside);
+        let world = World::new(&inside, groups);
         play(&world);
         world.groups.iter().for_each(Group::end);
         world.net.cleanup();
     });
     let verdict = run.session().verdict();
     assert_eq!(outcome.err().map(|failure| failure.message), verdict.clone().map(|v| v.words));
-    (run, verdict)
+    verdict
+}
+
+/// What is said of a run of so many groups that was not judged by all rules.
+pub(crate) fn not_judged(groups: usize, play: impl FnOnce(&World) + Send + 'static) -> Vec<String> {
+    let run = Run::silent();
+    assert_eq!(judge(&run, groups, play), None);
+    run.not_judged()
+        .into_iter()
+        .filter(|words| words.contains("one group serves a shard"))
+        .collect()
+}
+
+pub(crate) fn right(play: impl FnOnce(&World) + Send + 'static) {
+    let verdict = judge(&Run::silent(), 2, play);
+    assert_eq!(verdict.map(|verdict| verdict.words), None);
+}
+
+/// It breaks this rule, in these words.
+pub(crate) fn wrong(
+    rule: &str,
+    words: &str,
+    play: impl FnOnce(&World) + Send + 'static,
+) -> Verdict {
+    let verdict = judge(&Run::silent(), 2, play).expect("a rule is broken");
+    assert_eq!((verdict.check.as_str(), verdict.words.as_str()), (rule, words));
+    assert!(verdict.hint.is_some() && verdict.facts.len() >= 2, "{verdict:?}");
+    verdict
+}
+
+/// The facts of a verdict, a line each.
+pub(crate) fn facts(verdict: &Verdict) -> Vec<&str> {
+    verdict.facts.iter().map(|fact| fact.text.as_str()).collect()
 }
