@@ -140,7 +140,7 @@ fn what_is_applied_is_committed() {
 
 #[test]
 fn alone_a_server_commits_what_it_is_offered() {
-    let alone = |play| verdict_of(1, play);
+    let alone = |play: fn(&Cluster)| verdict_of(1, play);
     assert_eq!(
         alone(|cluster| {
             cluster.start(0, Bytes::from_static(b"1 1"));
