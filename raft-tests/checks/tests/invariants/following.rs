@@ -219,8 +219,9 @@ fn who_stood_in_an_earlier_term_is_no_candidate() {
 }
 
 #[test]
-fn before_the_first_entry_there_is_nothing_to_look_at() {
+fn a_yes_says_nothing_of_what_is_before_the_first_entry_or_has_no_term() {
     assert_fine(|_| puppet(0).leads(1, 4, (0, 3), &[(4, "a")]));
+    assert_fine(|_| puppet(0).leads(1, 4, (2, 0), &[(4, "a")]));
 }
 
 #[test]
