@@ -92,10 +92,8 @@ impl Judge {
 
     /// A service has read the stored snapshot, and begins with that.
     pub(crate) fn restored(&mut self, server: usize, index: u64) {
-        self.snapshots_seen = true;
         let server = &mut self.servers[server];
         (server.applied, server.restored) = (index, index);
-        server.heard_now = server.heard_now.max(index);
     }
 
     /// A new instance begins with a stored snapshot, and with a state whose log is behind its last entry: that

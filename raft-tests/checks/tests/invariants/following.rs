@@ -319,3 +319,15 @@ fn what_is_saved_tells_what_is_in_a_snapshot() {
         &["server 1 accepted entries up to 12"],
     );
 }
+
+#[test]
+fn a_candidate_that_was_paused_may_have_been_about_to_say_more() {
+    assert_fine(|cluster| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        cluster.group().pause(1);
+        pause();
+        cluster.group().resume(1);
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
+}

@@ -176,3 +176,29 @@ fn why_a_vote_is_refused_again_and_again_is_looked_for_however_long_the_log_is()
         &format!("{refused}; its own log ends with entry 40000 of term 2 (2 times)"),
     );
 }
+
+#[test]
+fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
+    let facts = told(|cluster| {
+        for answer in [false, false, true, false, false] {
+            puppet(1).answers(0, answer);
+            puppet(0).commits(1, 4, (0, 0), 2, 0);
+        }
+        puppet(1).answers(0, true);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+        cluster.check_one_leader();
+    });
+    assert_not_told(&facts, "refused the last");
+    assert_not_told(&facts, "a majority, but server 0");
+    let facts = told(|cluster| {
+        for answer in [false, false, true, false, false, false] {
+            puppet(1).answers(0, answer);
+            puppet(0).commits(1, 4, (0, 0), 0, 0);
+        }
+        cluster.check_one_leader();
+    });
+    assert_told(
+        &facts,
+        "server 1 refused the last 3 AppendEntries of server 0 in term 4, all with prevLogIndex 0",
+    );
+}
