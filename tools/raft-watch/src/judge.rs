@@ -479,4 +479,25 @@ mod tests {
         answers(&mut judge, true);
         assert!(accepted(&judge));
     }
+
+    #[test]
+    fn what_an_earlier_instance_had_not_answered_may_have_told_and_is_over() {
+        let mut judge = tells_three();
+        judge.servers[1].snapshot_upto = 3;
+        reaches(&mut judge);
+        judge.crashed(1);
+        judge.started(1, 2);
+        assert_eq!((judge.calls.open_at(1).count(), judge.servers[1].open), (0, 0));
+        assert_eq!(judge.can_know(1), 3);
+    }
+
+    #[test]
+    fn a_server_that_crashes_in_a_pause_is_not_paused_any_more() {
+        let mut judge = three();
+        judge.paused(0, true, 5);
+        assert!(judge.servers[0].paused);
+        judge.crashed(0);
+        judge.started(0, 2);
+        assert!(!judge.servers[0].paused);
+    }
 }

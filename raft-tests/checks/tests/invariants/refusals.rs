@@ -10,6 +10,7 @@ use crate::puppet::{puppet, verdict};
 /// What is told if nobody leads at the end.
 fn told(play: fn(&Cluster)) -> Vec<String> {
     let verdict = verdict(play).expect("nobody leads");
+    assert_eq!(verdict.words, "expected one leader, got none");
     verdict.facts.into_iter().map(|fact| fact.text).collect()
 }
 
@@ -182,7 +183,7 @@ fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
     let facts = told(|cluster| {
         for answer in [false, false, true, false, false] {
             puppet(1).answers(0, answer);
-            puppet(0).commits(1, 4, (0, 0), 2, 0);
+            puppet(0).commits(1, 4, if answer { (0, 0) } else { (7, 4) }, 2, 0);
         }
         puppet(1).answers(0, true);
         puppet(0).commits(1, 4, (2, 4), 0, 2);
@@ -193,12 +194,12 @@ fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
     let facts = told(|cluster| {
         for answer in [false, false, true, false, false, false] {
             puppet(1).answers(0, answer);
-            puppet(0).commits(1, 4, (0, 0), 0, 0);
+            puppet(0).commits(1, 4, if answer { (0, 0) } else { (7, 4) }, 2, 0);
         }
         cluster.check_one_leader();
     });
     assert_told(
         &facts,
-        "server 1 refused the last 3 AppendEntries of server 0 in term 4, all with prevLogIndex 0",
+        "server 1 refused the last 3 AppendEntries of server 0 in term 4, all with prevLogIndex 7",
     );
 }
