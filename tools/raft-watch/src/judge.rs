@@ -500,4 +500,18 @@ mod tests {
         judge.started(0, 2);
         assert!(!judge.servers[0].paused);
     }
+
+    #[test]
+    fn what_an_earlier_instance_saves_does_not_count() {
+        let size_after = |instance| {
+            let mut judge = three();
+            judge.started(0, 2);
+            judge.servers[0].state_size = 5;
+            let saves = |means: &mut Means<'_>| judge.saved(0, instance, 0, means);
+            Means::with(&Missing::default(), saves).expect("there are no snapshots");
+            judge.servers[0].state_size
+        };
+        // Nothing is saved at present.
+        assert_eq!([1, 2].map(size_after), [5, 0]);
+    }
 }
