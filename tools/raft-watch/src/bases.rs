@@ -92,10 +92,8 @@ impl Judge {
 
     /// A service has read the stored snapshot, and begins with that.
     pub(crate) fn restored(&mut self, server: usize, index: u64) {
-        self.snapshots_seen = true;
         let server = &mut self.servers[server];
         (server.applied, server.restored) = (index, index);
-        server.heard_now = server.heard_now.max(index);
     }
 
     /// A new instance begins with a stored snapshot, and with a state whose log is behind its last entry: that
@@ -279,4 +277,34 @@ fn went_back(server: usize, known: Place, base: Place, us: u64) -> Box<labtrace:
             )
             .build(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A restarted server whose last snapshot was saved when it could know that nine entries are committed,
+    /// and that knew of so many in the end, and was sent a snapshot of so many.
+    fn restarted(stored: Option<(u64, u64)>, knows: u64, sent: u64) -> Judge {
+        let mut judge = Judge::new(3);
+        judge.started(1, 1);
+        let server = &mut judge.servers[1];
+        (server.stored.upto, server.knows, server.snapshot_upto) = (stored, knows, sent);
+        judge.started(1, 2);
+        judge.starts_with(1, Began { us: 0, upto: 0, bytes: 10 });
+        assert!(judge.snapshots_seen);
+        judge
+    }
+
+    #[test]
+    fn what_a_crash_in_the_middle_of_a_save_has_left_may_be_of_its_last_moment() {
+        let goes_on =
+            |judge: &Judge, index| judge.check_left_behind(1, Place { index, term: 4 }, 0).is_ok();
+        for (knows, sent, most) in [(12, 0, 12), (5, 0, 9), (10, 14, 14), (14, 10, 14)] {
+            let judge = restarted(Some((9, 0)), knows, sent);
+            assert!(goes_on(&judge, most) && !goes_on(&judge, most + 1), "{most}");
+        }
+        // Of what nobody saw nothing is known.
+        assert!(goes_on(&restarted(None, 12, 0), 99));
+    }
 }

@@ -286,6 +286,9 @@ mod tests {
         assert_eq!(calls.remove(5).map(|call| call.number), Some(5));
         assert_eq!(open(&calls), [7]);
         assert!(calls.get(5).is_none() && calls.remove(5).is_none());
+        // Nobody looks through what is over.
+        calls.remove(7);
+        assert!(calls.reached[1].is_empty());
     }
 
     #[test]

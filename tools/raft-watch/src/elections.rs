@@ -200,3 +200,37 @@ impl Judge {
 const LEADS_UNELECTED: &str = "a message was built after the term had changed, with the new term: look \
      at the role and the term under the same lock as the rest; or the role was not given up when \
      the term went on";
+
+#[cfg(test)]
+mod tests {
+    use super::super::understanding::Part;
+    use super::*;
+
+    fn accepts(judge: &mut Judge, server: usize, missing: &Missing) -> Checked {
+        judge.accepts(server, Started { index: 1, term: 4 }, 0, missing)
+    }
+
+    /// Server 1 has accepted a command as leader of term 4, and server 0 runs.
+    fn one_leads() -> Judge {
+        let mut judge = Judge::new(3);
+        (0..2).for_each(|server| judge.started(server, 1));
+        accepts(&mut judge, 1, &Missing::default()).expect("nobody else leads");
+        judge
+    }
+
+    #[test]
+    fn what_a_crashed_server_accepts_does_not_count() {
+        let mut judge = one_leads();
+        let broken = accepts(&mut judge, 0, &Missing::default()).expect_err("it has two leaders");
+        assert_eq!((&broken.check[..], &broken.servers[..]), ("Election Safety", &[1, 0][..]));
+        judge.crashed(0);
+        assert!(accepts(&mut judge, 0, &Missing::default()).is_ok());
+    }
+
+    #[test]
+    fn where_leaders_calls_are_not_understood_two_may_accept() {
+        let mut missing = Missing::default();
+        missing.note(Part::Appends, "of a test".to_string());
+        assert!(accepts(&mut one_leads(), 0, &missing).is_ok());
+    }
+}

@@ -70,7 +70,8 @@ impl Judge {
     fn check_prev(&self, call: &Call, delivered: Delivered, append: Append, us: u64) -> Checked {
         let Append { prev, .. } = append;
         let server = call.to;
-        if prev.index == 0 || prev.term == 0 {
+        // Which entry it is, the request does not say.
+        if prev.term == 0 {
             return Ok(());
         }
         let known = &self.servers[server];

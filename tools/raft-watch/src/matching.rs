@@ -243,6 +243,7 @@ fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, u
 
 #[cfg(test)]
 mod tests {
+    use super::super::understanding::{Entries as Sent, Part};
     use super::*;
 
     fn add(entries: &mut Entries, index: u64, term: u64, bytes: &[u8]) -> bool {
@@ -299,5 +300,20 @@ mod tests {
         assert!(add(&mut entries, 2 * LARGEST_GAP, 4, b"b"));
         assert_eq!(read(&entries, 0).1, 2);
         assert!(!add(&mut entries, LARGEST_GAP, 4, b"b"));
+    }
+
+    /// An entry of a later term than its leader's.
+    #[test]
+    fn a_leaders_log_is_judged_if_entries_are_understood() {
+        let shows = |missing: &Missing| {
+            let prev = Place { index: 3, term: 5 };
+            let entries = Sent::Read(Vec::new());
+            let append = Append { term: 4, prev, commit: None, entries };
+            Judge::new(3).brings(0, &append, 0, missing)
+        };
+        assert_eq!(shows(&Missing::default()).expect_err("it is later").check, "a leader's log");
+        let mut missing = Missing::default();
+        missing.note(Part::Entries, "of a test".to_string());
+        assert_eq!(shows(&missing).ok(), Some(Place { index: 3, term: 5 }));
     }
 }

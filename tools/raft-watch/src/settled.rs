@@ -77,3 +77,43 @@ impl Judge {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::understanding::Part;
+    use super::*;
+
+    #[test]
+    fn what_was_committed_stays_so_when_a_leader_says_less() {
+        let mut reign = Reign::new(0, 3);
+        for (index, term) in [(1, 2), (3, 4), (5, 4)] {
+            reign.terms.add(Place { index, term }).expect("it fits");
+        }
+        let mut settled = Settled::default();
+        settled.learn(4, &reign, 4);
+        settled.learn(6, &reign, 3);
+        let known = |settled: &Settled| [1, 2, 3, 4, 5].map(|index| settled.term_at(index));
+        assert_eq!(known(&settled), [Some(2), None, Some(4), Some(4), None]);
+        // Who says less says nothing new of its own term.
+        assert_eq!(settled.in_term, 4);
+        settled.learn(5, &reign, 5);
+        assert_eq!((settled.term_at(5), settled.in_term), (Some(4), 5));
+    }
+
+    #[test]
+    fn leaders_are_held_against_what_was_committed_if_that_is_understood() {
+        let mut judge = Judge::new(3);
+        let mut reign = Reign::new(0, 3);
+        reign.terms.add(Place { index: 3, term: 4 }).expect("it fits");
+        judge.settled.learn(4, &reign, 3);
+        let says = |term, of, missing: &Missing| {
+            judge.check_complete(1, term, Place { index: 3, term: of }, 0, missing).is_ok()
+        };
+        let all = Missing::default();
+        assert!(says(5, 4, &all) && says(3, 2, &all));
+        assert!(!says(5, 5, &all) && !says(4, 3, &all));
+        let mut missing = Missing::default();
+        missing.note(Part::Commit, "of a test".to_string());
+        assert!(says(5, 5, &missing));
+    }
+}

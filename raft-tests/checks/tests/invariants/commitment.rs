@@ -304,3 +304,20 @@ fn a_leader_has_saved_what_is_in_its_snapshot_and_what_is_behind_it() {
         &["server 0 says that entry 1 is committed"],
     );
 }
+
+#[test]
+fn an_open_request_commits_no_more_than_it_checks() {
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            let follower = puppet(2);
+            let _stalled = follower.stalls();
+            thread::spawn(|| puppet(0).commits(2, 4, (0, 0), 1, 3));
+            pause();
+            follower.applies(2);
+        },
+        "applied when told",
+        &[2],
+        &["server 2 applied entry 2"],
+    );
+}

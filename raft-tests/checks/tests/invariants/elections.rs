@@ -413,3 +413,13 @@ fn entries_that_nobody_has_accepted_may_be_lost_in_a_restart() {
         &["server 1 had entry 1 of term 4 as leader of term 4"],
     );
 }
+
+#[test]
+fn who_was_paused_may_wait_anew() {
+    assert_fine(|cluster| {
+        refuses_in(1..9);
+        cluster.group().pause(1);
+        cluster.group().resume(1);
+        refuses_in(9..17);
+    });
+}

@@ -219,8 +219,9 @@ fn who_stood_in_an_earlier_term_is_no_candidate() {
 }
 
 #[test]
-fn before_the_first_entry_there_is_nothing_to_look_at() {
+fn a_yes_says_nothing_of_what_is_before_the_first_entry_or_has_no_term() {
     assert_fine(|_| puppet(0).leads(1, 4, (0, 3), &[(4, "a")]));
+    assert_fine(|_| puppet(0).leads(1, 4, (2, 0), &[(4, "a")]));
 }
 
 #[test]
@@ -317,4 +318,16 @@ fn what_is_saved_tells_what_is_in_a_snapshot() {
         &[1],
         &["server 1 accepted entries up to 12"],
     );
+}
+
+#[test]
+fn a_candidate_that_was_paused_may_have_been_about_to_say_more() {
+    assert_fine(|cluster| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        cluster.group().pause(1);
+        pause();
+        cluster.group().resume(1);
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
 }

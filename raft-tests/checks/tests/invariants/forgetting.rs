@@ -130,3 +130,27 @@ fn what_its_snapshot_holds_a_restarted_server_knows() {
         puppet(0).commits(2, 6, (2, 4), 0, 2);
     });
 }
+
+#[test]
+fn who_has_counted_an_entry_may_say_less() {
+    assert_fine(|cluster| {
+        one_has_forgotten(cluster);
+        puppet(1).commits(0, 5, (2, 4), 1, 0);
+        puppet(1).commits(0, 5, (3, 5), 0, 2);
+    });
+}
+
+#[test]
+fn what_an_open_request_told_before_a_crash_a_server_may_have_saved() {
+    assert_fine(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        let follower = puppet(1);
+        let stalled = follower.stalls();
+        let call = thread::spawn(|| puppet(0).commits(1, 4, (3, 4), 0, 3));
+        pause();
+        restart(cluster, 1);
+        puppet(1).applies(3);
+        drop(stalled);
+        call.join().expect("it fails");
+    });
+}

@@ -68,3 +68,17 @@ fn numbers_out_of_this_world_do_no_harm() {
         puppet(2).asks_with_log(2, 1, most, (most, most));
     });
 }
+
+#[test]
+fn the_place_before_new_entries_is_the_one_that_was_committed() {
+    assert_broken(
+        |_| {
+            puppet(0).commits(1, 4, (0, 0), 9, 0);
+            puppet(0).commits(1, 4, (9, 4), 0, 9);
+            puppet(1).leads(2, 5, (9, 3), &[(5, "x")]);
+        },
+        "Leader Completeness",
+        &[1],
+        &["server 1 says: entry 9 is of term 3", "entry 9 of term 4 is committed"],
+    );
+}

@@ -323,9 +323,10 @@ impl Puppet {
         pause();
     }
 
-    /// Saves what nobody can read.
-    pub(crate) fn saves_secretly(&self) {
-        self.persister.save_raft_state(b"?").expect("memory can be written");
+    /// Saves a state that nobody can read, and a snapshot.
+    pub(crate) fn saves_secretly(&self, snapshot: &[u8]) {
+        let saved = self.persister.save_state_and_snapshot(b"?", snapshot);
+        saved.expect("memory can be written");
     }
 
     pub(crate) fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {

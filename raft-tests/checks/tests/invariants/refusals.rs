@@ -10,6 +10,7 @@ use crate::puppet::{puppet, verdict};
 /// What is told if nobody leads at the end.
 fn told(play: fn(&Cluster)) -> Vec<String> {
     let verdict = verdict(play).expect("nobody leads");
+    assert_eq!(verdict.words, "expected one leader, got none");
     verdict.facts.into_iter().map(|fact| fact.text).collect()
 }
 
@@ -23,15 +24,15 @@ fn assert_not_told(facts: &[String], part: &str) {
     assert!(!facts.iter().any(|fact| fact.contains(part)), "{part}: {facts:#?}");
 }
 
-/// So often a leader is heard by server 1, which stands for the next term so much later, and asks both others.
+/// So often a leader is heard by server 1, which stands for the next term so much later, and asks both others,
+/// one of them twice.
 fn stands_after(millis: u64, often: u64) {
     for election in 0..often {
         let term = 4 + 2 * election;
         puppet(0).asks_for_vote(0, 2, term);
         puppet(0).leads(1, term, (0, 0), &[]);
         thread::sleep(Duration::from_millis(millis));
-        puppet(1).asks_for_vote(1, 0, term + 1);
-        puppet(1).asks_for_vote(1, 2, term + 1);
+        [0, 2, 2].into_iter().for_each(|to| puppet(1).asks_for_vote(1, to, term + 1));
     }
 }
 
@@ -174,5 +175,31 @@ fn why_a_vote_is_refused_again_and_again_is_looked_for_however_long_the_log_is()
     assert_told(
         &facts,
         &format!("{refused}; its own log ends with entry 40000 of term 2 (2 times)"),
+    );
+}
+
+#[test]
+fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
+    let facts = told(|cluster| {
+        for answer in [false, false, true, false, false] {
+            puppet(1).answers(0, answer);
+            puppet(0).commits(1, 4, if answer { (0, 0) } else { (7, 4) }, 2, 0);
+        }
+        puppet(1).answers(0, true);
+        puppet(0).commits(1, 4, (2, 4), 0, 2);
+        cluster.check_one_leader();
+    });
+    assert_not_told(&facts, "refused the last");
+    assert_not_told(&facts, "a majority, but server 0");
+    let facts = told(|cluster| {
+        for answer in [false, false, true, false, false, false] {
+            puppet(1).answers(0, answer);
+            puppet(0).commits(1, 4, if answer { (0, 0) } else { (7, 4) }, 2, 0);
+        }
+        cluster.check_one_leader();
+    });
+    assert_told(
+        &facts,
+        "server 1 refused the last 3 AppendEntries of server 0 in term 4, all with prevLogIndex 7",
     );
 }

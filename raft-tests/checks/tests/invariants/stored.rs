@@ -168,7 +168,7 @@ fn what_nobody_can_read_is_not_judged() {
         with_snapshots(|_| {
             are_committed(19);
             puppet(0).applies(9);
-            puppet(0).saves_secretly();
+            puppet(0).saves_secretly(b"");
             heartbeat(19);
             later();
         }),
@@ -227,6 +227,46 @@ fn a_snapshot_that_has_come_tells_before_it_is_answered() {
             follower.hands_over(&puppet(0), 9, 4);
             drop(stalled);
             call.join().expect("it ends");
+        }),
+        None
+    );
+}
+
+#[test]
+fn who_was_paused_may_save_a_snapshot_later() {
+    assert_eq!(
+        with_snapshots(|cluster| {
+            are_committed(19);
+            puppet(0).applies(9);
+            cluster.group().pause(0);
+            thread::sleep(Duration::from_secs(3));
+            cluster.group().resume(0);
+            heartbeat(19);
+        }),
+        None
+    );
+}
+
+/// Nobody can read behind which entry its log begins, but its service says where its snapshot ends.
+#[test]
+fn what_its_service_begins_with_a_candidate_knows() {
+    assert_eq!(
+        with_snapshots(|cluster| {
+            fn restart(cluster: &Cluster, server: usize) {
+                cluster.start_server(server);
+                cluster.connect(server);
+            }
+            are_committed(9);
+            puppet(1).applies(8);
+            restart(cluster, 1);
+            puppet(1).asks_for_vote(1, 2, 5);
+            puppet(0).applies(9);
+            let given = puppet(0).given(9);
+            puppet(0).saves_secretly(&given);
+            restart(cluster, 0);
+            puppet(0).asks_for_vote(0, 1, 6);
+            puppet(0).commits(1, 6, (9, 4), 0, 0);
+            puppet(0).commits(1, 6, (9, 4), 0, 9);
         }),
         None
     );
