@@ -243,9 +243,9 @@ mod tests {
     #[test]
     fn a_table_knows_whom_it_has_answered() {
         let mut table = Replies::default();
-        assert!(table.is_empty() && table.len() == 0);
+        assert_eq!((table.is_empty(), table.len()), (true, 0));
         table.once(7, 2, || "two");
-        assert!(!table.is_empty() && table.len() == 1);
+        assert_eq!((table.is_empty(), table.len()), (false, 1));
         // Only the last one, and only of that client.
         assert_eq!((table.of(7, 2), table.of(7, 1), table.of(7, 3)), (Some(&"two"), None, None));
         assert_eq!(table.of(8, 2), None);

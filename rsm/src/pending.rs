@@ -335,15 +335,17 @@ mod tests {
         assert_eq!(trial.said(told), [("b", Err(SubmitError::Unknown { index: 6 }))]);
     }
 
+    type End = fn(&mut Pending<u32>, Name) -> Vec<Told<u32>>;
+
     #[test]
     fn who_was_told_that_its_end_is_open_is_told_nothing_more() {
-        let end: [fn(&mut Pending<u32>, Name) -> Vec<Told<u32>>; 4] = [
+        let ends: [End; 4] = [
             |pending, name| pending.executed(5, name, vec![50]),
             |pending, _| pending.executed(5, ELSEWHERE, vec![0]),
             |pending, _| pending.restored(7),
             |pending, _| pending.end(),
         ];
-        for end in end {
+        for end in ends {
             let mut trial = trial();
             let a = trial.begin_at("a", 5, 1);
             let placed = trial.pending.placed();
