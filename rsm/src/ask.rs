@@ -201,4 +201,14 @@ mod tests {
             asking(vec![Follower, Gone], |servers, call| servers.ask_each(call, yes));
         assert_eq!((said, time), (None, ms(80)));
     }
+
+    #[test]
+    fn a_question_to_each_ends_with_the_first_that_does_it() {
+        let servers = vec![Follower, Gone, Leader { after_ms: 5 }, Leader { after_ms: 1 }];
+        let ((said, leader), time) = asking(servers, |servers, call| {
+            let said = servers.ask_each(call, yes);
+            (said, servers.leader)
+        });
+        assert_eq!((said, leader, time), (Some(()), 2, ms(85)));
+    }
 }

@@ -70,3 +70,18 @@ pub enum MakeError {
     #[error("the Raft below cannot be made: {0}")]
     Raft(Box<dyn Error + Send + Sync>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SubmitError::{Ended, NotLeader, Replaced, Unknown};
+
+    #[test]
+    fn what_was_not_executed_for_certain_may_be_sent_again() {
+        for certain in [NotLeader, Replaced { index: 5 }] {
+            assert!(!certain.may_have_happened(), "{certain:?}");
+        }
+        for open in [Unknown { index: 5 }, Ended] {
+            assert!(open.may_have_happened(), "{open:?}");
+        }
+    }
+}

@@ -239,4 +239,26 @@ mod tests {
         assert_eq!(merged(theirs, &ours), both);
         assert_eq!(merged(both.clone(), &both), both);
     }
+
+    #[test]
+    fn a_table_knows_whom_it_has_answered() {
+        let mut table = Replies::default();
+        assert_eq!((table.is_empty(), table.len()), (true, 0));
+        table.once(7, 2, || "two");
+        assert_eq!((table.is_empty(), table.len()), (false, 1));
+        // Only the last one, and only of that client.
+        assert_eq!((table.of(7, 2), table.of(7, 1), table.of(7, 3)), (Some(&"two"), None, None));
+        assert_eq!(table.of(8, 2), None);
+    }
+
+    /// It came from the same execution; so it is not taken over again.
+    #[test]
+    fn of_the_same_number_in_two_tables_the_own_reply_remains() {
+        let mut ours = Replies::default();
+        ours.once(7, 2, || "ours");
+        let mut theirs = Replies::default();
+        theirs.once(7, 2, || "theirs");
+        ours.merge(theirs);
+        assert_eq!(ours.of(7, 2), Some(&"ours"));
+    }
 }

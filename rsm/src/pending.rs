@@ -36,7 +36,8 @@ pub(crate) struct Pending<R> {
     server: u64,
     next: u64,
     waiting: BTreeMap<u64, Waiting<R>>,
-    /// Which number stands where in the log, if Raft has said it.
+    /// Which number stands where in the log, if Raft has said it. Until something is executed there: whoever has
+    /// been told of its end meanwhile is not told again.
     at: BTreeMap<u64, u64>,
     /// How many places Raft has given.
     placed: u64,
@@ -143,11 +144,6 @@ impl<R> Pending<R> {
         let replaced = |number| self.finish(number, SubmitError::Replaced { index });
         let mut told = loser.map_or(Vec::new(), replaced);
         let winner = own.and_then(|number| self.waiting.remove(&number));
-        if let Some(place) = winner.as_ref().and_then(|winner| winner.place)
-            && self.at.get(&place.index) == own.as_ref()
-        {
-            self.at.remove(&place.index);
-        }
         let winners = winner.map_or(Vec::new(), |winner| winner.tells);
         told.extend(winners.into_iter().zip(replies).map(|(tell, reply)| Told(tell, Ok(reply))));
         told
@@ -202,13 +198,7 @@ impl<R> Pending<R> {
 
     /// Takes an entry out, with what is to be said of its requests.
     fn finish(&mut self, number: u64, error: SubmitError) -> Vec<Told<R>> {
-        let Some(waiting) = self.waiting.remove(&number) else { return Vec::new() };
-        if let Some(place) = waiting.place
-            && self.at.get(&place.index) == Some(&number)
-        {
-            self.at.remove(&place.index);
-        }
-        all(waiting.tells, error)
+        self.waiting.remove(&number).map_or(Vec::new(), |waiting| all(waiting.tells, error))
     }
 }
 
@@ -343,6 +333,60 @@ mod tests {
         assert_eq!(trial.said(told), [("a", Err(SubmitError::Unknown { index: 5 }))]);
         let told = trial.pending.looked(placed, 3, false);
         assert_eq!(trial.said(told), [("b", Err(SubmitError::Unknown { index: 6 }))]);
+    }
+
+    type End = fn(&mut Pending<u32>, Name) -> Vec<Told<u32>>;
+
+    #[test]
+    fn who_was_told_that_its_end_is_open_is_told_nothing_more() {
+        let ends: [End; 4] = [
+            |pending, name| pending.executed(5, name, vec![50]),
+            |pending, _| pending.executed(5, ELSEWHERE, vec![0]),
+            |pending, _| pending.restored(7),
+            |pending, _| pending.end(),
+        ];
+        for end in ends {
+            let mut trial = trial();
+            let a = trial.begin_at("a", 5, 1);
+            let placed = trial.pending.placed();
+            let told = trial.pending.looked(placed, 2, true);
+            assert_eq!(trial.said(told), [("a", Err(SubmitError::Unknown { index: 5 }))]);
+            let told = end(&mut trial.pending, a);
+            assert_eq!(trial.said(told), []);
+        }
+        // Nor is it in the way of who gets its place.
+        let mut trial = trial();
+        trial.begin_at("a", 5, 1);
+        let placed = trial.pending.placed();
+        let told = trial.pending.looked(placed, 2, true);
+        assert_eq!(trial.said(told).len(), 1);
+        let b = trial.begin_at("b", 5, 2);
+        let told = trial.pending.executed(5, b, vec![50]);
+        assert_eq!(trial.said(told), [("b", Ok(50))]);
+    }
+
+    /// The look may be older than the place, if Raft answers it late.
+    #[test]
+    fn a_place_of_a_later_term_than_the_look_is_not_lost() {
+        let mut trial = trial();
+        trial.begin_at("a", 5, 3);
+        let placed = trial.pending.placed();
+        for leads in [false, true] {
+            let told = trial.pending.looked(placed, 2, leads);
+            assert_eq!(trial.said(told), []);
+        }
+    }
+
+    #[test]
+    fn reads_are_told_apart() {
+        let mut trial = trial();
+        let [a, b] = ["a", "b"].map(|who| trial.pending.begin_read(trial.tell(who)).ok());
+        assert_eq!((a, b), (Some(1), Some(2)));
+        for (read, who) in [(2, "b"), (1, "a")] {
+            let tell = trial.pending.take_read(read).expect("it waits");
+            assert_eq!(trial.said([Told(tell, Ok(7))]), [(who, Ok(7))]);
+            assert!(trial.pending.take_read(read).is_none(), "it is told once");
+        }
     }
 
     #[test]
