@@ -79,10 +79,9 @@ fn whom_the_client_has_asked_and_what_became_of_it() {
         world.calls(&client, (0, 2));
         world.replies((0, 2), "wrong leader");
         world.calls(&client, (0, 1));
-        let expected = concat!(
-            "client has waited 0.1 s for Get k, and has asked 3 times\nserver 1 got its request, and did not answer\n\
-             servers 0, 2 answered it: wrong leader\n"
-        );
+        let expected = "client has waited 0.1 s for Get k, and has asked 3 times\n\
+                        server 1 got its request, and did not answer\n\
+                        servers 0, 2 answered it: wrong leader\n";
         assert_eq!(said(world), expected);
         let lanes: Vec<_> = world.watch.obstacles().iter().map(|fact| fact.server).collect();
         let members = world.groups[0].members();
