@@ -334,6 +334,11 @@ fn what_clients_wait_for_is_said_once_and_of_each_group_who_keeps_them_waiting()
         "{said}"
     );
     assert_eq!(count("server 100-0 sent it as the entry of term 1 at index 1"), 1, "{said}");
+    let place = |words: &str| said.find(words).expect("it is said");
+    assert!(
+        place("client has waited") < place(" kept 1 request"),
+        "the first group says it: {said}"
+    );
     for server in ["100-1", "101-2"] {
         let words = format!(
             "server {server} kept 1 request of clients waiting up to the end, the oldest for 20.0 s"
