@@ -62,6 +62,21 @@ fn a_copy_never_reaches_another_server_of_that_name() {
 }
 
 #[test]
+fn a_copy_never_reaches_a_server_that_has_left() {
+    on_simulated(30, || {
+        let setup = Setup::new();
+        let client = setup.client(1);
+        setup.network.set_faults(all_twice());
+        (0..10).for_each(|n| assert!(client.handler2(&n).is_ok()));
+        setup.network.delete_server(99);
+        let handled = setup.junk.log2.lock().len();
+        assert!(handled < 20, "copies are on their way");
+        thread::sleep(millis(100));
+        assert_eq!(setup.junk.log2.lock().len(), handled);
+    });
+}
+
+#[test]
 fn without_a_way_back_the_handler_runs_and_the_call_fails_late() {
     on_simulated(20, || {
         let setup = Setup::new();

@@ -68,9 +68,9 @@ impl State {
                 waiting.deposed = None; // it may lead again, or hope to
                 continue;
             };
-            // What was before it was seen to be deposed does not count.
-            let (from, waited) = waiting.deposed.get_or_insert((us, 0));
-            *waited += if hears { us - since.max(*from) } else { 0 };
+            // At the first look, too: it may have been deposed since the one before.
+            let (_, waited) = waiting.deposed.get_or_insert((us, 0));
+            *waited += if hears { us - since } else { 0 };
             if *waited >= LONG_US {
                 let client = operations.name_of(waiting.client);
                 let verdict = in_vain(waiting, &seen.members, server, &client, (term, leader), us);

@@ -79,10 +79,9 @@ fn whom_the_client_has_asked_and_what_became_of_it() {
         world.calls(&client, (0, 2));
         world.replies((0, 2), "wrong leader");
         world.calls(&client, (0, 1));
-        let expected = concat!(
-            "client has waited 0.1 s for Get k, and has asked 3 times\nserver 1 got its request, and did not answer\n\
-             servers 0, 2 answered it: wrong leader\n"
-        );
+        let expected = "client has waited 0.1 s for Get k, and has asked 3 times\n\
+                        server 1 got its request, and did not answer\n\
+                        servers 0, 2 answered it: wrong leader\n";
         assert_eq!(said(world), expected);
         let lanes: Vec<_> = world.watch.obstacles().iter().map(|fact| fact.server).collect();
         let members = world.groups[0].members();
@@ -335,6 +334,11 @@ fn what_clients_wait_for_is_said_once_and_of_each_group_who_keeps_them_waiting()
         "{said}"
     );
     assert_eq!(count("server 100-0 sent it as the entry of term 1 at index 1"), 1, "{said}");
+    let place = |words: &str| said.find(words).expect("it is said");
+    assert!(
+        place("client has waited") < place(" kept 1 request"),
+        "the first group says it: {said}"
+    );
     for server in ["100-1", "101-2"] {
         let words = format!(
             "server {server} kept 1 request of clients waiting up to the end, the oldest for 20.0 s"

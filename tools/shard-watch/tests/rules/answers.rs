@@ -59,10 +59,9 @@ fn what_was_answered_before_and_by_whom_is_told() {
     );
     assert!(facts[1].ends_with(" s, answered by group 100"), "{facts:?}");
     assert_eq!(facts[2], "the owners of shard 0, one after the other: nobody, 100, 101");
-    assert!(
-        verdict.facts[0].us < verdict.facts[1].us && verdict.facts[0].server == Some(6),
-        "{verdict:?}"
-    );
+    // Of the two that group 101 answered it is the first one: each begins 10 ms after the one before has ended.
+    let [before, late] = [0, 1].map(|number| verdict.facts[number].us.expect("it has a time"));
+    assert!(before + 20_000 < late && verdict.facts[0].server == Some(6), "{verdict:?}");
     assert_eq!(verdict.location.as_deref(), Some("what clients were answered"));
 }
 

@@ -72,6 +72,7 @@ fn of_a_trace_what_servers_tell_and_what_is_configured_stands_once() {
     let verdict = judge(&run, 2, |world| {
         world.configured(1, &[100, 101]);
         world.configured(1, &[100, 101]);
+        world.configured(2, &[100]);
         world.says(100, 1, "1 s0 k79");
         world.says(100, 1, "1 s0 k79");
         world.says(101, 0, "1 s1");
@@ -82,8 +83,9 @@ fn of_a_trace_what_servers_tell_and_what_is_configured_stands_once() {
         What::Configured { config, owners } => Some((event.lane, *config, owners.clone())),
         _ => None,
     });
-    let owners = vec![100, 101, 0, 0, 0, 0, 0, 0, 0, 0];
-    assert_eq!(configured.collect::<Vec<_>>(), [(None, 1, owners)]);
+    let owners = [vec![100, 101, 0, 0, 0, 0, 0, 0, 0, 0], vec![100, 0, 0, 0, 0, 0, 0, 0, 0, 0]];
+    let expected = [(None, 1, owners[0].clone()), (None, 2, owners[1].clone())];
+    assert_eq!(configured.collect::<Vec<_>>(), expected);
     let told = events.iter().filter_map(|event| match &event.what {
         What::Shards { group, config, serves, keeps } => {
             Some((event.lane, *group, *config, serves.clone(), keeps.clone()))
