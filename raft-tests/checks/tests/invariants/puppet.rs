@@ -300,6 +300,13 @@ impl Puppet {
         pause();
     }
 
+    /// Applies a command of another text than all others.
+    pub(crate) fn applies_another(&self, index: u64) {
+        let command = Bytes::from_static(b"another");
+        self.apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
+        pause();
+    }
+
     pub(crate) fn saves(&self, term: u64, vote: Option<usize>, log_terms: Vec<u64>) {
         self.saves_state_behind((0, 0), term, vote, log_terms);
     }
