@@ -299,7 +299,6 @@ messages! {
     Placed { index: u64, what: Vec<u8> }
     Three { term: u64, one: Vec<u8>, two: Vec<u8> }
     Named { index: u64, term: u64, command: u16 }
-    OfEntries { entries: Vec<Named>, term: u64 }
 }
 
 /// Terms and commands of entries, as they are encoded; or why they cannot be read.
