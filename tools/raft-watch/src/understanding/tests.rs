@@ -538,7 +538,7 @@ impl Observer for Keeps {
 }
 
 /// A request for a vote as it is kept when it is sent.
-fn kept<T: Gob + Clone + Send + Sync>(args: &T) -> KeptRequest {
+pub(crate) fn kept<T: Gob + Clone + Send + Sync>(args: &T) -> KeptRequest {
     let args = args.clone();
     let world = Builder::simulated(1).run(move || {
         let (network, keeps) = (Network::new(), Keeps::default());
