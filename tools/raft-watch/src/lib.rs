@@ -88,6 +88,8 @@ mod situations;
 mod snapshots;
 mod standing;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod understanding;
 mod votes;
 

@@ -243,10 +243,9 @@ mod tests {
             };
             (0..looks).map(look).collect::<Vec<_>>()
         };
-        let credit = usize::try_from(CREDIT).expect("it is positive");
+        let (credit, income) = (16 * 1024, 64);
         assert_eq!(read_of(credit / 2, 4), [true, true, true, false]);
         // When all is paid for it may be read again.
-        let income = usize::try_from(INCOME).expect("it is positive");
         assert_eq!(read_of(credit + income, 2), [true, true]);
         assert_eq!(read_of(credit + income + 1, 3), [true, false, true]);
     }

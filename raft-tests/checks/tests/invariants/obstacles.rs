@@ -144,17 +144,35 @@ fn a_vote_that_is_refused_though_free_is_told_with_the_ends_of_both_logs() {
 #[test]
 fn what_a_restarted_server_has_in_its_snapshot_it_has_applied() {
     let verdict = verdict_with_snapshots(|cluster| {
-        puppet(0).commits(1, 4, (0, 0), 19, 0);
+        for server in [1, 2] {
+            puppet(0).commits(server, 4, (0, 0), 19, 0);
+        }
         puppet(0).commits(1, 4, (19, 4), 0, 19);
         puppet(0).applies(19);
         let given = puppet(0).given(19);
-        puppet(0).saves_behind((19, 4), 4, Vec::new(), &given);
+        puppet(0).saves_behind((19, 4), 5, Vec::new(), &given);
         cluster.start_server(0);
         cluster.connect(0);
-        puppet(1).commits(0, 5, (19, 4), 0, 19);
+        for server in [0, 2] {
+            puppet(1).commits(server, 5, (19, 4), 0, 19);
+        }
         cluster.check_one_leader();
     });
-    let facts = verdict.expect("nobody leads").facts;
-    let of_server_0 = facts.iter().find(|fact| fact.text.starts_with("server 0 was told"));
-    assert_eq!(of_server_0, None);
+    let verdict = verdict.expect("nobody leads");
+    let told: Vec<&str> = verdict.facts.iter().map(|fact| fact.text.as_str()).collect();
+    let of_others = "server 2 was told in term 5 that entry 19 is committed and has accepted it, but has \
+                     applied only 0";
+    assert!(told.contains(&of_others), "{told:#?}");
+    assert!(!told.iter().any(|text| text.starts_with("server 0 was told")), "{told:#?}");
+}
+
+#[test]
+fn where_entries_come_from_that_do_not_agree_is_told() {
+    let facts = facts(|_| {
+        puppet(0).commits(1, 4, (0, 0), 1, 0);
+        puppet(0).commits(1, 4, (1, 4), 0, 1);
+        puppet(1).applies(1);
+        puppet(2).applies_another(1);
+    });
+    assert_told(&facts, "server 0 sent c1 as the entry of term 4 at index 1");
 }

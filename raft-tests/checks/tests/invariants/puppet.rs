@@ -316,6 +316,11 @@ impl Puppet {
         pause();
     }
 
+    /// Applies a command of another text than all others.
+    pub(crate) fn applies_another(&self, index: u64) {
+        self.applies_command(index, "another");
+    }
+
     /// Applies this command at an index.
     pub(crate) fn applies_command(&self, index: u64, command: &'static str) {
         let command = Bytes::from_static(command.as_bytes());

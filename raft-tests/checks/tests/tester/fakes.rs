@@ -271,6 +271,12 @@ fn the_time_limit_of_a_test_is_120_s() {
     let words = verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(121)));
     assert!(words.contains("time limit at 12"), "{words}");
     assert!(words.contains("a test may take 120 s of lab time"), "{words}");
+    // And what stands in the way.
+    let words = verdict::<Fine>(|cluster, _| {
+        (0..3).for_each(|server| cluster.crash(server));
+        thread::sleep(Duration::from_secs(121));
+    });
+    assert!(words.contains("no server runs"), "{words}");
     assert_eq!(verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(119))), "");
 }
 

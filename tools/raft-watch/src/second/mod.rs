@@ -320,7 +320,9 @@ impl Trial {
 mod tests {
     use super::*;
     use crate::calls::{Append, Sent};
+    use crate::tests::OneByte;
     use crate::understanding::Request;
+    use crate::understanding::tests::kept;
 
     fn append(term: u64, index: u64) -> Asked {
         let last = Place { index, term };
@@ -391,5 +393,15 @@ mod tests {
         assert!(!may(append(5, 7), 5) && !may(append(4, 9), 4));
         assert!(may(append(4, 9), 5));
         assert!(!may(Asked::Beat { term: 6, commit: 0 }, 9) && !may(Asked::Nothing, 9));
+    }
+
+    #[test]
+    fn a_request_is_kept_until_its_call_is_over() {
+        let mut second = Second::of(RaftType::of::<OneByte>(), 2);
+        for call in [7, 8] {
+            second.kept.insert(call, kept(&call));
+        }
+        second.over(7);
+        assert_eq!(second.kept.keys().collect::<Vec<_>>(), [&8]);
     }
 }

@@ -15,7 +15,7 @@ mod plan;
 mod reading;
 mod reply;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

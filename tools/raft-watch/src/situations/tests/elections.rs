@@ -1,0 +1,162 @@
+//! Votes, candidates and terms, and servers that crash.
+
+use super::*;
+
+#[test]
+fn elections_with_several_candidates() {
+    let both = |h: &mut History| {
+        h.sent(0, 2, vote(1));
+        h.sent(1, 3, vote(1));
+    };
+    let then_next = move |h: &mut History| {
+        both(h);
+        h.sent(0, 2, vote(2));
+        h.sent(1, 2, vote(3));
+    };
+    let then_won = move |h: &mut History| {
+        both(h);
+        h.sent(0, 2, heartbeat(1));
+        h.sent(0, 3, heartbeat(1));
+        h.sent(1, 2, vote(2));
+    };
+    let one_after_the_other = |h: &mut History| {
+        h.sent(0, 2, vote(1));
+        h.sent(1, 2, vote(2));
+        h.sent(1, 2, heartbeat(2));
+        h.sent(0, 2, vote(3));
+    };
+    check(SplitVote, then_next, then_won);
+    check(SplitVote, then_next, one_after_the_other);
+    check(ContestedTerm, then_won, then_next);
+    check(ContestedTerm, then_won, one_after_the_other);
+}
+
+#[test]
+fn candidates_and_their_leader() {
+    let hears = |term: u64| {
+        move |h: &mut History| {
+            h.sent(0, 2, vote(2));
+            h.sent(1, 2, vote(2));
+            h.reached(1, 0, heartbeat(term));
+            h.reached(1, 0, heartbeat(term));
+        }
+    };
+    check(CandidateHearsLeader, hears(2), hears(3));
+
+    let stands = |arrives: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let call = h.sent(0, 1, heartbeat(1));
+            if arrives {
+                h.spotter.delivered(call);
+            }
+            h.sent(1, 2, vote(2));
+            h.sent(1, 3, vote(2));
+        }
+    };
+    check(TimeoutWhileHeartbeatTravels, stands(false), stands(true));
+    // What another candidate sends holds no timer back.
+    check(TimeoutWhileHeartbeatTravels, stands(false), |h| {
+        h.elect(0, 1);
+        h.sent(0, 1, vote(1));
+        h.sent(1, 2, vote(2));
+    });
+}
+
+#[test]
+fn votes_and_terms_across_a_crash() {
+    let asked = |restarts: bool, candidate: usize| {
+        move |h: &mut History| {
+            h.call(0, 2, vote(1), yes(1));
+            if restarts {
+                h.restart(2);
+            }
+            h.reached(candidate, 2, vote(1));
+        }
+    };
+    check(AskedAgainAfterCrash, asked(true, 1), asked(false, 1));
+    check(AskedAgainAfterCrash, asked(true, 1), asked(true, 0));
+    // The latest vote counts, and a vote that is repeated after the crash is the same one.
+    let votes_again = |term: u64| {
+        move |h: &mut History| {
+            h.call(0, 2, vote(1), yes(1));
+            h.call(1, 2, vote(2), yes(2));
+            h.restart(2);
+            h.call(1, 2, vote(2), yes(2));
+            h.reached(0, 2, vote(term));
+        }
+    };
+    check(AskedAgainAfterCrash, votes_again(2), votes_again(1));
+
+    let speaks = |term: u64| {
+        move |h: &mut History| {
+            h.call(0, 2, vote(1), yes(1));
+            h.restart(2);
+            h.call(0, 2, heartbeat(term), yes(term));
+            h.call(0, 2, heartbeat(term), yes(term));
+        }
+    };
+    check(RestartWithinTerm, speaks(1), speaks(2));
+    // There is no term before the first election.
+    check(RestartWithinTerm, speaks(1), |h| {
+        h.restart(0);
+        h.sent(0, 1, heartbeat(0));
+    });
+}
+
+#[test]
+fn crashes_at_bad_moments() {
+    let crashes = |saved_first: bool, answers: bool| {
+        move |h: &mut History| {
+            if saved_first {
+                h.spotter.saved(2, 1);
+            }
+            let call = h.reached(0, 2, vote(1));
+            if !saved_first {
+                h.spotter.saved(2, 1);
+            }
+            if answers {
+                h.spotter.replied(call, yes(1));
+            }
+            h.restart(2);
+        }
+    };
+    check(CrashBeforeReply, crashes(false, false), crashes(false, true));
+    check(CrashBeforeReply, crashes(false, false), crashes(true, false));
+    // What an earlier instance still saves does not count.
+    check(CrashBeforeReply, crashes(false, false), |h| {
+        h.restart(2);
+        h.reached(0, 2, vote(1));
+        h.spotter.saved(2, 1);
+        h.spotter.crashed(2);
+    });
+
+    // In the middle of a save, which is there all the same.
+    let torn = |asked: bool, kept: bool| {
+        move |h: &mut History| {
+            if asked {
+                h.reached(0, 2, vote(1));
+            }
+            h.reached(0, 3, vote(1));
+            h.sent(1, 2, vote(1));
+            h.answered(1, 2, vote(1), no(1));
+            h.spotter.torn(2, kept);
+            h.restart(2);
+        }
+    };
+    check(CrashBeforeReply, torn(true, true), torn(true, false));
+    check(CrashBeforeReply, torn(true, true), torn(false, true));
+
+    let down = |last: usize| {
+        move |h: &mut History| {
+            h.restart(0);
+            (0..last).for_each(|server| h.spotter.crashed(server));
+        }
+    };
+    check(AllDown, down(SERVERS), down(SERVERS - 1));
+    // Who was never started is not down.
+    let mut spotter = Spotter::new(2, false);
+    spotter.started(0, 1);
+    spotter.crashed(0);
+    assert!(spotter.seen().is_empty());
+}

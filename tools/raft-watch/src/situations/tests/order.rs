@@ -1,0 +1,114 @@
+//! Messages that come in another order than they were sent in.
+
+use super::*;
+
+#[test]
+fn replies_that_come_late() {
+    let earlier_term = |stands_again: bool| {
+        move |h: &mut History| {
+            let call = h.answered(0, 1, vote(1), no(1));
+            if stands_again {
+                h.sent(0, 1, vote(2));
+            }
+            h.spotter.over(call, false);
+        }
+    };
+    check(ReplyToEarlierTerm, earlier_term(true), earlier_term(false));
+    // What comes back to one that has crashed, its successor does not hear.
+    check(ReplyToEarlierTerm, earlier_term(true), |h| {
+        let call = h.answered(0, 1, vote(1), no(1));
+        h.restart(0);
+        h.sent(0, 1, vote(2));
+        h.spotter.over(call, false);
+    });
+
+    let turned = |turned: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let mut calls = [1, 2].map(|_| h.answered(0, 1, heartbeat(1), yes(1)));
+            if turned {
+                calls.reverse();
+            }
+            calls.into_iter().for_each(|call| h.spotter.over(call, false));
+        }
+    };
+    check(LateReply, turned(true), turned(false));
+    // A call that fails brings no reply.
+    check(LateReply, turned(true), |h| {
+        h.elect(0, 1);
+        let calls = [1, 2].map(|_| h.answered(0, 1, heartbeat(1), yes(1)));
+        h.spotter.over(calls[1], false);
+        h.spotter.over(calls[0], true);
+    });
+}
+
+#[test]
+fn messages_that_overtake_each_other() {
+    let order = |turned: bool, second: Asked| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let entries = append(1, at(0, 0), at(1, 1), 0);
+            let mut calls = [entries, second].map(|asked| h.sent(0, 1, asked));
+            if turned {
+                calls.reverse();
+            }
+            calls.into_iter().for_each(|call| h.spotter.delivered(call));
+        }
+    };
+    check(Overtaken, order(true, heartbeat(1)), order(false, heartbeat(1)));
+    let after_a_heartbeat = |turned: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let entries = append(1, at(0, 0), at(1, 1), 0);
+            let mut calls = [heartbeat(1), entries].map(|asked| h.sent(0, 1, asked));
+            if turned {
+                calls.reverse();
+            }
+            calls.into_iter().for_each(|call| h.spotter.delivered(call));
+        }
+    };
+    check(Overtaken, after_a_heartbeat(true), after_a_heartbeat(false));
+    let more_entries = append(1, at(1, 1), at(2, 1), 0);
+    check(Overtaken, order(true, heartbeat(1)), order(true, more_entries));
+
+    let with_snapshot = |turned: bool| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            let mut calls = [snapshot(1, at(5, 1)), append(1, at(5, 1), at(6, 1), 5)]
+                .map(|asked| h.sent(0, 1, asked));
+            if turned {
+                calls.reverse();
+            }
+            calls.into_iter().for_each(|call| h.spotter.delivered(call));
+        }
+    };
+    check(SnapshotOvertaken, with_snapshot(true), with_snapshot(false));
+
+    let old = |index: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.call(0, 1, snapshot(1, at(5, 1)), Reply::of_term(1));
+            h.reached(0, 1, snapshot(1, at(index, 1)));
+        }
+    };
+    check(SnapshotOld, old(4), old(5));
+    // A part of it is not all, and a later term may mean a no.
+    let first = |asked: Asked, term: u64| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.call(0, 1, asked, Reply::of_term(term));
+            h.reached(2, 1, snapshot(2, at(4, 1)));
+        }
+    };
+    let part = Install { term: 1, last: at(5, 1), offset: 0, done: false, bytes: 1 };
+    check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(Asked::Install(part), 1));
+    check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(snapshot(1, at(5, 1)), 2));
+    check(
+        SnapshotOld,
+        |h| {
+            h.spotter.snapshot(1, 9);
+            h.reached(0, 1, snapshot(1, at(8, 1)));
+        },
+        old(6),
+    );
+}

@@ -1,0 +1,78 @@
+//! Replies.
+
+use super::*;
+
+messages! {
+    Flag { it: bool }
+    FlagReply { term: u64, success: Flag }
+    VoteReply { term: u64, how: Given }
+    Undecided { term: u64, how: Perhaps }
+    Boxed { it: Detailed }
+    Counted { term: u64, success: bool, match_index: u64 }
+    Misnamed { term: u64, success: u64 }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum Given {
+    Granted,
+    #[default]
+    Refused,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum Perhaps {
+    #[default]
+    Accepted,
+    Later,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum Detailed {
+    Accepted { term: u64, match_index: u64 },
+    Rejected { term: u64 },
+}
+
+impl Default for Detailed {
+    fn default() -> Detailed {
+        Detailed::Rejected { term: 0 }
+    }
+}
+
+#[test]
+fn a_yes_is_a_flag_or_a_variant_of_an_enum_that_knows_only_yes_and_no() {
+    let reply = |term, yes| Reply { term, yes: Some(yes), upto: None };
+    let mut read = by_names();
+    for yes in [true, false] {
+        let flag = FlagReply { term: 4, success: Flag { it: yes } };
+        assert_eq!(read.answers(&flag), reply(Some(4), yes));
+        assert_eq!(read.answers(&yes), reply(None, yes));
+        let how = if yes { Given::Granted } else { Given::Refused };
+        assert_eq!(read.answers(&VoteReply { term: 4, how: how.clone() }), reply(Some(4), yes));
+        assert_eq!(read.answers(&how), reply(None, yes));
+    }
+    read.assert_all_understood();
+    let undecided = read.answers(&Undecided { term: 4, how: Perhaps::Accepted });
+    assert_eq!(undecided, Reply { term: Some(4), yes: None, upto: None });
+    let why = "the reply to AppendEntries has no `success` or the like: fields term, how";
+    assert_eq!(read.lacking(Part::AppendReplies), why);
+    // A number is no flag, whatever its name is.
+    assert_eq!(by_names().answers(&Misnamed { term: 4, success: 1 }).yes, None);
+}
+
+#[test]
+fn a_variant_may_hold_the_term_and_how_much_is_accepted() {
+    let mut read = by_names();
+    let accepted = Detailed::Accepted { term: 4, match_index: 9 };
+    let yes = Reply { term: Some(4), yes: Some(true), upto: Some(9) };
+    assert_eq!(read.answers(&accepted), yes);
+    assert_eq!(read.answers(&Counted { term: 4, success: true, match_index: 9 }), yes);
+    let no = Reply { term: Some(5), yes: Some(false), upto: None };
+    assert_eq!(read.answers(&Detailed::Rejected { term: 5 }), no);
+    // A term that was left at nothing says nothing.
+    assert_eq!(read.answers(&Detailed::Rejected { term: 0 }).term, None);
+    assert_eq!(read.answers(&Boxed { it: accepted }).yes, Some(true));
+    read.assert_all_understood();
+}
