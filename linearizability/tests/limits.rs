@@ -45,7 +45,7 @@ fn hard_key(key: &str, first_client: u64, puts: u64) -> Ops<VersionedKv> {
     let never_there = VersionedState { value: "nobody's".into(), version: 5 };
     let get = VersionedInput::Get { key: key() };
     let seen = VersionedOutput::Value(never_there);
-    let get = Operation::new(first_client + puts, 0, get, 10, seen);
+    let get = Operation::new(first_client + puts, 0, get, 5, seen);
     (0..puts).map(put).chain([get]).collect()
 }
 
