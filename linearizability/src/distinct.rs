@@ -32,10 +32,8 @@ struct Values {
     writers: Vec<Option<usize>>,
     /// The items that read it and returned.
     readers: Vec<Vec<usize>>,
-    /// The item that updates it, if that took effect; the first of them.
+    /// The item that updates it, if that took effect; one of them.
     updaters: Vec<Option<usize>>,
-    /// Whether a second one does.
-    torn: bool,
     /// Items that changed nothing, and returned.
     idle: Vec<usize>,
 }
@@ -53,7 +51,6 @@ impl Values {
             writers: vec![None; count],
             readers: vec![Vec::new(); count],
             updaters: vec![None; count],
-            torn: false,
             idle: Vec::new(),
         };
         for (place, access) in accesses.iter().enumerate() {
@@ -81,7 +78,7 @@ impl Values {
                     value
                 }
                 Access::Update { from, .. } => {
-                    self.torn |= self.updaters[from as usize].replace(place).is_some();
+                    self.updaters[from as usize] = Some(place);
                     from
                 }
                 Access::Write(_) => continue,
@@ -129,7 +126,7 @@ impl Block {
 }
 
 fn order<M: Model>(items: &[Item<M>], accesses: &[Access], values: &Values) -> Option<Vec<usize>> {
-    if values.torn || values.has_invention() {
+    if values.has_invention() {
         return None;
     }
     let mut blocks = blocks(items, accesses, values)?;
@@ -172,7 +169,7 @@ fn blocks<M: Model>(items: &[Item<M>], accesses: &[Access], values: &Values) -> 
     for value in (0..values.writers.len()).filter(|&value| begins(value)) {
         blocks.push(block(items, accesses, values, value, &mut is_taken)?);
     }
-    // Updates in a circle have no beginning.
+    // Updates in a circle have no beginning, and of two updates of one value only one follows it.
     let is_left = |value: usize| values.writers[value].is_some() && !is_taken[value];
     if (0..values.writers.len()).any(is_left) {
         return None;

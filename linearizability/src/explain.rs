@@ -208,7 +208,9 @@ mod tests {
     use super::*;
     use crate::answer::{Means, Work};
     use crate::history::{History, Operation};
-    use crate::models::{CasInput, CasOutput, CasRegister};
+    use crate::models::{
+        CasInput, CasOutput, CasRegister, Register, RegisterInput, RegisterOutput,
+    };
     use crate::part::split;
 
     /// Four operations under way at once that all found 0, and changed it: at most one can be right.
@@ -278,6 +280,39 @@ mod tests {
         assert_eq!(ended(1), (vec![0, 1, 2], false));
         // Of groups of two each operation is tried once more.
         assert_eq!(ended(2), (vec![0, 1, 2], true));
+    }
+
+    #[test]
+    fn a_decision_may_take_a_sixteenth_of_the_steps_that_are_left() {
+        // Writes all at once, and a value that nobody wrote: far more to try than that.
+        let write = |n: u8| {
+            let input = RegisterInput::Write(n);
+            Operation::new(n.into(), 0, input, 10, RegisterOutput::Written)
+        };
+        let read = Operation::new(99, 0, RegisterInput::Read, 10, RegisterOutput::Value(99));
+        let history = History::new((1..=12).map(write).chain([read]).collect()).unwrap();
+        let model = Register { initial: 0 };
+        let known = split(&model, &history).remove(0).1;
+        let means = [Means::Search];
+        let mut decider = Decider { model: &model, means: &means, work: Work::default() };
+        let mut shrinker = Shrinker {
+            decider: &mut decider,
+            known: &known,
+            end: 16_000,
+            limits: Limits::default(),
+            minimal: true,
+            may_look_at: 1_000,
+        };
+        let all: Vec<usize> = (0..13).collect();
+        assert_eq!(shrinker.is_impossible(&all), None);
+        let first = shrinker.decider.work.steps;
+        assert_eq!(shrinker.is_impossible(&all), None);
+        let second = shrinker.decider.work.steps - first;
+        // What is asked for one move comes on top.
+        assert!(
+            (1_000..1_020).contains(&first) && (900..960).contains(&second),
+            "{first}, {second}"
+        );
     }
 
     #[test]

@@ -254,8 +254,11 @@ impl<'a, M: Model, W: Iterator<Item = Item<'a, M>>> Walk<'a, '_, M, W> {
         let possible =
             |state: &M::State| self.model.step(state, read.input, read.output) == Step::Unchanged;
         let states = &mut self.states[self.objects[read.operation] as usize];
+        if let [only] = &states[..] {
+            return possible(only);
+        }
         let fits = states.iter().any(possible);
-        if fits && states.len() > 1 {
+        if fits {
             states.retain(possible);
         }
         fits
@@ -263,9 +266,7 @@ impl<'a, M: Model, W: Iterator<Item = Item<'a, M>>> Walk<'a, '_, M, W> {
 
     fn note(&mut self, item: Item<'a, M>) {
         self.whole.push(item.operation);
-        if self.latest.is_none_or(|latest| latest.call < item.call) {
-            self.latest = Some(item);
-        }
+        self.latest = self.latest.into_iter().chain([item]).max_by_key(|item| item.call);
     }
 }
 

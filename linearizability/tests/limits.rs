@@ -124,8 +124,13 @@ fn limits_end_the_search_and_only_the_search() {
 
 #[test]
 fn an_explanation_takes_no_more_steps_than_the_decision_may() {
-    // Each decision in it is as hard as the first one.
-    let operations = hard_key("hard", 0, 10);
+    // It may have become certain with any return from that of the wrong read on, and to decide whether
+    // it had is as hard each time as the first decision.
+    let mut operations = hard_key("hard", 0, 10);
+    operations.extend((0..20).map(|n| {
+        let input = VersionedInput::Put { key: "hard".into(), value: "later".into(), version: 0 };
+        Operation::new(50, 20 + 2 * n, input, 21 + 2 * n, VersionedOutput::Maybe)
+    }));
     let history = history::<VersionedKv>(&operations);
     let decision = {
         let model = Counted::new(VersionedKv);

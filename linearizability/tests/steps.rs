@@ -215,3 +215,8 @@ fn each_different_state_takes_its_bytes_once() {
         assert!((least..=least + 10_000).contains(&work.bytes), "{work:?}, {states}");
     }
 }
+
+#[test]
+fn a_model_that_says_nothing_of_reads_is_taken_to_change_something() {
+    assert!(!Large.reads_only(&1, Some(&())) && !Large.reads_only(&1, None));
+}

@@ -88,6 +88,27 @@ fn it_becomes_certain_with_the_first_return_that_no_order_reaches() {
 }
 
 #[test]
+fn what_is_wrong_from_the_first_return_on_is_certain_with_it() {
+    let register = Register { initial: 0 };
+    let operations = vec![read(0, 0, 7, 1), write(1, 2, 1, 3), read(2, 4, 1, 5)];
+    let violation = violation(&register, operations);
+    assert_eq!((violation.culprit, violation.operations), (0, vec![0]));
+}
+
+#[test]
+fn what_is_under_way_may_still_have_any_output() {
+    // No order of all reaches the read's return. But up to there the other one may still succeed.
+    let cas = CasRegister { initial: 0 };
+    let fails =
+        Operation::new(0, 0, CasInput::Cas { from: 0, to: 1 }, 20, CasOutput::Swapped(false));
+    let sees = Operation::new(1, 1, CasInput::Read, 5, CasOutput::Value(1));
+    let later = Operation::new(1, 30, CasInput::Read, 31, CasOutput::Value(1));
+    let violation = violation(&cas, vec![fails, sees, later]);
+    // And nothing else changes what it looked for.
+    assert_eq!((violation.culprit, violation.operations), (0, vec![0]));
+}
+
+#[test]
 fn a_violation_of_one_key_says_which() {
     use linearizability::models::{Kv, KvInput, KvOutput};
     let get = |key: &str, value: &str, call| {

@@ -97,10 +97,9 @@ impl Seen {
     /// About how many bytes all this takes.
     pub(super) fn bytes(&self) -> u64 {
         let Seen { points, last_uses, uses, use_words, table, .. } = self;
-        // The table has a byte of its own for each entry.
-        let entries = table.capacity() * (size_of::<u32>() + size_of::<u8>());
-        [entries, room(points), room(last_uses), room(uses), room(use_words)].iter().sum::<usize>()
-            as u64
+        [table.allocation_size(), room(points), room(last_uses), room(uses), room(use_words)]
+            .iter()
+            .sum::<usize>() as u64
     }
 }
 
