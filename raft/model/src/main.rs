@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cpu_time::ProcessTime;
 use raft_model::{Counterexample, Found, Limits, Mistake, Model, Start, check};
-use run_record::situations::Situation;
+use run_record::situations::{Layer, Situation};
 use trace_view::grouped;
 
 /// Look at every order of events of a small cluster, with the rules of the reference Raft.
@@ -209,7 +209,7 @@ fn report(model: &Model, found: &Found, seconds: f64) -> String {
     let _ = writeln!(text, "{seconds:.1} s of CPU: {rate} states a second and core\n");
     let _ = writeln!(text, "steps that led into a situation:");
     let (reached, not): (Vec<_>, Vec<_>) =
-        Situation::ALL.iter().zip(&found.situations).partition(|(_, count)| **count > 0);
+        Layer::Raft.situations().iter().zip(&found.situations).partition(|(_, count)| **count > 0);
     for (situation, count) in reached {
         let _ = writeln!(text, "{:>15}  {}", grouped(*count), situation.says());
     }

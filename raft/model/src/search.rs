@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
-use run_record::situations::Situation;
+use run_record::situations::Layer;
 use rustc_hash::FxBuildHasher;
 
 use crate::counterexample::Counterexample;
@@ -60,7 +60,7 @@ pub struct Found {
     pub depth: u32,
     /// Nothing is left: all states were looked at.
     pub exhausted: bool,
-    /// How many steps led into each situation, in the order of [`Situation::ALL`].
+    /// How many steps led into each situation, in the order of [those of a Raft](Layer::situations).
     pub situations: Vec<u64>,
     /// How many different servers, messages and single steps of a server there were.
     pub parts: [usize; 3],
@@ -138,7 +138,7 @@ impl Looked {
             unknown: Vec::new(),
             broken: None,
             steps: 0,
-            situations: vec![0; Situation::ALL.len()],
+            situations: vec![0; Layer::Raft.situations().len()],
         }
     }
 }
@@ -178,7 +178,7 @@ impl<'m> Search<'m> {
             steps: 0,
             depth: 0,
             exhausted: false,
-            situations: vec![0; Situation::ALL.len()],
+            situations: vec![0; Layer::Raft.situations().len()],
             parts: [0; 3],
             counterexample: None,
         };

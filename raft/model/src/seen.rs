@@ -1,4 +1,4 @@
-//! Which situations a step leads into.
+//! Which situations of a Raft a step leads into.
 
 use run_record::situations::Situation;
 
@@ -15,7 +15,7 @@ impl Seen {
         Seen(self.0 | other.0)
     }
 
-    /// Calls `each` with the place of each situation in [`Situation::ALL`].
+    /// Calls `each` with the place of each situation among those of a Raft.
     pub(crate) fn for_each(self, mut each: impl FnMut(usize)) {
         let mut left = self.0;
         while left != 0 {
@@ -27,11 +27,13 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use run_record::situations::Layer;
+
     use super::*;
 
     #[test]
     fn each_situation_has_a_place_of_its_own() {
-        for (place, &situation) in Situation::ALL.iter().enumerate() {
+        for (place, &situation) in Layer::Raft.situations().iter().enumerate() {
             let mut seen = Seen::default();
             seen.add_if(false, Situation::SplitVote);
             seen.add_if(true, situation);

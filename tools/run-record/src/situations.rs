@@ -50,6 +50,15 @@ macro_rules! situations {
                 }
             }
         }
+
+        impl Layer {
+            /// Its situations, in the order in which a table shows them. Those of a Raft come first of all.
+            pub fn situations(self) -> &'static [Situation] {
+                match self {
+                    $(Layer::$layer => &[$(Situation::$name,)*],)*
+                }
+            }
+        }
     };
 }
 
@@ -150,8 +159,7 @@ pub struct Counts(BTreeMap<Situation, u64>);
 impl Counts {
     /// None has been seen yet.
     pub fn of(layer: Layer) -> Counts {
-        let all = Situation::ALL.iter().filter(|one| one.layer() == layer);
-        Counts(all.map(|one| (*one, 0)).collect())
+        Counts(layer.situations().iter().map(|one| (*one, 0)).collect())
     }
 
     /// It was seen so many times more.

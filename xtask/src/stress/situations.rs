@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(rows[0][1..], ["initial_election_2A", "2", "100.0 %", "3"]);
         assert_eq!(rows[1][1..], ["initial_election_2A", "1", "50.0 %", "1"]);
         let sentences = sentences(&report);
-        let of_raft = Situation::ALL.iter().filter(|one| one.layer() == Layer::Raft).count();
+        let of_raft = Layer::Raft.situations().len();
         assert_eq!(sentences.len(), of_raft - 2 + 1, "nobody has looked for those of services");
         assert!(sentences[0].starts_with("never reached in 2 runs: several candidates"));
         // One of two was seen in one run only.
@@ -152,7 +152,7 @@ mod tests {
         add(&mut report.tests[0].situations, &looked_for);
         assert!(rows(&report).is_empty());
         let sentences = sentences(&report);
-        let of_services = Situation::ALL.iter().filter(|one| one.layer() == Layer::Service).count();
+        let of_services = Layer::Service.situations().len();
         assert_eq!(sentences.len(), of_services + 1, "{sentences:?}");
         assert!(sentences[0].starts_with("never reached in 1 runs: a request for a write"));
     }
