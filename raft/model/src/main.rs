@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cpu_time::ProcessTime;
 use raft_model::{Counterexample, Found, Limits, Mistake, Model, Start, check};
-use run_record::situations::{Layer, Situation};
+use run_record::situations::Layer;
 use trace_view::grouped;
 
 /// Look at every order of events of a small cluster, with the rules of the reference Raft.
