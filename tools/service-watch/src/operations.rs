@@ -68,11 +68,6 @@ pub(crate) struct Reply {
 }
 
 impl Operation {
-    /// Its client has asked more than once, or is done.
-    pub(crate) fn is_asked_again(&self) -> bool {
-        self.ended.is_some() || self.tries.iter().map(|of| of.count).sum::<u64>() > 1
-    }
-
     /// Whether a write may be done for all that a server could know when it replied: of an entry of it in
     /// its own group's log that it is committed. What another group has in its log may be done there, and
     /// the server may have learned so.

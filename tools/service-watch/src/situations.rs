@@ -13,16 +13,9 @@ use crate::{Change, State};
 #[derive(Debug)]
 pub(crate) struct Spotter {
     counts: Counts,
-    /// By group and number: the calls of clients that are under way.
-    requests: BTreeMap<(usize, u64), Request>,
-}
-
-/// What a client asks a server for, in a call.
-#[derive(Debug)]
-struct Request {
-    of: Number,
-    /// It has reached the server. A copy of it may do so again.
-    delivered: bool,
+    /// By group and number: what the calls of clients are made for. Copies of a request may come late, so
+    /// nothing is forgotten.
+    requests: BTreeMap<(usize, u64), Number>,
 }
 
 impl Default for Spotter {
@@ -49,28 +42,25 @@ impl State {
         let key = (to.0, call);
         match step {
             CallStep::Sent { .. } => {
-                if let Some(of) = self.operations.number_of(client) {
-                    self.spotter.requests.insert(key, Request { of, delivered: false });
-                }
+                let of = self.operations.number_of(client);
+                self.spotter.requests.extend(of.map(|of| (key, of)));
             }
-            CallStep::Delivered => self.reaches(to, key),
-            CallStep::Returned | CallStep::Failed => {
-                self.spotter.requests.remove(&key);
+            CallStep::Delivered | CallStep::DeliveredAgain => {
+                if let Some(&of) = self.spotter.requests.get(&key) {
+                    self.reaches(to, of);
+                }
             }
             _ => {}
         }
     }
 
     /// A request reaches a server.
-    fn reaches(&mut self, (group, server): (usize, usize), key: (usize, u64)) {
-        let Some(request) = self.spotter.requests.get_mut(&key) else { return };
-        let again = std::mem::replace(&mut request.delivered, true);
-        let of = request.of;
+    fn reaches(&mut self, (group, server): (usize, usize), of: Number) {
         let Some(operation) = self.operations.get(of) else { return };
         if operation.asked.change == Change::Nothing {
             let deposed = self.groups[group].below.is_deposed(server);
             self.spotter.counts.add(Situation::ReadAtDeposedLeader, u64::from(deposed));
-        } else if again || operation.is_asked_again() {
+        } else {
             self.read_entries();
             let committed = self.has_committed(of, group);
             self.spotter.counts.add(Situation::RetryAfterCommit, u64::from(committed));
