@@ -1,10 +1,9 @@
 //! Faults that are there on request only.
 
 use std::sync::Arc;
-
-use labrpc::{Faults, NoReply, Server};
 use std::time::Duration;
 
+use labrpc::{Faults, NoReply, Server};
 use labrt::time::Instant;
 use labrt::{Node, channel, thread};
 
