@@ -215,8 +215,8 @@ impl Operations {
         Some((self.all.get(known.number)?, known))
     }
 
-    /// An entry was sent for the first time: whose is it? The answer is of how many operations that another
-    /// leader of this group has an entry of, too.
+    /// An entry was sent for the first time: whose is it? Returns for how many operations it is the first one of
+    /// its leader, while others of this group have had entries of them before.
     pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) -> u64 {
         let mut of_others = 0;
         let SentEntry { index, term, server, us, command } = *entry;
@@ -225,9 +225,9 @@ impl Operations {
             let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
             if operation.began <= us && !over && holds(command, &operation.asked) {
                 let place = Place { us, group, index };
-                let known = || operation.entries.iter().filter(|entry| entry.place.group == group);
-                let new = known().count() > 0 && known().all(|entry| entry.term != term);
-                of_others += u64::from(new);
+                let own = operation.entries.iter().filter(|entry| entry.place.group == group);
+                let mut terms = own.map(|entry| entry.term).peekable();
+                of_others += u64::from(terms.peek().is_some() && terms.all(|of| of != term));
                 operation.entries.push(Entry { place, term, server, replaced: false });
                 self.understood[usize::from(operation.asked.is_telling())] = true;
             }

@@ -1,6 +1,6 @@
 //! Which situations the runs came into, which never, and what another run of each test would still show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use run_record::situations::{Layer, Situation, Situations};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::model::Report;
 /// The heads of the columns.
 pub(crate) const HEAD: [&str; 5] = ["situation", "most in", "runs", "of all", "times"];
 
-/// How often a test came into a situation.
+/// How often a test came into a situation; never, if it is there because somebody has looked for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reached {
     /// In how many of its runs.
@@ -74,15 +74,8 @@ pub(crate) fn rows(report: &Report) -> Vec<Vec<String>> {
 /// What was never reached though somebody has looked for it, and what is still to be expected; a sentence each.
 pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let runs = report.runs();
-    let layers: BTreeSet<Layer> = Situation::ALL
-        .iter()
-        .filter(|situation| {
-            report.tests.iter().any(|test| test.situations.contains_key(situation.key()))
-        })
-        .map(|situation| situation.layer())
-        .collect();
     let never = Situation::ALL.iter().filter(|situation| {
-        layers.contains(&situation.layer()) && sum(report, **situation).runs == 0
+        is_looked_for(report, situation.layer()) && sum(report, **situation).runs == 0
     });
     let mut sentences: Vec<String> =
         never.map(|one| format!("never reached in {runs} runs: {}", one.says())).collect();
@@ -92,6 +85,12 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
          shown yet (95 %: {lower:.3} to {upper:.3})"
     ));
     sentences
+}
+
+/// Whether some test tells of situations of this layer, be it that it came into none.
+fn is_looked_for(report: &Report, layer: Layer) -> bool {
+    let mut situations = layer.situations().iter();
+    situations.any(|one| report.tests.iter().any(|test| test.situations.contains_key(one.key())))
 }
 
 fn sum(report: &Report, situation: Situation) -> Reached {
