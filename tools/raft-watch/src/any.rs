@@ -97,19 +97,6 @@ impl RaftType {
     }
 }
 
-#[cfg(test)]
-impl RaftType {
-    /// For tests of rules: there are no servers, and what they would save means nothing.
-    pub(crate) fn of_nobody() -> RaftType {
-        RaftType {
-            make: |_, _, _, _| Err("nobody can be made".into()),
-            read_persisted: |_| None,
-            read_appended: |_, _| None,
-            read_message: |_| Meaning::ByNames,
-        }
-    }
-}
-
 impl fmt::Debug for RaftType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RaftType")

@@ -58,7 +58,7 @@ impl Means<'_> {
     /// For tests of rules: nothing is saved.
     pub(crate) fn with<R>(missing: &Missing, rules: impl FnOnce(&mut Means<'_>) -> R) -> R {
         let mut saves = vec![super::persister::Saves::none(); 9];
-        let reading = super::persister::Reading::of(crate::RaftType::of_nobody());
+        let reading = super::persister::Reading::of(crate::RaftType::of::<crate::tests::OneByte>());
         rules(&mut Means { missing, saved: SavedStates::new(&mut saves, reading) })
     }
 }
