@@ -68,6 +68,11 @@ pub(crate) struct Reply {
 }
 
 impl Operation {
+    /// Whether its end is so long ago that no request for it is under way any more.
+    fn is_over(&self, us: u64) -> bool {
+        self.ended.is_some_and(|ended| ended + LATE_US < us)
+    }
+
     /// Whether a write may be done for all that a server could know when it replied: of an entry of it in
     /// its own group's log that it is committed. What another group has in its log may be done there, and
     /// the server may have learned so.
@@ -99,8 +104,9 @@ pub(crate) struct Operations {
     latest: BTreeMap<String, BTreeMap<usize, Acknowledged>>,
     /// Those that have ended, in this order.
     done: Vec<Number>,
-    /// By client: the one that ended last, whose request may still be under way.
-    ended: BTreeMap<u64, Number>,
+    /// The writes of which entries may still come: those that are under way, and of each client the one that
+    /// ended last if its request may still be under way.
+    awaited: Vec<Number>,
     /// Some entry was seen to hold what a client writes: a short text, a telling one.
     understood: [bool; 2],
 }
@@ -109,6 +115,9 @@ impl Operations {
     pub(crate) fn begin(&mut self, client: &Client, asked: Asked, us: u64) -> Number {
         let number = self.all.len();
         self.open.insert(client.number(), number);
+        if asked.change != Change::Nothing {
+            self.awaited.push(number);
+        }
         self.all.push(Operation {
             asked,
             name: client.name().to_string(),
@@ -164,9 +173,19 @@ impl Operations {
         if let Some(operation) = self.all.get_mut(number) {
             (operation.ended, operation.tries) = (Some(us), Tries::default());
             self.open.remove(&operation.client);
-            self.ended.insert(operation.client, number);
             self.done.push(number);
+            self.no_longer_await(number, us);
         }
+    }
+
+    /// An operation has ended. Its client's others cannot have entries any more, nor those whose end is long
+    /// ago: all entries that were sent up to now have been seen.
+    fn no_longer_await(&mut self, ended: Number, us: u64) {
+        let all = &self.all;
+        let client = all[ended].client;
+        self.awaited.retain(|&number| {
+            number == ended || (all[number].client != client && !all[number].is_over(us))
+        });
     }
 
     /// Learns which entries of an operation have lost their places: `committed` gives the term of what was
@@ -220,10 +239,9 @@ impl Operations {
     pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) -> u64 {
         let mut of_others = 0;
         let SentEntry { index, term, server, us, command } = *entry;
-        for &number in self.open.values().chain(self.ended.values()) {
+        for &number in &self.awaited {
             let operation = &mut self.all[number];
-            let over = operation.ended.is_some_and(|ended| ended + LATE_US < us);
-            if operation.began <= us && !over && holds(command, &operation.asked) {
+            if operation.began <= us && !operation.is_over(us) && holds(command, &operation.asked) {
                 let place = Place { us, group, index };
                 let own = operation.entries.iter().filter(|entry| entry.place.group == group);
                 let mut terms = own.map(|entry| entry.term).peekable();

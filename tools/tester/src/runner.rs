@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrt::world::{Builder, Outcome};
+use labrt::world::{Builder, Outcome, Trace};
 use labrt::{Failure, FailureKind};
 use labtrace::{Keep, Verdict};
 use run_record::choices::Case;
@@ -56,12 +56,15 @@ pub fn simulated(test: &Test, origin: Origin) {
     let (mut failed, mut said) = (0, BTreeSet::new());
     for (number, block) in seeds.blocks().into_iter().enumerate() {
         let lines = runner.begin(Some(block.to_string()));
-        let mut sums = Vec::new();
+        let (mut sums, mut first) = (Vec::new(), None);
         for case in block.iter() {
             let ran = runner.run_recorded(Some(case), &lines);
             say_what_is_missing(&ran, &mut said, &lines);
             match ran.result {
-                Ok(_) => sums.push(ran.steps),
+                Ok(outcome) => {
+                    sums.push(ran.steps);
+                    first = first.or(outcome.trace.map(|trace| (case, trace)));
+                }
                 Err(failed) if runner.recorder.is_none() => {
                     runner.say_steps(&[ran.steps], &lines);
                     runner.fail(&lines, case, failed, ran.files)
@@ -74,8 +77,11 @@ pub fn simulated(test: &Test, origin: Origin) {
         }
         // One run of each test, and of each block, is made twice. The reader of records does that
         // by itself.
-        if runner.recorder.is_none() && (number == 0 || block.len() > 1) {
-            runner.run_again(block.first(), &lines);
+        if let Some((case, trace)) = first
+            && runner.recorder.is_none()
+            && (number == 0 || block.len() > 1)
+        {
+            runner.run_again(case, &trace, &lines);
         }
         if !sums.is_empty() {
             runner.say_steps(&sums, &lines);
@@ -318,10 +324,11 @@ impl<'a> Runner<'a> {
         report
     }
 
-    /// Makes a run twice, with all steps recorded, and compares.
-    fn run_again(&self, case: &Case, lines: &Arc<Lines>) {
-        let record = || {
-            let world = self.world(case).record_events(true);
+    /// Makes a run again and compares. If it is not the same, two more runs whose steps are recorded tell
+    /// where they part.
+    fn run_again(&self, case: &Case, first: &Trace, lines: &Arc<Lines>) {
+        let run = |recorded| {
+            let world = self.world(case).record_events(recorded);
             let run = Run::with_lines(Keep::Nothing, self.setting, false, lines.clone());
             match self.run_in(world, Some(case), &run) {
                 Ok(outcome) => outcome.trace.expect("a simulated run has a trace"),
@@ -331,13 +338,15 @@ impl<'a> Runner<'a> {
                 }
             }
         };
-        let (one, two) = (record(), record());
-        if let Some(message) = twice::difference(case.seed, &one, &two) {
-            lines.line("FAILED: two runs with the same seed differ");
-            let foreign = foreign_lines(foreign::Trouble::Differed);
-            let replay = self.replay(Some(case));
-            panic!("{message}{foreign}\n    replay: {replay}");
+        let second = run(false);
+        if second == *first {
+            return;
         }
+        let words = twice::difference(case.seed, [first, &second], [&run(true), &run(true)]);
+        lines.line("FAILED: two runs with the same seed differ");
+        let foreign = foreign_lines(foreign::Trouble::Differed);
+        let replay = self.replay(Some(case));
+        panic!("{words}{foreign}\n    replay: {replay}");
     }
 }
 

@@ -78,10 +78,6 @@ impl Seeds {
         self.0.iter()
     }
 
-    pub(crate) fn first(&self) -> &Case {
-        &self.0[0]
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

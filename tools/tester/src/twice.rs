@@ -8,19 +8,27 @@ pub(crate) const CAUSES: &str = "the code depends on something outside the simul
      operating system's randomness, from which a library may draw as well (raft-rs its election \
      timeouts, for one: then set what it draws yourself)";
 
-/// Says where two runs differ; none if they are the same.
-pub(crate) fn difference(seed: u64, one: &Trace, two: &Trace) -> Option<String> {
-    if one == two {
-        return None;
-    }
+/// Says how two runs differ, and where, as far as two more that were recorded tell.
+pub(crate) fn difference(seed: u64, runs: [&Trace; 2], recorded: [&Trace; 2]) -> String {
+    let (steps, [one, two]) = (runs.map(|run| run.steps), recorded);
     let mut both = one.events.iter().zip(&two.events);
     let place = both.position(|(one, two)| one != two);
     let place = place.unwrap_or(one.events.len().min(two.events.len()));
-    Some(format!(
-        "two runs with seed {seed} differ. At step {place} one had {}, and the other {}. {CAUSES}",
-        show(one, one.events.get(place)),
-        show(two, two.events.get(place)),
-    ))
+    let how = match one == two {
+        true => {
+            let [one, two] = steps;
+            format!(
+                "The first had {one} steps and the next one {two}; two more were alike. So what differs is kept \
+                 from the first"
+            )
+        }
+        false => format!(
+            "At step {place} one had {}, and the other {}",
+            show(one, one.events.get(place)),
+            show(two, two.events.get(place)),
+        ),
+    };
+    format!("two runs with seed {seed} differ. {how}. {CAUSES}")
 }
 
 fn show(trace: &Trace, event: Option<&Event>) -> String {

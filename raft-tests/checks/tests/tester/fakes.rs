@@ -4,6 +4,7 @@ use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -310,4 +311,25 @@ fn code_that_does_not_behave_the_same_twice_is_found() {
     for cause in ["HashMap", "static", "std's clock", "operating system's randomness"] {
         assert!(words.contains(cause), "`{cause}` is not in: {words}");
     }
+}
+
+static WAS_HERE: AtomicBool = AtomicBool::new(false);
+
+fake!(
+    Remembers,
+    |_, _| {
+        if !WAS_HERE.swap(true, Ordering::Relaxed) {
+            thread::spawn(|| thread::sleep(Duration::from_millis(7)));
+        }
+        Ok(())
+    },
+    zero_leads
+);
+
+/// Only the first run of all is another one: who compares later ones with each other does not see it.
+#[test]
+fn code_that_keeps_something_from_its_first_run_is_found() {
+    let words = verdict::<Remembers>(nothing);
+    assert!(words.contains("two runs with seed 0 differ. The first had "), "{words}");
+    assert!(words.contains("what differs is kept from the first"), "{words}");
 }
