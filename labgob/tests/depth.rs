@@ -284,3 +284,32 @@ fn how_deep_values_may_be() {
     check::<LargeTree>(7, large);
     check::<Expression>(128, "nested deeper than 128 levels");
 }
+
+/// Of large types fewer: those inside each other may take 128 KiB together. But one value of each kind always
+/// has room in the other.
+#[test]
+fn how_deep_large_types_go() {
+    derived! {
+        struct Huge {
+            data: [Large; 3],
+            #[gob(recursive)]
+            next: Option<Box<Huge>>,
+        }
+    }
+    nest! { Huge, [], inner => Huge { data: [LARGE; 3], next: inner.map(Box::new) }; }
+
+    fn levels<T: Nest>() -> u32 {
+        let text = deepest::<T>().1.to_string();
+        let (_, from) = text.split_once("nested deeper than ").expect("it says so");
+        from.split(' ').next().and_then(|levels| levels.parse().ok()).expect("it says how deep")
+    }
+    let small = [levels::<Chain>(), levels::<InArray>(), levels::<Expression>()];
+    assert_eq!(small, [128; 3]);
+    assert_eq!(levels::<Middle>(), 127);
+    let large = [levels::<LargeChain>(), levels::<LargeLast>(), levels::<LargeTree>()];
+    assert_eq!(large, [15; 3]);
+    let large = [levels::<LargeMap>(), levels::<Outer>(), levels::<InTuple>()];
+    assert_eq!(large, [15; 3]);
+    // 24 KiB, of which 5 go into 128: `Huge`, the option, three arrays and their numbers.
+    assert_eq!(levels::<Huge>(), 6);
+}

@@ -283,3 +283,91 @@ fn as_long_as_something_is_missing_the_checks_are_rare() {
     let checks = UNMET.load(Relaxed) - 10_000;
     assert!(checks <= 2 * 16, "{checks}");
 }
+
+/// Texts and bytes hold something if they are not empty.
+#[test]
+fn a_dropped_text_is_found_beside_another_one() {
+    fn is_found<T>(some: T)
+    where
+        T: Gob + Default + Clone,
+        Ballot<(T, u8)>: Gob,
+    {
+        let of = |vote: T| Ballot { term: (some.clone(), 0), vote: (vote, 0) };
+        (0..201).for_each(|_| drop(encode(&of(T::default()))));
+        assert_eq!(try_encode(&of(some.clone())).unwrap_err().field(), Some("vote.0"));
+    }
+    is_found("text".to_string());
+    is_found(Bytes::from_static(b"bytes"));
+}
+
+/// A list of lists is looked through to its end, though nothing was in the inner ones up to now.
+#[test]
+fn a_field_dropped_within_lists_is_found_when_there_is_one() {
+    let lists = |inner| vec![inner, vec![None], vec![]];
+    for _ in 0..5 {
+        encode::<Vec<Vec<Option<Ballot<i16>>>>>(&lists(vec![]));
+    }
+    // The sixth use would not be checked if it showed nothing new.
+    let error = try_encode(&lists(vec![Some(Ballot { term: 0i16, vote: 7 })])).unwrap_err();
+    assert_eq!(error.field(), Some("[0][0].vote"));
+}
+
+/// Writes a flag, which is wrong for uses that are not the first few; and reads it likewise.
+macro_rules! fails_later {
+    ($name:ident, $uses:ident) => {
+        #[derive(Gob)]
+        struct $name {
+            flag: u8,
+            never: Option<u8>,
+        }
+
+        static $uses: AtomicU32 = AtomicU32::new(0);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                let mut s = s.serialize_struct(stringify!($name), 2)?;
+                s.serialize_field("flag", &self.flag)?;
+                s.serialize_field("never", &self.never)?;
+                s.end()
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                #[derive(Deserialize)]
+                #[serde(crate = "labgob::serde")]
+                struct Derived {
+                    flag: u8,
+                    never: Option<u8>,
+                }
+                let Derived { flag, never } = Derived::deserialize(d)?;
+                let changed = u8::from($uses.load(Relaxed) > 0);
+                Ok($name { flag: flag + changed, never })
+            }
+        }
+    };
+}
+
+fails_later!(WrittenLater, WRITTEN_LATER);
+fails_later!(ReadLater, READ_LATER);
+
+/// Where a mistake was found there may be more: the next use is checked again, though its value shows nothing
+/// new and not many uses are checked by now.
+#[test]
+fn after_a_mistake_the_next_use_is_checked_too() {
+    let value = WrittenLater { flag: 1, never: None };
+    (0..15).for_each(|_| drop(encode(&value)));
+    WRITTEN_LATER.store(1, Relaxed);
+    for use_of in 16..20 {
+        assert!(try_encode(&value).is_err(), "use {use_of}");
+    }
+
+    let value = ReadLater { flag: 1, never: None };
+    let bytes = encode(&value);
+    (1..15).for_each(|_| drop(decode::<ReadLater>(&bytes).unwrap()));
+    READ_LATER.store(1, Relaxed);
+    for use_of in 16..20 {
+        let read = decode::<ReadLater>(&bytes).map(|value| value.flag);
+        assert_eq!(read.map_err(|error| error.kind()), Err(DecodeErrorKind::Shape), "use {use_of}");
+    }
+}

@@ -2,10 +2,11 @@
 
 #![allow(unreachable_pub, dead_code, reason = "one macro writes all the cases")]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use labgob::serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
-use labgob::serde::ser::{Error as _, SerializeSeq, SerializeStruct, Serializer};
+use labgob::serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use labgob::serde::ser::{Error as _, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use labgob::{
     DecodeErrorKind, Deserialize, Gob, MAX_DEPTH, Serialize, Shape, decode, encode, try_encode,
 };
@@ -465,4 +466,251 @@ fn elements_left_unread() {
         decode::<ReadsTwo>(&encode(&ReadsTwo(vec![1, 2, 3]))).unwrap_err().to_string(),
         "cannot decode as `Vec<u64>`: Deserialize leaves 1 of the parts unread (byte 7)"
     );
+}
+
+/// A type with these two functions and this shape.
+macro_rules! by_hand {
+    ($name:ident, $shape:expr, $ser:expr, $de:expr) => {
+        #[derive(Debug)]
+        struct $name;
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                let write: fn(S) -> Result<S::Ok, S::Error> = $ser;
+                write(s)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                let read: fn(D) -> Result<$name, D::Error> = $de;
+                read(d)
+            }
+        }
+
+        impl Gob for $name {
+            const SHAPE: &'static Shape = $shape;
+            const MIN_BYTES: usize = 1;
+        }
+    };
+}
+
+#[track_caller]
+fn cannot_be_encoded<T: Gob>(value: &T, text: &str) {
+    assert_eq!(try_encode(value).unwrap_err().to_string(), text);
+}
+
+by_hand!(WritesThree, <[u8; 2] as Gob>::SHAPE, |s| [1u8, 2, 3].serialize(s), |d| {
+    <[u8; 3]>::deserialize(d).map(|_| WritesThree)
+});
+
+#[test]
+fn serialize_writes_more_elements_than_the_array_has() {
+    cannot_be_encoded(
+        &WritesThree,
+        "cannot encode `[u8; 2]`: Serialize writes more parts than the declared fields of `the tuple`",
+    );
+}
+
+#[derive(Gob)]
+enum Signal {
+    Stop,
+    Go,
+}
+
+impl Serialize for Signal {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Signal::Stop => s.serialize_unit_variant("Signal", 0, "Stop"),
+            Signal::Go => s.serialize_unit_variant("Signal", 1, "Halt"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Signal {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Signal, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(crate = "labgob::serde", rename = "Signal")]
+        enum Derived {
+            Stop,
+            Go,
+        }
+        Derived::deserialize(d).map(|derived| match derived {
+            Derived::Stop => Signal::Stop,
+            Derived::Go => Signal::Go,
+        })
+    }
+}
+
+#[test]
+fn serialize_gives_a_variant_another_name() {
+    encode(&Signal::Stop);
+    cannot_be_encoded(
+        &Signal::Go,
+        "cannot encode `enum Signal { Stop, Go }`: Serialize has `Halt` as variant 1, but the type is declared \
+         as Signal",
+    );
+}
+
+by_hand!(
+    KeyWithoutValue,
+    <BTreeMap<u8, u8> as Gob>::SHAPE,
+    |s| {
+        let mut s = s.serialize_map(Some(1))?;
+        s.serialize_key(&1u8)?;
+        s.end()
+    },
+    |d| <BTreeMap<u8, u8>>::deserialize(d).map(|_| KeyWithoutValue)
+);
+
+#[test]
+fn serialize_writes_a_key_without_a_value() {
+    cannot_be_encoded(
+        &KeyWithoutValue,
+        "cannot encode `BTreeMap<u8, u8>`: field `[key 0]`: Serialize has a key without a value",
+    );
+}
+
+by_hand!(WritesUnit, u64::SHAPE, |s| s.serialize_unit(), |d| <()>::deserialize(d)
+    .map(|()| WritesUnit));
+by_hand!(WritesUnitStruct, u64::SHAPE, |s| s.serialize_unit_struct("Nothing"), |d| {
+    <()>::deserialize(d).map(|()| WritesUnitStruct)
+});
+
+#[test]
+fn serialize_writes_nothing() {
+    cannot_be_encoded(
+        &WritesUnit,
+        "cannot encode `u64`: Serialize treats the value as (), but the type is declared as u64",
+    );
+    cannot_be_encoded(
+        &WritesUnitStruct,
+        "cannot encode `u64`: Serialize treats the value as a struct of 0, but the type is declared as u64",
+    );
+}
+
+by_hand!(ReadsNothing, u64::SHAPE, |s| s.serialize_u64(7), |_| Ok(ReadsNothing));
+
+#[test]
+fn deserialize_reads_nothing() {
+    cannot_be_encoded(
+        &ReadsNothing,
+        "cannot encode `u64`: Deserialize leaves 1 of the written bytes unread",
+    );
+}
+
+/// An enum whose `Deserialize` does not read what a variant holds.
+#[derive(Gob, Debug, Serialize)]
+#[serde(crate = "labgob::serde")]
+enum Answer {
+    Granted(u8),
+}
+
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Answer, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(crate = "labgob::serde", rename = "Answer")]
+        enum Derived {
+            Granted,
+        }
+        Derived::deserialize(d).map(|Derived::Granted| Answer::Granted(0))
+    }
+}
+
+#[test]
+fn deserialize_takes_a_variant_for_one_without_fields() {
+    let bytes = [&Answer::fingerprint().to_le_bytes()[..], &[0, 7]].concat();
+    assert_eq!(
+        decode::<Answer>(&bytes).unwrap_err().to_string(),
+        "cannot decode as `enum Answer { Granted(u8) }`: \
+         Deserialize does not read field `0` of `Answer::Granted` (byte 5)"
+    );
+}
+
+/// Text for people, four bytes for machines.
+#[derive(Debug, PartialEq)]
+struct Address([u8; 4]);
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() { s.serialize_str("an address") } else { self.0.serialize(s) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Address, D::Error> {
+        if d.is_human_readable() {
+            return Err(D::Error::custom("this is text for people"));
+        }
+        <[u8; 4]>::deserialize(d).map(Address)
+    }
+}
+
+impl Gob for Address {
+    const SHAPE: &'static Shape = <[u8; 4] as Gob>::SHAPE;
+    const MIN_BYTES: usize = 4;
+}
+
+#[test]
+fn what_is_text_for_people_is_written_for_machines() {
+    let address = Address([127, 0, 0, 1]);
+    let bytes = encode(&address);
+    assert_eq!(bytes[4..], [127, 0, 0, 1]);
+    assert_eq!(decode::<Address>(&bytes).unwrap(), address);
+}
+
+/// A list or a map whose `Deserialize` wants to know how much there is.
+#[derive(Debug)]
+struct Counted<const MAP: bool>(u8);
+
+struct Count;
+
+impl<'de> Visitor<'de> for Count {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("some numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
+        let said = seq.size_hint();
+        let found = std::iter::from_fn(|| seq.next_element::<u8>().transpose()).count();
+        if said == Some(found) { Ok(found) } else { Err(A::Error::custom(format!("{said:?}"))) }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
+        let said = map.size_hint();
+        let found = std::iter::from_fn(|| map.next_entry::<u8, u8>().transpose()).count();
+        if said == Some(found) { Ok(found) } else { Err(A::Error::custom(format!("{said:?}"))) }
+    }
+}
+
+impl<const MAP: bool> Serialize for Counted<MAP> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match MAP {
+            true => s.collect_map((0..self.0).map(|n| (n, n))),
+            false => s.collect_seq(0..self.0),
+        }
+    }
+}
+
+impl<'de, const MAP: bool> Deserialize<'de> for Counted<MAP> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Counted<MAP>, D::Error> {
+        let found = if MAP { d.deserialize_map(Count)? } else { d.deserialize_seq(Count)? };
+        Ok(Counted(found as u8))
+    }
+}
+
+impl<const MAP: bool> Gob for Counted<MAP> {
+    const SHAPE: &'static Shape =
+        if MAP { <BTreeMap<u8, u8> as Gob>::SHAPE } else { <Vec<u8> as Gob>::SHAPE };
+    const MIN_BYTES: usize = 1;
+}
+
+#[test]
+fn who_reads_is_told_how_much_there_is() {
+    for count in [0, 1, 2, 200] {
+        assert_eq!(decode::<Counted<false>>(&encode(&Counted::<false>(count))).unwrap().0, count);
+        assert_eq!(decode::<Counted<true>>(&encode(&Counted::<true>(count))).unwrap().0, count);
+    }
 }

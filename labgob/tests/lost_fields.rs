@@ -5,6 +5,8 @@
 
 #![allow(unreachable_pub, dead_code, reason = "the types stand for those of other programs")]
 
+use std::collections::BTreeMap;
+
 use labgob::{
     DecodeErrorKind, Decoder, Deserialize, Encoder, Gob, Serialize, decode, encode,
     encode_described,
@@ -44,6 +46,20 @@ versions! {
     }
     variants {
         pub enum Msg { Answer { granted: bool }, Ask(now::Vote), Stop }
+    }
+    // Without a name in common, and with another name but the same variants.
+    other_names { pub enum Msg { Yes, No } }
+    other_name { pub enum Message { Ask(now::Vote), Answer { granted: bool }, Stop } }
+    other_kinds {
+        pub struct Entry { pub term: Option<u64>, pub command: Vec<u8> }
+        pub struct Kinds {
+            pub one: Option<u8>, pub list: Vec<u8>, pub three: [u8; 3], pub pair: (u8, u8),
+        }
+    }
+    kinds {
+        pub struct Kinds {
+            pub one: Vec<u8>, pub list: Vec<u8>, pub three: [u8; 2], pub pair: (u8, u8, u8),
+        }
     }
     unrelated { pub struct Append { pub entries: Vec<now::Entry> } }
 }
@@ -166,6 +182,117 @@ fn variants_changed() {
          the bytes hold `enum Msg { Answer { granted: bool }, Ask(Vote), Stop }`: \
          variant `Stop` is added: `Msg` has none; \
          variants of `Msg` are reordered: Answer, Ask instead of Ask, Answer (byte 0)",
+    );
+}
+
+#[test]
+fn variants_of_a_type_with_the_same_name_or_the_same_variants() {
+    fails::<now::Msg>(
+        &encode(&other_names::Msg::Yes),
+        "cannot decode as `enum Msg { Ask(Vote), Answer { granted: bool } }`: \
+         the bytes hold `enum Msg { Yes, No }`: \
+         variant `Ask` is renamed: it is `Yes` in the bytes; \
+         variant `Answer` is renamed: it is `No` in the bytes (byte 0)",
+    );
+    fails::<now::Msg>(
+        &encode(&other_name::Message::Stop),
+        "cannot decode as `enum Msg { Ask(Vote), Answer { granted: bool } }`: \
+         the bytes hold `enum Message { Ask(Vote), Answer { granted: bool }, Stop }`: \
+         the type is called `Message` instead of `Msg`; variant `Stop` is added: `Msg` has none (byte 0)",
+    );
+}
+
+#[test]
+fn kinds_that_differ() {
+    fails::<kinds::Kinds>(
+        &encode(&other_kinds::Kinds { one: None, list: vec![], three: [0; 3], pair: (0, 0) }),
+        "cannot decode as `Kinds { one: Vec<u8>, list: Vec<u8>, three: [u8; 2], pair: (u8, u8, u8) }`: \
+         the bytes hold `Kinds { one: Option<u8>, list: Vec<u8>, three: [u8; 3], pair: (u8, u8) }`: \
+         field `one` has type Option<u8> instead of Vec<u8>; \
+         field `three` has type [u8; 3] instead of [u8; 2]; \
+         field `pair` has type (u8, u8) instead of (u8, u8, u8) (byte 0)",
+    );
+}
+
+#[test]
+fn inside_of_arrays_tuples_and_maps() {
+    let fewer = || fewer::Vote { term: 1 };
+    fails::<[now::Vote; 2]>(
+        &encode(&[fewer(), fewer()]),
+        "cannot decode as `[Vote; 2]`: the bytes hold `[Vote; 2]`: field `[].candidate` is missing (byte 0)",
+    );
+    fails::<(u8, now::Vote)>(
+        &encode(&(1u8, fewer())),
+        "cannot decode as `(u8, Vote)`: the bytes hold `(u8, Vote)`: field `.1.candidate` is missing (byte 0)",
+    );
+    fails::<BTreeMap<u8, now::Vote>>(
+        &encode(&BTreeMap::from([(1u8, fewer())])),
+        "cannot decode as `BTreeMap<u8, Vote>`: the bytes hold `BTreeMap<u8, Vote>`: \
+         field `[value].candidate` is missing (byte 0)",
+    );
+    // Of the whole there is no more to say than what both are.
+    fails::<[u8; 2]>(
+        &encode(&[0u8; 3]),
+        "cannot decode as `[u8; 2]`: the bytes hold `[u8; 3]` (byte 0)",
+    );
+    fails::<(u8, u8)>(
+        &encode(&(0u8, 0u8, 0u8)),
+        "cannot decode as `(u8, u8)`: the bytes hold `(u8, u8, u8)` (byte 0)",
+    );
+}
+
+macro_rules! wide {
+    ($module:ident, $last:ty: $($len:literal)*) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Serialize, Deserialize, Gob)]
+            #[serde(crate = "labgob::serde")]
+            pub struct Wide($(pub [u8; $len],)* $(pub [u16; $len],)* pub $last);
+
+            pub fn value() -> Wide {
+                Wide($([0; $len],)* $([0; $len],)* 1)
+            }
+        }
+    };
+}
+
+wide!(wide, u16: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+wide!(wide_before, u8: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+
+/// However many fields of other types come before.
+#[test]
+fn the_last_of_many_fields() {
+    let error = decode::<wide::Wide>(&encode(&wide_before::value())).map(drop).unwrap_err();
+    assert!(
+        error.to_string().ends_with("field `40` has type u8 instead of u16 (byte 0)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn type_that_was_only_described() {
+    #[derive(Serialize, Deserialize, Gob)]
+    #[serde(crate = "labgob::serde")]
+    struct Described {
+        only: u8,
+    }
+
+    let bytes = [&Described::fingerprint().to_le_bytes()[..], &[1]].concat();
+    let before = decode::<now::Vote>(&bytes).unwrap_err().to_string();
+    assert!(before.contains("a type that this process has not used"), "{before}");
+    assert_eq!(Described::describe().to_string(), "Described { only: u8 }");
+    fails::<now::Vote>(
+        &bytes,
+        &format!("{VOTE}the bytes hold `Described {{ only: u8 }}` (byte 0)"),
+    );
+}
+
+#[test]
+fn text_that_is_cut_off() {
+    fails::<String>(
+        &encode(&"four".to_string())[..6],
+        "cannot decode as `String`: the input ends at least 3 bytes too early (byte 6)",
     );
 }
 

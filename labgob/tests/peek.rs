@@ -78,6 +78,12 @@ fn numbers_of_every_width_are_read() {
     assert_eq!(number(70_000u32), Some(70_000));
     assert_eq!(number(u64::MAX), Some(u64::MAX));
     assert_eq!(number(u128::MAX), None);
+    assert_eq!(number(1u128 << 63), Some(1 << 63));
+    assert_eq!((number(100i8), number(-1i8)), (Some(100), None));
+    assert_eq!((number(30_000i16), number(-1i16)), (Some(30_000), None));
+    assert_eq!((number(70_000i32), number(-1i32)), (Some(70_000), None));
+    assert_eq!((number(i64::MAX), number(-1i64)), (Some(i64::MAX as u64), None));
+    assert_eq!((number(1i128 << 62), number(-1i128)), (Some(1 << 62), None));
     assert_eq!((number(-1i8), number(5i8)), (None, Some(5)));
     assert_eq!((number(-1i64), number(1_000_000i64)), (None, Some(1_000_000)));
     assert_eq!(number(7usize), Some(7));
@@ -192,6 +198,11 @@ fn a_number_takes_the_place_of_another_one() {
     assert_eq!(renumbered(&7u8, 255), inside(encode(&255u8)));
     assert_eq!(renumbered(&7u64, u64::MAX), inside(encode(&u64::MAX)));
     assert_eq!(renumbered(&-7i32, 70_000), inside(encode(&70_000i32)));
+    assert_eq!(renumbered(&7u16, 65_535), inside(encode(&65_535u16)));
+    assert_eq!(renumbered(&7u128, 1 << 63), inside(encode(&(1u128 << 63))));
+    assert_eq!(renumbered(&7i8, 127), inside(encode(&127i8)));
+    assert_eq!(renumbered(&-7i64, 1 << 62), inside(encode(&(1i64 << 62))));
+    assert_eq!(renumbered(&7i128, 1 << 63), inside(encode(&(1i128 << 63))));
     assert_eq!(renumbered(&Term(1), 251), inside(encode(&Term(251))));
     assert_eq!(renumbered(&Index { index: 3 }, 4), inside(encode(&Index { index: 4 })));
     assert_eq!(renumbered(&None::<u32>, 1_000), inside(encode(&Some(1_000u32))));
@@ -200,4 +211,68 @@ fn a_number_takes_the_place_of_another_one() {
     assert_eq!(renumbered(&7i64, u64::MAX), None);
     assert_eq!(renumbered(&true, 1), None);
     assert_eq!(renumbered(&(1u8, 2u8), 1), None);
+}
+
+#[test]
+fn a_truth_value_is_read_as_it_is() {
+    let bool = |value: bool| Peek::of::<bool>(&encode(&value)).expect("it is one").bool();
+    assert_eq!((bool(false), bool(true)), (Some(false), Some(true)));
+    assert_eq!(Peek::of::<u8>(&encode(&1u8)).expect("it is one").bool(), None);
+}
+
+#[test]
+fn a_shape_will_do_where_the_type_is_not_known() {
+    let bytes = encode(&args());
+    let of_shape = Peek::of_shape(Args::SHAPE, &bytes).expect("it is one");
+    assert_eq!(of_shape.bytes(), Peek::of::<Args>(&bytes).expect("it is one").bytes());
+    assert!(Peek::of_shape(Entry::SHAPE, &bytes).is_none(), "it begins with another fingerprint");
+}
+
+#[test]
+fn parts_behind_nothing_and_behind_long_lists_are_found() {
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Parts {
+        nobody: Option<u64>,
+        bytes: Vec<u8>,
+        numbers: Vec<u16>,
+        last: u8,
+    }
+
+    // A count of more than 250 takes several bytes.
+    for long in [0, 1, 250, 251, 300, 70_000] {
+        let numbers: Vec<u16> = (0..long).map(|n| n as u16).collect();
+        let value = Parts { nobody: None, bytes: vec![7; long], numbers, last: 9 };
+        let bytes = encode(&value);
+        let parts = Peek::of::<Parts>(&bytes).expect("it is one");
+        assert_eq!(field(&parts, "last").and_then(|last| last.number()), Some(9), "{long}");
+        let numbers = field(&parts, "numbers").expect("it has some");
+        assert_eq!(numbers.items().expect("a list").count(), long);
+    }
+}
+
+#[test]
+fn what_has_no_fields_shows_as_nothing() {
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Empty {}
+
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Unit;
+
+    assert_eq!((View::of(&Empty {}), View::of(&Unit)), (View::Nothing, View::Nothing));
+}
+
+#[test]
+fn a_view_is_written_as_json() {
+    #[derive(Serialize, Deserialize, Gob)]
+    struct Maps {
+        by_name: BTreeMap<String, u8>,
+        by_number: BTreeMap<u8, Option<u8>>,
+    }
+
+    let by_name = BTreeMap::from([("a b".to_string(), 1), ("c".to_string(), 2)]);
+    let maps = Maps { by_name, by_number: BTreeMap::from([(7, Some(1)), (8, None)]) };
+    assert_eq!(
+        serde_json::to_string(&View::of(&maps)).expect("it can be written"),
+        r#"{"by_name":{"a b":1,"c":2},"by_number":{"7":1,"8":null}}"#
+    );
 }
