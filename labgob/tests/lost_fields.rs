@@ -292,7 +292,7 @@ fn type_that_was_only_described() {
 fn text_that_is_cut_off() {
     fails::<String>(
         &encode(&"four".to_string())[..6],
-        "cannot decode as `String`: the input ends at least 3 bytes too early (byte 6)",
+        "cannot decode as `String`: the input ends at least 3 bytes too early (byte 5)",
     );
 }
 
