@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a thread whose stack has a size of the test's own")]
 
+use std::array::from_fn;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
@@ -295,7 +296,17 @@ fn how_deep_large_types_go() {
             #[gob(recursive)]
             next: Option<Box<Huge>>,
         }
+        struct Rows {
+            data: [[u64; 32]; 2],
+            #[gob(recursive)]
+            rows: Vec<[Rows; 32]>,
+        }
     }
+    fn row(inner: Rows) -> [Rows; 32] {
+        let mut inner = Some(inner);
+        from_fn(|_| inner.take().unwrap_or_else(|| Rows::nest(None)))
+    }
+    nest! { Rows, [], inner => Rows { data: [[0; 32]; 2], rows: inner.map(row).into_iter().collect() }; }
     nest! { Huge, [], inner => Huge { data: [LARGE; 3], next: inner.map(Box::new) }; }
 
     fn levels<T: Nest>() -> u32 {
@@ -312,4 +323,6 @@ fn how_deep_large_types_go() {
     assert_eq!(large, [15; 3]);
     // 24 KiB, of which 5 go into 128: `Huge`, the option, three arrays and their numbers.
     assert_eq!(levels::<Huge>(), 6);
+    // An array counts whole: 32 of 536 bytes.
+    assert_eq!(levels::<Rows>(), 7);
 }
