@@ -1,7 +1,7 @@
 //! Each way in which a field can fail to arrive, and the error that it ends in.
 //!
 //! What the compiler refuses is in `ui`; what hand-written serde code can do is in
-//! `hand_written.rs`.
+//! `hand_written`.
 
 #![allow(unreachable_pub, dead_code, reason = "the types stand for those of other programs")]
 
@@ -51,7 +51,6 @@ versions! {
     other_names { pub enum Msg { Yes, No } }
     other_name { pub enum Message { Ask(now::Vote), Answer { granted: bool }, Stop } }
     other_kinds {
-        pub struct Entry { pub term: Option<u64>, pub command: Vec<u8> }
         pub struct Kinds {
             pub one: Option<u8>, pub list: Vec<u8>, pub three: [u8; 3], pub pair: (u8, u8),
         }
