@@ -10,25 +10,26 @@ pub(crate) const CAUSES: &str = "the code depends on something outside the simul
 
 /// Says how two runs differ, and where, as far as two more that were recorded tell.
 pub(crate) fn difference(seed: u64, runs: [&Trace; 2], recorded: [&Trace; 2]) -> String {
-    let (steps, [one, two]) = (runs.map(|run| run.steps), recorded);
+    let how = parting(recorded).unwrap_or_else(|| {
+        let [first, next] = runs.map(|run| run.steps);
+        format!(
+            "The first had {first} steps and the next one {next}; two more were alike. So what differs is kept \
+             from the first"
+        )
+    });
+    format!("two runs with seed {seed} differ. {how}. {CAUSES}")
+}
+
+/// Where two recorded runs part; none if they are the same.
+fn parting([one, two]: [&Trace; 2]) -> Option<String> {
+    if one == two {
+        return None;
+    }
     let mut both = one.events.iter().zip(&two.events);
     let place = both.position(|(one, two)| one != two);
     let place = place.unwrap_or(one.events.len().min(two.events.len()));
-    let how = match one == two {
-        true => {
-            let [one, two] = steps;
-            format!(
-                "The first had {one} steps and the next one {two}; two more were alike. So what differs is kept \
-                 from the first"
-            )
-        }
-        false => format!(
-            "At step {place} one had {}, and the other {}",
-            show(one, one.events.get(place)),
-            show(two, two.events.get(place)),
-        ),
-    };
-    format!("two runs with seed {seed} differ. {how}. {CAUSES}")
+    let [one, two] = [one, two].map(|run| show(run, run.events.get(place)));
+    Some(format!("At step {place} one had {one}, and the other {two}"))
 }
 
 fn show(trace: &Trace, event: Option<&Event>) -> String {
