@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mix;
+
 /// The environment variable that asks for it; whatever its value.
 pub const VARIABLE: &str = "LAB_COVERAGE";
 
@@ -46,6 +48,11 @@ impl From<Coverage> for Lists {
         let list = |(kind, seen): (Kind, BTreeMap<_, _>)| (kind, seen.into_iter().collect());
         coverage.0.into_iter().map(list).collect()
     }
+}
+
+/// The hash of something that these numbers stand for.
+pub fn hash(words: impl IntoIterator<Item = u64>) -> u32 {
+    (words.into_iter().fold(0, |sum, word| mix(sum ^ word)) >> 32) as u32
 }
 
 impl Coverage {

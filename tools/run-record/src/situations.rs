@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::coverage::{self, Coverage, Kind};
+
 /// What a situation is one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
@@ -150,26 +152,47 @@ situations! {
 /// left out.
 pub type Situations = BTreeMap<String, u64>;
 
-/// Counts the situations of a layer.
-///
-/// What was never seen is there too, with 0: so who sums up runs knows that somebody has looked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts(BTreeMap<Situation, u64>);
+/// Counts situations, and keeps when their numbers doubled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    all: BTreeMap<Situation, u64>,
+    doubled: Coverage,
+}
 
 impl Counts {
-    /// None has been seen yet.
+    /// None of a layer's has been seen yet.
+    ///
+    /// What is never seen is there too, with 0: so who sums up runs knows that somebody has looked for it.
     pub fn of(layer: Layer) -> Counts {
-        Counts(layer.situations().iter().map(|one| (*one, 0)).collect())
+        let all = layer.situations().iter().map(|one| (*one, 0)).collect();
+        Counts { all, ..Counts::default() }
     }
 
-    /// It was seen so many times more.
-    pub fn add(&mut self, situation: Situation, times: u64) {
-        *self.0.entry(situation).or_default() += times;
+    /// It was seen so many times more. `now` gives the lab time in microseconds; it is asked if this is the first,
+    /// second, fourth and so on time.
+    pub fn add(&mut self, situation: Situation, times: u64, now: impl FnOnce() -> u64) {
+        let count = self.all.entry(situation).or_default();
+        let before = std::mem::replace(count, *count + times);
+        let digits = |number: u64| u64::BITS - number.leading_zeros();
+        let doublings = digits(before)..digits(*count);
+        if doublings.is_empty() {
+            return;
+        }
+        let us = now();
+        for power in doublings {
+            let key = situation.key().bytes().map(u64::from);
+            self.doubled.see(Kind::Situations, coverage::hash(key.chain([1 << power])), us);
+        }
     }
 
     /// What was seen.
     pub fn all(&self) -> Situations {
-        self.0.iter().map(|(one, times)| (one.key().to_string(), *times)).collect()
+        self.all.iter().map(|(one, times)| (one.key().to_string(), *times)).collect()
+    }
+
+    /// The same for a search: that there were 1, 2, 4 and so on of each, and since when.
+    pub fn coverage(&self) -> &Coverage {
+        &self.doubled
     }
 }
 
@@ -188,8 +211,38 @@ mod tests {
     #[test]
     fn what_was_looked_for_and_not_seen_is_there() {
         let mut counts = Counts::of(Layer::Shards);
-        counts.add(Situation::WriteWhileMoving, 2);
+        counts.add(Situation::WriteWhileMoving, 2, || 5);
         let expected = [("reconfigurations_overlap", 0), ("write_while_moving", 2)];
         assert_eq!(counts.all(), expected.map(|(key, times)| (key.to_string(), times)).into());
+        assert_eq!(Counts::default().all(), Situations::new());
+    }
+
+    #[test]
+    fn a_search_is_told_when_a_number_doubles() {
+        let mut counts = Counts::default();
+        let mut news = Vec::new();
+        for (us, times) in [(10, 0), (20, 1), (30, 1), (40, 1), (50, 5), (60, 7), (70, 1)] {
+            let asked = std::cell::Cell::new(false);
+            let now = || {
+                asked.set(true);
+                us
+            };
+            let before = counts.coverage().of(Kind::Situations).count();
+            counts.add(Situation::SplitVote, times, now);
+            let new = counts.coverage().of(Kind::Situations).count() - before;
+            assert_eq!(asked.get(), new > 0);
+            news.push(new);
+        }
+        // There were none, 1, 2, 3, 8, 15 and 16 of them.
+        assert_eq!(news, [0, 1, 1, 0, 2, 0, 1]);
+        let mut times: Vec<u64> =
+            counts.coverage().of(Kind::Situations).map(|(_, us)| us).collect();
+        times.sort_unstable();
+        assert_eq!(times, [20, 30, 50, 50, 70]);
+        let mut other = Counts::default();
+        other.add(Situation::AllDown, 16, || 0);
+        assert_eq!(other.coverage().of(Kind::Situations).count(), 5);
+        let of_both = |hash| other.coverage().of(Kind::Situations).any(|(other, _)| other == hash);
+        assert!(!counts.coverage().of(Kind::Situations).any(|(hash, _)| of_both(hash)));
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use labrpc::CallStep;
 use persister::Persister;
 use raft_watch::Bookmark;
-use run_record::situations::Situations;
+use run_record::coverage::Coverage;
+use run_record::situations::{Counts, Situations};
 use tester::{Call, ClientCall, Members, Obstacles, SaveCount, Watcher};
 
 use crate::operations::Reply;
@@ -55,6 +56,17 @@ pub(crate) struct Eye {
 }
 
 impl Eye {
+    /// Shows the situations of all groups, for which the first one speaks.
+    fn of_all_groups<R>(&self, show: impl FnOnce(&Counts) -> R) -> Option<R> {
+        if self.group > 0 {
+            return None;
+        }
+        self.watch.inner.with(|state| {
+            state.read_entries();
+            Some(show(state.spotter.seen()))
+        })
+    }
+
     fn look(&self, server: usize) {
         let us = labtrace::now_us();
         let check = |state: &mut State| state.check_waiting(self.group, server, us);
@@ -140,13 +152,11 @@ impl Watcher for Eye {
     }
 
     fn situations(&self) -> Situations {
-        if self.group > 0 {
-            return Situations::new(); // the first group speaks for all
-        }
-        self.watch.inner.with(|state| {
-            state.read_entries();
-            state.spotter.seen()
-        })
+        self.of_all_groups(Counts::all).unwrap_or_default()
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.of_all_groups(|seen| seen.coverage().clone()).unwrap_or_default()
     }
 
     fn not_judged(&self) -> Vec<String> {

@@ -285,7 +285,7 @@ impl State {
         let State { groups, operations, spotter, .. } = self;
         for (group, seen) in groups.iter_mut().enumerate() {
             seen.below.read_entries(&mut seen.bookmark, |entry| {
-                spotter.has_one_more_leader(operations.sees(group, &entry));
+                spotter.have_one_more_leader(operations.sees(group, &entry), entry.us);
             });
         }
     }

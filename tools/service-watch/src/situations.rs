@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use labrpc::CallStep;
-use run_record::situations::{Counts, Layer, Situation, Situations};
+use run_record::situations::{Counts, Layer, Situation};
 
 use crate::operations::{Entry, Number};
 use crate::{Change, State};
@@ -26,13 +26,13 @@ impl Default for Spotter {
 
 impl Spotter {
     /// What was seen.
-    pub(crate) fn seen(&self) -> Situations {
-        self.counts.all()
+    pub(crate) fn seen(&self) -> &Counts {
+        &self.counts
     }
 
-    /// Some write has entries of one more leader, beside those of others in the same group.
-    pub(crate) fn has_one_more_leader(&mut self, times: u64) {
-        self.counts.add(Situation::WriteAtTwoLeaders, times);
+    /// So many writes have entries of one more leader, beside those of others in the same group.
+    pub(crate) fn have_one_more_leader(&mut self, writes: u64, us: u64) {
+        self.counts.add(Situation::WriteAtTwoLeaders, writes, || us);
     }
 }
 
@@ -59,11 +59,19 @@ impl State {
         let Some(operation) = self.operations.get(of) else { return };
         if operation.asked.change == Change::Nothing {
             let deposed = self.groups[group].below.is_deposed(server);
-            self.spotter.counts.add(Situation::ReadAtDeposedLeader, u64::from(deposed));
+            self.spotter.counts.add(
+                Situation::ReadAtDeposedLeader,
+                u64::from(deposed),
+                labtrace::now_us,
+            );
         } else {
             self.read_entries();
             let committed = self.has_committed(of, group);
-            self.spotter.counts.add(Situation::RetryAfterCommit, u64::from(committed));
+            self.spotter.counts.add(
+                Situation::RetryAfterCommit,
+                u64::from(committed),
+                labtrace::now_us,
+            );
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use persister::Persister;
-use run_record::situations::Situations;
+use run_record::coverage::Coverage;
+use run_record::situations::{Counts, Situations};
 use shard_api::{Gid, Holding, Standing};
 use tester::{Call, Members, SaveCount, Watcher};
 
@@ -98,6 +99,14 @@ impl Eye {
             *state.groups[self.group].place(server) = Place { runs, ..Place::default() };
         });
     }
+
+    /// The situations of all groups, for which the first one speaks.
+    fn of_all_groups(&self) -> Option<Counts> {
+        if self.group > 0 {
+            return None;
+        }
+        self.watch.inner.with(|state| state.situations())
+    }
 }
 
 impl Watcher for Eye {
@@ -112,10 +121,11 @@ impl Watcher for Eye {
     fn call(&self, _: &Call<'_>) {}
 
     fn situations(&self) -> Situations {
-        if self.group > 0 {
-            return Situations::new(); // the first one speaks for all
-        }
-        self.watch.inner.with(|state| state.situations())
+        self.of_all_groups().as_ref().map(Counts::all).unwrap_or_default()
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.of_all_groups().map(|seen| seen.coverage().clone()).unwrap_or_default()
     }
 
     fn not_judged(&self) -> Vec<String> {

@@ -84,8 +84,8 @@ pub(crate) struct State {
     pub(crate) served: [bool; SHARDS],
     pub(crate) handed: Handed,
     pub(crate) answers: Answers,
-    /// How often a configuration was made while shards were on their way for the one before.
-    pub(crate) overlaps: u64,
+    /// When a configuration was made while shards were on their way for the one before.
+    pub(crate) overlaps: Vec<u64>,
 }
 
 /// Fine, or the verdict of a broken rule.
@@ -147,7 +147,7 @@ impl Watch {
         }
         let check = |state: &mut State| {
             if !known {
-                state.spot_overlap(number);
+                state.spot_overlap(number, us);
             }
             state.check_told_of(number)?;
             state.check_answers(us)

@@ -8,8 +8,6 @@ use labrt::observe::{self, Cause};
 use labrt::sync::Leaf;
 use labtrace::{Fact, What};
 use persister::Persister;
-#[cfg(doc)]
-use run_record::coverage;
 use run_record::coverage::Coverage;
 use run_record::setting::Trouble;
 use run_record::situations::Situations;
@@ -72,7 +70,9 @@ pub trait Watcher: Send + Sync {
         Situations::new()
     }
 
-    /// What was seen, if [`coverage::VARIABLE`] asks for that.
+    /// What was seen, for a search that wants to know whether a run is like another one.
+    ///
+    /// It is asked only in a run that [wants coverage](crate::Run::wants_coverage), which is known from the beginning.
     fn coverage(&self) -> Coverage {
         Coverage::default()
     }

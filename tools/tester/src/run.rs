@@ -81,6 +81,11 @@ impl Run {
         Run::made(keep, setting, covers, lines, Judged::default())
     }
 
+    /// A silent run of which somebody wants the [coverage](Run::coverage).
+    pub fn covered() -> Run {
+        Run::with_lines(Keep::Nothing, Setting::default(), true, Arc::new(Lines::silent()))
+    }
+
     /// A silent run in which less is judged than in a test: for those who measure what judging costs.
     pub fn judged_less(judged: Judged) -> Run {
         let lines = Arc::new(Lines::silent());
@@ -115,7 +120,8 @@ impl Run {
         self.inner.setting
     }
 
-    /// True if somebody wants to know in detail what is seen in it: watchers tell it then.
+    /// True if somebody wants to know in detail what is seen in it, and will ask for its
+    /// [coverage](Run::coverage).
     pub fn wants_coverage(&self) -> bool {
         self.inner.covers
     }
@@ -205,10 +211,13 @@ impl Run {
         [clients, servers].into_iter().flatten().flatten().collect()
     }
 
-    /// What was seen in all groups, if somebody has asked for that.
+    /// What was seen in all groups, if somebody wants to know.
     pub fn coverage(&self) -> Coverage {
-        let watchers = self.inner.state.with(|state| state.watchers.clone());
         let mut all = Coverage::default();
+        if !self.wants_coverage() {
+            return all;
+        }
+        let watchers = self.inner.state.with(|state| state.watchers.clone());
         watchers.iter().for_each(|watcher| all.add(&watcher.coverage()));
         all
     }

@@ -4,6 +4,7 @@ use labrt::world::Builder;
 use labtrace::Keep;
 use raft_tests::run::Run;
 use raft_tests::{Cluster, RaftType};
+use run_record::coverage::Kind;
 use run_record::setting::Setting;
 use run_record::situations::Situation;
 
@@ -39,9 +40,12 @@ fn roles_are_inferred_from_messages() {
     assert_eq!(inferred.collect::<Vec<_>>(), expected);
 }
 
-/// A run of three puppets, in which no rule is broken.
+/// Three puppets, which break no rule.
 fn run(play: fn()) -> Run {
-    let run = Run::silent();
+    run_in(Run::silent(), play)
+}
+
+fn run_in(run: Run, play: fn()) -> Run {
     let inside = run.clone();
     let outcome = Builder::simulated(3).run(move || {
         inside.enter();
@@ -62,6 +66,20 @@ fn a_run_tells_which_situations_it_came_into() {
         puppet(0).asks_for_vote(0, 1, 5);
     });
     assert_eq!(run.situations().get(Situation::SplitVote.key()), Some(&1));
+}
+
+#[test]
+fn a_run_tells_whoever_searches_what_was_seen_in_it_and_nobody_else() {
+    let play = || {
+        puppet(0).asks_for_vote(0, 1, 4);
+        puppet(2).asks_for_vote(2, 1, 4);
+        puppet(0).asks_for_vote(0, 1, 5);
+    };
+    let searched = run_in(Run::covered(), play).coverage();
+    for kind in Kind::ALL {
+        assert_ne!(searched.of(kind).count(), 0, "{kind:?}");
+    }
+    assert!(run(play).coverage().is_empty());
 }
 
 #[test]

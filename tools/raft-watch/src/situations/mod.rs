@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use run_record::coverage::Coverage;
-use run_record::situations::{Situation, Situations};
+use run_record::situations::{self, Situation, Situations};
 
 use super::calls::Asked;
 use super::understanding::Reply;
@@ -52,24 +52,12 @@ pub(crate) struct Spotter {
 }
 
 /// How often each was seen.
-#[derive(Clone, Debug, Default)]
-struct Counts {
-    all: BTreeMap<Situation, u64>,
-    /// What was counted for the first, second, fourth, ... time since somebody has asked.
-    fresh: Vec<(Situation, u64)>,
-}
+#[derive(Debug, Default)]
+struct Counts(situations::Counts);
 
 impl Counts {
     fn add(&mut self, situation: Situation) {
-        let count = self.all.entry(situation).or_default();
-        *count += 1;
-        if count.is_power_of_two() {
-            self.fresh.push((situation, *count));
-        }
-    }
-
-    fn fresh(&mut self) -> Vec<(Situation, u64)> {
-        std::mem::take(&mut self.fresh)
+        self.0.add(situation, 1, labtrace::now_us);
     }
 
     fn add_if(&mut self, is_there: bool, situation: Situation) {
@@ -138,12 +126,14 @@ impl Spotter {
 
     /// What was seen.
     pub(crate) fn seen(&self) -> Situations {
-        self.counts.all.iter().map(|(one, count)| (one.key().to_string(), *count)).collect()
+        self.counts.0.all()
     }
 
-    /// The same and more, if somebody has wanted to know.
+    /// The same and more, for a search. What is not a situation only if that was wanted from the beginning.
     pub(crate) fn coverage(&self) -> Coverage {
-        self.seen.as_ref().map(Seen::all).unwrap_or_default()
+        let mut all = self.seen.as_ref().map(Seen::all).unwrap_or_default();
+        all.add(self.counts.0.coverage());
+        all
     }
 
     /// True if a server leads, as far as it knows, while another one leads a later term.

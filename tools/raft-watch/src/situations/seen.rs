@@ -1,8 +1,7 @@
 //! What is seen in a run besides situations, for a search that wants to know whether a run is like
 //! another one.
 
-use run_record::coverage::{Coverage, Kind};
-use run_record::mix;
+use run_record::coverage::{Coverage, Kind, hash};
 
 use super::{Asked, Call, Spotter};
 use crate::understanding::Reply;
@@ -47,10 +46,6 @@ impl Spotter {
     pub(super) fn see(&mut self, server: usize, event: Event) {
         let Some(mut seen) = self.seen.take() else { return };
         let us = labtrace::now_us();
-        for (situation, count) in self.counts.fresh() {
-            let key = situation.key().bytes().map(u64::from);
-            seen.all.see(Kind::Situations, hash(key.chain([count])), us);
-        }
         let event = hash([u64::from(event.code()), self.servers[server].role as u64]);
         let before = std::mem::replace(&mut seen.last[server], event);
         seen.all.see(Kind::Pairs, hash([u64::from(before), u64::from(event)]), us);
@@ -136,10 +131,6 @@ fn ranks(values: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
     sorted.sort_unstable();
     sorted.dedup();
     values.map(|value| sorted.partition_point(|other| *other < value) as u64).collect()
-}
-
-fn hash(words: impl IntoIterator<Item = u64>) -> u32 {
-    (words.into_iter().fold(0, |sum, word| mix(sum ^ word)) >> 32) as u32
 }
 
 #[cfg(test)]

@@ -172,6 +172,18 @@ fn an_entry_may_hold_the_texts_of_several_operations() {
 }
 
 #[test]
+fn what_one_client_has_done_ends_nothing_for_another_one() {
+    right(|world| {
+        let (one, other) = (world.client("one"), world.client("other"));
+        let slow = world.watch.asks(&one, append("k", "x 0 0 y"));
+        let quick = world.watch.asks(&other, append("l", "x 1 0 y"));
+        world.watch.answered(quick, None);
+        world.commits(1, "x 0 0 y");
+        assert_eq!(world.watch.place(slow).map(|place| place.index), Some(1));
+    });
+}
+
+#[test]
 fn behind_an_operation_are_its_entries_and_the_last_reply() {
     right(|world| {
         let (operation, client, us) = appended(world, 2);

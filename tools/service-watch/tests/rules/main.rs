@@ -5,6 +5,7 @@
 
 mod asked;
 mod replies;
+mod situations;
 mod sizes;
 mod snapshots;
 mod twice;

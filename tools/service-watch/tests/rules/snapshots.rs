@@ -2,7 +2,7 @@
 
 use service_watch::Operation;
 
-use crate::world::{World, append, get, pause, put, right, texts};
+use crate::world::{World, append, get, pause, put, right, right_of_two, texts};
 
 /// Writes in an order; each has an entry of its own, from index 1 on, and is acknowledged.
 struct Past(Vec<service_watch::Asked>);
@@ -153,6 +153,23 @@ fn what_was_not_acknowledged_before_the_read_may_be_missing() {
         world.gets_reply(&client, (0, 1));
         world.watch.answered(read, Some(""));
         assert_eq!(said(world, read), format!("{BEGAN}1\n"));
+    });
+}
+
+#[test]
+fn what_stands_in_the_log_of_another_group_is_not_in_the_snapshot() {
+    right_of_two(|world| {
+        let writer = world.client("writer");
+        let write = world.watch.asks(&writer, append("k", "x 0 0 y"));
+        world.sends((1, 0), 1, 1, (0, 0), &["x 0 0 y"], 0);
+        world.gets_reply(&writer, (1, 0));
+        world.watch.answered(write, None);
+        world.commits(1, "something else");
+        world.sends((0, 0), 1, 1, (1, 1), &[], 1);
+        restarts(world, 1, 1);
+        let operation = reads(world, 1, "");
+        assert_eq!(said(world, operation).matches("stands at index").count(), 0);
+        assert!(said(world, operation).contains("restarted at T s with a snapshot"));
     });
 }
 

@@ -44,6 +44,14 @@ fn it_is_said_what_the_client_waits_for_and_how_often_it_has_asked() {
         assert!(
             said(world).starts_with("client has waited 1.5 s for Get k, and has asked 3 times\n")
         );
+        // Also who has answered may be asked again.
+        world.replies((0, 1), "wrong leader");
+        world.calls(&client, (0, 1));
+        world.replies((0, 1), "wrong leader");
+        world.calls(&client, (0, 1));
+        assert!(
+            said(world).starts_with("client has waited 1.6 s for Get k, and has asked 5 times\n")
+        );
     });
 }
 
@@ -275,6 +283,19 @@ fn who_has_kept_somebody_waiting_longest_comes_first() {
                         server 0 kept 1 request of clients waiting up to the end, the oldest for 1.0 s: Ask.Ask of \
                         a client\n";
         assert_eq!(said(world), expected);
+    });
+}
+
+#[test]
+fn a_server_that_has_crashed_keeps_nobody_waiting() {
+    right(|world| {
+        let client = world.client("client");
+        world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 1));
+        sleep_ms(600);
+        assert!(said(world).contains(" kept "));
+        world.groups[0].crash(1);
+        assert!(!said(world).contains(" kept "), "{}", said(world));
     });
 }
 

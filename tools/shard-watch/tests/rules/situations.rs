@@ -1,6 +1,7 @@
 //! Situations of shards are counted when they are there, and not when a run only comes close.
 
-use run_record::situations::Situation;
+use run_record::coverage::Kind;
+use run_record::situations::{Counts, Situation};
 use tester::Run;
 
 use crate::world::{World, judge};
@@ -78,6 +79,32 @@ fn a_shard_that_was_never_served_is_not_on_its_way() {
         world.says(100, 0, "1 s0");
     };
     assert_eq!(seen(new), (0, 0));
+}
+
+#[test]
+fn a_search_is_told_since_when_it_was_so() {
+    let run = Run::covered();
+    let play = |world: &World| {
+        let open = std::cell::Cell::new(None);
+        let begin = || {
+            open.set(Some(world.writes()));
+            world.configured(3, &[101]);
+        };
+        let end = || open.take().expect("it has begun").answered_by(101);
+        moves(world, [&|| (), &begin, &end]);
+    };
+    assert_eq!(judge(&run, 2, play), None);
+    let seen: Vec<_> = run.coverage().of(Kind::Situations).collect();
+    // Each step takes 10 ms.
+    for (situation, us) in
+        [(Situation::WriteWhileMoving, 60_000), (Situation::ReconfigurationsOverlap, 70_000)]
+    {
+        let mut expected = Counts::default();
+        expected.add(situation, 1, || us);
+        for one in expected.coverage().of(Kind::Situations) {
+            assert!(seen.contains(&one), "{situation:?}: {seen:?}");
+        }
+    }
 }
 
 #[test]

@@ -169,5 +169,7 @@ fn situations_are_seen_anew_when_their_number_doubles() {
     assert!(numbers[2] < numbers[3], "{numbers:?}");
     let mut unasked = History::new();
     restarts(5)(&mut unasked);
-    assert!(unasked.spotter.coverage().is_empty());
+    for kind in [Kind::Pairs, Kind::States] {
+        assert_eq!(unasked.spotter.coverage().of(kind).count(), 0, "{kind:?}");
+    }
 }
