@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use kv_clients::{Client, History};
 use labrt::sync::Leaf;
+use raft_watch::AnyServer;
 use service_watch::{Limits, Watch};
 use tester::{Group, Net, Run, Totals};
 
-use crate::subject::{Slot, Subject};
+use crate::subject::Subject;
 
 /// A key/value service on a network of its own, with all its servers running and connected. Clones
 /// are the same one.
@@ -24,7 +25,7 @@ pub struct Cluster {
 
 struct Inner {
     subject: Subject,
-    group: Group<Slot>,
+    group: Group<AnyServer>,
     watch: Watch,
     max_raft_state: Option<usize>,
     /// How many clients without a number of their own there were.
@@ -91,7 +92,7 @@ impl Cluster {
     }
 
     /// The servers, whatever they are.
-    pub(crate) fn group(&self) -> &Group<Slot> {
+    pub(crate) fn group(&self) -> &Group<AnyServer> {
         &self.inner.group
     }
 
@@ -157,7 +158,7 @@ impl Cluster {
     /// Whether a server claims to lead.
     pub(crate) fn leads(&self, server: usize) -> bool {
         let instance = self.inner.group.instance(server);
-        instance.and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
+        instance.and_then(|instance| instance.enter(AnyServer::leads)).unwrap_or(false)
     }
 
     /// The servers in two parts: a majority without the leader, and the others.

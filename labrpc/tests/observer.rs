@@ -30,6 +30,7 @@ impl Observer for Log {
                 format!("sent {} blocking={blocking}", args.view())
             }
             CallStep::Replied(reply) => format!("replied {}", reply.view()),
+            CallStep::RepliedAgain(reply) => format!("replied again {}", reply.view()),
             other => format!("{other:?}"),
         };
         let time = observe::elapsed().expect("in a world").as_millis();
@@ -82,6 +83,26 @@ fn a_call_that_succeeds_is_seen_at_each_step() {
         "0 #1 c->s Math.Double Returned",
     ];
     assert_eq!(seen.lines(), expected);
+}
+
+#[test]
+fn of_a_request_that_comes_twice_both_answers_are_seen() {
+    let log = Log::default();
+    let seen = log.clone();
+    simulated(move || {
+        let (network, end) = network(&log);
+        network.set_faults(faults(|faults| {
+            (faults.duplication, faults.duplication_spread) = (1.0, 0);
+        }));
+        assert_eq!(end.call::<u32, u32>("Math.Double", &21), Ok(42));
+        thread::sleep(Duration::from_millis(100));
+    });
+    let lines = seen.lines();
+    let copy = ["Duplicated(0ns)", "DeliveredAgain", "replied again 42"]
+        .map(|step| format!("0 #1 c->s Math.Double {step}"));
+    let of_copy: Vec<_> = lines.iter().filter(|line| copy.contains(line)).collect();
+    assert_eq!(of_copy, copy.iter().collect::<Vec<_>>(), "{lines:?}");
+    assert!(lines.contains(&"0 #1 c->s Math.Double replied 42".to_string()), "{lines:?}");
 }
 
 #[test]

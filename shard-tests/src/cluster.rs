@@ -8,6 +8,7 @@ use labrpc::Name;
 use labrt::Node;
 use labrt::sync::{Leaf, Mutex};
 use labtrace::verdict;
+use raft_watch::AnyServer;
 use service_watch::{Limits, Watch};
 use shard_api::{Config, Gid, MakeEnd};
 use tester::{Group, Judged, Net, Run, Totals, swarm};
@@ -15,7 +16,7 @@ use tester::{Group, Judged, Net, Run, Totals, swarm};
 use crate::admin::{Admin, Groups};
 use crate::configs;
 use crate::controllers::Controllers;
-use crate::subject::{Slot, Subject};
+use crate::subject::Subject;
 
 /// The number of the first group; the others follow.
 const FIRST_GID: Gid = 100;
@@ -72,7 +73,7 @@ struct Inner {
     net: Net,
     controllers: Controllers,
     second: Option<Controllers>,
-    groups: Vec<Group<Slot>>,
+    groups: Vec<Group<AnyServer>>,
     watch: Watch,
     shards: shard_watch::Watch,
     history: History,
@@ -117,7 +118,7 @@ impl Cluster {
             }
             group
         });
-        let groups: Vec<Group<Slot>> = groups.collect();
+        let groups: Vec<Group<AnyServer>> = groups.collect();
         if layout.drifting {
             let all = groups.iter().chain([controllers.group()]);
             all.for_each(|group| swarm::draw_clocks(group, true));
@@ -186,7 +187,7 @@ impl Cluster {
     }
 
     /// The servers of a group, whatever they are.
-    pub(crate) fn group(&self, group: usize) -> &Group<Slot> {
+    pub(crate) fn group(&self, group: usize) -> &Group<AnyServer> {
         &self.inner.groups[group]
     }
 
@@ -412,7 +413,7 @@ impl Cluster {
 
     /// How many bytes each server of the groups has saved: its name, its Raft state, its snapshot.
     pub fn saved(&self) -> Vec<(String, usize, usize)> {
-        let of_group = |group: &Group<Slot>| {
+        let of_group = |group: &Group<AnyServer>| {
             let of = |server| {
                 let (state, snapshot) = (group.state_size(server), group.snapshot_size(server));
                 (group.members().node_name(server), state, snapshot)

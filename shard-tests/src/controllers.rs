@@ -6,18 +6,19 @@ use std::time::Duration;
 use labrt::thread;
 use labrt::time::Instant;
 use labtrace::verdict;
+use raft_watch::AnyServer;
 use service_watch::{Limits, Watch};
 use tester::{Group, Members, Net};
 
 use crate::admin::Admin;
 use crate::changes::Changes;
-use crate::subject::{Slot, Subject};
+use crate::subject::Subject;
 
 /// A controller on a network. Clones are the same one.
 #[derive(Clone)]
 pub struct Controllers {
     subject: Subject,
-    group: Group<Slot>,
+    group: Group<AnyServer>,
     watch: Watch,
     changes: Changes,
 }
@@ -82,7 +83,7 @@ impl Controllers {
     }
 
     /// The servers, whatever they are.
-    pub(crate) fn group(&self) -> &Group<Slot> {
+    pub(crate) fn group(&self) -> &Group<AnyServer> {
         &self.group
     }
 
@@ -135,8 +136,8 @@ impl Controllers {
 }
 
 /// Whether a server claims to lead.
-pub(crate) fn leads(group: &Group<Slot>, server: usize) -> bool {
-    group.instance(server).and_then(|instance| instance.enter(Slot::leads)).unwrap_or(false)
+pub(crate) fn leads(group: &Group<AnyServer>, server: usize) -> bool {
+    group.instance(server).and_then(|instance| instance.enter(AnyServer::leads)).unwrap_or(false)
 }
 
 impl fmt::Debug for Controllers {

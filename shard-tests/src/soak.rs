@@ -15,6 +15,7 @@ use labrt::channel;
 use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::atomic::AtomicBool;
 use labrt::thread;
+use raft_watch::AnyServer;
 use service_watch::Limits;
 use tester::swarm::{self, Faults};
 use tester::{Run, Totals};
@@ -22,7 +23,7 @@ use tester::{Run, Totals};
 use crate::cluster::{Cluster, Layout};
 use crate::controllers::leads;
 use crate::storm::{self, KEYS};
-use crate::subject::{Slot, Subject};
+use crate::subject::Subject;
 
 /// How long it takes at most until the next change of the configuration, in ms: each run has one of these.
 const CHANGES: [u64; 4] = [300, 1000, 2500, 5000];
@@ -110,7 +111,7 @@ pub(crate) fn anything(subject: Subject, run: &Run) -> Totals {
     cluster.finish()
 }
 
-type Storm<'a> = swarm::Storm<'a, Slot>;
+type Storm<'a> = swarm::Storm<'a, AnyServer>;
 
 /// One for each group, and one for the controller.
 fn storms<'a>(cluster: &'a Cluster, faults: &Faults) -> Vec<Storm<'a>> {

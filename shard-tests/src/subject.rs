@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use kv_clients::KeyValue;
-use labrpc::{ClientEnd, Service};
-use raft_api::Raft;
-use raft_watch::RaftType;
+use labrpc::ClientEnd;
+use raft_watch::{AnyServer, RaftType};
 use shard_api::{Clerk, Config, Controller, ControllerClerk, Gid, MakeEnd, Server};
 use tester::{MakeError, Seat};
 
@@ -24,12 +22,13 @@ pub struct Subject {
     /// As [`Clerk::make`].
     pub(crate) make_clerk: fn(Vec<ClientEnd>, MakeEnd) -> Box<dyn KeyValue>,
     /// As [`Controller::make`].
-    pub(crate) make_controller: fn(Seat) -> Result<Slot, MakeError>,
+    pub(crate) make_controller: fn(Seat) -> Result<AnyServer, MakeError>,
     /// As [`ControllerClerk::make`].
     pub(crate) make_controller_clerk: fn(Vec<ClientEnd>) -> Box<dyn Configures>,
 }
 
-type MakeServer = fn(Seat, Option<usize>, Gid, Vec<ClientEnd>, MakeEnd) -> Result<Slot, MakeError>;
+type MakeServer =
+    fn(Seat, Option<usize>, Gid, Vec<ClientEnd>, MakeEnd) -> Result<AnyServer, MakeError>;
 
 impl Subject {
     /// These types: server, clerk, controller, controller's clerk.
@@ -39,11 +38,14 @@ impl Subject {
             controller_raft: RaftType::of::<T::Raft>(),
             make_server: |Seat { ends, me, persister, .. }, limit, gid, controllers, make_end| {
                 let server = S::make(ends, me, persister, limit, gid, controllers, make_end)?;
-                Ok(Slot(Arc::new(OfStore(server))))
+                Ok(AnyServer::of(server, S::services, S::raft, S::kill))
             },
-            make_clerk: |controllers, make_end| Box::new(OfLab(C::make(controllers, make_end))),
+            make_clerk: |controllers, make_end| {
+                <dyn KeyValue>::of(C::make(controllers, make_end), C::get, C::put, C::append)
+            },
             make_controller: |Seat { ends, me, persister, .. }| {
-                Ok(Slot(Arc::new(OfController(T::make(ends, me, persister)?))))
+                let server = T::make(ends, me, persister)?;
+                Ok(AnyServer::of(server, T::services, T::raft, T::kill))
             },
             make_controller_clerk: |servers| Box::new(K::make(servers)),
         }
@@ -53,83 +55,6 @@ impl Subject {
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Subject")
-    }
-}
-
-/// A server of either kind in a slot of the tester's.
-#[derive(Clone)]
-pub(crate) struct Slot(Arc<dyn Running>);
-
-/// What the tester wants of a server that runs.
-trait Running: Send + Sync {
-    fn services(&self) -> Vec<Service>;
-    fn leads(&self) -> bool;
-    fn kill(&self);
-}
-
-struct OfStore<S>(Arc<S>);
-
-impl<S: Server> Running for OfStore<S> {
-    fn services(&self) -> Vec<Service> {
-        self.0.clone().services()
-    }
-
-    fn leads(&self) -> bool {
-        self.0.raft().state().is_leader
-    }
-
-    fn kill(&self) {
-        self.0.kill();
-    }
-}
-
-struct OfController<T>(Arc<T>);
-
-impl<T: Controller> Running for OfController<T> {
-    fn services(&self) -> Vec<Service> {
-        self.0.clone().services()
-    }
-
-    fn leads(&self) -> bool {
-        self.0.raft().state().is_leader
-    }
-
-    fn kill(&self) {
-        self.0.kill();
-    }
-}
-
-impl Slot {
-    /// Whether it claims to lead.
-    pub(crate) fn leads(&self) -> bool {
-        self.0.leads()
-    }
-}
-
-impl tester::Server for Slot {
-    fn services(&self) -> Vec<Service> {
-        self.0.services()
-    }
-
-    fn kill(&self) {
-        self.0.kill();
-    }
-}
-
-/// A clerk of the store, as a clerk of any key/value service.
-struct OfLab<C>(C);
-
-impl<C: Clerk> KeyValue for OfLab<C> {
-    fn get(&mut self, key: &str) -> String {
-        self.0.get(key)
-    }
-
-    fn put(&mut self, key: &str, value: &str) {
-        self.0.put(key, value);
-    }
-
-    fn append(&mut self, key: &str, value: &str) {
-        self.0.append(key, value);
     }
 }
 

@@ -21,6 +21,40 @@ pub trait KeyValue: Send + 'static {
     fn append(&mut self, key: &str, value: &str);
 }
 
+impl dyn KeyValue {
+    /// This clerk, whose type is left behind. The functions are those of its type.
+    pub fn of<C: Send + 'static>(
+        clerk: C,
+        get: fn(&mut C, &str) -> String,
+        put: fn(&mut C, &str, &str),
+        append: fn(&mut C, &str, &str),
+    ) -> Box<dyn KeyValue> {
+        Box::new(Typed { clerk, get, put, append })
+    }
+}
+
+/// A clerk, and what it can do.
+struct Typed<C> {
+    clerk: C,
+    get: fn(&mut C, &str) -> String,
+    put: fn(&mut C, &str, &str),
+    append: fn(&mut C, &str, &str),
+}
+
+impl<C: Send + 'static> KeyValue for Typed<C> {
+    fn get(&mut self, key: &str) -> String {
+        (self.get)(&mut self.clerk, key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        (self.put)(&mut self.clerk, key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        (self.append)(&mut self.clerk, key, value);
+    }
+}
+
 /// A clerk with ends of its own, whose calls are counted, stand in the run's trace and are, if asked
 /// for, part of a history.
 pub struct Client {

@@ -1,4 +1,4 @@
-//! Rafts whose type is left behind.
+//! Rafts, and servers on Rafts, whose type is left behind.
 //!
 //! What watches and tests servers asks little of them, and never what type they have. Here the type becomes a
 //! value: so all that code is compiled once, and not again in each test program for each Raft that it tests.
@@ -100,5 +100,77 @@ impl RaftType {
 impl fmt::Debug for RaftType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RaftType")
+    }
+}
+
+/// A server of a service that stands on a Raft, of any type: for a slot of the tester's. Clones are the same
+/// server.
+#[derive(Clone)]
+pub struct AnyServer(Arc<dyn Running>);
+
+impl AnyServer {
+    /// This server. The functions are those of its type: what it offers on the network, the Raft below it, and how
+    /// it is told that it will not be used any more.
+    pub fn of<S, R>(
+        server: Arc<S>,
+        services: fn(Arc<S>) -> Vec<Service>,
+        raft: fn(&S) -> &R,
+        kill: fn(&S),
+    ) -> AnyServer
+    where
+        S: Send + Sync + 'static,
+        R: Raft,
+    {
+        AnyServer(Arc::new(Typed { server, services, raft, kill }))
+    }
+
+    /// Whether it claims to lead.
+    pub fn leads(&self) -> bool {
+        self.0.leads()
+    }
+}
+
+impl tester::Server for AnyServer {
+    fn services(&self) -> Vec<Service> {
+        self.0.services()
+    }
+
+    fn kill(&self) {
+        self.0.kill();
+    }
+}
+
+impl fmt::Debug for AnyServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyServer")
+    }
+}
+
+/// A server with its type.
+struct Typed<S, R> {
+    server: Arc<S>,
+    services: fn(Arc<S>) -> Vec<Service>,
+    raft: fn(&S) -> &R,
+    kill: fn(&S),
+}
+
+/// The same without it.
+trait Running: Send + Sync {
+    fn services(&self) -> Vec<Service>;
+    fn leads(&self) -> bool;
+    fn kill(&self);
+}
+
+impl<S: Send + Sync, R: Raft> Running for Typed<S, R> {
+    fn services(&self) -> Vec<Service> {
+        (self.services)(self.server.clone())
+    }
+
+    fn leads(&self) -> bool {
+        (self.raft)(&self.server).state().is_leader
+    }
+
+    fn kill(&self) {
+        (self.kill)(&self.server);
     }
 }

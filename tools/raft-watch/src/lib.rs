@@ -102,7 +102,7 @@ use persister::Saves;
 use raft_api::Started;
 use tester::{Group, Members, Server};
 
-pub use any::{AnyRaft, RaftType};
+pub use any::{AnyRaft, AnyServer, RaftType};
 pub use bases::Began;
 use judge::{Checked, Judge};
 pub use log::{Bookmark, SentEntry};
