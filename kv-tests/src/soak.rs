@@ -4,8 +4,8 @@
 //! with probability 1/2, how bad they are, whether and when snapshots are due, how many clients there are, and
 //! how much they ask for. For a while anything happens, and only the rules that are checked at every event judge.
 //! Then a majority is healed: within [`BOUND`] all who wait must be answered, and each key must be written and
-//! read. Then all servers are healed, and all keys are read once more. In the end all that clients saw must have
-//! been possible.
+//! read. Then all servers are healed, all keys are read once more, and no log may be much longer than it should be.
+//! In the end all that clients saw must have been possible.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -86,6 +86,8 @@ pub(crate) fn anything(subject: Subject, run: &Run) -> Totals {
     service.gets_on(&majority, Some(workers));
     let all = storm.heal(servers);
     service.gets_on(&all, None);
+    service.writes_much(swarm::pieces_to_trim(max_raft_state));
+    swarm::await_trimmed(cluster.group(), max_raft_state, BOUND);
     let history = service.history;
     let totals = cluster.finish();
     history.check(run, cluster.watch());
@@ -158,6 +160,19 @@ impl<'a> Service<'a> {
         if let Some(Workers { ends, done, .. }) = workers {
             await_all((0..ends.len()).collect(), &done, until, healed);
         }
+    }
+
+    /// Has a client write so many long texts.
+    fn writes_much(&mut self, pieces: u64) {
+        let (until, all) = (Instant::now() + BOUND, self.cluster.all());
+        let (sender, done) = channel::unbounded();
+        let writer = self.clients(1, &all);
+        let number = writer[0].0;
+        start(writer, &sender, move |number, client| {
+            let piece = |count| element(number, count) + &"-".repeat(swarm::PIECE);
+            (0..pieces).for_each(|count| client.put("much", &piece(count)));
+        });
+        await_all(vec![number], &done, until, &all);
     }
 }
 

@@ -5,12 +5,13 @@
 //! and how much clients ask for. For a while anything happens to all groups and to the controller, and only
 //! the rules that are checked at every event judge. Then a majority of each is healed, and the rest is down: all
 //! who wait must be answered, and each key must be written, within the time of the storm. Then all servers
-//! are healed, the same once more, and all keys are read.
+//! are healed, the same once more, no group's log may be much longer than it should be, and all keys are read.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use kv_clients::Client;
 use labrt::channel;
 use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::atomic::AtomicBool;
@@ -67,6 +68,7 @@ pub(crate) fn anything(subject: Subject, run: &Run) -> Totals {
     let mut rng = rng::stream("soak");
     let (choice, faults) = (Choice::draw(&mut rng), Faults::draw(&mut rng));
     let Choice { layout, clients, change, pace, cut_between } = choice;
+    let max_raft_state = layout.max_raft_state;
     labtrace::note!(
         "soak",
         "{faults:?}, rounds of up to {pace} ms, a change within {change} ms, cuts between groups {cut_between:?}",
@@ -104,11 +106,23 @@ pub(crate) fn anything(subject: Subject, run: &Run) -> Totals {
     storms.iter().for_each(|storm| _ = storm.heal(storm.group().servers()));
     storm::get_on(&cluster, "all are healed", &ends, 0);
     drop(storms);
+    write_much(&cluster, swarm::pieces_to_trim(max_raft_state));
+    let groups = cluster.all().into_iter().map(|group| cluster.group(group));
+    groups.for_each(|group| swarm::await_trimmed(group, max_raft_state, storm::BESIDES));
     workers.join();
     let mut reader = cluster.client();
     (0..KEYS).for_each(|key| _ = reader.get(&key.to_string()));
     drop(reader);
     cluster.finish()
+}
+
+/// Clients write so many long texts for each key, so that each group with shards has many of them.
+fn write_much(cluster: &Cluster, pieces: u64) {
+    let write = move |key: usize, client: &mut Client| {
+        let piece = |count: u64| format!("{count} {}", "-".repeat(swarm::PIECE));
+        (0..pieces).for_each(|count| client.put(&key.to_string(), &piece(count)));
+    };
+    cluster.start_clients((0..KEYS).map(|_| cluster.client()).collect(), write).join();
 }
 
 type Storm<'a> = swarm::Storm<'a, AnyServer>;

@@ -31,7 +31,7 @@ const CONTROLLERS: usize = 3;
 const FOR_EACH: Duration = Duration::from_millis(300);
 
 /// How long elections and clerks' pauses may take besides.
-const BESIDES: Duration = Duration::from_secs(10);
+pub(crate) const BESIDES: Duration = Duration::from_secs(10);
 
 /// What the seed chooses.
 struct Choice {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use labrt::rng::{RngExt, Stream};
 use labrt::thread;
 use labrt::time::Instant;
+use labtrace::verdict;
 
 use crate::group::{Group, Server};
 use crate::net::Net;
@@ -31,6 +32,13 @@ const PACES: [u64; 4] = [100, 400, 1000, 2500];
 
 /// From how many bytes of saved Raft state on snapshots of a service are due: each run has one of these.
 const STATE_SIZES: [Option<usize>; 4] = [None, Some(1000), Some(200), Some(1)];
+
+/// So many bytes of saved Raft state are always fine: a server has some, and the last entries, however early
+/// snapshots are due.
+const ALWAYS_FINE: usize = 8_000;
+
+/// Of so many bytes are the texts that a log is filled with.
+pub const PIECE: usize = 1000;
 
 /// How slow and how fast clocks are, in thousandths of the usual speed.
 const CLOCKS: (u32, u32) = (800, 1250);
@@ -87,6 +95,50 @@ pub fn draw_pace(rng: &mut Stream) -> u64 {
 /// From how many bytes of saved Raft state on a run's service is to take snapshots, if it is to.
 pub fn draw_max_raft_state(rng: &mut Stream) -> Option<usize> {
     STATE_SIZES[rng.random_range(0..STATE_SIZES.len())]
+}
+
+/// How much Raft state a server may have saved in the end, if its service's snapshots are due from so many bytes
+/// on: eight times as much, as in the labs, or [`ALWAYS_FINE`].
+fn fine_in_the_end(max_raft_state: usize) -> usize {
+    (8 * max_raft_state).max(ALWAYS_FINE)
+}
+
+/// How many pieces of [`PIECE`] bytes are more than a log may have in the end, if snapshots are due; else 0.
+pub fn pieces_to_trim(max_raft_state: Option<usize>) -> u64 {
+    max_raft_state.map_or(0, |most| (fine_in_the_end(most) / PIECE + 2) as u64)
+}
+
+/// Waits until no server of a group saves more Raft state than it may in the end. For a run in which all servers
+/// are healed, have been asked to write as many [pieces](pieces_to_trim), and are asked for nothing more: then all
+/// entries are committed, and can be in snapshots.
+///
+/// # Panics
+/// If some server still saves more when this time is over.
+pub fn await_trimmed<S: Server>(group: &Group<S>, max_raft_state: Option<usize>, within: Duration) {
+    let Some(most) = max_raft_state.map(fine_in_the_end) else { return };
+    let until = Instant::now() + within;
+    let too_large = || {
+        let sizes = (0..group.servers()).map(|server| (server, group.state_size(server)));
+        sizes.filter(|(_, size)| *size > most).collect::<Vec<_>>()
+    };
+    let mut over = too_large();
+    while !over.is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(100));
+        over = too_large();
+    }
+    let Some((server, size)) = over.first() else { return };
+    let name = |server: usize| group.members().node_name(server);
+    let words = format!("logs were not trimmed ({size} > {most}) at {}", name(*server));
+    let what = format!("all servers were healed {:.0} s ago and more", within.as_secs_f64());
+    let broken = verdict("log size", words).fact(None, what);
+    let facts = over
+        .iter()
+        .map(|(server, size)| (*server, format!("{} has saved {size} bytes", name(*server))));
+    let lane = |server: usize| group.members().lane(server) as usize;
+    facts
+        .fold(broken, |broken, (server, text)| broken.fact(lane(server), text))
+        .hint("snapshots that are not made, or Raft does not drop what they cover")
+        .fail()
 }
 
 /// Draws for each server of a group how its clock runs, and has it run so from its next start on, if
