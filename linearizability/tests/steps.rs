@@ -3,6 +3,8 @@
 
 mod counted;
 
+use std::hash::{Hash, Hasher};
+
 use counted::Counted;
 use linearizability::models::{
     CasInput, CasOutput, CasRegister, Register, RegisterInput, RegisterOutput,
@@ -54,6 +56,40 @@ fn what_is_one_after_the_other_takes_a_step_each() {
         |n: u64| [write(1, 4 * n, n as u32, 4 * n + 1), read(2, 4 * n + 2, n as u32, 4 * n + 3)];
     let operations = (0..50).flat_map(pair).flatten().collect();
     assert_eq!(register(operations), (true, 100));
+}
+
+/// Their hashes are all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alike(u32);
+
+impl Hash for Alike {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+#[test]
+fn states_with_the_same_hash_are_told_apart() {
+    let seen = |value: u32| {
+        let (write, read) = (RegisterInput::Write(Alike(1)), RegisterInput::Read);
+        let value = RegisterOutput::Value(Alike(value));
+        let write = Operation::new(1, 0, write, 1, RegisterOutput::Written);
+        let operations = vec![write, Operation::new(2, 2, read, 3, value)];
+        let history = History::new(operations).unwrap();
+        let model = Register { initial: Alike(0) };
+        is_linearizable(&model, &history, &Limits::default())
+    };
+    assert_eq!([0, 1, 2].map(seen), [Some(false), Some(true), Some(false)]);
+}
+
+#[test]
+fn what_one_means_has_decided_the_next_one_is_not_asked() {
+    let operations = [write(1, 0, 5, 1), read(2, 2, 5, 3), write(1, 4, 6, 5), read(2, 6, 5, 7)];
+    for (count, possible) in [(3, true), (4, false)] {
+        let history = History::new(operations[..count].concat()).unwrap();
+        let (means, limits) = ([Means::Distinct, Means::Search], Limits { steps: 0, bytes: 0 });
+        let report = check_by(&Register { initial: 0 }, &history, &means, &limits);
+        assert_eq!(report.answer.is_linearizable(), possible, "{report:?}");
+        assert_eq!(report.answer.is_violation(), !possible, "{report:?}");
+    }
 }
 
 #[test]
