@@ -56,6 +56,9 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// Offers a command. If this server believes it is the leader it starts agreement on it and
     /// returns where the command will stand, *if* it is ever committed; else it returns `None`.
     ///
+    /// `None` from a server that does not lead says that nothing was done. A server that ends meanwhile says `None`,
+    /// too, and may have saved the command before: after a restart it can be committed.
+    ///
     /// Never waits for agreement, for another server or for the service. An implementation may wait
     /// for what it is doing itself, such as a write to its own disk, and says so.
     fn start(&self, command: Bytes) -> Option<Started>;

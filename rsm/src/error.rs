@@ -29,7 +29,8 @@ pub enum SubmitError {
         /// Where it was to stand.
         index: u64,
     },
-    /// This server is over. If it had started the request, that may have been executed, or may be.
+    /// This server is over, or was over before Raft said what it had done with the request. That may have been
+    /// executed, or may be.
     #[error("this server is over")]
     Ended,
 }

@@ -109,9 +109,9 @@ impl<R> Pending<R> {
         self.reads.remove(&read)
     }
 
-    /// Raft has refused it.
-    pub(crate) fn refused(&mut self, name: Name) -> Vec<Told<R>> {
-        self.finish(name.number, SubmitError::NotLeader)
+    /// Raft has given it no place.
+    pub(crate) fn refused(&mut self, name: Name, why: SubmitError) -> Vec<Told<R>> {
+        self.finish(name.number, why)
     }
 
     /// Raft has put it somewhere. Returns who learns from that how a request ended.
@@ -203,7 +203,7 @@ impl<R> Pending<R> {
 }
 
 /// All of these are told the same error.
-fn all<R>(tells: impl IntoIterator<Item = Tell<R>>, error: SubmitError) -> Vec<Told<R>> {
+pub(crate) fn all<R>(tells: impl IntoIterator<Item = Tell<R>>, error: SubmitError) -> Vec<Told<R>> {
     tells.into_iter().map(|tell| Told(tell, Err(error))).collect()
 }
 
@@ -452,7 +452,7 @@ mod tests {
     fn what_raft_refuses_was_not_done() {
         let mut trial = trial();
         let a = trial.begin("a");
-        let told = trial.pending.refused(a);
+        let told = trial.pending.refused(a, SubmitError::NotLeader);
         assert_eq!(trial.said(told), [("a", Err(SubmitError::NotLeader))]);
         assert!(!SubmitError::NotLeader.may_have_happened());
     }

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use labrpc::{ClientEnd, Service};
 use labrt::channel;
 use labrt::rng::{self, RngExt};
-use labrt::thread;
+use labrt::{Node, thread};
 use persister::Persister;
 use raft_api::{Raft, RaftState};
 use rsm_api::WrongLeader;
 
 use crate::batches::Submission;
-use crate::pending::{Tell, Told};
+use crate::pending::{Tell, Told, all};
 use crate::reader::Reader;
 use crate::shared::{LogEntry, Options, Shared};
 use crate::{Machine, MakeError, SubmitError};
@@ -54,7 +54,11 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         let (apply, committed) = channel::bounded(0);
         let raft = R::make(peers, me, persister, apply).map_err(MakeError::Raft)?;
         let below = raft.clone();
-        thread::Builder::new().name("rsm reader").spawn(move || reader.run(&*below, &committed));
+        let ends = EndsWithReader { raft: raft.clone(), shared: shared.clone() };
+        thread::Builder::new().name("rsm reader").spawn(move || {
+            let _ends = ends;
+            reader.run(&*below, &committed);
+        });
         let rsm = Arc::new(Rsm { raft, shared, options });
         let looking = rsm.clone();
         thread::Builder::new().name("rsm leadership").spawn(move || looking.look());
@@ -125,7 +129,11 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
 
     /// Starts an entry with these requests.
     fn start(&self, submissions: Vec<Submission<M>>) {
-        let (requests, tells) = submissions.into_iter().unzip();
+        let (requests, tells): (Vec<_>, Vec<_>) = submissions.into_iter().unzip();
+        let before = self.raft.state();
+        if !before.is_leader {
+            return all(tells, SubmitError::NotLeader).into_iter().for_each(Told::tell);
+        }
         let begun = self.shared.pending.lock().begin(tells);
         let name = match begun {
             Ok(name) => name,
@@ -139,7 +147,13 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
                 self.shared.update(|pending| pending.started(name, place));
                 self.shared.changed.notify_one();
             }
-            None => self.shared.update(|pending| pending.refused(name)),
+            // It led. If a later term has begun, it does not any more, and has refused. If not, it is over, and may
+            // have saved the command before that.
+            None => {
+                let deposed = self.raft.state().term > before.term;
+                let why = if deposed { SubmitError::NotLeader } else { SubmitError::Ended };
+                self.shared.update(|pending| pending.refused(name, why));
+            }
         }
     }
 
@@ -165,6 +179,23 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
             let RaftState { term, is_leader } = self.raft.state();
             self.shared.update(|pending| pending.looked(placed, term, is_leader));
             thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Has a server end if its reader panics: nothing is executed any more, so nobody must wait for that, and another
+/// server has to lead.
+struct EndsWithReader<M: Machine, R: Raft> {
+    raft: Arc<R>,
+    shared: Arc<Shared<M>>,
+}
+
+impl<M: Machine, R: Raft> Drop for EndsWithReader<M, R> {
+    fn drop(&mut self) {
+        let killed = || Node::current().is_some_and(|node| node.is_killed());
+        if labrt::observe::is_unwinding() && !killed() {
+            self.shared.end();
+            self.raft.kill();
         }
     }
 }

@@ -45,14 +45,12 @@ impl<M> Stand<M> {
     /// Waits until all up to an index is executed, and reads the machine. `None` if it comes no further.
     pub(crate) fn read_at<T>(&self, index: u64, read: impl FnOnce(&M) -> T) -> Option<T> {
         let mut at = self.inner.lock();
-        while at.executed < index {
-            if at.over {
-                return None;
-            }
+        while at.executed < index && !at.over {
             at.awaited = Some(index);
             self.moved.wait(&mut at);
         }
-        Some(read(&at.machine))
+        // It may have ended in the middle of a change.
+        (!at.over).then(|| read(&at.machine))
     }
 
     /// Nothing more will be executed.

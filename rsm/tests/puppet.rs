@@ -16,6 +16,9 @@ use persister::{MemoryPersister, Persister};
 use raft_api::{ApplyMsg, Persisted, Raft, RaftState, Started, TellReadIndex};
 use rsm::{Machine, MakeError, Options, Readable, Rsm, SubmitError};
 
+/// A request that the machine below does not survive.
+const PANICS: u32 = 666;
+
 /// Keeps all requests, in their order.
 #[derive(Default)]
 struct Diary {
@@ -30,6 +33,7 @@ impl Machine for Diary {
     type Reply = usize;
 
     fn apply(&mut self, request: u32) -> usize {
+        assert_ne!(request, PANICS, "what this machine cannot do");
         self.requests.push(request);
         self.requests.len()
     }
@@ -69,13 +73,15 @@ struct Strings {
     state: RaftState,
     /// How often it was asked for that.
     looks: usize,
+    /// It takes no command, and believes this from the next one on.
+    refuses: Option<RaftState>,
 }
 
 impl Default for Strings {
     fn default() -> Strings {
         let state = RaftState { term: 1, is_leader: true };
         let (commands, snapshots) = (Vec::new(), Vec::new());
-        Strings { apply: None, commands, last: 0, snapshots, state, looks: 0 }
+        Strings { apply: None, commands, last: 0, snapshots, state, looks: 0, refuses: None }
     }
 }
 
@@ -131,6 +137,10 @@ impl Raft for Puppet {
     fn start(&self, command: Bytes) -> Option<Started> {
         self.strings.with(|strings| {
             strings.commands.push(command);
+            if let Some(state) = strings.refuses {
+                strings.state = state;
+                return None;
+            }
             strings.last += 1;
             Some(Started { index: strings.last, term: strings.state.term })
         })
@@ -322,11 +332,12 @@ fn a_server_looks_whether_it_leads_only_while_somebody_waits() {
         assert_eq!(server.raft().looks(), 0);
         let result = submit(&server, 7);
         thread::sleep(Duration::from_millis(950));
-        assert_eq!(server.raft().looks(), 10);
+        // Once before the request was started.
+        assert_eq!(server.raft().looks(), 11);
         server.raft().commit(1);
         assert_eq!(result.recv(), Ok(Ok(1)));
         thread::sleep(Duration::from_secs(1));
-        assert_eq!(server.raft().looks(), 10);
+        assert_eq!(server.raft().looks(), 11);
         server.kill();
     });
 }
@@ -349,6 +360,52 @@ fn who_waits_learns_that_its_server_leads_no_longer() {
             assert_eq!(result.try_recv(), Ok(Err(SubmitError::Unknown { index: 1 })));
             server.kill();
         });
+    }
+}
+
+#[test]
+fn a_request_that_raft_does_not_take_was_not_done_unless_the_server_may_be_over() {
+    let leader = RaftState { term: 1, is_leader: true };
+    let over = RaftState { term: 1, is_leader: false };
+    let deposed = RaftState { term: 2, is_leader: false };
+    let elected = RaftState { term: 3, is_leader: true };
+    let told = |before: RaftState, after: RaftState| {
+        let play = move || {
+            let server = server(Options::default());
+            server.raft().strings.with(|strings| {
+                (strings.state, strings.refuses) = (before, Some(after));
+            });
+            let result = submit(&server, 7).recv().expect("it is told");
+            let asked = server.raft().strings.with(|strings| strings.commands.len());
+            server.kill();
+            (result.expect_err("it is refused"), asked)
+        };
+        labrt::simulate(1, play).expect("nothing fails").value
+    };
+    assert_eq!(told(over, over), (SubmitError::NotLeader, 0), "Raft need not be asked");
+    assert_eq!(told(leader, over), (SubmitError::Ended, 1), "it may have been saved");
+    assert_eq!(told(leader, deposed), (SubmitError::NotLeader, 1));
+    assert_eq!(told(leader, elected), (SubmitError::NotLeader, 1));
+}
+
+/// On the real clock, where the panic of a task ends nothing else.
+#[test]
+fn a_machine_that_panics_lets_nobody_wait_and_its_server_does_not_lead() {
+    let server = server(Options { read_index: true, ..Options::default() });
+    let (bad, later) = (submit(&server, PANICS), submit(&server, 7));
+    let read = {
+        let (sender, read) = channel::bounded(1);
+        server.read_then(0, move |result| _ = sender.send(result));
+        read
+    };
+    server.raft().strings.with(|strings| strings.commands.truncate(1));
+    server.raft().commit(1);
+    assert_eq!(bad.recv(), Ok(Err(SubmitError::Ended)));
+    assert_eq!(later.recv(), Ok(Err(SubmitError::Ended)));
+    assert_eq!(read.recv(), Ok(Err(SubmitError::Ended)));
+    let killed = || server.raft().strings.with(|strings| strings.apply.is_none());
+    while !killed() {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
