@@ -73,7 +73,11 @@ impl RealDisk {
         }
         let handle = File::open(dir).map_err(failed("open"))?;
         match handle.try_lock() {
-            Ok(()) => Ok(RealDisk { dir: dir.to_owned(), handle, synced }),
+            Ok(()) => {
+                // What the path leads to may change while the directory is open: a relative one, a link.
+                let dir = dir.canonicalize().map_err(failed("open"))?;
+                Ok(RealDisk { dir, handle, synced })
+            }
             Err(TryLockError::WouldBlock) => Err(PersistError::Locked { path: dir.to_owned() }),
             Err(TryLockError::Error(error)) => Err(failed("lock")(error)),
         }
