@@ -1,5 +1,6 @@
 //! The task that executes what was committed, and takes snapshots.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -107,8 +108,9 @@ impl<M: Machine> Reader<M> {
             }
         };
         let name = entry.name();
-        let replies = self.shared.stand.move_to(index, |machine| {
-            entry.requests.into_iter().map(|request| machine.apply(request)).collect()
+        let Ok(replies) = self.shared.stand.move_to(index, |machine| {
+            let replies = entry.requests.into_iter().map(|request| machine.apply(request));
+            Ok::<_, Infallible>(replies.collect())
         });
         self.executed = index;
         self.since_snapshot += command.len();
@@ -117,8 +119,7 @@ impl<M: Machine> Reader<M> {
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), labgob::DecodeError> {
         let Saved { index, machine } = labgob::decode(snapshot)?;
-        self.shared.stand.lock().machine.restore(&machine)?;
-        self.shared.stand.move_to(index, |_| ());
+        self.shared.stand.move_to(index, |own| own.restore(&machine))?;
         self.executed = index;
         self.since_snapshot = 0;
         self.shared.update(|pending| pending.restored(index));

@@ -15,7 +15,7 @@ use raft_api::{Raft, RaftState};
 use rsm_api::WrongLeader;
 
 use crate::batches::Submission;
-use crate::pending::{Tell, Told, all};
+use crate::pending::{Tell, Told};
 use crate::reader::Reader;
 use crate::shared::{LogEntry, Options, Shared};
 use crate::{Machine, MakeError, SubmitError};
@@ -129,11 +129,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
 
     /// Starts an entry with these requests.
     fn start(&self, submissions: Vec<Submission<M>>) {
-        let (requests, tells): (Vec<_>, Vec<_>) = submissions.into_iter().unzip();
-        let before = self.raft.state();
-        if !before.is_leader {
-            return all(tells, SubmitError::NotLeader).into_iter().for_each(Told::tell);
-        }
+        let (requests, tells) = submissions.into_iter().unzip();
         let begun = self.shared.pending.lock().begin(tells);
         let name = match begun {
             Ok(name) => name,
@@ -142,6 +138,11 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         let command = labgob::encode(&LogEntry::new(name, requests));
         // Without the lock: a Raft may take its time here, and may have the entry executed before
         // it returns.
+        let before = self.raft.state();
+        let refuse = |why| self.shared.update(|pending| pending.refused(name, why));
+        if !before.is_leader {
+            return refuse(SubmitError::NotLeader);
+        }
         match self.raft.start(Bytes::from(command)) {
             Some(place) => {
                 self.shared.update(|pending| pending.started(name, place));
@@ -151,8 +152,7 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
             // have saved the command before that.
             None => {
                 let deposed = self.raft.state().term > before.term;
-                let why = if deposed { SubmitError::NotLeader } else { SubmitError::Ended };
-                self.shared.update(|pending| pending.refused(name, why));
+                refuse(if deposed { SubmitError::NotLeader } else { SubmitError::Ended });
             }
         }
     }

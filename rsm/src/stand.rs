@@ -30,16 +30,20 @@ impl<M> Stand<M> {
         self.inner.lock()
     }
 
-    /// Takes the machine to an index.
-    pub(crate) fn move_to<T>(&self, index: u64, change: impl FnOnce(&mut M) -> T) -> T {
+    /// Takes the machine to an index. If that fails, it has not come there.
+    pub(crate) fn move_to<T, E>(
+        &self,
+        index: u64,
+        change: impl FnOnce(&mut M) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut at = self.inner.lock();
-        let result = change(&mut at.machine);
+        let result = change(&mut at.machine)?;
         at.executed = index;
         if at.awaited.is_some_and(|awaited| awaited <= index) {
             at.awaited = None;
             self.moved.notify_all();
         }
-        result
+        Ok(result)
     }
 
     /// Waits until all up to an index is executed, and reads the machine. `None` if it comes no further.
