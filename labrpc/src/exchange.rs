@@ -176,10 +176,11 @@ impl Exchange {
             (calls, copies, std::mem::take(&mut state.servers))
         });
         self.timers.close();
-        drop((copies, servers));
         for call in calls {
             self.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
         }
+        // Last, since a server may wait in its destructor for a task of its own that makes a call.
+        drop((copies, servers));
     }
 
     /// Has calls whose handler runs looked at, when their next regular look is due.
@@ -191,9 +192,12 @@ impl Exchange {
             let concerned = running.filter(|(_, end, target, _)| concerned(*end, target));
             let next = concerned.map(|(id, _, _, since)| {
                 let looks = (now - since).as_nanos() / every.as_nanos().max(1) + 1;
-                (since + every * u32::try_from(looks).unwrap_or(u32::MAX), Due::Check(id))
+                let after = every.checked_mul(u32::try_from(looks).unwrap_or(u32::MAX));
+                // What lies too far ahead is never looked at.
+                let at = after.and_then(|after| since.checked_add(after))?;
+                Some((at, Due::Check(id)))
             });
-            next.collect::<Vec<_>>()
+            next.flatten().collect::<Vec<_>>()
         });
         for (at, due) in checks {
             self.schedule(at, due);
@@ -270,7 +274,10 @@ impl Exchange {
                 {
                     watch.tell(label, step);
                 }
-                self.schedule(Instant::of_world() + delay, due);
+                // What lies too far ahead never happens.
+                if let Some(at) = Instant::of_world().checked_add(delay) {
+                    self.schedule(at, due);
+                }
             }
             Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
             Next::Drop(copy) => drop(copy),
@@ -412,7 +419,7 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
             call.stage = Stage::Running { target: target.clone(), since: now, told };
             // What cut it off while the request was under way could not be noticed then.
             let cut_off = !state.can_answer(end, &target);
-            let check_at = cut_off.then(|| now + state.faults.liveness_check);
+            let check_at = cut_off.then(|| now.checked_add(state.faults.liveness_check)).flatten();
             let copy = state.copy(&request, &target, &label);
             Next::Run(Run { call: id, request, server, label, check_at, copy })
         }

@@ -186,7 +186,7 @@ impl Faults {
         }
         if conditions.long_reordering && rng.random_bool(self.reordering) {
             let most = rng.random_range(0..=self.reordering_spread);
-            let delay = self.reordering_delay + rng.random_range(0..=most);
+            let delay = self.reordering_delay.saturating_add(rng.random_range(0..=most));
             if one_more(&mut counts.reorderings, self.most_reorderings) {
                 return ReplyFate::Late(Duration::from_millis(delay));
             }
