@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam::channel::RecvTimeoutError;
@@ -141,7 +141,8 @@ impl Builder {
                 kernel.step(Op::Spawn, Touch::Nothing, at);
                 let name = self.name.unwrap_or_else(|| name_of_place(at));
                 let node = self.node.resolve(|| kernel.running_node());
-                Task::Simulated(kernel.spawn(name, node, body, at))
+                let world = Arc::downgrade(&kernel.shared);
+                Task::Simulated { id: kernel.spawn(name, node, body, at), world }
             }
             Clock::Real => {
                 context::checkpoint();
@@ -312,7 +313,10 @@ enum Task {
         /// Disconnected when the task has ended.
         ended: crossbeam::channel::Receiver<Infallible>,
     },
-    Simulated(TaskId),
+    Simulated {
+        id: TaskId,
+        world: Weak<WorldShared>,
+    },
 }
 
 impl<T> JoinHandle<T> {
@@ -336,11 +340,11 @@ impl<T> JoinHandle<T> {
     pub fn is_finished(&self) -> bool {
         match &self.task {
             Task::Real { thread, .. } => thread.is_finished(),
-            Task::Simulated(id) => {
+            Task::Simulated { id, world } => {
                 self.packet.lock().is_some()
                     || context::with(|clock| match clock {
-                        Clock::Simulated(kernel) => kernel.has_ended(*id),
-                        Clock::Real => true,
+                        Clock::Simulated(kernel) if is_of(kernel, world) => kernel.has_ended(*id),
+                        _ => is_over(world),
                     })
             }
         }
@@ -362,12 +366,27 @@ impl Task {
                 }
                 thread.join().expect("what a task runs catches its panics");
             }
-            Task::Simulated(id) => context::with(|clock| match clock {
-                Clock::Simulated(kernel) => join_simulated(kernel, id, has_result, at),
-                Clock::Real => {}
+            Task::Simulated { id, world } => context::with(|clock| match clock {
+                Clock::Simulated(kernel) if is_of(kernel, &world) => {
+                    join_simulated(kernel, id, has_result, at);
+                }
+                _ => assert!(
+                    has_result() || is_over(&world),
+                    "a task that has not ended is joined at {at}, outside of its simulated world"
+                ),
             }),
         }
     }
+}
+
+/// Whether the kernel is that of this world.
+fn is_of(kernel: &Kernel, world: &Weak<WorldShared>) -> bool {
+    std::ptr::eq(Weak::as_ptr(world), Arc::as_ptr(&kernel.shared))
+}
+
+/// Whether the world has ended, or is about to.
+fn is_over(world: &Weak<WorldShared>) -> bool {
+    world.upgrade().is_none_or(|world| world.is_ending())
 }
 
 fn join_simulated(kernel: &Kernel, id: TaskId, has_result: &dyn Fn() -> bool, at: At) {

@@ -417,7 +417,7 @@ impl WorldShared {
         self.ending.load(Ordering::Relaxed)
     }
 
-    fn begin_ending(&self) {
+    pub(crate) fn begin_ending(&self) {
         self.ending.store(true, Ordering::Relaxed);
     }
 

@@ -298,3 +298,20 @@ fn outside_a_world_everything_works_as_usual() {
     assert!(labrt::world::local::<Mutex<u8>>().is_none());
     assert!(thread::spawn(|| panic!("only the joiner hears of it")).join().is_err());
 }
+
+/// Only on the real clock are threads used again.
+#[test]
+fn a_job_is_done_also_if_the_end_of_the_one_before_it_panics() {
+    let pool = thread::Pool::new("handler");
+    pool.run_with_end(
+        || (),
+        |()| {
+            thread::sleep(millis(200)); // the next job is on its way to this thread meanwhile
+            panic!("at the end of a job");
+        },
+    );
+    thread::sleep(millis(50));
+    let (sender, receiver) = channel::bounded(1);
+    pool.run(move || sender.send(1).expect("somebody waits"));
+    assert_eq!(receiver.recv_timeout(Duration::from_secs(60)), Ok(1));
+}

@@ -171,6 +171,12 @@ impl<T> Shared<T> {
         let place = queue.offers.iter().position(|offer| offer.key == key)?;
         queue.offers.remove(place).map(|offer| offer.message)
     }
+
+    /// True if somebody can still take what is offered there.
+    fn still_offers(&self, key: Key) -> bool {
+        let queue = self.queue.lock();
+        queue.receivers > 0 && queue.offers.iter().any(|offer| offer.key == key)
+    }
 }
 
 /// Counts a step on the simulated clock.
@@ -232,8 +238,11 @@ impl<T> Sender<T> {
         let offered = Offered { shared, key };
         let deadline = until.simulated(kernel);
         let mut waiting = Shared::<T>::waiting(ROOM, at);
-        waiting.receiver = shared.only_receiver();
-        let woken = kernel.wait(key, waiting, deadline);
+        let mut woken = Woken::Notified;
+        while woken == Woken::Notified && shared.still_offers(key) {
+            waiting.receiver = shared.only_receiver();
+            woken = kernel.wait(key, waiting, deadline);
+        }
         match offered.take_back() {
             None => Ok(()),
             Some(message) if woken == Woken::TimedOut => Err(SendTimeoutError::Timeout(message)),
@@ -389,9 +398,9 @@ impl<T> Drop for Receiver<T> {
             let left = std::mem::take(&mut queue.messages);
             let offers: Vec<Key> = queue.offers.iter().map(|offer| offer.key).collect();
             drop(queue);
-            drop(left);
             self.0.notify_all(self.0.senders_key());
             offers.into_iter().for_each(|key| self.0.notify(key));
+            drop(left);
         }
     }
 }

@@ -51,6 +51,15 @@ thread_local! {
     static YIELDER: Cell<*const TaskYielder> = const { Cell::new(ptr::null()) };
 }
 
+/// From its end on no coroutine runs, also if a panic has left one.
+struct NobodyRuns;
+
+impl Drop for NobodyRuns {
+    fn drop(&mut self) {
+        YIELDER.set(ptr::null());
+    }
+}
+
 /// Gives the turn to `next`; returns when the calling task has it again.
 pub(super) fn suspend(next: Option<usize>) {
     let mine = YIELDER.get();
@@ -83,9 +92,9 @@ pub(super) fn run(kernel: &Arc<Kernel>, first: usize) {
         };
         let result = {
             let _watched = overflow::watch(fiber.guard);
+            let _nobody_runs = NobodyRuns;
             fiber.routine.resume(())
         };
-        YIELDER.set(ptr::null());
         next = match result {
             CoroutineResult::Yield(next) => next,
             CoroutineResult::Return(next) => {

@@ -60,6 +60,14 @@ impl Kernel {
         self.end_or_go_on(state)
     }
 
+    /// As [`end_if_killed`](Kernel::end_if_killed), but nobody else goes first.
+    pub(super) fn end_if_killed_at_once<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
+        match state.may_have_to_end() && !state.may_have_caught_its_panic() {
+            true => self.end_or_go_on(state),
+            false => state,
+        }
+    }
+
     #[cold]
     fn end_or_go_on<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         if state.abandoned {
@@ -181,7 +189,12 @@ impl Kernel {
         state.begin_ending();
     }
 
-    fn failure(&self, state: &State, kind: FailureKind, report: report::Report) -> Failure {
+    pub(super) fn failure(
+        &self,
+        state: &State,
+        kind: FailureKind,
+        report: report::Report,
+    ) -> Failure {
         Failure {
             kind,
             seed: Some(self.shared.seed),

@@ -189,6 +189,7 @@ impl Kernel {
             let soon = state.now + state.chance.pause();
             if state.next_timer_at().is_some_and(|at| at <= soon) {
                 self.fire_next_timers(state);
+                self.look_at_limit(state);
             }
         }
     }
@@ -227,17 +228,26 @@ impl Kernel {
         self.block(Some(key), waiting, deadline)
     }
 
-    /// Blocks the running task until `deadline`.
-    pub(crate) fn sleep_until(&self, deadline: Duration, at: At) {
-        self.block(None, Waiting::new("a sleep", "", at), Some(deadline));
+    /// Blocks the running task until `deadline`; for ever, if there is none.
+    pub(crate) fn sleep_until(&self, deadline: Option<Duration>, at: At) {
+        while self.block(None, Waiting::new("a sleep", "", at), deadline) == Woken::Notified {}
     }
 
+    /// A task that is being unwound is woken by a kill, too: to its caller that is a notification for no reason.
     fn block(&self, key: Option<Key>, waiting: Waiting, deadline: Option<Duration>) -> Woken {
+        match self.block_once(key, waiting, deadline) {
+            Woken::TimedOut if deadline.is_none_or(|at| at > self.now()) => Woken::Notified,
+            woken => woken,
+        }
+    }
+
+    fn block_once(&self, key: Option<Key>, waiting: Waiting, deadline: Option<Duration>) -> Woken {
         let mut state = self.state.lock();
         let slot = state.current;
         let since = state.now;
         state.running().last = waiting.at;
-        let mut state = self.end_if_killed(state);
+        // Not `end_if_killed`, which may let others go first: what this task waits for could happen then.
+        let mut state = self.end_if_killed_at_once(state);
         if let Some(key) = key {
             state.join_queue(key, slot);
         }
@@ -266,7 +276,9 @@ impl Kernel {
             state.running().cause = None;
         }
         self.count(&mut state, if woken == Woken::Notified { Op::Woken } else { Op::TimedOut });
-        let ends = state.may_have_to_end() && state.must_end();
+        // Who may be ended while it is found out whether it is being unwound could not pass it on.
+        let ends = state.may_have_to_end()
+            && (state.abandoned || state.may_have_caught_its_panic() || state.must_end());
         if let (Woken::Notified, Some(key), true) = (woken, key, ends) {
             // The notification was meant for somebody who can act on it.
             state.notify_one(key);
@@ -511,6 +523,7 @@ impl Kernel {
         }
         let slot = state.current;
         let task = state.tasks[slot].take().expect("the running task exists");
+        state.order.iter_mut().for_each(|order| order.ends(slot));
         state.free.push(slot);
         state.live -= 1;
         state.notify_all(Key::Exit(task.serial));
@@ -536,6 +549,18 @@ impl Kernel {
         }
     }
 
+    /// Time has passed: ends the run if that was too long.
+    fn look_at_limit(&self, state: &mut State) {
+        if state.now <= state.deadline {
+            return;
+        }
+        if state.ending {
+            return self.abandon(state);
+        }
+        let report = report::time_limit(state, self.settings.time_limit);
+        self.fail_in(state, FailureKind::TimeLimit, report);
+    }
+
     /// Chooses the next task to run and makes it current; `None` when the world is over.
     pub(super) fn choose(&self, state: &mut State) -> Option<usize> {
         loop {
@@ -553,14 +578,7 @@ impl Kernel {
                 if !state.suspects.is_empty() {
                     self.look_at_suspects(state);
                 }
-                if state.now > state.deadline {
-                    if state.ending {
-                        self.abandon(state);
-                        return None;
-                    }
-                    let report = report::time_limit(state, self.settings.time_limit);
-                    self.fail_in(state, FailureKind::TimeLimit, report);
-                }
+                self.look_at_limit(state);
             } else if state.ending {
                 self.abandon(state);
                 return None;

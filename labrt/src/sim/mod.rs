@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::context;
 use crate::failure::Failure;
+use crate::failure::FailureKind;
 use crate::killed::words_of_panic;
 use crate::world::{Outcome, Settings, Trace, WorldShared};
 use kernel::{At, EPOCH, Kernel};
@@ -60,6 +61,7 @@ pub(crate) fn run_world<T: Send + 'static>(
         let first = world.start(Arc::from("main"), body, at);
         switch::run(&world, first);
         world.leak_tasks();
+        world.shared.begin_ending();
         context::leave_kernel();
         drop(done);
     };
@@ -82,8 +84,10 @@ pub(crate) fn run_world<T: Send + 'static>(
         tasks: std::mem::take(&mut state.titles),
     };
     let elapsed = state.now - EPOCH;
-    drop(state);
-    let value = value.lock().take().expect("a world that has not failed has run its main task");
+    let Some(value) = value.lock().take() else {
+        // It has passed on the end of a task that was killed.
+        return Err(Box::new(kernel.failure(&state, FailureKind::Panic, report::main_killed())));
+    };
     Ok(Outcome { value, elapsed, trace: Some(trace) })
 }
 

@@ -109,6 +109,11 @@ pub(super) fn no_thread(error: &std::io::Error) -> Report {
     Report { task: None, message, location: None, details: Vec::new() }
 }
 
+pub(super) fn main_killed() -> Report {
+    let (task, message) = (Some("task `main`".to_string()), "the main task was killed".to_string());
+    Report { task, message, location: None, details: Vec::new() }
+}
+
 /// How many tasks have each value, the most frequent first.
 fn count_by<'a>(
     tasks: impl Iterator<Item = &'a Task>,

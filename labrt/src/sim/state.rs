@@ -286,5 +286,6 @@ impl State {
     pub(super) fn give_turn(&mut self, slot: usize) {
         self.current = slot;
         self.turn_began = self.steps;
+        self.running().notified = None;
     }
 }

@@ -69,7 +69,9 @@ pub(crate) fn run_task(kernel: &Kernel, slot: usize) -> Option<usize> {
             }));
             None
         }
-        None => body(),
+        // The value of a task that nobody joins is dropped behind the body's own catch.
+        None => catch_unwind(AssertUnwindSafe(body))
+            .unwrap_or_else(|payload| killed::words_of_panic(&*payload)),
     };
     kernel.exit(panic)
 }

@@ -105,6 +105,8 @@ pub(crate) struct Task {
     pub(crate) last: At,
     pub(super) body: Option<Body>,
     pub(super) woken: Woken,
+    /// The key whose notification made it ready, until it has the turn.
+    pub(super) notified: Option<Key>,
     /// The timer of its wait; 0 if it has none.
     pub(super) timer: u64,
     /// When that is due.
@@ -156,6 +158,7 @@ impl Task {
             last: at,
             body: Some(body),
             woken: Woken::Notified,
+            notified: None,
             timer: 0,
             due: Duration::ZERO,
             queued: Queued::default(),

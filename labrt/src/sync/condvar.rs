@@ -83,9 +83,10 @@ impl Condvar {
         timeout: Duration,
     ) -> WaitTimeoutResult {
         let at = Location::caller();
-        let deadline = Instant::now() + timeout;
+        // Out of range is further away than any run lasts.
+        let until = Instant::now().checked_add(timeout).map_or(Until::Never, Until::At);
         while condition(&mut **guard) {
-            if self.wait_with(guard, Until::At(deadline), at).timed_out() {
+            if self.wait_with(guard, until, at).timed_out() {
                 return WaitTimeoutResult(condition(&mut **guard));
             }
         }

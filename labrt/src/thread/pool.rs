@@ -75,38 +75,40 @@ impl Pool {
             }
             Clock::Real => {
                 let cause = context::cause();
-                self.run_real(Box::new(move |free| {
+                let job = Box::new(move |free: &mut dyn FnMut()| {
                     context::set_cause(cause);
                     let value = job();
                     free();
                     end(value);
-                }));
+                });
+                run_real(&self.name, &self.member, &self.idle, job);
             }
         });
     }
+}
 
-    fn run_real(&self, mut job: Job) {
-        loop {
-            let Some(worker) = self.idle.lock().pop() else { break };
-            match worker.0.send((job, worker.clone())) {
-                Ok(()) => return,
-                // It has ended with its world.
-                Err(refused) => job = refused.0.0,
-            }
+/// Gives a job to a worker that is idle, or to a new one.
+fn run_real(name: &Arc<str>, member: &Member, idle: &Arc<Mutex<Idle>>, mut job: Job) {
+    loop {
+        let Some(worker) = idle.lock().pop() else { break };
+        match worker.0.send((job, worker.clone())) {
+            Ok(()) => return,
+            // It has ended with its world, or by a panic.
+            Err(refused) => job = refused.0.0,
         }
-        let (sender, jobs) = bounded(1);
-        let member = self.member.clone();
-        let idle = Arc::downgrade(&self.idle);
-        let worker = move || work(&member, (job, Worker(sender)), &jobs, &idle);
-        let spawned = std::thread::Builder::new().name(self.name.to_string()).spawn(worker);
-        if let Err(error) = spawned {
-            panic!("cannot start a thread for the pool `{}`: {error}", self.name);
-        }
+    }
+    let (sender, jobs) = bounded(1);
+    let (own, member, idle) = (name.clone(), member.clone(), Arc::downgrade(idle));
+    let worker = move || work(&own, &member, (job, Worker(sender)), &jobs, &idle);
+    let spawned = std::thread::Builder::new().name(name.to_string()).spawn(worker);
+    if let Err(error) = spawned {
+        panic!("cannot start a thread for the pool `{name}`: {error}");
     }
 }
 
 /// A worker does one job after the other until its pool is dropped or its world ends.
 fn work(
+    name: &Arc<str>,
     member: &Member,
     first: (Job, Worker),
     jobs: &Receiver<(Job, Worker)>,
@@ -125,7 +127,14 @@ fn work(
             job(&mut free);
             None
         });
-        if !done || !freed {
+        if !freed {
+            return;
+        }
+        if !done {
+            // Its end has panicked. It may have been given the next job before, which somebody else does then.
+            if let (Ok((next, _)), Some(idle)) = (jobs.try_recv(), idle.upgrade()) {
+                run_real(name, member, &idle, next);
+            }
             return;
         }
         // Only the pool and who gives the next job have this worker's address now.

@@ -20,6 +20,7 @@ mod guests;
 mod memory;
 mod panics;
 mod stuck;
+mod unwinding;
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)

@@ -212,3 +212,33 @@ fn pauses_are_the_same_for_the_same_seed() {
         assert_eq!(run(seed), run(seed));
     }
 }
+
+#[test]
+fn what_a_paused_task_does_not_take_another_one_gets() {
+    for (seed, schedule) in (0..100).zip(all_schedules().into_iter().cycle()) {
+        let lock = Builder::simulated(seed).schedule(schedule).run(|| {
+            let (lock, node) = (Arc::new(Mutex::new(())), Node::new("n"));
+            let (paused, other, guard) = (lock.clone(), lock.clone(), lock.lock());
+            node.spawn(move || drop(paused.lock()));
+            let other = thread::spawn(move || drop(other.lock()));
+            thread::sleep(millis(10));
+            node.pause();
+            drop(guard);
+            other.join().expect("it gets the lock");
+            node.resume();
+        });
+        lock.unwrap_or_else(|failure| panic!("{failure}"));
+        let message = Builder::simulated(seed).schedule(schedule).run(|| {
+            let (sender, receiver) = channel::unbounded();
+            let (paused, node) = (receiver.clone(), Node::new("n"));
+            node.spawn(move || _ = paused.recv());
+            let other = thread::spawn(move || receiver.recv());
+            thread::sleep(millis(10));
+            node.pause();
+            sender.send(7).expect("somebody receives");
+            other.join().expect("it ends")
+        });
+        let message = message.unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(message.value, Ok(7));
+    }
+}

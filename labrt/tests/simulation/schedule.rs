@@ -150,6 +150,33 @@ fn who_spins_lets_others_have_their_turn() {
 }
 
 #[test]
+fn an_estimate_does_not_depend_on_where_memory_is_used_again() {
+    let world = |leaks: bool| {
+        move || {
+            let (sender, receiver) = channel::unbounded::<u32>();
+            let taker = thread::spawn(move || {
+                (0..3).for_each(|_| _ = receiver.recv());
+                if leaks {
+                    std::mem::forget(receiver);
+                }
+            });
+            (0..3).for_each(|n| sender.send(n).expect("it receives"));
+            drop(sender);
+            taker.join().expect("it ends");
+            // This one may lie where the first one was.
+            let (sender, receiver) = channel::unbounded::<u32>();
+            let giver = thread::spawn(move || (0..10).for_each(|n| _ = sender.send(n)));
+            (0..10).for_each(|_| _ = receiver.recv());
+            giver.join().expect("it ends");
+        }
+    };
+    let of = |by, leaks| Builder::simulated(0).switch_by(by).estimate(world(leaks));
+    let estimate = of(SwitchBy::Coroutines, false);
+    assert_eq!(estimate, of(SwitchBy::Coroutines, true));
+    assert_eq!(estimate, of(SwitchBy::Threads, false));
+}
+
+#[test]
 fn an_estimate_counts_what_a_run_did_up_to_its_end() {
     let steps = |rounds| {
         let work = Builder::simulated(1).estimate(move || {

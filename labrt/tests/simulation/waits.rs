@@ -1,9 +1,11 @@
 //! Locks and deadlines.
 
-use labrt::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use labrt::sync::{Arc, Condvar, Mutex, RwLock};
 use labrt::time::Instant;
 use labrt::world::Builder;
-use labrt::{channel, simulate, thread};
+use labrt::{FailureKind, channel, simulate, thread};
 
 use crate::millis;
 
@@ -87,4 +89,54 @@ fn readers_share_and_writers_do_not() {
         })
         .unwrap();
     }
+}
+
+#[test]
+fn a_wait_of_more_time_than_there_is_never_ends() {
+    let waits: [fn(); 3] = [
+        || thread::sleep(Duration::MAX),
+        || {
+            let (_sender, receiver) = channel::unbounded::<u32>();
+            let _ = receiver.recv_timeout(Duration::MAX);
+        },
+        || {
+            let (lock, condvar) = (Mutex::new(()), Condvar::new());
+            condvar.wait_while_for(&mut lock.lock(), |()| true, Duration::MAX);
+        },
+    ];
+    for wait in waits {
+        let failure = simulate(1, wait).expect_err("nobody ends it");
+        assert_eq!(failure.kind, FailureKind::Deadlock, "{failure}");
+    }
+    // Others go on meanwhile, and end it.
+    let woken = || {
+        let shared = Arc::new((Mutex::new(false), Condvar::new()));
+        let sets = shared.clone();
+        thread::spawn(move || {
+            thread::sleep(millis(20));
+            *sets.0.lock() = true;
+            sets.1.notify_all();
+        });
+        shared.1.wait_while_for(&mut shared.0.lock(), |set| !*set, Duration::MAX).timed_out()
+    };
+    for builder in [Builder::simulated(1), Builder::real()] {
+        assert!(!builder.run(woken).expect("nothing fails").value);
+    }
+}
+
+#[test]
+fn the_time_limit_holds_while_tasks_can_run_all_the_time() {
+    let limit = Duration::from_secs(1);
+    let failed = Builder::simulated(3).time_limit(limit).run(|| {
+        thread::spawn(|| {
+            loop {
+                thread::sleep(Duration::from_micros(20));
+            }
+        });
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) {}
+    });
+    let failure = failed.expect_err("it takes too long");
+    assert_eq!(failure.kind, FailureKind::TimeLimit, "{failure}");
+    assert!(failure.time < 2 * limit, "{failure}");
 }

@@ -130,6 +130,10 @@ impl Order for Counting {
         self.work.lock().tasks.insert(origin, Counted { parent, at: BTreeMap::new() });
     }
 
+    fn ends(&mut self, slot: usize) {
+        self.next[slot] = None;
+    }
+
     fn intends(&mut self, slot: usize, touch: Touch, at: At) {
         let mut work = self.work.lock();
         work.operations += 1;
@@ -141,7 +145,7 @@ impl Order for Counting {
             return;
         }
         work.kinds.entry(*at).or_insert(*at);
-        // Addresses are compared while both objects are alive, never over time: they may be used again.
+        // Addresses are compared while both tasks are alive, never over time: they may be used again.
         for (other, place) in self.next.iter().flatten() {
             if other.object() == touch.object() {
                 work.join(*at, *place);

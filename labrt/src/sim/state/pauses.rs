@@ -7,7 +7,11 @@ impl State {
     /// The task in `slot` can have the turn, unless its node is paused.
     pub(in crate::sim) fn may_run(&mut self, slot: usize) {
         match self.is_held_back(slot) {
-            true => self.held_back.push(slot),
+            true => {
+                self.held_back.push(slot);
+                let notified = self.tasks[slot].as_mut().and_then(|task| task.notified.take());
+                notified.into_iter().for_each(|key| self.pass_on(key));
+            }
             false => self.runnable.push(slot),
         }
     }

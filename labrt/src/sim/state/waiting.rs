@@ -18,6 +18,7 @@ impl State {
         task.timer = 0;
         task.woken = woken;
         task.woken_by = waker;
+        task.notified = key.filter(|_| woken == Woken::Notified);
         self.may_run(slot);
         // A notified task has been taken out of its queue already.
         if let (Woken::TimedOut, Some(key)) = (woken, key) {
@@ -50,6 +51,19 @@ impl State {
         }
         self.make_ready(slot.expect("a queue in the table has a waiter"), Woken::Notified);
         true
+    }
+
+    /// A task that was notified is held back: who is not gets the notification instead, if there is one.
+    pub(in crate::sim) fn pass_on(&mut self, key: Key) {
+        let Some(queue) = self.waiters.get(&key) else { return };
+        let free: Vec<usize> =
+            queue.iter().copied().filter(|slot| !self.is_held_back(*slot)).collect();
+        if free.is_empty() {
+            return;
+        }
+        let slot = free[self.chance.below(free.len())];
+        self.leave_queue(key, slot);
+        self.make_ready(slot, Woken::Notified);
     }
 
     pub(in crate::sim) fn notify_all(&mut self, key: Key) -> usize {
