@@ -4,6 +4,10 @@ use bytes::Bytes;
 use labgob::Gob;
 use serde::{Deserialize, Serialize};
 
+/// No log comes to such an index: at a thousand million entries a second it would take 290 years. So
+/// there is always a next one.
+pub(crate) const MAX_INDEX: u64 = u64::MAX / 2;
+
 /// One entry of the log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Gob)]
 pub struct Entry {

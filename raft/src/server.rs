@@ -12,13 +12,17 @@
 //!
 //! # What is bounded, and by what
 //!
-//! - *Calls under way* to one peer: 128, whatever becomes of them. Of those that a peer has not
+//! - *Calls under way* to one peer: 128, whatever becomes of them; 32 before a reader's question, which the next
+//!   heartbeat asks again, is not sent. Of those that a peer has not
 //!   answered three carry entries, of 1 MB each or a single entry that is larger (see
 //!   [`rules::Progress`](crate::rules::Progress)). One more may carry a snapshot, which all followers
 //!   and the core share; and it counts as lost before the next one is sent.
 //! - *The event queue*: it holds one input for each call that a peer has under way to this server
 //!   (and peers keep to the bounds above), one for each own call that has ended, and one for each
 //!   task that waits in [`start`](raft_api::Raft::start) or [`snapshot`](raft_api::Raft::snapshot).
+//! - *Reads that wait for their index*: by nothing. [`read_index`](raft_api::Raft::read_index) does not wait, so
+//!   whoever calls it has to bound how much is read at a time. A leader that is cut off keeps them until it learns of
+//!   another one.
 //! - *The queue before the apply channel*: by the log. It shares the commands with the log, so what
 //!   a service does not take costs some fifty bytes an entry more. A service that takes nothing gives
 //!   no snapshots either, so its log and this queue grow with what is committed.

@@ -17,7 +17,7 @@ use persister::{PersistError, Persister};
 use raft_api::Persisted;
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Entry, Log, Place};
+use crate::log::{Entry, Log, MAX_INDEX, Place};
 use crate::rules::{Core, Unsaved};
 use crate::stored::{HardState, Stored};
 
@@ -222,7 +222,7 @@ fn begin(base: Place, position: usize, term: u64) -> Result<Log, String> {
     if position > 0 {
         return Err(format!("a snapshot up to entry {index} after other records"));
     }
-    if index == 0 || index == u64::MAX || !(1..=term).contains(&of) {
+    if !(1..=MAX_INDEX).contains(&index) || !(1..=term).contains(&of) {
         return Err(format!("a snapshot up to entry {index} of term {of} in term {term}"));
     }
     Ok(Log::behind(base))
@@ -282,6 +282,25 @@ pub fn read_appended(mut known: Persisted, appended: &[u8]) -> Option<Persisted>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_base_lies_where_no_log_comes_to() {
+        let saved = |index: u64| {
+            labgob::encode(&Record {
+                hard_state: Some(HardState { term: 5, voted_for: None }),
+                base: Some(Place { index, term: 1 }),
+                log: Some(LogEnd { from: index + 1, entries: Vec::new() }),
+            })
+        };
+        assert!(restore(&saved(MAX_INDEX)).is_ok());
+        for index in [0, MAX_INDEX + 1, u64::MAX - 1] {
+            let error = restore(&saved(index)).expect_err("no snapshot ends there").to_string();
+            assert!(
+                error.contains(&format!("a snapshot up to entry {index} of term 1")),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn the_sizes_of_a_log_follow_its_indexes_behind_a_base_too() {

@@ -4,13 +4,9 @@ use bytes::Bytes;
 
 use super::invariants::Before;
 use super::{Core, InstallTicket, Role};
-use crate::log::{Log, Place};
+use crate::log::{Log, MAX_INDEX, Place};
 use crate::message::{InstallSnapshotArgs, InstallSnapshotReply};
 use crate::stored::Snapshot;
-
-/// No log comes to such an index: at a thousand million entries a second it would take 290 years. So
-/// there is always a next one.
-const MAX_INDEX: u64 = u64::MAX / 2;
 
 /// What an InstallSnapshot is to its receiver (Figure 13, receiver implementation).
 enum Judgement {

@@ -26,6 +26,10 @@ const MAX_BATCH: usize = 1024;
 /// requests and does not answer, and then further ones are of no use to it.
 pub(super) const MAX_CALLS: usize = 128;
 
+/// A reader asks the others which term they are in only while so few calls are under way to one: a peer that is slow
+/// for a while must still find heartbeats among what has come meanwhile, however much is read.
+const MAX_CALLS_BEFORE_CONFIRMING: usize = MAX_CALLS / 4;
+
 /// Another server, to send requests to.
 struct Peer {
     client: RaftRpcClient,
@@ -260,7 +264,11 @@ impl EventLoop {
     /// Sends a request, unless too many are under way: then it is as if the network had lost it.
     fn send(&mut self, to: usize, request: Request) {
         let peer = &mut self.peers[to];
-        if peer.calls == MAX_CALLS {
+        let most = match request {
+            Request::Confirm(..) => MAX_CALLS_BEFORE_CONFIRMING,
+            _ => MAX_CALLS,
+        };
+        if peer.calls >= most {
             if let Request::Install(_, ticket) = request {
                 self.core.install_failed(to, ticket);
             }

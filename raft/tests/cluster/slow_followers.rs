@@ -1,7 +1,9 @@
 //! Followers that are slow, away or stalled: what they cost, and how soon they are back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use labrt::sync::Leaf;
 use labrt::thread;
 use labrt::time::Instant;
 use raft_api::Raft as _;
@@ -59,6 +61,31 @@ fn a_follower_whose_disk_is_stalled_costs_what_it_lacks_and_little_more() {
         let took = caught_up(&cluster, follower, 21);
         assert!(took < millis(1_200), "{took:?}, 1 s of it stalled");
         assert_eq!(cluster.leader(), Some(leader));
+    });
+}
+
+/// However much is read: a follower that is back finds its leader's heartbeats among what has come meanwhile.
+#[test]
+fn reads_do_not_crowd_out_the_heartbeats_to_a_stalled_follower() {
+    worlds(|| {
+        let (cluster, leader, follower) = leader_and_follower();
+        let term = cluster.raft(leader).state().term;
+        cluster.disk(follower).stall(millis(1500));
+        write(&cluster, leader, 1); // its disk is busy with that
+        let (asked, answered) = (Leaf::new(0), Arc::new(Leaf::new(0)));
+        let until = Instant::now() + millis(2000);
+        while Instant::now() < until {
+            asked.with(|asked| *asked += 1);
+            let answered = answered.clone();
+            let tell =
+                move |index: Result<u64, _>| answered.with(|all| *all += u64::from(index.is_ok()));
+            cluster.raft(leader).read_index(Box::new(tell));
+            thread::sleep(Duration::from_micros(200));
+        }
+        thread::sleep(millis(500));
+        let terms = [0, 1, 2].map(|server| cluster.raft(server).state().term);
+        assert_eq!(terms, [term; 3], "nobody stood for election");
+        assert_eq!(answered.with(|all| *all), asked.with(|all| *all));
     });
 }
 
