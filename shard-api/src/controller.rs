@@ -59,7 +59,10 @@ pub trait ControllerClerk: Send + 'static {
     fn query(&mut self, number: Option<u64>) -> Config;
 
     /// Adds groups, with the names of their servers, and balances. All of them come into one new
-    /// configuration. A group that left may come back.
+    /// configuration. A group that left may come back, and one that is there may come with other names.
+    ///
+    /// A group without servers, or with the number [`NOBODY`](crate::NOBODY), makes no sense: a controller need not
+    /// take it, and no test asks for it.
     fn join(&mut self, groups: BTreeMap<Gid, Vec<String>>);
 
     /// Takes groups out, gives their shards to the others, and balances. All of them are gone in one

@@ -85,7 +85,8 @@ impl History {
         config.number += 1;
         match change {
             Change::Join { groups } => {
-                if groups.contains_key(&NOBODY) {
+                // Of a group without servers nobody could get or bring a shard.
+                if groups.iter().any(|(gid, names)| *gid == NOBODY || names.is_empty()) {
                     return None;
                 }
                 config.groups.extend(groups);
@@ -205,6 +206,9 @@ mod tests {
         }
         history.apply(join(&[NOBODY, 2]));
         assert_eq!(history.0, before, "a Join of nobody");
+        let groups = BTreeMap::from([(2, names("g2-")), (3, Vec::new())]);
+        history.apply(Change::Join { groups });
+        assert_eq!(history.0, before, "a Join of a group without servers");
     }
 
     #[test]

@@ -139,14 +139,15 @@ impl Group {
     }
 
     /// What is to be handed over, by group. Of several configurations' shards for one group only those
-    /// of the first: before it has them, it cannot take the others.
+    /// of the first: before it has them, it cannot take the others. It is found under the names that it has in the
+    /// latest configuration; if it is not there any more, under those that it had.
     pub(crate) fn outgoing(&self) -> BTreeMap<Gid, Arc<Outgoing>> {
         let mut outgoing: BTreeMap<Gid, Outgoing> = BTreeMap::new();
         let mut leaving: Vec<(&usize, &Leaving)> = self.state.leaving.iter().collect();
         leaving.sort_by_key(|(_, leaving)| leaving.number);
         for (shard, Leaving { number, to, servers, shard: data }) in leaving {
             let entry = outgoing.entry(*to).or_insert_with(|| Outgoing {
-                servers: servers.clone(),
+                servers: self.state.config.groups.get(to).unwrap_or(servers).clone(),
                 handover: Handover { number: *number, shards: BTreeMap::new() },
             });
             if entry.handover.number == *number {

@@ -97,6 +97,16 @@
 //! A hand-over happens once as well, by its number: B takes *n*'s shards while it is at *n* and waits
 //! for them. Before that it says "not yet", and afterwards "I have them"; both are true without a table.
 //!
+//! # What is taken for granted
+//!
+//! A group's number belongs to what its servers have saved. A group that begins with nothing under the number of one
+//! that was deleted would go through all configurations anew, have its shards empty, and serve them to clerks that ask
+//! it early: it needs a number that no group has had.
+//!
+//! A group may change the names of its servers by another Join. Whoever has shards for it finds it under the new names
+//! as soon as it comes to that configuration. Two groups that both do so, while each waits for shards of the other one,
+//! wait for ever.
+//!
 //! # Push, not pull
 //!
 //! The group that has a shard sends it, and the group that gets it answers when the entry Receive is

@@ -295,3 +295,19 @@ fn one_group_gets_shards_of_two_groups_and_of_two_configurations() {
 fn all_groups_leave_and_others_come() {
     assert!(explore(&[[NOBODY, A], [A, A], [NOBODY, NOBODY], [B, A], [A, A]]) > 100);
 }
+
+#[test]
+fn a_parcel_goes_to_where_its_group_is_now() {
+    let mut group = Group::new(A);
+    let mut at = |number: u64, owners: [Gid; 2], names: &[(Gid, &str)]| {
+        let mut config = config(number, owners);
+        config.groups = names.iter().map(|(gid, name)| (*gid, vec![(*name).to_string()])).collect();
+        group.apply(Request::Configure(config));
+        group.outgoing().get(&B).map(|outgoing| outgoing.servers.clone())
+    };
+    assert_eq!(at(1, [A, A], &[(A, "a")]), None);
+    assert_eq!(at(2, [B, A], &[(A, "a"), (B, "b")]), Some(vec!["b".to_string()]));
+    assert_eq!(at(3, [B, A], &[(A, "a"), (B, "other b")]), Some(vec!["other b".to_string()]));
+    // It has left. What it is to get it must get all the same, where it was found last.
+    assert_eq!(at(4, [A, A], &[(A, "a")]), Some(vec!["b".to_string()]));
+}
