@@ -135,7 +135,7 @@ impl<'a> Peek<'a> {
     /// ```
     pub fn renumbered(&self, number: u64) -> Option<Vec<u8>> {
         let mut out = Output::after(Vec::new());
-        renumber(self.shape, number, &mut out)?;
+        renumber(self.shape, number, &mut out, 0)?;
         Some(out.take())
     }
 
@@ -154,15 +154,17 @@ impl<'a> Peek<'a> {
 }
 
 /// Writes a number as a value of a type.
-fn renumber(shape: &'static Shape, number: u64, out: &mut Output) -> Option<()> {
+fn renumber(shape: &'static Shape, number: u64, out: &mut Output, depth: u32) -> Option<()> {
     fn as_a<T: Put + TryFrom<u64>>(number: u64, out: &mut Output) -> Option<()> {
         T::try_from(number).ok().map(|number| put(out, &number))
     }
+    // A type may have itself inside, and no number anywhere.
+    let depth = deeper(depth)?;
     match shape.shown() {
-        Shape::Struct { fields: [only], .. } => renumber(only.ty.shape(), number, out),
+        Shape::Struct { fields: [only], .. } => renumber(only.ty.shape(), number, out, depth),
         Shape::Option(item) => {
             put(out, &1u8);
-            renumber(item.shape(), number, out)
+            renumber(item.shape(), number, out, depth)
         }
         Shape::Primitive(primitive) => match primitive {
             Primitive::U8 => as_a::<u8>(number, out),
@@ -200,9 +202,18 @@ fn next<'a>(ty: &Type, rest: &mut &'a [u8]) -> Option<Peek<'a>> {
     Some(Peek::at(ty.shape(), this))
 }
 
+/// The depth of the parts of a value at `depth`: whoever writes it counts as here.
+fn inside(shape: &Shape, depth: u32) -> Option<u32> {
+    match shape {
+        Shape::Primitive(_) => Some(depth),
+        _ => deeper(depth),
+    }
+}
+
 /// What follows a value.
 fn skip<'b>(shape: &'static Shape, bytes: &'b [u8], depth: u32) -> Option<&'b [u8]> {
-    let depth = deeper(depth)?;
+    let shape = shape.shown();
+    let depth = inside(shape, depth)?;
     let skip_fields = |fields: &'static [Field], bytes| {
         fields.iter().try_fold(bytes, |bytes, field| skip(field.ty.shape(), bytes, depth))
     };
@@ -240,11 +251,11 @@ fn skip<'b>(shape: &'static Shape, bytes: &'b [u8], depth: u32) -> Option<&'b [u
 
 /// The view of the value that comes next.
 fn view(shape: &'static Shape, input: &mut Input<'_>, depth: u32) -> Option<View> {
-    let depth = deeper(depth)?;
+    let shape = shape.shown();
+    let depth = inside(shape, depth)?;
     let mut of = |ty: &Type| view(ty.shape(), input, depth);
     Some(match shape {
         Shape::Primitive(primitive) => return view_of_primitive(*primitive, input),
-        Shape::Struct { fields: [only], transparent: true, .. } => return of(&only.ty),
         Shape::Struct { fields, .. } => view_of_fields(fields, of)?,
         Shape::Enum { variants, .. } => {
             let number: u32 = value(input)?;

@@ -276,3 +276,41 @@ fn a_view_is_written_as_json() {
         r#"{"by_name":{"a b":1,"c":2},"by_number":{"7":1,"8":null}}"#
     );
 }
+
+/// Has itself inside, and no number anywhere.
+#[derive(Serialize, Deserialize, Gob)]
+struct Chain(#[gob(recursive)] Option<Box<Chain>>);
+
+#[test]
+fn a_type_without_end_has_no_number_to_replace() {
+    let bytes = labgob::encode(&Chain(None));
+    let chain = Peek::of::<Chain>(&bytes).expect("it is one");
+    assert_eq!(chain.renumbered(7), None);
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+struct Node {
+    number: u32,
+    #[gob(recursive)]
+    next: Option<Wrap>,
+}
+
+/// Serde shows nothing of it.
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(transparent)]
+struct Wrap(Box<Node>);
+
+#[test]
+fn all_that_can_be_written_can_be_shown() {
+    let mut node = Node { number: 0, next: None };
+    let mut number = 0;
+    while let Ok(bytes) = labgob::try_encode(&node) {
+        let peek = Peek::of::<Node>(&bytes).expect("it is one");
+        let view = peek.view().unwrap_or_else(|| panic!("no view of {number} nodes"));
+        assert_eq!(view.field("number").map(ToString::to_string), Some(number.to_string()));
+        assert_eq!(peek.fields().count(), 2, "it can be passed over");
+        number += 1;
+        node = Node { number, next: Some(Wrap(Box::new(node))) };
+    }
+    assert!(number > 60, "{number} levels");
+}
