@@ -69,7 +69,9 @@ impl Service {
     }
 
     /// As [`method_later`](Service::method_later), but the handler must not block: it runs on a task
-    /// of the network or of the caller, which is faster by the start of a task.
+    /// of the network or of the caller, which is faster by the start of a task. So two handlers of this kind that
+    /// call each other (on a reliable network, where nothing is delayed) stand on one stack, again and again: such
+    /// calls must come to an end, or belong to tasks of their own.
     ///
     /// # Panics
     /// If it has a method of this name.

@@ -40,7 +40,7 @@ pub fn simulate<T: Send + 'static>(
 pub struct Outcome<T> {
     /// What the main function returned.
     pub value: T,
-    /// How long it took, on the world's clock, including the end of all tasks.
+    /// How long it took, on the world's clock. On the simulated one that includes the end of all tasks.
     pub elapsed: Duration,
     /// What only a simulated run has.
     pub trace: Option<Trace>,

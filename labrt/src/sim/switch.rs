@@ -12,7 +12,9 @@ use super::kernel::Kernel;
 use super::{coroutine, threads};
 use crate::killed;
 
-/// How a simulated world switches between its tasks. The schedule does not depend on it.
+/// How a simulated world switches between its tasks. The schedule does not depend on it, but for one case: a
+/// killed task that has caught a panic itself, while another task is being unwound. With coroutines std cannot tell
+/// whose unwinding it is, and the task goes on for a little longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SwitchBy {
     /// Stackful coroutines on one OS thread: a switch costs nanoseconds. Tasks share the thread's
