@@ -19,6 +19,7 @@ mod destructors;
 mod guests;
 mod memory;
 mod panics;
+mod storm;
 mod stuck;
 mod unwinding;
 
