@@ -285,15 +285,27 @@ fn a_hunt_goes_on_where_it_ended() {
     let first = hunt(out.path(), &["passes_2A", "--runs", "20"]);
     assert_code(&first, 0);
     assert!(words(&first).contains("20 runs, "), "{}", words(&first));
-    // Neither another test nor fewer runs takes away what is known.
+    // Another test does not take away what is known.
     let other_test = hunt(out.path(), &["noisy_2B", "--runs", "5"]);
     assert_code(&other_test, 0);
     let second = hunt(out.path(), &["passes_2A", "--runs", "10"]);
     assert_code(&second, 0);
-    assert!(words(&second).contains("20 runs, "), "{}", words(&second));
+    assert!(words(&second).contains("10 runs after 20 of earlier hunts, "), "{}", words(&second));
     let other = hunt(out.path(), &["passes_2A", "--runs", "50", "--seed", "9"]);
     assert_code(&other, 70);
     assert!(words(&other).contains("choose another --name"), "{}", words(&other));
+}
+
+#[test]
+fn a_hunt_counts_its_own_runs_and_none_are_no_good_news() {
+    let out = folder();
+    for time in 1..=3 {
+        let output = hunt(out.path(), &["judged_2B", "--runs", "16"]);
+        assert_eq!(output.status.code(), Some(1), "time {time}: {}", words(&output));
+    }
+    let output = hunt(out.path(), &["passes_2A", "--duration", "1ns"]);
+    assert_code(&output, 70);
+    assert!(words(&output).contains("no run was made"), "{}", words(&output));
 }
 
 #[test]

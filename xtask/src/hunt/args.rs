@@ -25,7 +25,7 @@ pub(crate) struct Hunt {
     /// How long to search [default: 5m, if --runs does not end it].
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
-    /// How many runs of each test to make at most.
+    /// How many runs of each test to make at most, those of earlier hunts not counted.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) runs: Option<u64>,
     /// What all choices are derived from.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use run_record::choices::Case;
 use test_runs::build::TestCase;
 use test_runs::run::Run;
+use trace_view::grouped;
 
 use super::batch::Place;
 use super::corpus::{Folder, Found, Subject};
@@ -22,7 +23,7 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) end: Option<Instant>,
-    /// Runs of each test, with those of earlier hunts.
+    /// Runs of each test; those of earlier hunts do not count.
     pub(crate) runs: Option<u64>,
 }
 
@@ -43,8 +44,10 @@ pub(crate) struct Session<'a> {
 struct State {
     /// One for each test.
     searches: Vec<Search>,
-    /// How many runs of each test have been handed out.
+    /// How many runs of each test this hunt has handed out.
     handed_out: Vec<u64>,
+    /// How many runs this hunt has made.
+    made: u64,
     /// What is said of the failure of each test that has failed, by its place.
     found: BTreeMap<usize, String>,
     said: Instant,
@@ -66,9 +69,9 @@ impl<'a> Session<'a> {
             place.map_or_else(new, |place| known.swap_remove(place))
         };
         let searches: Vec<Search> = tests.iter().map(&mut search).collect();
-        let handed_out = searches.iter().map(|search| search.runs).collect();
+        let handed_out = vec![0; searches.len()];
         let (found, said) = (BTreeMap::new(), Instant::now());
-        let state = Mutex::new(State { searches, handed_out, found, said, error: None });
+        let state = Mutex::new(State { searches, handed_out, made: 0, found, said, error: None });
         Ok(Session { tests, limits, place, folder, subject, again, others: known, state })
     }
 
@@ -78,6 +81,9 @@ impl<'a> Session<'a> {
 
     /// Searches until all is found, or the time is over; then the corpus is written. What is said of each
     /// failure.
+    ///
+    /// # Errors
+    /// If runs or files cannot be made, or the end came before the first run.
     pub(crate) fn run(&self, jobs: usize) -> Result<Vec<String>> {
         std::thread::scope(|scope| {
             for _ in 0..jobs {
@@ -90,9 +96,15 @@ impl<'a> Session<'a> {
         note(&state.line());
         let found = std::mem::take(&mut state.found).into_values().collect();
         match error {
-            Some(error) => Err(error),
-            None => written.map(|()| found),
+            Some(error) => return Err(error),
+            None => written?,
         }
+        // It must not look as if nothing had failed.
+        ensure!(
+            state.made > 0,
+            "no run was made: the hunt was over before the first had ended; give it more time"
+        );
+        Ok(found)
     }
 
     fn work(&self) {
@@ -105,7 +117,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The next batch: of the test with the fewest runs.
+    /// The next batch: of the test with the fewest runs in this hunt.
     fn hand_out(&self) -> Option<(usize, Vec<Case>)> {
         let mut state = self.lock();
         let late = self.limits.end.is_some_and(|end| Instant::now() >= end);
@@ -126,6 +138,7 @@ impl<'a> Session<'a> {
     fn take(&self, state: &mut State, test: usize, runs: Vec<(Case, Run, String)>) -> Result<()> {
         for (case, run, log) in runs {
             state.searches[test].learn(&case, &run);
+            state.made += 1;
             if run.failure.is_some() && !state.found.contains_key(&test) {
                 let words = self.tell(state, test, &case, &run, &log)?;
                 state.found.insert(test, words);
@@ -172,11 +185,20 @@ impl State {
     fn line(&self) -> String {
         let sum = |of: fn(&Search) -> u64| self.searches.iter().map(of).sum::<u64>();
         format!(
-            "{}, {} seen, {} kept, of {} a run has failed",
-            counted(sum(|search| search.runs), "run"),
+            "{}{}, {} seen, {} kept, of {} a run has failed",
+            counted(self.made, "run"),
+            self.earlier(sum(|search| search.runs)),
             counted(sum(|search| search.seen() as u64), "different thing"),
             counted(sum(|search| search.parents() as u64), "run"),
             counted(self.found.len() as u64, "test")
         )
+    }
+
+    /// What is said of the runs that earlier hunts have made.
+    fn earlier(&self, all: u64) -> String {
+        match all.saturating_sub(self.made) {
+            0 => String::new(),
+            earlier => format!(" after {} of earlier hunts", grouped(earlier)),
+        }
     }
 }
