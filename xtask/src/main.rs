@@ -20,6 +20,7 @@ mod grade;
 mod history;
 mod hunt;
 mod labs;
+mod lock;
 mod model;
 mod page;
 mod platforms;

@@ -15,6 +15,7 @@ use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 
 use super::search::Search;
+use crate::lock::{self, Lock};
 
 /// The version of the file.
 const VERSION: u32 = 2;
@@ -52,11 +53,18 @@ pub(crate) struct Found {
     pub(crate) replay: String,
 }
 
-/// The folder.
-pub(crate) struct Folder(PathBuf);
+/// The folder, which is this hunt's alone.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: Lock,
+}
 
 impl Folder {
     /// Makes it, if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made, or another hunt has it: the last one to write would lose what the other knows.
     pub(crate) fn open(path: &Path) -> Result<Folder> {
         fs::create_dir_all(path).with_context(|| {
             format!(
@@ -64,15 +72,16 @@ impl Folder {
                 path.display()
             )
         })?;
-        Ok(Folder(path.to_owned()))
+        let lock = lock::take(path, "hunt", "give this one another --name or --out")?;
+        Ok(Folder { path: path.to_owned(), _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     fn corpus(&self) -> PathBuf {
-        self.0.join("corpus.json")
+        self.path.join("corpus.json")
     }
 
     /// What an earlier hunt for the same has left here; nothing if there was none.
@@ -103,7 +112,7 @@ impl Folder {
 
     /// Writes what is known now; if it cannot be written, what was there stays.
     pub(crate) fn write(&self, subject: &Subject, searches: Vec<Search>) -> Result<()> {
-        let (file, new) = (self.corpus(), self.0.join("corpus.json.new"));
+        let (file, new) = (self.corpus(), self.path.join("corpus.json.new"));
         let corpus = Corpus { version: VERSION, subject: subject.clone(), searches };
         let text = serde_json::to_string(&corpus).context("cannot encode the corpus")?;
         let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &file));
@@ -112,16 +121,16 @@ impl Folder {
 
     /// Adds a failure, with its log in a file of its own; where that is.
     pub(crate) fn add(&self, found: &Found, log: &str) -> Result<PathBuf> {
-        let file = self.0.join("failures.ndjson");
+        let file = self.path.join("failures.ndjson");
         let name = found.test.replace("::", ".");
-        let log_file = self.0.join(format!("{name}-{}-{}.txt", found.case.seed, found.runs));
+        let log_file = self.path.join(format!("{name}-{}-{}.txt", found.case.seed, found.runs));
         let line = serde_json::to_string(found).context("cannot encode a failure")?;
         let append = || {
             fs::write(&log_file, log)?;
             let mut file = OpenOptions::new().append(true).create(true).open(&file)?;
             file.write_all(format!("{line}\n").as_bytes())
         };
-        append().with_context(|| format!("cannot write to {}", self.0.display()))?;
+        append().with_context(|| format!("cannot write to {}", self.path.display()))?;
         Ok(log_file)
     }
 }
@@ -139,6 +148,16 @@ mod tests {
             setting: String::new(),
             kinds: BTreeSet::new(),
         }
+    }
+
+    #[test]
+    fn two_hunts_at_once_do_not_share_a_folder() {
+        let top = tempfile::tempdir().expect("a folder");
+        let first = Folder::open(top.path()).expect("a folder");
+        let words = Folder::open(top.path()).expect_err("it is taken").to_string();
+        assert!(words.contains("another hunt") && words.contains("another --name"), "{words}");
+        drop(first);
+        Folder::open(top.path()).expect("it is free");
     }
 
     #[test]
