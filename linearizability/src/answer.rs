@@ -78,7 +78,8 @@ impl<K> Answer<K> {
 pub struct Violation<K> {
     /// The object whose operations have no order.
     pub key: K,
-    /// The operation with whose return it became certain: up to just before it there is an order.
+    /// The operation with whose return it became certain: up to just before it there is an order. If
+    /// the limits were reached, it may be one that returned later. It is one of `operations`.
     pub culprit: usize,
     /// Operations that cannot be ordered, in order of their calls, *even if no other operation had
     /// ever returned*: the others may take effect at any time after their calls, with any output, or

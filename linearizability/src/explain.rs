@@ -34,9 +34,11 @@ pub(crate) fn explain<M: Model>(
 ) -> Violation<M::Key> {
     let steps = steps_of_a_part(limits.steps, decider.work.steps);
     let limits = Limits { steps, ..*limits };
-    let culprit = first_culprit(decider, items, culprit, &limits);
-    let at = items.iter().find(|item| item.operation == culprit).expect("it is one of them").end;
-    let known = up_to(items, at);
+    let (mut culprit, is_first) = first_culprit(decider, items, culprit, &limits);
+    let end_of = |operation: usize| {
+        items.iter().find(|item| item.operation == operation).expect("it is one of them").end
+    };
+    let mut known = up_to(items, end_of(culprit));
     let mut shrinker = Shrinker {
         end: decider.work.steps + steps,
         decider,
@@ -45,8 +47,16 @@ pub(crate) fn explain<M: Model>(
         minimal: true,
         may_look_at: MOST_LOOKED_AT,
     };
-    let kept = shrinker.shrink(culprit);
+    let mut kept = shrinker.shrink(culprit);
+    if !is_first {
+        shrinker.try_without(culprit, &mut kept);
+    }
     let minimal = shrinker.minimal;
+    if !kept.contains(&culprit) {
+        // It was certain when the last of those that are left returned.
+        culprit = kept.iter().copied().max_by_key(|&kept| end_of(kept)).unwrap_or(culprit);
+        known = up_to(items, end_of(culprit));
+    }
     let orders = longest_orders(decider, &known, &limits);
     Violation { key: key.clone(), culprit, operations: kept, minimal, orders }
 }
@@ -56,7 +66,8 @@ fn steps_of_a_part(limit: u64, decision: u64) -> u64 {
     (limit / PARTS).min(STEPS + TIMES_DECISION * decision)
 }
 
-/// The operation with whose return it became certain. If the limits are reached, a later one.
+/// The operation with whose return it became certain, and whether it is known to be that one. If the
+/// limits are reached, it may be a later one.
 ///
 /// `not_before` is the return that no order of *all* operations reaches. Up to there there may be an
 /// order in which an operation under way has another output than it had in the end.
@@ -65,23 +76,34 @@ fn first_culprit<M: Model>(
     items: &[Item<M>],
     not_before: Option<usize>,
     limits: &Limits,
-) -> usize {
+) -> (usize, bool) {
     let mut ends: Vec<_> = items.iter().filter(|item| item.has_returned()).collect();
     ends.sort_unstable_by_key(|item| item.end);
     let first = ends.iter().position(|item| Some(item.operation) == not_before).unwrap_or(0);
     let ends = &ends[first..];
     let end = decider.work.steps + limits.steps;
+    // The last return up to which an order was found.
+    let mut ordered = 0;
     let mut is_open = |item: &&Item<M>| {
         let known = up_to(items, item.end);
         let left = Limits { steps: end.saturating_sub(decider.work.steps), ..*limits };
-        !matches!(decider.decide(&known, &left), Decided::Impossible { .. })
+        match decider.decide(&known, &left) {
+            Decided::Impossible { .. } => false,
+            Decided::Order(_) => {
+                ordered = ordered.max(item.end);
+                true
+            }
+            // Nobody knows. A later one is right too, if not the first.
+            Decided::Stopped { .. } => true,
+        }
     };
     if not_before.is_some() && !is_open(&ends[0]) {
-        return ends[0].operation;
+        return (ends[0].operation, true);
     }
     // Whoever knows more knows what was known before: there is one place where it changes.
-    let place = ends.partition_point(is_open);
-    ends[place.min(ends.len() - 1)].operation
+    let place = ends.partition_point(is_open).min(ends.len() - 1);
+    let is_first = place == 0 || ends[place - 1].end <= ordered;
+    (ends[place].operation, is_first)
 }
 
 /// Looks for few operations that have no order if the others never returned.
@@ -97,7 +119,8 @@ struct Shrinker<'a, 'd, 'i, M: Model> {
 }
 
 impl<M: Model> Shrinker<'_, '_, '_, M> {
-    /// The operations, in order of their calls. The culprit is one in any case.
+    /// The operations, in order of their calls. The culprit is one in any case: if it is the first, there
+    /// is an order without it.
     fn shrink(&mut self, culprit: usize) -> Vec<usize> {
         let returned = self.known.iter().filter(|item| item.has_returned());
         let others = returned.map(|item| item.operation).filter(|&operation| operation != culprit);
@@ -114,6 +137,16 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
         kept.sort_unstable();
         let is_kept = |item: &&Item<M>| kept.binary_search(&item.operation).is_ok();
         self.known.iter().filter(is_kept).map(|item| item.operation).collect()
+    }
+
+    /// Leaves this one out of all that are kept, if there is no order without it either.
+    fn try_without(&mut self, operation: usize, kept: &mut Vec<usize>) {
+        let rest: Vec<usize> = kept.iter().copied().filter(|&kept| kept != operation).collect();
+        match self.is_impossible(&rest) {
+            Some(true) => *kept = rest,
+            Some(false) => {}
+            None => self.minimal = false,
+        }
     }
 
     /// Leaves out each group of this size without which there is no order either.

@@ -4,7 +4,7 @@ use linearizability::models::{
     CasInput, CasOutput, CasRegister, Register, RegisterInput, RegisterOutput,
 };
 use linearizability::{
-    Answer, History, Limits, Means, Model, Operation, Violation, check, check_by,
+    Answer, History, Limits, Means, Model, Operation, Violation, check, check_by, is_linearizable,
 };
 
 fn violation<M: Model>(
@@ -120,4 +120,27 @@ fn a_violation_of_one_key_says_which() {
     let Answer::NotLinearizable(violation) = report.answer else { panic!("{report:?}") };
     assert_eq!((&violation.key[..], violation.culprit), ("b", 2));
     assert_eq!(report.work.objects, 2);
+}
+
+#[test]
+fn a_culprit_that_was_not_decided_is_not_kept_for_its_own_sake() {
+    // Whether it was certain with the wrong read is as hard to say as the decision, of which a part of
+    // an explanation gets a third. What came later is right.
+    let register = Register { initial: 0 };
+    let mut operations: Vec<_> = (0..9).map(|n| write(n, 0, 1, 10)).collect();
+    operations.extend([read(20, 0, 99, 11), write(21, 20, 2, 21), read(22, 22, 2, 23)]);
+    let history = History::new(operations).unwrap();
+    let decided = |steps| {
+        let limits = Limits { steps, ..Limits::default() };
+        is_linearizable(&register, &history, &limits).is_some()
+    };
+    let decision = (0..).find(|hundreds| decided(100 * hundreds)).unwrap() * 100;
+    for steps in (decision..4 * decision).step_by(decision as usize / 8) {
+        let limits = Limits { steps, ..Limits::default() };
+        let report = check(&register, &history, &limits);
+        let Answer::NotLinearizable(violation) = &report.answer else { panic!("{report:?}") };
+        assert_eq!((violation.culprit, &violation.operations[..]), (9, &[9][..]), "{steps}");
+        assert!(violation.minimal, "{steps}");
+        assert!(violation.orders.iter().all(|order| order.iter().all(|&other| other < 9)));
+    }
 }
