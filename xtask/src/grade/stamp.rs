@@ -16,7 +16,7 @@ use test_runs::{package, platform};
 use super::allowed::Allowed;
 use super::disk::Building;
 use super::rooms::Rooms;
-use super::student::{Metadata, Package, Student, metadata};
+use super::student::{Metadata, Package, Student, members, metadata};
 use crate::labs::Lab;
 use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::workspace;
@@ -152,10 +152,15 @@ impl Stamped {
 
     /// The packages that are neither ours nor from a registry.
     fn students_packages(&self) -> impl Iterator<Item = &Package> {
-        let root = workspace();
+        // If nobody knows which are ours, none is.
+        let ours = members().unwrap_or_default();
+        let suite = platform::canonical(&self.dir).unwrap_or_else(|_| self.dir.clone());
         self.metadata.packages.iter().filter(move |package| match &package.source {
             Some(source) => !source.starts_with("registry+"),
-            None => package.name != self.name && !package.manifest_path.starts_with(&root),
+            None => {
+                let dir = platform::canonical(package.dir());
+                !dir.is_ok_and(|dir| dir == suite || ours.contains(&dir))
+            }
         })
     }
 
@@ -322,7 +327,44 @@ fn shortened(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::student::Target;
     use super::*;
+
+    /// A suite that is made of packages with these names in these folders.
+    fn stamped(dir: &Path, packages: &[(&str, PathBuf)]) -> Stamped {
+        let package = |(name, dir): &(&str, PathBuf)| Package {
+            name: name.to_string(),
+            manifest_path: dir.join("Cargo.toml"),
+            source: None,
+            targets: vec![Target { kind: vec!["lib".to_string()] }],
+        };
+        Stamped {
+            dir: dir.to_owned(),
+            scratch: dir.to_owned(),
+            target: dir.to_owned(),
+            name: "grading-my-raft".to_string(),
+            lab: Lab::named("2").expect("a lab"),
+            types: Vec::new(),
+            files: ["", "", ""].map(|name| (name, String::new())),
+            metadata: Metadata { packages: packages.iter().map(package).collect() },
+        }
+    }
+
+    #[test]
+    fn only_members_and_the_suite_are_trusted() {
+        let top = workspace().join("target");
+        fs::create_dir_all(&top).expect("a folder");
+        let top = tempfile::tempdir_in(&top).expect("a folder");
+        let [suite, own] = ["suite", "own"].map(|name| top.path().join(name));
+        for dir in [&suite, &own] {
+            fs::create_dir(dir).expect("a folder");
+        }
+        let raft = ("raft", workspace().join("raft"));
+        let packages = [("grading-my-raft", suite.clone()), ("grading-my-raft", own), raft];
+        let stamped = stamped(&suite, &packages);
+        let theirs: Vec<_> = stamped.students_packages().map(Package::dir).collect();
+        assert_eq!(theirs, [packages[1].1.as_path()], "not by a name, or by where the checkout is");
+    }
 
     #[test]
     fn of_many_words_the_first_are_kept() {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -68,12 +69,12 @@ impl Student {
         );
         let root = match manifest.contains_key("workspace") {
             true => dir.clone(),
-            false => workspace_of(&dir),
+            false => workspace_of(&dir)?,
         };
         Ok(Student { name: name.to_string(), dir, root })
     }
 
-    /// True if it is a crate of this workspace.
+    /// True if it is a member of this workspace: only then it has this root.
     pub(crate) fn is_ours(&self) -> bool {
         platform::canonical(&workspace()).is_ok_and(|ours| self.root == ours)
     }
@@ -87,10 +88,30 @@ fn manifest(dir: &Path) -> Result<Table> {
     text.parse().with_context(|| format!("{} is no manifest", file.display()))
 }
 
-/// The folder of the workspace that a folder without a workspace of its own lies in.
-fn workspace_of(dir: &Path) -> PathBuf {
+/// The folder of the workspace that a folder without a workspace of its own lies in. Who lies within this one, and
+/// is none of its members, has none but its own folder: it is a stranger's, wherever it was put.
+fn workspace_of(dir: &Path) -> Result<PathBuf> {
     let is_one = |above: &&Path| manifest(above).is_ok_and(|above| above.contains_key("workspace"));
-    dir.ancestors().skip(1).find(is_one).unwrap_or(dir).to_owned()
+    let root = dir.ancestors().skip(1).find(is_one).unwrap_or(dir);
+    let ours = platform::canonical(&workspace()).is_ok_and(|ours| root == ours);
+    let stranger = ours && !members()?.iter().any(|member| member == dir);
+    Ok(if stranger { dir } else { root }.to_owned())
+}
+
+/// The folders of this workspace's own members: only these are trusted.
+///
+/// # Errors
+/// If cargo cannot say which there are.
+pub(crate) fn members() -> Result<&'static [PathBuf]> {
+    static MEMBERS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    if let Some(members) = MEMBERS.get() {
+        return Ok(members);
+    }
+    let packages = metadata(&workspace(), &["--no-deps"])?.packages;
+    let dirs = packages.iter().map(|package| platform::canonical(package.dir()));
+    let dirs =
+        dirs.collect::<Result<Vec<_>, _>>().context("cannot find this workspace's crates")?;
+    Ok(MEMBERS.get_or_init(|| dirs))
 }
 
 /// The folders in a folder that have a manifest.
@@ -101,6 +122,11 @@ fn below(dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Package {
+    /// The folder of its manifest.
+    pub(crate) fn dir(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
     /// What it does when it is built, before anything of it is run, in words; none if nothing.
     pub(crate) fn acts_when_built(&self) -> Option<&'static str> {
         let has = |wanted: &str| {
@@ -162,5 +188,17 @@ mod tests {
         assert!(!student.is_ours());
         let ours = Student::at(&workspace().join("raft")).expect("a crate");
         assert!(ours.is_ours() && ours.name == "raft");
+    }
+
+    #[test]
+    fn who_lies_within_this_workspace_is_no_member_of_it() {
+        // Nothing that is left out of the workspace's own files: what is built here is not looked at.
+        let target = workspace().join("target");
+        std::fs::create_dir_all(&target).expect("a folder");
+        let top = tempfile::tempdir_in(&target).expect("a folder");
+        std::fs::write(top.path().join("Cargo.toml"), "[package]\nname = \"eve\"").expect("a file");
+        let eve = Student::at(top.path()).expect("a crate");
+        assert_eq!(eve.root, eve.dir);
+        assert!(!eve.is_ours() && !members().expect("members").contains(&eve.dir));
     }
 }
