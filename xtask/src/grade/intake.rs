@@ -66,7 +66,9 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
         let cannot = || format!("cannot copy {}", from.display());
         fs::create_dir_all(to.parent().unwrap_or(&to)).with_context(cannot)?;
         if file.file_name().is_some_and(|name| name == "Cargo.toml") {
-            let text = fs::read_to_string(&from).with_context(cannot)?;
+            // What is no text is no manifest, and cargo will say so.
+            let bytes = fs::read(&from).with_context(cannot)?;
+            let text = String::from_utf8_lossy(&bytes);
             finds.dir = from.parent().unwrap_or(root).to_owned();
             fs::write(&to, finds.rewritten(&text)).with_context(cannot)?;
         } else if !is_settings(&file) {

@@ -4,13 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use test_runs::platform;
 use toml::Table;
 
 use super::outcome::plain as plain_text;
 use crate::workspace;
+
+/// No manifest is as large as this.
+const MOST_OF_MANIFEST: u64 = 1 << 20;
 
 /// A student's crate.
 #[derive(Clone, Debug)]
@@ -80,12 +83,23 @@ impl Student {
     }
 }
 
-/// The manifest in a folder.
+/// The manifest in a folder. It may be anything: a link to a secret, a pipe, a device without end.
 fn manifest(dir: &Path) -> Result<Table> {
-    let file = dir.join("Cargo.toml");
-    let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    text.parse().with_context(|| format!("{} is no manifest", file.display()))
+    let file = &dir.join("Cargo.toml");
+    let cannot = || format!("cannot read {}", file.display());
+    let data = fs::symlink_metadata(file).with_context(cannot)?;
+    ensure!(
+        data.is_file() && data.len() <= MOST_OF_MANIFEST,
+        "{} must be a file, no link or pipe, of at most {} KiB",
+        file.display(),
+        MOST_OF_MANIFEST >> 10
+    );
+    let text = fs::read_to_string(file).with_context(cannot)?;
+    // The words alone: the whole error shows a line of the file.
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |place| text[..place.start].lines().count().max(1));
+        anyhow!("{} is no manifest: line {line}: {}", file.display(), error.message())
+    })
 }
 
 /// The folder of the workspace that a folder without a workspace of its own lies in. Who lies within this one, and
@@ -174,6 +188,27 @@ mod tests {
             let error = Student::at(top.path()).expect_err("it is no name").to_string();
             assert!(error.contains("which cargo would not take"), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn of_a_manifest_that_is_none_nothing_is_shown() {
+        let top = folder(&[("", "[package]\nthe secret word\n")]);
+        let error = Student::at(top.path()).expect_err("it is no manifest");
+        let words = format!("{error:?}");
+        assert!(words.contains("is no manifest: line 2") && !words.contains("secret"), "{words}");
+        let top = folder(&[("", &" ".repeat((1 << 20) + 1))]);
+        let words = Student::at(top.path()).expect_err("it is too large").to_string();
+        assert!(words.contains("at most 1024 KiB"), "{words}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_manifest_is_a_file_and_no_link() {
+        let top = folder(&[("secret", "[package]\nname = \"secret\"")]);
+        let link = top.path().join("Cargo.toml");
+        std::os::unix::fs::symlink(top.path().join("secret/Cargo.toml"), link).expect("a link");
+        let words = Student::at(top.path()).expect_err("it is a link").to_string();
+        assert!(words.contains("must be a file, no link"), "{words}");
     }
 
     #[test]
