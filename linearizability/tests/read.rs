@@ -1,10 +1,11 @@
 //! Files of histories: right ones, wrong ones, and hostile ones.
 
 use linearizability::models::{
-    CasInput, CasOutput, KvInput, KvOutput, QueueInput, QueueOutput, RegisterInput, RegisterOutput,
+    CasInput, CasOutput, KvInput, KvOutput, QueueInput, QueueOutput, Register, RegisterInput,
+    RegisterOutput,
 };
 use linearizability::read::{self, Value};
-use linearizability::{Operation, Returned};
+use linearizability::{Limits, Operation, Returned, check};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -158,6 +159,26 @@ fn each_model_reads_what_it_knows_and_names_what_it_does_not() {
     assert_eq!(history.operations()[0].output(), Some(&QueueOutput::Enqueued));
     let wrong = read::queue(&op(":get", "1")).unwrap_err().to_string();
     assert!(wrong.contains("a queue for: it knows :enqueue and :dequeue"), "{wrong}");
+}
+
+#[test]
+fn equal_values_are_one_and_others_are_not() {
+    let is_right = |written: &str, seen: &str| {
+        let text = format!(
+            "{{:process 0, :type :invoke, :f :write, :value {written}}}
+             {{:process 0, :type :ok, :f :write, :value {written}}}
+             {{:process 1, :type :invoke, :f :read, :value nil}}
+             {{:process 1, :type :ok, :f :read, :value {seen}}}"
+        );
+        let history = read::register(&text).unwrap();
+        let model = Register { initial: Value::Nil };
+        check(&model, &history, &Limits::default()).answer.is_linearizable()
+    };
+    assert!(is_right("{:a 1, :b 2}", "{:b 2, :a 1}"));
+    assert!(is_right("#{1 2}", "#{2 1}"));
+    assert!(is_right("1", "1N"));
+    assert!(!is_right("#{1 2}", "[1 2]"));
+    assert!(!is_right(r#""\ud83d\ude00""#, r#""\ud83d\ude01""#));
 }
 
 #[test]

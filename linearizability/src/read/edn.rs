@@ -13,10 +13,13 @@ pub(super) enum Edn {
     Text(String),
     /// A keyword, without its colon.
     Keyword(String),
-    /// A number of another kind, a symbol, a character, a boolean: as it stands in the file.
+    /// A number of another kind, a symbol, a character, a boolean: as it stands in the file, but equal
+    /// numbers and characters are written alike.
     Word(String),
-    /// A vector, a list or a set.
+    /// A vector or a list: both are equal if what they hold is.
     Sequence(Vec<Edn>),
+    /// A set, in the order of the file.
+    Set(Vec<Edn>),
     Map {
         /// Where it begins.
         line: usize,
@@ -33,6 +36,7 @@ impl Edn {
     }
 }
 
+/// Equal values have equal texts, and others have others. So the texts of what has no order are sorted.
 impl fmt::Display for Edn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -45,9 +49,16 @@ impl fmt::Display for Edn {
                 let values: Vec<_> = values.iter().map(Edn::to_string).collect();
                 write!(f, "[{}]", values.join(" "))
             }
+            Edn::Set(values) => {
+                let mut values: Vec<_> = values.iter().map(Edn::to_string).collect();
+                values.sort_unstable();
+                values.dedup();
+                write!(f, "#{{{}}}", values.join(" "))
+            }
             Edn::Map { entries, .. } => {
-                let entries: Vec<_> =
+                let mut entries: Vec<_> =
                     entries.iter().map(|(key, value)| format!("{key} {value}")).collect();
+                entries.sort_unstable();
                 write!(f, "{{{}}}", entries.join(" "))
             }
         }
@@ -92,7 +103,7 @@ impl<'a> Reader<'a> {
             '[' => self.sequence(1, ']').map(Edn::Sequence),
             '(' => self.sequence(1, ')').map(Edn::Sequence),
             '{' => self.map(),
-            '#' if self.rest.starts_with("#{") => self.sequence(2, '}').map(Edn::Sequence),
+            '#' if self.rest.starts_with("#{") => self.sequence(2, '}').map(Edn::Set),
             '#' => self.tagged(),
             ']' | ')' | '}' => Err(self.error(format!("`{first}` closes nothing"))),
             _ => Ok(self.word()),
@@ -208,9 +219,16 @@ impl<'a> Reader<'a> {
                         'r' => '\r',
                         '"' | '\\' => escaped,
                         'u' => {
-                            let digits: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
-                            let code = u32::from_str_radix(&digits, 16).ok();
-                            code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
+                            let (escape, escaped) = unicode(&self.rest[at..]);
+                            let Some(escaped) = escaped else {
+                                let escape = shown(escape);
+                                let problem =
+                                    format!("the text has {escape}, which is no character");
+                                return Err(ReadError::new(begin, problem));
+                            };
+                            // Its backslash and the `u` are read, and all of it are single bytes.
+                            chars.by_ref().take(escape.len() - 2).for_each(drop);
+                            escaped
                         }
                         _ => {
                             let problem = format!(
@@ -235,13 +253,46 @@ impl<'a> Reader<'a> {
         let word = self.take(length);
         match word {
             "nil" => Edn::Nil,
-            _ => match (word.strip_prefix(':'), word.parse()) {
-                (Some(name), _) => Edn::Keyword(name.into()),
-                (None, Ok(number)) => Edn::Int(number),
-                (None, Err(_)) => Edn::Word(word.into()),
+            _ => match word.strip_prefix(':') {
+                Some(name) => Edn::Keyword(name.into()),
+                None => number(word).unwrap_or_else(|| Edn::Word(word.into())),
             },
         }
     }
+}
+
+/// The number that this is, if it is one. Equal ones become the same.
+fn number(word: &str) -> Option<Edn> {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    // An `N` says that a number may be large.
+    let whole = word.strip_suffix('N').unwrap_or(word).trim_start_matches('+');
+    if whole.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(whole.parse().map_or_else(|_| Edn::Word(whole.into()), Edn::Int));
+    }
+    let real: f64 = word.parse().ok().filter(|real: &f64| real.is_finite())?;
+    // There is one zero.
+    Some(Edn::Word(format!("{:?}", real + 0.0)))
+}
+
+/// The escape that a text begins with, `\u` and four digits, and the character that it is. What lies
+/// beyond 16 bits is two halves.
+fn unicode(text: &str) -> (&str, Option<char>) {
+    let half = |from: usize| {
+        let digits = text.get(from..)?.strip_prefix("\\u")?.get(..4)?;
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+    };
+    let halves = [half(0), half(6)].into_iter().map_while(|half| half);
+    let first = char::decode_utf16(halves).next();
+    let escaped = first.and_then(Result::ok);
+    let length = match escaped {
+        Some(escaped) => 6 * escaped.len_utf16(),
+        None => text.char_indices().nth(6).map_or(text.len(), |(at, _)| at),
+    };
+    (&text[..length], escaped)
 }
 
 #[cfg(test)]
@@ -261,7 +312,7 @@ mod tests {
         let value = read(text).unwrap();
         assert_eq!(
             value.to_string(),
-            "{:process 0 :f :cas :value [3 -4] :t 1.5 :s [\"a\\n\\\"A\" nil]}"
+            "{:f :cas :process 0 :s #{\"a\\n\\\"A\" nil} :t 1.5 :value [3 -4]}"
         );
         assert_eq!(value.get("process"), Some(&Edn::Int(0)));
         assert_eq!(value.get("time"), None);
@@ -302,7 +353,18 @@ mod tests {
             (":nil", Edn::Keyword("nil".into())),
             ("\"nil\"", Edn::Text("nil".into())),
             ("(1 2)", Edn::Sequence(vec![Edn::Int(1), Edn::Int(2)])),
-            ("#{1,2}", Edn::Sequence(vec![Edn::Int(1), Edn::Int(2)])),
+            ("#{2,1}", Edn::Set(vec![Edn::Int(2), Edn::Int(1)])),
+            ("+1", Edn::Int(1)),
+            ("-1N", Edn::Int(-1)),
+            ("+9223372036854775808N", word("9223372036854775808")),
+            ("1.50", word("1.5")),
+            ("-0.0", word("0.0")),
+            ("15e-1", word("1.5")),
+            ("1.5M", word("1.5M")),
+            ("1NN", word("1NN")),
+            ("N", word("N")),
+            ("-", word("-")),
+            ("inf", word("inf")),
             ("[é(ü)]", Edn::Sequence(vec![word("é"), Edn::Sequence(vec![word("ü")])])),
             ("{}", Edn::Map { line: 1, entries: vec![] }),
             (
@@ -328,13 +390,45 @@ mod tests {
             (r#""\n\t\r\"\\""#, "\n\t\r\"\\"),
             (r#""\u00e4\u0041b""#, "äAb"),
             ("\"é;[\n\"", "é;[\n"),
-            // Half a character, and no number.
-            (r#""\ud800""#, "\u{fffd}"),
-            (r#""\uzzzz""#, "\u{fffd}"),
+            (r#""\ud83d\ude00b""#, "\u{1f600}b"),
+            (r#""\u0041\ud83D\uDE01""#, "A\u{1f601}"),
+            (r#""\ud7ff\ue000""#, "\u{d7ff}\u{e000}"),
         ] {
             assert_eq!(read(text), Ok(Edn::Text(value.into())), "{text}");
         }
+        // Half a character, and no number.
+        for text in [r"\ud83d", r"\ude00", r"\uzzzz", r"\u+041", r"\u00é1"] {
+            let shown = text.replace('\\', "\\\\");
+            let problem = format!("line 1: the text has `{shown}`, which is no character");
+            assert_eq!(read(&format!("\"{text}\"")), Err(problem), "{text}");
+        }
+        assert!(read(r#""\ud83d\u0041""#).is_err() && read(r#""\u""#).is_err());
         assert_eq!(read(r#"["é" "é"]"#).unwrap().to_string(), r#"["é" "é"]"#);
+    }
+
+    #[test]
+    fn equal_values_have_equal_texts_and_others_have_others() {
+        let shown = |text: &str| read(text).unwrap().to_string();
+        for (one, other) in [
+            ("{:a 1, :b 2}", "{:b 2, :a 1}"),
+            ("#{1 2}", "#{2 1}"),
+            ("[#{[1] {2 3, 4 5}}]", "(\n#{{4 5\n2 3N} (1)})"),
+            ("[1 2]", "(1 2)"),
+            ("1", "1N"),
+            ("1.0", "1.00"),
+        ] {
+            assert_eq!(shown(one), shown(other));
+        }
+        for (one, other) in [
+            ("#{1 2}", "[1 2]"),
+            ("#{1 2}", "{1 2}"),
+            ("{1 2}", "{2 1}"),
+            ("[1 2]", "[2 1]"),
+            ("1", "1.0"),
+            (r#""\ud83d\ude00""#, r#""\ud83d\ude01""#),
+        ] {
+            assert_ne!(shown(one), shown(other));
+        }
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub enum Value {
     Nil,
     /// A whole number.
     Int(i64),
-    /// Anything else, as it stands in the file.
+    /// Anything else, about as it stands in the file. Equal values have equal texts: what is in a map or
+    /// a set is sorted.
     Other(Arc<str>),
 }
 
