@@ -182,6 +182,14 @@ fn equal_values_are_one_and_others_are_not() {
 }
 
 #[test]
+fn a_file_may_begin_with_a_mark_and_have_numbers_without_bound() {
+    let text = "\u{feff}{:process 0, :type :invoke, :latency ##NaN, :f :write, :value ##Inf}";
+    let history = read::register(text).unwrap();
+    let input = RegisterInput::Write(Value::Other("##Inf".into()));
+    assert_eq!(history.operations(), [Operation::pending(0, 0, input)]);
+}
+
+#[test]
 fn an_end_without_a_word_of_success_is_none() {
     // Unknown; not done; done.
     let text = "\

@@ -104,6 +104,8 @@ impl<'a> Reader<'a> {
             '(' => self.sequence(1, ')').map(Edn::Sequence),
             '{' => self.map(),
             '#' if self.rest.starts_with("#{") => self.sequence(2, '}').map(Edn::Set),
+            // Not a number, or one without bound.
+            '#' if self.rest.starts_with("##") => Ok(self.word()),
             '#' => self.tagged(),
             ']' | ')' | '}' => Err(self.error(format!("`{first}` closes nothing"))),
             _ => Ok(self.word()),
@@ -217,6 +219,8 @@ impl<'a> Reader<'a> {
                         'n' => '\n',
                         't' => '\t',
                         'r' => '\r',
+                        'b' => '\u{8}',
+                        'f' => '\u{c}',
                         '"' | '\\' => escaped,
                         'u' => {
                             let (escape, escaped) = unicode(&self.rest[at..]);
@@ -247,8 +251,10 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Edn {
         let ends = |c: char| c.is_whitespace() || ",;\"[](){}".contains(c);
-        // A word has at least one character, so that reading comes to an end.
-        let first = self.rest.chars().next().map_or(0, char::len_utf8);
+        // A word has at least one character, so that reading comes to an end. Behind a backslash there
+        // is one more, whatever it is.
+        let least = if self.rest.starts_with('\\') { 2 } else { 1 };
+        let first = self.rest.chars().take(least).map(char::len_utf8).sum();
         let length = self.rest[first..].find(ends).map_or(self.rest.len(), |at| first + at);
         let word = self.take(length);
         match word {
@@ -348,7 +354,11 @@ mod tests {
             ("1.5", word("1.5")),
             ("true", word("true")),
             ("nile", word("nile")),
-            ("\\;", word("\\")),
+            ("\\;", word("\\;")),
+            ("[\\( \\)]", Edn::Sequence(vec![word("\\("), word("\\)")])),
+            ("[\\newline]", Edn::Sequence(vec![word("\\newline")])),
+            ("\\", word("\\")),
+            ("[##NaN ##-Inf]", Edn::Sequence(vec![word("##NaN"), word("##-Inf")])),
             (":a/b-c", Edn::Keyword("a/b-c".into())),
             (":nil", Edn::Keyword("nil".into())),
             ("\"nil\"", Edn::Text("nil".into())),
@@ -388,6 +398,7 @@ mod tests {
         for (text, value) in [
             (r#""""#, ""),
             (r#""\n\t\r\"\\""#, "\n\t\r\"\\"),
+            (r#""\b\f""#, "\u{8}\u{c}"),
             (r#""\u00e4\u0041b""#, "äAb"),
             ("\"é;[\n\"", "é;[\n"),
             (r#""\ud83d\ude00b""#, "\u{1f600}b"),

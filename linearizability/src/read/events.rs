@@ -89,6 +89,8 @@ fn end(call: &mut Option<Call>, number: u64, event: Event) -> Result<(), ReadErr
 }
 
 fn events(text: &str) -> Result<Vec<Event>, ReadError> {
+    // The mark that some editors begin a file with.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let begin = text.lines().map(str::trim_start).find(|line| !line.is_empty());
     match begin {
         None => Err(ReadError::new(1, "the file is empty; a history has at least one event")),
