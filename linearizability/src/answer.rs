@@ -52,8 +52,8 @@ pub struct Work {
 /// [`History::operations`](crate::History::operations).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<K> {
-    /// It is: here is an order. Each operation that returned is in it; of those that never did, those
-    /// that must have taken effect.
+    /// It is: here is an order. Each operation that returned is in it; of those that never did, some: all that
+    /// must have taken effect, and perhaps others that may have.
     Linearizable(Vec<usize>),
     /// It is not.
     NotLinearizable(Violation<K>),

@@ -34,6 +34,21 @@ fn the_work_is_what_the_model_was_asked() {
     counts::<Bag>();
 }
 
+#[test]
+fn reads_that_fit_are_placed_only_as_long_as_there_are_steps() {
+    // All under way at once; to find the next one that fits, all others are asked, too.
+    let read = |n: u64| {
+        let value = RegisterOutput::Value(if n < 1000 { 9 } else { 0 });
+        Operation::new(n, 0, RegisterInput::Read, 10, value)
+    };
+    let history = history::<Register<u8>>(&(0..2000).map(read).collect::<Vec<_>>());
+    let limits = Limits { steps: 5_000, bytes: u64::MAX };
+    let report = check_by(&Register { initial: 0 }, &history, &[Means::Search], &limits);
+    assert!(!report.answer.is_linearizable());
+    // A decision and an explanation; each looks at all once more at most.
+    assert!(report.work.steps < 20_000, "{:?}", report.work);
+}
+
 /// Puts of one key all at once, of which each may have failed, and a value that nobody wrote: no order,
 /// and many to try.
 fn hard_key(key: &str, first_client: u64, puts: u64) -> Ops<VersionedKv> {

@@ -14,7 +14,7 @@ pub(super) enum Edn {
     /// A keyword, without its colon.
     Keyword(String),
     /// A number of another kind, a symbol, a character, a boolean: as it stands in the file, but equal
-    /// numbers and characters are written alike.
+    /// numbers are written alike.
     Word(String),
     /// A vector or a list: both are equal if what they hold is.
     Sequence(Vec<Edn>),

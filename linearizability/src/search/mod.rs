@@ -152,6 +152,9 @@ impl<'a, M: Model> Search<'a, M> {
             if self.place.is_done() {
                 return Found::Order(self.order().collect());
             }
+            if self.steps > self.limits.steps {
+                return Found::Stopped(Stopped::Steps);
+            }
             let mut next = self.is_new().then(|| self.next_move(None)).flatten();
             if next.is_none() && !observer.dead_end(&mut self.order()) {
                 return Found::Stopped(Stopped::Steps);
@@ -173,9 +176,11 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Places what only reads and fits, until nothing does.
+    /// Places what only reads and fits, until nothing does, or the steps are used up.
     fn place_reads(&mut self) {
-        while let Some(choice) = self.next_read() {
+        while self.steps <= self.limits.steps
+            && let Some(choice) = self.next_read()
+        {
             self.moves.push(Move {
                 choice,
                 outcome: 0,
