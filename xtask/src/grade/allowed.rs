@@ -13,8 +13,9 @@ use crate::workspace;
 /// Crates of this workspace that each lab is made with.
 const FOR_ALL: [&str; 6] = ["labgob", "labrpc", "labrt", "labtrace", "persister", "raft-api"];
 
-/// Crates of the registry that do nothing that a lab should do itself, and open no door out of it.
-const USUAL: [&str; 26] = [
+/// Crates of the registry that do nothing that a lab should do itself, open no door out of it, and have no state that
+/// servers could share, as `log` has with its level.
+const USUAL: [&str; 25] = [
     "anyhow",
     "arrayvec",
     "bitflags",
@@ -27,7 +28,6 @@ const USUAL: [&str; 26] = [
     "indexmap",
     "itertools",
     "lazy_static",
-    "log",
     "num-traits",
     "once_cell",
     "ordered-float",

@@ -103,6 +103,7 @@ impl Finds<'_> {
         // In older editions a package may be called a project.
         if manifest.contains_key("package") || manifest.contains_key("project") {
             manifest.remove("lints");
+            self.look_at_source(&manifest);
             if !self.allowed.unsafe_code {
                 // The compiler sees what no search of the source does: macros, and files of other kinds.
                 let lint = Table::from_iter([("unsafe_code".to_string(), Value::from("forbid"))]);
@@ -111,6 +112,20 @@ impl Finds<'_> {
             }
         }
         manifest.to_string()
+    }
+
+    /// A library's source must be where sources are looked for.
+    fn look_at_source(&mut self, manifest: &Table) {
+        let source = manifest.get("lib").and_then(|lib| lib.get("path"));
+        let Some(source) = source.and_then(Value::as_str) else { return };
+        let path = Path::new(source);
+        let is_rust = path.extension().is_some_and(|ending| ending == "rs");
+        if !self.allowed.statics && (!is_rust || path.is_absolute() || has_parents(path)) {
+            self.refused.push(format!(
+                "its library's `path` in its manifest is {source:?}, which is not searched for statics: choose a \
+                 file in the crate's folder that ends in .rs, such as src/lib.rs (if it may: --allow-statics)"
+            ));
+        }
     }
 
     fn drop_replacements(&mut self, manifest: &mut Table) {
@@ -279,6 +294,21 @@ mod tests {
         for gone in ["evil", "../", "\"9\"", "branch"] {
             assert!(!text.contains(gone), "{gone}: {text}");
         }
+    }
+
+    #[test]
+    fn a_library_is_a_file_that_is_searched() {
+        for path in ["src/lib.txt", "/usr/lib.rs", "../lib.rs", "lib"] {
+            let manifest = format!("[package]\nname = \"my-raft\"\n[lib]\npath = \"{path}\"");
+            let problem = taken(&manifest, &[]).1.problem.expect("a problem");
+            assert!(problem.contains("not searched for statics"), "{problem}");
+            assert_eq!(taken(&manifest, &["--allow-statics"]).1.problem, None);
+        }
+        let usual = "[package]\nname = \"my-raft\"\n[lib]\npath = \"src/raft.rs\"";
+        assert_eq!(taken(usual, &[]).1.problem, None);
+        let log = "[package]\nname = \"my-raft\"\n[dependencies]\nlog = \"0.4\"";
+        let problem = taken(log, &[]).1.problem.expect("a problem");
+        assert!(problem.contains("`log`") && problem.contains("--allow log"), "{problem}");
     }
 
     #[test]

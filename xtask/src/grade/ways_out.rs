@@ -4,13 +4,14 @@
 //! by which servers that should know each other by RPC alone could share what they like. What reaches past
 //! the lab (variables, files) is only named: the room in which the code runs is what keeps it in.
 //!
-//! This is for clear messages. What cannot be seen here (a macro's doing, a file of another kind) the compiler
-//! refuses as far as it is `unsafe`: see [`super::intake`].
+//! What would have the compiler take code from where nobody looks (`include!`, a `path` of a module) is refused as
+//! statics are, and so is a file that is no Rust. This is for clear messages. What cannot be seen here (a macro's
+//! doing) the compiler refuses as far as it is `unsafe`: see [`super::intake`].
 
 use std::path::Path;
 
 use anyhow::Result;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::allowed::Allowed;
 use super::files::sources;
@@ -19,6 +20,14 @@ use super::student::Student;
 /// How many places of a kind are named.
 const NAMED: usize = 5;
 
+/// What is no Rust to us cannot be searched.
+const UNREAD: &str = "the crate does not compile, or has a file that ends in .rs and is no Rust: fix it or leave it out";
+
+/// Attributes that reach the linker by words that mean something else elsewhere.
+const LINKING: [&str; 3] = ["link", "link_args", "link_name"];
+/// The macro that takes the text of another file for code; and the attribute.
+const INCLUDE: &str = "include";
+const PATH: &str = "path";
 /// Words that step out of what the language guards. All but the first are attributes that reach the linker.
 const UNGUARDED: [&str; 4] = ["unsafe", "no_mangle", "export_name", "link_section"];
 /// A panic hook is a place for all of a process, as a static is.
@@ -38,6 +47,10 @@ struct Found {
     unguarded: Vec<String>,
     shared: Vec<String>,
     outside: Vec<String>,
+    /// Code from where nobody looks.
+    elsewhere: Vec<String>,
+    /// Files that are no Rust.
+    unread: Vec<String>,
 }
 
 /// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
@@ -54,9 +67,12 @@ pub(crate) fn found(
         return Ok((None, None));
     }
     for (file, text) in sources(&student.root)? {
-        found.look(&file, text.parse().unwrap_or_default());
+        found.read(&file, &text);
     }
     let mut problems = Vec::new();
+    if !found.unread.is_empty() {
+        problems.push(format!("{UNREAD}: {}", named(&found.unread)));
+    }
     if !allowed.unsafe_code && !found.unguarded.is_empty() {
         let places = named(&found.unguarded);
         problems.push(format!(
@@ -68,6 +84,13 @@ pub(crate) fn found(
         problems.push(format!(
             "its servers could share state without RPC: {places}; a constant is a `const` (if it may: \
              --allow-statics)"
+        ));
+    }
+    if !allowed.statics && !found.elsewhere.is_empty() {
+        let places = named(&found.elsewhere);
+        problems.push(format!(
+            "it has code that is not searched for statics: {places}; a module is a file that ends in .rs, called \
+             as the module is (if it may: --allow-statics)"
         ));
     }
     let remark = (!found.outside.is_empty()).then(|| {
@@ -84,23 +107,83 @@ fn named(places: &[String]) -> String {
     first.chain(more).collect::<Vec<_>>().join(", ")
 }
 
+/// A source without a first line that is for a shell, as the compiler sees it. What it would see otherwise than we
+/// stays, and is looked at.
+fn without_shebang(text: &str) -> &str {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(rest) = text.strip_prefix("#!") else { return text };
+    // Marks of direction are spaces to the compiler.
+    let space = |c: char| c.is_whitespace() || ['\u{200e}', '\u{200f}'].contains(&c);
+    let rest_of_code = rest.trim_start_matches(space);
+    match ["[", "//", "/*"].iter().any(|begin| rest_of_code.starts_with(begin)) {
+        true => text,
+        false => &rest[rest.find('\n').unwrap_or(rest.len())..],
+    }
+}
+
 impl Found {
+    /// Looks through a file.
+    fn read(&mut self, file: &Path, text: &str) {
+        match without_shebang(text).parse::<TokenStream>() {
+            Ok(stream) => self.look(file, stream),
+            Err(error) => {
+                self.unread.push(format!("{}:{}", file.display(), error.span().start().line));
+            }
+        }
+    }
+
     /// Looks through a file, without recursion: see [`super::tokens`].
     fn look(&mut self, file: &Path, stream: TokenStream) {
-        let mut left = vec![stream];
-        while let Some(stream) = left.pop() {
+        // With each: whether it is of an attribute.
+        let mut left = vec![(stream, false)];
+        while let Some((stream, attribute)) = left.pop() {
             let trees: Vec<TokenTree> = stream.into_iter().collect();
             for (place, tree) in trees.iter().enumerate() {
+                let (before, behind) = (&trees[..place], &trees[place + 1..]);
                 match tree {
-                    TokenTree::Group(group) => left.push(group.stream()),
+                    TokenTree::Group(group) => {
+                        let begins = group.delimiter() == Delimiter::Bracket
+                            && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
+                        left.push((group.stream(), attribute || begins));
+                    }
                     TokenTree::Ident(name) => {
                         let line = name.span().start().line;
                         let at = |what: &str| format!("`{what}` at {}:{line}", file.display());
-                        self.note(&name.to_string(), &trees[..place], &trees[place + 1..], at);
+                        let name = name.to_string();
+                        self.note_elsewhere(&name, attribute, before, behind, at);
+                        self.note(&name, before, behind, at);
                     }
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// A name that may take in code from elsewhere.
+    fn note_elsewhere(
+        &mut self,
+        name: &str,
+        attribute: bool,
+        before: &[TokenTree],
+        behind: &[TokenTree],
+        at: impl Fn(&str) -> String,
+    ) {
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        if attribute && LINKING.contains(&name) {
+            self.unguarded.push(at(name));
+        }
+        // Whatever is done with the macro's name: another name for it would do as well.
+        if name == INCLUDE {
+            self.elsewhere.push(at(name));
+        }
+        let assigned = || {
+            let usual = [".", "let", "mut"].iter().any(|word| ends_with(before, &[word]));
+            let literal = matches!(behind.get(1), Some(TokenTree::Literal(_)));
+            !usual && literal && texts(behind).next().is_some_and(|sign| sign == "=")
+        };
+        // What a macro makes an attribute of counts too.
+        if name == PATH && (attribute || assigned()) {
+            self.elsewhere.push(at(name));
         }
     }
 
@@ -112,6 +195,8 @@ impl Found {
         behind: &[TokenTree],
         at: impl Fn(&str) -> String,
     ) {
+        // Only of what is no keyword a raw name is the same.
+        let name = name.strip_prefix("r#").filter(|name| *name != "static").unwrap_or(name);
         if UNGUARDED.contains(&name) {
             self.unguarded.push(at(name));
         } else if SHARED.contains(&name) {
@@ -232,6 +317,61 @@ mod tests {
         ] {
             assert_eq!(found(constant), Found::default(), "{constant}");
         }
+    }
+
+    /// What is found in a file, whether it is Rust or not.
+    fn read(text: &str) -> Found {
+        let mut found = Found::default();
+        found.read(Path::new("a.rs"), text);
+        found
+    }
+
+    #[test]
+    fn what_is_no_rust_is_not_taken_for_empty() {
+        for text in ["fn f() {\n\"", "fn f( {", "\u{feff}/*", "#![allow(x)]\n\""] {
+            assert_eq!(read(text).unread.len(), 1, "{text}");
+        }
+        let line = &read("// one\nfn f() { \"").unread[0];
+        assert!(line.starts_with("a.rs:"), "{line}");
+    }
+
+    #[test]
+    fn a_first_line_for_a_shell_hides_nothing() {
+        let hidden = "static COUNT: AtomicU64 = AtomicU64::new(0);";
+        for first in
+            ["#!/bin/x \"", "#! x (", "\u{feff}#!/bin/x '", "#!", "#!// x", "#![a]", "#! [a]"]
+        {
+            let found = read(&format!("{first}\n{hidden}\n"));
+            assert_eq!(found.shared, ["`static` at a.rs:2"], "{first}: {found:?}");
+        }
+        for first in ["#!/* */ [a]", "#! \u{200e}[a]"] {
+            assert!(read(&format!("{first} {hidden}")) != Found::default(), "{first}");
+        }
+    }
+
+    #[test]
+    fn code_from_elsewhere_is_named() {
+        for text in [
+            "include!(\"shared.txt\");",
+            "std::r#include!(\"shared.txt\");",
+            "use std::{include as i};",
+            "m!(include);",
+            "#[path = \"shared.inc\"] mod shared;",
+            "#[cfg_attr(all(), path = \"shared.inc\")] mod shared;",
+            "m!(path = \"shared.inc\");",
+        ] {
+            assert_eq!(read(text).elsewhere.len(), 1, "{text}");
+        }
+        for text in [
+            "let path = \"x\"; self.path = \"y\"; let p = path(1);",
+            "const README: &str = include_str!(\"../README.md\");",
+            "#[derive(Debug)] struct A { path: String }",
+        ] {
+            assert_eq!(read(text), Found::default(), "{text}");
+        }
+        let found =
+            read("#[link(name = \"x\")] extern \"C\" {} fn f() { std::panic::r#set_hook(h); }");
+        assert_eq!((found.unguarded.len(), found.shared.len()), (1, 1), "{found:?}");
     }
 
     #[test]
