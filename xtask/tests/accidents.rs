@@ -132,6 +132,20 @@ fn a_run_that_is_ended_keeps_what_was_done_and_can_be_gone_on_with() {
 }
 
 #[test]
+fn nobody_goes_on_with_a_run_that_is_under_way() {
+    let trial = Trial::new();
+    let mut child = trial.stress(&["patient", "--iters", "5000"]).spawn().expect("xtask runs");
+    let some = || fs::read_to_string(trial.path("out/runs.ndjson")).is_ok_and(|t| t.len() > 999);
+    until("some runs", some);
+    let second = trial.bare(&["--resume"]).arg(trial.path("out")).output().expect("xtask runs");
+    assert_code(&second, 70);
+    let who = format!("another stress (process {}) is at work in ", child.id());
+    assert!(words(&second).contains(&who), "{}", words(&second));
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().expect("it ends").code(), Some(4));
+}
+
+#[test]
 fn what_a_kill_leaves_is_valid_and_nothing_goes_on() {
     let trial = Trial::new();
     // Three processes that hang, and one for the other test.

@@ -17,6 +17,7 @@ use test_runs::run::Run;
 use super::args::RunArgs;
 use super::model::{Report, Subject, VERSION};
 use super::plausible;
+use crate::lock::{self, Lock};
 
 /// A line of `runs.ndjson`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,9 +42,11 @@ pub(crate) struct Order {
     pub(crate) args: RunArgs,
 }
 
-/// The folder of a run.
+/// The folder of a run, which nobody else writes to.
+#[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    _lock: Lock,
     /// `runs.ndjson`, and how long its whole lines are.
     runs: File,
     length: u64,
@@ -52,18 +55,14 @@ pub(crate) struct Folder {
 impl Folder {
     /// A folder that this run alone has. One that holds the results of another is refused.
     pub(crate) fn new(path: &Path) -> Result<Folder> {
-        for taken in ["plan.json", "runs.ndjson", "report.json", "logs"] {
-            if path.join(taken).exists() {
-                let at = path.display();
-                bail!(
-                    "{at} has the results of another run; choose another name or folder, or go on \
-                     with that one: cargo xtask stress --resume {at}"
-                );
-            }
-        }
+        refuse_results(path)?;
+        fs::create_dir_all(path).with_context(|| cannot_make(path))?;
+        let lock = lock(path)?;
+        // Somebody may have had it for a moment.
+        refuse_results(path)?;
         let logs = path.join("logs");
-        fs::create_dir_all(&logs).with_context(|| cannot_make(&logs))?;
-        Folder::open(path)
+        fs::create_dir(&logs).with_context(|| cannot_make(&logs))?;
+        Folder::of(path, lock)
     }
 
     /// A folder of this name, or of one with a number behind it if that is taken: two runs that begin
@@ -85,13 +84,20 @@ impl Folder {
     }
 
     /// The folder of a run to go on with. What a kill has torn is cut off.
+    ///
+    /// # Errors
+    /// If somebody is at work in it: two would make the same runs.
     pub(crate) fn open(path: &Path) -> Result<Folder> {
+        Folder::of(path, lock(path)?)
+    }
+
+    fn of(path: &Path, lock: Lock) -> Result<Folder> {
         let file = path.join("runs.ndjson");
         let cannot = || format!("cannot write {}", file.display());
         let runs = OpenOptions::new().create(true).append(true).open(&file).with_context(cannot)?;
         let length = whole_lines(&file).with_context(cannot)?;
         runs.set_len(length).with_context(cannot)?;
-        Ok(Folder { path: path.to_owned(), runs, length })
+        Ok(Folder { path: path.to_owned(), _lock: lock, runs, length })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -135,6 +141,24 @@ impl Folder {
         let text = serde_json::to_string_pretty(value).context("cannot encode the report")?;
         self.write(name, &text)
     }
+}
+
+fn lock(path: &Path) -> Result<Lock> {
+    lock::take(path, "stress", "begin a run of its own with another --out")
+}
+
+/// Refuses a folder that holds results.
+fn refuse_results(path: &Path) -> Result<()> {
+    for taken in ["plan.json", "runs.ndjson", "report.json", "logs"] {
+        if path.join(taken).exists() {
+            let at = path.display();
+            bail!(
+                "{at} has the results of another run; choose another name or folder, or go on \
+                 with that one: cargo xtask stress --resume {at}"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn cannot_make(path: &Path) -> String {
@@ -241,6 +265,17 @@ mod tests {
         assert_eq!(indexes(&path), [1]);
         Folder::open(&path).expect("it can be opened").append(&[line(3)]).expect("it is written");
         assert_eq!(indexes(&path), [1, 3]);
+    }
+
+    #[test]
+    fn two_do_not_go_on_with_one_run() {
+        let top = tempfile::tempdir().expect("a folder");
+        let first = Folder::new(top.path()).expect("a folder");
+        let words = Folder::open(top.path()).expect_err("it is at work").to_string();
+        assert!(words.starts_with("another stress"), "{words}");
+        drop(first);
+        let _second = Folder::open(top.path()).expect("nobody is at work any more");
+        Folder::open(top.path()).expect_err("the second one is at work");
     }
 
     #[test]

@@ -84,9 +84,10 @@ pub(crate) fn resume(path: &Path) -> Result<u8> {
             text(&now)
         );
     }
+    // Before the tests are built: whoever comes too late is to know it soon.
+    let folder = Folder::open(path)?;
     let stop = under_test::stop_on_signal()?;
     let tests = find_tests(&order.args, &package)?;
-    let folder = Folder::open(path)?;
     let mut session = Session::new(order, folder, tests);
     session.earlier =
         folder::report(path).map_or(Duration::ZERO, |report| Duration::from_micros(report.wall_us));
