@@ -283,7 +283,7 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let [one, two] = [(); 2].map(|()| Folder::new_in(top.path(), "run-7").expect("a folder"));
         assert_eq!((one.name(), two.name()), ("run-7".into(), "run-7-2".into()));
-        let taken = Folder::new(one.path()).err().expect("it is taken").to_string();
+        let taken = Folder::new(one.path()).expect_err("it is taken").to_string();
         assert!(taken.contains("cargo xtask stress --resume "), "{taken}");
         let empty = top.path().join("empty");
         fs::create_dir(&empty).expect("a folder");
