@@ -207,7 +207,7 @@ fn package_name(dir: &Path, lock: &str) -> Result<String> {
 }
 
 /// The names of the packages in a lock file.
-fn packages(lock: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn packages(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 

@@ -19,7 +19,7 @@ use super::rooms::Rooms;
 use super::student::{Metadata, Package, Student, members, metadata};
 use crate::labs::Lab;
 use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
-use crate::workspace;
+use crate::{skeleton, workspace};
 
 /// What a build says when the machine is at fault, whatever the code is.
 const MACHINE: [&str; 5] = [
@@ -59,6 +59,8 @@ pub(crate) struct Stamped {
     /// The files that decide what is tested, and what must be in them.
     files: [(&'static str, String); 3],
     metadata: Metadata,
+    /// Our lock file.
+    lock: String,
 }
 
 /// How cargo ended.
@@ -118,7 +120,8 @@ pub(crate) fn stamp(
     for (path, text) in &files {
         write(path, text)?;
     }
-    write("Cargo.lock", &lock_file(&root)?)?;
+    let lock = lock_file(&root)?;
+    write("Cargo.lock", &lock)?;
     // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
     let metadata = metadata(dir, &["--filter-platform", &package::host()?])
         .context("cargo cannot find or fetch what the crate needs")?;
@@ -131,12 +134,20 @@ pub(crate) fn stamp(
         types,
         files,
         metadata,
+        lock,
     })
 }
 
 impl Stamped {
     /// Why the student's crate is not graded though it may compile.
     pub(crate) fn problem(&self, student: &Student, allowed: &Allowed) -> Option<String> {
+        let mut names = self.students_packages().map(|package| package.name.as_str());
+        if let Some(name) = names.find(|name| *name == self.name || self.is_locked(name)) {
+            return Some(format!(
+                "it has a crate called `{name}`, as one that the tests of the lab are made with: what is built of \
+                 both would be taken for one; choose another name, such as `my-{name}`"
+            ));
+        }
         if allowed.build {
             return None;
         }
@@ -148,6 +159,15 @@ impl Stamped {
                 package.name, student.name
             ))
         })
+    }
+
+    /// True if what is built of a package of this name could be that of one of our lock file: it is removed by
+    /// name, and a library's file has `lib` before the name.
+    fn is_locked(&self, name: &str) -> bool {
+        let name = name.replace('-', "_");
+        let names = [Some(name.as_str()), name.strip_prefix("lib")];
+        skeleton::packages(&self.lock)
+            .any(|locked| names.contains(&Some(&*locked.replace('-', "_"))))
     }
 
     /// The packages that are neither ours nor from a registry.
@@ -347,6 +367,7 @@ mod tests {
             types: Vec::new(),
             files: ["", "", ""].map(|name| (name, String::new())),
             metadata: Metadata { packages: packages.iter().map(package).collect() },
+            lock: lock_file(&workspace()).expect("a lock file"),
         }
     }
 
@@ -364,6 +385,37 @@ mod tests {
         let stamped = stamped(&suite, &packages);
         let theirs: Vec<_> = stamped.students_packages().map(Package::dir).collect();
         assert_eq!(theirs, [packages[1].1.as_path()], "not by a name, or by where the checkout is");
+    }
+
+    #[test]
+    fn nobody_takes_the_name_of_what_all_need() {
+        use clap::Parser;
+
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            grade: super::super::Grade,
+        }
+
+        let dir = Path::new("/does/not/exist");
+        let options = Line::parse_from(["grade", "--allow-build"]).grade;
+        let allowed = Allowed::new(&options).expect("what is allowed");
+        let [name, root] = ["my-raft".to_string(), String::new()];
+        let student = Student { name, dir: dir.to_owned(), root: root.into() };
+        let problem = |name: &str| {
+            let packages = [("my-raft", dir.join("own")), (name, dir.join("helper"))];
+            stamped(dir, &packages).problem(&student, &allowed)
+        };
+        for taken in
+            ["serde", "serde-json", "libserde", "libserde-json", "raft_api", "grading-my-raft"]
+        {
+            let words = problem(taken).expect("a problem");
+            assert!(
+                words.contains(&format!("`{taken}`")) && words.contains("another name"),
+                "{words}"
+            );
+        }
+        assert_eq!(problem("my-serde"), None);
     }
 
     #[test]
