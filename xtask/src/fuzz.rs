@@ -43,7 +43,7 @@ pub(crate) struct Fuzz {
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     iters: Option<u64>,
     /// For how long each target makes inputs; a minute if nothing is said.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
     duration: Option<Duration>,
     /// Another number, other inputs.
     #[arg(long, default_value_t = 0, value_name = "N")]

@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 mod autograder;
 mod calibrate;
 mod demands;
+mod duration;
 mod fuzz;
 mod grade;
 mod history;

@@ -290,6 +290,11 @@ fn goals_and_an_early_end() {
     let output = stress("fast", &["fails_1_in_10", "--iters", "100000", "--fail-fast"]);
     assert_code(&output, 1);
     assert!(runs("fast").len() < 20_000);
+    // A failure has ended it: there is nothing to go on with.
+    let made = runs("fast").len();
+    let resumed = xtask(&["--resume"]).arg(out("fast")).output().expect("xtask runs");
+    assert_code(&resumed, 1);
+    assert_eq!(runs("fast").len(), made);
     // What came before the first failure is there as a whole, and only that counts for the rate.
     let test = &report("fast")["tests"][0];
     let first = test["first_failing"]["index"].as_u64().expect("a run failed");

@@ -48,7 +48,7 @@ impl Shard {
 
     /// How many runs of a plan with so many are in this part.
     pub fn share(self, all: u64) -> u64 {
-        (all + self.n - self.k) / self.n
+        all / self.n + u64::from(all % self.n >= self.k)
     }
 }
 
@@ -300,6 +300,14 @@ mod tests {
         }
         assert!(plan.is_done());
         numbers
+    }
+
+    #[test]
+    fn the_shares_of_any_number_are_the_whole() {
+        let shares = |n, all| (1..=n).map(|k| Shard { k, n }.share(all)).sum::<u64>();
+        for all in [0, 1, 4, 5, 31, u64::MAX] {
+            assert_eq!([1, 3, 5].map(|n| shares(n, all)), [all; 3]);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) struct Hunt {
     /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
     pub(crate) filters: Vec<String>,
     /// How long to search [default: 5m, if --runs does not end it].
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_parser = crate::duration::parse)]
     pub(crate) duration: Option<Duration>,
     /// How many runs of each test to make at most, those of earlier hunts not counted.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -60,7 +60,7 @@ pub(crate) struct Hunt {
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
     /// Kill a run that makes no progress for so long. The simulation itself reports earlier.
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "150s")]
+    #[arg(long, value_parser = crate::duration::parse, default_value = "150s")]
     pub(crate) hang_after: Duration,
     /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]

@@ -38,7 +38,7 @@ pub(crate) fn table(
             let limits = Limits { coverage: !kinds.is_empty(), ..place.limits.clone() };
             let place = Place { limits, ..*place };
             let came = engine::each(jobs, &numbers, |number| {
-                let search = Search::new(&test.name, base + number, kinds.clone());
+                let search = Search::new(&test.name, base.wrapping_add(*number), kinds.clone());
                 one(test, search, most, &place)
             })?;
             let _ = writeln!(text, "| `{}` | {name} | {}", test.name, line(&came));

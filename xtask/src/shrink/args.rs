@@ -31,7 +31,7 @@ pub(crate) struct Shrink {
     #[arg(long, value_name = "S", default_value = "walk")]
     pub(crate) schedule: Choice,
     /// How long to search and count; what has been found by then is the result.
-    #[arg(long, value_parser = parse_budget, default_value = "60s")]
+    #[arg(long, value_parser = crate::duration::parse, default_value = "60s")]
     pub(crate) budget: Duration,
     /// Make at most so many runs for the search, so that the result does not depend on the machine.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -60,17 +60,9 @@ pub(crate) struct Shrink {
     #[arg(long)]
     pub(crate) json: bool,
     /// Kill a run that makes no progress for so long; the first and the last have six times as long.
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "5s")]
+    #[arg(long, value_parser = crate::duration::parse, default_value = "5s")]
     pub(crate) hang_after: Duration,
     /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
     pub(crate) memory: u64,
-}
-
-fn parse_budget(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("nothing can be found in no time".to_string()),
-        Ok(budget) => Ok(budget),
-        Err(error) => Err(error.to_string()),
-    }
 }

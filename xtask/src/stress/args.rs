@@ -9,7 +9,11 @@ use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 use test_runs::plan::{Goal, Shard};
 
+use crate::duration::LONGEST;
 use crate::which::Which;
+
+/// The most runs of a test: more than anybody has time for.
+const MOST_RUNS: u64 = 100_000_000;
 
 /// Repeat each test many times and report what fails, how often, and what it costs.
 ///
@@ -63,10 +67,10 @@ pub(crate) struct RunArgs {
     /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
     pub(crate) filters: Vec<String>,
     /// How often to run each test [default: 100].
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub(crate) iters: Option<u64>,
     /// Run for so long instead, such as 10m.
-    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "iters")]
+    #[arg(long, value_parser = crate::duration::parse, conflicts_with = "iters")]
     pub(crate) duration: Option<Duration>,
     /// Run until the failure rate of every test is below this with 95 % confidence, such as 0.1%,
     /// or a test has failed.
@@ -108,7 +112,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_parser = parse_shard, value_name = "K/N", conflicts_with_all = ["duration", "until_upper"])]
     pub(crate) shard: Option<Shard>,
     /// Kill a run that makes no progress for so long. The simulation itself reports earlier.
-    #[arg(long, value_parser = humantime::parse_duration, default_value = "150s")]
+    #[arg(long, value_parser = crate::duration::parse, default_value = "150s")]
     pub(crate) hang_after: Duration,
     /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
@@ -119,7 +123,7 @@ impl RunArgs {
     /// When each test has been run often enough; a set time counts from now on.
     pub(crate) fn goal(&self) -> Goal {
         match (self.iters, self.duration, self.until_upper) {
-            (_, Some(duration), _) => Goal::Until(Instant::now() + duration),
+            (_, Some(duration), _) => Goal::Until(Instant::now() + duration.min(LONGEST)),
             (_, _, Some(rate)) => Goal::UpperBound(rate),
             (iters, None, None) => Goal::Iterations(iters.unwrap_or(100)),
         }

@@ -18,6 +18,7 @@ use super::args::RunArgs;
 use super::model::{Report, Subject, VERSION};
 use super::plausible;
 use crate::lock::{self, Lock};
+use crate::shell;
 
 /// A line of `runs.ndjson`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,6 +101,19 @@ impl Folder {
         Ok(Folder { path: path.to_owned(), _lock: lock, runs, length })
     }
 
+    /// Takes away what [`Folder::new`] has made, and the runs and logs since; the folder, too, if nothing else is
+    /// in it.
+    pub(crate) fn remove(self) {
+        let Folder { path, _lock: lock, runs, .. } = self;
+        // Some systems remove no file that is open.
+        drop((runs, lock));
+        // What cannot be removed is named when somebody wants the folder again.
+        let _ = fs::remove_file(path.join("runs.ndjson"));
+        let _ = fs::remove_dir_all(path.join("logs"));
+        let _ = fs::remove_file(path.join(lock::FILE));
+        let _ = fs::remove_dir(&path);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -151,11 +165,13 @@ fn lock(path: &Path) -> Result<Lock> {
 fn refuse_results(path: &Path) -> Result<()> {
     for taken in ["plan.json", "runs.ndjson", "report.json", "logs"] {
         if path.join(taken).exists() {
-            let at = path.display();
-            bail!(
-                "{at} has the results of another run; choose another name or folder, or go on \
-                 with that one: cargo xtask stress --resume {at}"
-            );
+            let at = shell::quoted(path);
+            // Only a plan can be gone on with; a merged report has none.
+            let or = match path.join("plan.json").exists() {
+                true => format!("or go on with that one: cargo xtask stress --resume {at}"),
+                false => format!("or remove {at}, if nobody needs it"),
+            };
+            bail!("{at} has the results of another run; choose another name or folder, {or}");
         }
     }
     Ok(())
@@ -284,10 +300,36 @@ mod tests {
         let [one, two] = [(); 2].map(|()| Folder::new_in(top.path(), "run-7").expect("a folder"));
         assert_eq!((one.name(), two.name()), ("run-7".into(), "run-7-2".into()));
         let taken = Folder::new(one.path()).expect_err("it is taken").to_string();
+        assert!(taken.contains("or remove "), "there is no plan to go on with: {taken}");
+        one.write("plan.json", "").expect("it can be written");
+        let taken = Folder::new(one.path()).expect_err("it is taken").to_string();
         assert!(taken.contains("cargo xtask stress --resume "), "{taken}");
         let empty = top.path().join("empty");
         fs::create_dir(&empty).expect("a folder");
         assert!(Folder::new(&empty).is_ok());
+    }
+
+    #[test]
+    fn what_is_removed_leaves_other_files() {
+        let top = tempfile::tempdir().expect("a folder");
+        let [own, shared] = ["own", "shared"].map(|name| top.path().join(name));
+        Folder::new(&own).expect("a folder").remove();
+        assert!(!own.exists());
+        fs::create_dir(&shared).expect("a folder");
+        fs::write(shared.join("notes"), "").expect("it can be written");
+        Folder::new(&shared).expect("a folder").remove();
+        let left = fs::read_dir(&shared).expect("a folder").count();
+        assert!(shared.join("notes").exists() && left == 1, "{left}");
+    }
+
+    #[test]
+    fn a_suggested_path_is_one_word() {
+        let top = tempfile::tempdir().expect("a folder");
+        let path = top.path().join("a b");
+        drop(Folder::new(&path).expect("a folder"));
+        fs::write(path.join("plan.json"), "").expect("it can be written");
+        let words = Folder::new(&path).expect_err("it is taken").to_string();
+        assert!(words.ends_with(&format!("--resume {}", shell::quoted(&path))), "{words}");
     }
 
     #[test]

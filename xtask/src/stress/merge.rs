@@ -10,7 +10,7 @@ use test_runs::plan::Shard;
 
 use super::args::parse_shard;
 use super::folder::{self, Folder, each_run};
-use super::model::{Report, State, TestReport};
+use super::model::{Report, State, Subject, TestReport};
 use super::tally::{Tally, absorb};
 use super::words::clock;
 use crate::say::note;
@@ -34,12 +34,10 @@ pub(crate) fn merge(dirs: &[PathBuf], out: &Path) -> Result<(Report, Folder)> {
     let mut whole = joined(&reports)?;
     let mut folder = Folder::new(out)?;
     let mut seen = BTreeMap::new();
-    for (dir, report) in &parts {
-        let tests = recount(dir, report, &mut seen, &mut folder)?;
-        for (known, test) in whole.tests.iter_mut().zip(tests) {
-            absorb(known, test);
-        }
-        copy_logs(dir, out)?;
+    if let Err(error) = fill(&mut folder, &parts, &mut whole, &mut seen) {
+        // What is left of it would be in the way of the next one.
+        folder.remove();
+        return Err(error);
     }
     let of = |test: &TestReport| (test.test.clone(), test.clock);
     let all =
@@ -53,6 +51,23 @@ pub(crate) fn merge(dirs: &[PathBuf], out: &Path) -> Result<(Report, Folder)> {
         whole.state = State::Interrupted;
     }
     Ok((whole, folder))
+}
+
+/// Copies the runs and logs of all parts, and counts them.
+fn fill(
+    folder: &mut Folder,
+    parts: &[(&PathBuf, Report)],
+    whole: &mut Report,
+    seen: &mut Seen,
+) -> Result<()> {
+    for (dir, report) in parts {
+        let tests = recount(dir, report, seen, folder)?;
+        for (known, test) in whole.tests.iter_mut().zip(tests) {
+            absorb(known, test);
+        }
+        copy_logs(dir, folder.path())?;
+    }
+    Ok(())
 }
 
 /// The report of all parts together, without runs.
@@ -92,6 +107,7 @@ fn agree(one: &Report, other: &Report) -> Result<()> {
             report.tests.iter().map(|test| format!("{} ({})", test.test, clock(test.clock)));
         names.collect::<Vec<_>>().join(", ")
     };
+    let ends = |subject: &Subject| if subject.stops_at_failure { "yes" } else { "no" }.to_string();
     let facts = [
         ("package", a.package.clone(), b.package.clone()),
         ("seed", a.seed.to_string(), b.seed.to_string()),
@@ -99,6 +115,7 @@ fn agree(one: &Report, other: &Report) -> Result<()> {
         ("profile", a.profile.clone(), b.profile.clone()),
         ("commit", text(&a.commit), text(&b.commit)),
         ("number of runs", a.goal.clone(), b.goal.clone()),
+        ("answer to whether a failure ends the runs (--fail-fast)", ends(a), ends(b)),
         ("filters", a.filters.join(" "), b.filters.join(" ")),
         ("tests", tests(one), tests(other)),
     ];
@@ -189,4 +206,56 @@ fn copy_logs(from: &Path, out: &Path) -> Result<()> {
         copied.with_context(|| format!("cannot copy {}", entry.path().display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folder::Line;
+    use super::*;
+    use crate::stress::model::tests::{report, run};
+
+    /// The folder of a shard of two, with one run.
+    fn shard(top: &Path, k: u64, change: impl FnOnce(&mut Report)) -> PathBuf {
+        let path = top.join(format!("shard-{k}"));
+        let mut folder = Folder::new(&path).expect("a folder");
+        let failure = (k == 2).then_some("no");
+        let mut report = report("r", vec![run(k - 1, failure)]);
+        report.shards = vec![format!("{k}/2")];
+        report.subject.iterations = Some(1);
+        change(&mut report);
+        let test = &report.tests[0];
+        let line = Line { test: test.test.clone(), clock: test.clock, run: run(k - 1, failure) };
+        folder.append(&[line]).expect("it can be written");
+        folder.write_json("report.json", &report).expect("it can be written");
+        path
+    }
+
+    #[test]
+    fn a_merge_that_fails_leaves_nothing_in_the_way_of_the_next_one() {
+        let top = tempfile::tempdir().expect("a folder");
+        let parts = [1, 2].map(|k| shard(top.path(), k, |_| {}));
+        let runs = parts[1].join("runs.ndjson");
+        let good = fs::read_to_string(&runs).expect("runs");
+        fs::write(&runs, "no run\n").expect("it can be written");
+        let out = top.path().join("out");
+        let words = merge(&parts, &out).expect_err("it is no run").to_string();
+        assert!(words.contains("line 1 of ") && !out.exists(), "{words}");
+        fs::write(&runs, good).expect("it can be written");
+        let (whole, _) = merge(&parts, &out).expect("nothing is in the way");
+        assert_eq!((whole.runs(), whole.failures()), (2, 1));
+    }
+
+    #[test]
+    fn shards_that_end_with_a_failure_are_not_mixed_with_others() {
+        for fail_fast in [1, 2] {
+            let top = tempfile::tempdir().expect("a folder");
+            let stops =
+                |k| move |report: &mut Report| report.subject.stops_at_failure = k == fail_fast;
+            let parts = [1, 2].map(|k| shard(top.path(), k, stops(k)));
+            let out = top.path().join("out");
+            let words = merge(&parts, &out).expect_err("they are of two plans").to_string();
+            assert!(words.contains("--fail-fast"), "{words}");
+            assert!(!out.exists());
+        }
+    }
 }

@@ -25,7 +25,7 @@ use super::{conclude, micros, words};
 use crate::progress::Display;
 use crate::say::{counted, note};
 use crate::under_test::{self, How};
-use crate::workspace;
+use crate::{shell, workspace};
 
 /// How often the report is written while runs are made.
 const REPORTED_EVERY: Duration = Duration::from_secs(10);
@@ -155,6 +155,10 @@ impl Session {
         for (place, done) in done.into_iter().enumerate() {
             plan.resume(place, done, self.tallies[place].report().failures);
         }
+        if args.fail_fast && self.tallies.iter().any(|tally| tally.report().failures > 0) {
+            // The failure has ended it already.
+            plan.close();
+        }
         let tests = self.tests.clone();
         let mut display = Display::new(tests.len(), jobs);
         let mut show = |plan: &Plan| display.show(&tests, plan);
@@ -248,7 +252,7 @@ impl Session {
 
     /// Why it could not be brought to its end, and what is there all the same.
     fn told(&self, error: &anyhow::Error, state: State) -> anyhow::Error {
-        let folder = self.folder.path().display();
+        let folder = shell::quoted(self.folder.path());
         match state {
             State::Finished => anyhow!("{error:#}\nAll was done; the report is in {folder}"),
             _ => anyhow!(
