@@ -50,24 +50,41 @@ const HIDDEN: &str = ".cargo/config.toml";
 pub(crate) fn write(autograder: &Autograder) -> Result<()> {
     let Autograder { file, lab, options } = autograder;
     let scripts = scripts(lab, options)?;
+    let root = workspace();
+    // Before the zip is begun: it may lie in the workspace.
+    let mut paths = packed(&root)?;
+    paths.push(HIDDEN.into());
     let cannot = || format!("cannot write {}", file.display());
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
-    let mut zip = ZipWriter::new(File::create(&new).with_context(cannot)?);
-    for (name, text) in scripts {
-        add(&mut zip, name, text.as_bytes(), 0o755).with_context(cannot)?;
+    let write = || -> Result<()> {
+        let mut zip = ZipWriter::new(File::create(&new).with_context(cannot)?);
+        for (name, text) in scripts {
+            add(&mut zip, name, text.as_bytes(), 0o755).with_context(cannot)?;
+        }
+        for path in paths {
+            let from = root.join(&path);
+            let bytes =
+                fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+            add(&mut zip, &name_of(&path), &bytes, 0o644).with_context(cannot)?;
+        }
+        zip.finish().with_context(cannot)?;
+        fs::rename(&new, file).with_context(cannot)
+    };
+    if let Err(error) = write() {
+        // It is of no use to anybody.
+        let _ = fs::remove_file(&new);
+        return Err(error);
     }
-    let root = workspace();
-    let mut paths = grade::files(&root)?;
-    paths.push(HIDDEN.into());
-    for path in paths {
-        let from = root.join(&path);
-        let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
-        add(&mut zip, &name_of(&path), &bytes, 0o644).with_context(cannot)?;
-    }
-    zip.finish().with_context(cannot)?;
-    fs::rename(&new, file).with_context(cannot)?;
     say::print(format!("wrote {}\n", file.display()))
+}
+
+/// The files of the workspace that are packed: all but those of this command, finished or not.
+fn packed(root: &Path) -> Result<Vec<PathBuf>> {
+    let name = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let mut paths = grade::files(root)?;
+    paths.retain(|path| !name(path).ends_with(".zip") && !name(path).ends_with(".zip.new"));
+    Ok(paths)
 }
 
 /// The two scripts, each with its name.
@@ -125,6 +142,15 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn no_zip_is_packed_into_another_one() {
+        let top = tempfile::tempdir().expect("a folder");
+        for name in ["lib.rs", "autograder.zip", "other.zip", "autograder.zip.new", "zip.rs"] {
+            fs::write(top.path().join(name), "").expect("a file");
+        }
+        assert_eq!(packed(top.path()).expect("files"), ["lib.rs", "zip.rs"].map(PathBuf::from));
+    }
 
     fn lab() -> &'static Lab {
         Lab::named("2").expect("a lab")
