@@ -81,11 +81,7 @@ impl Execution {
             return true;
         }
         let Some(limit) = self.stop.over() else { return false };
-        outcome.note(&format!(
-            "the time limit of {} was over before all runs were made; the others count as failed",
-            humantime::format_duration(limit)
-        ));
-        outcome.finish();
+        outcome.run_out_of_time(limit);
         true
     }
 

@@ -71,7 +71,10 @@ impl<'a> Grader<'a> {
     pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Result<Outcome> {
         let print = files::print(&self.print, &[&student.dir])?;
         let outcome = self.empty(&student.name, print);
-        Ok(if self.grade.resume { outcome.resumed(folder) } else { outcome })
+        Ok(match self.grade.resume {
+            true => outcome.resumed(folder, self.grade.time_limit()),
+            false => outcome,
+        })
     }
 
     /// The result of a crate of which nothing is known yet.

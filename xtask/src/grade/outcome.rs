@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub(crate) struct Outcome {
     least_loss: f64,
     /// All is done that was to be done.
     finished: bool,
+    /// The time limit that was over before that, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    out_of_time: Option<Duration>,
     /// Why there could be no tests, if so.
     pub(crate) problem: Option<String>,
     /// What else is to be known of the result.
@@ -115,6 +119,7 @@ impl Outcome {
             of: weights.values().sum(),
             least_loss,
             finished: false,
+            out_of_time: None,
             problem: None,
             note: Some(NOT_FINISHED.to_string()),
             remarks: Vec::new(),
@@ -124,12 +129,16 @@ impl Outcome {
     }
 
     /// What an earlier grading has left in a folder, if it was of the same crate in the same way. What it
-    /// did not finish is to be done.
-    pub(crate) fn resumed(self, folder: &Path) -> Outcome {
+    /// did not finish is to be done, also what it had no time for, if there is more of it now: `limit`.
+    pub(crate) fn resumed(self, folder: &Path, limit: Option<Duration>) -> Outcome {
         let text = fs::read_to_string(folder.join(JSON)).unwrap_or_default();
         let earlier = serde_json::from_str(&text).ok();
         let same = |earlier: &Outcome| earlier.points.is_some() && earlier.print == self.print;
         let Some(mut earlier) = earlier.filter(same) else { return self };
+        let had_less = |had: &mut Duration| limit.is_none_or(|limit| limit > *had);
+        if earlier.out_of_time.take_if(had_less).is_some() {
+            earlier.finished = false;
+        }
         if !earlier.finished {
             earlier.note = self.note;
         }
@@ -171,14 +180,20 @@ impl Outcome {
         self.note = Some(format!("{NOT_FINISHED}: grading was interrupted"));
     }
 
+    /// The time limit is over; what was not done by then is not done any more.
+    pub(crate) fn run_out_of_time(&mut self, limit: Duration) {
+        self.note = Some(format!(
+            "the time limit of {} was over before all runs were made; the others count as failed",
+            humantime::format_duration(limit)
+        ));
+        self.out_of_time = Some(limit);
+        self.finish();
+    }
+
     /// All is done; what was noted since the beginning stays.
     pub(crate) fn finish(&mut self) {
         self.finished = true;
         self.note = self.note.take().filter(|note| note != NOT_FINISHED);
-    }
-
-    pub(crate) fn note(&mut self, words: &str) {
-        self.note = Some(words.to_string());
     }
 
     /// Something that is to be known of the crate, whatever points it has.
@@ -411,14 +426,36 @@ mod tests {
         );
         earlier.interrupt();
         earlier.write(folder.path()).expect("it can be written");
-        let resumed = outcome().resumed(folder.path());
+        let resumed = outcome().resumed(folder.path(), None);
         assert_eq!((resumed.points, resumed.state()), (Some(10.0), "not finished"));
         assert!(resumed.tests[0].done && !resumed.tests[1].done);
         let other = Outcome { print: "other".to_string(), ..outcome() };
-        assert_eq!(other.resumed(folder.path()).points, Some(0.0));
+        assert_eq!(other.resumed(folder.path(), None).points, Some(0.0));
         earlier.withdraw("the disk is full");
         earlier.write(folder.path()).expect("it can be written");
-        assert_eq!(outcome().resumed(folder.path()).points, Some(0.0));
+        assert_eq!(outcome().resumed(folder.path(), None).points, Some(0.0));
+    }
+
+    #[test]
+    fn what_there_was_no_time_for_is_gone_on_with_if_there_is_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
+        let mut earlier = outcome();
+        earlier.take(
+            0,
+            Counted { runs: 20, passed: 20, failure: None, done: true, ..Counted::default() },
+        );
+        earlier.run_out_of_time(Duration::from_secs(20));
+        earlier.write(folder.path()).expect("it can be written");
+        for limit in [seconds(10), seconds(20)] {
+            let resumed = outcome().resumed(folder.path(), limit);
+            assert!(resumed.is_finished() && resumed.state().starts_with("the time limit of 20s"));
+        }
+        for limit in [seconds(21), None] {
+            let resumed = outcome().resumed(folder.path(), limit);
+            assert_eq!((resumed.points, resumed.state()), (Some(10.0), "not finished"));
+            assert!(!resumed.is_finished() && resumed.tests[0].done && !resumed.tests[1].done);
+        }
     }
 
     #[test]

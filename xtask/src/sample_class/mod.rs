@@ -46,6 +46,12 @@ pub(crate) fn write(sample: &SampleClass) -> Result<()> {
     students.retain(|student| {
         sample.only.is_empty() || sample.only.iter().any(|part| student.folder.contains(part))
     });
+    if students.is_empty() {
+        bail!(
+            "no name of a made-up student contains {}; without --only there are all of them",
+            sample.only.join(" or ")
+        );
+    }
     for student in &students {
         student.write(dir)?;
     }
