@@ -142,7 +142,14 @@ impl<'a> Grader<'a> {
             false => scratch.join("suite"),
         };
         let types = self.types.clone();
-        let stamped = stamp::stamp(&suite, scratch, student, lab, types, &self.target)?;
+        let stamped = match stamp::stamp(&suite, scratch, student, lab, types, &self.target) {
+            Ok(stamped) => stamped,
+            Err(Failure::Machine(error)) => return Err(error),
+            Err(Failure::Student(problem) | Failure::Type(problem)) => {
+                outcome.fail(&problem);
+                return Ok(());
+            }
+        };
         if let Some(problem) = stamped.problem(student, &self.allowed) {
             outcome.fail(&problem);
             return Ok(());

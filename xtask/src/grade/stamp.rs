@@ -30,6 +30,18 @@ const MACHINE: [&str; 5] = [
     "error: linking with",
 ];
 
+/// What cargo says when it could not fetch something. It is asked only when what all need is there.
+const NETWORK: [&str; 8] = [
+    "failed to download",
+    "failed to fetch",
+    "failed to query replaced source",
+    "Could not resolve host",
+    "Could not connect",
+    "network failure",
+    "timed out",
+    "--offline",
+];
+
 /// How much of a compiler's words is kept: thousands of errors say no more than the first ones.
 const KEPT_WORDS: usize = 64 << 10;
 
@@ -91,7 +103,45 @@ pub(crate) fn stamp(
     lab: &'static Lab,
     types: Vec<String>,
     target: &Path,
-) -> Result<Stamped> {
+) -> Result<Stamped, Failure> {
+    let (files, name) = write_suite(dir, student, lab, &types).map_err(Failure::Machine)?;
+    let options = package::host().map(|host| ["--filter-platform".to_string(), host]);
+    let options = options.map_err(Failure::Machine)?;
+    // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
+    let metadata = metadata(dir, &options.each_ref().map(String::as_str)).map_err(no_metadata)?;
+    let lock = lock_file(&workspace()).map_err(Failure::Machine)?;
+    Ok(Stamped {
+        dir: dir.to_owned(),
+        scratch: scratch.to_owned(),
+        target: target.to_owned(),
+        name,
+        lab,
+        types,
+        files,
+        metadata,
+        lock,
+    })
+}
+
+/// Cargo cannot tell what a crate is made of.
+fn no_metadata(error: Error) -> Failure {
+    let words = format!("{error:#}");
+    if MACHINE.iter().chain(&NETWORK).any(|of| words.contains(of)) {
+        return Failure::Machine(error.context("cargo cannot find or fetch what the crate needs"));
+    }
+    Failure::Student(format!(
+        "cargo cannot use the crate as its manifest is:\n{}",
+        shortened(&words)
+    ))
+}
+
+/// Writes the files of the crate with the suite. Returns those that decide what is tested, and its package's name.
+fn write_suite(
+    dir: &Path,
+    student: &Student,
+    lab: &'static Lab,
+    types: &[String],
+) -> Result<([(&'static str, String); 3], String)> {
     let name = format!("grading-{}", student.name);
     let root = workspace();
     let manifest = format!(
@@ -120,22 +170,8 @@ pub(crate) fn stamp(
     for (path, text) in &files {
         write(path, text)?;
     }
-    let lock = lock_file(&root)?;
-    write("Cargo.lock", &lock)?;
-    // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
-    let metadata = metadata(dir, &["--filter-platform", &package::host()?])
-        .context("cargo cannot find or fetch what the crate needs")?;
-    Ok(Stamped {
-        dir: dir.to_owned(),
-        scratch: scratch.to_owned(),
-        target: target.to_owned(),
-        name,
-        lab,
-        types,
-        files,
-        metadata,
-        lock,
-    })
+    write("Cargo.lock", &lock_file(&root)?)?;
+    Ok((files, name))
 }
 
 impl Stamped {
@@ -385,6 +421,30 @@ mod tests {
         let stamped = stamped(&suite, &packages);
         let theirs: Vec<_> = stamped.students_packages().map(Package::dir).collect();
         assert_eq!(theirs, [packages[1].1.as_path()], "not by a name, or by where the checkout is");
+    }
+
+    #[test]
+    fn a_manifest_that_cargo_does_not_take_is_the_students_fault() {
+        for words in [
+            "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  feature `edition2077` is required",
+            "failed to select a version for the requirement `anyhow = \"^99\"`",
+            "rustc 1.95.0 is not supported by the following package:\n  my-raft@0.1.0 requires rustc 1.999",
+        ] {
+            let Failure::Student(problem) = no_metadata(anyhow!("{words}")) else {
+                panic!("{words}")
+            };
+            assert!(problem.ends_with(words), "{problem}");
+        }
+        for words in [
+            "failed to get `x` as a dependency\n\nCaused by:\n  failed to download from `https://example.com`",
+            "[6] Could not resolve hostname (Could not resolve host: example.com)",
+            "failed to write `/x`: No space left on device (os error 28)",
+        ] {
+            let Failure::Machine(error) = no_metadata(anyhow!("{words}")) else {
+                panic!("{words}")
+            };
+            assert!(format!("{error:#}").contains(words), "{error:#}");
+        }
     }
 
     #[test]
