@@ -136,13 +136,13 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
             Err(told) => return told.into_iter().for_each(Told::tell),
         };
         let command = labgob::encode(&LogEntry::new(name, requests));
-        // Without the lock: a Raft may take its time here, and may have the entry executed before
-        // it returns.
-        let before = self.raft.state();
         let refuse = |why| self.shared.update(|pending| pending.refused(name, why));
+        let before = self.raft.state();
         if !before.is_leader {
             return refuse(SubmitError::NotLeader);
         }
+        // Without the lock: a Raft may take its time here, and may have the entry executed before
+        // it returns.
         match self.raft.start(Bytes::from(command)) {
             Some(place) => {
                 self.shared.update(|pending| pending.started(name, place));
