@@ -137,7 +137,8 @@
 //!
 //! **No circle of groups waits for itself.** Take a group that is at the lowest configuration of all, *n*,
 //! and waits for a shard. The shard is a parcel with number *n* at a group that is at *n* or later; so
-//! it is on its way, and nothing that this group does not have yet is needed to take it.
+//! it is on its way, and nothing that this group does not have yet is needed to take it; as long as it is
+//! found under the names that the sender knows (see [above](crate#what-is-taken-for-granted)).
 //!
 //! **Deleted.** A parcel is dropped by Delivered, which its owner's leader puts into the log as long as
 //! the parcel is there. So when all groups have a majority that runs and reaches the others, each shard
