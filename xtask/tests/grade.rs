@@ -244,6 +244,34 @@ fn a_test_whose_first_runs_hang_is_given_up() {
 }
 
 #[test]
+fn a_crate_that_is_too_large_has_a_result_and_takes_nobodys_place() {
+    let top = tempfile::tempdir().expect("a folder");
+    let out = top.path().join("out").display().to_string();
+    let large = |folder: &str| {
+        let dir = top.path().join(folder);
+        fs::create_dir_all(&dir).expect("a folder");
+        fs::write(dir.join("Cargo.toml"), "[package]\nname = \"my-raft\"\n").expect("a file");
+        let file = fs::File::create(dir.join("large")).expect("a file");
+        file.set_len((64 << 20) + 1).expect("a length");
+        xtask(&["grade", &dir.display().to_string(), "--open-room", "--out", &out])
+    };
+    for _ in 0..2 {
+        let output = large("ann");
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+        let grade = json(&top.path().join("out/grade.json"));
+        let problem = grade["problem"].as_str().unwrap_or_default();
+        assert!(problem.contains("more than 5000 files or 64 MiB"), "{grade}");
+        assert_eq!(grade["points"].as_f64(), Some(0.0), "{grade}");
+    }
+    let before = fs::read(top.path().join("out/grade.json")).expect("a file");
+    let output = large("bob");
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    let said = words(&output);
+    assert!(said.contains("has the results of the crate in") && said.contains("--out"), "{said}");
+    assert_eq!(fs::read(top.path().join("out/grade.json")).expect("a file"), before);
+}
+
+#[test]
 fn what_cannot_be_graded_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().display().to_string();

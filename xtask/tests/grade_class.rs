@@ -136,6 +136,40 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
 }
 
 /// A run is repeated in a process of its own: what an earlier run has left is not there then.
+/// Names are bytes on most systems.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_has_any_name_and_results_lie_elsewhere() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let top = tempfile::tempdir().expect("a folder");
+    let class = top.path().join("class");
+    for name in [b"zo\xeb", b"zo\xea"] {
+        let dir = class.join(OsStr::from_bytes(name));
+        fs::create_dir_all(&dir).expect("a folder");
+        // It is found, and is not graded for what it is.
+        fs::write(dir.join("Cargo.toml"), "[package]\nname = \"raft\"\n").expect("a file");
+    }
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let grade =
+        |out: &str| xtask(&["grade", "--open-room", "--class", &path("class"), "--out", out]);
+    let output = grade(&path("out"));
+    assert!(output.status.success(), "{}", words(&output));
+    let csv = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    let found: Vec<_> = rows(&csv).into_iter().map(|(name, _, words)| (name, words)).collect();
+    assert_eq!(found.len(), 2, "{csv}");
+    for (name, words) in found {
+        assert!(name == "zo\u{fffd}" && words.contains("it is called `raft`"), "{csv}");
+    }
+    let results = fs::read_dir(top.path().join("out/crates")).expect("results");
+    assert_eq!(results.count(), 2, "each has its own");
+    let output = grade(&path("class/out"));
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("among the students' folders"), "{}", words(&output));
+    assert!(!class.join("out").exists());
+}
+
 #[test]
 fn a_crate_whose_runs_depend_on_each_other_is_noticed() {
     let top = tempfile::tempdir().expect("a folder");

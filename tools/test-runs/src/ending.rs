@@ -43,7 +43,7 @@ pub(crate) fn understand(
 }
 
 /// Kind and words of an end before all was done; none if we have ended it for no fault of its own.
-fn death(ending: &Ending) -> Option<(&'static str, String)> {
+pub(crate) fn death(ending: &Ending) -> Option<(&'static str, String)> {
     Some(match ending {
         Ending::Stopped => return None,
         Ending::Hung { threads } => {

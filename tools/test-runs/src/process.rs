@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use run_record::choices::{self, Choices};
 use run_record::seal::{SEALED, Seals};
 use run_record::{Record, coverage};
@@ -17,7 +17,7 @@ use crate::build::{Program, TestCase};
 use crate::ending;
 use crate::fit;
 use crate::platform;
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::run::Run;
 use crate::scratch::check_room;
 use crate::watchdog::Group;
@@ -120,16 +120,13 @@ pub fn run(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<Finished> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let files = Files::new(scratch, number)?;
-    let ending = execute(test, items, limits, &files, stop)?;
+    let files = Files::new(scratch)?;
+    let ending = execute(command(test, items, limits, &files), limits, &files, stop)?;
     // A process that could not write its records looks like one that has crashed.
     check_room(scratch)?;
     let recorded = read_records(&files)?;
-    let text = read_end(&files.output)?;
-    let _ = fs::remove_dir_all(&files.folder);
-    let _ = fs::remove_file(&files.output);
+    let text = files.end_of_output()?;
+    drop(files);
     if let Some(words) = fit::misfit(test, items, &recorded, ending.status()) {
         return Ok(ending::refuse(test, items, &words, &text));
     }
@@ -140,7 +137,9 @@ pub fn run(
 }
 
 impl Files {
-    fn new(scratch: &Path, number: u64) -> Result<Files> {
+    fn new(scratch: &Path) -> Result<Files> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = scratch.join(format!("{number}.records"));
         let records = folder.join("records.ndjson");
         let cannot = || format!("cannot write {}", records.display());
@@ -152,32 +151,68 @@ impl Files {
         let output = scratch.join(format!("{number}.out"));
         Ok(Files { folder, records, reader, output, key: key() })
     }
+
+    /// The end of what the process has printed.
+    fn end_of_output(&self) -> Result<String> {
+        let cannot = || format!("cannot read {}", self.output.display());
+        let mut file = File::open(&self.output).with_context(cannot)?;
+        let length = file.metadata().with_context(cannot)?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(KEPT_OUTPUT))).with_context(cannot)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(cannot)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
-/// Starts a program as [`run`] would, but has it make no run.
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_file(&self.output);
+    }
+}
+
+/// Starts a program as [`run`] would, but has it list its tests and make no run. What the program itself does wrong is
+/// returned in words; none if it ends as it should, or is ended by `stop`.
 ///
 /// # Errors
 /// If it cannot be started, with the limits or at all.
-pub fn check(program: &Program, limits: &Limits) -> Result<()> {
+pub fn check(
+    program: &Program,
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<Option<String>> {
+    let files = Files::new(scratch)?;
     let mut command = in_room(program, limits, &[]);
     command.args(["--list", "--format", "terse"]).current_dir(&program.dir).stdin(Stdio::null());
-    let cannot = || format!("cannot run {}", program.path.display());
-    let output = command.output().with_context(cannot)?;
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{}: {}", cannot(), words.trim());
-    Ok(())
+    let ending = execute(command, limits, &files, stop)?;
+    let output = files.end_of_output()?;
+    match ending.status() {
+        Some(status) if status.success() => return Ok(None),
+        // A program that ends so itself has no result, but no points either.
+        Some(status) if limits.room.is_some() && room::has_failed(status) => {
+            bail!("cannot run {}: {}", program.path.display(), output.trim())
+        }
+        _ => {}
+    }
+    Ok(ending::death(&ending).map(|(_, words)| format!("{words}\n{}", output.trim())))
 }
 
+/// Runs a program, with its output in the file for it, to its end or until it has to be ended.
 fn execute(
-    test: &TestCase,
-    items: &[Item],
+    mut command: Command,
     limits: &Limits,
     files: &Files,
     stop: &AtomicBool,
 ) -> Result<Ending> {
-    let mut command = command(test, items, limits, files)?;
-    let mut child =
-        command.spawn().with_context(|| format!("cannot run {}", test.program.path.display()))?;
+    let cannot = || format!("cannot write {}", files.output.display());
+    let out = File::create(&files.output).with_context(cannot)?;
+    let err = out.try_clone().with_context(cannot)?;
+    command.stdout(out).stderr(err);
+    platform::own_group(&mut command);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
     let group = Group::of(child.id());
     if let Some(mut input) = child.stdin.take() {
         // A process that is gone already needs no key.
@@ -192,13 +227,10 @@ fn execute(
 }
 
 /// What is to be started.
-fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> Result<Command> {
-    let cannot = || format!("cannot write {}", files.output.display());
-    let out = File::create(&files.output).with_context(cannot)?;
-    let err = out.try_clone().with_context(cannot)?;
+fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> Command {
     let mut command = in_room(&test.program, limits, std::slice::from_ref(&files.folder));
     command.args(["--exact", &test.name, "--test-threads", "1"]).current_dir(&test.program.dir);
-    command.stdin(Stdio::piped()).stdout(out).stderr(err).env(SEALED, "1");
+    command.stdin(Stdio::piped()).env(SEALED, "1");
     command.env_remove("LAB_SEEDS").env_remove("LAB_SEED");
     command.env(run_record::VARIABLE, &files.records);
     command.env_remove(run_record::setting::VARIABLE).env_remove(TRACE_VARIABLE);
@@ -221,8 +253,7 @@ fn command(test: &TestCase, items: &[Item], limits: &Limits, files: &Files) -> R
     if limits.coverage {
         command.env(coverage::VARIABLE, "1");
     }
-    platform::own_group(&mut command);
-    Ok(command)
+    command
 }
 
 /// The program, in its room if it is to have one, which shows it itself and lets it change what is in these
@@ -296,17 +327,6 @@ fn read_records(files: &Files) -> Result<Vec<Option<Record>>> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut seals = Seals::new(&files.key);
     Ok(whole.lines().map(|line| seals.open(line)).collect())
-}
-
-/// The end of what a process has printed.
-fn read_end(path: &Path) -> Result<String> {
-    let cannot = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(cannot)?;
-    let length = file.metadata().with_context(cannot)?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(KEPT_OUTPUT))).with_context(cannot)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).with_context(cannot)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Runs the seed that took a process with several seeds down once more, alone: was it this seed?

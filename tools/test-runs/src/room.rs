@@ -9,7 +9,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,11 @@ pub fn enter_if_asked() -> Option<ExitCode> {
             failed(&format!("cannot run {}: {}", Path::new(&program).display(), become_it(command)))
         }
     })
+}
+
+/// True if a process ended so because it could not lock itself in, or not become the other program.
+pub(crate) fn has_failed(status: ExitStatus) -> bool {
+    status.code() == Some(i32::from(FAILED))
 }
 
 fn failed(words: &str) -> ExitCode {

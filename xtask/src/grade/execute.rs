@@ -85,9 +85,10 @@ impl Execution {
         true
     }
 
-    /// Sees to it that the program can be started at all: if not, that is nobody's fault but ours.
-    pub(crate) fn check(&self, program: &Program) -> Result<()> {
-        process::check(program, &self.limits)
+    /// Sees to it that the program can be started at all: if not, that is nobody's fault but ours. What goes wrong
+    /// once it runs is returned in words.
+    pub(crate) fn check(&self, program: &Program) -> Result<Option<String>> {
+        process::check(program, &self.limits, self.scratch(), self.stop())
     }
 
     /// From now on it may take so long.

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 /// More than this is no student's crate, and would only fill our disk.
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 64 << 20;
+/// More Rust than this nobody writes for a lab, and to look through it takes 80 times as much memory.
+const MOST_SOURCE: u64 = 4 << 20;
 
 /// The files below a folder, relative to it, in order. What was built (`target`), what is hidden and what is a
 /// link is left out: a link may lead anywhere.
@@ -44,18 +46,43 @@ pub(crate) fn files(top: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The files with Rust in them.
+fn rust(top: &Path) -> Result<impl Iterator<Item = PathBuf> + use<>> {
+    let is_rust = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "rs");
+    Ok(files(top)?.into_iter().filter(is_rust))
+}
+
+/// What is wrong with a crate that has more Rust than can be looked through; none if it has not.
+///
+/// # Errors
+/// As of [`files`].
+pub(crate) fn too_much_source(top: &Path) -> Result<Option<String>> {
+    let mut bytes = 0;
+    for file in rust(top)? {
+        let path = top.join(file);
+        let data = fs::metadata(&path);
+        bytes += data.with_context(|| format!("cannot read {}", path.display()))?.len();
+    }
+    let words = || {
+        format!(
+            "it has more than {} MiB of Rust source: leave out what is not of the lab",
+            MOST_SOURCE >> 20
+        )
+    };
+    Ok((bytes > MOST_SOURCE).then(words))
+}
+
 /// The files with Rust in them, with their texts.
 ///
 /// # Errors
 /// As of [`files`].
 pub(crate) fn sources(top: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let rust = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "rs");
     let read = |file: PathBuf| {
         let path = top.join(&file);
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok((file, String::from_utf8_lossy(&text).into_owned()))
     };
-    files(top)?.into_iter().filter(rust).map(read).collect()
+    rust(top)?.map(read).collect()
 }
 
 /// What has no part in what a program does.
@@ -108,6 +135,21 @@ mod tests {
         assert_eq!(files(top.path()).expect("files"), expected);
         let sources = sources(top.path()).expect("files");
         assert_eq!(sources[1], ("src/lib.rs".into(), "src/lib.rs".to_string()));
+    }
+
+    #[test]
+    fn who_writes_too_much_is_told() {
+        let top = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, bytes: u64| {
+            let file = fs::File::create(top.path().join(name)).expect("a file");
+            file.set_len(bytes).expect("a length");
+        };
+        write("a.rs", MOST_SOURCE);
+        write("data.bin", MOST_SOURCE);
+        assert_eq!(too_much_source(top.path()).expect("it can be read"), None);
+        write("b.rs", 1);
+        let words = too_much_source(top.path()).expect("it can be read").expect("too much");
+        assert!(words.contains("more than 4 MiB of Rust"), "{words}");
     }
 
     #[test]

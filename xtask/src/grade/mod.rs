@@ -11,7 +11,7 @@
 //! The results are on the disk from the beginning, and are replaced as a whole after each test. What is no
 //! fault of the student's (no network, a full disk) is an error, and gives no points at all, not even none.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use test_runs::{package, platform};
 
 mod allowed;
@@ -53,8 +53,7 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
         (Ok(student), _) => student,
         // Whoever has said where results are to be finds some there.
         (Err(error), Some(folder)) if grade.dir.is_dir() => {
-            let mut outcome = grader.empty("no crate", String::new());
-            outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
+            let outcome = grader.no_crate("no crate", &error);
             outcome.write(folder)?;
             say::print(outcome.text())?;
             return Ok(0);
@@ -72,7 +71,13 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
             package::target_directory(&workspace())?.join("grade").join(name)
         }
     };
-    let mut outcome = grader.begin(&student, &folder)?;
+    let mut outcome = grader.begin(&student, &folder);
+    if let Some(other) = outcome.another(&folder) {
+        bail!(
+            "{} has the results of the crate in {other}: name another folder with --out, or remove that one",
+            folder.display()
+        );
+    }
     grader.grade(&student, &mut outcome, &folder).context("no points were given")?;
     say::print(format!("{}\nwritten to {}\n", outcome.text(), folder.display()))?;
     Ok(if outcome.is_finished() { 0 } else { crate::BROKEN })

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use test_runs::package;
 
 use super::allowed::Allowed;
@@ -65,20 +65,29 @@ impl<'a> Grader<'a> {
     }
 
     /// The result before anything is done, or what an earlier grading has left.
-    ///
-    /// # Errors
-    /// If the crate's files cannot be read.
-    pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Result<Outcome> {
-        let print = files::print(&self.print, &[&student.dir])?;
-        let outcome = self.empty(&student.name, print);
-        Ok(match self.grade.resume {
+    pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Outcome {
+        let print = files::print(&self.print, &[student.top()]);
+        let print = match print {
+            Ok(print) => print,
+            // Its files cannot be read, or are too many.
+            Err(error) => return self.no_crate(&student.name, &error).of(&student.dir),
+        };
+        let outcome = self.empty(&student.name, print).of(&student.dir);
+        match self.grade.resume {
             true => outcome.resumed(folder, self.grade.time_limit()),
             false => outcome,
-        })
+        }
+    }
+
+    /// The result of what is no crate that can be graded.
+    pub(crate) fn no_crate(&self, name: &str, error: &Error) -> Outcome {
+        let mut outcome = self.empty(name, String::new());
+        outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
+        outcome
     }
 
     /// The result of a crate of which nothing is known yet.
-    pub(crate) fn empty(&self, name: &str, print: String) -> Outcome {
+    fn empty(&self, name: &str, print: String) -> Outcome {
         let Grade { lab, seeds, least_loss, .. } = self.grade;
         Outcome::new(name, lab, &self.weights, (*seeds, *least_loss), print)
     }
@@ -170,7 +179,14 @@ impl<'a> Grader<'a> {
             }
             Err(Failure::Machine(error)) => return Err(error),
         };
-        execution.check(&program)?;
+        let problem = execution.check(&program)?;
+        if execution.ends(outcome) {
+            return Ok(());
+        }
+        if let Some(words) = problem {
+            outcome.fail(&format!("the test program does not even list its tests: {words}"));
+            return Ok(());
+        }
         for place in 0..outcome.tests.len() {
             if outcome.tests[place].done {
                 continue;

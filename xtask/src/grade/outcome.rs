@@ -20,6 +20,9 @@ const NOT_FINISHED: &str = "not finished";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) package: String,
+    /// The crate's folder, if there is a crate.
+    #[serde(default, rename = "crate")]
+    dir: Option<String>,
     /// None if there is no result.
     pub(crate) points: Option<f64>,
     pub(crate) of: f64,
@@ -115,6 +118,7 @@ impl Outcome {
         };
         Outcome {
             package: package.to_string(),
+            dir: None,
             points: Some(0.0),
             of: weights.values().sum(),
             least_loss,
@@ -128,13 +132,23 @@ impl Outcome {
         }
     }
 
+    /// The same, of the crate in this folder.
+    pub(crate) fn of(self, dir: &Path) -> Outcome {
+        Outcome { dir: Some(dir.display().to_string()), ..self }
+    }
+
+    /// The other crate whose result a folder has, if it has one.
+    pub(crate) fn another(&self, folder: &Path) -> Option<String> {
+        let other = earlier(folder)?.dir?;
+        self.dir.as_ref().filter(|dir| **dir != other)?;
+        Some(other)
+    }
+
     /// What an earlier grading has left in a folder, if it was of the same crate in the same way. What it
     /// did not finish is to be done, also what it had no time for, if there is more of it now: `limit`.
     pub(crate) fn resumed(self, folder: &Path, limit: Option<Duration>) -> Outcome {
-        let text = fs::read_to_string(folder.join(JSON)).unwrap_or_default();
-        let earlier = serde_json::from_str(&text).ok();
         let same = |earlier: &Outcome| earlier.points.is_some() && earlier.print == self.print;
-        let Some(mut earlier) = earlier.filter(same) else { return self };
+        let Some(mut earlier) = earlier(folder).filter(same) else { return self };
         let had_less = |had: &mut Duration| limit.is_none_or(|limit| limit > *had);
         if earlier.out_of_time.take_if(had_less).is_some() {
             earlier.finished = false;
@@ -142,6 +156,7 @@ impl Outcome {
         if !earlier.finished {
             earlier.note = self.note;
         }
+        earlier.dir = self.dir;
         earlier
     }
 
@@ -291,6 +306,11 @@ impl Outcome {
             None => serde_json::json!({ "output": self.text() }),
         }
     }
+}
+
+/// The result in a folder, if there is one.
+fn earlier(folder: &Path) -> Option<Outcome> {
+    serde_json::from_str(&fs::read_to_string(folder.join(JSON)).ok()?).ok()
 }
 
 impl Graded {

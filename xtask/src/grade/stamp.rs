@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use test_runs::build::{self, Program};
 use test_runs::watchdog::Group;
 use test_runs::{package, platform};
@@ -22,13 +24,8 @@ use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::{skeleton, workspace};
 
 /// What a build says when the machine is at fault, whatever the code is.
-const MACHINE: [&str; 5] = [
-    "No space left on device",
-    "os error 28",
-    "Disk quota exceeded",
-    "signal: 9",
-    "error: linking with",
-];
+const MACHINE: [&str; 5] =
+    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9", "linking with"];
 
 /// What cargo says when it could not fetch something. It is asked only when what all need is there.
 const NETWORK: [&str; 8] = [
@@ -78,9 +75,27 @@ pub(crate) struct Stamped {
 /// How cargo ended.
 struct Ended {
     passed: bool,
-    /// What it wrote for programs, and for people.
+    /// What it wrote for programs, one message a line; the compiler's are among them.
     out: String,
+    /// What it wrote for people.
     said: String,
+}
+
+/// A message of cargo's for programs.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    message: Option<Diagnostic>,
+}
+
+/// What the compiler says.
+#[derive(Deserialize)]
+struct Diagnostic {
+    message: String,
+    /// As people read it.
+    rendered: Option<String>,
+    /// The places in the source that it is about.
+    spans: Vec<IgnoredAny>,
 }
 
 /// How everything is built, as the end of a manifest: as in a student's own crate. Nothing is built twice, so nothing is
@@ -126,7 +141,9 @@ pub(crate) fn stamp(
 /// Cargo cannot tell what a crate is made of.
 fn no_metadata(error: Error) -> Failure {
     let words = format!("{error:#}");
-    if MACHINE.iter().chain(&NETWORK).any(|of| words.contains(of)) {
+    // Cargo shows what it does not understand, whatever it says.
+    let shown = words.contains("failed to parse manifest");
+    if !shown && MACHINE.iter().chain(&NETWORK).any(|of| words.contains(of)) {
         return Failure::Machine(error.context("cargo cannot find or fetch what the crate needs"));
     }
     Failure::Student(format!(
@@ -305,12 +322,11 @@ impl Stamped {
         if ended.passed {
             return Ok(ended.out);
         }
-        let said = ended.said.trim();
-        let began = ended.out.contains("\"build-finished\"");
-        if began && !MACHINE.iter().any(|words| said.contains(words)) && self.is_theirs(said) {
-            return Err(fault(&shortened(said)));
+        let all = ended.in_words();
+        if ended.is_fault_of_code() && self.is_theirs(&ended.said) {
+            return Err(fault(&shortened(&all)));
         }
-        Err(Failure::Machine(anyhow!("the build came to no end:\n{}", shortened(said))))
+        Err(Failure::Machine(anyhow!("the build came to no end:\n{}", shortened(&all))))
     }
 
     /// Runs cargo until it ends or must end.
@@ -328,7 +344,7 @@ impl Stamped {
         // What is to be fetched was fetched when the suite was written.
         command.args(args).arg("--offline").current_dir(&self.dir).stdin(Stdio::null());
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_TARGET_DIR", &self.target);
-        command.arg("--message-format=json-render-diagnostics");
+        command.arg("--message-format=json");
         platform::own_group(&mut command);
         let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();
         let mut child = child.context("cannot run cargo")?;
@@ -370,6 +386,36 @@ impl Stamped {
             ensure!(now == *text, "somebody has changed {path} of the suite while it was built");
         }
         Ok(())
+    }
+}
+
+impl Ended {
+    fn messages(&self) -> impl Iterator<Item = Message> {
+        self.out.lines().filter_map(|line| serde_json::from_str(line).ok())
+    }
+
+    /// What the compiler has said of code.
+    fn diagnostics(&self) -> impl Iterator<Item = Diagnostic> {
+        let said = self.messages().filter_map(|message| message.message);
+        said.filter(|said| !said.message.starts_with("aborting due to"))
+    }
+
+    /// All that was said, as people read it.
+    fn in_words(&self) -> String {
+        let said = self.diagnostics().filter_map(|said| said.rendered);
+        said.chain([self.said.clone()]).collect::<String>().trim().to_string()
+    }
+
+    /// True if nothing tells of the machine. What is said of a place in the source does not count: its author has
+    /// the compiler say what he likes.
+    fn is_fault_of_code(&self) -> bool {
+        let without_place = self.diagnostics().filter(|said| said.spans.is_empty());
+        let warning = |line: &&str| line.starts_with("warning: ");
+        let cargos = self.said.lines().filter(|line| !warning(line)).map(str::to_string);
+        let told =
+            without_place.map(|said| said.message).chain(cargos).collect::<Vec<_>>().join("\n");
+        self.messages().any(|message| message.reason == "build-finished")
+            && !MACHINE.iter().any(|words| told.contains(words))
     }
 }
 
@@ -429,6 +475,7 @@ mod tests {
             "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  feature `edition2077` is required",
             "failed to select a version for the requirement `anyhow = \"^99\"`",
             "rustc 1.95.0 is not supported by the following package:\n  my-raft@0.1.0 requires rustc 1.999",
+            "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  invalid character in `No space left on device`",
         ] {
             let Failure::Student(problem) = no_metadata(anyhow!("{words}")) else {
                 panic!("{words}")
@@ -445,6 +492,36 @@ mod tests {
             };
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
+    }
+
+    #[test]
+    fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
+        let line = |words: &str, spans: &str| {
+            format!(
+                "{{\"reason\":\"compiler-message\",\"message\":{{\"message\":{words:?},\"rendered\":\"error: {words}\\n\",\
+                 \"spans\":{spans}}}}}\n"
+            )
+        };
+        let ended = |words: &str, spans: &str, said: &str| {
+            let out = line(words, spans)
+                + &line("aborting due to 1 previous error", "[]")
+                + "{\"reason\":\"build-finished\",\"success\":false}\n";
+            Ended { passed: false, out, said: said.to_string() }
+        };
+        let at_a_place =
+            ended("os error 28", "[{\"line_start\":1}]", "error: could not compile `x`\n");
+        assert!(at_a_place.is_fault_of_code());
+        assert_eq!(at_a_place.in_words(), "error: os error 28\nerror: could not compile `x`");
+        for words in ["failed to write x: No space left on device", "linking with `cc` failed"] {
+            assert!(!ended(words, "[]", "").is_fault_of_code(), "{words}");
+        }
+        let killed = "error: could not compile `x`\n\nCaused by:\n  process didn't exit (signal: 9, SIGKILL)";
+        assert!(!ended("unused", "[{}]", killed).is_fault_of_code());
+        let manifest =
+            "warning: unused manifest key: package.os error 28\nerror: could not compile `x`\n";
+        assert!(ended("unused", "[{}]", manifest).is_fault_of_code());
+        let no_end = Ended { passed: false, out: String::new(), said: String::new() };
+        assert!(!no_end.is_fault_of_code());
     }
 
     #[test]

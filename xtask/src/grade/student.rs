@@ -77,6 +77,11 @@ impl Student {
         Ok(Student { name: name.to_string(), dir, root })
     }
 
+    /// The folder of all that the crate is built of: its workspace's; of this workspace's crates their own.
+    pub(crate) fn top(&self) -> &Path {
+        if self.is_ours() { &self.dir } else { &self.root }
+    }
+
     /// True if it is a member of this workspace: only then it has this root.
     pub(crate) fn is_ours(&self) -> bool {
         platform::canonical(&workspace()).is_ok_and(|ours| self.root == ours)

@@ -14,7 +14,7 @@ use anyhow::Result;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::allowed::Allowed;
-use super::files::sources;
+use super::files::{sources, too_much_source};
 use super::student::Student;
 
 /// How many places of a kind are named.
@@ -65,6 +65,9 @@ pub(crate) fn found(
     let mut found = Found::default();
     if student.is_ours() {
         return Ok((None, None));
+    }
+    if let Some(problem) = too_much_source(&student.root)? {
+        return Ok((Some(problem), None));
     }
     for (file, text) in sources(&student.root)? {
         found.read(&file, &text);

@@ -8,7 +8,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
-use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
+use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -44,9 +44,11 @@ pub(super) fn enter(room: &Room) -> Result<(), String> {
 }
 
 fn limit(room: &Room) -> rustix::io::Result<()> {
-    let set = |resource, most: Option<u64>| match most {
-        Some(most) => setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }),
-        None => Ok(()),
+    let set = |resource, most: Option<u64>| {
+        let Some(most) = most else { return Ok(()) };
+        // Only root may ask for more than is allowed already.
+        let most = getrlimit(resource).maximum.map_or(most, |allowed| most.min(allowed));
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
     };
     set(Resource::Core, Some(0))?;
     set(Resource::Fsize, room.file_size)?;

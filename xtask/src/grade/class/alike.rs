@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use crate::grade::files::sources;
+use crate::grade::files::{sources, too_much_source};
 use crate::grade::tokens::{Token, tokens};
 use crate::labs::Lab;
 use crate::{skeleton, workspace};
@@ -70,11 +70,14 @@ struct Crate {
 }
 
 /// The pairs of crates of a class that are nearly equal, or nearly equal to one of this workspace's, the most
-/// equal first. What cannot be read or is no Rust is not compared.
+/// equal first. What cannot be read, is no Rust or too much of it is not compared.
 pub(crate) fn pairs<'a>(lab: &Lab, crates: impl Iterator<Item = (&'a str, &'a Path)>) -> Vec<Pair> {
     let given = marks_of([("", skeleton::source(lab).unwrap_or_default())].into_iter());
     let of = |name: String, dir: &Path, ours: bool| {
-        let sources = sources(dir).unwrap_or_default();
+        let sources = match too_much_source(dir) {
+            Ok(None) => sources(dir).unwrap_or_default(),
+            _ => Vec::new(),
+        };
         let texts =
             sources.iter().map(|(file, text)| (file.to_str().unwrap_or("?"), text.as_str()));
         let mut marks = marks_of(texts);

@@ -3,6 +3,7 @@
 //! Each crate has a result, whatever it is: one that is missing, does not compile or hangs costs the others
 //! nothing. The table is on the disk from the beginning and is replaced after each crate.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,7 @@ struct Class {
 
 /// A student's folder, with what came of it.
 struct Entry {
-    /// The folder's name, which stands for the student.
+    /// The folder's name, which stands for the student; what is no text in it is shown as �.
     name: String,
     dir: PathBuf,
     /// None if there is no crate in it.
@@ -57,6 +58,12 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
             .join("grade")
             .join(format!("class-{name}-lab{}", grade.lab.number)),
     };
+    let within = platform::canonical(&folder).unwrap_or_else(|_| folder.clone());
+    ensure!(
+        !within.starts_with(dir),
+        "results would lie in {}, among the students' folders: name another folder with --out",
+        folder.display()
+    );
     ensure!(
         grade.resume || !folder.join(CSV).exists(),
         "{} has the results of another grading: go on with it with --resume, or name another folder \
@@ -89,13 +96,13 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
 }
 
 /// The names of the folders in a folder, in order.
-fn folders(dir: &Path) -> Result<Vec<String>> {
+fn folders(dir: &Path) -> Result<Vec<OsString>> {
     let cannot = || format!("cannot read {}", dir.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() && !name.starts_with('.') {
+        let name = entry.file_name();
+        if entry.path().is_dir() && !name.as_encoded_bytes().starts_with(b".") {
             names.push(name);
         }
     }
@@ -105,17 +112,16 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
 
 impl Entry {
     /// Nothing is done yet, unless an earlier grading has left something.
-    fn new(grader: &Grader<'_>, class: &Path, folder: &Path, name: String) -> Result<Entry> {
+    fn new(grader: &Grader<'_>, class: &Path, folder: &Path, name: OsString) -> Result<Entry> {
         let (dir, results) = (class.join(&name), folder.join("crates").join(&name));
+        let name = name.to_string_lossy().into_owned();
         let student = Student::at(&dir);
-        let begun = student.and_then(|student| Ok((grader.begin(&student, &results)?, student)));
-        let (student, outcome) = match begun {
-            Ok((outcome, student)) => (Some(student), outcome),
-            Err(error) => {
-                let mut outcome = grader.empty(&name, String::new());
-                outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
-                (None, outcome)
+        let (student, outcome) = match student {
+            Ok(student) => {
+                let outcome = grader.begin(&student, &results);
+                (Some(student), outcome)
             }
+            Err(error) => (None, grader.no_crate(&name, &error)),
         };
         outcome.write(&results)?;
         Ok(Entry { name, dir, student, outcome, results })
