@@ -255,6 +255,29 @@ pub(crate) fn suite_with<S: AsRef<str>>(words: &[S]) -> &'static str {
     named.or_else(|| LABS.iter().find(about)).unwrap_or(&LABS[0]).suite
 }
 
+/// The tests of the layer below a service: no lab of the course has them.
+const RSM_SUITE: &str = "rsm-tests";
+
+/// The packages whose own tests run a reference.
+fn suites() -> impl Iterator<Item = &'static str> {
+    LABS.iter().map(|lab| lab.suite).chain([RSM_SUITE])
+}
+
+/// The package whose own tests run the reference in a test of this name, for a package with these dependencies; none
+/// if that is the package itself. Suites have tests of one name: it is the suite that the package depends on.
+pub(crate) fn reference(
+    package: &str,
+    dependencies: &[String],
+    test: &str,
+) -> Option<&'static str> {
+    if suites().any(|suite| suite == package) {
+        return None;
+    }
+    let by_name = Lab::of(test).unwrap_or(&LABS[0]).suite;
+    let known = |suite: &&str| dependencies.iter().any(|one| one == suite);
+    Some([by_name].into_iter().chain(suites()).find(known).unwrap_or(by_name))
+}
+
 /// The place of a test among all of all labs.
 pub(crate) fn place(test: &str) -> Option<usize> {
     let parts = LABS.iter().flat_map(|lab| lab.parts);
@@ -291,6 +314,20 @@ mod tests {
     fn each_lab_is_worth_a_hundred_points() {
         for lab in &LABS {
             assert_eq!(lab.parts.iter().map(|part| part.points).sum::<f64>(), 100.0);
+        }
+    }
+
+    #[test]
+    fn a_test_is_compared_with_the_one_of_the_same_suite() {
+        let with = |package: &str, dependency: &str, test: &str| {
+            reference(package, &[dependency.to_string(), "serde".to_string()], test)
+        };
+        assert_eq!(with("my-rsm", "rsm-tests", "basic_4A"), Some("rsm-tests"));
+        assert_eq!(with("my-shards", "shard-tests", "basic_4A"), Some("shard-tests"));
+        assert_eq!(with("zoo", "raft-tests", "no_test_of_ours"), Some("raft-tests"));
+        assert_eq!(with("by-other-ways", "my-suites", "speed_3A"), Some("kv-tests"));
+        for suite in suites() {
+            assert_eq!(with(suite, "raft-tests", "basic_4A"), None, "{suite}");
         }
     }
 

@@ -34,6 +34,7 @@ mod shrink;
 mod skeleton;
 mod stress;
 mod trace;
+mod traces;
 mod under_test;
 mod which;
 

@@ -12,9 +12,8 @@
 //! The search is a pure function of what two [`trials::World`]s say.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use run_record::setting::{Setting, Trouble};
@@ -35,9 +34,10 @@ mod report;
 mod search;
 mod trials;
 
-use crate::labs::{LABS, Lab};
+use crate::labs;
 use crate::say;
 use crate::shell;
+use crate::traces::{self, Unfinished};
 use crate::under_test::{self, How};
 pub(crate) use args::Shrink;
 use case::{Case, Failed};
@@ -157,10 +157,10 @@ fn find_reference(
     world: &Processes,
     display: &Display,
 ) -> Result<Option<TestCase>> {
-    let suite = Lab::of(&world.test.name).unwrap_or(&LABS[0]).suite;
-    if args.no_reference || package == suite {
-        return Ok(None);
-    }
+    let dir = args.which.find(&[&args.test])?.dir;
+    let dependencies = package::dependencies(&dir, package)?;
+    let suite = labs::reference(package, &dependencies, &world.test.name);
+    let Some(suite) = suite.filter(|_| !args.no_reference) else { return Ok(None) };
     let found = reference::find(suite, &world.test.name, args.release)?;
     if found.is_none() {
         display
@@ -250,20 +250,14 @@ fn look_around(
 
 /// Makes the smallest run once more: does it fail again, and what happens in it?
 fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
-    let folder = match &args.out {
+    let home = match &args.out {
         Some(folder) => folder.clone(),
-        None => package::target_directory(&args.which.find(&[&args.test])?.dir)?.join("traces"),
+        None => traces::usual(&args.which.find(&[&args.test])?)?,
     };
-    // The test program runs elsewhere.
-    let folder = std::path::absolute(&folder).context("cannot tell where traces are to go")?;
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let left = Unfinished::new(&home)?;
     let Case { setting, seed, failed } = &found.case;
-    let name = world.test.name.rsplit("::").next().unwrap_or_default();
-    let file = |ending: &str| folder.join(format!("{name}-{seed}.{ending}"));
-    let before = ["ndjson", "html"].map(|ending| written(&file(ending)));
     let patience = PATIENCE * args.hang_after;
-    let again = match world.once(setting, *seed, patience, Some(folder.clone())) {
+    let again = match world.once(setting, *seed, patience, Some(left.folder().to_owned())) {
         Ok(outcome) => outcome,
         Err(Halt::Broken(error)) => return Err(error),
         Err(_) => return Ok(()),
@@ -272,15 +266,8 @@ fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) ->
         again.verdict.name() == failed.verdict.name() && again.lab_us == failed.lab_us
     });
     report.repeated = Some(alike);
-    // What an earlier run has left there is of another case.
-    let new = |ending, before: Option<SystemTime>| -> Option<PathBuf> {
-        written(&file(ending)).filter(|now| before != Some(*now)).map(|_| file(ending))
-    };
-    report.trace = new("ndjson", before[0]);
-    report.page = new("html", before[1]);
+    report.trace = left.finish()?;
+    let page = report.trace.as_ref().map(|trace| trace.with_extension("html"));
+    report.page = page.filter(|page| page.exists());
     Ok(())
-}
-
-fn written(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|data| data.modified()).ok()
 }

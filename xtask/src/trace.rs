@@ -1,6 +1,5 @@
 //! `cargo xtask trace`: a trace on the terminal, from a file or from a run made for it.
 
-use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,10 +11,10 @@ use run_record::schedule::{self, Choice};
 use run_record::setting::{self, Setting};
 use run_record::trace;
 use run_record::trace::{Trace as Recorded, TraceError};
-use test_runs::package;
 use trace_view::terminal::{self, Options, parse_time};
 
 use crate::say;
+use crate::traces::{self, Unfinished};
 use crate::under_test::{self, How};
 use crate::which::Which;
 
@@ -110,12 +109,11 @@ pub(crate) struct Trace {
 
 /// Shows a trace.
 pub(crate) fn run(args: &Trace) -> Result<()> {
-    let file = match (&args.file, &args.test) {
-        (Some(file), _) => file.clone(),
+    let (file, trace) = match (&args.file, &args.test) {
+        (Some(file), _) => (file.clone(), read(file)?),
         (None, Some(test)) => make(args, test)?,
         (None, None) => bail!("which trace? give a file, or --test NAME --seed N"),
     };
-    let trace = read(&file)?;
     let options = args.options();
     match args.logs {
         Some(index) => say::print(terminal::logs(&trace, index, 5, args.to, &options))?,
@@ -178,29 +176,19 @@ fn page(file: &Path) -> String {
     }
 }
 
-/// Runs a test so that it leaves a trace; returns the trace's file.
-fn make(args: &Trace, test: &str) -> Result<PathBuf> {
+/// Runs a test so that it leaves a trace; returns the trace, and its file.
+fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
     let package = args.which.find(&[test])?;
     let how = How::simulated(args.release, args.schedule);
     let case = under_test::find_one(&package, test, how)?;
-    let folder = package::target_directory(&package.dir)?.join("traces");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let home = traces::usual(&package)?;
+    let left = Unfinished::new(&home)?;
     let seed = args.seed.context("with which seed? give --seed N")?;
     say::note(&format!("trace: {} of {} with seed {seed}", case.name, package.name));
-    let name = case.name.rsplit("::").next().unwrap_or(&case.name);
-    let file = folder.join(format!("{name}-{seed}.ndjson"));
-    // An earlier run's trace must not pass for this one's.
-    for old in [file.clone(), file.with_extension("html")] {
-        if let Err(error) = fs::remove_file(&old)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error).with_context(|| format!("cannot remove {}", old.display()));
-        }
-    }
     let mut command = Command::new(&case.program.path);
     command.args(["--exact", &case.name, "--test-threads", "1"]).current_dir(&case.program.dir);
     command.env_remove("LAB_SEEDS").env_remove(run_record::VARIABLE).stdin(Stdio::null());
-    command.env("LAB_SEED", seed.to_string()).env(VARIABLE, &folder);
+    command.env("LAB_SEED", seed.to_string()).env(VARIABLE, left.folder());
     match &args.setting {
         Some(setting) => command.env(setting::VARIABLE, setting.to_string()),
         None => command.env_remove(setting::VARIABLE),
@@ -212,24 +200,27 @@ fn make(args: &Trace, test: &str) -> Result<PathBuf> {
     command.env(schedule::VARIABLE, args.schedule.to_string());
     let output = command.output();
     let output = output.with_context(|| format!("cannot run {}", case.program.path.display()))?;
-    if !file.exists() {
+    let trace = left.trace().map(|file| read(&file)).transpose()?;
+    let Some((file, trace)) = left.finish()?.zip(trace) else {
         let text =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = text.lines().collect();
         let end = lines[lines.len().saturating_sub(SHOWN_OUTPUT)..].join("\n");
         bail!(
-            "{} ended ({}) without a trace at {}; its tests may be too old to make one. It \
+            "{} ended ({}) without a trace in {}; its tests may be too old to make one. It \
              printed:\n{end}",
             case.name,
             output.status,
-            file.display()
+            home.display()
         );
-    }
-    Ok(file)
+    };
+    Ok((file, trace))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[derive(clap::Parser)]

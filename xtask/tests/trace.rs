@@ -144,7 +144,7 @@ fn a_test_is_run_and_shown() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("● t3 leader") && out.contains("losses=0 (this was"), "{out}");
     let (_, err, code) = traced("leaves_nothing_2A", &[]);
-    assert!(err.contains("without a trace at") && err.contains("it is run"), "{err}");
+    assert!(err.contains("without a trace in") && err.contains("it is run"), "{err}");
     assert_eq!(code, Some(70));
     let (_, err, _) = traced("leaves_nothing_2B", &[]);
     assert!(err.contains("there are leaves_a_trace_2A, leaves_nothing_2A"), "{err}");

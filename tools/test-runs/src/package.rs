@@ -50,6 +50,12 @@ struct Member {
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -163,12 +169,24 @@ pub fn target_directory(dir: &Path) -> Result<PathBuf> {
 /// # Errors
 /// If cargo cannot be run, or knows no such package there.
 pub fn clocks(dir: &Path, package: &str) -> Result<Vec<Clock>> {
-    let metadata = metadata(dir)?;
-    let found = metadata.packages.iter().find(|member| member.name == package);
-    let found = found.with_context(|| {
+    Ok(member(dir, package)?.clocks())
+}
+
+/// The names of the packages that a package depends on, for its tests too.
+///
+/// # Errors
+/// If cargo cannot be run, or knows no such package there.
+pub fn dependencies(dir: &Path, package: &str) -> Result<Vec<String>> {
+    Ok(member(dir, package)?.dependencies.into_iter().map(|one| one.name).collect())
+}
+
+fn member(dir: &Path, package: &str) -> Result<Member> {
+    let mut metadata = metadata(dir)?;
+    let place = metadata.packages.iter().position(|member| member.name == package);
+    let place = place.with_context(|| {
         format!("{} has no package `{package}`; {}", dir.display(), metadata.choice())
     })?;
-    Ok(found.clocks())
+    Ok(metadata.packages.swap_remove(place))
 }
 
 fn metadata(dir: &Path) -> Result<Metadata> {
