@@ -22,7 +22,7 @@ const FIRST_BATCH: u64 = 3;
 pub enum Goal {
     /// After so many runs.
     Iterations(u64),
-    /// At this time.
+    /// At this time; each test is run once at least.
     Until(Instant),
     /// When the failure rate is below this with 95 % confidence, or a run has failed.
     UpperBound(f64),
@@ -115,7 +115,7 @@ impl Plan {
     /// now; [`Plan::is_done`] tells whether there will be.
     pub fn hand_out(&mut self) -> Option<(usize, Vec<Item>)> {
         let place = self.most_behind()?;
-        let (base, shard, goal, total) = (self.base, self.shard, self.goal, self.total());
+        let (goal, total, (base, shard)) = (self.goal, self.total(), (self.base, self.shard));
         let test = &mut self.tests[place];
         let mut items: Vec<Item> = std::mem::take(&mut test.left);
         let size = if items.is_empty() { test.batch_size(goal) } else { 0 };
@@ -123,11 +123,7 @@ impl Plan {
             if total.is_some_and(|total| test.next >= total) {
                 break;
             }
-            let index = shard.index(test.next);
-            test.next += 1;
-            test.pass_over_done(shard);
-            let simulated = test.clock == Clock::Sim;
-            items.push(Item::new(index, simulated.then(|| seed(base, &test.name, index))));
+            items.push(test.next_item(base, shard));
         }
         test.under_way += items.len() as u64;
         Some((place, items))
@@ -162,7 +158,8 @@ impl Plan {
         }
         match self.goal {
             Goal::Iterations(_) => self.total().is_some_and(|total| test.next < total),
-            Goal::Until(end) => Instant::now() < end,
+            // However short the time is: what was never run has not passed.
+            Goal::Until(end) => Instant::now() < end || test.runs + test.under_way == 0,
             Goal::UpperBound(rate) => test.failures == 0 && test.wanted(rate) > 0,
         }
     }
@@ -180,6 +177,21 @@ impl Plan {
     /// before a failure count as what came before it.
     pub fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// The same for a plan that is gone on with. What had been handed out before and came to no end is still to be done:
+    /// all before the last run of a test.
+    pub fn close_resumed(&mut self) {
+        let (base, shard) = (self.base, self.shard);
+        let total = self.total().unwrap_or(u64::MAX);
+        for test in &mut self.tests {
+            let Some(last) = test.done.last().copied() else { continue };
+            while test.next < total && shard.index(test.next) < last {
+                let item = test.next_item(base, shard);
+                test.left.push(item);
+            }
+        }
+        self.close();
     }
 
     /// True if nothing is left and nothing is under way.
@@ -218,6 +230,15 @@ impl Plan {
 }
 
 impl Progress {
+    /// The next run that nobody has made.
+    fn next_item(&mut self, base: u64, shard: Shard) -> Item {
+        let index = shard.index(self.next);
+        self.next += 1;
+        self.pass_over_done(shard);
+        let simulated = self.clock == Clock::Sim;
+        Item::new(index, simulated.then(|| seed(base, &self.name, index)))
+    }
+
     fn pass_over_done(&mut self, shard: Shard) {
         while self.done.remove(&shard.index(self.next)) {
             self.next += 1;
@@ -333,6 +354,26 @@ mod tests {
         assert!(plan.hand_out().is_none() && !plan.is_done());
         plan.finished(place, (1, 1), items[1..].to_vec(), Duration::from_millis(1));
         assert_eq!(all(&mut plan), [1, 2]);
+    }
+
+    #[test]
+    fn a_plan_that_has_failed_and_is_gone_on_with_has_no_gaps() {
+        let shard = Shard { k: 2, n: 2 };
+        let mut plan = Plan::new(&[test()], 0, Goal::Iterations(40), Some(shard));
+        plan.resume(0, [1, 5, 11].into(), 1);
+        plan.close_resumed();
+        assert_eq!(all(&mut plan), [3, 7, 9], "all before the last one, none behind it");
+        let mut plan = Plan::new(&[test()], 0, Goal::Iterations(40), None);
+        plan.resume(0, [0, 1].into(), 1);
+        plan.close_resumed();
+        assert!(all(&mut plan).is_empty());
+    }
+
+    #[test]
+    fn time_that_is_over_is_no_reason_to_run_nothing() {
+        let tests = [test_named("a_2A"), test_named("b_2A")];
+        let mut plan = Plan::new(&tests, 0, Goal::Until(Instant::now()), None);
+        assert_eq!(all(&mut plan).len(), 2 * FIRST_BATCH as usize);
     }
 
     #[test]

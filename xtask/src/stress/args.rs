@@ -69,7 +69,7 @@ pub(crate) struct RunArgs {
     /// How often to run each test [default: 100].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
     pub(crate) iters: Option<u64>,
-    /// Run for so long instead, such as 10m.
+    /// Run for so long instead, such as 10m; each test at least once.
     #[arg(long, value_parser = crate::duration::parse, conflicts_with = "iters")]
     pub(crate) duration: Option<Duration>,
     /// Run until the failure rate of every test is below this with 95 % confidence, such as 0.1%,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use run_record::Clock;
 use test_runs::build::TestCase;
 use test_runs::engine::{self, Runs};
@@ -48,6 +48,14 @@ struct Session {
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let package = args.which.find(&args.filters)?;
+    // The report has them in it.
+    for path in args.out.iter().chain([&package.dir]) {
+        ensure!(
+            path.to_str().is_some(),
+            "{} is not UTF-8, and could not be written into a report: use a folder of another name",
+            path.display()
+        );
+    }
     let stop = under_test::stop_on_signal()?;
     let tests = find_tests(args, &package)?;
     let folder = match &args.out {
@@ -157,7 +165,7 @@ impl Session {
         }
         if args.fail_fast && self.tallies.iter().any(|tally| tally.report().failures > 0) {
             // The failure has ended it already.
-            plan.close();
+            plan.close_resumed();
         }
         let tests = self.tests.clone();
         let mut display = Display::new(tests.len(), jobs);
