@@ -4,7 +4,8 @@
 /// machine and at every load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How often the search may ask the model for a step: some ten millions a second for small states.
+    /// How often the search may ask the model for a step: some ten millions a second for small states. Where its own
+    /// tables take longer than the model, what it does with them counts too, 32 looks as a step.
     /// To explain a violation it may ask as often once more.
     pub steps: u64,
     /// About how many bytes of memory its tables may take.
@@ -42,7 +43,7 @@ pub struct Report<K> {
 pub struct Work {
     /// How many objects the history was split into.
     pub objects: usize,
-    /// How often the search asked the model for a step, explanations included.
+    /// How often the search asked the model for a step, explanations included; see [`Limits::steps`].
     pub steps: u64,
     /// The most bytes that the tables of one search took.
     pub bytes: u64,

@@ -21,9 +21,34 @@ use crate::part::Item;
 /// is none. Nothing at all if the values are not distinct.
 pub(crate) fn decide<M: Model>(model: &M, items: &[Item<M>]) -> Option<Option<Vec<usize>>> {
     let operations: Vec<_> = items.iter().map(|item| (item.input, item.output)).collect();
-    let accesses = model.accesses(&operations)?;
+    let accesses = dense(model.accesses(&operations)?);
     let values = Values::new(items, &accesses)?;
     Some(order(items, &accesses, &values))
+}
+
+/// The same with numbers of values that are not much larger than the number of operations.
+fn dense(accesses: Vec<Access>) -> Vec<Access> {
+    let of = |access: &Access| match *access {
+        Access::Read(value) | Access::Write(value) => [value, 0],
+        Access::Update { from, to } => [from, to],
+        Access::Nothing => [0, 0],
+    };
+    let largest = accesses.iter().flat_map(of).max().unwrap_or(0);
+    if largest as usize <= 2 * accesses.len() {
+        return accesses;
+    }
+    // The first value of an object stays 0.
+    let mut values: Vec<u32> = accesses.iter().flat_map(of).chain([0]).collect();
+    values.sort_unstable();
+    values.dedup();
+    let number = |value: u32| values.partition_point(|other| *other < value) as u32;
+    let numbered = |access| match access {
+        Access::Read(value) => Access::Read(number(value)),
+        Access::Write(value) => Access::Write(number(value)),
+        Access::Update { from, to } => Access::Update { from: number(from), to: number(to) },
+        Access::Nothing => Access::Nothing,
+    };
+    accesses.into_iter().map(numbered).collect()
 }
 
 /// Who writes and reads each value.
@@ -226,4 +251,23 @@ fn add<M: Model>(block: &mut Block, items: &[Item<M>], places: &[usize]) -> Opti
 
 fn end<M: Model>(item: &Item<M>) -> i64 {
     if item.end == NEVER { i64::MAX } else { i64::from(item.end) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Access::{self, Nothing, Read, Update, Write};
+    use super::dense;
+
+    #[test]
+    fn large_numbers_of_values_become_small_ones() {
+        let of = |large: u32, larger: u32| {
+            vec![Write(large), Read(0), Update { from: large, to: larger }, Read(larger), Nothing]
+        };
+        assert_eq!(dense(of(u32::MAX - 1, u32::MAX)), of(1, 2));
+        assert_eq!(dense(of(u32::MAX, 10)), of(2, 1));
+        // What is small enough stays.
+        assert_eq!(dense(of(3, 10)), of(3, 10));
+        assert_eq!(dense(vec![Read(9)]), [Read(1)]);
+        assert_eq!(dense(Vec::new()), Vec::<Access>::new());
+    }
 }

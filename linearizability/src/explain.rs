@@ -43,6 +43,7 @@ pub(crate) fn explain<M: Model>(
         end: decider.work.steps + steps,
         decider,
         known: &known,
+        operations: bound(&known),
         limits,
         minimal: true,
         may_look_at: MOST_LOOKED_AT,
@@ -110,6 +111,8 @@ fn first_culprit<M: Model>(
 struct Shrinker<'a, 'd, 'i, M: Model> {
     decider: &'a mut Decider<'d, M>,
     known: &'a [Item<'i, M>],
+    /// More than each of their places in the history.
+    operations: usize,
     /// The steps at which it stops.
     end: u64,
     limits: Limits,
@@ -118,7 +121,7 @@ struct Shrinker<'a, 'd, 'i, M: Model> {
     may_look_at: usize,
 }
 
-impl<M: Model> Shrinker<'_, '_, '_, M> {
+impl<'i, M: Model> Shrinker<'_, '_, 'i, M> {
     /// The operations, in order of their calls. The culprit is one in any case: if it is the first, there
     /// is an order without it.
     fn shrink(&mut self, culprit: usize) -> Vec<usize> {
@@ -172,13 +175,14 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
 
     /// Whether these have no order if the others never returned.
     fn is_impossible(&mut self, kept: &[usize]) -> Option<bool> {
-        let mut is_kept = kept.to_vec();
-        is_kept.sort_unstable();
-        let is_kept = |item: &Item<M>| is_kept.binary_search(&item.operation).is_ok();
-        let items = self.known.iter();
-        let items: Vec<_> =
-            items.map(|item| if is_kept(item) { *item } else { item.forgotten() }).collect();
-        self.may_look_at = self.may_look_at.checked_sub(items.len())?;
+        self.may_look_at = self.may_look_at.checked_sub(self.known.len())?;
+        let mut is_kept = vec![false; self.operations];
+        kept.iter().for_each(|&operation| is_kept[operation] = true);
+        let of = |item: &Item<'i, M>| match is_kept[item.operation] {
+            true => *item,
+            false => item.forgotten(),
+        };
+        let items: Vec<_> = self.known.iter().map(of).collect();
         let left = self.end.saturating_sub(self.decider.work.steps);
         let limits = Limits { steps: left / 16, ..self.limits };
         match self.decider.decide(&items, &limits) {
@@ -189,15 +193,19 @@ impl<M: Model> Shrinker<'_, '_, '_, M> {
     }
 }
 
+/// More than each of these operations' places in the history.
+fn bound<M: Model>(items: &[Item<M>]) -> usize {
+    items.iter().map(|item| item.operation).max().map_or(0, |last| last + 1)
+}
+
 /// The longest order with each operation, each order once, longest first.
 fn longest_orders<M: Model>(
     decider: &mut Decider<M>,
     known: &[Item<M>],
     limits: &Limits,
 ) -> Vec<Vec<usize>> {
-    let operations = known.iter().map(|item| item.operation).max().map_or(0, |last| last + 1);
-    let mut longest =
-        Longest { with: vec![None; operations], order: Vec::new(), left: LONGEST_WORK };
+    let with = vec![None; bound(known)];
+    let mut longest = Longest { with, order: Vec::new(), left: LONGEST_WORK };
     decider.search(known, limits, &mut longest);
     let mut orders: Vec<Rc<[usize]>> = Vec::new();
     for order in longest.with.into_iter().flatten() {
@@ -275,6 +283,7 @@ mod tests {
         run(&mut Shrinker {
             decider: &mut decider,
             known: &known,
+            operations: bound(&known),
             end: steps,
             limits,
             minimal: true,
@@ -331,6 +340,7 @@ mod tests {
         let mut shrinker = Shrinker {
             decider: &mut decider,
             known: &known,
+            operations: bound(&known),
             end: 16_000,
             limits: Limits::default(),
             minimal: true,

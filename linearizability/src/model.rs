@@ -136,7 +136,7 @@ pub enum Step<S> {
 
 /// An operation of an object whose values are distinct: no two operations write the same value.
 ///
-/// Values are numbers here; 0 is the one that the object has at first. What counts is that whoever
+/// Values are numbers here, any that are different; 0 is the one that the object has at first. What counts is that whoever
 /// reads a value knows which operation wrote it. A value may be all that the object holds: appending
 /// to a text is an update from the text before to the text after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

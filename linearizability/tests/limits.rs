@@ -23,7 +23,13 @@ fn the_work_is_what_the_model_was_asked() {
             let model = Counted::new(M::model());
             let history = history::<M>(&operations);
             let report = check(&model, &history, &Limits::default());
-            assert_eq!(report.work.steps, model.steps(), "{history:#?}");
+            // What is done with tables is little, beside that.
+            let asked = model.steps();
+            assert!(
+                (asked..=asked * 11 / 10 + 1).contains(&report.work.steps),
+                "{asked} {:?}",
+                report.work
+            );
         }
     }
     counts::<Register<u8>>();
@@ -32,6 +38,26 @@ fn the_work_is_what_the_model_was_asked() {
     counts::<VersionedKv>();
     counts::<Queue<u8>>();
     counts::<Bag>();
+}
+
+/// Writes that never returned: at each point any of them may have been used, and to know whether fewer were takes longer
+/// than the model does.
+#[test]
+fn what_the_tables_take_counts_too() {
+    let write = |n: u8| Operation::pending(n.into(), 0, RegisterInput::Write(n));
+    let read = |n: u64, value: u8| {
+        let value = RegisterOutput::Value(value);
+        Operation::new(99, 10 * n, RegisterInput::Read, 10 * n + 5, value)
+    };
+    let reads = (1..20).map(|n| read(n, (n * 7 % 22) as u8 + 1));
+    let all: Vec<_> = (1..=22).map(write).chain(reads).chain([read(20, 99)]).collect();
+    let history = history::<Register<u8>>(&all);
+    let model = Counted::new(Register { initial: 0 });
+    let limits = Limits { steps: 1_000_000, ..Limits::default() };
+    let report = check_by(&model, &history, &[Means::Search], &limits);
+    assert!(matches!(report.answer, Answer::Undecided(_)), "{:?}", report.answer);
+    assert!((1_000_000..1_010_000).contains(&report.work.steps), "{:?}", report.work);
+    assert!(model.steps() < 500_000, "the model was asked {} times", model.steps());
 }
 
 #[test]

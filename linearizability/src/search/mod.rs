@@ -28,6 +28,10 @@ use crate::answer::{Limits, Stopped};
 use crate::model::{Model, Step};
 use crate::part::Item;
 
+/// How many looks at what is in a table take about as long as a step of a model with a small state. Mostly there are
+/// far fewer of them than steps; if there are not, they count, so that the limit in steps bounds what a search takes.
+const LOOKS_OF_A_STEP: u64 = 32;
+
 /// What the search came to.
 pub(crate) enum Found {
     /// An order, as places in the history.
@@ -63,7 +67,7 @@ impl Observer for Nobody {
     }
 }
 
-/// Searches for an order of these operations of one object.
+/// Searches for an order of these operations of one object, which stand in order of their calls.
 pub(crate) fn search<M: Model>(
     model: &M,
     items: &[Item<M>],
@@ -72,7 +76,7 @@ pub(crate) fn search<M: Model>(
 ) -> Searched {
     let mut search = Search::new(model, items, limits);
     let found = search.run(observer);
-    Searched { found, steps: search.steps, bytes: search.bytes(), longest: search.longest }
+    Searched { found, steps: search.steps(), bytes: search.bytes(), longest: search.longest }
 }
 
 struct Search<'a, M: Model> {
@@ -90,12 +94,21 @@ struct Search<'a, M: Model> {
     seen: Seen,
     /// The order so far.
     moves: Vec<Move>,
-    steps: u64,
+    /// How often the model was asked for a step.
+    asked: u64,
     state_bytes: u64,
     /// The length of the longest order.
     longest: usize,
     /// The furthest frontier, and its operation.
     furthest: (usize, u32),
+}
+
+/// In order of their returns. Keys of one word are sorted much faster than the operations themselves.
+fn by_return<'a, M: Model>(items: Vec<Item<'a, M>>) -> Vec<Item<'a, M>> {
+    let mut keys: Vec<u64> =
+        (0..).zip(&items).map(|(place, item)| u64::from(item.end) << 32 | place).collect();
+    keys.sort_unstable();
+    keys.iter().map(|key| items[*key as u32 as usize]).collect()
 }
 
 /// Something that may come next: one of the items, or, from their number on, a class of operations
@@ -119,8 +132,8 @@ struct Move {
 
 impl<'a, M: Model> Search<'a, M> {
     fn new(model: &'a M, all: &[Item<'a, M>], limits: &'a Limits) -> Search<'a, M> {
-        let mut items: Vec<_> = all.iter().copied().filter(Item::has_returned).collect();
-        items.sort_unstable_by_key(|item| item.end);
+        debug_assert!(all.is_sorted_by_key(|item| item.call));
+        let items = by_return(all.iter().copied().filter(Item::has_returned).collect());
         let optional = Optional::new(model, all);
         let place = Place::new(&items);
         let mut states = States::new();
@@ -138,7 +151,7 @@ impl<'a, M: Model> Search<'a, M> {
             states,
             state,
             moves: Vec::new(),
-            steps: 0,
+            asked: 0,
             state_bytes,
             longest: 0,
             furthest: (0, 0),
@@ -152,7 +165,7 @@ impl<'a, M: Model> Search<'a, M> {
             if self.place.is_done() {
                 return Found::Order(self.order().collect());
             }
-            if self.steps > self.limits.steps {
+            if self.steps() > self.limits.steps {
                 return Found::Stopped(Stopped::Steps);
             }
             let mut next = self.is_new().then(|| self.next_move(None)).flatten();
@@ -178,7 +191,7 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// Places what only reads and fits, until nothing does, or the steps are used up.
     fn place_reads(&mut self) {
-        while self.steps <= self.limits.steps
+        while self.steps() <= self.limits.steps
             && let Some(choice) = self.next_read()
         {
             self.moves.push(Move {
@@ -197,7 +210,7 @@ impl<'a, M: Model> Search<'a, M> {
         let state = self.states.get(self.state);
         self.place.candidates().filter(|&item| self.reads[item as usize]).find(|&item| {
             let Item { input, output, .. } = self.items[item as usize];
-            self.steps += 1;
+            self.asked += 1;
             self.model.step(state, input, output) == Step::Unchanged
         })
     }
@@ -238,7 +251,7 @@ impl<'a, M: Model> Search<'a, M> {
             Some(item) => (item.input, item.output),
             None => (self.optional.input(choice - self.items.len() as u32), None),
         };
-        self.steps += 1;
+        self.asked += 1;
         let before = self.state;
         let step = self.model.step(self.states.get(before), input, output);
         let (after, outcomes) = match step {
@@ -303,10 +316,15 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     fn stopped(&self) -> Option<Stopped> {
-        if self.steps > self.limits.steps {
+        if self.steps() > self.limits.steps {
             return Some(Stopped::Steps);
         }
         (self.bytes() > self.limits.bytes).then_some(Stopped::Bytes)
+    }
+
+    /// What was done so far, in steps of the model.
+    fn steps(&self) -> u64 {
+        self.asked + (self.seen.looked() + self.optional.looked()) / LOOKS_OF_A_STEP
     }
 
     fn bytes(&self) -> u64 {

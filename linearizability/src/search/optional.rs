@@ -2,6 +2,7 @@
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 use super::Bits;
@@ -19,18 +20,24 @@ pub(super) struct Optional<'a, M: Model> {
     /// How many of each class are used.
     counts: Vec<usize>,
     used: Bits,
+    /// How many classes were looked at in vain.
+    looked: Cell<u64>,
 }
 
 impl<'a, M: Model> Optional<'a, M> {
     /// Those of the items that never returned, but for reads: nobody knows what they read, so they
-    /// say nothing.
+    /// say nothing. All stand in order of their calls.
     pub(super) fn new(model: &M, all: &[Item<'a, M>]) -> Optional<'a, M> {
         let pending = all.iter().copied().filter(|item| !item.has_returned());
-        let mut items: Vec<_> =
-            pending.filter(|item| !model.reads_only(item.input, None)).collect();
-        items.sort_unstable_by_key(|item| item.call);
+        let items: Vec<_> = pending.filter(|item| !model.reads_only(item.input, None)).collect();
         let classes = classes(&items);
-        Optional { used: Bits::new(items.len()), counts: vec![0; classes.len()], items, classes }
+        Optional {
+            used: Bits::new(items.len()),
+            counts: vec![0; classes.len()],
+            looked: Cell::new(0),
+            items,
+            classes,
+        }
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -39,10 +46,24 @@ impl<'a, M: Model> Optional<'a, M> {
 
     /// The first class from this one on of which an unused operation was called before this event.
     pub(super) fn next_class(&self, from: u32, event: u32) -> Option<u32> {
-        (from..self.classes.len() as u32).find(|&class| {
-            let next = self.classes[class as usize].get(self.counts[class as usize]);
-            next.is_some_and(|&next| self.items[next as usize].call < event)
-        })
+        let is_called = |item: u32| self.items[item as usize].call < event;
+        for class in from..self.classes.len() as u32 {
+            let (items, used) = (&self.classes[class as usize], self.counts[class as usize]);
+            if items.get(used).is_some_and(|&next| is_called(next)) {
+                return Some(class);
+            }
+            if !is_called(items[0]) {
+                // Classes are in order of their first calls.
+                return None;
+            }
+            self.looked.set(self.looked.get() + 1);
+        }
+        None
+    }
+
+    /// How many classes were looked at in vain.
+    pub(super) fn looked(&self) -> u64 {
+        self.looked.get()
     }
 
     /// What the operations of a class ask for.

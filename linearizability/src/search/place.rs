@@ -38,7 +38,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Before anything is ordered. All items have returned.
+    /// Before anything is ordered. All items have returned, and stand in order of their returns.
     pub(super) fn new<M: Model>(items: &[Item<M>]) -> Place {
         let events = events(items);
         let (slots, count) = assign_slots(&events, items.len());
@@ -120,15 +120,20 @@ impl Place {
     }
 }
 
-/// Calls and returns in order of time.
+/// Calls and returns in order of time. The items are in order of their returns.
 fn events<M: Model>(items: &[Item<M>]) -> Vec<Event> {
+    let mut calls: Vec<u64> =
+        (0..).zip(items).map(|(number, item)| u64::from(item.call) << 32 | number).collect();
+    calls.sort_unstable();
+    let mut calls = calls.into_iter().peekable();
     let mut events = Vec::with_capacity(2 * items.len());
     for (number, item) in (0..).zip(items) {
-        events.push((item.call, Event { item: number, is_return: false }));
-        events.push((item.end, Event { item: number, is_return: true }));
+        while let Some(call) = calls.next_if(|call| call >> 32 < u64::from(item.end)) {
+            events.push(Event { item: call as u32, is_return: false });
+        }
+        events.push(Event { item: number, is_return: true });
     }
-    events.sort_unstable_by_key(|(place, _)| *place);
-    events.into_iter().map(|(_, event)| event).collect()
+    events
 }
 
 /// Gives each operation the lowest slot that is free at its call, and says how many there are.

@@ -29,7 +29,12 @@ pub(super) struct Seen {
     table: HashTable<u32>,
     /// The point that is asked for.
     probe: Vec<u64>,
+    /// How often an entry in `uses` was looked at, or room was taken for one.
+    looked: u64,
 }
+
+/// To copy so many words takes about as long as to follow an entry to the one before.
+const WORDS_OF_A_LOOK: usize = 4;
 
 /// No entry before.
 const NONE: u32 = u32::MAX;
@@ -44,7 +49,13 @@ impl Seen {
             use_words: Vec::new(),
             table: HashTable::new(),
             probe: Vec::new(),
+            looked: 0,
         }
+    }
+
+    /// How often something in the table was looked at, beside the point itself.
+    pub(super) fn looked(&self) -> u64 {
+        self.looked
     }
 
     /// Notes a point. False if it is known, or one from which no less is possible.
@@ -78,6 +89,7 @@ impl Seen {
         let width = self.widths.1;
         let mut entry = self.last_uses[point as usize];
         while entry != NONE {
+            self.looked += 1;
             let from = entry as usize * width;
             if is_subset(&self.use_words[from..from + width], used) {
                 return false;
@@ -92,6 +104,7 @@ impl Seen {
         let last = &mut self.last_uses[point as usize];
         self.uses.push(std::mem::replace(last, self.uses.len() as u32));
         self.use_words.extend_from_slice(used);
+        self.looked += (used.len() / WORDS_OF_A_LOOK) as u64;
     }
 
     /// About how many bytes all this takes.

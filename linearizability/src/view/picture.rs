@@ -57,7 +57,8 @@ pub(super) struct Bar {
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub(super) operation: usize,
-    /// What it leaves; empty if the model has no words for it, or if several states are possible.
+    /// What it leaves; empty if the model has no words for it, if several states are possible, or if the states before
+    /// it were too large to describe more.
     pub(super) state: String,
 }
 
@@ -74,6 +75,9 @@ pub(super) struct Note {
 const LONGEST_TEXT: usize = 400;
 /// How many operations all orders together may have. Beyond it the shorter orders are left out.
 const MOST_PLACED: usize = 100_000;
+/// How many bytes all states together may have that are put into words. A text that grows with each operation would
+/// take hours; the states behind that are left out.
+const MOST_DESCRIBED: usize = 1 << 28;
 
 impl Picture {
     /// A picture of a history and what was found about it.
@@ -122,7 +126,7 @@ impl Picture {
         history: &History<M::Input, M::Output>,
         orders: &[Vec<usize>],
     ) {
-        let mut left = MOST_PLACED;
+        let (mut left, mut describe) = (MOST_PLACED, MOST_DESCRIBED);
         for order in orders {
             if !self.orders.is_empty() && order.len() > left {
                 continue;
@@ -131,7 +135,7 @@ impl Picture {
             for &operation in order {
                 self.bars[operation].order.get_or_insert(self.orders.len());
             }
-            self.orders.push(with_states(model, history, order));
+            self.orders.push(with_states(model, history, order, &mut describe));
         }
     }
 }
@@ -178,11 +182,13 @@ fn by_object(order: &[usize], objects: &[usize]) -> Vec<Vec<usize>> {
     orders.into_values().collect()
 }
 
-/// An order with the state after each operation, as long as only one is possible.
+/// An order with the state after each operation, as long as only one is possible, and all of them have no more than so
+/// many bytes.
 fn with_states<M: Model>(
     model: &M,
     history: &History<M::Input, M::Output>,
     order: &[usize],
+    left: &mut usize,
 ) -> Vec<Placed> {
     let mut state = Some(model.initial());
     let place = |&operation: &usize| {
@@ -197,6 +203,12 @@ fn with_states<M: Model>(
                 Step::Unchanged => {}
                 Step::To(next) => *known = next,
                 Step::Impossible | Step::ToAny(_) => state = None,
+            }
+        }
+        if let Some(known) = &state {
+            match left.checked_sub(model.state_bytes(known)) {
+                Some(rest) => *left = rest,
+                None => state = None,
             }
         }
         let state = state.as_ref().map(|state| shorten(model.describe_state(state)));
@@ -295,6 +307,25 @@ fn shorten(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Operation;
+    use crate::models::{Kv, KvInput, KvOutput};
+
+    #[test]
+    fn states_are_described_as_long_as_there_is_room_for_them() {
+        let append = |n: u64| {
+            let input = KvInput::Append { key: "k".into(), value: "x".repeat(100) };
+            Operation::new(n, 2 * n, input, 2 * n + 1, KvOutput::Done)
+        };
+        let history = History::new((0..40).map(append).collect()).expect("a history");
+        let order: Vec<usize> = (0..40).collect();
+        let described = |mut left: usize| {
+            let placed = with_states(&Kv, &history, &order, &mut left);
+            placed.iter().take_while(|placed| !placed.state.is_empty()).count()
+        };
+        assert_eq!(described(MOST_DESCRIBED), 40);
+        // Ten states have 100, 200, ... 1,000 bytes, and a little more.
+        assert_eq!(described(5_500 + 10 * 50), 10);
+    }
 
     #[test]
     fn a_long_text_loses_its_middle() {
