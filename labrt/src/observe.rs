@@ -47,7 +47,8 @@ pub fn is_ending() -> bool {
 /// that is unwound may wait while others run.
 pub fn is_unwinding() -> bool {
     context::with(|clock| match clock {
-        Clock::Simulated(kernel) => kernel.is_unwinding(),
+        // That a panic was caught, the kernel sees at the task's next step only.
+        Clock::Simulated(kernel) => std::thread::panicking() && kernel.is_unwinding(),
         Clock::Real => std::thread::panicking(),
     })
 }

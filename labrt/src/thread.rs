@@ -269,10 +269,15 @@ pub(crate) fn spawn_member(name: &str, member: Member, body: Body) -> std::threa
         context::set_cause(cause);
         run_as(member, body);
     };
-    match std::thread::Builder::new().name(name.to_string()).spawn(body) {
+    match std::thread::Builder::new().name(os_name(name)).spawn(body) {
         Ok(handle) => handle,
         Err(error) => panic!("cannot start a thread for the task `{name}`: {error}"),
     }
+}
+
+/// A name as a thread of the operating system may have it: without zeros.
+pub(crate) fn os_name(name: &str) -> String {
+    name.replace('\0', "\u{fffd}")
 }
 
 /// Runs `body` on the calling OS thread as a task that belongs to `member`; a panic fails its world, be it

@@ -86,6 +86,32 @@ fn a_channel_without_capacity_hands_over() {
     });
 }
 
+/// Nothing ever waits in it: a message that was handed over is its receiver's, who may not have run since.
+#[test]
+fn a_channel_without_capacity_is_always_empty() {
+    on_both(|| {
+        let (sender, receiver) = channel::bounded::<u32>(0);
+        let receives = thread::spawn({
+            let receiver = receiver.clone();
+            move || receiver.recv()
+        });
+        assert_eq!(sender.send(1), Ok(()));
+        assert_eq!((sender.len(), receiver.len(), sender.is_empty()), (0, 0, true));
+        assert_eq!(receives.join().expect("it ends"), Ok(1));
+    });
+}
+
+#[test]
+fn a_name_may_have_any_letters() {
+    on_both(|| {
+        let named = thread::Builder::new().name("a\0b").spawn(|| 1);
+        assert_eq!(named.join().expect("it ends"), 1);
+        let (sender, receiver) = channel::unbounded();
+        thread::Pool::new("a\0b").run(move || sender.send(2).expect("somebody receives"));
+        assert_eq!(receiver.recv(), Ok(2));
+    });
+}
+
 #[test]
 fn a_sender_that_waits_can_be_received_from_without_waiting() {
     on_both(|| {
@@ -262,6 +288,19 @@ fn a_panic_in_a_real_task_fails_its_world() {
     assert_eq!(failure.task.as_deref(), Some("task `applier`"));
     assert_eq!(failure.message, "out of order 7");
     assert!(failure.location.as_deref().unwrap().contains("both_clocks.rs:"));
+}
+
+#[test]
+fn a_panic_ends_a_real_world_wherever_its_main_task_is() {
+    let began = std::time::Instant::now();
+    let failure = Builder::real().run(|| {
+        thread::spawn(|| panic!("on purpose"));
+        // Not labrt's: nothing ends it.
+        std::thread::sleep(Duration::from_secs(600));
+    });
+    let failure = failure.expect_err("a task has panicked");
+    assert_eq!((failure.kind, &*failure.message), (FailureKind::Panic, "on purpose"));
+    assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -243,6 +243,15 @@ fn a_task_that_is_unwound_does_not_make_others_look_so() {
 }
 
 #[test]
+fn who_has_caught_a_panic_is_not_unwound_any_more() {
+    let seen = simulate(1, || {
+        let caught = std::panic::catch_unwind(|| panic!("on purpose")).is_err();
+        (caught, observe::is_unwinding())
+    });
+    assert_eq!(seen.expect("the panic was caught").value, (true, false));
+}
+
+#[test]
 fn what_the_tasks_of_a_node_wait_for_is_told() {
     let outcome = simulate(1, || {
         let lock = Arc::new(Mutex::new(0u8));

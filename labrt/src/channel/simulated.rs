@@ -165,6 +165,11 @@ impl<T> Shared<T> {
         Ok(message)
     }
 
+    /// How many messages wait here. One that was handed over is its receiver's already.
+    fn len(&self) -> usize {
+        if self.capacity == Some(0) { 0 } else { self.queue.lock().messages.len() }
+    }
+
     /// Takes an offer back; none if a receiver has taken it.
     fn take_back(&self, key: Key) -> Option<T> {
         let mut queue = self.queue.lock();
@@ -280,7 +285,7 @@ impl<T> Sender<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.queue.lock().messages.len()
+        self.0.len()
     }
 }
 
@@ -326,7 +331,7 @@ impl<T> Receiver<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.queue.lock().messages.len()
+        self.0.len()
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::context::{self, Clock, Member};
 use crate::killed::words_of_panic;
 use crate::sim::kernel::{Op, Touch};
-use crate::thread::run_as;
+use crate::thread::{os_name, run_as};
 
 /// A job; it calls its argument when its worker may be given the next one.
 type Job = Box<dyn FnOnce(&mut dyn FnMut()) + Send>;
@@ -100,7 +100,7 @@ fn run_real(name: &Arc<str>, member: &Member, idle: &Arc<Mutex<Idle>>, mut job: 
     let (sender, jobs) = bounded(1);
     let (own, member, idle) = (name.clone(), member.clone(), Arc::downgrade(idle));
     let worker = move || work(&own, &member, (job, Worker(sender)), &jobs, &idle);
-    let spawned = std::thread::Builder::new().name(name.to_string()).spawn(worker);
+    let spawned = std::thread::Builder::new().name(os_name(name)).spawn(worker);
     if let Err(error) = spawned {
         panic!("cannot start a thread for the pool `{name}`: {error}");
     }

@@ -13,6 +13,8 @@ use crate::thread::spawn_member;
 /// How long a failed or ended world's threads are waited for. They end at their next call into this
 /// crate; one that never makes another is left behind.
 const GRACE: Duration = Duration::from_secs(3);
+/// How often it is looked whether a task has failed: the main one may be where it does not notice.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) fn run_world<T: Send + 'static>(
     settings: &Settings,
@@ -32,13 +34,18 @@ pub(super) fn run_world<T: Send + 'static>(
         }),
     );
     let limit = shared.began.checked_add(settings.time_limit);
-    let value = match limit {
-        Some(limit) => result.recv_deadline(limit),
-        None => result.recv().map_err(RecvTimeoutError::from),
+    let value = loop {
+        let next = Instant::now() + LOOK;
+        let value = result.recv_deadline(limit.map_or(next, |limit| next.min(limit)));
+        let goes_on = matches!(value, Err(RecvTimeoutError::Timeout));
+        let is_over = limit.is_some_and(|limit| Instant::now() >= limit);
+        if goes_on && is_over {
+            shared.fail(over_the_limit(settings.time_limit, shared.began.elapsed()));
+        }
+        if !goes_on || shared.is_ending() {
+            break value;
+        }
     };
-    if let Err(RecvTimeoutError::Timeout) = value {
-        shared.fail(over_the_limit(settings.time_limit, shared.began.elapsed()));
-    }
     let elapsed = shared.began.elapsed();
     shared.begin_ending();
     wait_for_threads(&shared, &root);
