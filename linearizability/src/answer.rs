@@ -5,7 +5,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How often the search may ask the model for a step: some ten millions a second for small states. Where its own
-    /// tables take longer than the model, what it does with them counts too, 32 looks as a step.
+    /// tables take longer than the model, what it does with them counts too.
     /// To explain a violation it may ask as often once more.
     pub steps: u64,
     /// About how many bytes of memory its tables may take.

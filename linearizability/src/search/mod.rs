@@ -17,6 +17,7 @@ mod optional;
 mod place;
 mod seen;
 pub(crate) mod states;
+mod uses;
 
 use bits::Bits;
 use optional::Optional;
@@ -28,8 +29,10 @@ use crate::answer::{Limits, Stopped};
 use crate::model::{Model, Step};
 use crate::part::Item;
 
-/// How many looks at what is in a table take about as long as a step of a model with a small state. Mostly there are
-/// far fewer of them than steps; if there are not, they count, so that the limit in steps bounds what a search takes.
+/// How many words of a table are looked at, and how many operations that never returned, in about the time of a step
+/// of a model with a small state. Mostly there are far fewer than that for each step; if there are not, they count, so
+/// that the limit in steps bounds what a search takes.
+const WORDS_OF_A_STEP: u64 = 128;
 const LOOKS_OF_A_STEP: u64 = 32;
 
 /// What the search came to.
@@ -324,7 +327,7 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// What was done so far, in steps of the model.
     fn steps(&self) -> u64 {
-        self.asked + (self.seen.looked() + self.optional.looked()) / LOOKS_OF_A_STEP
+        self.asked + self.seen.looked() / WORDS_OF_A_STEP + self.optional.looked() / LOOKS_OF_A_STEP
     }
 
     fn bytes(&self) -> u64 {

@@ -12,50 +12,36 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use super::bits::is_subset;
+use super::uses::Uses;
 
 /// All points that were seen.
 pub(super) struct Seen {
-    /// How many words say which operations are ordered, and how many which of those are used that
-    /// never returned.
-    widths: (usize, usize),
+    /// How many words a point has.
+    width: usize,
     /// The points without what is used, one after the other: frontier and state, then the slots.
     points: Vec<u64>,
-    /// For each of them, the last entry in `uses`.
-    last_uses: Vec<u32>,
-    /// What was used: the entry before of the same point, and then the words in `use_words`.
-    uses: Vec<u32>,
-    use_words: Vec<u64>,
+    /// What was used at each of them of what never returned.
+    uses: Uses,
     table: HashTable<u32>,
     /// The point that is asked for.
     probe: Vec<u64>,
-    /// How often an entry in `uses` was looked at, or room was taken for one.
-    looked: u64,
 }
 
-/// To copy so many words takes about as long as to follow an entry to the one before.
-const WORDS_OF_A_LOOK: usize = 4;
-
-/// No entry before.
-const NONE: u32 = u32::MAX;
-
 impl Seen {
+    /// For so many words that say which operations are ordered, and which of those are used that never returned.
     pub(super) fn new(done_words: usize, used_words: usize) -> Seen {
         Seen {
-            widths: (1 + done_words, used_words),
+            width: 1 + done_words,
             points: Vec::new(),
-            last_uses: Vec::new(),
-            uses: Vec::new(),
-            use_words: Vec::new(),
+            uses: Uses::new(used_words),
             table: HashTable::new(),
             probe: Vec::new(),
-            looked: 0,
         }
     }
 
-    /// How often something in the table was looked at, beside the point itself.
+    /// How many words were looked at beside the points themselves.
     pub(super) fn looked(&self) -> u64 {
-        self.looked
+        self.uses.looked()
     }
 
     /// Notes a point. False if it is known, or one from which no less is possible.
@@ -63,60 +49,30 @@ impl Seen {
         self.probe.clear();
         self.probe.push((at as u64) << 32 | u64::from(state));
         self.probe.extend_from_slice(done);
-        let Seen { points, table, probe, widths: (width, _), .. } = self;
+        let Seen { points, table, probe, width, .. } = self;
         let width = *width;
         let point = |number: u32| number as usize * width..(number as usize + 1) * width;
         let hash = |words: &[u64]| FxBuildHasher.hash_one(Words(words));
         let wanted = hash(probe);
         if let Some(&number) = table.find(wanted, |&number| points[point(number)] == probe[..]) {
-            return self.adds_use(number, used);
+            return self.uses.is_new(number, used);
         }
         let number = (points.len() / width) as u32;
         points.extend_from_slice(probe);
         table.insert_unique(wanted, number, |&number| hash(&points[point(number)]));
-        if !used.is_empty() {
-            self.last_uses.push(NONE);
-            self.add_use(number, used);
-        }
+        self.uses.add_point();
+        self.uses.add(number, used);
         true
-    }
-
-    /// Whether less was used than ever before at this point, or something else.
-    fn adds_use(&mut self, point: u32, used: &[u64]) -> bool {
-        if used.is_empty() {
-            return false;
-        }
-        let width = self.widths.1;
-        let mut entry = self.last_uses[point as usize];
-        while entry != NONE {
-            self.looked += 1;
-            let from = entry as usize * width;
-            if is_subset(&self.use_words[from..from + width], used) {
-                return false;
-            }
-            entry = self.uses[entry as usize];
-        }
-        self.add_use(point, used);
-        true
-    }
-
-    fn add_use(&mut self, point: u32, used: &[u64]) {
-        let last = &mut self.last_uses[point as usize];
-        self.uses.push(std::mem::replace(last, self.uses.len() as u32));
-        self.use_words.extend_from_slice(used);
-        self.looked += (used.len() / WORDS_OF_A_LOOK) as u64;
     }
 
     /// About how many bytes all this takes.
     pub(super) fn bytes(&self) -> u64 {
-        let Seen { points, last_uses, uses, use_words, table, .. } = self;
-        [table.allocation_size(), room(points), room(last_uses), room(uses), room(use_words)]
-            .iter()
-            .sum::<usize>() as u64
+        (self.table.allocation_size() + room(&self.points) + self.uses.bytes()) as u64
     }
 }
 
-fn room<T>(vector: &Vec<T>) -> usize {
+/// How many bytes a vector takes.
+pub(super) fn room<T>(vector: &Vec<T>) -> usize {
     vector.capacity() * size_of::<T>()
 }
 
@@ -158,10 +114,10 @@ mod tests {
         takes(&points, 1_000 * (3 * 8 + 5));
         let mut uses = Seen::new(0, 2);
         (0..1_000).for_each(|n| assert!(uses.is_new(0, 0, &[], &[n, !n])));
-        takes(&uses, 1_000 * (4 + 2 * 8));
+        takes(&uses, 1_000 * 2 * 8);
         let mut both = Seen::new(0, 1);
         (0..1_000).for_each(|at| assert!(both.is_new(at, 0, &[], &[1])));
-        takes(&both, 1_000 * (8 + 5 + 4 + 4 + 8));
+        takes(&both, 1_000 * (8 + 5 + 4 + 16 + 8));
     }
 
     #[test]
