@@ -3,10 +3,8 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam::channel::bounded;
 use parking_lot::Mutex;
 
 use crate::context;
@@ -15,7 +13,6 @@ use crate::failure::FailureKind;
 use crate::killed::words_of_panic;
 use crate::world::{Outcome, Settings, Trace, WorldShared};
 use kernel::{At, EPOCH, Kernel};
-use report::Stuck;
 
 mod chance;
 mod circles;
@@ -34,6 +31,7 @@ mod state;
 pub(crate) mod switch;
 mod task;
 mod threads;
+mod watch;
 
 /// Runs a simulated world on a thread of its own; the caller watches over it.
 pub(crate) fn run_world<T: Send + 'static>(
@@ -56,7 +54,10 @@ pub(crate) fn run_world<T: Send + 'static>(
     };
     let (done, ended) = bounded::<()>(1);
     let world = kernel.clone();
+    let thread = watch::Thread::default();
+    let own = thread.clone();
     let work = move || {
+        own.is_this();
         context::enter_kernel(&world);
         let first = world.start(Arc::from("main"), body, at);
         switch::run(&world, first);
@@ -68,7 +69,7 @@ pub(crate) fn run_world<T: Send + 'static>(
     if let Err(error) = start_thread(work) {
         return Err(Box::new(kernel.fail_to_begin(&error)));
     }
-    if let Some(failure) = watch(&kernel, &ended) {
+    if let Some(failure) = watch::watch(&kernel, &ended, &thread) {
         return Err(Box::new(failure));
     }
     let mut state = kernel.state.lock();
@@ -106,39 +107,4 @@ fn start_thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         coroutine::free_kept_stacks();
         start()
     })
-}
-
-/// A world that makes fewer steps in a second of wall time waits for something outside of it. Even
-/// one that switches between threads makes more.
-const SLOW: u64 = 10_000;
-
-/// Waits for the end of the world; gives up on one that makes no step, or that makes few although its
-/// time stands still.
-fn watch(kernel: &Kernel, ended: &Receiver<()>) -> Option<Failure> {
-    let limit = kernel.settings.stuck_after;
-    let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
-    let steps = || kernel.progress.load(Ordering::Relaxed);
-    // How long it has been watched. Who looks much too late was stopped, and the world was, too (by Ctrl-Z, or
-    // with the whole machine): then time went by in which it could make no step.
-    let (mut at, mut looked) = (Duration::ZERO, Instant::now());
-    let ((mut step, mut step_at), mut time) = ((steps(), at), 0);
-    let (mut steps_before, mut time_at) = (step, at);
-    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
-        at += std::mem::replace(&mut looked, Instant::now()).elapsed().min(2 * look);
-        let steps = steps();
-        if kernel.time.load(Ordering::Relaxed) != time {
-            time = kernel.time.load(Ordering::Relaxed);
-            (steps_before, time_at) = (steps, at);
-        }
-        if steps != step {
-            (step, step_at) = (steps, at);
-        } else if at - step_at >= limit {
-            return Some(kernel.fail_stuck(Stuck::NoStep));
-        }
-        let (made, stood) = (steps - steps_before, at - time_at);
-        if stood >= limit && made as f64 / stood.as_secs_f64() < SLOW as f64 {
-            return Some(kernel.fail_stuck(Stuck::TimeStands { steps: made }));
-        }
-    }
-    None
 }

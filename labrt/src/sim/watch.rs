@@ -1,0 +1,198 @@
+//! Watching over a world from outside: has it got stuck?
+//!
+//! That is judged by wall time, since a world that is stuck has no other. Time in which it could have gone on but had
+//! no processor says nothing: on a machine with far too much to do that can be most of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+
+use super::kernel::Kernel;
+use super::report::Stuck;
+use crate::failure::Failure;
+
+/// A world that makes fewer steps in a second of wall time waits for something outside of it. Even
+/// one that switches between threads makes more.
+const SLOW: u64 = 10_000;
+
+/// The thread that a world runs on; known when it has begun.
+#[derive(Clone, Default)]
+pub(super) struct Thread(Arc<OnceLock<PathBuf>>);
+
+/// What the system says of a thread. Where it says nothing, all is zero.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    /// How long it has run.
+    cpu: Duration,
+    /// How long it could have run and had no processor, up to when it had one the last time.
+    waited: Duration,
+    /// It runs, or waits for a processor.
+    can_run: bool,
+}
+
+impl Thread {
+    /// It is the calling one.
+    pub(super) fn is_this(&self) {
+        if let Ok(link) = std::fs::read_link("/proc/thread-self") {
+            let _ = self.0.set(Path::new("/proc").join(link));
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let text = |file: &str| std::fs::read_to_string(self.0.get()?.join(file)).ok();
+        let (times, state) = (text("schedstat"), text("stat"));
+        times.zip(state).and_then(|(times, state)| usage(&times, &state)).unwrap_or_default()
+    }
+}
+
+/// From Linux's files on a thread.
+fn usage(times: &str, state: &str) -> Option<Usage> {
+    let mut times = times.split_whitespace().map(|time| time.parse().map(Duration::from_nanos));
+    let (cpu, waited) = (times.next()?.ok()?, times.next()?.ok()?);
+    // The name before it may have any letters.
+    let can_run = state.rsplit_once(')')?.1.trim_start().starts_with('R');
+    Some(Usage { cpu, waited, can_run })
+}
+
+/// Waits for the end of the world; gives up on one that makes no step, or that makes few although its
+/// time stands still.
+pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> Option<Failure> {
+    let limit = kernel.settings.stuck_after;
+    let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
+    let mut watch = Watch::new(limit);
+    // How long it has been watched. Who looks much too late was stopped, and the world was, too (by Ctrl-Z, or
+    // with the whole machine): then time went by in which it could make no step.
+    let (mut at, mut looked) = (Duration::ZERO, Instant::now());
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
+        at += std::mem::replace(&mut looked, Instant::now()).elapsed().min(2 * look);
+        let [steps, time] =
+            [&kernel.progress, &kernel.time].map(|number| number.load(Ordering::Relaxed));
+        if let Some(how) = watch.look(at, steps, time, thread.usage()) {
+            return Some(kernel.fail_stuck(how));
+        }
+    }
+    None
+}
+
+/// What was seen of a world.
+struct Watch {
+    limit: Duration,
+    /// How many steps it had made at the last look, and since when it had.
+    steps: u64,
+    steps_since: Mark,
+    /// The time that it had, since when, and how many steps it had made by then.
+    time: u64,
+    time_since: Mark,
+    steps_before: u64,
+}
+
+/// A moment: how long the world had been watched without waiting for a processor, and how long it had run.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    at: Duration,
+    cpu: Duration,
+}
+
+impl Watch {
+    fn new(limit: Duration) -> Watch {
+        let mark = Mark::default();
+        Watch { limit, steps: 0, steps_since: mark, time: 0, time_since: mark, steps_before: 0 }
+    }
+
+    /// Looks at a world that has been watched for so long.
+    fn look(&mut self, watched: Duration, steps: u64, time: u64, usage: Usage) -> Option<Stuck> {
+        let now = Mark { at: watched.saturating_sub(usage.waited), cpu: usage.cpu };
+        let is_over = |since: Mark| {
+            // Who can run and has hardly done so has waited all the time, which is told later.
+            let starved = usage.can_run && now.cpu.saturating_sub(since.cpu) < self.limit / 2;
+            now.at.saturating_sub(since.at) >= self.limit && !starved
+        };
+        if time != self.time {
+            (self.time, self.time_since, self.steps_before) = (time, now, steps);
+        }
+        if steps != self.steps {
+            (self.steps, self.steps_since) = (steps, now);
+        } else if is_over(self.steps_since) {
+            return Some(Stuck::NoStep);
+        }
+        let made = steps - self.steps_before;
+        let stood = now.at.saturating_sub(self.time_since.at);
+        let slow = (made as f64) < SLOW as f64 * stood.as_secs_f64();
+        (slow && is_over(self.time_since)).then_some(Stuck::TimeStands { steps: made })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// After how many seconds a world counts as stuck of which this is seen at each of them, within five minutes.
+    fn stuck_after(look: impl Fn(u64) -> (u64, u64, Usage)) -> Option<(u64, bool)> {
+        let mut watch = Watch::new(LIMIT);
+        (1..300).find_map(|second| {
+            let (steps, time, usage) = look(second);
+            let how = watch.look(Duration::from_secs(second), steps, time, usage)?;
+            Some((second, matches!(how, Stuck::NoStep)))
+        })
+    }
+
+    fn usage(cpu_ms: u64, waited_ms: u64, can_run: bool) -> Usage {
+        let [cpu, waited] = [cpu_ms, waited_ms].map(Duration::from_millis);
+        Usage { cpu, waited, can_run }
+    }
+
+    #[test]
+    fn who_blocks_or_computes_is_stuck() {
+        // Nobody says anything of the thread; it blocks; it computes.
+        assert_eq!(stuck_after(|_| (7, 5, Usage::default())), Some((21, true)));
+        assert_eq!(stuck_after(|_| (7, 5, usage(1, 0, false))), Some((21, true)));
+        assert_eq!(stuck_after(|s| (7, 5, usage(s * 1000, 0, true))), Some((21, true)));
+        // It sleeps by another clock, and makes a step each second; or a few thousand; or goes on in time.
+        assert_eq!(stuck_after(|s| (s, 5, usage(s, 0, false))), Some((21, false)));
+        assert_eq!(stuck_after(|s| (s * 9_000, 5, usage(s * 100, 0, false))), Some((21, false)));
+        assert_eq!(stuck_after(|s| (s * 11_000, 5, usage(s * 100, 0, true))), None);
+        assert_eq!(stuck_after(|s| (s, s, usage(s, 0, false))), None);
+    }
+
+    #[test]
+    fn who_has_no_processor_is_not_stuck() {
+        // It has some milliseconds of each second, for a few steps.
+        assert_eq!(stuck_after(|s| (s * 50, 5, usage(s * 5, s * 990, true))), None);
+        // It has none at all for minutes, and nobody has said so yet.
+        assert_eq!(stuck_after(|_| (7, 5, usage(5, 0, true))), None);
+        // It has a tenth of one, and computes without a step: that takes ten times longer to tell.
+        let (seconds, no_step) =
+            stuck_after(|s| (7, 5, usage(s * 100, s * 900, true))).expect("it is");
+        assert!(no_step && (200..215).contains(&seconds), "{seconds}");
+        // Who waited for long and blocks then has all the time again.
+        let late = stuck_after(|s| (s.min(50), 5, usage(50, s.min(50) * 990, s < 50)));
+        assert!(late.is_some_and(|(seconds, _)| (69..73).contains(&seconds)), "{late:?}");
+    }
+
+    #[test]
+    fn what_the_system_says_is_understood() {
+        let read = |times: &str, state: &str| super::usage(times, state);
+        let known = read("5000000 7000000 3\n", "12 (a) R b) R 1 2").expect("it is known");
+        let expected = [5, 7].map(Duration::from_millis);
+        assert!([known.cpu, known.waited] == expected && known.can_run);
+        assert!(read("1 2 3", "12 (a R) S 1").is_some_and(|known| !known.can_run));
+        assert!(read("", "12 (a) R").is_none() && read("1 2 3", "").is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_thread_is_known() {
+        let thread = Thread::default();
+        assert_eq!(thread.usage().cpu, Duration::ZERO, "nobody has said which one it is");
+        thread.is_this();
+        let before = thread.usage();
+        let began = Instant::now();
+        while thread.usage().cpu == before.cpu && began.elapsed() < Duration::from_secs(60) {}
+        assert!(thread.usage().cpu > before.cpu && thread.usage().can_run);
+    }
+}
