@@ -64,7 +64,8 @@ impl Judge {
         for append in self.open_appends(server) {
             let place = terms.iter().position(|(term, _)| *term == append.term);
             let place = place.unwrap_or_else(|| {
-                terms.push((append.term, known.told(append.term)));
+                let told = known.told(append.term);
+                terms.push((append.term, Told { commit: known.told_up_to(append.term), ..told }));
                 terms.len() - 1
             });
             let (_, told) = &mut terms[place];
@@ -172,7 +173,7 @@ impl Judge {
             return Ok(());
         }
         let Some(saved) = means.saved.look(leader, Look::IfCheap) else { return Ok(()) };
-        let has = saved.log_base + saved.log_terms.len() as u64;
+        let has = saved.log_base.saturating_add(saved.log_terms.len() as u64);
         if has >= commit {
             return Ok(());
         }

@@ -181,12 +181,18 @@ impl Server {
         let told = self.told.entry(term).or_default();
         told.us = if commit > told.commit { us } else { told.us };
         (told.commit, told.checked) = (told.commit.max(commit), told.checked.max(checked));
-        self.knows = self.knows.max(told.commit.min(told.checked));
+        let checked = told.checked;
+        self.knows = self.knows.max(self.told_up_to(term).min(checked));
         self.heard_now = self.heard_now.max(commit);
     }
 
     pub(crate) fn told(&self, term: u64) -> Told {
         self.told.get(&term).copied().unwrap_or_default()
+    }
+
+    /// The most that it was told to be committed by leaders of this term and of those before: all later leaders have it.
+    pub(crate) fn told_up_to(&self, term: u64) -> u64 {
+        self.told.range(..=term).map(|(_, told)| told.commit).max().unwrap_or(0)
     }
 
     /// The latest term in which it was told anything.

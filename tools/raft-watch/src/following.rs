@@ -156,16 +156,23 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked<Place> {
-        let Append { term, last, .. } = append;
+        let Append { term, prev, last, .. } = append;
         let (server, leader) = (call.to, call.from);
         if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
             return Err(suspicion.verdict);
         }
-        let committed = self.reigns.committed;
+        let open = self.calls.open_at(server).filter(|open| open.from == leader);
+        let open = open.filter_map(|open| open.asked.append()).filter(|open| open.term == term);
+        let had = self.reigns.of(term).and_then(|reign| reign.accepted[server]);
+        // What it has accepted of this leader by now, be its answer lost or late, and what is committed.
+        let had = open.map(|open| open.last.index).chain(had.map(|had| had.place.index)).max();
+        let committed = self.reigns.committed.max(had.unwrap_or(0));
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
         reign.refused[server] = Refused::default();
         let place = match reply.upto {
             // It may have accepted less. More only if that was committed anyway.
+            // A yes to what is beyond its number contradicts it: the number is for refusals only.
+            Some(upto) if upto < prev.index.max(1) => last,
             Some(upto) if upto < last.index || (upto > last.index && upto <= committed) => {
                 Place { index: upto, term: reign.terms.at(upto).unwrap_or(0) }
             }
@@ -198,6 +205,11 @@ impl Judge {
         let Append { term, prev, last, .. } = append;
         let server = call.to;
         self.suspect_deaf(call, delivered, append, reply, us, means.missing);
+        let of_term = reply.term.is_none_or(|shown| shown == term);
+        if of_term && self.servers[server].promised.term <= term {
+            // What is committed it may keep in mind until a request of this leader has checked so much.
+            self.servers[server].tell(term, append.commit, 0, us);
+        }
         let known = &self.servers[server];
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(()) };
         if reply.term.is_none_or(|shown| shown == term) {
@@ -285,7 +297,7 @@ impl Judge {
     pub(super) fn check_deaf(&mut self, server: usize, term: u64, us: u64) -> Checked {
         match self.servers[server].deaf.take() {
             Some((then, Suspicion { term: in_term, verdict }))
-                if in_term + 1 == term && us >= then + STANDS_WITHIN_US =>
+                if in_term.checked_add(1) == Some(term) && us >= then + STANDS_WITHIN_US =>
             {
                 Err(verdict)
             }

@@ -16,6 +16,8 @@ pub(super) const WINDOW_US: u64 = 2_000_000;
 
 /// How long a server may go on in its term after it was shown a newer one, for what was prepared.
 const GOES_ON_US: u64 = 1_000_000;
+/// A reply that takes longer may find nobody who waits for it any more.
+const PROMPT_US: u64 = 100_000;
 /// A call that takes longer may have held up what was prepared behind it.
 const SLOW_US: u64 = 500_000;
 
@@ -119,8 +121,17 @@ impl Judge {
             || before.any(|call| (call.from, call.to) == (from, to) && call.sent_us + SLOW_US < us)
     }
 
-    /// A reply with a newer term has come back.
-    pub(super) fn hears_of_newer(&mut self, server: usize, by: usize, term: u64, us: u64) {
+    /// A reply with a newer term has come back, after so long.
+    pub(super) fn hears_of_newer(
+        &mut self,
+        server: usize,
+        by: usize,
+        term: u64,
+        (us, took_us): (u64, u64),
+    ) {
+        if took_us > PROMPT_US {
+            return;
+        }
         let newer = &mut self.servers[server].newer;
         if newer.is_none_or(|known| known.term < term) {
             *newer = Some(Newer { term, by, us });

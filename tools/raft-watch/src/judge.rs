@@ -338,7 +338,7 @@ impl Judge {
             self.knows_installed(&call, install, us);
         }
         if let (Some(term), false) = (newer, failed) {
-            self.hears_of_newer(from, to, term, us);
+            self.hears_of_newer(from, to, term, (us, us.saturating_sub(sent_us)));
         }
     }
 

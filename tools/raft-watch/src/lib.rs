@@ -72,6 +72,8 @@ mod commitment;
 mod elections;
 mod evidence;
 mod following;
+#[cfg(test)]
+mod habits;
 mod heartbeats;
 mod judge;
 mod locks;

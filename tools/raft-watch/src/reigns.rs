@@ -240,7 +240,13 @@ impl Reigns {
     pub(crate) fn accept(&mut self, term: u64, server: usize, accepted: Accepted) {
         let Some(reign) = self.by_term.get_mut(&term) else { return };
         let known = &mut reign.accepted[server];
-        if known.is_some_and(|known| known.place.index >= accepted.place.index) {
+        if let Some(known) = known
+            && known.place.index >= accepted.place.index
+        {
+            if known.place == accepted.place && known.instance != accepted.instance {
+                // It still had them after its restart.
+                (known.us, known.instance) = (accepted.us, accepted.instance);
+            }
             return;
         }
         *known = Some(accepted);

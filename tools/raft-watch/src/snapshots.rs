@@ -233,7 +233,8 @@ impl Judge {
         let look = means.saved.since(server, delivered);
         if let Some(saved) = means.saved.look(server, look) {
             check_term_saved(server, reply, saved)?;
-            let (term, end) = (saved.term, saved.log_base + saved.log_terms.len() as u64);
+            let (term, end) =
+                (saved.term, saved.log_base.saturating_add(saved.log_terms.len() as u64));
             self.check_kept(call, install, (term, end), us, means.missing)?;
         }
         Ok(())

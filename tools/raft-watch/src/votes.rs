@@ -122,8 +122,12 @@ impl Judge {
         match reply.yes {
             Some(true) => {
                 self.check_stale(call, delivered, term, us)?;
+                // The vote that it has given it may give again, whatever has come into its log since.
+                let given = self.elections.votes.get(&(voter, term));
+                let again = given.is_some_and(|vote| vote.candidate == candidate);
                 self.vote(voter, term, candidate, us, means.missing)?;
-                if means.missing.allows(&rules::RESTRICTION)
+                if !again
+                    && means.missing.allows(&rules::RESTRICTION)
                     && let (Some(had), Some(now)) = (delivered.held, self.servers[voter].held())
                     && had.in_term == now.in_term
                     && self.is_still(voter, had)
@@ -230,7 +234,7 @@ impl Judge {
 /// The last entry of a saved log.
 fn end_of_log(saved: &Persisted) -> Place {
     Place {
-        index: saved.log_base + saved.log_terms.len() as u64,
+        index: saved.log_base.saturating_add(saved.log_terms.len() as u64),
         term: saved.log_terms.last().copied().unwrap_or(saved.log_base_term),
     }
 }

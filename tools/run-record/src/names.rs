@@ -320,7 +320,12 @@ pub fn aliases(name: Name) -> &'static [&'static str] {
 
 /// True if this name stands for that.
 pub fn is(name: &str, known: Name) -> bool {
-    aliases(known).iter().any(|alias| same(name, alias))
+    rank(name, known).is_some()
+}
+
+/// The place of this name among those that stand for that: of several, the first one is most likely meant.
+pub fn rank(name: &str, known: Name) -> Option<usize> {
+    aliases(known).iter().position(|alias| same(name, alias))
 }
 
 /// True if a name is this one, in whatever case, with or without underscores.

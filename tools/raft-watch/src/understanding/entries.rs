@@ -66,6 +66,9 @@ impl EntryPlan {
             _ if fields(shape).iter().any(|field| names::is(field.name, Name::Index)) => Vec::new(),
             _ => fields(shape).iter().map(|field| &field.ty).collect(),
         };
+        if types.iter().any(|ty| Plan::of(ty.shape(), &[Name::Term]).has(Name::Term)) {
+            return Err("which number is their term is not clear");
+        }
         let numbers: Vec<bool> = types.iter().map(|ty| is_whole_number(ty.shape())).collect();
         match numbers[..] {
             [true, false] => Ok(EntryPlan::placed(0, 1)),

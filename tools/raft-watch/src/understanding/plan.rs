@@ -30,8 +30,8 @@ impl<'a> Parts<'a> {
 }
 
 impl Plan {
-    /// Where these fields are in a type; the first of a name counts, those further out before those
-    /// within.
+    /// Where these fields are in a type: those further out before those within, and of several the one whose name comes
+    /// first in the table.
     pub(crate) fn of(shape: &'static Shape, wanted: &[Name]) -> Plan {
         let mut found = Vec::new();
         let mut plan = Plan::default();
@@ -51,16 +51,20 @@ impl Plan {
     ) {
         let fields = fields(shape);
         self.0.resize(fields.len(), Step::Skip);
+        if depth == 1 {
+            for name in wanted {
+                if !found.contains(name)
+                    && let Some(place) = self.place_of(fields, *name)
+                {
+                    found.push(*name);
+                    self.0[place] = Step::Take(*name);
+                }
+            }
+            return;
+        }
         for (field, step) in fields.iter().zip(&mut self.0) {
             match step {
-                Step::Skip if depth == 1 => {
-                    let new = |name: &&Name| !found.contains(name) && fits(field, **name);
-                    if let Some(name) = wanted.iter().find(new) {
-                        found.push(*name);
-                        *step = Step::Take(*name);
-                    }
-                }
-                Step::Skip if is_wrapper(field.ty.shape()) => {
+                Step::Skip if is_wrapper(field) => {
                     let mut inside = Plan::default();
                     inside.search(field.ty.shape(), wanted, found, depth - 1);
                     *step = Step::Inside(inside);
@@ -71,6 +75,15 @@ impl Plan {
                 _ => {}
             }
         }
+    }
+
+    /// The field that is most likely meant, of those that are not taken.
+    fn place_of(&self, fields: &[Field], name: Name) -> Option<usize> {
+        let ranks = fields.iter().zip(&self.0).enumerate().filter_map(|(place, (field, step))| {
+            let rank = matches!(step, Step::Skip).then(|| rank(field, name))??;
+            Some((rank, place))
+        });
+        ranks.min().map(|(_, place)| place)
     }
 
     /// True if it takes this field.
@@ -119,20 +132,39 @@ pub(crate) fn fields(shape: &'static Shape) -> &'static [Field] {
 }
 
 /// A struct that may hold what is looked for. A conflict has a term and an index of its own.
-fn is_wrapper(shape: &'static Shape) -> bool {
-    !fields(shape).is_empty() && !is_whole_number(shape)
+fn is_wrapper(field: &Field) -> bool {
+    let shape = field.ty.shape();
+    let is_place = || fields(shape).iter().any(|field| is_place(field.name));
+    !fields(shape).is_empty()
+        && !is_whole_number(shape)
+        && !names::is(field.name, Name::Conflict)
+        && !is_place()
 }
 
-/// True if a field has this name and may have this meaning by its type.
-fn fits(field: &Field, name: Name) -> bool {
+/// True for the name of an index: a term beside it is that of the entry there.
+fn is_place(name: &str) -> bool {
+    names::is(name, Name::Index) || names::is(name, Name::ConflictIndex)
+}
+
+/// How likely a field has this meaning, by its name and its type: the lowest is the likeliest. None if it cannot have
+/// it.
+fn rank(field: &Field, name: Name) -> Option<usize> {
     let shape = field.ty.shape();
     let of_type = match name {
         Name::Entries | Name::Command => true,
         Name::PreVote | Name::Transfer | Name::Done => is_bool(shape),
-        Name::Yes => is_bool(shape) && names::is(field.name, name) || says_yes_or_no(shape),
+        Name::Yes if says_yes_or_no(shape) => {
+            // Whatever it is called. But a flag that is called so comes first.
+            return Some(names::rank(field.name, name).unwrap_or(usize::MAX));
+        }
+        Name::Yes => is_bool(shape),
+        // What none of them stands for, 0 or -1, nobody can know.
+        Name::LastIndex | Name::PrevIndex | Name::Commit | Name::IncludedIndex => {
+            is_whole_number(shape) && !may_be_none(shape)
+        }
         _ => is_whole_number(shape),
     };
-    of_type && (name == Name::Yes || names::is(field.name, name))
+    of_type.then(|| names::rank(field.name, name)).flatten()
 }
 
 pub(crate) fn is_bool(shape: &'static Shape) -> bool {
@@ -152,6 +184,13 @@ pub(crate) fn is_whole_number(shape: &'static Shape) -> bool {
             matches!(leaf, I8 | I16 | I32 | I64 | I128 | U8 | U16 | U32 | U64 | U128)
         }
         _ => false,
+    }
+}
+
+fn may_be_none(shape: &'static Shape) -> bool {
+    match inner(shape) {
+        Some(inner) => may_be_none(inner),
+        None => matches!(shape, Shape::Option(_)),
     }
 }
 
@@ -189,7 +228,7 @@ pub(crate) fn number(value: Peek<'_>) -> Option<u64> {
 /// The term of an entry; what is before the first one has none, which some write as -1.
 pub(crate) fn term_of_entry(value: Peek<'_>) -> Option<u64> {
     value.number().or_else(|| match value.view() {
-        Some(View::Negative(_)) => Some(0),
+        Some(View::Negative(_) | View::Nothing) => Some(0),
         _ => number(value),
     })
 }
@@ -207,8 +246,11 @@ pub(crate) fn answer(value: Peek<'_>) -> Option<(bool, Option<View>)> {
     }
 }
 
-/// A number by its name, in what a variant holds.
+/// A number by its name, in what a variant holds; no term that stands beside an index.
 pub(crate) fn number_within(view: &View, name: Name) -> Option<u64> {
+    if name == Name::Term && view.fields().iter().any(|(field, _)| is_place(field)) {
+        return None;
+    }
     let field = view.fields().iter().find(|(field, _)| names::is(field, name));
     field.and_then(|(_, number)| number.number())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use labgob::{Peek, Shape};
+use labgob::{Field, Peek, Shape};
 use run_record::names::{self, Name};
 
 use super::missing::{Missing, Part};
@@ -164,8 +164,10 @@ impl Look<'_> {
             return Reading::Unknown;
         }
         // A mark that nobody knows may be the one of a pre-vote.
-        let is_mark =
-            |name: &&&str| !names::is(name, Name::PreVote) && !names::is(name, Name::Transfer);
+        let is_mark = |name: &&&str| {
+            let known = |one| names::is(name, one) && plan.has(one);
+            !known(Name::PreVote) && !names::is(name, Name::Transfer)
+        };
         if let Some(mark) = marks(self.shape).iter().find(is_mark) {
             let why = format!("nobody here knows what `{mark}` of {} means", self.method);
             self.missing.note(Part::Votes, why);
@@ -294,12 +296,25 @@ fn lacks(what: &str, name: &str, shape: &'static Shape) -> String {
     format!("{what} has no `{name}` or the like: {fields}")
 }
 
+/// Names of numbers that say what kind of message it is.
+const KINDS: [&str; 6] = ["kind", "type", "phase", "stage", "mode", "votetype"];
+
 /// The names of the flags of a message, and of what else is one of few.
 fn marks(shape: &'static Shape) -> Vec<&'static str> {
-    let is_mark = |shape| plan::is_bool(shape) || matches!(shape, Shape::Enum { .. });
+    fn is_one_of_few(shape: &'static Shape) -> bool {
+        match shape {
+            Shape::Option(some) => is_one_of_few(some.shape()),
+            Shape::Enum { .. } => true,
+            _ => plan::is_bool(shape),
+        }
+    }
+    let is_mark = |field: &Field| {
+        let named = KINDS.iter().any(|kind| names::same(field.name, kind));
+        named || names::is(field.name, Name::PreVote) || is_one_of_few(field.ty.shape())
+    };
     let mut all = Vec::new();
     for field in fields(shape) {
-        match is_mark(field.ty.shape()) {
+        match is_mark(field) {
             true => all.push(field.name),
             false => all.extend(marks(field.ty.shape())),
         }

@@ -1,0 +1,366 @@
+//! Habits of right Rafts that are not Figure 2's to the letter: nobody is accused of them.
+
+use bytes::Bytes;
+use labgob::{Deserialize, Gob, Peek, Serialize};
+use raft_api::Meaning;
+
+use crate::calls::Sent;
+use crate::judge::{Checked, Judge, Means};
+use crate::understanding::{Append, Encoded, Entries, Place, Reply, Request, Understanding};
+
+/// What some servers say to each other.
+struct Play {
+    judge: Judge,
+    read: Understanding,
+    calls: u64,
+    us: u64,
+}
+
+impl Play {
+    fn new(servers: usize) -> Play {
+        let mut judge = Judge::new(servers);
+        (0..servers).for_each(|server| judge.started(server, 1));
+        judge.hears_applied = true;
+        Play { judge, read: Understanding::new(|_| Meaning::ByNames), calls: 0, us: 0 }
+    }
+
+    fn sent(&mut self, from: usize, to: usize, request: Request<'_>) -> Checked<u64> {
+        self.calls += 1;
+        self.us += 1000;
+        let instance = self.judge.servers[from].instance;
+        let sent = Sent { call: self.calls, from, instance, to, request, us: self.us };
+        let (judge, read) = (&mut self.judge, &self.read);
+        Means::with(read.missing(), |means| judge.sent(sent, means))?;
+        Ok(self.calls)
+    }
+
+    fn delivered(&mut self, call: u64) {
+        self.us += 1000;
+        let (judge, read, us) = (&mut self.judge, &self.read, self.us);
+        Means::with(read.missing(), |means| judge.delivered(call, us, means));
+    }
+
+    fn replied(&mut self, call: u64, reply: Reply) -> Checked {
+        self.us += 1000;
+        let (judge, read, us) = (&mut self.judge, &self.read, self.us);
+        Means::with(read.missing(), |means| judge.replied(call, reply, us, means))
+    }
+
+    fn over(&mut self, call: u64) {
+        self.us += 1000;
+        self.judge.over(call, false, self.us);
+    }
+
+    /// All of a call, one thing after the other.
+    fn call(&mut self, from: usize, to: usize, request: Request<'_>, reply: Reply) -> Checked {
+        let call = self.sent(from, to, request)?;
+        self.delivered(call);
+        self.replied(call, reply)?;
+        self.over(call);
+        Ok(())
+    }
+
+    /// The same with messages of a Raft's own.
+    fn named<A: Gob, R: Gob>(
+        &mut self,
+        (from, to): (usize, usize),
+        method: &str,
+        args: &A,
+        reply: &R,
+    ) -> Checked {
+        let request = self.read.request(method, encoded(args));
+        let call = self.sent(from, to, request)?;
+        self.delivered(call);
+        let reply = self.read.reply(method, encoded(reply));
+        self.replied(call, reply)?;
+        self.over(call);
+        Ok(())
+    }
+
+    fn applies(&mut self, server: usize, index: u64) -> Checked {
+        self.judge.applies(server, index, self.us, self.read.missing())
+    }
+
+    /// What is not judged, for this reason.
+    fn says(&self, why: &str) -> bool {
+        self.read.missing().sentences().iter().any(|sentence| sentence.contains(why))
+    }
+}
+
+fn encoded<T: Gob>(value: &T) -> Encoded<'static> {
+    let bytes: &'static [u8] = labgob::encode(value).leak();
+    Encoded { bytes, shape: T::SHAPE, value: Peek::of::<T>(bytes) }
+}
+
+fn vote(term: u64, (index, last_term): (u64, u64)) -> Request<'static> {
+    Request::Vote { term, last: Place { index, term: last_term } }
+}
+
+fn append(
+    term: u64,
+    (index, prev_term): (u64, u64),
+    terms: &[u64],
+    commit: u64,
+) -> Request<'static> {
+    let command = |place| Bytes::from(format!("c{}", index + 1 + place));
+    let entries = (0..).zip(terms).map(|(place, term)| (*term, command(place))).collect();
+    let prev = Place { index, term: prev_term };
+    Request::Append(Append { term, prev, commit: Some(commit), entries: Entries::Read(entries) })
+}
+
+fn yes(term: u64) -> Reply {
+    Reply::new(term, true, None)
+}
+
+fn no(term: u64) -> Reply {
+    Reply::new(term, false, None)
+}
+
+#[test]
+fn a_vote_that_was_given_is_given_again() -> Checked {
+    let mut play = Play::new(3);
+    // A request that is sent again, or a copy, is on its way for long.
+    let late = play.sent(0, 1, vote(1, (0, 0)))?;
+    play.call(0, 1, vote(1, (0, 0)), yes(1))?;
+    play.call(0, 1, append(1, (0, 0), &[1], 0), yes(1))?;
+    play.delivered(late);
+    play.replied(late, yes(1))
+}
+
+#[test]
+fn a_follower_answers_up_to_where_it_has_accepted_by_now() -> Checked {
+    let mut play = Play::new(5);
+    let upto = |upto| Reply::new(1, true, Some(upto));
+    play.call(0, 1, vote(1, (0, 0)), yes(1))?;
+    play.call(0, 2, vote(1, (0, 0)), yes(1))?;
+    play.call(0, 1, append(1, (0, 0), &[1], 0), upto(1))?;
+    play.call(0, 2, append(1, (0, 0), &[1], 0), upto(1))?;
+    // Two in the pipe: an entry, whose answer is lost, and a heartbeat that was made before it.
+    let beat = play.sent(0, 1, append(1, (1, 1), &[], 1))?;
+    let entry = play.sent(0, 1, append(1, (1, 1), &[1], 1))?;
+    play.delivered(entry);
+    play.replied(entry, upto(2))?;
+    play.delivered(beat);
+    play.replied(beat, upto(2))?;
+    play.over(beat);
+    play.call(0, 2, append(1, (1, 1), &[1], 1), upto(2))?;
+    play.call(0, 2, append(1, (2, 1), &[], 2), upto(2))
+}
+
+/// All leaders of later terms have what is committed: a follower may keep it in mind until one of them has checked its
+/// log so far.
+#[test]
+fn what_is_committed_is_remembered_across_terms() -> Checked {
+    let mut play = Play::new(3);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+    play.call(0, 2, append(4, (0, 0), &[4], 2), yes(4))?;
+    play.call(1, 2, vote(5, (2, 4)), yes(5))?;
+    assert!(play.applies(2, 2).is_err(), "its log was checked up to 1");
+    play.judge.servers[2].applied = 1;
+    play.call(1, 2, append(5, (1, 4), &[4], 0), yes(5))?;
+    play.applies(2, 2)
+}
+
+#[test]
+fn what_a_refused_request_says_is_committed_may_be_remembered() -> Checked {
+    let mut play = Play::new(3);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    let early = play.sent(0, 2, append(4, (0, 0), &[4, 4], 0))?;
+    play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+    // It overtakes the other one.
+    play.call(0, 2, append(4, (2, 4), &[], 2), no(4))?;
+    assert!(play.applies(2, 2).is_err(), "its log was not checked at all");
+    play.judge.servers[2].applied = 0;
+    play.delivered(early);
+    play.replied(early, yes(4))?;
+    play.applies(2, 2)
+}
+
+#[test]
+fn who_gives_calls_up_hears_nothing_of_a_late_reply() -> Checked {
+    let mut play = Play::new(5);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    play.call(0, 2, vote(4, (0, 0)), yes(4))?;
+    let slow = play.sent(0, 3, append(4, (0, 0), &[], 0))?;
+    play.delivered(slow);
+    play.replied(slow, no(6))?;
+    for index in 0..24 {
+        play.us += 90_000;
+        play.call(0, 1, append(4, (index, if index > 0 { 4 } else { 0 }), &[4], 0), yes(4))?;
+        if index == 2 {
+            play.over(slow);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_lost_after_a_restart_was_not_lost_in_it() {
+    let mut play = Play::new(3);
+    let mut go = || {
+        play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+        play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+        play.judge.crashed(1);
+        play.judge.started(1, 2);
+        // It has them still, and gets them again.
+        play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+        play.call(0, 1, append(4, (2, 4), &[], 0), no(4))?;
+        play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))
+    };
+    let broken = go().expect_err("it has lost some of them");
+    assert_eq!(broken.check, "accepted entries stay");
+    let details = format!("{:?}", broken.details);
+    assert!(!details.contains("restarted"), "{details}");
+}
+
+#[test]
+fn no_number_is_too_large() {
+    let mut play = Play::new(3);
+    let most = u64::MAX;
+    let _ = play.call(1, 2, vote(most, (0, 0)), no(most));
+    let _ = play.call(0, 2, vote(most, (0, 0)), yes(most));
+    let _ = play.call(0, 1, append(most, (0, 0), &[], 0), no(most));
+    play.us += 1_000_000;
+    let _ = play.call(1, 2, vote(most, (0, 0)), no(most));
+}
+
+macro_rules! messages {
+    ($($name:ident { $($field:ident: $ty:ty),* $(,)? })*) => {
+        $(
+            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
+            #[serde(crate = "labgob::serde")]
+            struct $name { $($field: $ty),* }
+        )*
+    };
+}
+
+messages! {
+    Entry { term: u64, command: u64 }
+    Vote { term: u64, last_log_index: u64, last_log_term: u64 }
+    Voted { term: u64, vote_granted: bool }
+    Args { term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64 }
+    Answer { term: u64, success: bool }
+    OptionalVote { term: u64, last_log_index: Option<u64>, last_log_term: Option<u64> }
+    OptionalArgs {
+        term: u64, prev_log_index: Option<u64>, prev_log_term: Option<u64>, entries: Vec<Entry>,
+        leader_commit: Option<u64>,
+    }
+    Conflict { term: u64, index: u64 }
+    WithConflict { follower_term: u64, success: bool, conflict: Conflict }
+    WithMatch { term: u64, success: bool, match_index: u64 }
+    WithEpoch {
+        epoch: u64, term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>,
+        leader_commit: u64,
+    }
+    WithFlag { ok: bool, success: bool, term: u64 }
+    WithKind { term: u64, last_log_index: u64, last_log_term: u64, kind: u8 }
+    WithOption { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: Option<bool> }
+    WithNumber { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: u8 }
+    WithPairs {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<(u64, Entry)>,
+        leader_commit: u64,
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+struct WithResult {
+    follower_term: u64,
+    result: Result<u64, Conflict>,
+}
+
+const REQUEST_VOTE: &str = "Raft.RequestVote";
+const APPEND_ENTRIES: &str = "Raft.AppendEntries";
+
+/// Server 0 leads this term by the vote of server 1.
+fn led(term: u64, last: (u64, u64)) -> Result<Play, Box<labtrace::Verdict>> {
+    let mut play = Play::new(3);
+    let request = Vote { term, last_log_index: last.0, last_log_term: last.1 };
+    play.named((0, 1), REQUEST_VOTE, &request, &Voted { term, vote_granted: true })?;
+    Ok(play)
+}
+
+fn entry(term: u64) -> Vec<Entry> {
+    vec![Entry { term, command: 7 }]
+}
+
+#[test]
+fn what_none_of_a_number_stands_for_is_not_guessed() -> Checked {
+    let mut play = Play::new(3);
+    let voted = Voted { term: 1, vote_granted: true };
+    play.named((0, 1), REQUEST_VOTE, &OptionalVote { term: 1, ..OptionalVote::default() }, &voted)?;
+    let first = OptionalArgs { term: 1, entries: entry(1), ..OptionalArgs::default() };
+    let success = Answer { term: 1, success: true };
+    play.named((0, 1), APPEND_ENTRIES, &first, &success)?;
+    let zero = Some(0);
+    let second =
+        OptionalArgs { prev_log_index: zero, prev_log_term: Some(1), leader_commit: zero, ..first };
+    play.named((0, 1), APPEND_ENTRIES, &second, &success)?;
+    play.applies(0, 1)?;
+    play.applies(0, 2)?;
+    assert!(play.says("has no `last_log_index`") && play.says("has no `prev_log_index`"));
+    Ok(())
+}
+
+#[test]
+fn the_term_of_a_conflict_is_not_the_replys() -> Checked {
+    let request = Args { term: 5, prev_log_index: 9, prev_log_term: 4, ..Args::default() };
+    let conflict = Conflict { term: 2, index: 3 };
+    let beside = WithConflict { follower_term: 5, success: false, conflict: conflict.clone() };
+    led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &beside)?;
+    let within = WithResult { follower_term: 5, result: Err(conflict) };
+    led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &within)
+}
+
+#[test]
+fn of_several_names_the_first_of_the_table_counts() -> Checked {
+    let success = Answer { term: 5, success: true };
+    let request = WithEpoch { epoch: 1, term: 5, ..WithEpoch::default() };
+    led(5, (0, 0))?.named((0, 1), APPEND_ENTRIES, &request, &success)?;
+    let request = Args { term: 5, prev_log_index: 9, prev_log_term: 4, ..Args::default() };
+    let refused = WithFlag { ok: true, success: false, term: 5 };
+    led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &refused)
+}
+
+/// A number that is filled in only by who refuses.
+#[test]
+fn a_yes_to_less_than_was_asked_is_no_number() -> Checked {
+    let mut play = led(1, (0, 0))?;
+    let accepted = WithMatch { term: 1, success: true, match_index: 0 };
+    let first = Args { term: 1, entries: entry(1), ..Args::default() };
+    play.named((0, 1), APPEND_ENTRIES, &first, &accepted)?;
+    let second = Args {
+        prev_log_index: 1,
+        prev_log_term: 1,
+        leader_commit: 1,
+        entries: Vec::new(),
+        ..first
+    };
+    play.named((0, 1), APPEND_ENTRIES, &second, &accepted)
+}
+
+#[test]
+fn what_may_be_the_mark_of_a_pre_vote_is_none_of_a_vote() -> Checked {
+    fn asks<A: Gob>(request: &A, mark: &str) -> Checked {
+        let mut play = Play::new(3);
+        let granted = Voted { term: 6, vote_granted: true };
+        play.named((0, 1), REQUEST_VOTE, request, &granted)?;
+        play.named((2, 1), REQUEST_VOTE, request, &granted)?;
+        assert!(play.says(&format!("nobody here knows what `{mark}`")), "{mark}");
+        Ok(())
+    }
+    asks(&WithKind { term: 6, kind: 1, ..WithKind::default() }, "kind")?;
+    asks(&WithOption { term: 6, pre_vote: Some(true), ..WithOption::default() }, "pre_vote")?;
+    asks(&WithNumber { term: 6, pre_vote: 1, ..WithNumber::default() }, "pre_vote")
+}
+
+#[test]
+fn the_index_of_an_entry_is_not_its_term() -> Checked {
+    let mut play = led(1, (0, 0))?;
+    let entries = (1..3).map(|index| (index, Entry { term: 1, command: 7 })).collect();
+    let request = WithPairs { term: 1, entries, ..WithPairs::default() };
+    play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 1, success: true })?;
+    assert!(play.says("which number is their term is not clear"));
+    Ok(())
+}
