@@ -115,9 +115,10 @@ impl Watcher for Eye {
         });
         match event.step {
             CallStep::Delivered => self.watch.inner.with(|state| {
+                let operation = state.operations.number_of(client);
                 let seen = &mut state.groups[self.group];
                 let term = seen.below.shown_term(server);
-                let waiting = Waiting::new(client, event.method, term, us);
+                let waiting = Waiting::new((client, operation), event.method, term, us);
                 seen.servers[server].waiting.insert(call, waiting);
             }),
             CallStep::Replied(_) => self.watch.inner.with(|state| {

@@ -4,6 +4,8 @@
 //! Only the client knows which reply was its answer. So an answer is wrong if none of the replies that
 //! came to it since it asked can be right.
 
+use std::collections::BTreeSet;
+
 use labtrace::{Verdict, VerdictBuilder, verdict};
 
 use crate::facts;
@@ -19,23 +21,23 @@ impl State {
         match operation.asked.change {
             Change::Nothing => self.check_read(operation, read, last),
             _ if !self.operations.understands(&operation.asked) => Ok(()),
-            _ => self.check_write(operation, last),
+            _ => self.check_write(operation),
         }
     }
 
-    fn check_write(&self, operation: &Operation, last: Reply) -> Checked {
+    fn check_write(&self, operation: &Operation) -> Checked {
         if operation.replies.iter().any(|reply| operation.may_be_done(reply)) {
             return Ok(());
         }
         let Operation { name, asked, .. } = operation;
-        let server = self.name_of(&last);
         let words = format!(
-            "{server} answered {name}, {}, before an entry of it can have been applied there",
+            "{} answered {name}, {}, before an entry of it can have been applied there",
+            self.names_of(&operation.replies),
             asked.text
         );
         let broken = verdict("answered when applied", words);
         let broken = facts::of_operation(broken, operation, "");
-        let broken = self.reply(broken, last);
+        let broken = self.replies(broken, &operation.replies);
         let broken = match operation.entries.first() {
             Some(entry) => self.entry(broken.index(entry.place.index), entry),
             None => {
@@ -45,7 +47,7 @@ impl State {
         let hint = "the answer must wait until the entry comes out of the apply channel: `start` only \
                     says where it will stand if it is ever committed; and what comes out there must be \
                     the same request, not just any at that index";
-        Err(self.build(broken.hint(hint), last))
+        Err(self.build(broken.hint(hint), &operation.replies))
     }
 
     fn check_read(&self, operation: &Operation, read: Option<&str>, last: Reply) -> Checked {
@@ -63,19 +65,36 @@ impl State {
             return Ok(());
         }
         let Some((write, entry)) = must_know(&last) else { return Ok(()) };
-        let (Operation { name, asked, .. }, server) = (operation, self.name_of(&last));
+        let Operation { name, asked, replies, .. } = operation;
         let words = format!(
-            "{server} answered {name}, {}, and cannot know of what was acknowledged before",
+            "{} answered {name}, {}, and cannot know of what was acknowledged before",
+            self.names_of(replies),
             asked.text
         );
         let broken = verdict("a read that cannot know", words).index(entry.place.index);
         let broken = facts::of_operation(broken, write, "");
         let broken = self.entry(broken, &entry);
         let got = read.map_or(String::new(), |read| format!(", and got {}", facts::end_of(read)));
-        let broken = self.reply(facts::of_operation(broken, operation, &got), last);
+        let broken = self.replies(facts::of_operation(broken, operation, &got), replies);
         let hint = "a read that is answered from the server's own state, without an entry in the log \
                     and without asking a majority whether it still leads";
-        Err(self.build(broken.hint(hint), last))
+        Err(self.build(broken.hint(hint), replies))
+    }
+
+    /// Who replied. Only the client knows which of them gave it its answer.
+    fn names_of(&self, replies: &[Reply]) -> String {
+        let names: BTreeSet<String> = replies.iter().map(|reply| self.name_of(reply)).collect();
+        names.into_iter().collect::<Vec<_>>().join(" or ")
+    }
+
+    /// The last reply of each server.
+    fn replies(&self, broken: VerdictBuilder, replies: &[Reply]) -> VerdictBuilder {
+        let later = |place: usize| {
+            let of = |reply: &Reply| (reply.group, reply.server);
+            replies[place + 1..].iter().any(|later| of(later) == of(&replies[place]))
+        };
+        let last = replies.iter().enumerate().filter(|(place, _)| !later(*place));
+        last.fold(broken, |broken, (_, reply)| self.reply(broken, *reply))
     }
 
     /// What a server replied, and what it could know.
@@ -96,7 +115,7 @@ impl State {
         self.groups[reply.group].members.node_name(reply.server)
     }
 
-    fn build(&self, broken: VerdictBuilder, last: Reply) -> Box<Verdict> {
-        Box::new(broken.at(format!("what {} answered", self.name_of(&last))).build())
+    fn build(&self, broken: VerdictBuilder, replies: &[Reply]) -> Box<Verdict> {
+        Box::new(broken.at(format!("what {} answered", self.names_of(replies))).build())
     }
 }

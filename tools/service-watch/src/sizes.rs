@@ -35,6 +35,8 @@ pub(crate) struct Size {
     /// Since it is too large: when that began, and up to which index the server knew then that
     /// entries are committed.
     over: Option<(u64, u64)>,
+    /// When it was first seen to know of more: only then it could make a snapshot.
+    more: Option<u64>,
 }
 
 impl State {
@@ -62,13 +64,17 @@ impl State {
         }
         let size = persister.raft_state_size();
         let Some(most) = limits.state.filter(|most| size > *most) else {
-            of.size.over = None;
+            of.size = Size::default();
             return Ok(());
         };
         let Some(known) = seen.below.can_know(server) else { return Ok(()) };
         let (since, knew) = *of.size.over.get_or_insert((us, known));
         // What is not committed can be in no snapshot.
-        if us < since + LONG_US || known <= knew {
+        if known <= knew {
+            return Ok(());
+        }
+        let more = *of.size.more.get_or_insert(us);
+        if us < more + LONG_US {
             return Ok(());
         }
         let name = seen.members.node_name(server);
@@ -76,14 +82,8 @@ impl State {
         Err(Box::new(
             verdict("log size", words)
                 .fact_at(since, lane, format!("{name} has saved more than {most} bytes"))
+                .fact_at(more, lane, format!("it could learn that entry {} is committed", knew + 1))
                 .fact_at(us, lane, format!("{name} has saved {size} bytes"))
-                .fact(
-                    lane,
-                    format!(
-                        "since then it could learn that entries {} to {known} are committed",
-                        knew + 1
-                    ),
-                )
                 .hint(
                     "snapshots that are not made, or only when it is too late; or Raft does not drop \
                      what they cover",

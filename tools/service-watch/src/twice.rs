@@ -1,6 +1,7 @@
 //! What was appended once stands in what is read once, however often the client had to ask.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use labtrace::verdict;
 
@@ -47,12 +48,36 @@ struct Object {
     /// Something stands there that nobody is known to have written; it is not looked at again until
     /// a shorter value is read.
     lost: bool,
+    /// One text that was written begins with another one: a value can be taken apart in several ways.
+    ambiguous: bool,
+    /// When a write had ended after which nothing was left of what had been written before.
+    cleared_us: Option<u64>,
 }
 
 impl Object {
     fn writes(&mut self, text: &str, by: Number) {
+        self.ambiguous |= self.has_part_of(text);
         self.lengths.insert(text.len());
         self.written.entry(text.to_string()).or_default().push(by);
+    }
+
+    /// Whether another text that was written begins this one, or begins with it.
+    fn has_part_of(&self, text: &str) -> bool {
+        let shorter = self.lengths.range(1..text.len()).filter_map(|length| text.get(..*length));
+        let after = (Bound::Excluded(text), Bound::Unbounded);
+        let longer = self.written.range::<str, _>(after).next().map(|(longer, _)| longer);
+        shorter.into_iter().any(|shorter| self.written.contains_key(shorter))
+            || !text.is_empty() && longer.is_some_and(|longer| longer.starts_with(text))
+    }
+
+    /// All that was written before this write is gone, and so is what was read of it.
+    fn clear(&mut self, by: Number, us: u64) {
+        self.written.retain(|_, all| {
+            all.retain(|other| *other == by);
+            !all.is_empty()
+        });
+        (self.last, self.counts) = Default::default();
+        (self.lost, self.ambiguous, self.cleared_us) = (false, false, Some(us));
     }
 
     /// The longest written text that the rest of a value begins with.
@@ -72,6 +97,7 @@ impl Object {
             }
         };
         value.clone_into(&mut self.last);
+        self.lost |= self.ambiguous;
         while at < value.len() && !self.lost {
             let Some(text) = self.first(&value[at..]) else {
                 self.lost = true;
@@ -111,14 +137,15 @@ impl State {
             if let Some(object) = self.read.objects.get_mut(key)
                 && object.written.values().flatten().all(|other| *other == number || older(other))
             {
-                object.written.retain(|_, by| {
-                    by.retain(|other| *other == number);
-                    !by.is_empty()
-                });
+                object.clear(number, operation.ended.unwrap_or(began));
             }
         }
         let Some(value) = read else { return Ok(()) };
         let Some(object) = self.read.objects.get_mut(key) else { return Ok(()) };
+        if object.cleared_us.is_some_and(|cleared| operation.began <= cleared) {
+            // It may have read what is gone by now.
+            return Ok(());
+        }
         object.by = Some(number);
         let Some(text) = object.takes(value) else { return Ok(()) };
         let by = object.written.get(&text).cloned().unwrap_or_default();
@@ -178,6 +205,21 @@ mod tests {
         let mut of = object(&["a", "a", "b"]);
         assert_eq!(of.takes("aba"), None);
         assert_eq!(of.takes("abaa"), Some("a".to_string()));
+    }
+
+    #[test]
+    fn what_can_be_taken_apart_in_several_ways_is_left_alone() {
+        for texts in [["a", "a", "aa"], ["aa", "a", "a"], ["b", "ab", "a"]] {
+            let mut of = object(&texts);
+            assert_eq!(of.takes("aaaaaaaa"), None, "{texts:?}");
+            // Until nothing is left but what is plain.
+            of.writes("c", 7);
+            of.clear(7, 0);
+            assert_eq!(of.takes("cc"), Some("c".to_string()));
+        }
+        let mut plain = object(&["ab", "b", "ca"]);
+        assert_eq!(plain.takes("abb"), None);
+        assert_eq!(plain.takes("abbb"), Some("b".to_string()));
     }
 
     #[test]

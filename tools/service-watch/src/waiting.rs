@@ -7,6 +7,7 @@
 use labtrace::{Verdict, verdict};
 use tester::Members;
 
+use crate::operations::Number;
 use crate::{Checked, State};
 
 /// How long a deposed server may keep somebody waiting while it hears of the new leader, in
@@ -23,6 +24,8 @@ const HEARD_US: u64 = 500_000;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     client: u64,
+    /// For which of its operations, if it has said so.
+    operation: Option<Number>,
     method: String,
     /// The highest term that the server had shown when the request reached it.
     term: u64,
@@ -33,8 +36,13 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn new(client: u64, method: &str, term: u64, us: u64) -> Waiting {
-        Waiting { client, method: method.to_string(), term, us, deposed: None }
+    pub(crate) fn new(
+        (client, operation): (u64, Option<Number>),
+        method: &str,
+        term: u64,
+        us: u64,
+    ) -> Waiting {
+        Waiting { client, operation, method: method.to_string(), term, us, deposed: None }
     }
 
     /// When the request reached the server, in microseconds.
@@ -64,6 +72,11 @@ impl State {
         let leader = below.leader_of(term).filter(|leader| *leader != server);
         let hears = below.heard(server).is_some_and(|heard| us <= heard + HEARD_US);
         for waiting in of.waiting.values_mut().filter(|waiting| waiting.term < term) {
+            // Who has given this request up and has an answer from elsewhere does not wait.
+            let operation = waiting.operation.and_then(|number| operations.get(number));
+            if operation.is_some_and(|operation| operation.ended.is_some()) {
+                continue;
+            }
             let Some(leader) = leader else {
                 waiting.deposed = None; // it may lead again, or hope to
                 continue;
@@ -73,7 +86,9 @@ impl State {
             *waited += if hears { us - since } else { 0 };
             if *waited >= LONG_US {
                 let client = operations.name_of(waiting.client);
-                let verdict = in_vain(waiting, &seen.members, server, &client, (term, leader), us);
+                let led = below.leader_of(waiting.term) == Some(server);
+                let verdict =
+                    in_vain(waiting, &seen.members, (server, led), &client, (term, leader), us);
                 return Err(Box::new(verdict));
             }
         }
@@ -84,7 +99,7 @@ impl State {
 fn in_vain(
     waiting: &Waiting,
     members: &Members,
-    server: usize,
+    (server, led): (usize, bool),
     client: &str,
     (term, leader): (u64, usize),
     us: u64,
@@ -95,7 +110,8 @@ fn in_vain(
     let (since, _) = waiting.deposed.unwrap_or((us, 0));
     let waited = us.saturating_sub(waiting.us) as f64 / 1e6;
     let words = format!(
-        "{name} has kept {client} waiting for {waited:.1} s in {method}, and does not lead any more"
+        "{name} has kept {client} waiting for {waited:.1} s in {method}, and does not lead{}",
+        if led { " any more" } else { "" }
     );
     let asked = format!("{name} was asked, and had shown term {}", waiting.term);
     let deposed = format!("{name} is in term {term}, which {leader} leads");
@@ -104,7 +120,7 @@ fn in_vain(
         .fact_at(since, lane, deposed)
         .fact_at(us, lane, format!("{name} hears of its leader, and has not answered"))
         .hint(
-            "a leader that was deposed must let go of those who wait: when the term moves on, or when \
+            "who does not lead must let go of those who wait, also a leader that was deposed: when the term moves on, or when \
              another request is executed where theirs was to stand",
         )
         .at(format!("what {method} of {name} waits for"))

@@ -145,3 +145,34 @@ fn each_request_is_looked_at() {
         hears(world, (1, 2), 41);
     });
 }
+
+#[test]
+fn who_has_an_answer_from_elsewhere_does_not_wait() {
+    right(|world| {
+        world.commits(1, "something");
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        world.calls(&client, (0, 0));
+        pause();
+        // It gives that call up, and asks another server.
+        world.watch.answered(operation, None);
+        hears(world, (1, 2), 60);
+    });
+}
+
+#[test]
+fn of_who_never_led_it_is_not_said_that_it_does_not_lead_any_more() {
+    let words = "server 2 has kept client waiting for 4.0 s in Ask.Ask, and does not lead";
+    wrong(RULE, words, |world| {
+        world.commits(1, "something");
+        world.sends((0, 0), 2, 1, (0, 0), &[], 0);
+        let client = world.client("client");
+        world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 2));
+        pause();
+        for _ in 0..41 {
+            world.sends((0, 1), 2, 2, (0, 0), &[], 0);
+            sleep_ms(100);
+        }
+    });
+}
