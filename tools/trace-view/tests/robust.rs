@@ -191,6 +191,25 @@ fn escapes_in_names_notes_and_commands_do_nothing() {
 }
 
 #[test]
+fn the_names_of_clients_above_their_bars_do_nothing() {
+    let mut trace = scripted::small();
+    // Above the bars stands the last character of each name: together they would clear the screen.
+    for (op, last) in ('\0'..'\u{a0}').enumerate() {
+        trace.header.lanes.truncate(3);
+        let names = [last, '[', '2', 'J'].map(|last| format!("client {last}"));
+        trace.header.lanes.extend(names);
+        for (lane, event) in (3..7).zip(&mut trace.events) {
+            event.lane = Some(lane);
+            event.what = What::Called { op: op as u64, text: String::new() };
+        }
+        for ascii in [false, true] {
+            let options = Options { ascii, ..Options::default() };
+            harmless(&render(&trace, &options).expect("no filters"));
+        }
+    }
+}
+
+#[test]
 fn lanes_beyond_the_servers_say_whose_they_are() {
     let mut trace = scripted::small();
     trace.header.lanes.push("client".into());

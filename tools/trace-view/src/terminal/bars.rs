@@ -41,10 +41,14 @@ impl Bars {
         if self.lanes.is_empty() { 0 } else { self.lanes.len() + 1 }
     }
 
-    /// What stands above them: the last digit of each client's name.
+    /// What stands above them: the last digit of each client's name. A name may end in anything, and what steers
+    /// a terminal is ASCII too.
     pub(super) fn head(&self, trace: &Trace) -> String {
         let name = |lane: &u32| trace.header.lanes.get(*lane as usize)?.chars().next_back();
-        self.lanes.iter().map(|lane| name(lane).filter(char::is_ascii).unwrap_or('?')).collect()
+        self.lanes
+            .iter()
+            .map(|lane| name(lane).filter(char::is_ascii_graphic).unwrap_or('?'))
+            .collect()
     }
 
     /// The bars beside the line of an event that the replay has just walked over.
