@@ -8,7 +8,7 @@ mod scripted;
 use std::fs;
 use std::path::Path;
 
-use run_record::trace::{Trace, Verdict};
+use run_record::trace::{Event, Role, State, Trace, Verdict, What};
 use scripted::Script;
 use trace_view::terminal::{Options, logs, render};
 use unicode_width::UnicodeWidthStr as _;
@@ -165,6 +165,45 @@ fn details_and_panics_of_several_lines_keep_their_lines() {
     for line in ["\n  deadlock\n  second line\n", "    task raft 0 waits", "\n      held by task"] {
         assert!(text.contains(line), "{line}: {text}");
     }
+}
+
+/// What comes after the events.
+fn summary(trace: &Trace) -> String {
+    let text = show(trace, &at(120));
+    text.split_once("\nsummary\n").expect("there is a summary").1.into()
+}
+
+#[test]
+fn who_says_a_new_term_before_it_steps_down_has_not_led_it() {
+    let mut trace = scripted::small();
+    let steps_down = |event: &Event| match &event.what {
+        What::State(state) => (event.lane, state.role, state.term) == (Some(1), Role::Follower, 2),
+        _ => false,
+    };
+    let whole = summary(&trace);
+    let place = trace.events.iter().position(steps_down).expect("server 1 hears of term 2");
+    let mut between = trace.events[place].clone();
+    if let What::State(state) = &mut between.what {
+        state.role = Role::Leader;
+    }
+    trace.events.insert(place, between);
+    assert_eq!(summary(&trace), whole);
+    // On the real clock some time passes between two reports.
+    trace.header.clock = run_record::Clock::Real;
+    trace.events[place + 1..].iter_mut().for_each(|event| event.us += 30);
+    let later = summary(&trace);
+    assert!(!later.contains("more than one leader"), "{later}");
+}
+
+#[test]
+fn who_won_and_steps_down_at_once_has_led() {
+    let mut script = Script::new(3).begin();
+    script.wait(300);
+    script.campaign(1);
+    let state = State { role: Role::Follower, term: 1, vote: Some(1), commit: None, log: None };
+    script.event(Some(1), What::State(state));
+    let text = summary(&script.passed());
+    assert!(text.contains("t1 server 1 (0.300 s to 0.300 s)"), "{text}");
 }
 
 #[test]

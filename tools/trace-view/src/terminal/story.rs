@@ -62,6 +62,11 @@ pub(super) fn receiver(event: &Event) -> Option<u32> {
     }
 }
 
+/// How many microseconds what happens at once may take. On the real clock even what takes no time takes some.
+pub(super) fn moment_us(trace: &Trace) -> u64 {
+    if trace.header.clock == Clock::Real { 1000 } else { 0 }
+}
+
 impl<'t> Stories<'t> {
     pub(super) fn new(trace: &'t Trace) -> Stories<'t> {
         let mut calls: BTreeMap<u64, Story> = BTreeMap::new();
@@ -81,9 +86,7 @@ impl<'t> Stories<'t> {
                 _ => story.failed = Some(at),
             }
         }
-        // On the real clock even what takes no time takes some.
-        let moment_us = if trace.header.clock == Clock::Real { 1000 } else { 0 };
-        Stories { events: &trace.events, calls, moment_us }
+        Stories { events: &trace.events, calls, moment_us: moment_us(trace) }
     }
 
     /// The first and the last call's number.

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use run_record::names::Name;
 use run_record::trace::{Event, Leg, Loss, Role, Trace, What};
+use serde_json::Value;
 
 use super::layout::{DIM, PLAIN, Paint, Row};
 
 use super::options::Options;
+use super::story;
 use super::text;
 use super::topic::Topic;
-use crate::fields::Kind;
+use crate::fields::{Kind, field, number, object};
 use crate::groups;
 use crate::replay::{Replay, Server};
 
@@ -49,6 +52,10 @@ struct Sums {
     /// The lanes that have been started.
     started: BTreeSet<Option<u32>>,
     reigns: Vec<Reign>,
+    /// By term, who has sent messages of it as a candidate or a leader does.
+    stood: BTreeSet<(u64, usize)>,
+    /// How long a moment is.
+    moment_us: u64,
     /// Since when nobody leads whom others can hear.
     without: Option<u64>,
     longest: Option<(u64, u64)>,
@@ -59,7 +66,8 @@ pub(super) fn lines(trace: &Trace, options: &Options) -> Vec<String> {
     let paint = Paint::of(options);
     let mut replay = Replay::new(trace);
     let begin = trace.events.first().filter(|event| event.n > 1).map_or(0, |event| event.us);
-    let mut sums = Sums { without: Some(begin), ..Sums::default() };
+    let moment_us = story::moment_us(trace);
+    let mut sums = Sums { without: Some(begin), moment_us, ..Sums::default() };
     while let Some(event) = replay.peek() {
         sums.count(&replay, event);
         let before: Vec<_> = replay.servers().iter().map(|s| (s.leads(), s.role, s.term)).collect();
@@ -68,6 +76,8 @@ pub(super) fn lines(trace: &Trace, options: &Options) -> Vec<String> {
     }
     let end = trace.footer.as_ref().map_or(replay.us(), |footer| footer.end_us.max(replay.us()));
     sums.gap(end, true);
+    let winners: Vec<usize> = sums.reigns.iter().map(|reign| reign.leader).collect();
+    winners.into_iter().for_each(|leader| sums.add("won", u32::try_from(leader).ok()));
     let mut out = vec![paint.paint("1", "summary")];
     out.extend(table(trace, &sums, replay.servers(), options, paint));
     out.extend(sums.leaders(trace, options.columns(), paint));
@@ -84,7 +94,15 @@ impl Sums {
     fn count(&mut self, replay: &Replay<'_>, event: &Event) {
         match &event.what {
             What::Sent { method, args, .. } => {
-                let row = match Kind::of(method, args) {
+                let kind = Kind::of(method, args);
+                let is_pre_vote = || field(object(args), Name::PreVote) == Some(&Value::Bool(true));
+                if let (Some(lane), Some(term)) = (event.lane, number(object(args), Name::Term))
+                    && kind != Kind::Other
+                    && !is_pre_vote()
+                {
+                    self.stood.insert((term, lane as usize));
+                }
+                let row = match kind {
                     Kind::Vote => "sent RV",
                     Kind::Append => "sent AE",
                     Kind::Heartbeat => "sent HB",
@@ -136,17 +154,28 @@ impl Sums {
                 self.add("elections", u32::try_from(number).ok());
             }
             if *led && (!server.leads() || server.term != *term) {
-                let reign = self.reigns.iter_mut().rfind(|r| r.leader == number && r.to.is_none());
-                reign.into_iter().for_each(|reign| reign.to = Some(us));
+                self.steps_down(number, us);
             }
             if server.leads() && (!*led || server.term != *term) {
-                self.add("won", u32::try_from(number).ok());
                 let term = server.term.unwrap_or(0);
                 self.reigns.push(Reign { term, leader: number, from: us, to: None });
             }
         }
         let led = replay.servers().iter().any(|server| server.leads() && server.reachable());
         self.gap(us, led);
+    }
+
+    /// A reign ends. Some servers say a new term a moment before they say that they have stepped down: that was
+    /// none, unless the server has stood for election in that term or sent entries of it.
+    fn steps_down(&mut self, leader: usize, us: u64) {
+        let open = |reign: &Reign| reign.leader == leader && reign.to.is_none();
+        let Some(place) = self.reigns.iter().rposition(open) else { return };
+        let reign = &mut self.reigns[place];
+        reign.to = Some(us);
+        let length = us.saturating_sub(reign.from);
+        if length <= self.moment_us && !self.stood.contains(&(reign.term, leader)) {
+            self.reigns.remove(place);
+        }
     }
 
     /// Notes whether there is a leader from now on.
