@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Footer, Header, VERSION, Verdict};
 
+/// The greatest number of an event: beyond it JavaScript does not know all whole numbers.
+const MOST_NUMBER: u64 = (1 << 53) - 1;
+
 /// A whole trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
@@ -93,7 +96,7 @@ impl Trace {
             let is_last = lines.peek().is_none();
             let parsed = match text.starts_with("{\"end_us\"") {
                 true => from_json(line, text).map(|end| footer = Some(end)),
-                false => from_json(line, text).map(|event| events.push(event)),
+                false => event_from(line, text).map(|event| events.push(event)),
             };
             match parsed {
                 Err(_) if is_last && !whole_last_line => {}
@@ -170,6 +173,18 @@ fn check_version(first: &str) -> Result<(), TraceError> {
 
 fn from_json<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, TraceError> {
     serde_json::from_str(text).map_err(|error| TraceError::Line { line, error: error.to_string() })
+}
+
+/// An event whose number everybody reads exactly: pages count on with it in JavaScript.
+fn event_from(line: usize, text: &str) -> Result<Event, TraceError> {
+    let event: Event = from_json(line, text)?;
+    match event.n {
+        0..=MOST_NUMBER => Ok(event),
+        n => {
+            let error = format!("an event has the number {n}: there can be at most {MOST_NUMBER}");
+            Err(TraceError::Line { line, error })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -254,6 +269,18 @@ mod tests {
         let whole = text(&trace());
         let broken = whole.replacen("\"us\":2000", "\"us\":x", 1);
         assert!(words(&broken).starts_with("line 3:"), "{}", words(&broken));
+    }
+
+    #[test]
+    fn an_event_whose_number_javascript_would_round_is_refused() {
+        let whole = text(&trace());
+        let numbered =
+            |n: u64| Trace::parse(&whole.replacen("{\"n\":1,", &format!("{{\"n\":{n},"), 1));
+        assert_eq!(numbered((1 << 53) - 1).expect("a trace").events[0].n, (1 << 53) - 1);
+        for n in [1 << 53, u64::MAX] {
+            let words = numbered(n).expect_err("it is too great").to_string();
+            assert!(words.starts_with("line 2: ") && words.contains(&n.to_string()), "{words}");
+        }
     }
 
     #[test]
