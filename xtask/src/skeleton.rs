@@ -77,12 +77,18 @@ pub(crate) fn source(lab: &Lab) -> Option<&'static str> {
     OWN.iter().find(|own| own.lab == lab.number).map(|own| own.source)
 }
 
-/// What a package cannot be called, beside the packages of the lock file: words of the language, crates
-/// that come with the compiler, and the skeleton's own test targets.
+/// What a package cannot be called, beside the packages of the lock file: words of the language in the edition of
+/// the skeleton, also those that it keeps for later, crates that come with the compiler, and the skeleton's own
+/// test targets.
 const RESERVED: &str = "\
-    abstract alloc as async await become box break const continue core crate do dyn else enum extern \
-    false final fn for if impl in let loop match mod move mut proc_macro pub real ref return self sim \
-    static std struct super test trait true type typeof unsafe unsized use virtual wall where while yield";
+    Self abstract alloc as async await become box break const continue core crate do dyn else enum extern \
+    false final fn for gen if impl in let loop macro match mod move mut override priv proc_macro pub real \
+    ref return self sim static std struct super test trait true try type typeof unsafe unsized use virtual \
+    wall where while yield";
+
+/// What no folder can be called on Windows, in capitals or not: they are devices there.
+const DEVICES: &str = "\
+    aux com1 com2 com3 com4 com5 com6 com7 com8 com9 con lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 nul prn";
 
 /// Writes the skeleton.
 pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
@@ -203,6 +209,9 @@ fn package_name(dir: &Path, lock: &str) -> Result<String> {
             "`{name}` has a meaning in Rust or in its tests; choose another name, such as `my-{name}`"
         );
     }
+    if DEVICES.split_whitespace().any(|device| device.eq_ignore_ascii_case(name)) {
+        bail!("`{name}` is a device on Windows; choose another name, such as `my-{name}`");
+    }
     Ok(name.to_string())
 }
 
@@ -265,7 +274,14 @@ mod tests {
         for name in ["std", "proc-macro", "test", "sim", "match"] {
             assert!(refused(name).contains(&format!("such as `my-{name}`")), "{}", refused(name));
         }
-        for name in ["my-run-record", "graded", "Raft2"] {
+        // What the edition keeps for itself, and what cannot be a folder on Windows.
+        for name in ["try", "gen", "macro", "override", "priv", "Self"] {
+            assert!(refused(name).contains("has a meaning in Rust"), "{}", refused(name));
+        }
+        for name in ["con", "PRN", "aux", "Nul", "com1", "LPT9"] {
+            assert!(refused(name).contains("a device on Windows"), "{}", refused(name));
+        }
+        for name in ["my-run-record", "graded", "Raft2", "com", "com10", "console", "generic"] {
             assert_eq!(package_name(Path::new(name), lock).ok().as_deref(), Some(name));
         }
     }
