@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 use cpu_time::ProcessTime;
 use raft_model::{Counterexample, Found, Limits, Mistake, Model, Start, check};
 use run_record::situations::Layer;
@@ -52,17 +52,18 @@ struct Args {
     #[arg(long)]
     named: bool,
     /// End when so many states were met.
-    #[arg(long, default_value_t = 20_000_000, value_name = "N")]
+    #[arg(long, default_value_t = 20_000_000, value_parser = value_parser!(u64).range(1..), value_name = "N")]
     states: u64,
     /// Look no further than so many steps from the beginning.
-    #[arg(long, default_value_t = u32::MAX, hide_default_value = true, value_name = "N")]
+    #[arg(long, default_value_t = u32::MAX, hide_default_value = true,
+        value_parser = value_parser!(u32).range(1..), value_name = "N")]
     depth: u32,
     /// Let the servers make a mistake, to see it found; `list` says which there are.
     #[arg(long, value_name = "NAME")]
     mistake: Option<String>,
-    /// How many threads search [default: one for each core]. The result does not depend on it.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    /// How many threads search: 1 to 256 [default: one for each core]. The result does not depend on it.
+    #[arg(long, value_parser = value_parser!(u16).range(1..=256), value_name = "N")]
+    threads: Option<u16>,
     /// Where the trace and the page of a counterexample go.
     #[arg(long, default_value = "target/traces", value_name = "FOLDER")]
     traces: PathBuf,
@@ -118,7 +119,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let threads = args.threads.unwrap_or(0);
+    let threads = args.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.expect("the system has threads");
     let limits = Limits { states: args.states, depth: args.depth };
@@ -222,7 +223,7 @@ fn report(model: &Model, found: &Found, seconds: f64) -> String {
 /// Writes the trace and its page, and returns the trace's file.
 fn write(counterexample: &Counterexample, args: &Args) -> io::Result<PathBuf> {
     let name = format!("model-{}", args.mistake.as_deref().unwrap_or("violation"));
-    let replay: Vec<String> = std::env::args().skip(1).collect();
+    let replay: Vec<String> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
     let trace = counterexample.trace(&name, &format!("cargo xtask model {}", replay.join(" ")));
     fs::create_dir_all(&args.traces)?;
     let file = args.traces.join(format!("{name}.ndjson"));
@@ -232,6 +233,17 @@ fn write(counterexample: &Counterexample, args: &Args) -> io::Result<PathBuf> {
 }
 
 fn shown(trace: &Path) -> String {
-    let (file, page) = (trace.display(), trace.with_extension("html"));
-    format!("trace: {file} (cargo xtask trace {file})\npage: {}\n", page.display())
+    let (file, page) = (trace.display().to_string(), trace.with_extension("html"));
+    format!("trace: {file} (cargo xtask trace {})\npage: {}\n", quoted(&file), page.display())
+}
+
+/// A text as one word of a command line. Plain ones stay as they are.
+fn quoted(text: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c) || (cfg!(windows) && c == '\\');
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.into(),
+        false if cfg!(windows) => format!("\"{text}\""),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
