@@ -34,7 +34,9 @@ const USUAL_WIDTH: usize = 120;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Trace {
     /// The trace, a file that ends in .ndjson.
-    #[arg(required_unless_present = "test", conflicts_with_all = ["test", "package", "dir"])]
+    // An option that requires `test` would not miss it beside a file, with which `test` cannot be.
+    #[arg(required_unless_present = "test", conflicts_with_all =
+        ["test", "seed", "package", "dir", "choices", "setting", "schedule", "release"])]
     file: Option<PathBuf>,
     /// Run this test and show that run.
     #[arg(long, requires = "seed", value_name = "NAME")]
@@ -58,10 +60,10 @@ pub(crate) struct Trace {
     release: bool,
 
     /// Only events with one of these topics: vote,leader
-    #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
+    #[arg(long, value_delimiter = ',', value_parser = topic, value_name = "TOPICS")]
     only: Vec<String>,
     /// No events with one of these topics.
-    #[arg(long, value_delimiter = ',', value_name = "TOPICS")]
+    #[arg(long, value_delimiter = ',', value_parser = topic, value_name = "TOPICS")]
     hide: Vec<String>,
     /// Only events that concern one of these servers: 0,2
     #[arg(long, value_delimiter = ',', value_name = "SERVERS")]
@@ -105,6 +107,14 @@ pub(crate) struct Trace {
     /// Say where the trace's page is, for a browser.
     #[arg(long)]
     page: bool,
+}
+
+/// A topic of a list; which ones there are depends on the trace.
+fn topic(name: &str) -> Result<String, &'static str> {
+    match name.trim() {
+        "" => Err("a topic has a name"),
+        name => Ok(name.into()),
+    }
 }
 
 /// Shows a trace.
@@ -236,6 +246,38 @@ mod tests {
         assert!(made.trace.release);
         // A file is there already.
         assert!(parse("trace t.ndjson --release").is_err());
+    }
+
+    #[test]
+    fn what_says_how_to_make_a_run_is_not_ignored_beside_a_file() {
+        let refused = |line: &str| {
+            let parsed = <Line as clap::Parser>::try_parse_from(line.split(' '));
+            parsed.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let options =
+            ["--choices 1.5:7", "--setting losses=0", "--schedule pos", "--release", "--all"];
+        for option in options {
+            let words = refused(&format!("trace t.ndjson --seed 3 {option}"));
+            assert!(words.contains("cannot be used with"), "{option}: {words}");
+        }
+        for option in &options[..4] {
+            let words = refused(&format!("trace t.ndjson {option}"));
+            assert!(words.contains("cannot be used with"), "{option}: {words}");
+        }
+        assert_eq!(refused("trace t.ndjson --all"), "");
+        assert_eq!(refused("trace --test speed_3A --seed 1 --schedule pos"), "");
+    }
+
+    #[test]
+    fn a_topic_without_a_name_is_refused() {
+        let parse = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' '));
+        for line in ["--hide ,", "--hide vote,", "--only ,leader"] {
+            let refused = parse(&format!("trace t.ndjson {line}")).map(|line| line.trace);
+            let words = refused.expect_err("there is an empty one").to_string();
+            assert!(words.contains("a topic has a name"), "{line}: {words}");
+        }
+        let line = parse("trace t.ndjson --hide vote,leader").expect("a command line");
+        assert_eq!(line.trace.hide, ["vote", "leader"]);
     }
 
     #[test]
