@@ -214,6 +214,43 @@ x jepsen.util - 0\t:ok\t:write\t3
 }
 
 #[test]
+fn who_is_neither_a_number_nor_a_keyword_is_not_taken_for_the_nemesis() {
+    let good = "{:process 0, :type :invoke, :f :write, :value 1}";
+    let sure = "it is a whole number from 0 to 9223372036854775807, or a keyword such as :nemesis";
+    for process in ["\"0\"", "0.0", "9223372036854775808", "nil", "[0]", "nemesis"] {
+        let shown = process.replace('"', "\\\"");
+        let problem = format!("line 2: `{shown}` is no process: {sure}");
+        let map = format!("{good}\n{{:process {process}, :type :invoke, :f :read, :value nil}}");
+        assert_eq!(read::register(&map).unwrap_err().to_string(), problem);
+        let log = format!(
+            "x jepsen.util - 0\t:invoke\t:write\t1\nx jepsen.util - {process}\t:invoke\t:read\tnil"
+        );
+        assert_eq!(read::register(&log).unwrap_err().to_string(), problem);
+    }
+    let wrong = |text: &str| read::register(text).unwrap_err().to_string();
+    assert!(wrong("x jepsen.util - -1\t:invoke\t:read\tnil").contains("process -1 is negative"));
+    assert!(wrong("x jepsen.util - ").starts_with("line 1: the event breaks off"));
+    let nemeses = "{:process :nemesis} {:process :nemesis/clock, :type :info}";
+    assert_eq!(read::register(&format!("{nemeses} {good}")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_history_without_clients_is_none() {
+    let none = "line 1: the file has no event of a client; a history has at least one operation";
+    for text in [
+        "[]",
+        "; nothing",
+        "{:process :nemesis, :type :info, :f :start, :value nil}",
+        "x jepsen.util - :nemesis\t:info\t:start\tnil\n",
+    ] {
+        assert_eq!(read::register(text).unwrap_err().to_string(), none, "{text}");
+    }
+    // What did not happen is no operation either, but somebody was there.
+    let failed = "{:process 0 :type :invoke :f :read} {:process 0 :type :fail :f :read}";
+    assert_eq!(read::register(failed).unwrap().len(), 0);
+}
+
+#[test]
 fn a_line_of_an_event_is_where_it_stands() {
     let good = "{:process 0 :type :invoke :f :read}";
     let line = |text: &str| read::register(text).unwrap_err().line;

@@ -92,11 +92,19 @@ fn events(text: &str) -> Result<Vec<Event>, ReadError> {
     // The mark that some editors begin a file with.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let begin = text.lines().map(str::trim_start).find(|line| !line.is_empty());
-    match begin {
-        None => Err(ReadError::new(1, "the file is empty; a history has at least one event")),
-        Some(begin) if begin.starts_with(['{', '[', '(', '#', ';']) => edn_events(text),
-        Some(_) => log_events(text),
+    let events = match begin {
+        None => {
+            return Err(ReadError::new(1, "the file is empty; a history has at least one event"));
+        }
+        Some(begin) if begin.starts_with(['{', '[', '(', '#', ';']) => edn_events(text)?,
+        Some(_) => log_events(text)?,
+    };
+    // Nothing is in order whatever it is; who is told so would think that something was checked.
+    if events.is_empty() {
+        let problem = "the file has no event of a client; a history has at least one operation";
+        return Err(ReadError::new(1, problem));
     }
+    Ok(events)
 }
 
 fn edn_events(text: &str) -> Result<Vec<Event>, ReadError> {
@@ -128,24 +136,39 @@ fn event(line: usize, map: &Edn) -> Result<Option<Event>, ReadError> {
         let missing = || ReadError::new(line, format!("the event has no :{name}"));
         map.get(name).ok_or_else(missing)
     };
-    let Edn::Int(process) = part("process")? else { return Ok(None) };
+    let Some(process) = client(line, part("process")?)? else { return Ok(None) };
     let key = map.get("key").cloned();
     let value = map.get("value").cloned().unwrap_or(Edn::Nil);
-    new_event(line, *process, part("type")?, part("f")?, key, value).map(Some)
+    new_event(line, process, part("type")?, part("f")?, key, value).map(Some)
+}
+
+/// The number of the client that an event is of; none if it is the nemesis's. Whoever is not certain
+/// to be no client counts as a mistake: an operation that is missing can hide a violation.
+fn client(line: usize, process: &Edn) -> Result<Option<u64>, ReadError> {
+    let problem = match process {
+        Edn::Keyword(_) => return Ok(None),
+        Edn::Int(process) => match u64::try_from(*process) {
+            Ok(process) => return Ok(Some(process)),
+            Err(_) => format!("process {process} is negative; a process is a number from 0 on"),
+        },
+        other => format!(
+            "{} is no process: it is a whole number from 0 to {}, or a keyword such as :nemesis",
+            shown(&other.to_string()),
+            i64::MAX
+        ),
+    };
+    Err(ReadError::new(line, problem))
 }
 
 fn new_event(
     line: usize,
-    process: i64,
+    process: u64,
     kind: &Edn,
     f: &Edn,
     key: Option<Edn>,
     value: Edn,
 ) -> Result<Event, ReadError> {
     let error = |problem| Err(ReadError::new(line, problem));
-    let Ok(process) = u64::try_from(process) else {
-        return error(format!("process {process} is negative; a process is a number from 0 on"));
-    };
     let kind = match kind {
         Edn::Keyword(kind) if kind == "invoke" => Kind::Invoke,
         Edn::Keyword(kind) if kind == "ok" => Kind::Ok,
@@ -185,19 +208,21 @@ fn log_events(text: &str) -> Result<Vec<Event>, ReadError> {
         while let Some(part) = reader.next()? {
             parts.push(part);
         }
-        match &mut parts[..] {
-            [Edn::Int(process), kind, f, value, ..] => {
-                let value = std::mem::replace(value, Edn::Nil);
-                events.push(new_event(number, *process, kind, f, None, value)?);
-            }
-            [Edn::Int(_), ..] => {
-                let problem =
-                    "the event breaks off: process, type, what is asked for and value belong to it";
-                return Err(ReadError::new(number, problem));
-            }
-            // The nemesis.
-            _ => {}
-        }
+        let process = match parts.first() {
+            Some(process) => client(number, process)?,
+            None => return Err(breaks_off(number)),
+        };
+        let Some(process) = process else { continue };
+        let [_, kind, f, value, ..] = &mut parts[..] else { return Err(breaks_off(number)) };
+        let value = std::mem::replace(value, Edn::Nil);
+        events.push(new_event(number, process, kind, f, None, value)?);
     }
     Ok(events)
+}
+
+fn breaks_off(line: usize) -> ReadError {
+    ReadError::new(
+        line,
+        "the event breaks off: process, type, what is asked for and value belong to it",
+    )
 }

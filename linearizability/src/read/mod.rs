@@ -15,7 +15,8 @@
 //! - `:info`: nobody knows. It never returned.
 //!
 //! An operation that has no end is taken as one that never returned, as is one whose process goes on
-//! after `:info`. Events whose process is not a number (`:nemesis`) are no operations.
+//! after `:info`. Events whose process is a keyword (`:nemesis`) are no operations; a file that has no
+//! others is refused.
 
 mod edn;
 mod events;
