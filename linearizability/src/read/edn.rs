@@ -1,5 +1,6 @@
 //! As much of Clojure's data notation as histories have.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{ReadError, shown};
@@ -178,12 +179,18 @@ impl<'a> Reader<'a> {
         let begin = self.line;
         let mut values = self.sequence(1, '}')?.into_iter();
         let mut entries = Vec::new();
+        let mut keys = BTreeSet::new();
         while let Some(key) = values.next() {
             let Some(value) = values.next() else {
                 let problem =
                     format!("the map's last key {} has no value", shown(&key.to_string()));
                 return Err(ReadError::new(begin, problem));
             };
+            // Which of the two was meant, nobody knows.
+            if !keys.insert(key.to_string()) {
+                let problem = format!("the map has the key {} twice", shown(&key.to_string()));
+                return Err(ReadError::new(begin, problem));
+            }
             entries.push((key, value));
         }
         Ok(Edn::Map { line: begin, entries })
@@ -475,5 +482,15 @@ mod tests {
         assert_eq!(wrong("1\n#a\n"), "line 3: a tag stands before nothing");
         assert_eq!(wrong("#_ ;\n"), "line 2: `#_` stands before nothing");
         assert_eq!(wrong("\n{1 2\n 3}"), "line 2: the map's last key `3` has no value");
+    }
+
+    #[test]
+    fn a_map_has_each_key_once() {
+        let wrong = |text: &str| read(text).unwrap_err();
+        let twice = |key: &str| format!("line 2: the map has the key `{key}` twice");
+        assert_eq!(wrong("\n{:process 0, :f :read,\n :process 1}"), twice(":process"));
+        assert_eq!(wrong("[\n#a{1 2, 1N 2}]"), twice("1"));
+        assert_eq!(wrong("\n{#{1 2} 3, #{2 1} 3}"), twice("#{1 2}"));
+        assert!(read("{:a {:a 1}, \"a\" 1, a 1, 1 1, 1.0 1}").is_ok());
     }
 }
