@@ -67,6 +67,9 @@ fn checked<M: Model>(
     read: impl Fn(&str) -> Result<Recorded<M::Input, M::Output>, ReadError>,
 ) -> Result<u8> {
     let file = args.file.display();
+    if args.page.as_ref().is_some_and(|page| is_same(page, &args.file)) {
+        bail!("the page would overwrite the history {file}: give --page another file");
+    }
     let history = read(&text(&args.file)?).with_context(|| format!("cannot read {file}"))?;
     let limits = Limits { steps: args.steps, bytes: args.memory.saturating_mul(1 << 20) };
     let report = check(model, &history, &limits);
@@ -85,6 +88,11 @@ fn checked<M: Model>(
         Answer::NotLinearizable(_) => VIOLATION,
         Answer::Undecided(_) => UNDECIDED,
     })
+}
+
+/// Whether two paths lead to one file, also by links. One that is not there yet is none.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 fn text(file: &Path) -> Result<String> {

@@ -66,3 +66,23 @@ fn what_cannot_be_read_is_named_with_its_line_and_the_remedy() {
     let said = wrong(b"abc\n\xff", "kv");
     assert!(said.contains("is no text from line 2 on: a history is UTF-8"), "{said}");
 }
+
+#[test]
+fn a_page_does_not_take_the_place_of_its_history() {
+    let folder = TempDir::new().expect("there is room");
+    let file = folder.path().join("history.edn");
+    let mut pages = vec![file.clone(), folder.path().join(".").join("history.edn")];
+    #[cfg(unix)]
+    {
+        pages.push(folder.path().join("link"));
+        std::os::unix::fs::symlink("history.edn", &pages[2]).expect("the folder is ours");
+    }
+    for page in pages {
+        let arguments = ["--model", "kv", "--page", page.to_str().unwrap()];
+        let done = history(&folder, STALE.as_bytes(), &arguments);
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(70), "{said}");
+        assert!(said.contains("the page would overwrite the history"), "{said}");
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), STALE);
+    }
+}
