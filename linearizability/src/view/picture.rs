@@ -233,11 +233,13 @@ fn claim<M: Model>(
     }
 }
 
+/// What an object is called. Where there is only one, it needs no name.
+fn name<M: Model>(model: &M, key: &M::Key) -> Option<String> {
+    Some(shorten(model.describe_key(key))).filter(|key| key != "()")
+}
+
 fn bad<M: Model>(model: &M, violation: &Violation<M::Key>) -> Claim {
-    let whose = match shorten(model.describe_key(&violation.key)) {
-        key if key == "()" => String::new(),
-        key => format!(" of {key}"),
-    };
+    let whose = name(model, &violation.key).map_or(String::new(), |key| format!(" of {key}"));
     let first = match violation.operations.len() {
         1 => format!(
             "This operation{whose} has no place, whatever the others called before its return did."
@@ -279,11 +281,10 @@ fn unsure<M: Model>(
             Stopped::Bytes => "the limit of memory was reached",
             Stopped::NotDistinct => "its values are not distinct",
         };
+        let which = name(model, &open.key).map_or(String::new(), |key| format!("Open: {key}. "));
         more.push(format!(
-            "Open: {}. An order of {} of its {} operations was found; {why}.",
-            shorten(model.describe_key(&open.key)),
-            open.ordered,
-            open.operations
+            "{which}An order of {} of its {} operations was found; {why}.",
+            open.ordered, open.operations
         ));
     }
     if undecided.open.len() > SHOWN {
@@ -307,8 +308,8 @@ fn shorten(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Operation;
-    use crate::models::{Kv, KvInput, KvOutput};
+    use crate::models::{Kv, KvInput, KvOutput, Register, RegisterInput, RegisterOutput};
+    use crate::{Limits, Operation, check};
 
     #[test]
     fn states_are_described_as_long_as_there_is_room_for_them() {
@@ -333,5 +334,24 @@ mod tests {
         let long = shorten("ä".repeat(1000));
         assert_eq!(long.chars().count(), LONGEST_TEXT + 5);
         assert!(long.starts_with("ä") && long.ends_with("ä"));
+    }
+
+    #[test]
+    fn the_only_object_has_no_name_where_it_is_undecided() {
+        let write = |client: u64| {
+            let input = RegisterInput::Write(1);
+            Operation::new(client, 0, input, 1, RegisterOutput::Written)
+        };
+        let history = History::new(vec![write(0), write(1)]).expect("a history");
+        let model = Register { initial: 0 };
+        let answer = check(&model, &history, &Limits { steps: 0, ..Limits::default() }).answer;
+        let claim = claim(&model, &history, &answer);
+        assert_eq!(
+            claim.more,
+            [
+                "0 of 1 objects are linearizable, with 0 of 2 operations.",
+                "An order of 0 of its 2 operations was found; the limit of steps was reached."
+            ]
+        );
     }
 }
