@@ -130,7 +130,7 @@ fn each_model_reads_what_it_knows_and_names_what_it_does_not() {
 
     let history = read::cas_register(&both(":read", "[1 nil]")).unwrap();
     assert_eq!(history.operations()[0].output(), Some(&CasOutput::Value(other("[1 nil]"))));
-    let history = read::cas_register(&both(":write", "2")).unwrap();
+    let history = read::cas_register(&both(":write", "1")).unwrap();
     assert_eq!(history.operations()[0].output(), Some(&CasOutput::Written));
     let cas = op(":cas", "(3 nil)") + "{:process 0 :type :ok :f :cas}";
     let history = read::cas_register(&cas).unwrap();
@@ -248,6 +248,67 @@ fn a_history_without_clients_is_none() {
     // What did not happen is no operation either, but somebody was there.
     let failed = "{:process 0 :type :invoke :f :read} {:process 0 :type :fail :f :read}";
     assert_eq!(read::register(failed).unwrap().len(), 0);
+}
+
+#[test]
+fn an_end_that_contradicts_what_was_invoked_is_refused_with_both_lines() {
+    let pair = |f: &str, asked: &str, kind: &str, ended: &str| {
+        format!(
+            "{{:process 3, :type :invoke, :f {f}, {asked}}}\n{{:process 3, :type {kind}, :f {f}, {ended}}}"
+        )
+    };
+    let kv = |f: &str, asked: &str, kind: &str, ended: &str| {
+        read::kv(&pair(f, asked, kind, ended)).map(drop).map_err(|error| error.to_string())
+    };
+    let other_key = |f: &str| {
+        Err(format!(
+            "line 2: process 3 ends `{f}` for key `b`, but in line 1 it invoked it for key `a`"
+        ))
+    };
+    let put = r#":key "a", :value "x""#;
+    for kind in [":ok", ":info", ":fail"] {
+        assert_eq!(kv(":put", put, kind, r#":key "b", :value "x""#), other_key("put"), "{kind}");
+        assert_eq!(kv(":get", r#":key "a""#, kind, r#":key "b""#), other_key("get"), "{kind}");
+    }
+    for f in ["put", "append"] {
+        let problem = format!(
+            "process 3 ends `{f}` with `\\\"y\\\"`, but in line 1 it invoked it with `\\\"x\\\"`"
+        );
+        let ended = kv(&format!(":{f}"), put, ":ok", r#":key "a", :value "y""#);
+        assert_eq!(ended, Err(format!("line 2: {problem}")));
+    }
+    // Nothing is said there, or the same in another way, or it did not succeed; a read has a value in the end.
+    for (f, asked, kind, ended) in [
+        (":put", put, ":ok", ":value nil"),
+        (":put", put, ":ok", ":key nil"),
+        (":put", r#":key "7", :value "1""#, ":ok", ":key 7, :value 1"),
+        (":put", put, ":info", ":value :timed-out"),
+        (":put", put, ":fail", r#":key "a", :value "y""#),
+        (":get", r#":key "a", :value nil"#, ":ok", r#":value "x""#),
+    ] {
+        assert_eq!(kv(f, asked, kind, ended), Ok(()), "{f} {kind} {ended}");
+    }
+
+    let with = |f: &str, asked: &str, ended: &str| {
+        pair(f, &format!(":value {asked}"), ":ok", &format!(":value {ended}"))
+    };
+    let contradiction = |f: &str, asked: &str, ended: &str| {
+        format!(
+            "line 2: process 3 ends `{f}` with `{ended}`, but in line 1 it invoked it with `{asked}`"
+        )
+    };
+    let wrong = read::register(&with(":write", "1", "2")).unwrap_err().to_string();
+    assert_eq!(wrong, contradiction("write", "1", "2"));
+    let wrong = read::queue(&with(":enqueue", "1", "2")).unwrap_err().to_string();
+    assert_eq!(wrong, contradiction("enqueue", "1", "2"));
+    for ended in ["[3 5]", "4"] {
+        let wrong = read::cas_register(&with(":cas", "[3 4]", ended)).unwrap_err().to_string();
+        assert_eq!(wrong, contradiction("cas", "[3 4]", ended));
+    }
+    assert!(read::cas_register(&with(":cas", "[3 4]", "(3 4N)")).is_ok());
+    assert!(read::cas_register(&with(":read", "nil", "4")).is_ok());
+    assert!(read::register(&with(":write", "{1 2, 3 4}", "{3 4, 1 2}")).is_ok());
+    assert!(read::queue(&with(":dequeue", "nil", "4")).is_ok());
 }
 
 #[test]

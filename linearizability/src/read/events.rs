@@ -17,6 +17,35 @@ pub(super) struct Event {
     pub(super) value: Edn,
 }
 
+impl Event {
+    /// What it is for, if it says so.
+    pub(super) fn key_text(&self) -> Option<String> {
+        match self.key.as_ref()? {
+            Edn::Text(key) => Some(key.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// That this end says something else than what was invoked.
+    pub(super) fn contradicts(
+        &self,
+        invoke: &Event,
+        word: &str,
+        ended: &str,
+        invoked: &str,
+    ) -> ReadError {
+        let problem = format!(
+            "process {} ends {} {word} {}, but in line {} it invoked it {word} {}",
+            self.process,
+            shown(&self.f),
+            shown(ended),
+            invoke.line,
+            shown(invoked)
+        );
+        ReadError::new(self.line, problem)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Invoke,
@@ -69,7 +98,7 @@ pub(super) fn calls(text: &str) -> Result<Vec<Call>, ReadError> {
 }
 
 /// Notes how a call ended.
-fn end(call: &mut Option<Call>, number: u64, event: Event) -> Result<(), ReadError> {
+fn end(call: &mut Option<Call>, number: u64, mut event: Event) -> Result<(), ReadError> {
     if let Some(open) = call.as_ref().filter(|open| open.invoke.f != event.f) {
         let problem = format!(
             "process {} ends {}, but in line {} it invoked {}",
@@ -79,6 +108,16 @@ fn end(call: &mut Option<Call>, number: u64, event: Event) -> Result<(), ReadErr
             shown(&open.invoke.f)
         );
         return Err(ReadError::new(event.line, problem));
+    }
+    if let Some(open) = call {
+        // An end need not say again what it is for.
+        let key = event.key_text().filter(|_| event.key != Some(Edn::Nil));
+        match (key, open.invoke.key_text()) {
+            (Some(key), Some(invoked)) if key != invoked => {
+                return Err(event.contradicts(&open.invoke, "for key", &key, &invoked));
+            }
+            _ => event.key.clone_from(&open.invoke.key),
+        }
     }
     match (event.kind, call.as_mut()) {
         (Kind::Ok, Some(call)) => call.ok = Some((number, event)),

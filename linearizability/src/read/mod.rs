@@ -16,7 +16,8 @@
 //!
 //! An operation that has no end is taken as one that never returned, as is one whose process goes on
 //! after `:info`. Events whose process is a keyword (`:nemesis`) are no operations; a file that has no
-//! others is refused.
+//! others is refused. So is an end with another `:key` than its `:invoke`, and an `:ok` with another value,
+//! unless it is the value that was read; both may leave out what was asked for.
 
 mod edn;
 mod events;

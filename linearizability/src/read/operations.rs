@@ -98,11 +98,8 @@ pub fn cas_register(text: &str) -> Result<History<CasInput<Value>, CasOutput<Val
 /// If the file is none.
 pub fn kv(text: &str) -> Result<History<KvInput, KvOutput>, ReadError> {
     let input = |event: &Event| {
-        let key = match &event.key {
-            Some(Edn::Text(key)) => key.clone(),
-            Some(other) => other.to_string(),
-            None => return Err(ReadError::new(event.line, "the event has no :key")),
-        };
+        let missing = || ReadError::new(event.line, "the event has no :key");
+        let key = event.key_text().ok_or_else(missing)?;
         match &event.f[..] {
             "get" => Ok(KvInput::Get { key }),
             "put" => Ok(KvInput::Put { key, value: text_of(event)? }),
@@ -136,17 +133,28 @@ pub fn queue(text: &str) -> Result<History<QueueInput<Value>, QueueOutput<Value>
     history(text, input, output)
 }
 
-fn history<I, O>(
+fn history<I: PartialEq, O>(
     text: &str,
     input: impl Fn(&Event) -> Result<I, ReadError>,
     output: impl Fn(&Event) -> Result<O, ReadError>,
 ) -> Result<History<I, O>, ReadError> {
     let operation = |Call { process, call, invoke, ok }: Call| {
+        let asked = input(&invoke)?;
         let returned = match ok {
-            Some((at, event)) => Some(Returned { at, output: output(&event)? }),
+            Some((at, event)) => {
+                // An end need not say again what was asked for. One that says something else is
+                // damaged, and would accuse who did nothing wrong.
+                let agrees =
+                    event.value == Edn::Nil || input(&event).is_ok_and(|ended| ended == asked);
+                if !agrees {
+                    let (ended, invoked) = (event.value.to_string(), invoke.value.to_string());
+                    return Err(event.contradicts(&invoke, "with", &ended, &invoked));
+                }
+                Some(Returned { at, output: output(&event)? })
+            }
             None => None,
         };
-        Ok(Operation { client: process, call, input: input(&invoke)?, returned })
+        Ok(Operation { client: process, call, input: asked, returned })
     };
     let operations: Vec<_> = calls(text)?.into_iter().map(operation).collect::<Result<_, _>>()?;
     // Events have times of their own, and calls of one process do not overlap: nothing else is left
