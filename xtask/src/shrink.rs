@@ -252,7 +252,7 @@ fn look_around(
 fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
     let home = match &args.out {
         Some(folder) => folder.clone(),
-        None => traces::usual(&args.which.find(&[&args.test])?)?,
+        None => traces::usual(&args.which.find(&[&args.test])?, true)?,
     };
     let left = Unfinished::new(&home)?;
     let Case { setting, seed, failed } = &found.case;

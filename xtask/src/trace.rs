@@ -191,7 +191,8 @@ fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
     let package = args.which.find(&[test])?;
     let how = How::simulated(args.release, args.schedule);
     let case = under_test::find_one(&package, test, how)?;
-    let home = traces::usual(&package)?;
+    let changed = args.setting.is_some() || args.choices.is_some() || !args.schedule.is_default();
+    let home = traces::usual(&package, changed)?;
     let left = Unfinished::new(&home)?;
     let seed = args.seed.context("with which seed? give --seed N")?;
     say::note(&format!("trace: {} of {} with seed {seed}", case.name, package.name));

@@ -11,12 +11,14 @@ use test_runs::watchdog;
 /// How the name of a folder begins in which a run leaves its trace until it has ended.
 const UNFINISHED: &str = ".running-";
 
-/// Where a package's traces are, also those of its failed tests: other packages have tests of the same names.
+/// Where a package's traces are, also those of its failed tests: other packages have tests of the same names. A run
+/// from which something was taken away is not the one that its test and its seed stand for, and has another place.
 ///
 /// # Errors
 /// If cargo cannot say where it builds.
-pub(crate) fn usual(package: &Package) -> Result<PathBuf> {
-    Ok(package::target_directory(&package.dir)?.join("traces").join(&package.name))
+pub(crate) fn usual(package: &Package, changed: bool) -> Result<PathBuf> {
+    let folder = package::target_directory(&package.dir)?.join("traces").join(&package.name);
+    Ok(if changed { folder.join("changed") } else { folder })
 }
 
 /// A folder for the trace of one run, so that nobody takes another run's for it: not one that was left earlier, and

@@ -53,7 +53,7 @@ pub(crate) struct Shrink {
     /// How many processes to run at once [default: the cores].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) jobs: Option<u64>,
-    /// The folder for the trace of the smallest case [default: target/traces/PACKAGE].
+    /// The folder for the trace of the smallest case [default: target/traces/PACKAGE/changed].
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
     /// Write the result as JSON.
