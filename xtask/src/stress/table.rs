@@ -188,7 +188,7 @@ panic in 2 runs of initial_election_2A (sim)
     log: logs/3.txt
     replay: LAB_SEED=30 cargo test
 
-Determinism: no run was repeated.
+Determinism: no run that passed was repeated.
 ";
         assert_eq!(text(&flaky(), false), expected);
     }

@@ -134,7 +134,7 @@ pub(crate) fn determinism(report: &Report) -> String {
     let repeated = report.determinism.repeated;
     let differences = &report.determinism.differences;
     if repeated == 0 && differences.is_empty() {
-        return "Determinism: no run was repeated.".into();
+        return "Determinism: no run that passed was repeated.".into();
     }
     if differences.is_empty() {
         let runs = if repeated == 1 { "1 run was" } else { &*format!("{repeated} runs were") };
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn determinism_names_what_differed() {
         let mut report = report("r", Vec::new());
-        assert_eq!(determinism(&report), "Determinism: no run was repeated.");
+        assert_eq!(determinism(&report), "Determinism: no run that passed was repeated.");
         report.determinism.repeated = 5;
         assert!(determinism(&report).ends_with("5 runs were repeated, and none differed."));
         let words = "step 7\x1b[2J".into();
