@@ -107,8 +107,11 @@ pub(crate) struct Operations {
     /// The writes of which entries may still come: those that are under way, and of each client the one that
     /// ended last if its request may still be under way.
     awaited: Vec<Number>,
-    /// Some entry was seen to hold what a client writes: a short text, a telling one.
-    understood: [bool; 2],
+    /// Some entry was seen to hold a short text that a client writes.
+    understands_short: bool,
+    /// The longest telling text that an entry was seen to hold, in bytes. A service may divide long ones, or compress
+    /// them.
+    longest_understood: Option<usize>,
 }
 
 impl Operations {
@@ -247,7 +250,10 @@ impl Operations {
                 let mut terms = own.map(|entry| entry.term).peekable();
                 of_others += u64::from(terms.peek().is_some() && terms.all(|of| of != term));
                 operation.entries.push(Entry { place, term, server, replaced: false });
-                self.understood[usize::from(operation.asked.is_telling())] = true;
+                match operation.asked.telling() {
+                    None => self.understands_short = true,
+                    longest => self.longest_understood = self.longest_understood.max(longest),
+                }
             }
         }
         of_others
@@ -255,7 +261,13 @@ impl Operations {
 
     /// Whether entries are known to hold what such a write writes.
     pub(crate) fn understands(&self, asked: &Asked) -> bool {
-        self.understood[usize::from(asked.is_telling())]
+        match asked.telling() {
+            None => self.understands_short,
+            Some(length) => {
+                let alike = |longest: usize| length <= longest.next_power_of_two();
+                self.longest_understood.is_some_and(alike)
+            }
+        }
     }
 
     /// Whether anybody has written anything.
@@ -265,23 +277,23 @@ impl Operations {
 
     /// Whether entries are known to hold what anybody writes.
     pub(crate) fn understands_some(&self) -> bool {
-        self.understood.contains(&true)
+        self.understands_short || self.longest_understood.is_some()
     }
 }
 
 impl Asked {
-    /// Whether an entry that holds its text does so by no chance.
-    fn is_telling(&self) -> bool {
-        self.change.text().is_some_and(|text| text.len() >= TELLING)
+    /// How long its text is, in bytes, if an entry that holds it does so by no chance.
+    fn telling(&self) -> Option<usize> {
+        self.change.text().map(str::len).filter(|length| *length >= TELLING)
     }
 }
 
 /// Whether a command can be that of a write.
 fn holds(command: &[u8], asked: &Asked) -> bool {
     let Some(text) = asked.change.text() else { return false };
-    match asked.is_telling() {
-        true => has(command, text),
-        false => has_with_length(command, text) && has_with_length(command, &asked.object),
+    match asked.telling() {
+        Some(_) => has(command, text),
+        None => has_with_length(command, text) && has_with_length(command, &asked.object),
     }
 }
 

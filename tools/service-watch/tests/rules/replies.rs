@@ -393,3 +393,54 @@ fn a_run_that_is_not_judged_by_rules_is_not_watched() {
     });
     assert_eq!(of.verdict.map(|verdict| verdict.check).as_deref(), Some(TOO_EARLY));
 }
+
+/// A service may write a long text in several entries.
+#[test]
+fn that_a_text_is_understood_says_nothing_of_much_longer_ones() {
+    right(|world| {
+        let long = format!("x 0 1 y{}", "-".repeat(1000));
+        let client = world.client("client");
+        let short = world.watch.asks(&client, append("k", "x 0 0 y"));
+        world.calls(&client, (0, 0));
+        world.commits(1, "x 0 0 y");
+        world.replies((0, 0), "done");
+        world.watch.answered(short, None);
+        let operation = world.watch.asks(&client, put("k", &long));
+        world.calls(&client, (0, 0));
+        world.commits(2, &long[..500]);
+        world.commits(3, &long[500..]);
+        world.replies((0, 0), "done");
+        world.watch.answered(operation, None);
+    });
+    // One of about the same length is judged.
+    let words = "server 0 answered client, Append k x 0 11 y, before an entry of it can have been applied there";
+    wrong(TOO_EARLY, words, |world| {
+        let client = world.client("client");
+        let short = world.watch.asks(&client, append("k", "x 0 0 y"));
+        world.commits(1, "x 0 0 y");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(short, None);
+        world.does(&client, append("k", "x 0 11 y"), (0, 0));
+    });
+}
+
+/// Only the client knows whose reply it has taken.
+#[test]
+fn of_several_servers_that_answered_none_is_blamed_alone() {
+    let words = "server 0 or server 2 answered client, Append k x 0 0 y, before an entry of it can have been \
+                 applied there";
+    let verdict = wrong(TOO_EARLY, words, |world| {
+        let client = world.client("client");
+        let before = world.watch.asks(&client, append("k", "x 9 9 y"));
+        world.commits(1, "x 9 9 y");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(before, None);
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        for server in [0, 2] {
+            world.gets_reply(&client, (0, server));
+        }
+        world.watch.answered(operation, None);
+    });
+    let facts = texts(&verdict.facts);
+    assert!(facts.contains("server 0 answered") && facts.contains("server 2 answered"), "{facts}");
+}
