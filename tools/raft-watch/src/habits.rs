@@ -241,6 +241,7 @@ messages! {
     Voted { term: u64, vote_granted: bool }
     Args { term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64 }
     Answer { term: u64, success: bool }
+    OptionalTerm { term: Option<u64>, last_log_index: u64, last_log_term: u64 }
     OptionalVote { term: u64, last_log_index: Option<u64>, last_log_term: Option<u64> }
     OptionalArgs {
         term: u64, prev_log_index: Option<u64>, prev_log_term: Option<u64>, entries: Vec<Entry>,
@@ -363,4 +364,39 @@ fn the_index_of_an_entry_is_not_its_term() -> Checked {
     play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 1, success: true })?;
     assert!(play.says("which number is their term is not clear"));
     Ok(())
+}
+
+#[test]
+fn a_heartbeat_that_says_what_is_before_it_may_be_checked() -> Checked {
+    let success = Answer { term: 1, success: true };
+    let mut play = led(1, (0, 0))?;
+    // The reply to the entry is lost.
+    let first = Args { term: 1, entries: entry(1), ..Args::default() };
+    let request = play.read.request(APPEND_ENTRIES, encoded(&first));
+    let call = play.sent(0, 1, request)?;
+    play.delivered(call);
+    let reply = play.read.reply(APPEND_ENTRIES, encoded(&success));
+    play.replied(call, reply)?;
+    play.judge.over(call, true, play.us);
+    assert!(!play.says("Heartbeat may check"));
+    let beat = Args { prev_log_index: 1, prev_log_term: 1, entries: Vec::new(), ..first };
+    play.named((0, 1), "Raft.Heartbeat", &beat, &success)?;
+    play.named((0, 1), "Raft.Heartbeat", &Args { leader_commit: 1, ..beat }, &success)?;
+    assert!(play.says("Heartbeat may check"));
+    // Who leaves it at nothing says no more than that it leads.
+    let mut play = led(1, (0, 0))?;
+    play.named((0, 1), "Raft.Heartbeat", &Args { term: 1, ..Args::default() }, &success)?;
+    assert!(!play.says("Heartbeat may check"));
+    Ok(())
+}
+
+#[test]
+fn a_number_that_is_not_there_is_not_passed_over_in_silence() {
+    let mut play = Play::new(3);
+    for term in [Some(1), None] {
+        let request = OptionalTerm { term, ..OptionalTerm::default() };
+        let read = play.read.request(REQUEST_VOTE, encoded(&request));
+        assert_eq!(matches!(read, Request::Unknown), term.is_none());
+        assert_eq!(play.says("RequestVote has a number that is none"), term.is_none());
+    }
 }

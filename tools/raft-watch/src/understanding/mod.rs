@@ -232,7 +232,12 @@ impl Understanding {
     fn request_by_names<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {
         let Some(value) = message.value else { return Request::Unknown };
         let place = self.known(method, false, message.shape);
-        self.known[place].reading.request(value, &mut self.bases)
+        let reading = &self.known[place].reading;
+        let request = reading.request(value, &mut self.bases);
+        if let Some((part, why)) = reading.trouble(value, &request) {
+            self.missing.note(part, format!("{} {why}", names::method(method)));
+        }
+        request
     }
 
     /// What a reply says.

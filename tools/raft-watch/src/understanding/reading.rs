@@ -26,6 +26,8 @@ pub(crate) enum Reading {
 const VOTE: &[Name] =
     &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer, Name::Commit];
 const APPEND: &[Name] = &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
+/// Indexes of what is before the first entry.
+const NOTHING: [u64; 2] = [0, u64::MAX];
 const INSTALL: &[Name] = &[
     Name::Term,
     Name::IncludedIndex,
@@ -76,6 +78,30 @@ impl Reading {
             Reading::Nothing => Request::Nothing,
             Reading::Reply(_) | Reading::Unknown => Request::Unknown,
         }
+    }
+
+    /// What cannot be known of a message although its type is understood, and why.
+    pub(crate) fn trouble(
+        &self,
+        value: Peek<'_>,
+        request: &Request<'_>,
+    ) -> Option<(Part, &'static str)> {
+        const UNREAD: &str = "has a number that is none";
+        let part = match (self, request) {
+            (Reading::Vote(_), Request::Unknown) => Part::Votes,
+            (Reading::Append(..), Request::Unknown) => Part::Appends,
+            (Reading::Install(_) | Reading::Beat(_), Request::Unknown) => Part::Others,
+            (Reading::Beat(plan), _) => {
+                // Some leave it at nothing, and others answer as to an AppendEntries.
+                let prev = plan.read(value).get(Name::PrevIndex).and_then(plan::number);
+                return prev.is_some_and(|prev| !NOTHING.contains(&prev)).then_some((
+                    Part::Others,
+                    "may check what an AppendEntries without entries does",
+                ));
+            }
+            _ => return None,
+        };
+        Some((part, UNREAD))
     }
 
     pub(crate) fn reply(&self, value: Peek<'_>) -> Reply {
