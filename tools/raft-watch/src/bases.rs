@@ -183,7 +183,7 @@ impl Judge {
             _ => self.reigns.count() as u64,
         };
         match self.given.index_of(&stored) {
-            Some(index) if base.index > index + more => {
+            Some(index) if base.index > index.saturating_add(more) => {
                 Err(saved_apart(server, base.index, format!("a snapshot of 1 to {index}"), us))
             }
             _ => Ok(()),

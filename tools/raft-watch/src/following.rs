@@ -166,14 +166,14 @@ impl Judge {
         let had = self.reigns.of(term).and_then(|reign| reign.accepted[server]);
         // What it has accepted of this leader by now, be its answer lost or late, and what is committed.
         let had = open.map(|open| open.last.index).chain(had.map(|had| had.place.index)).max();
-        let committed = self.reigns.committed.max(had.unwrap_or(0));
+        let most = self.reigns.committed.max(had.unwrap_or(0));
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
         reign.refused[server] = Refused::default();
         let place = match reply.upto {
-            // It may have accepted less. More only if that was committed anyway.
+            // It may have accepted less. More only if it has that by now.
             // A yes to what is beyond its number contradicts it: the number is for refusals only.
             Some(upto) if upto < prev.index.max(1) => last,
-            Some(upto) if upto < last.index || (upto > last.index && upto <= committed) => {
+            Some(upto) if upto < last.index || (upto > last.index && upto <= most) => {
                 Place { index: upto, term: reign.terms.at(upto).unwrap_or(0) }
             }
             _ => last,

@@ -123,7 +123,7 @@ impl Questions<'_> {
     fn older_log(&mut self, voter: usize, term: u64, last: Place) -> Option<Question> {
         let mut to_voter = self.votes.iter().filter(|((_, to), _)| *to == voter);
         let (&(candidate, _), request) = to_voter.next_back()?;
-        let term = term + LATER;
+        let term = term.checked_add(LATER)?;
         let request = self.understanding.with_vote(request, term, last)?;
         let what = What::OlderLog { candidate, term, last };
         self.reads_as_vote(&request, term, last).then(|| Question::new(request, what, BOUND))
