@@ -161,19 +161,16 @@ impl Judge {
         if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
             return Err(suspicion.verdict);
         }
-        let open = self.calls.open_at(server).filter(|open| open.from == leader);
-        let open = open.filter_map(|open| open.asked.append()).filter(|open| open.term == term);
-        let had = self.reigns.of(term).and_then(|reign| reign.accepted[server]);
-        // What it has accepted of this leader by now, be its answer lost or late, and what is committed.
-        let had = open.map(|open| open.last.index).chain(had.map(|had| had.place.index)).max();
-        let most = self.reigns.committed.max(had.unwrap_or(0));
+        // It may say up to where it is by now, if that is more.
+        let more = reply.upto.filter(|upto| *upto > last.index);
+        let more = more.filter(|upto| *upto <= self.may_have_accepted(server, leader, term));
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
         reign.refused[server] = Refused::default();
         let place = match reply.upto {
-            // It may have accepted less. More only if it has that by now.
             // A yes to what is beyond its number contradicts it: the number is for refusals only.
             Some(upto) if upto < prev.index.max(1) => last,
-            Some(upto) if upto < last.index || (upto > last.index && upto <= most) => {
+            // It may have accepted less.
+            Some(upto) if upto < last.index || more.is_some() => {
                 Place { index: upto, term: reign.terms.at(upto).unwrap_or(0) }
             }
             _ => last,
@@ -190,6 +187,16 @@ impl Judge {
             known.holds(Held { place, leader, in_term: term, us, instance });
         }
         Ok(place)
+    }
+
+    /// Up to where a follower may have accepted by now what this leader has sent it, be its answers lost or late, or has
+    /// what is committed.
+    fn may_have_accepted(&self, server: usize, leader: usize, term: u64) -> u64 {
+        let open = self.calls.open_at(server).filter(|open| open.from == leader);
+        let open = open.filter_map(|open| open.asked.append()).filter(|open| open.term == term);
+        let had = self.reigns.of(term).and_then(|reign| reign.accepted[server]);
+        let had = open.map(|open| open.last.index).chain(had.map(|had| had.place.index)).max();
+        had.unwrap_or(0).max(self.reigns.committed)
     }
 
     /// A follower has refused. Is it something that it has accepted?
