@@ -127,15 +127,35 @@ fn what_waited_behind_a_slow_call_may_still_leave() {
     assert_eq!(in_time.expect("a rule is broken").check, CHECK);
     // The slow call must have ended after the newer term was shown.
     let before = verdict(|_| {
-        puppet(1).answers(6, false);
-        let (puppet_1, puppet_2) = (puppet(1), puppet(2));
-        let stalled = (puppet_1.stalls(), puppet_2.stalls());
-        thread::spawn(|| puppet(0).leads(1, 4, (0, 0), &[]));
+        let puppet_2 = puppet(2);
+        let stalled = puppet_2.stalls();
         thread::spawn(goes_on);
         after(600);
         drop(stalled);
+        hears_of_term_6();
         after(1_000);
         goes_on();
     });
     assert_eq!(before.expect("a rule is broken").check, CHECK);
+}
+
+/// Who gives a call up after a while hears nothing of its reply.
+#[test]
+fn a_reply_that_took_more_than_a_tenth_of_a_second_may_not_have_been_heard() {
+    fn shown_after(millis: u64) -> impl FnOnce(&Cluster) {
+        move |_| {
+            after(3_000);
+            puppet(1).answers(6, false);
+            let puppet_1 = puppet(1);
+            let stalled = puppet_1.stalls();
+            thread::spawn(|| puppet(0).leads(1, 4, (0, 0), &[]));
+            after(millis);
+            drop(stalled);
+            after(1_000);
+            goes_on();
+        }
+    }
+    assert_fine(shown_after(101));
+    let in_time = verdict(shown_after(100));
+    assert_eq!(in_time.expect("a rule is broken").check, CHECK);
 }
