@@ -216,7 +216,8 @@ impl Builder {
         self
     }
 
-    /// After how much wall time without a step a simulated world counts as stuck. Default: 20 s.
+    /// After how much wall time without a step a simulated world counts as stuck. Default: 20 s. Time in which it
+    /// waits for a processor does not count, where the system says how long that is (Linux).
     pub fn stuck_after(mut self, wall_time: Duration) -> Builder {
         self.settings.stuck_after = wall_time;
         self
