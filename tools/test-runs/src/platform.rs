@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 /// What tasks that run test processes must do without here, in words for the user.
 pub const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
@@ -140,6 +141,29 @@ pub fn stay_on(core: usize) {
 /// Nothing: there are no [`cores`] to stay on.
 #[cfg(not(target_os = "linux"))]
 pub fn stay_on(_: usize) {}
+
+/// How long the threads of a process have run together, and whether one of them could run now.
+#[cfg(target_os = "linux")]
+pub fn work_of(child: &Child) -> (Duration, bool) {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id()));
+    let read =
+        |task: &PathBuf, name: &str| std::fs::read_to_string(task.join(name)).unwrap_or_default();
+    let (mut ran_ns, mut can_run) = (0, false);
+    for task in tasks.into_iter().flatten().flatten().map(|task| task.path()) {
+        let times = read(&task, "schedstat");
+        ran_ns += times.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+        // The name before it may have any letters.
+        can_run |=
+            read(&task, "stat").rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('R'));
+    }
+    (Duration::from_nanos(ran_ns), can_run)
+}
+
+/// Nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub fn work_of(_: &Child) -> (Duration, bool) {
+    (Duration::ZERO, false)
+}
 
 /// What the threads of a process are doing.
 #[cfg(target_os = "linux")]

@@ -280,6 +280,7 @@ fn watch(
     let length = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
     let recorded = || files.reader.metadata().map_or(0, |data| data.len());
     let (mut seen, mut idle, mut looked) = (0, Duration::ZERO, Instant::now());
+    let mut ran_then = Duration::ZERO;
     let mut pause = Duration::from_micros(500);
     loop {
         if platform::has_ended(child).context("cannot wait for a test process")? {
@@ -298,15 +299,23 @@ fn watch(
         let since = std::mem::replace(&mut looked, Instant::now()).elapsed();
         if now != seen {
             (seen, idle) = (now, Duration::ZERO);
+            (ran_then, _) = platform::work_of(child);
         } else {
             idle += since.min(AWAKE);
         }
-        if idle > limits.hang_after {
+        if idle > limits.hang_after && !starves(child, ran_then, limits.hang_after) {
             return Ok(Some(Ending::Hung { threads: platform::threads_of(child) }));
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
     }
+}
+
+/// True if a process could go on and has hardly been let to since it had run for so long: where there is far too much
+/// to do, that is no fault of its own.
+fn starves(child: &Child, ran_then: Duration, hang_after: Duration) -> bool {
+    let (ran, can_run) = platform::work_of(child);
+    can_run && ran.saturating_sub(ran_then) < hang_after / 4
 }
 
 /// A key that nobody can guess.

@@ -45,6 +45,8 @@ fn what_hangs_floods_or_fails_while_it_lists_its_tests_is_ended_and_said() {
     assert_eq!(check("echo 'x: test'", false), None);
     let words = check("sleep 600 & sleep 600", false).expect("it hangs");
     assert!(words.starts_with("it made no progress and was killed"), "{words}");
+    let words = check("while :; do :; done", false).expect("it computes for ever");
+    assert!(words.starts_with("it made no progress and was killed"), "{words}");
     let words = check("yes", false).expect("it floods");
     assert!(words.starts_with("it printed more than 64 MiB and was killed"), "{words}");
     let words = check("echo why >&2; exit 3", false).expect("it fails");
