@@ -9,6 +9,7 @@ use linearizability::models::{CasRegister, Kv, Queue, Register};
 use linearizability::read::{self, ReadError, Value};
 use linearizability::view::Picture;
 use linearizability::{Answer, History as Recorded, Limits, Model, check};
+use test_runs::platform;
 
 use crate::say;
 
@@ -92,7 +93,7 @@ fn checked<M: Model>(
 
 /// Whether two paths lead to one file, also by links. One that is not there yet is none.
 fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    matches!([one, other].map(platform::canonical), [Ok(one), Ok(other)] if one == other)
 }
 
 fn text(file: &Path) -> Result<String> {

@@ -4,14 +4,7 @@ use std::path::Path;
 
 /// A path as one word of a command line. Plain paths stay as they are.
 pub(crate) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain =
-        |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c) || (cfg!(windows) && c == '\\');
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text,
-        false if cfg!(windows) => format!("\"{text}\""),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    run_record::shell::word(&path.display().to_string())
 }
 
 /// The variables of a replay that are not the lab's own, as the beginning of another command: the code under test

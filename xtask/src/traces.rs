@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use test_runs::package::{self, Package};
 use test_runs::watchdog;
 
+use crate::entries;
+
 /// How the name of a folder begins in which a run leaves its trace until it has ended.
 const UNFINISHED: &str = ".running-";
 
@@ -51,7 +53,7 @@ impl Unfinished {
 
     /// The file with the trace, if one was left.
     pub(crate) fn trace(&self) -> Option<PathBuf> {
-        let mut files = below(self.own.path());
+        let mut files = entries(self.own.path());
         files.find(|file| file.extension().is_some_and(|ending| ending == "ndjson"))
     }
 
@@ -63,16 +65,12 @@ impl Unfinished {
     pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
         let home = |file: &Path| Some(self.home.join(file.file_name()?));
         let trace = self.trace().as_deref().and_then(home);
-        for file in below(self.own.path()) {
+        for file in entries(self.own.path()) {
             let Some(to) = home(&file) else { continue };
             fs::rename(&file, &to).with_context(|| format!("cannot write {}", to.display()))?;
         }
         Ok(trace)
     }
-}
-
-fn below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 #[cfg(test)]
@@ -100,6 +98,6 @@ mod tests {
                 (words.into(), words.into())
             );
         }
-        assert_eq!(below(&home).count(), 2, "nothing else is left");
+        assert_eq!(entries(&home).count(), 2, "nothing else is left");
     }
 }

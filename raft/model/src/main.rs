@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, value_parser};
 use cpu_time::ProcessTime;
 use raft_model::{Counterexample, Found, Limits, Mistake, Model, Start, check};
+use run_record::shell;
 use run_record::situations::Layer;
 use trace_view::grouped;
 
@@ -223,7 +224,7 @@ fn report(model: &Model, found: &Found, seconds: f64) -> String {
 /// Writes the trace and its page, and returns the trace's file.
 fn write(counterexample: &Counterexample, args: &Args) -> io::Result<PathBuf> {
     let name = format!("model-{}", args.mistake.as_deref().unwrap_or("violation"));
-    let replay: Vec<String> = std::env::args().skip(1).map(|word| quoted(&word)).collect();
+    let replay: Vec<String> = std::env::args().skip(1).map(|word| shell::word(&word)).collect();
     let trace = counterexample.trace(&name, &format!("cargo xtask model {}", replay.join(" ")));
     fs::create_dir_all(&args.traces)?;
     let file = args.traces.join(format!("{name}.ndjson"));
@@ -234,16 +235,5 @@ fn write(counterexample: &Counterexample, args: &Args) -> io::Result<PathBuf> {
 
 fn shown(trace: &Path) -> String {
     let (file, page) = (trace.display().to_string(), trace.with_extension("html"));
-    format!("trace: {file} (cargo xtask trace {})\npage: {}\n", quoted(&file), page.display())
-}
-
-/// A text as one word of a command line. Plain ones stay as they are.
-fn quoted(text: &str) -> String {
-    let is_plain =
-        |c: char| c.is_alphanumeric() || "/._-+=:@,".contains(c) || (cfg!(windows) && c == '\\');
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.into(),
-        false if cfg!(windows) => format!("\"{text}\""),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    format!("trace: {file} (cargo xtask trace {})\npage: {}\n", shell::word(&file), page.display())
 }

@@ -34,6 +34,7 @@ pub mod names;
 pub mod schedule;
 pub mod seal;
 pub mod setting;
+pub mod shell;
 pub mod situations;
 pub mod trace;
 

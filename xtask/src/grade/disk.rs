@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::entries;
+
 /// How often the size is looked at: to walk through a folder takes some milliseconds.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often somebody who waits for another grading looks whether it is over.
@@ -89,8 +91,8 @@ impl Building {
 
     /// Removes what was built of these packages, and what a killed compiler has left if one was killed.
     pub(crate) fn remove(&self, packages: &BTreeSet<String>, killed: bool) {
-        for profile in below(&self.target) {
-            for path in KEPT_IN.iter().flat_map(|folder| below(&profile.join(folder))) {
+        for profile in entries(&self.target) {
+            for path in KEPT_IN.iter().flat_map(|folder| entries(&profile.join(folder))) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 if is_of(&name, packages) || (killed && name.starts_with(UNFINISHED)) {
                     // What cannot be removed only takes room.
@@ -102,11 +104,6 @@ impl Building {
             }
         }
     }
-}
-
-/// What is in a folder.
-fn below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// How many bytes the files below a folder have. One that goes while we look has none.
