@@ -1,19 +1,27 @@
 //! What was written once stands in what is read once.
 
+use service_watch::Asked;
+
 use crate::world::{World, append, get, pause, put, right, wrong, wrong_of_two};
 
 const RULE: &str = "applied once";
 
 /// These are appended to `k`, one after the other, each by a client of its own and in an entry of its own.
 fn appended(world: &World, texts: &[&str]) {
-    for (text, index) in texts.iter().zip(1..) {
-        let client = world.client("writer");
-        let operation = world.watch.asks(&client, append("k", text));
-        world.commits(index, text);
-        world.gets_reply(&client, (0, 0));
-        world.watch.answered(operation, None);
-        pause();
-    }
+    texts
+        .iter()
+        .zip(1..)
+        .for_each(|(text, index)| written(world, append("k", text), (index, text)));
+}
+
+/// A client writes, and has its answer before anybody asks for more; this is the entry.
+fn written(world: &World, asked: Asked, (index, command): (u64, &str)) {
+    let client = world.client("writer");
+    let operation = world.watch.asks(&client, asked);
+    world.commits(index, command);
+    world.gets_reply(&client, (0, 0));
+    world.watch.answered(operation, None);
+    pause();
 }
 
 #[test]
@@ -140,7 +148,7 @@ fn a_read_that_began_before_all_was_written_anew_may_have_read_what_was_there() 
         let operation = world.watch.asks(&reader, get("k"));
         world.gets_reply(&reader, (0, 0));
         pause();
-        does(world, put("k", "a"), 3);
+        written(world, put("k", "a"), (3, "a"));
         world.watch.answered(operation, Some("aa"));
     });
 }
@@ -186,24 +194,13 @@ fn behind_something_that_nobody_has_written_nothing_is_counted() {
     });
 }
 
-/// A client that has its answer before it asks for more.
-fn does(world: &World, asked: service_watch::Asked, at: u64) {
-    let client = world.client("writer");
-    let text = format!("entry {at}");
-    let operation = world.watch.asks(&client, asked);
-    world.commits(at, &text);
-    world.gets_reply(&client, (0, 0));
-    world.watch.answered(operation, None);
-    pause();
-}
-
 #[test]
 fn what_is_written_anew_is_not_what_was_read_before() {
     right(|world| {
         appended(world, &["a", "a"]);
         world.reads(&world.client("reader"), "k", "aa", 0);
-        does(world, put("k", "aa"), 3);
-        does(world, append("k", "b"), 4);
+        written(world, put("k", "aa"), (3, "aa"));
+        written(world, append("k", "b"), (4, "b"));
         world.reads(&world.client("reader"), "k", "aab", 0);
     });
 }
