@@ -27,9 +27,9 @@
 //! |---|---|---|
 //! | `replies` | answered when applied | a write is answered by servers of which none could know, when it replied, that an entry of it is committed |
 //! | `replies` | a read that cannot know | a read is answered by servers of which none could know of a write that was acknowledged before the read began |
-//! | `twice` | applied once | a text that was appended once stands in what is read twice |
-//! | `waiting` | nobody waits for ever | a server has not answered a request after 4 s in which it was in a later term and heard of that term's leader |
-//! | `sizes` | log size, snapshot size | what a server has saved outgrows its limit and stays so though it knows of new committed entries; a snapshot is larger than it may ever be |
+//! | `twice` | applied once | a text that was appended once stands in what is read twice; where one text begins another one, nobody can tell |
+//! | `waiting` | nobody waits for ever | a server has not answered a request, for which its client still waits, after 4 s in which it was in a later term and heard of that term's leader |
+//! | `sizes` | log size, snapshot size | what a server has saved outgrows its limit and stays so for a second in which it can know of new committed entries; a snapshot is larger than it may ever be |
 //!
 //! Of several groups each is judged by its own log. A write that was seen in the log of one may be
 //! answered by another one: it may have learned from the first that it was executed.
