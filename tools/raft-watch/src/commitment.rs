@@ -135,9 +135,10 @@ impl Judge {
     /// What is committed anyway is not committed by counting either: the leader was told of it before
     /// a restart only, has forgotten that, and counts entries of an earlier term.
     ///
-    /// A Raft may save its commit index. So this is said only of one that was seen to forget it.
+    /// A Raft may save its commit index. So this is said only of one that was seen to forget it. A leader
+    /// that goes beyond what it was told before anybody has answered it has read it from what it saved.
     fn check_counting(
-        &self,
+        &mut self,
         leader: usize,
         term: u64,
         index: u64,
@@ -149,6 +150,7 @@ impl Judge {
         let knows = self.heard_now(leader).max(server.applied_when_stood);
         let counted = 1 + reign.holders(index).count() > self.servers.len() / 2;
         let old = reign.terms.at(index).is_some_and(|old| old < term);
+        self.commit_is_saved |= index > knows && !counted;
         let forgets = self.commit_is_forgotten && !self.commit_is_saved;
         match index > knows && counted && old && forgets {
             true => self.committed_too_early(leader, term, index, shown, us),

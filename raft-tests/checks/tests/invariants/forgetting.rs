@@ -61,6 +61,17 @@ fn what_nobody_has_accepted_yet_was_not_counted() {
     });
 }
 
+/// It has read that from what it saved, and its service is told late.
+#[test]
+fn who_says_it_before_anybody_has_answered_saves_it() {
+    assert_fine(|cluster| {
+        one_has_forgotten(cluster);
+        puppet(1).commits(2, 5, (2, 4), 0, 2);
+        puppet(1).commits(0, 5, (2, 4), 0, 2);
+        puppet(1).applies(2);
+    });
+}
+
 #[test]
 fn an_entry_of_the_leaders_own_term_may_be_counted() {
     assert_fine(|cluster| {

@@ -213,10 +213,14 @@ fn inner(shape: &'static Shape) -> Option<&'static Shape> {
     }
 }
 
-/// A whole number. A negative one stands for itself modulo 2^64, so that -1 is the number before 0.
+/// A whole number. A negative one stands for itself modulo 2^64, so that -1 is the number before 0; and so is
+/// the largest one of 32 bits, which is -1 too.
 pub(crate) fn number(value: Peek<'_>) -> Option<u64> {
     match value.shape() {
         Shape::Struct { fields: [_], .. } => number(value.fields().next()?.1),
+        Shape::Primitive(Primitive::U32) if value.number() == Some(u64::from(u32::MAX)) => {
+            Some(u64::MAX)
+        }
         _ => value.number().or_else(|| match value.view()? {
             View::Number(number) => u64::try_from(number).ok(),
             View::Negative(number) => i64::try_from(number).ok().map(i64::cast_unsigned),

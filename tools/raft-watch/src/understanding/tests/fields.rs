@@ -38,6 +38,14 @@ fn what_is_before_the_first_entry_may_be_minus_one() {
     assert_eq!(read.append(&first), Some((1, 0, 0, Some(0))));
     first.leader_commit = 4;
     assert_eq!(read.append(&first), Some((1, 0, 0, Some(5))));
+    // In an unsigned type that is the largest number.
+    let mut read = by_names();
+    let empty = Narrow { term: 1, last_log_index: u32::MAX, last_log_term: 0 };
+    assert_eq!(read.vote(&empty), Some((1, 0, 0)));
+    assert_eq!(
+        read.vote(&Narrow { last_log_index: 4, last_log_term: 1, ..empty }),
+        Some((1, 5, 1))
+    );
 }
 
 #[test]

@@ -39,6 +39,7 @@ messages! {
     Answer { term: u64, success: bool }
     /// It counts from 0, so that -1 is before all entries.
     Signed { term: i64, last_log_index: i64, last_log_term: i64 }
+    Narrow { term: u64, last_log_index: u32, last_log_term: u64 }
     Inner { term: u64, last_log_index: u64, spare: u64 }
 }
 
