@@ -74,8 +74,12 @@ fn the_smallest_case_is_found_and_repeated_by_its_command() {
     assert_eq!(report["warning"], Value::Null);
     let seed = &report["smallest"]["seed"];
     let replay = report["replay"].as_str().expect("a command");
-    let expected = format!("LAB_SETTING='{LEAST}' LAB_SEED={seed} cargo test -p fake-suite");
+    // It is given outside of that workspace.
+    let variables = format!("LAB_SETTING='{LEAST}' LAB_SEED={seed}");
+    let expected = format!("{variables} cargo test --manifest-path ");
     assert!(replay.starts_with(&expected), "{replay}");
+    let rest = "Cargo.toml -p fake-suite --test sim -- --exact reducible_2C";
+    assert!(replay.ends_with(rest), "{replay}");
     // The trace is that of the smallest case, and a page that nobody writes is not named.
     let trace = PathBuf::from(report["trace"].as_str().expect("a trace"));
     assert_eq!(trace, out.path().join(format!("reducible_2C-{seed}.ndjson")));

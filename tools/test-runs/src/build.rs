@@ -167,10 +167,22 @@ pub fn build(
     let mut programs = built(&said, &wanted, dir);
     for program in &mut programs {
         let target = package::target(program.clock);
-        program.replay = format!("cargo test{flag} -p {package} --test {target}");
+        let there = elsewhere(dir, &std::env::current_dir().unwrap_or_default());
+        program.replay = format!("cargo test{flag}{there} -p {package} --test {target}");
         program.keep();
     }
     Ok(programs)
+}
+
+/// The option that names a workspace to cargo, for commands that are given in a folder outside of it.
+fn elsewhere(dir: &Path, here: &Path) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (dir, here) = (real(dir), real(here));
+    if here.starts_with(&dir) {
+        return String::new();
+    }
+    let manifest = dir.join("Cargo.toml");
+    format!(" --manifest-path {}", run_record::shell::word(&manifest.display().to_string()))
 }
 
 /// The test programs for these clocks that cargo has built, by what it said with
@@ -244,6 +256,18 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_names_a_workspace_that_it_is_not_given_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (suite, member) = (folder.path().join("a suite"), folder.path().join("a suite/raft"));
+        fs::create_dir_all(&member).expect("folders");
+        assert_eq!(elsewhere(&suite, &suite), "");
+        assert_eq!(elsewhere(&suite, &member.join("../raft")), "");
+        let manifest = suite.canonicalize().expect("it is there").join("Cargo.toml");
+        let quoted = run_record::shell::word(&manifest.display().to_string());
+        assert_eq!(elsewhere(&suite, folder.path()), format!(" --manifest-path {quoted}"));
+    }
 
     #[test]
     fn a_program_that_is_built_anew_is_still_the_old_one_to_who_runs_it() {
