@@ -98,7 +98,7 @@ pub(crate) struct Trace {
     /// How many columns to use [default: as many as the terminal has, 120 for a pipe].
     #[arg(long, value_name = "COLUMNS")]
     width: Option<u16>,
-    /// Only the servers' logs around this index; with --to, as they were then.
+    /// Only the servers' logs around this index; with --to, as they were then; with --server, of these servers.
     #[arg(long, value_name = "INDEX")]
     logs: Option<u64>,
     /// Only the verdict and the sums.
@@ -125,9 +125,11 @@ pub(crate) fn run(args: &Trace) -> Result<()> {
         (None, None) => bail!("which trace? give a file, or --test NAME --seed N"),
     };
     let options = args.options();
+    // It finds what the trace does not have.
+    let view = terminal::view(&trace, &options)?;
     match args.logs {
         Some(index) => say::print(terminal::logs(&trace, index, 5, args.to, &options))?,
-        None => say::print(terminal::view(&trace, &options)?)?,
+        None => say::print(view)?,
     }
     match args.page {
         true => say::print(format!("\n{}\n", page(&file))),
@@ -173,6 +175,12 @@ fn read(file: &Path) -> Result<Recorded> {
              does a test that is run with {VARIABLE}=FOLDER"
         ),
         Err(TraceError::Io(error)) => Err(error).with_context(|| format!("cannot read {name}")),
+        Err(_) if file.extension().is_some_and(|of| of == "html") => {
+            bail!(
+                "{name} is the page of a trace, for a browser; the trace beside it is {}",
+                file.with_extension("ndjson").display()
+            )
+        }
         Err(error) => bail!("{name} is not a trace (version {}): {error}", trace::VERSION),
     }
 }
@@ -291,6 +299,11 @@ mod tests {
         let words = read(&file).expect_err("it is none").to_string();
         assert!(words.contains("x.ndjson is not a trace"), "{words}");
         assert!(page(&file).contains("no page at"));
+        let beside = dir.path().join("x.html");
+        fs::write(&beside, "<html>").expect("it can be written");
+        let words = read(&beside).expect_err("it is a page").to_string();
+        assert!(words.ends_with(&format!("the trace beside it is {}", file.display())), "{words}");
+        fs::remove_file(&beside).expect("it is there");
         fs::write(file.with_extension("html"), "").expect("it can be written");
         assert!(page(&file).starts_with("page: ") && page(&file).ends_with("x.html"));
     }

@@ -322,6 +322,16 @@ fn what_is_wrong_is_said_in_one_line_with_a_code_of_its_own() {
     assert!(words(&unwritable).contains(&cannot), "{}", words(&unwritable));
     let output = xtask(&["--package", "no-such-package"]).output().expect("xtask runs");
     assert_code(&output, 70);
+    let output = xtask(&["--resume", "nosuchrun"]).output().expect("xtask runs");
+    assert_code(&output, 70);
+    let none = "nosuchrun: `cargo xtask stress` says at its end";
+    assert!(words(&output).contains(none), "{}", words(&output));
+    let output = xtask(&["no_such_test", "--dir"]).arg(suite().join("Cargo.toml")).output();
+    let words_of_a_manifest = words(&output.expect("xtask runs"));
+    assert!(words_of_a_manifest.contains("matches no_such_test"), "{words_of_a_manifest}");
+    let output = xtask(&["--dir"]).arg(suite().join("tests/sim.rs")).output().expect("xtask runs");
+    let file = "is a file; the directory of a package is needed";
+    assert!(words(&output).contains(file), "{}", words(&output));
     let output = xtask(&["--compare", "nothing", "nowhere"]).output().expect("xtask runs");
     assert_code(&output, 70);
     assert!(words(&output).contains("no report at"), "{}", words(&output));

@@ -92,8 +92,12 @@ pub fn find(wish: Wish<'_>, home: &Path, usual: &str) -> Result<Package> {
         Some(dir) => dir.to_owned(),
         None => env::current_dir().context("the current directory cannot be used")?,
     };
-    let dir = platform::canonical(&dir)
+    let mut dir = platform::canonical(&dir)
         .with_context(|| format!("there is no directory {}", dir.display()))?;
+    if dir.ends_with("Cargo.toml") {
+        dir.pop();
+    }
+    ensure!(dir.is_dir(), "{} is a file; the directory of a package is needed", dir.display());
     let at_home = |name: &str| Package { name: name.to_string(), dir: home.clone() };
     if !dir.ancestors().any(|above| above.join("Cargo.toml").exists()) {
         ensure!(wish.dir.is_none(), "there is no Cargo.toml in {} or above it", dir.display());

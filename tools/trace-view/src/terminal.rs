@@ -104,7 +104,9 @@ impl fmt::Display for View<'_> {
         if let Some(index) = trace.verdict().and_then(|verdict| verdict.index)
             && logs::some(trace)
         {
-            write!(f, "\n{}", logs(trace, index, 3, None, options))?;
+            // What differs is seen beside the others.
+            let all = Options { server: Vec::new(), ..options.clone() };
+            write!(f, "\n{}", logs(trace, index, 3, None, &all))?;
         }
         if options.events {
             writeln!(f)?;

@@ -126,6 +126,11 @@ fn logs_side_by_side() {
     let text =
         logs(&trace, 8, 2, None, &at(100)) + "\n" + &logs(&trace, 8, 2, Some(17_300_000), &at(60));
     golden("logs", "the logs around index 8: at the verdict, and before it", &text);
+    let two = Options { server: vec![2, 0], ..at(100) };
+    let text = logs(&trace, 8, 2, None, &two);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1], ["2", "●╌", "t6", "8/8", "0", "○", "t6", "8/8"]);
+    assert_eq!(rows[4], ["▶", "8", "≠", "6:200", "ca", "6:201", "ca", "≠"]);
 }
 
 #[test]

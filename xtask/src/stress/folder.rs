@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use run_record::Clock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -231,6 +231,12 @@ pub(crate) fn report(folder: &Path) -> Result<Report> {
 
 /// Reads what the run of a folder was to do.
 pub(crate) fn order(folder: &Path) -> Result<Order> {
+    ensure!(
+        folder.join("plan.json").exists(),
+        "there is no run to go on with in {}: `cargo xtask stress` says at its end, or when it is stopped, \
+         in which folder its run is",
+        folder.display()
+    );
     read(&folder.join("plan.json"), "a plan")
 }
 

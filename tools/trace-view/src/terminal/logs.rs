@@ -14,7 +14,7 @@ use crate::replay::{Entry, MOST_SERVERS, Replay, Server};
 const MOST_AROUND: u64 = 500;
 
 /// The servers' logs around an index: one row per index, one column per server. If there are several
-/// groups, those of the group that the verdict is about.
+/// groups, those of the group that the verdict is about; with [`Options::server`], those of these servers.
 ///
 /// It shows them as they were at the time `us` or, without one, when the verdict was given. Each entry
 /// is `term:command`, followed by `c` if the server has it committed and `a` if it has applied it; where a
@@ -25,7 +25,10 @@ pub fn logs(trace: &Trace, index: u64, around: u64, us: Option<u64>, options: &O
     let replay = at(trace, us);
     let around = around.min(MOST_AROUND);
     let paint = Paint::of(options);
-    let lanes = groups::of_verdict(trace);
+    let mut lanes = groups::of_verdict(trace);
+    if !options.server.is_empty() {
+        lanes = options.server.iter().map(|server| *server as usize).collect();
+    }
     let of_group = |lane: &usize| replay.servers().get(*lane).map(|server| (*lane, server));
     let (lanes, servers): (Vec<usize>, Vec<&Server<'_>>) =
         lanes.iter().filter_map(of_group).unzip();
