@@ -28,6 +28,7 @@ mod platforms;
 mod progress;
 mod readme;
 mod sample_class;
+mod samples;
 mod say;
 mod shell;
 mod shrink;
@@ -71,6 +72,8 @@ enum Task {
     Trace(Box<trace::Trace>),
     /// Run each command that the README shows.
     Readme,
+    /// Check that the commands of docs/debugging.md still say what it shows.
+    Samples,
     /// Check that the workspace builds on other systems, as far as the toolchain has their targets.
     Platforms,
 }
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Task::Model(model) => model::run(&model),
         Task::Trace(trace) => trace::run(&trace).map(|()| 0),
         Task::Readme => readme::run().map(|()| 0),
+        Task::Samples => samples::run().map(|()| 0),
         Task::Platforms => platforms::run().map(|()| 0),
     };
     match done {

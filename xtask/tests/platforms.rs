@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 50] = [
+const KNOWN: [(&str, &str, &str, &str); 51] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -102,6 +102,7 @@ const KNOWN: [(&str, &str, &str, &str); 50] = [
     ("linearizability/tests/page.rs", "Command::new(\"chromium\")", ANY, "skipped without it"),
     ("xtask/src/shell.rs", "Command::new(\"sh\")", UNIX, "a test of quoting for a shell"),
     ("xtask/src/readme.rs", "Command::new(\"sh\")", ANY, "the README's commands are for a shell"),
+    ("xtask/src/samples.rs", "Command::new(\"sh\")", ANY, "the page's commands are for a shell"),
 ];
 const X86: &str = "target_arch = \"x86_64\"";
 const ROOM: &str = "tools/test-runs/src/room/linux.rs";
