@@ -9,7 +9,6 @@ use linearizability::models::{CasRegister, Kv, Queue, Register};
 use linearizability::read::{self, ReadError, Value};
 use linearizability::view::Picture;
 use linearizability::{Answer, History as Recorded, Limits, Model, check};
-use test_runs::platform;
 
 use crate::say;
 
@@ -68,7 +67,7 @@ fn checked<M: Model>(
     read: impl Fn(&str) -> Result<Recorded<M::Input, M::Output>, ReadError>,
 ) -> Result<u8> {
     let file = args.file.display();
-    if args.page.as_ref().is_some_and(|page| is_same(page, &args.file)) {
+    if args.page.as_ref().is_some_and(|page| same_file::is_same_file(page, &args.file).unwrap_or(false)) {
         bail!("the page would overwrite the history {file}: give --page another file");
     }
     let history = read(&text(&args.file)?).with_context(|| format!("cannot read {file}"))?;
@@ -89,11 +88,6 @@ fn checked<M: Model>(
         Answer::NotLinearizable(_) => VIOLATION,
         Answer::Undecided(_) => UNDECIDED,
     })
-}
-
-/// Whether two paths lead to one file, also by links. One that is not there yet is none.
-fn is_same(one: &Path, other: &Path) -> bool {
-    matches!([one, other].map(platform::canonical), [Ok(one), Ok(other)] if one == other)
 }
 
 fn text(file: &Path) -> Result<String> {

@@ -76,6 +76,9 @@ fn a_page_does_not_take_the_place_of_its_history() {
     {
         pages.push(folder.path().join("link"));
         std::os::unix::fs::symlink("history.edn", &pages[2]).expect("the folder is ours");
+        pages.push(folder.path().join("hard link"));
+        fs::write(&file, STALE).expect("there is room");
+        fs::hard_link(&file, &pages[3]).expect("the folder is ours");
     }
     for page in pages {
         let arguments = ["--model", "kv", "--page", page.to_str().unwrap()];
