@@ -16,7 +16,7 @@ use trace_view::grouped;
 /// Look at every order of events of a small cluster, with the rules of the reference Raft.
 ///
 /// The exit code is 0 if no property is broken, and 1 if one is. Then the shortest way there is printed,
-/// and written as a trace with a page.
+/// and written as a trace with a page; if that cannot be written, the exit code is 73.
 #[derive(Parser)]
 #[command(name = "cargo xtask model", bin_name = "cargo xtask model")]
 struct Args {
