@@ -67,7 +67,8 @@ fn checked<M: Model>(
     read: impl Fn(&str) -> Result<Recorded<M::Input, M::Output>, ReadError>,
 ) -> Result<u8> {
     let file = args.file.display();
-    if args.page.as_ref().is_some_and(|page| same_file::is_same_file(page, &args.file).unwrap_or(false)) {
+    let is_history = |page: &PathBuf| same_file::is_same_file(page, &args.file).unwrap_or(false);
+    if args.page.as_ref().is_some_and(is_history) {
         bail!("the page would overwrite the history {file}: give --page another file");
     }
     let history = read(&text(&args.file)?).with_context(|| format!("cannot read {file}"))?;
