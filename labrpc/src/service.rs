@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use labgob::Gob;
 use labrt::node::{self, Node};
+use labrt::observe;
 use labrt::thread::{self, Pool};
 
 use crate::reply::{RawReply, Reply};
@@ -210,7 +211,7 @@ fn run_as<R>(
         Some(node) => task.node(node),
         None => task.outside_nodes(),
     }
-    .run_here(handler)
+    .run_here(|| observe::as_handler(handler))
 }
 
 impl fmt::Debug for Service {

@@ -93,6 +93,36 @@ pub fn held_locks() -> Vec<String> {
     })
 }
 
+/// The same of those locks that several kinds of tasks have wanted: a [handler](as_handler), or tasks that were
+/// started at different places. Who holds one of them for long lets others wait.
+pub fn held_locks_of_several() -> Vec<String> {
+    context::with(|clock| match clock {
+        Clock::Simulated(kernel) => {
+            kernel.held_of_several().iter().map(ToString::to_string).collect()
+        }
+        Clock::Real => Vec::new(),
+    })
+}
+
+/// Runs something that somebody waits for, such as the handler of a request. The locks that it wants are
+/// [remembered](held_locks_of_several). No step; on the real clock just a call.
+pub fn as_handler<R>(f: impl FnOnce() -> R) -> R {
+    fn set_serving(serving: bool) -> bool {
+        context::with(|clock| match clock {
+            Clock::Simulated(kernel) => kernel.set_serving(serving),
+            Clock::Real => false,
+        })
+    }
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            set_serving(self.0);
+        }
+    }
+    let _back = Back(set_serving(true));
+    f()
+}
+
 /// One line for each task that has waited for a lock for at least so long: which lock, where, and
 /// who holds it. Simulated clock only.
 pub fn waits_for_locks(at_least: Duration) -> Vec<String> {

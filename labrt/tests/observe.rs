@@ -151,6 +151,45 @@ fn causes_travel_with_tasks_messages_and_notifications() {
     .expect("nothing fails");
 }
 
+/// Who holds a lock lets others wait if tasks of another kind have wanted it before it was taken.
+#[test]
+fn locks_that_several_kinds_of_tasks_want_are_remembered() {
+    simulate(5, || {
+        let lock = Arc::new(Mutex::new(0));
+        let shared = Arc::new(RwLock::new(0));
+        let both = || {
+            let (_one, _other) = (lock.lock(), shared.read());
+            (observe::held_locks().len(), observe::held_locks_of_several().len())
+        };
+        assert_eq!(both(), (2, 0));
+        let guard = shared.write();
+        let other = {
+            let shared = shared.clone();
+            thread::spawn(move || drop(shared.read()))
+        };
+        thread::sleep(Duration::from_millis(1));
+        // It wants the lock, and has not got it. The one that is held was taken before.
+        assert!(observe::held_locks_of_several().is_empty());
+        drop(guard);
+        other.join().expect("it ends");
+        assert_eq!(both(), (2, 1));
+        observe::as_handler(|| assert!(lock.try_lock().is_some()));
+        assert_eq!(both(), (2, 2));
+        // Whoever is no handler any more is none; and several that are started at one place are of one kind.
+        let third = Arc::new(Mutex::new(0));
+        let counts = (0..2).map(|_| {
+            let third = third.clone();
+            let holds = move || {
+                let _guard = third.lock();
+                observe::held_locks_of_several().len()
+            };
+            thread::spawn(holds).join().expect("it ends")
+        });
+        assert_eq!(counts.sum::<usize>(), 0);
+    })
+    .expect("nothing fails");
+}
+
 #[test]
 fn looking_is_no_step() {
     let run = |look: bool| {

@@ -27,12 +27,12 @@ pub(crate) use super::op::Touch;
 use super::state::nanos;
 pub(crate) use super::state::{EPOCH, State};
 use super::switch::Switch;
-pub(crate) use super::task::{At, Body, Held, Key, ROOM, Status, Task, TaskId, Waiting, Woken};
+pub(crate) use super::task::{At, Body, Key, ROOM, Status, Task, TaskId, Waiting, Woken};
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
 use crate::observe::Cause;
-use crate::sync::leaf;
+use crate::sync::{Takers, leaf};
 use crate::thread::Identity;
 use crate::time::ClockRate;
 use crate::world::{Settings, WorldShared};
@@ -90,9 +90,9 @@ impl Kernel {
 
     /// As [`step`](Kernel::step), before the running task tries to take the lock `key`: it counts as
     /// held from here on, unless [`not_acquired`](Kernel::not_acquired) follows.
-    pub(crate) fn step_to_acquire(&self, key: Key, op: Op, at: At) {
+    pub(crate) fn step_to_acquire(&self, key: Key, op: Op, at: At, takers: &Takers) {
         let touch = if op == Op::Read { Touch::Reads(key) } else { Touch::Changes(key) };
-        self.step_and_keep(op, touch, at).running().held.push(Held { key, at });
+        self.step_and_keep(op, touch, at).running().take(key, at, takers);
     }
 
     /// A step; the state stays locked for what follows.
@@ -298,8 +298,8 @@ impl Kernel {
     }
 
     /// The running task now holds the lock `key`.
-    pub(crate) fn acquired(&self, key: Key, at: At) {
-        self.state.lock().running().held.push(Held { key, at });
+    pub(crate) fn acquired(&self, key: Key, at: At, takers: &Takers) {
+        self.state.lock().running().take(key, at, takers);
     }
 
     /// The running task has not got the lock `key`.
@@ -399,6 +399,13 @@ impl Kernel {
         self.state.lock().running().held.iter().map(|held| held.at).collect()
     }
 
+    /// The same of those that tasks of several kinds have wanted.
+    pub(crate) fn held_of_several(&self) -> Vec<At> {
+        let mut state = self.state.lock();
+        let held = state.running().held.iter().filter(|held| held.of_several);
+        held.map(|held| held.at).collect()
+    }
+
     /// Tasks that have waited for a lock for so long.
     pub(crate) fn waits_for_locks(&self, at_least: Duration) -> Vec<String> {
         report::waits_for_locks(&self.state.lock(), at_least)
@@ -447,6 +454,11 @@ impl Kernel {
         let mut state = self.state.lock();
         let task = state.running();
         std::mem::replace(&mut task.node, node)
+    }
+
+    /// Whether the running task serves somebody; returns what it was.
+    pub(crate) fn set_serving(&self, serving: bool) -> bool {
+        std::mem::replace(&mut self.state.lock().running().serving, serving)
     }
 
     /// Whether pauses of nodes do not hold the running task up; returns what it was.

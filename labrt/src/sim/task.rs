@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::node::Node;
 use crate::observe::Cause;
+use crate::sync::Takers;
 
 /// A place in source code, for reports.
 pub(crate) type At = &'static Location<'static>;
@@ -84,6 +85,8 @@ pub(crate) enum Status {
 pub(crate) struct Held {
     pub(crate) key: Key,
     pub(crate) at: At,
+    /// Tasks of several kinds have wanted it.
+    pub(crate) of_several: bool,
 }
 
 /// Names a task: slots are used again, serial numbers are not.
@@ -118,6 +121,8 @@ pub(crate) struct Task {
     pub(super) unwinding: bool,
     /// It runs code that no pause of a node holds up.
     pub(super) unpaused: bool,
+    /// It is a handler: somebody waits for what it does.
+    pub(super) serving: bool,
     /// Its panics since it was last seen not to be unwinding, noted by the panic hook. All but the
     /// first began in a destructor that the first one runs.
     pub(super) panics: Vec<PanicBegun>,
@@ -164,6 +169,7 @@ impl Task {
             queued: Queued::default(),
             unwinding: false,
             unpaused: false,
+            serving: false,
             panics: Vec::new(),
             cause,
             woken_by: None,
@@ -174,6 +180,15 @@ impl Task {
     pub(super) fn unwound(&mut self) {
         self.unwinding = false;
         self.panics.clear();
+    }
+
+    /// It holds the lock `key` from here on.
+    pub(super) fn take(&mut self, key: Key, at: At, takers: &Takers) {
+        match self.serving {
+            true => takers.add_handler(),
+            false => takers.add(self.started),
+        }
+        self.held.push(Held { key, at, of_several: takers.are_several() });
     }
 
     /// It does not hold the lock `key` any more, taken last.

@@ -25,16 +25,59 @@ pub use once_lock::OnceLock;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{Arc, Weak};
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
 use crate::time::Until;
+
+/// Who has ever wanted a lock: nobody yet, tasks of one kind, or several; see
+/// [`observe::held_locks_of_several`](crate::observe::held_locks_of_several).
+#[derive(Default)]
+pub(crate) struct Takers(AtomicUsize);
+
+impl Takers {
+    const NOBODY: usize = 0;
+    const SEVERAL: usize = 1;
+
+    pub(crate) const fn new() -> Takers {
+        Takers(AtomicUsize::new(Takers::NOBODY))
+    }
+
+    /// A task that was started there wants the lock.
+    pub(crate) fn add(&self, started: At) {
+        // Where a location lies in memory tells it from others, and orders nothing.
+        let kind = std::ptr::from_ref(started).addr();
+        match self.0.load(Ordering::Relaxed) {
+            Takers::NOBODY => self.0.store(kind, Ordering::Relaxed),
+            known if known != kind => self.add_handler(),
+            _ => {}
+        }
+    }
+
+    /// A handler wants the lock.
+    pub(crate) fn add_handler(&self) {
+        self.0.store(Takers::SEVERAL, Ordering::Relaxed);
+    }
+
+    pub(crate) fn are_several(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Takers::SEVERAL
+    }
+}
+
+/// A lock that a task wants: what tasks wait on for it, how it is taken, and who has taken it.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    key: Key,
+    op: Op,
+    takers: &'a Takers,
+}
 
 /// Takes a lock on either clock, by trying.
 ///
 /// `attempt` gets the lock if it is free; `attempt_until` waits for it on the real clock.
 fn acquire<G>(
-    key: Key,
-    op: Op,
+    Wanted { key, op, takers }: Wanted<'_>,
     waiting: Waiting,
     until: Until,
     attempt: impl Fn() -> Option<G>,
@@ -42,12 +85,12 @@ fn acquire<G>(
 ) -> Option<(G, Option<Key>)> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
-            kernel.step_to_acquire(key, op, waiting.at);
+            kernel.step_to_acquire(key, op, waiting.at, takers);
             let guard = match attempt() {
                 Some(guard) => guard,
                 None => {
                     kernel.not_acquired(key);
-                    wait_for(kernel, key, waiting, until, attempt)?
+                    wait_for(kernel, (key, takers), waiting, until, attempt)?
                 }
             };
             Some((guard, Some(key)))
@@ -66,7 +109,7 @@ fn acquire<G>(
 /// Takes a lock of the simulated clock that was not free.
 fn wait_for<G>(
     kernel: &Kernel,
-    key: Key,
+    (key, takers): (Key, &Takers),
     waiting: Waiting,
     until: Until,
     attempt: impl Fn() -> Option<G>,
@@ -76,7 +119,7 @@ fn wait_for<G>(
         let woken = kernel.wait(key, waiting, deadline);
         match (attempt(), woken) {
             (Some(guard), _) => {
-                kernel.acquired(key, waiting.at);
+                kernel.acquired(key, waiting.at, takers);
                 return Some(guard);
             }
             (None, Woken::TimedOut) => return None,
@@ -87,14 +130,13 @@ fn wait_for<G>(
 
 /// Takes a lock if it is free.
 fn try_acquire<G>(
-    key: Key,
-    op: Op,
+    Wanted { key, op, takers }: Wanted<'_>,
     at: At,
     attempt: impl FnOnce() -> Option<G>,
 ) -> Option<(G, Option<Key>)> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
-            kernel.step_to_acquire(key, op, at);
+            kernel.step_to_acquire(key, op, at, takers);
             let guard = attempt();
             if guard.is_none() {
                 kernel.not_acquired(key);

@@ -3,20 +3,21 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{acquire, release, try_acquire};
+use super::{Takers, Wanted, acquire, release, try_acquire};
 use crate::sim::kernel::{Key, Op, Waiting};
 use crate::time::{Instant, Until};
 
 /// A mutual exclusion lock, as [`parking_lot::Mutex`].
 #[derive(Default)]
 pub struct Mutex<T: ?Sized> {
+    takers: Takers,
     inner: parking_lot::Mutex<T>,
 }
 
 impl<T> Mutex<T> {
     /// A lock that is free.
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { inner: parking_lot::Mutex::new(value) }
+        Mutex { takers: Takers::new(), inner: parking_lot::Mutex::new(value) }
     }
 
     /// The value, without the lock.
@@ -39,7 +40,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let at = Location::caller();
-        let taken = try_acquire(self.key(), Op::Lock, at, || self.inner.try_lock());
+        let taken = try_acquire(self.wanted(), at, || self.inner.try_lock());
         taken.map(|(inner, key)| self.guard(inner, key))
     }
 
@@ -62,8 +63,7 @@ impl<T: ?Sized> Mutex<T> {
     ) -> Option<MutexGuard<'_, T>> {
         let waiting = Waiting::new("a Mutex", std::any::type_name::<T>(), at);
         let taken = acquire(
-            self.key(),
-            Op::Lock,
+            self.wanted(),
             waiting,
             until,
             || self.inner.try_lock(),
@@ -82,8 +82,8 @@ impl<T: ?Sized> Mutex<T> {
         self.inner.is_locked()
     }
 
-    fn key(&self) -> Key {
-        Key::of(&self.inner)
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { key: Key::of(&self.inner), op: Op::Lock, takers: &self.takers }
     }
 
     fn guard<'a>(

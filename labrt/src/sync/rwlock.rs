@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
-use super::{acquire, release, try_acquire};
+use super::{Takers, Wanted, acquire, release, try_acquire};
 use crate::sim::kernel::{Key, Op, Waiting};
 use crate::time::Until;
 
@@ -11,13 +11,14 @@ use crate::time::Until;
 /// On the simulated clock a waiting writer does not hold up later readers.
 #[derive(Default)]
 pub struct RwLock<T: ?Sized> {
+    takers: Takers,
     inner: parking_lot::RwLock<T>,
 }
 
 impl<T> RwLock<T> {
     /// A lock that is free.
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { inner: parking_lot::RwLock::new(value) }
+        RwLock { takers: Takers::new(), inner: parking_lot::RwLock::new(value) }
     }
 
     /// The value, without the lock.
@@ -32,8 +33,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         let waiting = self.waiting("a RwLock (to read)", Location::caller());
         let (inner, key) = acquire(
-            self.key(),
-            Op::Read,
+            self.wanted(Op::Read),
             waiting,
             Until::Never,
             || self.inner.try_read(),
@@ -47,7 +47,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         let attempt = || self.inner.try_read();
-        let (inner, key) = try_acquire(self.key(), Op::Read, Location::caller(), attempt)?;
+        let (inner, key) = try_acquire(self.wanted(Op::Read), Location::caller(), attempt)?;
         Some(RwLockReadGuard { inner: Some(inner), key })
     }
 
@@ -56,8 +56,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         let waiting = self.waiting("a RwLock (to write)", Location::caller());
         let (inner, key) = acquire(
-            self.key(),
-            Op::Write,
+            self.wanted(Op::Write),
             waiting,
             Until::Never,
             || self.inner.try_write(),
@@ -71,7 +70,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         let attempt = || self.inner.try_write();
-        let (inner, key) = try_acquire(self.key(), Op::Write, Location::caller(), attempt)?;
+        let (inner, key) = try_acquire(self.wanted(Op::Write), Location::caller(), attempt)?;
         Some(RwLockWriteGuard { inner: Some(inner), key })
     }
 
@@ -80,8 +79,8 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.get_mut()
     }
 
-    fn key(&self) -> Key {
-        Key::of(&self.inner)
+    fn wanted(&self, op: Op) -> Wanted<'_> {
+        Wanted { key: Key::of(&self.inner), op, takers: &self.takers }
     }
 
     fn waiting(&self, what: &'static str, at: &'static Location<'static>) -> Waiting {

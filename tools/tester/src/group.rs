@@ -96,7 +96,7 @@ impl<S> Instance<S> {
         if self.node.is_paused() {
             return None;
         }
-        self.node.enter(|| f(&self.server)).ok()
+        self.node.enter(|| observe::as_handler(|| f(&self.server))).ok()
     }
 }
 

@@ -100,6 +100,9 @@ habits! {
     success_with_term_0,
     /// Each request is sent twice (but for long ones, since the lab limits the bytes).
     duplicates,
+    /// Who sends a request and waits for its reply holds a lock meanwhile: one for each peer, which all who send
+    /// to it share, and which nobody else takes. Shapes that do not wait have no such lock.
+    locked_while_sent,
     /// A request waits for up to 20 ms before it is handled.
     slow_handlers,
     /// A reply waits for up to 20 ms after its request was handled.

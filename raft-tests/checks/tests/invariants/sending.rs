@@ -72,6 +72,24 @@ fn no_call_with_a_lock_held() {
     );
 }
 
+/// One that only the senders take, such as one for each peer, holds up nobody else.
+#[test]
+fn a_call_with_a_lock_held_that_no_handler_wants() {
+    assert_fine(|cluster| {
+        cluster.start(0, Bytes::from_static(b"send"));
+        cluster.start(0, Bytes::from_static(b"send"));
+    });
+    assert_broken(
+        |cluster| {
+            puppet(1).asks_for_vote(1, 0, 4);
+            cluster.start(0, Bytes::from_static(b"send"));
+        },
+        "RPC while holding a lock",
+        &[0],
+        &["the lock was taken at", "puppet.rs:"],
+    );
+}
+
 #[test]
 fn heartbeats_of_two_terms_are_two_things() {
     assert_fine(|_| {

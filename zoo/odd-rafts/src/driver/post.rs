@@ -6,6 +6,7 @@ use std::time::Duration;
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
 use labrt::rng::{self, RngExt};
+use labrt::sync::RwLock;
 use labrt::thread;
 
 use super::Event;
@@ -36,11 +37,14 @@ pub(crate) struct Post {
     dress: &'static dyn Dress,
     me: usize,
     ends: Arc<[ClientEnd]>,
+    /// What is locked with the habit `locked_while_sent`, by peer.
+    locks: Vec<RwLock<()>>,
 }
 
 impl Post {
     pub(crate) fn new(odd: &Odd, me: usize, ends: Vec<ClientEnd>) -> Post {
-        Post { habits: odd.habits(), dress: odd.dress(), me, ends: ends.into() }
+        let locks = ends.iter().map(|_| RwLock::default()).collect();
+        Post { habits: odd.habits(), dress: odd.dress(), me, ends: ends.into(), locks }
     }
 
     pub(crate) fn me(&self) -> usize {
@@ -65,6 +69,7 @@ impl Post {
 
     /// Sends a request once and waits for the reply.
     pub(crate) fn call(&self, to: usize, request: &Request) -> Option<Reply> {
+        let _shared = self.habits.locked_while_sent.then(|| self.locks[to].read());
         self.dress.call(&self.ends[to], request)
     }
 
