@@ -148,3 +148,15 @@ pub(crate) fn in_slices<R>(
         }
     }
 }
+
+/// Runs `f` with something set, and sets it back however that ends.
+pub(crate) fn during<T: Copy, R>(set: fn(T) -> T, value: T, f: impl FnOnce() -> R) -> R {
+    struct Back<T: Copy>(fn(T) -> T, T);
+    impl<T: Copy> Drop for Back<T> {
+        fn drop(&mut self) {
+            self.0(self.1);
+        }
+    }
+    let _back = Back(set, set(value));
+    f()
+}

@@ -198,14 +198,7 @@ pub fn outside<R>(f: impl FnOnce() -> R) -> R {
 /// For code that runs on somebody else's task, who must not be stopped with the node: a network that has a
 /// caller's task run a short handler of a server.
 pub fn unpaused<R>(f: impl FnOnce() -> R) -> R {
-    struct Back(bool);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            set_unpaused(self.0);
-        }
-    }
-    let _back = Back(set_unpaused(true));
-    f()
+    context::during(set_unpaused, true, f)
 }
 
 /// Has the calling task, which has just entered a node, wait for the end of a pause.

@@ -74,27 +74,12 @@ pub fn set_cause(cause: Option<Cause>) -> Option<Cause> {
 
 /// Runs `f` with this cause.
 pub fn with_cause<R>(cause: Option<Cause>, f: impl FnOnce() -> R) -> R {
-    struct Back(Option<Cause>);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            set_cause(self.0);
-        }
-    }
-    let _back = Back(set_cause(cause));
-    f()
+    context::during(set_cause, cause, f)
 }
 
-/// Where the calling task has taken the locks that it holds, as `file:line:column`, the oldest
-/// first. Simulated clock only; empty on the real one, which keeps no books.
-pub fn held_locks() -> Vec<String> {
-    context::with(|clock| match clock {
-        Clock::Simulated(kernel) => kernel.held().iter().map(ToString::to_string).collect(),
-        Clock::Real => Vec::new(),
-    })
-}
-
-/// The same of those locks that several kinds of tasks have wanted: a [handler](as_handler), or tasks that were
-/// started at different places. Who holds one of them for long lets others wait.
+/// Where the calling task has taken those locks that it holds which several kinds of tasks have wanted: a
+/// [handler](as_handler), or tasks that were started at different places. Who holds one of them for long lets others
+/// wait. As `file:line:column`, the oldest first. Simulated clock only; empty on the real one, which keeps no books.
 pub fn held_locks_of_several() -> Vec<String> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
@@ -113,14 +98,7 @@ pub fn as_handler<R>(f: impl FnOnce() -> R) -> R {
             Clock::Real => false,
         })
     }
-    struct Back(bool);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            set_serving(self.0);
-        }
-    }
-    let _back = Back(set_serving(true));
-    f()
+    context::during(set_serving, true, f)
 }
 
 /// One line for each task that has waited for a lock for at least so long: which lock, where, and

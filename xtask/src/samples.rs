@@ -18,14 +18,14 @@ struct Sample {
 
 /// Checks docs/debugging.md.
 pub(crate) fn run() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
+    let root = crate::workspace();
     let page = root.join("docs/debugging.md");
     let text = fs::read_to_string(&page);
-    check(root, &text.with_context(|| format!("cannot read {}", page.display()))?)
+    check(&root, &text.with_context(|| format!("cannot read {}", page.display()))?)
 }
 
 /// Runs the commands of a page in this folder, in its order, until one does not say what the page shows.
-pub(crate) fn check(root: &Path, page: &str) -> Result<()> {
+fn check(root: &Path, page: &str) -> Result<()> {
     let samples = samples(page);
     ensure!(!samples.is_empty(), "the page shows no commands");
     for Sample { command, shown } in samples {

@@ -15,6 +15,11 @@
 //! The kernel knows waiting only in one form: a task waits on a [`Key`], with or without a
 //! deadline, and is made runnable by a notification of that key, by the deadline or by being
 //! killed. Locks, channels, condition variables and joins are all built from that.
+//!
+//! Here are steps, waiting and waking, time, and how worlds and tasks begin and end; what is asked of the
+//! running task without a step is in `running`.
+
+mod running;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -31,9 +36,7 @@ pub(crate) use super::task::{At, Body, Key, ROOM, Status, Task, TaskId, Waiting,
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
-use crate::observe::Cause;
 use crate::sync::{Takers, leaf};
-use crate::thread::Identity;
 use crate::time::ClockRate;
 use crate::world::{Settings, WorldShared};
 
@@ -372,57 +375,6 @@ impl Kernel {
         fired
     }
 
-    /// How long ago the world began.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.now() - EPOCH
-    }
-
-    pub(crate) fn is_unwinding(&self) -> bool {
-        self.state.lock().running().unwinding
-    }
-
-    pub(crate) fn is_ending(&self) -> bool {
-        self.state.lock().ending
-    }
-
-    pub(crate) fn cause(&self) -> Option<Cause> {
-        self.state.lock().running().cause
-    }
-
-    /// Sets what led to what the running task does from here on; returns what it was.
-    pub(crate) fn set_cause(&self, cause: Option<Cause>) -> Option<Cause> {
-        std::mem::replace(&mut self.state.lock().running().cause, cause)
-    }
-
-    /// Where the running task has taken the locks that it holds.
-    pub(crate) fn held(&self) -> Vec<At> {
-        self.state.lock().running().held.iter().map(|held| held.at).collect()
-    }
-
-    /// The same of those that tasks of several kinds have wanted.
-    pub(crate) fn held_of_several(&self) -> Vec<At> {
-        let mut state = self.state.lock();
-        let held = state.running().held.iter().filter(|held| held.of_several);
-        held.map(|held| held.at).collect()
-    }
-
-    /// Tasks that have waited for a lock for so long.
-    pub(crate) fn waits_for_locks(&self, at_least: Duration) -> Vec<String> {
-        report::waits_for_locks(&self.state.lock(), at_least)
-    }
-
-    /// Tasks of the nodes of this name that have waited for so long.
-    pub(crate) fn waits_of(&self, node: &str, at_least: Duration) -> Vec<String> {
-        report::waits_of(&self.state.lock(), node, at_least)
-    }
-
-    /// The running task goes on with what the task that woke it was doing.
-    pub(crate) fn take_over_cause(&self) {
-        let mut state = self.state.lock();
-        let task = state.running();
-        task.cause = task.woken_by;
-    }
-
     /// Records something that a crate above wants in the trace. Not a switch point.
     pub(crate) fn note(&self, op: Op) {
         let mut state = self.state.lock();
@@ -435,53 +387,6 @@ impl Kernel {
         let mut state = self.state.lock();
         let serial = state.next_serial;
         TaskId { slot: state.add_task(name, node, body, at), serial }
-    }
-
-    pub(crate) fn running_serial(&self) -> u64 {
-        self.state.lock().running().serial
-    }
-
-    pub(crate) fn running_node(&self) -> Option<Node> {
-        self.state.lock().running_node()
-    }
-
-    pub(crate) fn running_name(&self) -> Arc<str> {
-        self.state.lock().running().name.clone()
-    }
-
-    /// Makes the running task a member of `node`, and returns what it belonged to before.
-    pub(crate) fn enter_node(&self, node: Option<Node>) -> Option<Node> {
-        let mut state = self.state.lock();
-        let task = state.running();
-        std::mem::replace(&mut task.node, node)
-    }
-
-    /// Whether the running task serves somebody; returns what it was.
-    pub(crate) fn set_serving(&self, serving: bool) -> bool {
-        std::mem::replace(&mut self.state.lock().running().serving, serving)
-    }
-
-    /// Whether pauses of nodes do not hold the running task up; returns what it was.
-    pub(crate) fn set_unpaused(&self, unpaused: bool) -> bool {
-        std::mem::replace(&mut self.state.lock().running().unpaused, unpaused)
-    }
-
-    /// Gives the running task another name and node; returns what it had, and whether it is being
-    /// unwound.
-    pub(crate) fn take_on(&self, identity: Identity) -> (Identity, bool) {
-        let mut state = self.state.lock();
-        let task = state.running();
-        let former = Identity {
-            name: identity.name.map(|name| std::mem::replace(&mut task.name, name)),
-            node: identity.node.map(|node| std::mem::replace(&mut task.node, node)),
-        };
-        (former, task.unwinding)
-    }
-
-    pub(crate) fn has_ended(&self, TaskId { slot, serial }: TaskId) -> bool {
-        let state = self.state.lock();
-        let task = state.tasks.get(slot).and_then(Option::as_ref);
-        task.is_none_or(|task| task.serial != serial)
     }
 
     pub(super) fn count(&self, state: &mut State, op: Op) {

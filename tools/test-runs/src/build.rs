@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::process::Item;
-use crate::{package, watchdog};
+use crate::{package, platform, watchdog};
 
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ pub fn build(
 
 /// The option that names a workspace to cargo, for commands that are given in a folder outside of it.
 fn elsewhere(dir: &Path, here: &Path) -> String {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let real = |path: &Path| platform::canonical(path).unwrap_or_else(|_| path.to_owned());
     let (dir, here) = (real(dir), real(here));
     if here.starts_with(&dir) {
         return String::new();
@@ -264,7 +264,7 @@ mod tests {
         fs::create_dir_all(&member).expect("folders");
         assert_eq!(elsewhere(&suite, &suite), "");
         assert_eq!(elsewhere(&suite, &member.join("../raft")), "");
-        let manifest = suite.canonicalize().expect("it is there").join("Cargo.toml");
+        let manifest = platform::canonical(&suite).expect("it is there").join("Cargo.toml");
         let quoted = run_record::shell::word(&manifest.display().to_string());
         assert_eq!(elsewhere(&suite, folder.path()), format!(" --manifest-path {quoted}"));
     }
