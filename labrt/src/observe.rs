@@ -77,14 +77,23 @@ pub fn with_cause<R>(cause: Option<Cause>, f: impl FnOnce() -> R) -> R {
     context::during(set_cause, cause, f)
 }
 
-/// Where the calling task has taken those locks that it holds which several kinds of tasks have wanted: a
+/// A lock that a task holds, and that others want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLock {
+    /// Tells the lock from all others of the process. Which number it is says nothing, and is not the same in each run.
+    pub lock: u64,
+    /// Where the task has taken it, as `file:line:column`.
+    pub taken_at: String,
+    /// A [handler](as_handler) has wanted it, not only tasks that were started at different places.
+    pub by_handler: bool,
+}
+
+/// Those locks that the calling task holds which several kinds of tasks had wanted when it took them: a
 /// [handler](as_handler), or tasks that were started at different places. Who holds one of them for long lets others
-/// wait. As `file:line:column`, the oldest first. Simulated clock only; empty on the real one, which keeps no books.
-pub fn held_locks_of_several() -> Vec<String> {
+/// wait. The oldest first. Simulated clock only; empty on the real one, which keeps no books.
+pub fn held_locks_of_several() -> Vec<HeldLock> {
     context::with(|clock| match clock {
-        Clock::Simulated(kernel) => {
-            kernel.held_of_several().iter().map(ToString::to_string).collect()
-        }
+        Clock::Simulated(kernel) => kernel.held_of_several(),
         Clock::Real => Vec::new(),
     })
 }

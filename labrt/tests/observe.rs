@@ -175,6 +175,15 @@ fn locks_that_several_kinds_of_tasks_want_are_remembered() {
         assert_eq!(both(), 1);
         observe::as_handler(|| assert!(lock.try_lock().is_some()));
         assert_eq!(both(), 2);
+        // Two locks are told apart, and which of them a handler has wanted.
+        let (_one, _other) = (lock.lock(), shared.read());
+        let held = observe::held_locks_of_several();
+        assert_ne!(held[0].lock, held[1].lock);
+        assert_eq!(held.iter().map(|held| held.by_handler).collect::<Vec<_>>(), [true, false]);
+        drop((_one, _other));
+        let again = shared.read();
+        assert_eq!(observe::held_locks_of_several()[0].lock, held[1].lock);
+        drop(again);
         // Whoever is no handler any more is none; and several that are started at one place are of one kind.
         let third = Arc::new(Mutex::new(0));
         let counts = (0..2).map(|_| {

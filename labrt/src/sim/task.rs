@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::node::Node;
 use crate::observe::Cause;
-use crate::sync::Takers;
+use crate::sync::{Kinds, Takers};
 
 /// A place in source code, for reports.
 pub(crate) type At = &'static Location<'static>;
@@ -85,8 +85,10 @@ pub(crate) enum Status {
 pub(crate) struct Held {
     pub(crate) key: Key,
     pub(crate) at: At,
-    /// Tasks of several kinds have wanted it.
-    pub(crate) of_several: bool,
+    /// See [`Takers::number`].
+    pub(crate) number: u64,
+    /// What kinds of tasks had wanted it.
+    pub(crate) wanted_by: Kinds,
 }
 
 /// Names a task: slots are used again, serial numbers are not.
@@ -188,7 +190,8 @@ impl Task {
             true => takers.add_handler(),
             false => takers.add(self.started),
         }
-        self.held.push(Held { key, at, of_several: takers.are_several() });
+        let (number, wanted_by) = (takers.number(), takers.are());
+        self.held.push(Held { key, at, number, wanted_by });
     }
 
     /// It does not hold the lock `key` any more, taken last.

@@ -25,44 +25,77 @@ pub use once_lock::OnceLock;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{Arc, Weak};
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
 use crate::time::Until;
 
-/// Who has ever wanted a lock: nobody yet, tasks of one kind, or several; see
-/// [`observe::held_locks_of_several`](crate::observe::held_locks_of_several).
+/// Who has ever wanted a lock; see [`observe::held_locks_of_several`](crate::observe::held_locks_of_several).
 #[derive(Default)]
-pub(crate) struct Takers(AtomicUsize);
+pub(crate) struct Takers {
+    /// `NOBODY` yet, `HANDLER`, `SEVERAL` kinds of other tasks, or where the only kind was started.
+    kinds: AtomicUsize,
+    /// Tells the lock from all others of the process; 0 before anybody has wanted it.
+    number: AtomicU64,
+}
 
 impl Takers {
     const NOBODY: usize = 0;
-    const SEVERAL: usize = 1;
+    const HANDLER: usize = 1;
+    const SEVERAL: usize = 2;
 
     pub(crate) const fn new() -> Takers {
-        Takers(AtomicUsize::new(Takers::NOBODY))
+        Takers { kinds: AtomicUsize::new(Takers::NOBODY), number: AtomicU64::new(0) }
     }
 
     /// A task that was started there wants the lock.
     pub(crate) fn add(&self, started: At) {
         // Where a location lies in memory tells it from others, and orders nothing.
         let kind = std::ptr::from_ref(started).addr();
-        match self.0.load(Ordering::Relaxed) {
-            Takers::NOBODY => self.0.store(kind, Ordering::Relaxed),
-            known if known != kind => self.add_handler(),
-            _ => {}
+        match self.kinds.load(Ordering::Relaxed) {
+            Takers::NOBODY => self.kinds.store(kind, Ordering::Relaxed),
+            known if known == Takers::HANDLER || known == kind => {}
+            _ => self.kinds.store(Takers::SEVERAL, Ordering::Relaxed),
         }
     }
 
     /// A handler wants the lock.
     pub(crate) fn add_handler(&self) {
-        self.0.store(Takers::SEVERAL, Ordering::Relaxed);
+        self.kinds.store(Takers::HANDLER, Ordering::Relaxed);
     }
 
-    pub(crate) fn are_several(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Takers::SEVERAL
+    pub(crate) fn are(&self) -> Kinds {
+        match self.kinds.load(Ordering::Relaxed) {
+            Takers::HANDLER => Kinds::Handler,
+            Takers::SEVERAL => Kinds::Several,
+            _ => Kinds::One,
+        }
     }
+
+    /// What tells the lock from others. Where it lies does not: another one may lie there later.
+    pub(crate) fn number(&self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        match self.number.load(Ordering::Relaxed) {
+            0 => {
+                let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+                self.number.store(number, Ordering::Relaxed);
+                number
+            }
+            number => number,
+        }
+    }
+}
+
+/// What kinds of tasks have wanted a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kinds {
+    /// One, or none.
+    One,
+    /// Several, none of them a handler.
+    Several,
+    /// A handler, and maybe others.
+    Handler,
 }
 
 /// A lock that a task wants: what tasks wait on for it, how it is taken, and who has taken it.

@@ -107,6 +107,7 @@ use tester::{Group, Members, Server};
 pub use any::{AnyRaft, AnyServer, RaftType};
 pub use bases::Began;
 use judge::{Checked, Judge};
+use locks::SendersLocks;
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
 use second::Second;
@@ -124,6 +125,7 @@ struct Inner {
     members: Members,
     /// How to read what servers have saved, if their Raft says so.
     reading: persister::Reading,
+    senders_locks: SendersLocks,
     state: Leaf<State>,
 }
 
@@ -160,6 +162,7 @@ impl Watch {
             session: group.run().session().clone(),
             members: group.members().clone(),
             reading: persister::Reading::of(raft),
+            senders_locks: SendersLocks::default(),
             state: Leaf::new(state),
         };
         let watch = Watch { inner: Arc::new(inner) };

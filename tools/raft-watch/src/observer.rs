@@ -16,14 +16,15 @@ use super::judge::{Checked, Means};
 use super::persister::{Look, SavedStates};
 use super::second::Trial;
 use super::understanding::{Encoded, Part, Request};
-use super::{State, Watch, locks};
+use super::{Inner, State, Watch, locks};
 
 impl Watch {
     fn sent(&self, of: &Call<'_>, args: Message<'_>, blocking: bool) {
         let Call { from, instance, to, event } = *of;
         let call = event.call;
         if blocking {
-            locks::check(&self.inner.members, from, event.method);
+            let Inner { members, senders_locks, .. } = &*self.inner;
+            locks::check(members, senders_locks, (from, to), event.method);
         }
         let us = labtrace::now_us();
         let mut inferred = None;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{At, EPOCH, Kernel, TaskId};
+use super::{EPOCH, Kernel, TaskId};
 use crate::node::Node;
-use crate::observe::Cause;
+use crate::observe::{Cause, HeldLock};
 use crate::sim::report;
+use crate::sync::Kinds;
 use crate::thread::Identity;
 
 impl Kernel {
@@ -32,11 +33,16 @@ impl Kernel {
         std::mem::replace(&mut self.state.lock().running().cause, cause)
     }
 
-    /// Where the running task has taken those locks that it holds which tasks of several kinds have wanted.
-    pub(crate) fn held_of_several(&self) -> Vec<At> {
+    /// Those locks that the running task holds which tasks of several kinds have wanted.
+    pub(crate) fn held_of_several(&self) -> Vec<HeldLock> {
         let mut state = self.state.lock();
-        let held = state.running().held.iter().filter(|held| held.of_several);
-        held.map(|held| held.at).collect()
+        let held = state.running().held.iter().filter(|held| held.wanted_by != Kinds::One);
+        held.map(|held| HeldLock {
+            lock: held.number,
+            taken_at: held.at.to_string(),
+            by_handler: held.wanted_by == Kinds::Handler,
+        })
+        .collect()
     }
 
     /// Tasks that have waited for a lock for so long.

@@ -150,21 +150,25 @@ impl Raft for Puppet {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         let args = AppendEntriesArgs { term: 1, ..AppendEntriesArgs::default() };
-        if &command[..] == b"send" {
-            // A task of the server's own that calls with a lock held, which it takes for that.
-            let (lock, peer) = (self.lock.clone(), self.peers[1].clone());
-            let task = thread::spawn(move || {
+        if &command[..] != b"call" {
+            let text = String::from_utf8(command.to_vec()).ok()?;
+            let (word, number) = text.split_once(' ')?;
+            let number = number.parse().ok()?;
+            // Tasks of the server's own that call with a lock held, which they take for that, started in one of two
+            // places.
+            let (lock, peer) = (self.lock.clone(), self.peers.get(number as usize).cloned());
+            let calls = move || {
                 let _guard = lock.lock();
-                let _ = peer.append_entries(&args);
-            });
+                let _ = peer.expect("there is such a server").append_entries(&args);
+            };
+            let task = match word {
+                "send" => thread::spawn(calls),
+                "repeat" => thread::spawn(calls),
+                // A term and an index: it says that it leads.
+                term => return Some(Started { index: number, term: term.parse().ok()? }),
+            };
             task.join().expect("it ends");
             return None;
-        }
-        if &command[..] != b"call" {
-            // A term and an index: it says that it leads.
-            let text = String::from_utf8(command.to_vec()).ok()?;
-            let (term, index) = text.split_once(' ')?;
-            return Some(Started { index: index.parse().ok()?, term: term.parse().ok()? });
         }
         let _guard = self.lock.lock();
         let _ = self.peers[1].append_entries(&args);

@@ -75,14 +75,31 @@ fn no_call_with_a_lock_held() {
 /// One that only the senders take, such as one for each peer, holds up nobody else.
 #[test]
 fn a_call_with_a_lock_held_that_no_handler_wants() {
-    assert_fine(|cluster| {
-        cluster.start(0, Bytes::from_static(b"send"));
-        cluster.start(0, Bytes::from_static(b"send"));
-    });
+    fn send(cluster: &Cluster, command: &'static str) {
+        cluster.start(0, Bytes::from_static(command.as_bytes()));
+    }
+    // Of tasks that are all alike; or of others too, but in calls to one server only.
+    for commands in [["send 1", "send 2"], ["send 1", "repeat 1"]] {
+        assert_fine(move |cluster| {
+            for command in commands.repeat(2) {
+                send(cluster, command);
+            }
+        });
+    }
+    assert_broken(
+        |cluster| {
+            for command in ["send 1", "repeat 1", "repeat 2"] {
+                send(cluster, command);
+            }
+        },
+        "RPC while holding a lock",
+        &[0],
+        &["the lock was taken at", "puppet.rs:"],
+    );
     assert_broken(
         |cluster| {
             puppet(1).asks_for_vote(1, 0, 4);
-            cluster.start(0, Bytes::from_static(b"send"));
+            send(cluster, "send 1");
         },
         "RPC while holding a lock",
         &[0],
