@@ -25,6 +25,9 @@ pub enum Means {
     /// Looking only at who read whose value, in polynomial time. Where a model cannot say so
     /// ([`Model::accesses`](crate::Model::accesses)), the answer is undecided.
     Distinct,
+    /// Asking the model whether it knows a way of its own ([`Model::shortcut`](crate::Model::shortcut)). Where it does
+    /// not, the answer is undecided.
+    Shortcut,
     /// Trying orders, within the limits.
     Search,
 }
@@ -135,7 +138,9 @@ pub enum Stopped {
     Steps,
     /// [`Limits::bytes`].
     Bytes,
-    /// The values are not distinct, or the model cannot say whether they are, and nothing but
-    /// [`Means::Distinct`] was asked for.
+    /// The values are not distinct, or the model cannot say whether they are, and no other means was asked for than
+    /// [`Means::Distinct`].
     NotDistinct,
+    /// The model knows no way of its own, and no other means was asked for after [`Means::Shortcut`].
+    NoShortcut,
 }

@@ -58,7 +58,14 @@ pub(crate) fn explain<M: Model>(
         culprit = kept.iter().copied().max_by_key(|&kept| end_of(kept)).unwrap_or(culprit);
         known = up_to(items, end_of(culprit));
     }
-    let orders = longest_orders(decider, &known, &limits);
+    let mut orders = longest_orders(decider, &known, &limits);
+    // A way that needs no search may know one that the search does not come to.
+    let before = up_to(items, end_of(culprit).saturating_sub(1));
+    if let Decided::Order(order) = decider.decide(&before, &limits)
+        && orders.first().is_none_or(|longest| longest.len() < order.len())
+    {
+        orders.insert(0, order);
+    }
     Violation { key: key.clone(), culprit, operations: kept, minimal, orders }
 }
 

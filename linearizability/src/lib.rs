@@ -41,7 +41,7 @@
 //!
 //! # How it decides
 //!
-//! By three means, the cheapest first. Each can be used alone.
+//! By four means, the cheapest first. Each can be used alone.
 //!
 //! 1. **A witness** ([`witness::verify`]). Who knows in which order the operations took effect, such as
 //!    a service with a log, needs no search: one walk along that order shows that it is right.
@@ -49,7 +49,10 @@
 //!    operations on one value must come one after the other, and what is left to compare are stretches of
 //!    time (Gibbons and Korach, 1997). This is also so for texts that are appended to, if all that is
 //!    appended is different, as in tests of services it should be.
-//! 3. **A search** ([`Means::Search`]) tries orders (Wing and Gong, 1993), and never twice from one
+//! 3. **A way of the model's own** ([`Means::Shortcut`]). A [`Queue`](models::Queue) of distinct values is decided by
+//!    comparing stretches of time (after Henzinger, Sezgin and Vafeiadis, 2013). Others see at once that a
+//!    value was read that nobody wrote.
+//! 4. **A search** ([`Means::Search`]) tries orders (Wing and Gong, 1993), and never twice from one
 //!    set of ordered operations and one state (Lowe, 2017). Deciding is NP-complete in general, so
 //!    this is where the limits are needed.
 //!
@@ -74,6 +77,7 @@
 //! |---|---|---|
 //! | witness | `n log n` to sort, then one step of the model each | `n` |
 //! | distinct values | `n log n`, and the length of all that was read | `n` |
+//! | a queue's own way | `n log n`, and `n` for each dequeue that found nothing | `n` |
 //! | search | up to `n · 2^c · states`, in practice about `n · c` if the history is linearizable | as many entries, of 2 words for `c` up to 64, and each different state once |
 //!
 //! An explanation asks for a decision some `2 k log n` times, where `k` is the number of operations that
@@ -123,4 +127,4 @@ pub mod witness;
 pub use answer::{Answer, Limits, Means, Open, Report, Stopped, Undecided, Violation, Work};
 pub use check::{check, check_by, check_with_witness, is_linearizable};
 pub use history::{History, HistoryError, MOST_OPERATIONS, Operation, Recorder, Returned, Ticket};
-pub use model::{Access, Model, Step};
+pub use model::{Access, Known, Model, Seen, Step};

@@ -101,6 +101,16 @@ pub trait Model {
         None
     }
 
+    /// What the model itself knows of the operations of one object, which come in order of their calls. Some objects
+    /// have ways that are faster than any search, such as a queue of distinct values; and often it is plain that there
+    /// is no order, such as when a value was read that nobody wrote.
+    ///
+    /// An order is checked before it is believed. [`Known::Impossible`] is believed; [`Known::Nothing`] is always
+    /// right.
+    fn shortcut(&self, _operations: &[Seen<'_, Self::Input, Self::Output>]) -> Known {
+        Known::Nothing
+    }
+
     /// About how many bytes of memory a state takes, for the limit in bytes.
     fn state_bytes(&self, _state: &Self::State) -> usize {
         size_of::<Self::State>()
@@ -132,6 +142,30 @@ pub enum Step<S> {
     /// It leaves one of these states, and nobody knows which: the model is not deterministic. No
     /// state at all means [`Step::Impossible`].
     ToAny(Vec<S>),
+}
+
+/// An operation of one object, with its place in time.
+#[derive(Debug)]
+pub struct Seen<'a, I, O> {
+    /// What the client asked for.
+    pub input: &'a I,
+    /// What it got; nothing if the operation never returned.
+    pub output: Option<&'a O>,
+    /// The place of its call among all calls and returns of the history. Each has a place of its own.
+    pub called: u32,
+    /// The place of its return; nothing if it never returned.
+    pub returned: Option<u32>,
+}
+
+/// What a model knows of the operations of an object, without a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// They have no order.
+    Impossible,
+    /// They have this one, as places in the list that was asked about. Who never returned may be left out.
+    Order(Vec<usize>),
 }
 
 /// An operation of an object whose values are distinct: no two operations write the same value.

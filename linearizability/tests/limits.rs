@@ -109,7 +109,8 @@ fn an_object_that_is_too_hard_leaves_the_others_their_steps() {
     for hard in [19, 40] {
         let operations = [hard_key("hard", 0, hard), easy_key("easy", 100, 30)].concat();
         let history = history::<VersionedKv>(&operations);
-        let report = check(&VersionedKv, &history, &Limits { steps: 10_000, bytes: 1 << 30 });
+        let limits = Limits { steps: 10_000, bytes: 1 << 30 };
+        let report = check_by(&VersionedKv, &history, &[Means::Search], &limits);
         let Answer::Undecided(undecided) = report.answer else { panic!("{report:?}") };
         assert_eq!((undecided.decided_objects, undecided.decided_operations), (1, 30));
         assert_eq!(undecided.open.len(), 1);
@@ -124,7 +125,8 @@ fn hard_objects_share_the_steps_and_use_them_up() {
     let operations: Vec<_> =
         (0..).zip(keys).flat_map(|(n, key)| hard_key(key, 100 * n, 40)).collect();
     let history = history::<VersionedKv>(&operations);
-    let report = check(&VersionedKv, &history, &Limits { steps: 10_000, bytes: 1 << 30 });
+    let limits = Limits { steps: 10_000, bytes: 1 << 30 };
+    let report = check_by(&VersionedKv, &history, &[Means::Search], &limits);
     let Answer::Undecided(undecided) = report.answer else { panic!("{report:?}") };
     let open: Vec<_> = undecided.open.iter().map(|open| (&open.key[..], open.stopped)).collect();
     assert_eq!(open, keys.map(|key| (key, Stopped::Steps)));

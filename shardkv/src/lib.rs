@@ -163,6 +163,11 @@
 //! - A shard goes in one message, and each attempt sends all of it: right for the lab's sizes, not for
 //!   gigabytes.
 //! - While a shard moves, its requests are refused and come again. They could wait at the new owner.
+//! - A group's number stays its own. Other servers, with nothing saved, that join under the number of a group that has
+//!   left go through all configurations, too, and until they have caught up they serve what that group began with: empty
+//!   shards. Give new servers a new number.
+//! - Two groups that have handed shards to each other and change the names of their servers in one moment may wait for
+//!   each other for ever: each must come to the configuration that says where the other one is now.
 
 mod board;
 mod clerk;

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use super::plain::{self, Says};
 use super::values::Values;
-use crate::model::{Access, Model, Step};
+use crate::model::{Access, Known, Model, Seen, Step};
 
 /// A register with compare-and-set, as etcd and others offer it.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +98,16 @@ impl<V: Clone + Eq + Hash + Debug> Model for CasRegister<V> {
             })
         };
         operations.iter().map(access).collect()
+    }
+
+    fn shortcut(&self, operations: &[Seen<'_, Self::Input, Self::Output>]) -> Known {
+        plain::look(operations, &&self.initial, |seen| match (seen.input, seen.output) {
+            (_, Some(CasOutput::Value(value))) => Says::Saw(value),
+            (CasInput::Write(value) | CasInput::Cas { to: value, .. }, _) => {
+                Says::MayHaveMade(value)
+            }
+            _ => Says::Nothing,
+        })
     }
 
     fn describe(&self, input: &Self::Input, output: Option<&Self::Output>) -> String {

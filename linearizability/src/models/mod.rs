@@ -1,7 +1,9 @@
 //! Models of common objects.
 
 mod cas;
+mod fifo;
 mod kv;
+mod plain;
 mod queue;
 mod register;
 mod texts;

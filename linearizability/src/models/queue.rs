@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-use crate::model::{Model, Step};
+use super::fifo;
+use crate::model::{Known, Model, Seen, Step};
 
 /// A queue that is empty at first.
 #[derive(Clone, Debug)]
@@ -105,6 +106,10 @@ impl<V: Clone + Eq + Hash + Debug> Model for Queue<V> {
 
     fn reads_only(&self, input: &Self::Input, output: Option<&Self::Output>) -> bool {
         *input == QueueInput::Dequeue && output == Some(&QueueOutput::Dequeued(None))
+    }
+
+    fn shortcut(&self, operations: &[Seen<'_, Self::Input, Self::Output>]) -> Known {
+        fifo::decide(operations)
     }
 
     fn state_bytes(&self, state: &VecDeque<V>) -> usize {

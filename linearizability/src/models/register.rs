@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use super::plain::{self, Says};
 use super::values::Values;
-use crate::model::{Access, Model, Step};
+use crate::model::{Access, Known, Model, Seen, Step};
 
 /// A register.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +79,14 @@ impl<V: Clone + Eq + Hash + Debug> Model for Register<V> {
             })
         };
         operations.iter().map(access).collect()
+    }
+
+    fn shortcut(&self, operations: &[Seen<'_, Self::Input, Self::Output>]) -> Known {
+        plain::look(operations, &&self.initial, |seen| match (seen.input, seen.output) {
+            (_, Some(RegisterOutput::Value(value))) => Says::Saw(value),
+            (RegisterInput::Write(value), _) => Says::MayHaveMade(value),
+            _ => Says::Nothing,
+        })
     }
 
     fn describe(&self, input: &Self::Input, output: Option<&Self::Output>) -> String {

@@ -1,6 +1,7 @@
 //! A map in which each value has a version, which a write must know.
 
-use crate::model::{Model, Step};
+use super::plain::{self, Says};
+use crate::model::{Known, Model, Seen, Step};
 
 /// A map from text to text with versions: a write says which version it replaces, and fails if
 /// another one is there. The version of a key counts its writes; 0 means that the key is absent.
@@ -106,6 +107,17 @@ impl Model for VersionedKv {
     fn reads_only(&self, input: &VersionedInput, output: Option<&VersionedOutput>) -> bool {
         let failed = [Some(&VersionedOutput::NoKey), Some(&VersionedOutput::WrongVersion)];
         matches!(input, VersionedInput::Get { .. }) || failed.contains(&output)
+    }
+
+    fn shortcut(&self, operations: &[Seen<'_, VersionedInput, VersionedOutput>]) -> Known {
+        // A value with its version, of which nobody sees the first.
+        plain::look(operations, &("", 0), |seen| match (seen.input, seen.output) {
+            (_, Some(VersionedOutput::Value(state))) => Says::Saw((&*state.value, state.version)),
+            (VersionedInput::Put { value, version, .. }, _) => {
+                Says::MayHaveMade((&**value, version.saturating_add(1)))
+            }
+            _ => Says::Nothing,
+        })
     }
 
     fn state_bytes(&self, state: &VersionedState) -> usize {

@@ -280,6 +280,7 @@ fn unsure<M: Model>(
             Stopped::Steps => "the limit of steps was reached",
             Stopped::Bytes => "the limit of memory was reached",
             Stopped::NotDistinct => "its values are not distinct",
+            Stopped::NoShortcut => "its model knows no way of its own",
         };
         let which = name(model, &open.key).map_or(String::new(), |key| format!("Open: {key}. "));
         more.push(format!(

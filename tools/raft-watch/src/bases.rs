@@ -180,7 +180,7 @@ impl Judge {
         // without a word, each instance once.
         let more = match self.servers.len() {
             1 => self.servers[server].instance,
-            _ => self.reigns.count() as u64,
+            _ => self.reigns.terms_led() as u64,
         };
         match self.given.index_of(&stored) {
             Some(index) if base.index > index.saturating_add(more) => {

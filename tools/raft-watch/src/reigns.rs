@@ -1,6 +1,6 @@
 //! Leaders in their terms: what their logs are known to hold, and who has accepted it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::understanding::Place;
 
@@ -221,9 +221,10 @@ impl Reigns {
         self.by_term.entry(term).or_insert_with(|| Reign::new(leader, servers))
     }
 
-    /// How many there were.
-    pub(crate) fn count(&self) -> usize {
-        self.by_term.len()
+    /// In how many terms somebody is known to have led: it said so, or a later leader has an entry of that term.
+    pub(crate) fn terms_led(&self) -> usize {
+        let shown = self.by_term.values().flat_map(|reign| reign.terms.0.keys());
+        self.by_term.keys().chain(shown).collect::<BTreeSet<_>>().len()
     }
 
     /// The term of the entry at an index, as the latest leader knew it that has shown it.
@@ -450,12 +451,13 @@ mod tests {
     #[test]
     fn the_latest_leader_that_has_shown_an_entry_says_what_it_is() {
         let mut reigns = Reigns::new(3);
-        assert_eq!((reigns.count(), reigns.term_at(1)), (0, None));
+        assert_eq!((reigns.terms_led(), reigns.term_at(1)), (0, None));
         assert!(reigns.last().is_none());
         for (leader, term, last) in [(0, 4, place(2, 4)), (1, 6, place(1, 3))] {
             reigns.led_by(leader, term).terms.add(last).expect("it fits");
         }
-        assert_eq!(reigns.count(), 2);
+        // Nobody was seen to lead in term 3.
+        assert_eq!(reigns.terms_led(), 3);
         assert_eq!([1, 2, 3].map(|index| reigns.term_at(index)), [Some(3), Some(4), None]);
         assert_eq!(reigns.last().map(|(term, reign)| (term, reign.leader)), Some((6, 1)));
     }

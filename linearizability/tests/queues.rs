@@ -1,0 +1,175 @@
+//! Long histories of queues, which no search decides.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use linearizability::models::{Queue, QueueInput, QueueOutput};
+use linearizability::{Answer, History, Limits, Means, check, check_by};
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use QueueInput::{Dequeue, Enqueue};
+use QueueOutput::{Dequeued, Enqueued};
+
+type Operation = linearizability::Operation<QueueInput<u32>, QueueOutput<u32>>;
+
+/// What clients do with a queue at the same time, all of it right. Of a hundred operations so many are enqueues, and so
+/// many never return.
+fn draw(seed: u64, length: usize, enqueues: u32, lost: u32) -> Vec<Operation> {
+    let random = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
+    let clients = random.random_range(2..=10);
+    let mut queue = VecDeque::new();
+    // By client: the operation, and its output if it has taken effect.
+    let mut under_way: BTreeMap<u64, (Operation, Option<QueueOutput<u32>>)> = BTreeMap::new();
+    let (mut operations, mut next_client) = (Vec::new(), 100);
+    let (mut now, mut started) = (0, 0);
+    while started < length || !under_way.is_empty() {
+        now += 1;
+        let client = random.random_range(0..clients);
+        match under_way.get_mut(&client) {
+            None if started < length => {
+                let input = match random.random_range(0..100) < enqueues {
+                    true => Enqueue(started as u32),
+                    false => Dequeue,
+                };
+                under_way.insert(client, (Operation::pending(client, now, input), None));
+                started += 1;
+            }
+            None => {}
+            Some((operation, output @ None)) => {
+                *output = Some(match operation.input {
+                    Enqueue(value) => {
+                        queue.push_back(value);
+                        Enqueued
+                    }
+                    Dequeue => Dequeued(queue.pop_front()),
+                });
+            }
+            Some((operation, output)) => {
+                let (mut operation, output) = (operation.clone(), output.take());
+                under_way.remove(&client);
+                if random.random_range(0..100) < lost {
+                    // Whoever gave up goes on as another client.
+                    operation.client = next_client;
+                    next_client += 1;
+                } else {
+                    let output = output.expect("it has taken effect");
+                    operation.returned = Some(linearizability::Returned { at: now, output });
+                }
+                operations.push(operation);
+            }
+        }
+    }
+    operations
+}
+
+fn history(operations: &[Operation]) -> History<QueueInput<u32>, QueueOutput<u32>> {
+    History::new(operations.to_vec()).expect("the times are right")
+}
+
+fn shortcut(operations: &[Operation]) -> Answer<()> {
+    let limits = Limits { steps: 10_000, bytes: 1 << 20 };
+    check_by(&Queue::new(), &history(operations), &[Means::Shortcut], &limits).answer
+}
+
+/// How many of a hundred histories of this kind the shortcut decides, all of which are right.
+fn decided(enqueues: u32, lost: u32) -> usize {
+    let of = |seed: u64| match shortcut(&draw(seed, 400, enqueues, lost)) {
+        Answer::Linearizable(_) => true,
+        Answer::Undecided(_) => false,
+        Answer::NotLinearizable(violation) => panic!("seed {seed}: {violation:?}"),
+    };
+    (0..100).filter(|seed| of(*seed)).count()
+}
+
+#[test]
+fn right_histories_need_no_search() {
+    // Growing, nearly always empty, and both by turns; and some with clients that give up.
+    for (enqueues, lost, least) in
+        [(60, 0, 100), (30, 0, 100), (50, 0, 100), (60, 5, 100), (50, 5, 95), (30, 5, 95)]
+    {
+        let decided = decided(enqueues, lost);
+        assert!(decided >= least, "{enqueues} % enqueues, {lost} % lost: {decided}");
+    }
+}
+
+/// Changes one dequeue, so that the history is wrong in one of four ways.
+fn spoil(operations: &mut Vec<Operation>, way: usize) -> bool {
+    let out: Vec<usize> = (0..operations.len())
+        .filter(|place| matches!(operations[*place].output(), Some(Dequeued(Some(_)))))
+        .collect();
+    let ends = |operation: &Operation| operation.returned.as_ref().map_or(u64::MAX, |end| end.at);
+    let set = |operation: &mut Operation, value| {
+        operation.returned.as_mut().expect("it returned").output = Dequeued(value);
+    };
+    let middle = out[out.len() / 2];
+    let until = ends(&operations[middle]);
+    match way {
+        // A value that nobody put in.
+        0 => set(&mut operations[middle], Some(1_000_000)),
+        // One that another one has got, too.
+        1 => {
+            let other = operations[out[0]].output().cloned();
+            let Some(Dequeued(other)) = other else { return false };
+            set(&mut operations[middle], other);
+        }
+        // Two that come out in the wrong order.
+        2 => {
+            let later = out.iter().find(|place| operations[**place].call > until).copied();
+            let Some(later) = later else { return false };
+            let outputs = [middle, later].map(|place| operations[place].output().cloned());
+            let [Some(Dequeued(one)), Some(Dequeued(other))] = outputs else { return false };
+            // They went in one after the other.
+            let enqueue = |value: Option<u32>| {
+                let input = Enqueue(value.expect("there is one"));
+                operations.iter().find(|operation| operation.input == input).expect("it went in")
+            };
+            if ends(enqueue(one)) >= enqueue(other).call {
+                return false;
+            }
+            set(&mut operations[middle], other);
+            set(&mut operations[later], one);
+        }
+        // One that finds nothing, while one value was in all the time.
+        _ => {
+            let last = operations.iter().map(|operation| operation.call.max(ends(operation)));
+            let last = last.filter(|at| *at < u64::MAX).max().unwrap_or(0);
+            operations.extend([
+                Operation::new(900, last + 1, Enqueue(2_000_000), last + 2, Enqueued),
+                Operation::new(900, last + 3, Dequeue, last + 4, Dequeued(None)),
+            ]);
+        }
+    }
+    true
+}
+
+#[test]
+fn wrong_histories_need_no_search_and_are_explained() {
+    let mut of_way = [0; 4];
+    for seed in 0..12 {
+        for (way, count) in of_way.iter_mut().enumerate() {
+            let mut operations = draw(seed, 150, 55, 0);
+            if !spoil(&mut operations, way) {
+                continue;
+            }
+            *count += 1;
+            let answer = shortcut(&operations);
+            assert!(answer.is_violation(), "seed {seed}, way {way}: {answer:?}");
+            let limits = Limits { steps: 100_000, ..Limits::default() };
+            let report = check(&Queue::new(), &history(&operations), &limits);
+            let Answer::NotLinearizable(violation) = report.answer else { panic!("{report:?}") };
+            if way == 0 {
+                // That one alone is enough, and all that came before it has an order.
+                assert_eq!(violation.operations, [violation.culprit]);
+                assert!(violation.minimal);
+            }
+            let longest = violation.orders.first().expect("there is one").len();
+            let end = operations[violation.culprit].returned.as_ref().expect("it returned").at;
+            let known = |operation: &&Operation| {
+                operation.returned.as_ref().is_some_and(|returned| returned.at < end)
+            };
+            let known = operations.iter().filter(known).count();
+            assert!(longest >= known, "seed {seed}, way {way}: {longest} of {known}");
+        }
+    }
+    assert!(of_way.iter().all(|count| *count >= 5), "{of_way:?}");
+}
