@@ -160,6 +160,16 @@ impl<T: Gob> Gob for Box<T> {
     const MIN_BYTES: usize = T::MIN_BYTES;
 }
 
+impl Gob for Box<str> {
+    const SHAPE: &'static Shape = <String as Gob>::SHAPE;
+    const MIN_BYTES: usize = <String as Gob>::MIN_BYTES;
+}
+
+impl<T: Gob> Gob for Box<[T]> {
+    const SHAPE: &'static Shape = <Vec<T> as Gob>::SHAPE;
+    const MIN_BYTES: usize = <Vec<T> as Gob>::MIN_BYTES;
+}
+
 // The bounds admit just the lengths that serde supports.
 impl<T: Gob, const N: usize> Gob for [T; N]
 where

@@ -54,6 +54,14 @@ fn other_values_without_parts() {
 }
 
 #[test]
+fn boxes_of_text_and_of_many_are_what_is_in_them() {
+    survives::<Box<str>>("größer".into());
+    survives::<Box<[u32]>>([1, 2, 300].into());
+    assert_eq!(encode(&Box::<str>::from("a")), encode(&"a".to_string()));
+    assert_eq!(decode::<Box<[u8]>>(&encode(&vec![1u8, 2])).unwrap(), [1, 2].into());
+}
+
+#[test]
 fn containers() {
     survives(Vec::<u64>::new());
     survives(VecDeque::from([1u8, 2]));

@@ -170,6 +170,7 @@ fn run(network: &Weak<Exchange>, job: impl FnOnce() + Send + 'static) {
 ///
 /// # Panics
 /// If the call was a programming error.
+#[track_caller]
 fn result<R: Gob>(method: &str, answer: Answer) -> Result<R, NoReply> {
     match answer {
         Answer::Reply(bytes) => Ok(decode(method, &bytes)),

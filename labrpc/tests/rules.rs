@@ -252,6 +252,16 @@ fn misuse_fails_loudly_with_the_names_that_exist() {
 }
 
 #[test]
+fn misuse_is_said_of_the_call() {
+    let misuse = || {
+        let setup = Setup::new();
+        let _ = setup.end(1).call::<i32, String>("Junk.Handler9", &1);
+    };
+    let failure = Builder::simulated(1).run(misuse).expect_err("it must fail");
+    assert!(failure.location.as_deref().is_some_and(|at| at.contains("rules.rs")), "{failure}");
+}
+
+#[test]
 fn misuse_by_a_call_that_does_not_block_fails_the_run_too() {
     assert_words(
         || {

@@ -8,7 +8,11 @@ use crate::context::{self, Clock};
 /// The end of a task whose [`Node`](crate::Node) was killed or whose world has ended.
 ///
 /// It travels as a panic's payload, so destructors run, but no panic hook is called and the run
-/// does not fail. Whoever joins such a task gets it as the error of
+/// does not fail. Code that catches panics must let it pass, with [`std::panic::resume_unwind`]: a task that
+/// catches it goes on to its next call into labrt, where it is ended again. Who does so 1,000 times fails the
+/// run on the simulated clock, and is held up for good on the real one.
+///
+/// Whoever joins such a task gets it as the error of
 /// [`JoinHandle::join`](crate::thread::JoinHandle::join).
 #[derive(Debug)]
 pub struct Killed {
@@ -57,6 +61,9 @@ impl fmt::Display for Killed {
 }
 
 impl std::error::Error for Killed {}
+
+/// Who has caught its own end so often will do so for ever.
+pub(crate) const MOST_CAUGHT: u32 = 1_000;
 
 /// Ends the running task by unwinding it; `task` is its number in a simulated world.
 pub(crate) fn raise(task: Option<u64>) -> ! {

@@ -27,6 +27,7 @@ pub use crate::changes::Change;
 ///
 /// # Errors
 /// The [`Failure`] of the run: a panic in any task, a deadlock, a world that does not come to rest.
+#[track_caller]
 pub fn simulate<T: Send + 'static>(
     seed: u64,
     main: impl FnOnce() -> T + Send + 'static,
@@ -204,7 +205,14 @@ impl Builder {
 
     /// The size of each task's stack in bytes, of which the system gives only what is used.
     /// Default: 2 MiB, as std's threads have. Simulated clock only.
+    ///
+    /// # Panics
+    /// If it is not from 16 KiB to 64 GiB.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
+        assert!(
+            (16 << 10..=64 << 30).contains(&bytes),
+            "a task's stack may have 16 KiB to 64 GiB, not {bytes} bytes"
+        );
         self.settings.stack_size = bytes;
         self
     }

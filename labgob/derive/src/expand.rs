@@ -1,5 +1,7 @@
 //! The generated implementation.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -85,9 +87,11 @@ impl Writer<'_> {
             }
             Data::Enum(data) => {
                 let mut variants = TokenStream::new();
+                let mut names = BTreeSet::new();
                 for variant in &data.variants {
                     let attributes = self.attributes(&variant.attrs, Place::Variant);
                     let name = attributes.rename.unwrap_or_else(|| plain(&variant.ident));
+                    self.refuse_if_known(&mut names, &name, "variants", variant.span());
                     let fields = self.fields(&variant.fields);
                     variants.extend(quote! {
                         #labgob::Variant { name: #name, fields: &[#fields] },
@@ -110,10 +114,12 @@ impl Writer<'_> {
     fn fields(&mut self, fields: &Fields) -> TokenStream {
         let labgob = self.labgob.clone();
         let mut tokens = TokenStream::new();
+        let mut names = BTreeSet::new();
         for (at, field) in fields.iter().enumerate() {
             let attributes = self.attributes(&field.attrs, Place::Field);
             let own = field.ident.as_ref().map_or_else(|| at.to_string(), plain);
             let name = attributes.rename.unwrap_or(own);
+            self.refuse_if_known(&mut names, &name, "fields", field.span());
             let ty = &field.ty;
             let reference = if attributes.recursive {
                 quote_spanned!(ty.span()=> #labgob::Type::recursive::<#ty>())
@@ -144,6 +150,19 @@ impl Writer<'_> {
             add(&mut self.errors, error);
             Attributes::default()
         })
+    }
+
+    /// Two of one name could change places, and nobody would notice.
+    fn refuse_if_known(
+        &mut self,
+        names: &mut BTreeSet<String>,
+        name: &str,
+        what: &str,
+        span: Span,
+    ) {
+        if !names.insert(name.to_string()) {
+            self.refuse(span, &format!("labgob refuses two {what} of the name `{name}`"));
+        }
     }
 
     fn refuse(&mut self, span: Span, text: &str) {

@@ -55,4 +55,20 @@ struct Rest {
     a: u64,
 }
 
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+struct Twice {
+    #[serde(rename = "b")]
+    a: u64,
+    b: u64,
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum TwiceToo {
+    One,
+    #[serde(rename = "One")]
+    Other,
+}
+
 fn main() {}

@@ -7,8 +7,9 @@
 
 use std::time::Duration;
 
-use super::kernel::{Kernel, Key, State, Status, Task};
+use super::kernel::{Kernel, Key, State, Status, TO_WRITE, Task};
 use super::report::{Report, task_line, title};
+use super::task::Held;
 use crate::failure::FailureKind;
 
 /// How long a circle over a channel must last.
@@ -96,6 +97,15 @@ fn find_circle(state: &State, start: usize, links: Links) -> Option<Vec<usize>> 
     leads_back(state, links, &mut path, &mut seen).then_some(path)
 }
 
+/// Whether a task waits to write what this lock guards.
+fn waits_to_write(state: &State, key: Key) -> bool {
+    let waits = |task: &Task| {
+        matches!(&task.status, Status::Blocked { key: Some(of), waiting, .. }
+            if *of == key && waiting.what == TO_WRITE)
+    };
+    state.tasks.iter().flatten().any(waits)
+}
+
 /// Extends `path`, depth first, to one that leads back to its beginning.
 fn leads_back(state: &State, links: Links, path: &mut Vec<usize>, seen: &mut [bool]) -> bool {
     let task = state.tasks[path[path.len() - 1]].as_ref();
@@ -104,10 +114,13 @@ fn leads_back(state: &State, links: Links, path: &mut Vec<usize>, seen: &mut [bo
     else {
         return false;
     };
+    // Shares keep nobody from reading but where a writer waits for them.
+    let shares_count = waiting.what == TO_WRITE || waits_to_write(state, *key);
     for slot in 0..state.tasks.len() {
         let gives = |task: &Task| {
+            let keeps = |held: &Held| held.key == *key && (!held.shared || shares_count);
             *key == Key::Exit(task.serial)
-                || task.held.iter().any(|held| held.key == *key)
+                || task.held.iter().any(keeps)
                 || (links == Links::Likely && waiting.receiver == Some(task.serial))
         };
         if !state.tasks[slot].as_ref().is_some_and(gives) {

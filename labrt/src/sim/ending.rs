@@ -7,7 +7,7 @@ use super::report::{self, Stuck};
 use super::state::State;
 use super::task::{PanicBegun, Status, Task, Waiting};
 use crate::failure::{Failure, FailureKind};
-use crate::killed;
+use crate::killed::{self, MOST_CAUGHT};
 use crate::node::Node;
 
 /// How long a killed task waits at a step if it cannot be told whether a panic still unwinds it.
@@ -106,8 +106,16 @@ impl Kernel {
         let mut state = self.state.lock();
         let current = state.current;
         let task = state.tasks.get_mut(current).and_then(Option::as_mut);
-        if let Some(task) = task.filter(|task| task.serial == serial) {
-            task.unwound();
+        let Some(task) = task.filter(|task| task.serial == serial) else { return };
+        task.unwound();
+        task.caught_kills += 1;
+        let caught = task.caught_kills;
+        if caught == MOST_CAUGHT {
+            let report = report::catches_its_end(task);
+            self.fail_in(&mut state, FailureKind::Spinning, report);
+        } else if caught > 2 * MOST_CAUGHT && state.ending {
+            // Nor does it end with its world.
+            self.abandon(&mut state);
         }
     }
 }

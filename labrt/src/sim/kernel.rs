@@ -32,7 +32,7 @@ pub(crate) use super::op::Touch;
 use super::state::nanos;
 pub(crate) use super::state::{EPOCH, State};
 use super::switch::Switch;
-pub(crate) use super::task::{At, Body, Key, ROOM, Status, Task, TaskId, Waiting, Woken};
+pub(crate) use super::task::{At, Body, Key, ROOM, Status, TO_WRITE, Task, TaskId, Waiting, Woken};
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
@@ -95,7 +95,7 @@ impl Kernel {
     /// held from here on, unless [`not_acquired`](Kernel::not_acquired) follows.
     pub(crate) fn step_to_acquire(&self, key: Key, op: Op, at: At, takers: &Takers) {
         let touch = if op == Op::Read { Touch::Reads(key) } else { Touch::Changes(key) };
-        self.step_and_keep(op, touch, at).running().take(key, at, takers);
+        self.step_and_keep(op, touch, at).running().take(key, op, at, takers);
     }
 
     /// A step; the state stays locked for what follows.
@@ -300,9 +300,14 @@ impl Kernel {
         self.state.lock().notify_all(key)
     }
 
+    /// Whether a task waits on `key`.
+    pub(crate) fn has_waiters(&self, key: Key) -> bool {
+        self.state.lock().has_waiters(key)
+    }
+
     /// The running task now holds the lock `key`.
-    pub(crate) fn acquired(&self, key: Key, at: At, takers: &Takers) {
-        self.state.lock().running().take(key, at, takers);
+    pub(crate) fn acquired(&self, key: Key, op: Op, at: At, takers: &Takers) {
+        self.state.lock().running().take(key, op, at, takers);
     }
 
     /// The running task has not got the lock `key`.
@@ -322,6 +327,14 @@ impl Kernel {
         } else {
             state.notify_one(key);
         }
+    }
+
+    /// Whether a reader lets a writer go first that waits for a lock.
+    pub(crate) fn bars_readers(&self) -> bool {
+        let mut state = self.state.lock();
+        let bars = state.may_force() && state.chance.below(2) == 0;
+        state.forced_switches += u64::from(bars);
+        bars
     }
 
     /// The deadline of a wait on a condition variable, which may rarely end for no reason. The present

@@ -8,6 +8,7 @@ use super::circles::{Links, circle};
 use super::kernel::{EPOCH, Key, ROOM, State, Status, Task};
 use super::task::PanicBegun;
 use crate::failure::ENDS_PROCESS;
+use crate::killed::MOST_CAUGHT;
 use crate::node::Node;
 
 /// The parts of a [`Failure`](crate::Failure) that the kernel's state decides.
@@ -139,6 +140,18 @@ pub(super) fn spinning(task: &Task, limit: u64) -> Report {
         message: format!(
             "{limit} steps were made and simulated time stood still: something loops without \
              sleeping or waiting"
+        ),
+        location: Some(task.last.to_string()),
+        details: Vec::new(),
+    }
+}
+
+pub(super) fn catches_its_end(task: &Task) -> Report {
+    Report {
+        task: Some(title(task)),
+        message: format!(
+            "it was to end, and has caught the panic that ends it {MOST_CAUGHT} times: whoever catches panics \
+             passes one whose payload is `labrt::Killed` on, with std::panic::resume_unwind"
         ),
         location: Some(task.last.to_string()),
         details: Vec::new(),

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::op::Op;
 use crate::node::Node;
 use crate::observe::Cause;
 use crate::sync::{Kinds, Takers};
@@ -38,6 +39,9 @@ impl Key {
 
 /// What a task waits for that wants to send into a full channel.
 pub(crate) const ROOM: &str = "room in a channel";
+
+/// What a task waits for that wants to write what a lock guards.
+pub(crate) const TO_WRITE: &str = "a RwLock (to write)";
 
 /// What a blocked task waits for, in words, for the deadlock report.
 #[derive(Clone, Copy)]
@@ -85,6 +89,8 @@ pub(crate) enum Status {
 pub(crate) struct Held {
     pub(crate) key: Key,
     pub(crate) at: At,
+    /// Others may hold it too: a share of a lock.
+    pub(crate) shared: bool,
     /// See [`Takers::number`].
     pub(crate) number: u64,
     /// What kinds of tasks had wanted it.
@@ -121,6 +127,8 @@ pub(crate) struct Task {
     /// A panic is unwinding its stack: it is not ended a second time, and its destructors may
     /// lock, wait and sleep like any other code.
     pub(super) unwinding: bool,
+    /// How often it has caught the panic that ends it.
+    pub(super) caught_kills: u32,
     /// It runs code that no pause of a node holds up.
     pub(super) unpaused: bool,
     /// It is a handler: somebody waits for what it does.
@@ -170,6 +178,7 @@ impl Task {
             due: Duration::ZERO,
             queued: Queued::default(),
             unwinding: false,
+            caught_kills: 0,
             unpaused: false,
             serving: false,
             panics: Vec::new(),
@@ -185,13 +194,13 @@ impl Task {
     }
 
     /// It holds the lock `key` from here on.
-    pub(super) fn take(&mut self, key: Key, at: At, takers: &Takers) {
+    pub(super) fn take(&mut self, key: Key, op: Op, at: At, takers: &Takers) {
         match self.serving {
             true => takers.add_handler(),
             false => takers.add(self.started),
         }
         let (number, wanted_by) = (takers.number(), takers.are());
-        self.held.push(Held { key, at, number, wanted_by });
+        self.held.push(Held { key, at, shared: op == Op::Read, number, wanted_by });
     }
 
     /// It does not hold the lock `key` any more, taken last.

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{MutexGuard, with_kernel};
+use super::{Mutex, MutexGuard, with_kernel};
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Key, Op, Touch, Waiting, Woken};
 use crate::time::{Instant, Until};
@@ -15,6 +16,8 @@ use crate::time::{Instant, Until};
 #[derive(Default)]
 pub struct Condvar {
     inner: parking_lot::Condvar,
+    /// Where the mutex lies with which tasks of a simulated world wait.
+    mutex: AtomicUsize,
 }
 
 /// Whether a wait with a limit has reached it.
@@ -31,7 +34,7 @@ impl WaitTimeoutResult {
 impl Condvar {
     /// A condition variable nobody waits on.
     pub const fn new() -> Condvar {
-        Condvar { inner: parking_lot::Condvar::new() }
+        Condvar { inner: parking_lot::Condvar::new(), mutex: AtomicUsize::new(0) }
     }
 
     /// Releases the lock, waits for a notification, and takes the lock again.
@@ -125,12 +128,27 @@ impl Condvar {
         self.inner.notify_all()
     }
 
+    /// All that wait at one time do so with one mutex, as on the real clock.
+    #[track_caller]
+    fn check_mutex<T: ?Sized>(&self, mutex: &Mutex<T>) {
+        let mutex = std::ptr::from_ref(mutex).addr();
+        let mut others_wait = false;
+        with_kernel(|kernel| others_wait = kernel.has_waiters(self.key()));
+        let known = self.mutex.swap(mutex, Ordering::Relaxed);
+        assert!(
+            !others_wait || known == mutex,
+            "a Condvar is used with two mutexes: others wait on it with another one"
+        );
+    }
+
+    #[track_caller]
     fn wait_with<T: ?Sized>(
         &self,
         guard: &mut MutexGuard<'_, T>,
         until: Until,
         at: At,
     ) -> WaitTimeoutResult {
+        self.check_mutex(guard.mutex);
         context::with(|clock| match clock {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Wait, Touch::Changes(self.key()), at);

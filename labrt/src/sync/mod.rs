@@ -110,12 +110,13 @@ struct Wanted<'a> {
 ///
 /// `attempt` gets the lock if it is free; `attempt_until` waits for it on the real clock.
 fn acquire<G>(
-    Wanted { key, op, takers }: Wanted<'_>,
+    wanted: Wanted<'_>,
     waiting: Waiting,
     until: Until,
     attempt: impl Fn() -> Option<G>,
     attempt_until: impl Fn(std::time::Instant) -> Option<G>,
 ) -> Option<(G, Option<Key>)> {
+    let Wanted { key, op, takers } = wanted;
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => {
             kernel.step_to_acquire(key, op, waiting.at, takers);
@@ -123,7 +124,7 @@ fn acquire<G>(
                 Some(guard) => guard,
                 None => {
                     kernel.not_acquired(key);
-                    wait_for(kernel, (key, takers), waiting, until, attempt)?
+                    wait_for(kernel, wanted, waiting, until, attempt)?
                 }
             };
             Some((guard, Some(key)))
@@ -142,7 +143,7 @@ fn acquire<G>(
 /// Takes a lock of the simulated clock that was not free.
 fn wait_for<G>(
     kernel: &Kernel,
-    (key, takers): (Key, &Takers),
+    Wanted { key, op, takers }: Wanted<'_>,
     waiting: Waiting,
     until: Until,
     attempt: impl Fn() -> Option<G>,
@@ -152,7 +153,7 @@ fn wait_for<G>(
         let woken = kernel.wait(key, waiting, deadline);
         match (attempt(), woken) {
             (Some(guard), _) => {
-                kernel.acquired(key, waiting.at, takers);
+                kernel.acquired(key, op, waiting.at, takers);
                 return Some(guard);
             }
             (None, Woken::TimedOut) => return None,

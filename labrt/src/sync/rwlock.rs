@@ -1,24 +1,33 @@
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Takers, Wanted, acquire, release, try_acquire};
-use crate::sim::kernel::{Key, Op, Waiting};
+use super::{Takers, Wanted, acquire, release, try_acquire, with_kernel};
+use crate::sim::kernel::{Key, Op, TO_WRITE, Waiting};
 use crate::time::Until;
 
 /// A lock with many readers or one writer, as [`parking_lot::RwLock`].
 ///
-/// On the simulated clock a waiting writer does not hold up later readers.
+/// A writer that waits holds up later readers, but for those that the seed lets pass. So a task that takes a second
+/// share while it holds one may wait for itself, as on the real clock.
 #[derive(Default)]
 pub struct RwLock<T: ?Sized> {
     takers: Takers,
+    /// How many tasks of a simulated world wait to write.
+    writers: AtomicUsize,
     inner: parking_lot::RwLock<T>,
 }
 
 impl<T> RwLock<T> {
     /// A lock that is free.
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { takers: Takers::new(), inner: parking_lot::RwLock::new(value) }
+        RwLock {
+            takers: Takers::new(),
+            writers: AtomicUsize::new(0),
+            inner: parking_lot::RwLock::new(value),
+        }
     }
 
     /// The value, without the lock.
@@ -28,7 +37,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until no writer holds the lock and takes a share of it.
+    /// Waits until no writer holds the lock, and mostly until none waits for it, and takes a share of it.
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         let waiting = self.waiting("a RwLock (to read)", Location::caller());
@@ -36,7 +45,7 @@ impl<T: ?Sized> RwLock<T> {
             self.wanted(Op::Read),
             waiting,
             Until::Never,
-            || self.inner.try_read(),
+            || if self.writer_goes_first() { None } else { self.inner.try_read() },
             |deadline| self.inner.try_read_until(deadline),
         )
         .expect("without a deadline it gets it");
@@ -54,15 +63,21 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until nobody holds the lock and takes it.
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        let waiting = self.waiting("a RwLock (to write)", Location::caller());
-        let (inner, key) = acquire(
-            self.wanted(Op::Write),
-            waiting,
-            Until::Never,
-            || self.inner.try_write(),
-            |deadline| self.inner.try_write_until(deadline),
-        )
-        .expect("without a deadline it gets it");
+        let waiting = self.waiting(TO_WRITE, Location::caller());
+        let waits = OnceCell::new();
+        let attempt = || {
+            let taken = self.inner.try_write();
+            if taken.is_none() {
+                waits.get_or_init(|| WaitingWriter::of(&self.writers, Key::of(&self.inner)));
+            }
+            taken
+        };
+        let (inner, key) =
+            acquire(self.wanted(Op::Write), waiting, Until::Never, attempt, |deadline| {
+                self.inner.try_write_until(deadline)
+            })
+            .expect("without a deadline it gets it");
+        drop(waits);
         RwLockWriteGuard { inner: Some(inner), key }
     }
 
@@ -79,12 +94,47 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.get_mut()
     }
 
+    /// Whether a reader lets a writer go first that waits: the seed's choice.
+    fn writer_goes_first(&self) -> bool {
+        let mut first = false;
+        if self.writers.load(Ordering::Relaxed) > 0 {
+            with_kernel(|kernel| first = kernel.bars_readers());
+        }
+        first
+    }
+
     fn wanted(&self, op: Op) -> Wanted<'_> {
         Wanted { key: Key::of(&self.inner), op, takers: &self.takers }
     }
 
     fn waiting(&self, what: &'static str, at: &'static Location<'static>) -> Waiting {
         Waiting::new(what, std::any::type_name::<T>(), at)
+    }
+}
+
+/// A task of a simulated world waits to write.
+struct WaitingWriter<'a> {
+    writers: &'a AtomicUsize,
+    key: Key,
+}
+
+impl WaitingWriter<'_> {
+    /// Nothing on the real clock, where the lock knows it itself.
+    fn of(writers: &AtomicUsize, key: Key) -> Option<WaitingWriter<'_>> {
+        with_kernel(|_| ()).then(|| {
+            writers.fetch_add(1, Ordering::Relaxed);
+            WaitingWriter { writers, key }
+        })
+    }
+}
+
+impl Drop for WaitingWriter<'_> {
+    fn drop(&mut self) {
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+        // Readers may have waited for nothing else, if it was killed.
+        with_kernel(|kernel| {
+            kernel.notify_all(self.key);
+        });
     }
 }
 

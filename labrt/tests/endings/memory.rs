@@ -91,3 +91,13 @@ fn a_stack_overflow_names_the_task() {
     assert!(text.contains("task `recursive` of server 2, started at labrt/tests/end"), "{text}");
     assert!(text.contains("has 131072 bytes"), "{text}");
 }
+
+#[test]
+fn a_stack_has_a_size_that_makes_sense() {
+    for size in [0, usize::MAX] {
+        let refused = std::panic::catch_unwind(|| Builder::simulated(1).stack_size(size));
+        let words = refused.expect_err("nobody has such a stack");
+        let words = words.downcast_ref::<String>().expect("it is text");
+        assert!(words.contains("a task's stack may have 16 KiB to 64 GiB"), "{words}");
+    }
+}

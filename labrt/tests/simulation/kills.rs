@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use labrt::sync::Arc;
 use labrt::sync::atomic::{AtomicU32, Ordering};
-use labrt::{Node, channel, simulate, thread};
+use labrt::{FailureKind, Node, channel, simulate, thread};
 
 use crate::millis;
 
@@ -98,5 +98,30 @@ fn what_a_killed_sender_would_hand_over_is_gone() {
             }
         });
         outcome.unwrap();
+    }
+}
+
+/// A supervisor that catches all panics, and so its own end.
+#[test]
+fn who_catches_its_own_end_for_ever_is_told() {
+    for killed in [true, false] {
+        let failure = simulate(1, move || {
+            let node = Node::new("n");
+            node.spawn(|| {
+                loop {
+                    let _ = std::panic::catch_unwind(|| thread::sleep(millis(10)));
+                }
+            });
+            thread::sleep(millis(5));
+            if killed {
+                node.kill();
+                thread::sleep(millis(50));
+            }
+        });
+        let failure = failure.expect_err("it never ends");
+        assert_eq!(failure.kind, FailureKind::Spinning, "{failure}");
+        assert!(failure.message.contains("labrt::Killed"), "{failure}");
+        assert!(failure.task.as_deref().is_some_and(|task| task.contains("kills.rs")), "{failure}");
+        assert!(failure.location.as_deref().is_some_and(|at| at.contains("kills.rs")), "{failure}");
     }
 }

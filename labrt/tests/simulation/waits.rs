@@ -5,7 +5,7 @@ use std::time::Duration;
 use labrt::sync::{Arc, Condvar, Mutex, RwLock};
 use labrt::time::Instant;
 use labrt::world::Builder;
-use labrt::{FailureKind, channel, simulate, thread};
+use labrt::{FailureKind, Node, channel, simulate, thread};
 
 use crate::millis;
 
@@ -139,4 +139,98 @@ fn the_time_limit_holds_while_tasks_can_run_all_the_time() {
     let failure = failed.expect_err("it takes too long");
     assert_eq!(failure.kind, FailureKind::TimeLimit, "{failure}");
     assert!(failure.time < 2 * limit, "{failure}");
+}
+
+/// A second share while a writer waits for the first one.
+#[test]
+fn who_takes_two_shares_may_wait_for_itself() {
+    let run = |seed| {
+        simulate(seed, || {
+            let lock = Arc::new(RwLock::new(()));
+            let first = lock.read();
+            let writer = lock.clone();
+            let writer = thread::spawn(move || drop(writer.write()));
+            thread::sleep(millis(1));
+            drop(lock.read());
+            drop(first);
+            writer.join().unwrap();
+        })
+    };
+    let failures: Vec<_> = (0..100).filter_map(|seed| run(seed).err()).collect();
+    assert!((30..70).contains(&failures.len()), "{}", failures.len());
+    for failure in failures {
+        assert_eq!(failure.kind, FailureKind::Deadlock);
+        assert!(failure.to_string().contains("a RwLock (to read)"), "{failure}");
+        assert!(failure.to_string().contains("waits.rs"), "{failure}");
+    }
+}
+
+#[test]
+fn readers_go_on_when_the_writer_that_they_let_go_first_is_killed() {
+    for seed in 0..100 {
+        let outcome = simulate(seed, || {
+            let lock = Arc::new(RwLock::new(()));
+            let (node, writer) = (Node::new("n"), lock.clone());
+            let first = lock.read();
+            node.spawn(move || drop(writer.write()));
+            thread::sleep(millis(1));
+            let reader = lock.clone();
+            let reader = thread::spawn(move || drop(reader.read()));
+            thread::sleep(millis(1));
+            node.kill();
+            reader.join().unwrap();
+            drop(first);
+        });
+        outcome.unwrap();
+    }
+}
+
+/// Readers come all the time, and there is always one that has the lock.
+#[test]
+fn a_writer_has_its_turn_among_readers() {
+    for seed in 0..50 {
+        let outcome = Builder::simulated(seed).time_limit(Duration::from_secs(60)).run(|| {
+            let lock = Arc::new(RwLock::new(false));
+            for _ in 0..2 {
+                let lock = lock.clone();
+                thread::spawn(move || {
+                    while !*lock.read() {
+                        let _share = lock.read();
+                        thread::sleep(millis(2));
+                    }
+                });
+            }
+            thread::sleep(millis(5));
+            *lock.write() = true;
+        });
+        outcome.unwrap();
+    }
+}
+
+#[test]
+fn a_condition_variable_is_for_one_mutex_at_a_time() {
+    let waits = |mutexes: [usize; 2], apart: bool| {
+        simulate(3, move || {
+            let shared = Arc::new(([Mutex::new(()), Mutex::new(())], Condvar::new()));
+            let tasks = mutexes.map(|mutex| {
+                let shared = shared.clone();
+                let task = thread::spawn(move || {
+                    let mut guard = shared.0[mutex].lock();
+                    shared.1.wait_for(&mut guard, millis(10));
+                });
+                thread::sleep(millis(if apart { 20 } else { 1 }));
+                task
+            });
+            for task in tasks {
+                task.join().unwrap();
+            }
+        })
+    };
+    for (mutexes, apart) in [([0, 0], false), ([0, 1], true)] {
+        waits(mutexes, apart).unwrap();
+    }
+    let failure = waits([0, 1], false).expect_err("others wait with another mutex");
+    assert_eq!(failure.kind, FailureKind::Panic);
+    assert!(failure.message.contains("a Condvar is used with two mutexes"), "{failure}");
+    assert!(failure.location.as_deref().is_some_and(|at| at.contains("waits.rs")), "{failure}");
 }

@@ -12,6 +12,14 @@ use crate::run::{Run, RunFailure};
 /// How many bytes of a failure's words are kept; a log has all of them.
 const MOST_WORDS: usize = 8 << 10;
 
+/// The kind of an end that looks as if all were well.
+const ENDED_WELL: &str = "exit";
+
+const SILENT: &str = "the process ended as if all were well, and no run had begun: either the function is no test of \
+                      the tester's (it has to call `tester::simulated` or `tester::real`; put other tests into a \
+                      target of another name, or leave this one out by a filter), or something ended the process \
+                      before";
+
 /// Which runs were made, which one the process died of, and which are left.
 pub(crate) fn understand(
     test: &TestCase,
@@ -22,6 +30,7 @@ pub(crate) fn understand(
 ) -> Finished {
     let mut finished = Finished::default();
     let mut items = items.iter().cloned();
+    let is_silent = recorded.is_empty();
     for record in recorded {
         if let Record::End(end) = record {
             let Some(item) = items.next() else { break };
@@ -33,7 +42,10 @@ pub(crate) fn understand(
     if finished.left.is_empty() {
         return finished;
     }
-    if let Some((kind, message)) = death(ending) {
+    if let Some((kind, mut message)) = death(ending) {
+        if is_silent && kind == ENDED_WELL {
+            message = SILENT.into();
+        }
         // The first run without an end is the one that the process died in.
         let victim = finished.left.remove(0);
         let before = finished.runs.len() as u64;
@@ -56,7 +68,7 @@ pub(crate) fn death(ending: &Ending) -> Option<(&'static str, String)> {
             ("memory", format!("it had taken {mib} MiB of memory and was killed"))
         }
         Ending::Exited(status) if status.success() => {
-            ("exit", "the process ended in the middle of the test, as if all were well".into())
+            (ENDED_WELL, "the process ended in the middle of the test, as if all were well".into())
         }
         Ending::Exited(status) => ("crash", exited(*status)),
     })
@@ -215,7 +227,15 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use run_record::Begin;
+    use run_record::choices::Choices;
+    use run_record::schedule::Choice;
+    use run_record::setting::Setting;
+
     use super::*;
+    use crate::build::Program;
 
     #[test]
     fn the_variables_of_a_replay_are_values_and_nothing_else() {
@@ -225,6 +245,42 @@ mod tests {
         for bad in ["rm -rf x; ", "A=$(rm) ", "A=1; ", "A='1 ", "A=1", "A=1\nB=2 ", "A=\\n "] {
             assert!(!are_assignments(bad), "{bad}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_without_a_record_may_be_no_test_of_the_testers() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let program = Program {
+            clock: Clock::Sim,
+            path: PathBuf::new(),
+            dir: PathBuf::new(),
+            replay: String::new(),
+            kept: None,
+        };
+        let test = TestCase {
+            name: "ordinary".into(),
+            program,
+            setting: Setting::default(),
+            schedule: Choice::default(),
+        };
+        let item = Item::new(0, Some(1));
+        let begin = Begin {
+            test: "ordinary".into(),
+            part: String::new(),
+            clock: Clock::Sim,
+            seed: Some(1),
+            choices: Choices::default(),
+        };
+        let words = |records: Vec<Record>, code: i32| {
+            let ending = Ending::Exited(ExitStatus::from_raw(code << 8));
+            let finished = understand(&test, std::slice::from_ref(&item), records, &ending, "");
+            finished.runs[0].0.failure.as_ref().expect("it has no end").message.clone()
+        };
+        assert!(words(vec![], 0).contains("no run had begun: either the function is no test"));
+        assert!(words(vec![Record::Begin(begin)], 0).contains("ended in the middle of the test"));
+        assert!(words(vec![], 3).contains("ended in the middle with exit code 3"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The code under test may write to the file of records too, and end the process whenever it likes. So
 //! nothing in it is believed that does not fit: each run begins and ends once, in order, with its own test,
-//! part, clock and seed; a simulated run that passed has a hash; and the process ends as its runs did.
+//! clock and seed; a simulated run that passed has a hash; and the process ends as its runs did.
 
 use std::process::ExitStatus;
 
@@ -32,10 +32,11 @@ pub(crate) fn misfit(
                 let Some(item) = items.next() else {
                     return Some("there are more runs than were asked for".to_string());
                 };
-                open = Some(expected(test, item));
-                if open.as_ref() != Some(begin) {
-                    return Some(format!("{} began, which was not its turn", name(begin)));
+                let expected = expected(test, item, begin);
+                if expected != *begin {
+                    return Some(not_its_turn(begin, &expected));
                 }
+                open = Some(expected);
             }
             (Some(Record::End(end)), Some(begun)) => {
                 failed |= end.failure.is_some();
@@ -58,14 +59,26 @@ pub(crate) fn misfit(
     (!fits).then(|| format!("{how}, but the process ended with {status}"))
 }
 
-/// How a run begins.
-fn expected(test: &TestCase, item: &Item) -> Begin {
+/// How a run begins. Which part of its suite a test belongs to, it says itself.
+fn expected(test: &TestCase, item: &Item, begun: &Begin) -> Begin {
     Begin {
         test: test.name.rsplit("::").next().unwrap_or_default().to_string(),
-        part: test.part().to_string(),
+        part: begun.part.clone(),
         clock: test.program.clock,
         seed: item.seed,
         choices: item.choices.clone(),
+    }
+}
+
+/// Another run began than the one that was asked for.
+fn not_its_turn(begun: &Begin, expected: &Begin) -> String {
+    let words = format!("{} began, which was not its turn", name(begun));
+    match begun.test == expected.test {
+        true => words,
+        false => format!(
+            "{words}: {} was asked for. A test's `origin!` has the name of its function, which calls the tester once",
+            name(expected)
+        ),
     }
 }
 
@@ -183,7 +196,10 @@ mod tests {
             (vec![passed(1)], "had not begun"),
             (vec![begins(2)], "was not its turn"),
             (vec![other(|run| run.test = "figure_8_2C".into())], "was not its turn"),
-            (vec![other(|run| run.part = "2B".into())], "was not its turn"),
+            (
+                vec![other(|run| run.test = "churn".into())],
+                "churn_2C with seed 1 was asked for. A test's `origin!` has the name",
+            ),
             (vec![other(|run| run.clock = Clock::Real)], "was not its turn"),
             (vec![begins(1), begins(2)], "before churn_2C with seed 1 had ended"),
             (vec![begins(1), passed(2)], "ended while churn_2C with seed 1 ran"),

@@ -26,8 +26,12 @@ pub(crate) struct Running {
 impl Recorder {
     /// `None` if nobody has asked for records.
     pub(crate) fn from_environment() -> Option<Recorder> {
-        let writer = Writer::from_environment();
-        let writer = writer.expect("standard input has the key for sealed records")?;
+        let writer = Writer::from_environment().unwrap_or_else(|error| {
+            panic!(
+                "the key for records cannot be read ({error}): it is read once, so a test function calls the \
+                 tester once"
+            )
+        })?;
         Some(Recorder { writer: RefCell::new(writer) })
     }
 

@@ -33,6 +33,11 @@ impl State {
         queue.push_back(slot);
     }
 
+    /// Whether a task waits on `key`.
+    pub(in crate::sim) fn has_waiters(&self, key: Key) -> bool {
+        self.waiters.contains_key(&key)
+    }
+
     fn leave_queue(&mut self, key: Key, slot: usize) {
         if let Entry::Occupied(mut queue) = self.waiters.entry(key) {
             queue.get_mut().retain(|&waiter| waiter != slot);
