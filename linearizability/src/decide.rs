@@ -4,7 +4,7 @@ use crate::answer::{Limits, Means, Stopped, Work};
 use crate::distinct;
 use crate::model::{Known, Model, Seen, Step};
 use crate::part::Item;
-use crate::search::{self, Found, Nobody, Observer};
+use crate::search::{self, Found, Observer, Searched};
 
 /// What is known of the operations of one object.
 pub(crate) enum Decided {
@@ -36,7 +36,7 @@ impl<M: Model> Decider<'_, M> {
                     None => Decided::Stopped { why: Stopped::NotDistinct, longest: 0 },
                 },
                 Means::Shortcut => self.shortcut(items),
-                Means::Search => self.search(items, limits, &mut Nobody),
+                Means::Search => self.counted(search::search_soon(self.model, items, limits)),
             };
             if !matches!(decided, Decided::Stopped { .. }) {
                 break;
@@ -74,7 +74,10 @@ impl<M: Model> Decider<'_, M> {
         limits: &Limits,
         observer: &mut dyn Observer,
     ) -> Decided {
-        let searched = search::search(self.model, items, limits, observer);
+        self.counted(search::search(self.model, items, limits, observer))
+    }
+
+    fn counted(&mut self, searched: Searched) -> Decided {
         self.work.steps += searched.steps;
         self.work.bytes = self.work.bytes.max(searched.bytes);
         match searched.found {

@@ -67,6 +67,8 @@
 //!   length.
 //! - Operations that never returned do not double the work each: those that ask for the same are one,
 //!   and a point is also known if it was reached with fewer of them.
+//! - If a search is a hard one, orders are looked for first in which only few of these took effect: one that needs the
+//!   last of many would be found last.
 //! - States have numbers; going back is setting a number back.
 //!
 //! # What it costs

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use common::{Bag, Drawn, Ops, draw, history, random};
 use counted::Counted;
 use linearizability::models::{
-    CasRegister, Kv, Queue, Register, RegisterInput, RegisterOutput, VersionedInput, VersionedKv,
-    VersionedOutput, VersionedState,
+    CasRegister, Kv, KvInput, KvOutput, Queue, Register, RegisterInput, RegisterOutput,
+    VersionedInput, VersionedKv, VersionedOutput, VersionedState,
 };
 use linearizability::{
     Answer, Limits, Means, Operation, Stopped, Work, check, check_by, is_linearizable,
@@ -192,5 +192,26 @@ fn an_explanation_takes_no_more_steps_than_the_decision_may() {
         // What is asked between two looks at the limit comes on top.
         assert!(report.work.steps < most + most / 10, "{decision}, {:?}", report.work);
         assert!(violation.operations.contains(&violation.culprit));
+    }
+}
+
+/// Many operations that never returned, of which an order needs a few: those that were called last.
+#[test]
+fn an_order_with_few_of_many_that_never_returned_is_found() {
+    // Appends of texts that were appended before, so that values are not distinct.
+    let append = |client: u64, text: &str| {
+        Operation::pending(client, 0, KvInput::Append { key: "x".into(), value: text.into() })
+    };
+    for needed in [1, 2, 3] {
+        let mut operations: Ops<Kv> =
+            (0..40).map(|client| append(client, &format!("a{} ", client % 20))).collect();
+        let all: String = (0..needed).map(|n| format!("a{} ", 19 - n)).collect();
+        let get = KvInput::Get { key: "x".into() };
+        operations.push(Operation::new(99, 1, get, 2, KvOutput::Value(all)));
+        let limits = Limits { steps: 1_000_000, bytes: 1 << 28 };
+        let report = check(&Kv, &history::<Kv>(&operations), &limits);
+        let Answer::Linearizable(order) = report.answer else { panic!("{needed}: {report:?}") };
+        assert_eq!(order.len(), needed + 1);
+        assert!(report.work.steps <= 1_000_000 + 100, "{:?}", report.work);
     }
 }

@@ -19,6 +19,8 @@ mod seen;
 pub(crate) mod states;
 mod uses;
 
+use std::cell::Cell;
+
 use bits::Bits;
 use optional::Optional;
 use place::Place;
@@ -34,6 +36,12 @@ use crate::part::Item;
 /// that the limit in steps bounds what a search takes.
 const WORDS_OF_A_STEP: u64 = 128;
 const LOOKS_OF_A_STEP: u64 = 32;
+
+/// The part of the steps in which a search should come to its end if it is not a hard one.
+const SOON: u64 = 16;
+
+/// How many operations that never returned may take effect at most, one search after the other, each with half of that.
+const FEW: [usize; 6] = [0, 1, 2, 3, 5, 8];
 
 /// What the search came to.
 pub(crate) enum Found {
@@ -79,7 +87,59 @@ pub(crate) fn search<M: Model>(
 ) -> Searched {
     let mut search = Search::new(model, items, limits);
     let found = search.run(observer);
-    Searched { found, steps: search.steps(), bytes: search.bytes(), longest: search.longest }
+    search.searched(found)
+}
+
+/// The same in a way that comes to an answer where there are many operations that never returned: an order may need one
+/// of them, and a search that tries all of them one after the other does not come to it. If it has not come to an end
+/// soon, orders are tried first in which few of them took effect.
+pub(crate) fn search_soon<M: Model>(model: &M, items: &[Item<M>], limits: &Limits) -> Searched {
+    let limited = |steps| Limits { steps, ..*limits };
+    if items.iter().all(Item::has_returned) {
+        return search(model, items, limits, &mut Nobody);
+    }
+    let mut searched = search(model, items, &limited(limits.steps / SOON), &mut Nobody);
+    if !matches!(searched.found, Found::Stopped(_)) {
+        return searched;
+    }
+    for most in FEW {
+        let limits = limited(limits.steps / SOON / 2);
+        let mut search = Search { most, ..Search::new(model, items, &limits) };
+        let found = search.run(&mut Nobody);
+        // None was left out for being one too many: then nothing is left to try.
+        let is_whole = !search.left_out.get();
+        let tried = search.searched(found);
+        let decides = match &tried.found {
+            Found::Order(_) => true,
+            Found::Impossible { .. } => is_whole,
+            Found::Stopped(_) => false,
+        };
+        searched = searched.and(tried, decides);
+        if decides {
+            return searched;
+        }
+    }
+    match searched.found {
+        Found::Stopped(Stopped::Steps) => {
+            let left = limits.steps.saturating_sub(searched.steps);
+            let last = search(model, items, &limited(left), &mut Nobody);
+            searched.and(last, true)
+        }
+        // Nor would it have more memory now.
+        _ => searched,
+    }
+}
+
+impl Searched {
+    /// What both did together; with what the other one found, if that counts.
+    fn and(self, other: Searched, counts: bool) -> Searched {
+        Searched {
+            found: if counts { other.found } else { self.found },
+            steps: self.steps + other.steps,
+            bytes: self.bytes.max(other.bytes),
+            longest: self.longest.max(other.longest),
+        }
+    }
 }
 
 struct Search<'a, M: Model> {
@@ -91,6 +151,9 @@ struct Search<'a, M: Model> {
     reads: Vec<bool>,
     /// What never returned.
     optional: Optional<'a, M>,
+    /// How many of these may be used at one time, and whether there was one too many.
+    most: usize,
+    left_out: Cell<bool>,
     place: Place,
     states: States<M::State>,
     state: u32,
@@ -150,6 +213,8 @@ impl<'a, M: Model> Search<'a, M> {
             seen: Seen::new(place.done().words().len(), optional.used().words().len()),
             items,
             optional,
+            most: usize::MAX,
+            left_out: Cell::new(false),
             place,
             states,
             state,
@@ -245,6 +310,10 @@ impl<'a, M: Model> Search<'a, M> {
         }
         let frontier = self.items[self.place.first()? as usize].end;
         let class = self.optional.next_class(from.saturating_sub(items), frontier)?;
+        if self.optional.count() >= self.most {
+            self.left_out.set(true);
+            return None;
+        }
         Some(items + class)
     }
 
@@ -323,6 +392,10 @@ impl<'a, M: Model> Search<'a, M> {
             return Some(Stopped::Steps);
         }
         (self.bytes() > self.limits.bytes).then_some(Stopped::Bytes)
+    }
+
+    fn searched(&self, found: Found) -> Searched {
+        Searched { found, steps: self.steps(), bytes: self.bytes(), longest: self.longest }
     }
 
     /// What was done so far, in steps of the model.

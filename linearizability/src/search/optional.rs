@@ -20,6 +20,7 @@ pub(super) struct Optional<'a, M: Model> {
     /// How many of each class are used.
     counts: Vec<usize>,
     used: Bits,
+    count: usize,
     /// How many classes were looked at in vain.
     looked: Cell<u64>,
 }
@@ -33,6 +34,7 @@ impl<'a, M: Model> Optional<'a, M> {
         let classes = classes(&items);
         Optional {
             used: Bits::new(items.len()),
+            count: 0,
             counts: vec![0; classes.len()],
             looked: Cell::new(0),
             items,
@@ -81,13 +83,20 @@ impl<'a, M: Model> Optional<'a, M> {
         let count = &mut self.counts[class as usize];
         self.used.insert(self.classes[class as usize][*count]);
         *count += 1;
+        self.count += 1;
     }
 
     /// Uses one less.
     pub(super) fn take_back(&mut self, class: u32) {
         let count = &mut self.counts[class as usize];
         *count -= 1;
+        self.count -= 1;
         self.used.remove(self.classes[class as usize][*count]);
+    }
+
+    /// How many are used.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// Which are used.
