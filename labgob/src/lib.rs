@@ -96,6 +96,22 @@
 //! other. `#[serde(rename = "...")]` sets the name that counts, so that a field can have a new
 //! name in the program and keep its old one in the bytes.
 //!
+//! A type with parameters says to serde that they are [`Gob`], which it cannot know by itself:
+//!
+//! ```
+//! # use labgob::{Deserialize, Gob, Serialize};
+//! #[derive(Serialize, Deserialize, Gob)]
+//! #[serde(bound = "T: Gob")]
+//! struct Signed<T: Gob> {
+//!     value: T,
+//!     signer: u64,
+//! }
+//! # labgob::encode(&Signed { value: 7u8, signer: 1 });
+//! ```
+//!
+//! Many bytes are best kept as [`bytes::Bytes`](::bytes::Bytes), which is copied as a whole; a `Vec<u8>` is encoded
+//! byte by byte, like any other list.
+//!
 //! # Recursive types
 //!
 //! A field that leads back to its own type is marked with `#[gob(recursive)]`; where types hold each

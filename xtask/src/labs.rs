@@ -264,7 +264,8 @@ fn suites() -> impl Iterator<Item = &'static str> {
 }
 
 /// The package whose own tests run the reference in a test of this name, for a package with these dependencies; none
-/// if that is the package itself. Suites have tests of one name: it is the suite that the package depends on.
+/// if that is the package itself, or one that has nothing to do with a lab. Suites have tests of one name: it is the
+/// suite that the package depends on.
 pub(crate) fn reference(
     package: &str,
     dependencies: &[String],
@@ -273,9 +274,9 @@ pub(crate) fn reference(
     if suites().any(|suite| suite == package) {
         return None;
     }
-    let by_name = Lab::of(test).unwrap_or(&LABS[0]).suite;
+    let by_name = Lab::of(test).map(|lab| lab.suite);
     let known = |suite: &&str| dependencies.iter().any(|one| one == suite);
-    Some([by_name].into_iter().chain(suites()).find(known).unwrap_or(by_name))
+    by_name.into_iter().chain(suites()).find(known).or(by_name)
 }
 
 /// The place of a test among all of all labs.
@@ -326,6 +327,7 @@ mod tests {
         assert_eq!(with("my-shards", "shard-tests", "basic_4A"), Some("shard-tests"));
         assert_eq!(with("zoo", "raft-tests", "no_test_of_ours"), Some("raft-tests"));
         assert_eq!(with("by-other-ways", "my-suites", "speed_3A"), Some("kv-tests"));
+        assert_eq!(with("own-service", "tester", "no_test_of_ours"), None);
         for suite in suites() {
             assert_eq!(with(suite, "raft-tests", "basic_4A"), None, "{suite}");
         }

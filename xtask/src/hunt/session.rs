@@ -181,16 +181,29 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A suite with a watch of its own may tell of nothing. Then runs are as good as drawn.
+fn unguided(made: u64, seen: u64) -> &'static str {
+    match (made, seen) {
+        (1.., 0) => {
+            " (who watches these tests tells of nothing that could be new, so nothing guides the hunt: \
+              `tester::Watcher::coverage` and `situations`)"
+        }
+        _ => "",
+    }
+}
+
 impl State {
     fn line(&self) -> String {
         let sum = |of: fn(&Search) -> u64| self.searches.iter().map(of).sum::<u64>();
+        let seen = sum(|search| search.seen() as u64);
         format!(
-            "{}{}, {} seen, {} kept, of {} a run has failed",
+            "{}{}, {} seen, {} kept, of {} a run has failed{}",
             counted(self.made, "run"),
             self.earlier(sum(|search| search.runs)),
-            counted(sum(|search| search.seen() as u64), "different thing"),
+            counted(seen, "different thing"),
             counted(sum(|search| search.parents() as u64), "run"),
-            counted(self.found.len() as u64, "test")
+            counted(self.found.len() as u64, "test"),
+            unguided(self.made, seen)
         )
     }
 
@@ -200,5 +213,16 @@ impl State {
             0 => String::new(),
             earlier => format!(" after {} of earlier hunts", grouped(earlier)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hunt_that_nothing_guides_says_so() {
+        assert!(unguided(5, 0).contains("nothing guides the hunt"));
+        assert_eq!([unguided(5, 1), unguided(0, 0)], ["", ""]);
     }
 }
