@@ -109,7 +109,7 @@
 //! # labgob::encode(&Signed { value: 7u8, signer: 1 });
 //! ```
 //!
-//! Many bytes are best kept as [`bytes::Bytes`](::bytes::Bytes), which is copied as a whole; a `Vec<u8>` is encoded
+//! Many bytes are best kept as [`bytes::Bytes`], which is copied as a whole; a `Vec<u8>` is encoded
 //! byte by byte, like any other list.
 //!
 //! # Recursive types
