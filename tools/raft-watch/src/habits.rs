@@ -254,6 +254,12 @@ messages! {
         epoch: u64, term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>,
         leader_commit: u64,
     }
+    Header { from: u64, term: u64 }
+    VoteInHeader { header: Header, epoch: u64, last_log_index: u64, last_log_term: u64 }
+    ArgsInHeader {
+        header: Header, t: u64, prev_log_index: u64, prev_log_term: u64, entry: Entry,
+        leader_commit: u64,
+    }
     WithFlag { ok: bool, success: bool, term: u64 }
     WithKind { term: u64, last_log_index: u64, last_log_term: u64, kind: u8 }
     WithOption { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: Option<bool> }
@@ -322,6 +328,23 @@ fn of_several_names_the_first_of_the_table_counts() -> Checked {
     let request = Args { term: 5, prev_log_index: 9, prev_log_term: 4, ..Args::default() };
     let refused = WithFlag { ok: true, success: false, term: 5 };
     led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &refused)
+}
+
+/// A configuration's epoch, or the time of the sender, stands further out than the term in a header.
+#[test]
+fn a_better_name_further_within_counts() -> Checked {
+    let mut play = Play::new(3);
+    for term in [5, 6] {
+        let header = Header { from: 0, term };
+        let request = VoteInHeader { header, epoch: 1, ..VoteInHeader::default() };
+        play.named((0, 1), REQUEST_VOTE, &request, &Voted { term, vote_granted: true })?;
+    }
+    assert_eq!(play.judge.term(0), 6);
+    let header = Header { from: 0, term: 6 };
+    let request = ArgsInHeader { header, t: 77, ..ArgsInHeader::default() };
+    play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 6, success: true })?;
+    assert_eq!(play.judge.term(0), 6);
+    Ok(())
 }
 
 /// A number that is filled in only by who refuses.

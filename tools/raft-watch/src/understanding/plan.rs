@@ -17,6 +17,15 @@ enum Step {
     Inside(Plan),
 }
 
+/// A field that may be meant. The least one is the likeliest.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Likely {
+    rank: usize,
+    depth: usize,
+    /// Its place, after those of the structs that it is in.
+    path: Vec<usize>,
+}
+
 /// The parts of a value that a [`Plan`] has found.
 #[derive(Debug)]
 pub(crate) struct Parts<'a>([Option<Peek<'a>>; KINDS]);
@@ -30,60 +39,57 @@ impl<'a> Parts<'a> {
 }
 
 impl Plan {
-    /// Where these fields are in a type: those further out before those within, and of several the one whose name comes
-    /// first in the table.
+    /// Where these fields are in a type: of several, the one whose name comes first in the table, wherever it is; of
+    /// those with one name, the one that is furthest out.
     pub(crate) fn of(shape: &'static Shape, wanted: &[Name]) -> Plan {
-        let mut found = Vec::new();
-        let mut plan = Plan::default();
-        for depth in 1..=DEPTH {
-            plan.search(shape, wanted, &mut found, depth);
+        let mut plan = Plan::of_nothing(shape, wanted, DEPTH);
+        for name in wanted {
+            if let Some(Likely { path, .. }) = plan.likeliest(shape, *name) {
+                plan.take(&path, *name);
+            }
         }
         plan
     }
 
-    /// Looks for what is not found yet, `depth` structs deep.
-    fn search(
-        &mut self,
-        shape: &'static Shape,
-        wanted: &[Name],
-        found: &mut Vec<Name>,
-        depth: usize,
-    ) {
+    /// Takes nothing yet, but knows the structs in which to look: not those that are themselves what is looked for.
+    fn of_nothing(shape: &'static Shape, wanted: &[Name], depth: usize) -> Plan {
         let fields = fields(shape);
-        self.0.resize(fields.len(), Step::Skip);
-        if depth == 1 {
-            for name in wanted {
-                if !found.contains(name)
-                    && let Some(place) = self.place_of(fields, *name)
-                {
-                    found.push(*name);
-                    self.0[place] = Step::Take(*name);
-                }
-            }
-            return;
-        }
-        for (field, step) in fields.iter().zip(&mut self.0) {
-            match step {
-                Step::Skip if is_wrapper(field) => {
-                    let mut inside = Plan::default();
-                    inside.search(field.ty.shape(), wanted, found, depth - 1);
-                    *step = Step::Inside(inside);
-                }
-                Step::Inside(inside) => {
-                    inside.search(field.ty.shape(), wanted, found, depth - 1);
-                }
-                _ => {}
-            }
-        }
+        let place_of = |name: &Name| {
+            let ranks = fields.iter().map(|field| rank(field, *name)).enumerate();
+            ranks.filter_map(|(place, rank)| Some((rank?, place))).min().map(|(_, place)| place)
+        };
+        let meant: Vec<usize> = wanted.iter().filter_map(place_of).collect();
+        let step = |(place, field): (usize, &'static Field)| match depth > 1
+            && is_wrapper(field)
+            && !meant.contains(&place)
+        {
+            true => Step::Inside(Plan::of_nothing(field.ty.shape(), wanted, depth - 1)),
+            false => Step::Skip,
+        };
+        Plan(fields.iter().enumerate().map(step).collect())
     }
 
     /// The field that is most likely meant, of those that are not taken.
-    fn place_of(&self, fields: &[Field], name: Name) -> Option<usize> {
-        let ranks = fields.iter().zip(&self.0).enumerate().filter_map(|(place, (field, step))| {
-            let rank = matches!(step, Step::Skip).then(|| rank(field, name))??;
-            Some((rank, place))
+    fn likeliest(&self, shape: &'static Shape, name: Name) -> Option<Likely> {
+        let fields = fields(shape).iter().zip(&self.0).enumerate();
+        let likely = fields.filter_map(|(place, (field, step))| match step {
+            Step::Skip => Some(Likely { rank: rank(field, name)?, depth: 1, path: vec![place] }),
+            Step::Take(_) => None,
+            Step::Inside(inside) => {
+                let Likely { rank, depth, mut path } = inside.likeliest(field.ty.shape(), name)?;
+                path.insert(0, place);
+                Some(Likely { rank, depth: depth + 1, path })
+            }
         });
-        ranks.min().map(|(_, place)| place)
+        likely.min()
+    }
+
+    fn take(&mut self, path: &[usize], name: Name) {
+        let [place, within @ ..] = path else { return };
+        match &mut self.0[*place] {
+            Step::Inside(inside) => inside.take(within, name),
+            step => *step = Step::Take(name),
+        }
     }
 
     /// True if it takes this field.
@@ -95,13 +101,18 @@ impl Plan {
         })
     }
 
-    /// The type of a field that it takes.
-    pub(crate) fn shape_of(&self, name: Name, shape: &'static Shape) -> Option<&'static Shape> {
+    /// A field that it takes.
+    pub(crate) fn field_of(&self, name: Name, shape: &'static Shape) -> Option<&'static Field> {
         self.0.iter().zip(fields(shape)).find_map(|(step, field)| match step {
             Step::Skip => None,
-            Step::Take(taken) => (*taken == name).then(|| field.ty.shape()),
-            Step::Inside(inside) => inside.shape_of(name, field.ty.shape()),
+            Step::Take(taken) => (*taken == name).then_some(field),
+            Step::Inside(inside) => inside.field_of(name, field.ty.shape()),
         })
+    }
+
+    /// The type of a field that it takes.
+    pub(crate) fn shape_of(&self, name: Name, shape: &'static Shape) -> Option<&'static Shape> {
+        self.field_of(name, shape).map(|field| field.ty.shape())
     }
 
     /// The parts of a value of the type.
@@ -250,11 +261,12 @@ pub(crate) fn answer(value: Peek<'_>) -> Option<(bool, Option<View>)> {
     }
 }
 
-/// A number by its name, in what a variant holds; no term that stands beside an index.
-pub(crate) fn number_within(view: &View, name: Name) -> Option<u64> {
+/// A number by its name, in what a variant holds, with the place of the name in the table; no term that stands beside
+/// an index.
+pub(crate) fn number_within(view: &View, name: Name) -> Option<(usize, u64)> {
     if name == Name::Term && view.fields().iter().any(|(field, _)| is_place(field)) {
         return None;
     }
-    let field = view.fields().iter().find(|(field, _)| names::is(field, name));
-    field.and_then(|(_, number)| number.number())
+    let numbers = view.fields().iter();
+    numbers.filter_map(|(field, value)| Some((names::rank(field, name)?, value.number()?))).min()
 }

@@ -1,7 +1,7 @@
 //! What a reply says.
 
-use labgob::{Peek, Shape};
-use run_record::names::Name;
+use labgob::{Field, Peek, Shape};
+use run_record::names::{self, Name};
 
 use super::plan::{self, Plan};
 
@@ -33,13 +33,15 @@ pub(crate) struct ReplyPlan {
     plan: Plan,
     /// The value as a whole is the answer.
     whole: bool,
+    /// The type that is read.
+    shape: &'static Shape,
 }
 
 impl ReplyPlan {
     pub(crate) fn of(shape: &'static Shape) -> ReplyPlan {
         let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
         let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted, Name::Commit]);
-        ReplyPlan { plan, whole }
+        ReplyPlan { plan, whole, shape }
     }
 
     pub(crate) fn has_answer(&self) -> bool {
@@ -52,16 +54,22 @@ impl ReplyPlan {
 
     pub(crate) fn read(&self, value: Peek<'_>) -> Reply {
         let parts = self.plan.read(value);
-        let number = |name| plan::number(parts.get(name)?);
         let answer = if self.whole { Some(value) } else { parts.get(Name::Yes) };
         let answer = answer.and_then(plan::answer);
-        let within = |name| plan::number_within(answer.as_ref()?.1.as_ref()?, name);
-        let term = number(Name::Term).or_else(|| within(Name::Term));
+        let number = |name| {
+            let beside = parts.get(name).and_then(plan::number);
+            let within = || plan::number_within(answer.as_ref()?.1.as_ref()?, name);
+            let Some((rank, within)) = within() else { return beside };
+            // Of several names the one that comes first in the table counts, also within a variant.
+            let is_better = |field: &Field| names::rank(field.name, name) <= Some(rank);
+            let field = self.plan.field_of(name, self.shape);
+            beside.filter(|_| field.is_some_and(is_better)).or(Some(within))
+        };
         Reply {
             // A reply that leaves its term at nothing says nothing about it.
-            term: term.filter(|term| *term > 0),
+            term: number(Name::Term).filter(|term| *term > 0),
             yes: answer.as_ref().map(|(yes, _)| *yes),
-            upto: number(Name::Accepted).or_else(|| within(Name::Accepted)),
+            upto: number(Name::Accepted),
         }
     }
 }

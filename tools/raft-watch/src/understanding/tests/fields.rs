@@ -72,6 +72,10 @@ messages! {
     #[serde(transparent)]
     Passed { it: Middle }
     Holder { last: Only, success: bool }
+    Weak { t: u64, inner: Inner, last_log_term: u64 }
+    Log { last_log_index: u64, last_log_term: u64 }
+    LogAndEntries { term: u64, log: Log, entries: Vec<u8> }
+    WholeEntry { epoch: u64, entry: Inner }
     Only { term: u64 }
 }
 
@@ -91,6 +95,23 @@ fn fields_are_found_three_deep_and_those_further_out_count() {
     assert_eq!(read(encoded(&outer)), [Some(4), Some(2), Some(3)]);
     // What is deeper is not found: the last index here.
     assert_eq!(read(encoded(&OneMore { outer, spare: 0 })), [Some(4), None, Some(3)]);
+}
+
+#[test]
+fn of_several_fields_the_better_name_counts_and_then_the_place() {
+    let number = |value: Encoded<'static>, wanted: &[Name], name| {
+        let parts = Plan::of(value.shape, wanted).read(value.value.expect("it is there"));
+        parts.get(name).and_then(plan::number)
+    };
+    let inner = Inner { term: 1, last_log_index: 2, spare: 0 };
+    let weak = encoded(&Weak { t: 4, inner: inner.clone(), last_log_term: 3 });
+    assert_eq!(number(weak, &[Name::Term], Name::Term), Some(1));
+    // What is looked for has perhaps a term of its own.
+    let whole = encoded(&WholeEntry { epoch: 4, entry: inner });
+    assert_eq!(number(whole, &[Name::Term, Name::Entries], Name::Term), Some(4));
+    let log = Log { last_log_index: 5, last_log_term: 6 };
+    let both = encoded(&LogAndEntries { term: 7, log, entries: vec![] });
+    assert_eq!(number(both, &[Name::LastTerm, Name::Entries], Name::LastTerm), Some(6));
 }
 
 #[test]

@@ -9,6 +9,7 @@ messages! {
     Undecided { term: u64, how: Perhaps }
     Boxed { it: Detailed }
     Counted { term: u64, success: bool, match_index: u64 }
+    Epochs { epoch: u64, how: Detailed }
     Misnamed { term: u64, success: u64 }
 }
 
@@ -71,6 +72,8 @@ fn a_variant_may_hold_the_term_and_how_much_is_accepted() {
     assert_eq!(read.answers(&Counted { term: 4, success: true, match_index: 9 }), yes);
     let no = Reply { term: Some(5), yes: Some(false), upto: None };
     assert_eq!(read.answers(&Detailed::Rejected { term: 5 }), no);
+    // The better name counts, also within.
+    assert_eq!(read.answers(&Epochs { epoch: 2, how: accepted.clone() }), yes);
     // A term that was left at nothing says nothing.
     assert_eq!(read.answers(&Detailed::Rejected { term: 0 }).term, None);
     assert_eq!(read.answers(&Boxed { it: accepted }).yes, Some(true));
