@@ -46,6 +46,8 @@ pub enum Name {
     Entries,
     /// `leaderCommit`.
     Commit,
+    /// What a server has applied, so that it is committed.
+    Applied,
     /// The answer: `voteGranted` or `success`.
     Yes,
     /// The last index that a follower has accepted, in its reply.
@@ -181,6 +183,19 @@ pub const TABLE: &[(Name, &[&str])] = &[
             "committed",
             "committedindex",
             "lc",
+        ],
+    ),
+    (
+        Name::Applied,
+        &[
+            "lastapplied",
+            "lastappliedindex",
+            "lastappliedidx",
+            "applied",
+            "appliedindex",
+            "appliedidx",
+            "appliedupto",
+            "applyindex",
         ],
     ),
     (

@@ -143,6 +143,8 @@ pub(crate) struct Understanding {
     read_message: fn(&Wire<'_>) -> Meaning,
     /// By method and type. There are few.
     known: Vec<Known>,
+    /// The types of which the Raft itself says what they mean; by method, and whether it is the reply.
+    said: Vec<(Box<str>, bool, &'static Shape)>,
     missing: Missing,
     bases: Bases,
 }
@@ -186,8 +188,9 @@ impl Bases {
 
 impl Understanding {
     pub(crate) fn new(read_message: fn(&Wire<'_>) -> Meaning) -> Understanding {
-        let (known, missing, bases) = (Vec::new(), Missing::default(), Bases::default());
-        Understanding { read_message, known, missing, bases }
+        let (known, said) = (Vec::new(), Vec::new());
+        let (missing, bases) = (Missing::default(), Bases::default());
+        Understanding { read_message, known, said, missing, bases }
     }
 
     /// What is not understood.
@@ -201,8 +204,7 @@ impl Understanding {
 
     /// What a request says.
     pub(crate) fn request<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {
-        let wire = Wire { method, reply: false, bytes: message.bytes };
-        match (self.read_message)(&wire) {
+        match self.meaning(method, false, message) {
             Meaning::ByNames => self.request_by_names(method, message),
             Meaning::RequestVote { term, last_log_index, last_log_term } => {
                 self.bases.index.get_or_insert(0);
@@ -229,6 +231,20 @@ impl Understanding {
         }
     }
 
+    /// What the Raft itself says of a message. That somebody may learn from it what is committed it cannot say: that
+    /// its names tell.
+    fn meaning(&mut self, method: &str, reply: bool, message: Encoded<'_>) -> Meaning {
+        let meaning = (self.read_message)(&Wire { method, reply, bytes: message.bytes });
+        let is = |(of, is_reply, shape): &(Box<str>, bool, &'static Shape)| {
+            std::ptr::eq(*shape, message.shape) && *is_reply == reply && **of == *method
+        };
+        if meaning != Meaning::ByNames && !self.said.iter().any(is) {
+            reading::hearsay(method, reply, message.shape, &mut self.missing);
+            self.said.push((method.into(), reply, message.shape));
+        }
+        meaning
+    }
+
     fn request_by_names<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {
         let Some(value) = message.value else { return Request::Unknown };
         let place = self.known(method, false, message.shape);
@@ -242,8 +258,7 @@ impl Understanding {
 
     /// What a reply says.
     pub(crate) fn reply(&mut self, method: &str, message: Encoded<'_>) -> Reply {
-        let wire = Wire { method, reply: true, bytes: message.bytes };
-        match (self.read_message)(&wire) {
+        match self.meaning(method, true, message) {
             Meaning::ByNames => {
                 let Some(value) = message.value else { return Reply::default() };
                 let place = self.known(method, true, message.shape);

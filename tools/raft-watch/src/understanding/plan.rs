@@ -157,6 +157,29 @@ fn is_place(name: &str) -> bool {
     names::is(name, Name::Index) || names::is(name, Name::ConflictIndex)
 }
 
+/// True if somebody may learn from a message what is committed: by a number of such a name, also one that may be none or
+/// is in a variant of an enum.
+pub(crate) fn tells_commit(shape: &'static Shape) -> bool {
+    tells_commit_within(shape, DEPTH + 1)
+}
+
+fn tells_commit_within(shape: &'static Shape, depth: usize) -> bool {
+    let is_named = |name| names::is(name, Name::Commit) || names::is(name, Name::Applied);
+    let tells = |field: &Field| {
+        let shape = field.ty.shape();
+        let number = is_named(field.name) && is_whole_number(shape);
+        number || (depth > 1 && tells_commit_within(shape, depth - 1))
+    };
+    match shape {
+        Shape::Struct { fields, .. } => fields.iter().any(tells),
+        Shape::Enum { variants, .. } => {
+            variants.iter().any(|variant| variant.fields.iter().any(tells))
+        }
+        Shape::Option(some) => tells_commit_within(some.shape(), depth),
+        _ => false,
+    }
+}
+
 /// How likely a field has this meaning, by its name and its type: the lowest is the likeliest. None if it cannot have
 /// it.
 fn rank(field: &Field, name: Name) -> Option<usize> {

@@ -23,20 +23,12 @@ pub(crate) enum Reading {
     Unknown,
 }
 
-const VOTE: &[Name] =
-    &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer, Name::Commit];
+const VOTE: &[Name] = &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer];
 const APPEND: &[Name] = &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
 /// Indexes of what is before the first entry.
 const NOTHING: [u64; 2] = [0, u64::MAX];
-const INSTALL: &[Name] = &[
-    Name::Term,
-    Name::IncludedIndex,
-    Name::IncludedTerm,
-    Name::Offset,
-    Name::Done,
-    Name::Commit,
-    Name::Entries,
-];
+const INSTALL: &[Name] =
+    &[Name::Term, Name::IncludedIndex, Name::IncludedTerm, Name::Offset, Name::Done, Name::Entries];
 
 impl Reading {
     /// Works out how to read a type, and notes what cannot be read.
@@ -46,6 +38,7 @@ impl Reading {
         shape: &'static Shape,
         missing: &mut Missing,
     ) -> Reading {
+        hearsay(method, reply, shape, missing);
         let look = Look { method: names::method(method), shape, missing };
         match (Method::of(method), reply) {
             (Method::PreVote, _) => Reading::Nothing,
@@ -54,9 +47,8 @@ impl Reading {
             (Method::Beat, false) => look.beat(),
             (Method::Vote, true) => look.reply(Part::VoteReplies),
             (Method::Append, true) => look.reply(Part::AppendReplies),
-            (Method::Beat, true) => Reading::Reply(ReplyPlan::of(shape)),
+            (Method::Beat | Method::Install, true) => Reading::Reply(ReplyPlan::of(shape)),
             (Method::Install, false) => look.install(),
-            (Method::Install, true) => look.reply_to_install(),
             (Method::Other, false) => look.other(),
             (Method::Other, true) => Reading::Unknown,
         }
@@ -199,9 +191,6 @@ impl Look<'_> {
             self.missing.note(Part::Votes, why);
             return Reading::Unknown;
         }
-        if plan.has(Name::Commit) {
-            self.missing.note(Part::Hearsay, hearsay(self.method));
-        }
         Reading::Vote(plan)
     }
 
@@ -271,25 +260,11 @@ impl Look<'_> {
             self.missing.note(Part::Others, why);
             return Reading::Unknown;
         }
-        if plan.has(Name::Commit) {
-            self.missing.note(Part::Hearsay, hearsay(self.method));
-        }
         Reading::Install(plan)
-    }
-
-    fn reply_to_install(self) -> Reading {
-        let plan = ReplyPlan::of(self.shape);
-        if plan.has_commit() {
-            self.missing.note(Part::Hearsay, hearsay(self.method));
-        }
-        Reading::Reply(plan)
     }
 
     fn reply(self, part: Part) -> Reading {
         let plan = ReplyPlan::of(self.shape);
-        if plan.has_commit() {
-            self.missing.note(Part::Hearsay, hearsay(self.method));
-        }
         if !plan.has_answer() {
             let name = if part == Part::VoteReplies { "vote_granted" } else { "success" };
             let what = format!("the reply to {}", self.method);
@@ -309,8 +284,15 @@ impl Look<'_> {
     }
 }
 
-fn hearsay(method: &str) -> String {
-    format!("a server may learn from {method} what is committed")
+/// Notes what is not only learned from AppendEntries.
+pub(super) fn hearsay(method: &str, reply: bool, shape: &'static Shape, missing: &mut Missing) {
+    let is_told = matches!(Method::of(method), Method::Append | Method::Beat) && !reply;
+    let is_known = Method::of(method) != Method::Other;
+    if is_known && !is_told && plan::tells_commit(shape) {
+        let method = names::method(method);
+        let why = format!("a server may learn from {method} what is committed");
+        missing.note(Part::Hearsay, why);
+    }
 }
 
 fn lacks(what: &str, name: &str, shape: &'static Shape) -> String {

@@ -40,16 +40,12 @@ pub(crate) struct ReplyPlan {
 impl ReplyPlan {
     pub(crate) fn of(shape: &'static Shape) -> ReplyPlan {
         let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
-        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted, Name::Commit]);
+        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted]);
         ReplyPlan { plan, whole, shape }
     }
 
     pub(crate) fn has_answer(&self) -> bool {
         self.whole || self.plan.has(Name::Yes)
-    }
-
-    pub(crate) fn has_commit(&self) -> bool {
-        self.plan.has(Name::Commit)
     }
 
     pub(crate) fn read(&self, value: Peek<'_>) -> Reply {

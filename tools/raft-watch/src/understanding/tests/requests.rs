@@ -12,6 +12,8 @@ messages! {
     How { kind: Kind, times: u64 }
     TellingReply { success: bool, commit_index: u64 }
     Telling { term: u64, last_log_index: u64, last_log_term: u64, commit_index: u64 }
+    TellingVote { term: u64, vote_granted: bool, last_applied: u64 }
+    Perhaps { term: u64, last_applied: Option<u64> }
     Nothing {}
 }
 
@@ -59,6 +61,42 @@ fn who_may_learn_elsewhere_what_is_committed_is_not_held_to_what_it_was_told() {
     let mut read = by_names();
     read.answers(&Answer { term: 1, success: true });
     read.assert_all_understood();
+}
+
+/// What was applied is committed. So a new leader may ask its voters.
+#[test]
+fn what_was_applied_tells_too_what_is_committed() {
+    #[track_caller]
+    fn assert_told<T: Gob>(mut read: Understanding, method: &str, reply: &T) {
+        read.reply(&format!("Raft.{method}"), encoded(reply));
+        let why = format!("a server may learn from {method} what is committed");
+        assert_eq!(read.lacking(Part::Hearsay), why);
+    }
+    assert_told(by_names(), "RequestVote", &TellingVote::default());
+    assert_told(by_names(), "RequestVote", &TellingAnswer::default());
+    for method in ["Heartbeat", "InstallSnapshot", "PreVote"] {
+        assert_told(by_names(), method, &Perhaps { term: 1, last_applied: None });
+    }
+    // Who says what a message means cannot say that.
+    let said = Understanding::new(|_| Meaning::Vote { term: 1, granted: true });
+    assert_told(said, "RequestVote", &TellingVote::default());
+    // An AppendEntries tells it to whom it concerns.
+    let mut read = by_names();
+    read.asks("Raft.Heartbeat", &Perhaps { term: 1, last_applied: Some(3) });
+    read.assert_all_understood();
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum TellingAnswer {
+    Granted { term: u64, applied_index: u64 },
+    Refused { term: u64 },
+}
+
+impl Default for TellingAnswer {
+    fn default() -> TellingAnswer {
+        TellingAnswer::Refused { term: 1 }
+    }
 }
 
 #[test]
