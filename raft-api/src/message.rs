@@ -56,7 +56,9 @@ pub enum Meaning {
         term: u64,
         /// True if the follower's log now holds the entries.
         success: bool,
-        /// Up to which index it has accepted them, if that may be less than what it was sent.
+        /// Up to which index it has accepted them, if that may be less than what it was sent: what the leader may
+        /// count, and a crash must not take. That may be less than `prev_log_index`, or 0, if the rest is not
+        /// on its disk yet.
         match_index: Option<u64>,
     },
     /// It brings a snapshot, as a whole (Figure 13, InstallSnapshot RPC). Of one that comes in parts it

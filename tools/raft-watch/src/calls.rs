@@ -97,8 +97,9 @@ pub(crate) struct Call {
     /// The server's state when the request reached it.
     pub(crate) delivered: Option<Delivered>,
     pub(crate) answered: bool,
-    /// Up to where the reply accepts.
+    /// Up to where the reply accepts, as its leader may count it; and what the follower keeps for certain.
     pub(crate) accepted: Option<Place>,
+    pub(crate) kept: Option<Place>,
     /// The reply shows a vote.
     pub(crate) granted: bool,
     /// The reply says that the snapshot has come.
@@ -121,6 +122,7 @@ impl Call {
             delivered: None,
             answered: false,
             accepted: None,
+            kept: None,
             granted: false,
             installed: false,
             newer: None,

@@ -358,7 +358,7 @@ mod tests {
             let place = |index| Place { index, term: 4 };
             (1..=3).for_each(|index| reign.terms.add(place(index)).expect("it fits"));
             let accepted = Accepted { place: place(2), us: 0, at: 0, instance: 1 };
-            judge.reigns.accept(4, 1, accepted);
+            judge.reigns.accept(4, 1, accepted, accepted.place);
             let missing = Missing::default();
             let broken = Means::with(&missing, |means| judge.commits(0, 4, commit, 0, means));
             let broken = broken.expect_err("no answer has come back");

@@ -59,7 +59,7 @@ impl Judge {
 
     /// True if this instance has not accepted as much before in this term.
     fn is_news(&self, call: &Call, delivered: Delivered, append: Append) -> bool {
-        let accepted = self.reigns.of(append.term).and_then(|reign| reign.accepted[call.to]);
+        let accepted = self.reigns.of(append.term).and_then(|reign| reign.kept[call.to]);
         let has = |accepted: Accepted| {
             accepted.instance == delivered.instance && accepted.place.index >= append.last.index
         };
@@ -156,37 +156,55 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked<Place> {
-        let Append { term, prev, last, .. } = append;
+        let Append { term, last, .. } = append;
         let (server, leader) = (call.to, call.from);
         if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
             return Err(suspicion.verdict);
         }
-        // It may say up to where it is by now, if that is more.
-        let more = reply.upto.filter(|upto| *upto > last.index);
-        let more = more.filter(|upto| *upto <= self.may_have_accepted(server, leader, term));
+        let (place, kept) = self.accepts_upto(call, append, reply);
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
         reign.refused[server] = Refused::default();
-        let place = match reply.upto {
-            // A yes to what is beyond its number contradicts it: the number is for refusals only.
-            Some(upto) if upto < prev.index.max(1) => last,
-            // It may have accepted less.
-            Some(upto) if upto < last.index || more.is_some() => {
-                Place { index: upto, term: reign.terms.at(upto).unwrap_or(0) }
-            }
-            _ => last,
-        };
+        reign.taken[server] = reign.taken[server].max(last.index);
         let instance = self.servers[server].instance;
         let accepted = Accepted { place, us, at: self.now, instance };
-        self.reigns.accept(term, server, accepted);
+        self.reigns.accept(term, server, accepted, kept);
         if let Some(call) = self.calls.get_mut(call.number) {
-            call.accepted = Some(place);
+            (call.accepted, call.kept) = (Some(place), Some(kept));
         }
         let known = &mut self.servers[server];
         known.tell(term, append.commit, last.index, us);
         if missing.allows(&rules::CHECKED) {
-            known.holds(Held { place, leader, in_term: term, us, instance });
+            known.holds(Held { place: kept, leader, in_term: term, us, instance });
         }
-        Ok(place)
+        Ok(kept)
+    }
+
+    /// Up to where a yes accepts: what its leader may count, and what the follower must keep.
+    fn accepts_upto(&mut self, call: &Call, append: Append, reply: Reply) -> (Place, Place) {
+        let Append { term, prev, last, .. } = append;
+        let Some(upto) = reply.upto else { return (last, last) };
+        let is_less = upto < prev.index.max(1) && !reply.exact;
+        let for_refusals = is_less && self.is_number_for_refusals(upto);
+        self.yes_has_number |= upto > 0;
+        // It may say up to where it is by now, if that is more.
+        let is_more = upto > last.index && upto <= self.may_have_accepted(call.to, call.from, term);
+        let known = self.reigns.of(term).and_then(|reign| reign.terms.at(upto));
+        let said = Place { index: upto, term: known.unwrap_or(0) };
+        match () {
+            () if for_refusals => (last, last),
+            // Perhaps the rest is not on its disk yet, and perhaps it did not fill in the number.
+            () if is_less => (last, said),
+            // It may have accepted less.
+            () if upto < last.index || is_more => (said, said),
+            () => (last, last),
+        }
+    }
+
+    /// A yes to what is beyond its number contradicts it. If nobody has said yes with another number than 0, and something
+    /// is committed all the same, it was not counted by such numbers.
+    fn is_number_for_refusals(&self, upto: u64) -> bool {
+        let has_applied = || self.servers.iter().any(|server| server.applied > 0);
+        upto == 0 && !self.yes_has_number && (has_applied() || self.reigns.says_committed())
     }
 
     /// Up to where a follower may have accepted by now what this leader has sent it, be its answers lost or late, or has
@@ -194,8 +212,8 @@ impl Judge {
     fn may_have_accepted(&self, server: usize, leader: usize, term: u64) -> u64 {
         let open = self.calls.open_at(server).filter(|open| open.from == leader);
         let open = open.filter_map(|open| open.asked.append()).filter(|open| open.term == term);
-        let had = self.reigns.of(term).and_then(|reign| reign.accepted[server]);
-        let had = open.map(|open| open.last.index).chain(had.map(|had| had.place.index)).max();
+        let had = self.reigns.of(term).map(|reign| reign.taken[server]);
+        let had = open.map(|open| open.last.index).chain(had).max();
         had.unwrap_or(0).max(self.reigns.committed)
     }
 
@@ -224,7 +242,7 @@ impl Judge {
             let count = if refused.prev == prev.index { refused.count + 1 } else { 1 };
             *refused = Refused { prev: prev.index, count };
         }
-        let Some(had) = reign.accepted[server] else { return Ok(()) };
+        let Some(had) = reign.kept[server] else { return Ok(()) };
         // A copy of a request is never the newest, whatever it is a copy of.
         let newest = known.newest.get(&call.from) == Some(&call.number);
         let fresh = newest && known.open == 0 && call.sent_at > had.at;
@@ -414,7 +432,7 @@ mod tests {
         let is_suspected = |sent_at, open| {
             let (mut judge, call, append) = asks(place(3, 3), place(6, 4), sent_at);
             let accepted = Accepted { place: place(3, 3), us: 0, at: 5, instance: 1 };
-            judge.reigns.accept(4, 1, accepted);
+            judge.reigns.accept(4, 1, accepted, accepted.place);
             judge.servers[1].reached(0, 9, 4, 0);
             judge.servers[1].open = open;
             let (promised, instance) = (Promise::default(), 1);

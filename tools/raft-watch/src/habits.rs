@@ -250,6 +250,7 @@ messages! {
     Conflict { term: u64, index: u64 }
     WithConflict { follower_term: u64, success: bool, conflict: Conflict }
     WithMatch { term: u64, success: bool, match_index: u64 }
+    Flushed { term: u64, success: bool, last_flushed_log_index: u64 }
     WithEpoch {
         epoch: u64, term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>,
         leader_commit: u64,
@@ -345,6 +346,77 @@ fn a_better_name_further_within_counts() -> Checked {
     play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 6, success: true })?;
     assert_eq!(play.judge.term(0), 6);
     Ok(())
+}
+
+/// Server 1 says yes to two entries, and by this answer that they are not on its disk. Then it is asked once more, crashes,
+/// and has lost them.
+fn lost_before_flushed<R: Gob>(play: &mut Play, answer: &R) -> Checked {
+    let first = Args { term: 1, entries: vec![entry(1), entry(1)].concat(), ..Args::default() };
+    play.named((0, 1), APPEND_ENTRIES, &first, answer)?;
+    let beat = Args { prev_log_index: 2, prev_log_term: 1, entries: Vec::new(), ..first.clone() };
+    play.named((0, 1), APPEND_ENTRIES, &beat, answer)?;
+    play.judge.crashed(1);
+    play.judge.started(1, 2);
+    let refused = Answer { term: 1, success: false };
+    play.named((0, 1), APPEND_ENTRIES, &beat, &refused)?;
+    play.named((0, 1), APPEND_ENTRIES, &first, answer)
+}
+
+#[test]
+fn what_is_not_flushed_yet_may_be_lost() -> Checked {
+    let flushed =
+        |last_flushed_log_index| Flushed { term: 1, success: true, last_flushed_log_index };
+    lost_before_flushed(&mut led(1, (0, 0))?, &flushed(0))?;
+    let matched = |match_index| WithMatch { term: 1, success: true, match_index };
+    lost_before_flushed(&mut led(1, (0, 0))?, &matched(0))?;
+    // What is flushed may not; nor is a number for refusals only when something is committed all the same.
+    let mut play = led(1, (0, 0))?;
+    let broken = lost_before_flushed(&mut play, &flushed(2)).expect_err("it is flushed");
+    assert_eq!(broken.check, "accepted entries stay");
+    let mut play = led(1, (0, 0))?;
+    play.judge.reigns.led_by(0, 1).commit = 1;
+    let broken = lost_before_flushed(&mut play, &matched(0)).expect_err("it was accepted");
+    assert_eq!(broken.check, "accepted entries stay");
+    Ok(())
+}
+
+#[test]
+fn what_is_not_flushed_yet_is_not_counted() -> Checked {
+    fn commits<R: Gob>(answer: &R) -> Checked {
+        let mut play = led(1, (0, 0))?;
+        let first = Args { term: 1, entries: entry(1), ..Args::default() };
+        play.named((0, 1), APPEND_ENTRIES, &first, answer)?;
+        let (prev_log_index, prev_log_term, leader_commit) = (1, 1, 1);
+        let next = Args { prev_log_index, prev_log_term, leader_commit, ..first };
+        play.named((0, 1), APPEND_ENTRIES, &next, answer)
+    }
+    commits(&Flushed { term: 1, success: true, last_flushed_log_index: 1 })?;
+    let flushed = Flushed { term: 1, success: true, last_flushed_log_index: 0 };
+    let broken = commits(&flushed).expect_err("nothing is flushed");
+    assert_eq!(broken.check, "committed by a majority");
+    // Whether a number that is called otherwise means that, is not clear.
+    commits(&WithMatch { term: 1, success: true, match_index: 0 })
+}
+
+/// What a Raft itself says of its replies is so.
+#[test]
+fn what_a_raft_says_that_it_has_accepted_is_all_of_it() -> Checked {
+    let mut play = Play::new(3);
+    let upto = |index| Reply { exact: true, ..Reply::new(1, true, Some(index)) };
+    play.call(0, 1, vote(1, (0, 0)), yes(1))?;
+    play.call(0, 1, append(1, (0, 0), &[1, 1], 0), upto(0))?;
+    play.call(0, 1, append(1, (2, 1), &[], 0), upto(1))?;
+    play.call(0, 1, append(1, (2, 1), &[], 1), upto(1))?;
+    // One that was sent early is answered late, with what is flushed by now.
+    play.call(0, 1, append(1, (0, 0), &[1], 1), upto(2))?;
+    play.call(0, 1, append(1, (2, 1), &[], 2), upto(2))?;
+    play.judge.crashed(1);
+    play.judge.started(1, 2);
+    play.call(0, 1, append(1, (2, 1), &[1, 1], 2), upto(2))?;
+    play.judge.crashed(1);
+    play.judge.started(1, 3);
+    play.call(0, 1, append(1, (4, 1), &[], 2), no(1))?;
+    play.call(0, 1, append(1, (2, 1), &[], 2), upto(2))
 }
 
 /// A number that is filled in only by who refuses.

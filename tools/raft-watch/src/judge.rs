@@ -34,6 +34,8 @@ pub(crate) struct Judge {
     pub(super) snapshots_seen: bool,
     /// Somebody tells all that servers apply.
     pub(crate) hears_applied: bool,
+    /// Some follower has said yes with a number: the number is not for refusals only.
+    pub(super) yes_has_number: bool,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.

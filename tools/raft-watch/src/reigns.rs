@@ -118,6 +118,23 @@ pub(crate) struct Accepted {
     pub(crate) instance: u64,
 }
 
+impl Accepted {
+    /// Takes the place of what was known if it is more.
+    fn goes_beyond(self, known: &mut Option<Accepted>) -> bool {
+        if let Some(known) = known
+            && known.place.index >= self.place.index
+        {
+            if known.place == self.place && known.instance != self.instance {
+                // It still had them after its restart.
+                (known.us, known.instance) = (self.us, self.instance);
+            }
+            return false;
+        }
+        *known = Some(self);
+        true
+    }
+}
+
 /// Refusals in a row of one follower, all with the same `prevLogIndex`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refused {
@@ -135,8 +152,12 @@ pub(crate) struct Reign {
     pub(crate) shown: u64,
     /// The highest `leaderCommit` that it has sent.
     pub(crate) commit: u64,
-    /// By server: what it has accepted last.
+    /// By server: what it has accepted last, as the leader may count it.
     pub(crate) accepted: Vec<Option<Accepted>>,
+    /// The same, as far as the follower must keep it. That may be less if it is not clear what its number means.
+    pub(crate) kept: Vec<Option<Accepted>>,
+    /// Up to which index it has said yes, whatever of that counts.
+    pub(crate) taken: Vec<u64>,
     /// The same, as far as it has come back to the leader.
     counted: Vec<Option<Place>>,
     pub(crate) refused: Vec<Refused>,
@@ -154,6 +175,8 @@ impl Reign {
             shown: 0,
             commit: 0,
             accepted: vec![None; servers],
+            kept: vec![None; servers],
+            taken: vec![0; servers],
             counted: vec![None; servers],
             refused: vec![Refused::default(); servers],
             committed: 0,
@@ -227,6 +250,11 @@ impl Reigns {
         self.by_term.keys().chain(shown).collect::<BTreeSet<_>>().len()
     }
 
+    /// True if some leader has said that something is committed.
+    pub(crate) fn says_committed(&self) -> bool {
+        self.by_term.values().any(|reign| reign.commit > 0)
+    }
+
     /// The term of the entry at an index, as the latest leader knew it that has shown it.
     pub(crate) fn term_at(&self, index: u64) -> Option<u64> {
         self.by_term.values().rev().find_map(|reign| reign.terms.at(index))
@@ -237,20 +265,15 @@ impl Reigns {
         self.by_term.last_key_value().map(|(term, reign)| (*term, reign))
     }
 
-    /// A follower has accepted.
-    pub(crate) fn accept(&mut self, term: u64, server: usize, accepted: Accepted) {
+    /// A follower has accepted; what of it it must keep.
+    pub(crate) fn accept(&mut self, term: u64, server: usize, accepted: Accepted, kept: Place) {
         let Some(reign) = self.by_term.get_mut(&term) else { return };
-        let known = &mut reign.accepted[server];
-        if let Some(known) = known
-            && known.place.index >= accepted.place.index
-        {
-            if known.place == accepted.place && known.instance != accepted.instance {
-                // It still had them after its restart.
-                (known.us, known.instance) = (accepted.us, accepted.instance);
-            }
+        let taken = &mut reign.taken[server];
+        *taken = (*taken).max(accepted.place.index);
+        Accepted { place: kept, ..accepted }.goes_beyond(&mut reign.kept[server]);
+        if !accepted.goes_beyond(&mut reign.accepted[server]) {
             return;
         }
-        *known = Some(accepted);
         if let Some(place) = reign.of_a_majority().filter(|place| place.term == term)
             && place.index > reign.committed
         {
@@ -397,7 +420,7 @@ mod tests {
     /// A follower of the leader of term 4 accepts at this moment.
     fn accept(reigns: &mut Reigns, server: usize, index: u64, us: u64) {
         let accepted = Accepted { place: place(index, 4), us, at: 0, instance: 1 };
-        reigns.accept(4, server, accepted);
+        reigns.accept(4, server, accepted, accepted.place);
     }
 
     fn accepted(reigns: &Reigns, server: usize) -> Option<u64> {
@@ -432,8 +455,8 @@ mod tests {
         // One of an earlier term does not count.
         let accepted = Accepted { place: place(9, 3), us: 40, at: 0, instance: 1 };
         reigns.led_by(0, 5);
-        reigns.accept(5, 1, accepted);
-        reigns.accept(5, 2, accepted);
+        reigns.accept(5, 1, accepted, accepted.place);
+        reigns.accept(5, 2, accepted, accepted.place);
         assert_eq!(reigns.committed, 3);
     }
 

@@ -252,7 +252,7 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         let server = call.to;
-        let had = self.reigns.of(install.term).and_then(|reign| reign.accepted[server]);
+        let had = self.reigns.of(install.term).and_then(|reign| reign.kept[server]);
         let Some(had) = had.filter(|had| had.place.index > end && term == install.term) else {
             return Ok(());
         };

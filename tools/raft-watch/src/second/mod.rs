@@ -113,7 +113,7 @@ impl Known {
                 Some(News::Vote { term, candidate: call.from })
             }
             (Asked::Append(append), true) => {
-                let accepted = (append.term, call.accepted?.index);
+                let accepted = (append.term, call.kept?.index);
                 if accepted <= self.accepted {
                     return None;
                 }
@@ -337,7 +337,7 @@ mod tests {
     fn news(known: &mut Known, asked: Asked, reply: Reply) -> Option<News> {
         let sent = Sent { call: 1, from: 2, instance: 1, to: 1, request: Request::Nothing, us: 0 };
         let mut call = Call::new(&sent, asked, 1);
-        call.accepted = asked.append().map(|append| append.last);
+        call.kept = asked.append().map(|append| append.last);
         known.news(&call, reply, |_| None)
     }
 

@@ -268,7 +268,8 @@ impl Understanding {
             }
             Meaning::Vote { term, granted } => Reply::new(term, granted, None),
             Meaning::Appended { term, success, match_index } => {
-                Reply::new(term, success, match_index)
+                let exact = match_index.is_some();
+                Reply { exact, ..Reply::new(term, success, match_index) }
             }
             Meaning::SnapshotInstalled { term } => Reply::of_term(term),
             _ => Reply::default(),

@@ -14,6 +14,8 @@ pub(crate) struct Reply {
     pub(crate) yes: Option<bool>,
     /// Up to which index a follower says that its log is the leader's.
     pub(crate) upto: Option<u64>,
+    /// What is beyond `upto` the follower does not accept yet, however low that is.
+    pub(crate) exact: bool,
 }
 
 impl Reply {
@@ -40,7 +42,7 @@ pub(crate) struct ReplyPlan {
 impl ReplyPlan {
     pub(crate) fn of(shape: &'static Shape) -> ReplyPlan {
         let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
-        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted]);
+        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted, Name::Flushed]);
         ReplyPlan { plan, whole, shape }
     }
 
@@ -61,11 +63,15 @@ impl ReplyPlan {
             let field = self.plan.field_of(name, self.shape);
             beside.filter(|_| field.is_some_and(is_better)).or(Some(within))
         };
+        let (matched, flushed) = (number(Name::Accepted), number(Name::Flushed));
+        // What is not on its disk nobody may count.
+        let exact = flushed.is_some_and(|flushed| matched.is_none_or(|upto| flushed < upto));
         Reply {
             // A reply that leaves its term at nothing says nothing about it.
             term: number(Name::Term).filter(|term| *term > 0),
             yes: answer.as_ref().map(|(yes, _)| *yes),
-            upto: number(Name::Accepted),
+            upto: if exact { flushed } else { matched },
+            exact,
         }
     }
 }

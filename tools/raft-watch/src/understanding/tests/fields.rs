@@ -117,5 +117,5 @@ fn of_several_fields_the_better_name_counts_and_then_the_place() {
 #[test]
 fn a_number_of_another_name_does_not_lend_its_term() {
     let reply = by_names().answers(&Holder { last: Only { term: 4 }, success: true });
-    assert_eq!(reply, Reply { term: None, yes: Some(true), upto: None });
+    assert_eq!(reply, Reply { term: None, yes: Some(true), ..Reply::default() });
 }

@@ -9,6 +9,8 @@ messages! {
     Undecided { term: u64, how: Perhaps }
     Boxed { it: Detailed }
     Counted { term: u64, success: bool, match_index: u64 }
+    Flushed { term: u64, success: bool, last_flushed_log_index: u64 }
+    MatchedAndFlushed { term: u64, success: bool, match_index: u64, durable_index: u64 }
     Epochs { epoch: u64, how: Detailed }
     Misnamed { term: u64, success: u64 }
 }
@@ -44,7 +46,7 @@ impl Default for Detailed {
 
 #[test]
 fn a_yes_is_a_flag_or_a_variant_of_an_enum_that_knows_only_yes_and_no() {
-    let reply = |term, yes| Reply { term, yes: Some(yes), upto: None };
+    let reply = |term, yes| Reply { term, yes: Some(yes), ..Reply::default() };
     let mut read = by_names();
     for yes in [true, false] {
         let flag = FlagReply { term: 4, success: Flag { it: yes } };
@@ -56,7 +58,7 @@ fn a_yes_is_a_flag_or_a_variant_of_an_enum_that_knows_only_yes_and_no() {
     }
     read.assert_all_understood();
     let undecided = read.answers(&Undecided { term: 4, how: Perhaps::Accepted });
-    assert_eq!(undecided, Reply { term: Some(4), yes: None, upto: None });
+    assert_eq!(undecided, Reply { term: Some(4), yes: None, ..Reply::default() });
     let why = "the reply to AppendEntries has no `success` or the like: fields term, how";
     assert_eq!(read.lacking(Part::AppendReplies), why);
     // A number is no flag, whatever its name is.
@@ -67,15 +69,28 @@ fn a_yes_is_a_flag_or_a_variant_of_an_enum_that_knows_only_yes_and_no() {
 fn a_variant_may_hold_the_term_and_how_much_is_accepted() {
     let mut read = by_names();
     let accepted = Detailed::Accepted { term: 4, match_index: 9 };
-    let yes = Reply { term: Some(4), yes: Some(true), upto: Some(9) };
+    let yes = Reply::new(4, true, Some(9));
     assert_eq!(read.answers(&accepted), yes);
     assert_eq!(read.answers(&Counted { term: 4, success: true, match_index: 9 }), yes);
-    let no = Reply { term: Some(5), yes: Some(false), upto: None };
+    let no = Reply::new(5, false, None);
     assert_eq!(read.answers(&Detailed::Rejected { term: 5 }), no);
     // The better name counts, also within.
     assert_eq!(read.answers(&Epochs { epoch: 2, how: accepted.clone() }), yes);
     // A term that was left at nothing says nothing.
     assert_eq!(read.answers(&Detailed::Rejected { term: 0 }).term, None);
     assert_eq!(read.answers(&Boxed { it: accepted }).yes, Some(true));
+    read.assert_all_understood();
+}
+
+#[test]
+fn what_is_flushed_is_all_that_is_accepted() {
+    let mut read = by_names();
+    let upto = |index, exact| Reply { exact, ..Reply::new(4, true, Some(index)) };
+    let flushed = Flushed { term: 4, success: true, last_flushed_log_index: 0 };
+    assert_eq!(read.answers(&flushed), upto(0, true));
+    let both = MatchedAndFlushed { term: 4, success: true, match_index: 9, durable_index: 7 };
+    assert_eq!(read.answers(&both), upto(7, true));
+    // It may have on its disk what is not the leader's.
+    assert_eq!(read.answers(&MatchedAndFlushed { match_index: 5, ..both }), upto(5, false));
     read.assert_all_understood();
 }

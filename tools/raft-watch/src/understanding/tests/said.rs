@@ -34,9 +34,12 @@ fn what_a_raft_says_of_a_message_is_what_it_means() {
     assert!(!append.entries.are_none() && append.entries.read()[0].0.command.bytes == b"x");
     assert!(matches!(read.asks("Raft.RequestVote", &9u8), Request::Nothing));
 
-    assert_eq!(read.answers(&1u8), Reply { term: Some(4), yes: Some(true), upto: None });
-    assert_eq!(read.answers(&2u8), Reply { term: Some(4), yes: Some(false), upto: Some(9) });
-    assert_eq!(read.answers(&3u8), Reply { term: Some(4), yes: None, upto: None });
+    assert_eq!(read.answers(&1u8), Reply { term: Some(4), yes: Some(true), ..Reply::default() });
+    assert_eq!(
+        read.answers(&2u8),
+        Reply { term: Some(4), yes: Some(false), upto: Some(9), exact: true }
+    );
+    assert_eq!(read.answers(&3u8), Reply { term: Some(4), yes: None, ..Reply::default() });
     assert_eq!(read.answers(&4u8), Reply::default());
     assert_eq!(read.answers(&9u8), Reply::default());
     read.assert_all_understood();
