@@ -105,7 +105,13 @@ fn append(
     let command = |place| Bytes::from(format!("c{}", index + 1 + place));
     let entries = (0..).zip(terms).map(|(place, term)| (*term, command(place))).collect();
     let prev = Place { index, term: prev_term };
-    Request::Append(Append { term, prev, commit: Some(commit), entries: Entries::Read(entries) })
+    Request::Append(Append {
+        term,
+        prev,
+        commit: Some(commit),
+        other: None,
+        entries: Entries::Read(entries),
+    })
 }
 
 fn yes(term: u64) -> Reply {
@@ -261,6 +267,10 @@ messages! {
         header: Header, t: u64, prev_log_index: u64, prev_log_term: u64, entry: Entry,
         leader_commit: u64,
     }
+    WithDigests {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64,
+        digests: Vec<u64>,
+    }
     WithFlag { ok: bool, success: bool, term: u64 }
     WithKind { term: u64, last_log_index: u64, last_log_term: u64, kind: u8 }
     WithOption { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: Option<bool> }
@@ -329,6 +339,26 @@ fn of_several_names_the_first_of_the_table_counts() -> Checked {
     let request = Args { term: 5, prev_log_index: 9, prev_log_term: 4, ..Args::default() };
     let refused = WithFlag { ok: true, success: false, term: 5 };
     led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &refused)
+}
+
+/// A list that nobody here understands may be news to its receiver.
+#[test]
+fn who_brings_something_else_than_entries_sends_no_heartbeat() -> Checked {
+    fn sends(digests: impl Fn(u64) -> Vec<u64>) -> Checked {
+        let mut play = led(1, (0, 0))?;
+        for number in 0..100 {
+            let request =
+                WithDigests { term: 1, digests: digests(number), ..WithDigests::default() };
+            play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 1, success: true })?;
+        }
+        Ok(())
+    }
+    sends(|number| vec![number])?;
+    for same in [vec![], vec![7]] {
+        let broken = sends(|_| same.clone()).expect_err("there are too many of them");
+        assert_eq!(broken.check, "heartbeats");
+    }
+    Ok(())
 }
 
 /// A configuration's epoch, or the time of the sender, stands further out than the term in a header.

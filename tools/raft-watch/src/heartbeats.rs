@@ -43,6 +43,7 @@ struct News {
     term: u64,
     prev: Place,
     commit: Option<u64>,
+    other: Option<u64>,
 }
 
 impl Flows {
@@ -70,8 +71,8 @@ impl Judge {
         let clock = self.servers[from].clock.unwrap_or(1000);
         let window_us = WINDOW_US * 1000 / u64::from(clock.max(1000));
         let flow = self.flows.0.entry((from, to)).or_default();
-        let Append { term, prev, commit, .. } = *append;
-        let this = News { term, prev, commit };
+        let Append { term, prev, commit, other, .. } = *append;
+        let this = News { term, prev, commit, other };
         let before = flow.last.replace(this);
         if before.is_none_or(|before| before.term != term) {
             flow.repeats.clear();

@@ -69,6 +69,7 @@ mod any;
 mod bases;
 mod calls;
 mod commitment;
+mod digest;
 mod elections;
 mod evidence;
 mod following;

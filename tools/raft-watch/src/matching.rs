@@ -308,7 +308,7 @@ mod tests {
         let shows = |missing: &Missing| {
             let prev = Place { index: 3, term: 5 };
             let entries = Sent::Read(Vec::new());
-            let append = Append { term: 4, prev, commit: None, entries };
+            let append = Append { term: 4, prev, commit: None, entries, other: None };
             Judge::new(3).brings(0, &append, 0, missing)
         };
         assert_eq!(shows(&Missing::default()).expect_err("it is later").check, "a leader's log");

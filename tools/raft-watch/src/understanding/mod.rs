@@ -72,6 +72,8 @@ pub(crate) struct Append<'a> {
     pub(crate) prev: Place,
     pub(crate) commit: Option<u64>,
     pub(crate) entries: Entries<'a>,
+    /// What else it brings that nobody here understands, as one number; none if nothing.
+    pub(crate) other: Option<u64>,
 }
 
 /// What an InstallSnapshot says, but for the snapshot itself.
@@ -220,7 +222,7 @@ impl Understanding {
             } => {
                 let prev = Place { index: prev_log_index, term: prev_log_term };
                 let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
-                Request::Append(Append { term, prev, commit, entries })
+                Request::Append(Append { term, prev, commit, entries, other: None })
             }
             Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
                 let last = Place { index: last_included_index, term: last_included_term };

@@ -3,6 +3,8 @@
 use labgob::{Field, Peek, Primitive, Shape, View};
 use run_record::names::{self, Name};
 
+use crate::digest;
+
 /// How deep fields are looked for: a header or a wrapper, and what is within.
 const DEPTH: usize = 3;
 
@@ -122,6 +124,23 @@ impl Plan {
         parts
     }
 
+    /// The lists and bytes of a value that it does not take, as one number; none if all of them are empty.
+    pub(crate) fn not_understood(&self, value: Peek<'_>) -> Option<u64> {
+        let mut parts = Vec::new();
+        self.add_lists(value, &mut parts);
+        (!parts.is_empty()).then(|| digest::of(parts))
+    }
+
+    fn add_lists<'a>(&self, value: Peek<'a>, parts: &mut Vec<&'a [u8]>) {
+        for ((_, field), step) in value.fields().zip(&self.0) {
+            match step {
+                Step::Skip if has_items(field) => parts.push(field.bytes()),
+                Step::Skip | Step::Take(_) => {}
+                Step::Inside(inside) => inside.add_lists(field, parts),
+            }
+        }
+    }
+
     fn read_into<'a>(&self, value: Peek<'a>, parts: &mut Parts<'a>) {
         for ((_, field), step) in value.fields().zip(&self.0) {
             match step {
@@ -155,6 +174,20 @@ fn is_wrapper(field: &Field) -> bool {
 /// True for the name of an index: a term beside it is that of the entry there.
 fn is_place(name: &str) -> bool {
     names::is(name, Name::Index) || names::is(name, Name::ConflictIndex)
+}
+
+/// True for a list or for bytes that are not empty, also within a newtype or an `Option`.
+fn has_items(value: Peek<'_>) -> bool {
+    match value.shape() {
+        Shape::Struct { fields: [_], .. } => value.fields().any(|(_, only)| has_items(only)),
+        Shape::Option(_) => value.items().is_some_and(|mut some| some.any(has_items)),
+        Shape::List(_) | Shape::Set(_) => {
+            value.items().is_some_and(|mut items| items.next().is_some())
+        }
+        // Their length comes first.
+        Shape::Map(..) | Shape::Primitive(Primitive::Bytes) => value.bytes() != [0],
+        _ => false,
+    }
 }
 
 /// True if somebody may learn from a message what is committed: by a number of such a name, also one that may be none or

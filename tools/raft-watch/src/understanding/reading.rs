@@ -140,7 +140,11 @@ fn append<'a>(
                 _ => Entries::Unknown,
             };
             let prev = Place { index: bases.index(index), term: prev_term };
-            Request::Append(Append { term, prev, commit, entries })
+            let other = match entries.are_none() {
+                true => plan.not_understood(value),
+                false => None,
+            };
+            Request::Append(Append { term, prev, commit, entries, other })
         }
         _ => Request::Unknown,
     }
