@@ -325,8 +325,14 @@ mod tests {
         let append = call(1).asked;
         let vote = Asked::Vote { term: TERM, last };
         let beat = Asked::Beat { term: TERM, commit: 2 };
-        let install =
-            Asked::Install(Install { term: TERM, last, offset: 0, done: true, bytes: 10 });
+        let install = Asked::Install(Install {
+            term: TERM,
+            last,
+            offset: 0,
+            done: true,
+            bytes: 10,
+            part: None,
+        });
         for asked in [append, vote, beat, install] {
             assert_eq!(asked.term(), Some(TERM));
         }

@@ -261,6 +261,9 @@ messages! {
         epoch: u64, term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>,
         leader_commit: u64,
     }
+    Part {
+        term: u64, last_included_index: u64, last_included_term: u64, part: u64, data: Vec<u8>,
+    }
     Header { from: u64, term: u64 }
     VoteInHeader { header: Header, epoch: u64, last_log_index: u64, last_log_term: u64 }
     ArgsInHeader {
@@ -289,6 +292,7 @@ struct WithResult {
 }
 
 const REQUEST_VOTE: &str = "Raft.RequestVote";
+const INSTALL_SNAPSHOT: &str = "Raft.InstallSnapshot";
 const APPEND_ENTRIES: &str = "Raft.AppendEntries";
 
 /// Server 0 leads this term by the vote of server 1.
@@ -358,6 +362,28 @@ fn who_brings_something_else_than_entries_sends_no_heartbeat() -> Checked {
         let broken = sends(|_| same.clone()).expect_err("there are too many of them");
         assert_eq!(broken.check, "heartbeats");
     }
+    Ok(())
+}
+
+/// How a part of a snapshot is numbered, nobody here knows.
+#[test]
+fn each_part_of_a_snapshot_is_sent_once() -> Checked {
+    fn sends(play: &mut Play, parts: impl Iterator<Item = u64>) -> Checked {
+        play.judge.reigns.committed = 9;
+        play.judge.servers[0].knows = 9;
+        for part in parts {
+            let (term, last_included_index, last_included_term) = (1, 9, 1);
+            let data = vec![1];
+            let request = Part { term, last_included_index, last_included_term, part, data };
+            play.named((0, 1), INSTALL_SNAPSHOT, &request, &Answer { term: 1, success: true })?;
+        }
+        Ok(())
+    }
+    sends(&mut led(1, (0, 0))?, 0..100)?;
+    // From the beginning again and again it is sent too often.
+    let again = (0..100).map(|number| number % 3);
+    let broken = sends(&mut led(1, (0, 0))?, again).expect_err("it is there");
+    assert_eq!(broken.check, "snapshots sent again");
     Ok(())
 }
 

@@ -384,7 +384,7 @@ mod tests {
 
     /// A leader may say that it leads by a call without entries, or with a snapshot.
     fn leads(term: u64) -> [Request<'static>; 2] {
-        let install = Install { term, last: THREE, offset: 0, done: true, bytes: 10 };
+        let install = Install { term, last: THREE, offset: 0, done: true, bytes: 10, part: None };
         [Request::Beat { term, commit: Some(3) }, Request::Install(install)]
     }
 

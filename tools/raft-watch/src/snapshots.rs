@@ -36,6 +36,8 @@ struct Sending {
     /// When it was sent once more, without any news in between.
     again: Vec<u64>,
     bytes: u64,
+    /// The first message of it, if none says which part it brings.
+    part: Option<u64>,
     /// Which instance has answered that the snapshot has come, and when; and how often it was sent since.
     answered: Option<(u64, u64)>,
     after_answer: usize,
@@ -179,14 +181,14 @@ impl Judge {
         let instance = self.servers[to].instance;
         let sending = self.sendings.0.entry((from, to)).or_default();
         if (sending.term, sending.last) != (install.term, install.last) {
-            let (Install { term, last, bytes, .. }, again) = (install, vec![us]);
-            *sending = Sending { term, last, shown, again, bytes, ..Sending::default() };
+            let (Install { term, last, bytes, part, .. }, again) = (install, vec![us]);
+            *sending = Sending { term, last, shown, again, bytes, part, ..Sending::default() };
             return Ok(());
         }
         sending.bytes += install.bytes;
         // The parts of a snapshot count as one.
         let news = std::mem::replace(&mut sending.shown, shown) != shown;
-        if news || install.offset > 0 {
+        if news || install.offset > 0 || install.part != sending.part {
             return Ok(());
         }
         sending.again.retain(|then| us - then < WINDOW_US);

@@ -30,7 +30,7 @@ fn vote(term: u64) -> Request<'static> {
 
 fn install(term: u64, last: (u64, u64)) -> Request<'static> {
     let last = Place { index: last.0, term: last.1 };
-    Request::Install(Install { term, last, offset: 0, done: true, bytes: 1 })
+    Request::Install(Install { term, last, offset: 0, done: true, bytes: 1, part: None })
 }
 
 fn yes(term: u64) -> Reply {

@@ -150,7 +150,8 @@ mod tests {
 
     /// One request of each kind, of term 4.
     fn requests() -> [Asked; 6] {
-        let install = Install { term: 4, last: place(1), offset: 0, done: true, bytes: 1 };
+        let install =
+            Install { term: 4, last: place(1), offset: 0, done: true, bytes: 1, part: None };
         [
             Asked::Vote { term: 4, last: place(1) },
             append(2),

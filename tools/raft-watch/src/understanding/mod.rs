@@ -88,6 +88,8 @@ pub(crate) struct Install {
     pub(crate) done: bool,
     /// The length of the message.
     pub(crate) bytes: u64,
+    /// The message as one number, if nothing says which part of the snapshot it brings: each may bring another one.
+    pub(crate) part: Option<u64>,
 }
 
 /// The entries of an AppendEntries.
@@ -227,7 +229,7 @@ impl Understanding {
             Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
                 let last = Place { index: last_included_index, term: last_included_term };
                 let bytes = message.bytes.len() as u64;
-                Request::Install(Install { term, last, offset: 0, done: true, bytes })
+                Request::Install(Install { term, last, offset: 0, done: true, bytes, part: None })
             }
             _ => Request::Nothing,
         }

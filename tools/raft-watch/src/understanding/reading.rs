@@ -9,6 +9,7 @@ use super::missing::{Missing, Part};
 use super::plan::{self, Plan, fields};
 use super::reply::{Reply, ReplyPlan};
 use super::{Append, Bases, Entries, EntryPlan, Install, Method, Place, Request};
+use crate::digest;
 
 #[derive(Debug)]
 pub(crate) enum Reading {
@@ -153,6 +154,7 @@ fn append<'a>(
 fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
     let parts = plan.read(value);
     let number = |name| plan::number(parts.get(name)?);
+    let is_part_known = plan.has(Name::Offset) || plan.has(Name::Done);
     let included_term = parts.get(Name::IncludedTerm).and_then(plan::term_of_entry);
     match (number(Name::Term), number(Name::IncludedIndex), included_term) {
         (Some(term), Some(index), Some(of)) => Request::Install(Install {
@@ -161,6 +163,7 @@ fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
             offset: number(Name::Offset).unwrap_or(0),
             done: parts.get(Name::Done).and_then(plan::answer).is_none_or(|(done, _)| done),
             bytes: value.bytes().len() as u64,
+            part: (!is_part_known).then(|| digest::of([value.bytes()])),
         }),
         _ => Request::Unknown,
     }

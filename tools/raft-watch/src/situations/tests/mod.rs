@@ -41,7 +41,7 @@ fn vote(term: u64) -> Asked {
 }
 
 fn snapshot(term: u64, last: Place) -> Asked {
-    Asked::Install(Install { term, last, offset: 0, done: true, bytes: 1 })
+    Asked::Install(Install { term, last, offset: 0, done: true, bytes: 1, part: None })
 }
 
 fn yes(term: u64) -> Reply {
