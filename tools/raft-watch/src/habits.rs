@@ -278,6 +278,14 @@ messages! {
     WithKind { term: u64, last_log_index: u64, last_log_term: u64, kind: u8 }
     WithOption { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: Option<bool> }
     WithNumber { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: u8 }
+    WithBare {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<(u64, Vec<u8>)>,
+        leader_commit: u64,
+    }
+    WithSegment {
+        term: u64, prev_log_index: u64, prev_log_term: u64, segment_term: u64,
+        entries: Vec<(u64, Vec<u8>)>, leader_commit: u64,
+    }
     WithPairs {
         term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<(u64, Entry)>,
         leader_commit: u64,
@@ -514,6 +522,47 @@ fn the_index_of_an_entry_is_not_its_term() -> Checked {
     let request = WithPairs { term: 1, entries, ..WithPairs::default() };
     play.named((0, 1), APPEND_ENTRIES, &request, &Answer { term: 1, success: true })?;
     assert!(play.says("which number is their term is not clear"));
+    Ok(())
+}
+
+/// Server 0 leads some terms and sends entries that are numbered like this. Each message tells the right `prevLogTerm`.
+fn sends_bare(play: &mut Play, appends: &[(u64, (u64, u64), &[u64])]) -> Checked {
+    for (term, (prev_log_index, prev_log_term), numbers) in appends {
+        let entries = numbers.iter().map(|number| (*number, vec![7])).collect();
+        let (term, prev_log_index, prev_log_term) = (*term, *prev_log_index, *prev_log_term);
+        let request =
+            WithBare { term, prev_log_index, prev_log_term, entries, ..WithBare::default() };
+        let request = play.read.request(APPEND_ENTRIES, encoded(&request));
+        play.sent(0, 1, request)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_number_that_may_be_an_index_is_no_term() -> Checked {
+    const UNCLEAR: &str = "the number in them is perhaps no term";
+    // More of them than there were terms; a term that nobody has led; another one by `prevLogTerm`.
+    for appends in [
+        &[(1, (0, 0), &[1][..]), (1, (1, 1), &[2])][..],
+        &[(5, (0, 0), &[1, 2])],
+        &[(1, (0, 0), &[]), (2, (0, 0), &[1]), (2, (1, 2), &[])],
+    ] {
+        let mut play = Play::new(3);
+        sends_bare(&mut play, appends)?;
+        assert!(play.says(UNCLEAR), "{appends:?}");
+    }
+    let segment = WithSegment { term: 1, segment_term: 1, ..WithSegment::default() };
+    let mut play = led(1, (0, 0))?;
+    play.named((0, 1), APPEND_ENTRIES, &segment, &Answer { term: 1, success: true })?;
+    assert!(play.says("which is their term, their number or `segment_term`, is not clear"));
+    // Terms are known by the second entry of one, and then for good.
+    let mut play = Play::new(3);
+    let appends: &[(u64, (u64, u64), &[u64])] =
+        &[(1, (0, 0), &[1]), (2, (0, 0), &[1]), (2, (1, 1), &[2, 2]), (3, (3, 2), &[3])];
+    sends_bare(&mut play, appends)?;
+    assert!(!play.says(UNCLEAR));
+    let broken = sends_bare(&mut play, &[(3, (4, 3), &[5])]).expect_err("it is later");
+    assert_eq!(broken.check, "a leader's log");
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! Entries of a log, as an AppendEntries carries them.
 
+use std::collections::BTreeSet;
+
 use labgob::{Peek, Shape, Type};
 use run_record::names::{self, Name};
 
 use super::plan::{self, Plan, fields, is_whole_number};
+use super::{Entries, Place};
 
 /// How to read the entries of a message.
 #[derive(Clone, Debug)]
@@ -84,6 +87,11 @@ impl EntryPlan {
         EntryPlan { kind: Kind::Placed { term, command }, has_command: true }
     }
 
+    /// True if a number counts as their term only for its place.
+    pub(crate) fn is_by_place(&self) -> bool {
+        matches!(self.kind, Kind::Placed { .. })
+    }
+
     /// The entries one by one.
     pub(crate) fn entries<'a>(&self, list: Peek<'a>) -> impl Iterator<Item = Peek<'a>> + use<'a> {
         list.items().into_iter().flatten()
@@ -103,6 +111,46 @@ impl EntryPlan {
         let (term, command) = (plan::term_of_entry(term?)?, command?);
         let command = Command { bytes: command.bytes(), shape: Some(command.shape()) };
         Some(Entry { term, command })
+    }
+}
+
+/// Whether the numbers of entries that have no names are their terms. They may be indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    /// They are terms: some number was not the index of its entry, and somebody had led that term.
+    are_terms: bool,
+    /// The terms in which somebody has led.
+    led: BTreeSet<u64>,
+    /// The indexes of entries whose number was just that.
+    alike: BTreeSet<u64>,
+}
+
+impl Numbers {
+    /// Somebody leads.
+    pub(crate) fn leads(&mut self, term: u64) {
+        if !self.are_terms {
+            self.led.insert(term);
+        }
+    }
+
+    /// True if they may be terms. An entry was made by a leader of its term; and where the number is the index, a
+    /// leader's `prevLogTerm` may tell another term.
+    pub(crate) fn may_be_terms(&mut self, prev: Place, entries: &Entries<'_>) -> bool {
+        if self.are_terms {
+            return true;
+        }
+        let is_other = self.alike.contains(&prev.index) && prev.term != prev.index;
+        let mut were_made = true;
+        for (index, (entry, _)) in (prev.index.saturating_add(1)..).zip(entries.read()) {
+            let was_led = self.led.contains(&entry.term);
+            were_made &= was_led;
+            self.are_terms |= was_led && entry.term != index;
+            if entry.term == index {
+                self.alike.insert(index);
+            }
+        }
+        self.are_terms &= were_made && !is_other;
+        were_made && !is_other
     }
 }
 

@@ -24,8 +24,8 @@ use labgob::{Peek, Shape};
 use raft_api::{Meaning, Wire};
 use run_record::names::{self, Name};
 
-use entries::EntryPlan;
 pub(crate) use entries::{Command, Entry};
+use entries::{EntryPlan, Numbers};
 pub(crate) use missing::{Missing, Part};
 use reading::Reading;
 pub(crate) use reply::Reply;
@@ -115,6 +115,11 @@ impl<'a> Entries<'a> {
         }
     }
 
+    /// True if a number counts as their term only for its place.
+    fn are_by_place(&self) -> bool {
+        matches!(self, Entries::Encoded(_, plan) if plan.is_by_place())
+    }
+
     /// All of them, one after the other as they are encoded: what equal entries are equal in.
     pub(crate) fn encoded(&self) -> Option<&'a [u8]> {
         let Entries::Encoded(list, _) = self else { return None };
@@ -151,6 +156,7 @@ pub(crate) struct Understanding {
     said: Vec<(Box<str>, bool, &'static Shape)>,
     missing: Missing,
     bases: Bases,
+    numbers: Numbers,
 }
 
 struct Known {
@@ -194,7 +200,7 @@ impl Understanding {
     pub(crate) fn new(read_message: fn(&Wire<'_>) -> Meaning) -> Understanding {
         let (known, said) = (Vec::new(), Vec::new());
         let (missing, bases) = (Missing::default(), Bases::default());
-        Understanding { read_message, known, said, missing, bases }
+        Understanding { read_message, known, said, missing, bases, numbers: Numbers::default() }
     }
 
     /// What is not understood.
@@ -256,6 +262,20 @@ impl Understanding {
         let request = reading.request(value, &mut self.bases);
         if let Some((part, why)) = reading.trouble(value, &request) {
             self.missing.note(part, format!("{} {why}", names::method(method)));
+        }
+        match &request {
+            Request::Beat { term, .. } => self.numbers.leads(*term),
+            Request::Append(Append { term, prev, entries, .. }) if entries.are_by_place() => {
+                self.numbers.leads(*term);
+                if !self.numbers.may_be_terms(*prev, entries) {
+                    let why = format!(
+                        "the entries of {} cannot be read: the number in them is perhaps no term",
+                        names::method(method)
+                    );
+                    self.missing.note(Part::Entries, why);
+                }
+            }
+            _ => {}
         }
         request
     }

@@ -117,6 +117,19 @@ impl Plan {
         self.field_of(name, shape).map(|field| field.ty.shape())
     }
 
+    /// The fields that it does not take.
+    pub(crate) fn left_out(&self, shape: &'static Shape) -> Vec<&'static Field> {
+        let mut left = Vec::new();
+        for (step, field) in self.0.iter().zip(fields(shape)) {
+            match step {
+                Step::Skip => left.push(field),
+                Step::Take(_) => {}
+                Step::Inside(inside) => left.extend(inside.left_out(field.ty.shape())),
+            }
+        }
+        left
+    }
+
     /// The parts of a value of the type.
     pub(crate) fn read<'a>(&self, value: Peek<'a>) -> Parts<'a> {
         let mut parts = Parts([None; KINDS]);

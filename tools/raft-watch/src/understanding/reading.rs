@@ -224,7 +224,23 @@ impl Look<'_> {
             self.missing.note(Part::Entries, lacks(self.method, "entries", self.shape));
             return None;
         };
+        // Perhaps it is the one of the entries.
+        let is_term = |field: &&&Field| {
+            field.name.to_ascii_lowercase().ends_with("term")
+                && plan::is_whole_number(field.ty.shape())
+        };
+        let other_term = plan.left_out(self.shape).iter().find(is_term).map(|field| field.name);
         match EntryPlan::of(list) {
+            Ok(plan) if plan.is_by_place() && other_term.is_some() => {
+                let why = format!(
+                    "the entries of {} cannot be read: which is their term, their number or `{}`, is not \
+                     clear",
+                    self.method,
+                    other_term.unwrap_or_default()
+                );
+                self.missing.note(Part::Entries, why);
+                None
+            }
             Ok(plan) => {
                 if !plan.has_command {
                     let why =
