@@ -306,6 +306,23 @@ impl Judge {
         Ok(())
     }
 
+    /// A server gives an answer that it has given before. It says nothing new, but its caller may hear it only now.
+    pub(crate) fn answers_again(&mut self, number: u64, first: Call) {
+        let Some(call) = self.calls.get(number) else { return };
+        let Some(delivered) = call.delivered else { return };
+        self.calls.answer(number);
+        if !self.is_live(call.to, delivered.instance) {
+            return;
+        }
+        if call.asked.append().is_some() {
+            self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
+        }
+        if let Some(known) = self.calls.get_mut(number) {
+            let Call { accepted, kept, granted, installed, newer, .. } = first;
+            *known = Call { accepted, kept, granted, installed, newer, ..*known };
+        }
+    }
+
     /// A request has been handled or not, and there will be no answer: it may have told.
     fn unanswered(&mut self, number: u64) {
         let Some(call) = self.calls.get(number) else { return };
@@ -459,6 +476,26 @@ mod tests {
         assert_eq!((judge.can_know(1), judge.servers[1].heard_us), (3, Some(20)));
         answers(&mut judge, false);
         assert_eq!((judge.can_know(1), judge.servers[1].open), (0, 0));
+    }
+
+    /// The server repeats what it has said in an earlier term: that is no new promise. But the leader hears it only now.
+    #[test]
+    fn an_answer_that_is_given_again_says_what_it_said_the_first_time() {
+        let mut judge = tells_three();
+        judge.servers[0].promise(4, 0);
+        judge.servers[1].snapshot_upto = 3;
+        reaches(&mut judge);
+        answers(&mut judge, true);
+        let first = judge.calls.get(7).expect("it is open");
+        judge.over(7, true, 40);
+        assert_eq!(judge.servers[0].knows, 0);
+        judge.servers[1].promise(5, 50);
+        judge.calls.insert(Call { number: 8, delivered: None, answered: false, ..first });
+        Means::with(&Missing::default(), |means| judge.delivered(8, 60, means));
+        judge.answers_again(8, first);
+        assert_eq!((judge.calls.open_at(1).count(), judge.servers[1].open), (0, 0));
+        judge.over(8, false, 70);
+        assert_eq!(judge.servers[0].knows, 3);
     }
 
     #[test]

@@ -44,6 +44,8 @@
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!
+//! An answer that is given again, byte for byte, to a request that is sent again is not judged again (`retries`).
+//!
 //! Each accuses nobody of what may still be under way, and names the server at fault at the moment of
 //! the fault. Where a later term may have changed it all without a word, a suspicion waits for proof.
 //! If nothing happens at all, `obstacles` tells what is known to stand in the way.
@@ -84,6 +86,7 @@ mod observer;
 mod obstacles;
 mod persister;
 mod reigns;
+mod retries;
 mod saved;
 mod second;
 mod settled;
@@ -111,6 +114,7 @@ use judge::{Checked, Judge};
 use locks::SendersLocks;
 pub use log::{Bookmark, SentEntry};
 pub use obstacles::of_several;
+use retries::Retries;
 use second::Second;
 use situations::Spotter;
 use understanding::{Part, Understanding};
@@ -135,6 +139,7 @@ struct State {
     judge: Judge,
     spotter: Spotter,
     second: Second,
+    retries: Retries,
     saves: Vec<Saves>,
     /// What a server must be by its messages.
     inferred: Vec<(Role, u64)>,
@@ -155,6 +160,7 @@ impl Watch {
             judge: Judge::new(servers),
             spotter: Spotter::new(servers, group.run().wants_coverage()),
             second: Second::of(raft, servers),
+            retries: Retries::new(servers),
             saves: vec![Saves::none(); servers],
             inferred: vec![(Role::Follower, 0); servers],
             told: 0,

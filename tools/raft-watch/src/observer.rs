@@ -43,6 +43,7 @@ impl Watch {
                 state.spotter.sent(call, from, to, sent.asked);
             }
             state.second.sent(from, to, event, &state.judge);
+            state.retries.sent(call, (from, to), event.method, args.bytes());
             checked
         });
         if let Some((role, term)) = inferred {
@@ -55,10 +56,18 @@ impl Watch {
         let us = labtrace::now_us();
         let (mut term, mut trials) = (None, Vec::new());
         self.check("the reply to ", of, |state| {
+            let bytes = reply.bytes();
+            if let Some(first) = state.retries.first(call, to, bytes) {
+                state.judge.answers_again(call, first);
+                return Ok(());
+            }
             let reply = state.understanding.reply(event.method, encoded(reply));
             term = reply.term;
             state.spotter.replied(call, reply);
             self.judge(state, |judge, means| judge.replied(call, reply, us, means))?;
+            if let Some(call) = state.judge.calls.get(call) {
+                state.retries.answered(to, bytes, call);
+            }
             let State { second, judge, saves, understanding, .. } = state;
             let saved = SavedStates::new(saves, self.inner.reading);
             trials = second.replied(call, reply, judge, &saved, understanding);
@@ -174,11 +183,12 @@ impl Watch {
         });
     }
 
-    fn over(&self, call: u64, failed: bool) {
+    fn over(&self, (call, to): (u64, usize), failed: bool) {
         let us = labtrace::now_us();
         self.inner.state.with(|state| {
             state.spotter.over(call, failed);
             state.second.over(call);
+            state.retries.over(call, to, failed);
             state.judge.over(call, failed, us);
         });
     }
@@ -195,6 +205,7 @@ impl Watcher for Watch {
         self.inner.state.with(|state| {
             state.spotter.started(server, instance);
             state.judge.started(server, instance);
+            state.retries.started(server);
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
             let bytes = persister.snapshot_size();
@@ -243,7 +254,10 @@ impl Watcher for Watch {
             CallStep::Sent { args, blocking } => self.sent(of, args, blocking),
             CallStep::Replied(reply) => self.replied(of, call, reply),
             CallStep::Delivered => self.delivered(call),
-            CallStep::Duplicated(_) => self.inner.state.with(|state| state.judge.duplicated(call)),
+            CallStep::Duplicated(_) => self.inner.state.with(|state| {
+                state.judge.duplicated(call);
+                state.retries.duplicated(call);
+            }),
             CallStep::DeliveredAgain => {
                 let copy = self.inner.state.with(|state| state.judge.copy_arrives(call));
                 copy.into_iter().for_each(|copy| self.delivered(copy));
@@ -251,10 +265,13 @@ impl Watcher for Watch {
             CallStep::RepliedAgain(reply) => {
                 let copy = calls::copy_of(call);
                 self.replied(of, copy, reply);
-                self.inner.state.with(|state| state.judge.copy_is_over(copy));
+                self.inner.state.with(|state| {
+                    state.judge.copy_is_over(copy);
+                    state.retries.copy_is_over(call);
+                });
             }
-            CallStep::Returned => self.over(call, false),
-            CallStep::Failed => self.over(call, true),
+            CallStep::Returned => self.over((call, of.to), false),
+            CallStep::Failed => self.over((call, of.to), true),
             _ => {}
         }
     }
