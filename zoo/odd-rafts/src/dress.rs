@@ -21,6 +21,7 @@ use crate::message::{
 mod macros;
 mod entries;
 mod go_style;
+mod headed;
 mod installing;
 mod one_way;
 mod plain;

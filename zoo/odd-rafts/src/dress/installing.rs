@@ -127,6 +127,46 @@ impl AsksInstall for ZeroBased {
     }
 }
 
+/// Parts by names that nobody else uses.
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct Parts {
+    term: u64,
+    leader_id: usize,
+    last_included_index: u64,
+    last_included_term: u64,
+    starts_at: u64,
+    data: Bytes,
+    more: bool,
+    commands: u64,
+}
+
+impl AsksInstall for Parts {
+    fn dress(install: &InstallRequest) -> Self {
+        Parts {
+            term: install.term,
+            leader_id: install.leader,
+            last_included_index: install.last.index,
+            last_included_term: install.last.term,
+            starts_at: install.offset,
+            data: install.data.clone(),
+            more: !install.done,
+            commands: install.commands,
+        }
+    }
+
+    fn undress(self) -> InstallRequest {
+        InstallRequest {
+            term: self.term,
+            leader: self.leader_id,
+            last: Place { index: self.last_included_index, term: self.last_included_term },
+            commands: self.commands,
+            offset: self.starts_at,
+            data: self.data,
+            done: !self.more,
+        }
+    }
+}
+
 /// The answer to InstallSnapshot.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, Gob)]
 pub(crate) struct InstallSnapshotReply {

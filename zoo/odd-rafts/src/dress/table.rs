@@ -9,7 +9,7 @@ use super::plain::{AppendEntries, AppendEntriesArgs, AppendEntriesReply, Request
 use super::spellings::{epochs, short, single};
 use super::votes::{self, marked};
 use super::wrapped::{Answer, Call};
-use super::{Calls, Dress, go_style, installing, replies, zero_based};
+use super::{Calls, Dress, go_style, headed, installing, replies, zero_based};
 
 /// A dress with its name.
 pub(crate) struct Row {
@@ -75,6 +75,10 @@ type Wrapped = Calls<
     Answer<AppendEntriesReply>,
 >;
 
+type Headed = Calls<headed::VoteArgs, RequestVoteReply, headed::AppendArgs, AppendEntriesReply>;
+type InParts =
+    Calls<RequestVoteArgs, RequestVoteReply, AppendEntries, AppendEntriesReply, installing::Parts>;
+
 /// All dresses; the first is the one of a Raft that names none.
 pub(crate) static DRESSES: &[Row] = &[
     Row::new("plain", &Plain::NEW),
@@ -84,6 +88,7 @@ pub(crate) static DRESSES: &[Row] = &[
     Row::new("epochs", &Epochs::NEW),
     Row::new("zero_based", &ZeroBased::NEW),
     Row::new("wrapped", &Wrapped::NEW),
+    Row::new("headed", &Headed::NEW),
     // Entries.
     Row::new("tuple_entries", &Sending::<Vec<(u64, Bytes)>>::NEW),
     Row::new("byte_entries", &Sending::<Vec<Bytes>>::NEW),
@@ -109,6 +114,8 @@ pub(crate) static DRESSES: &[Row] = &[
     Row::new("pre_vote_field", &AskingBy::<marked::PreVoteArgs>::NEW).with("pre_vote"),
     Row::new("is_pre_vote_field", &AskingBy::<marked::IsPreVoteArgs>::NEW).with("pre_vote"),
     Row::new("prevote_field", &AskingBy::<marked::PrevoteArgs>::NEW).with("pre_vote"),
+    // Snapshots.
+    Row::new("snapshot_parts", &InParts::NEW).with("chunked_snapshots"),
     // Not calls at all.
     Row::new("one_way", &OneWay).says_how_far(),
 ];
