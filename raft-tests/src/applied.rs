@@ -87,8 +87,8 @@ impl Applied {
              a restart with a stored one as well as after InstallSnapshot; and both, snapshots and \
              commands, go through the apply channel in one order"
         } else {
-            "two tasks apply at once, lastApplied is changed outside of the lock, or the lock is released \
-             between taking entries and sending them"
+            "two tasks apply at once, lastApplied is changed outside of the lock, or it is set after the \
+             sending, to a commitIndex that has moved on meanwhile"
         };
         Box::new(
             //= all.apply, state.commit-grows

@@ -4,7 +4,7 @@
 //! term. A server can know of it in two ways: it led and counted, or a leader told it in an
 //! AppendEntries that checked its log so far. Nobody says or applies more than it can know.
 
-use labtrace::{VerdictBuilder, verdict};
+use labtrace::{Verdict, VerdictBuilder, verdict};
 
 use super::evidence::Told;
 use super::judge::{Checked, Judge, Means};
@@ -222,20 +222,15 @@ impl Judge {
         let says = format!("server {leader} {shows}");
         let old = reign.terms.at(commit).filter(|old| *old < term);
         if let Some(old) = old.filter(|_| count > servers / 2) {
-            let words = format!(
-                "server {leader}, leader of term {term}, committed entry {commit}, which is of an \
-                 earlier term, by counting"
-            );
-            let has = format!("its log has term {old} at index {commit}, and it leads term {term}");
-            return Err(Box::new(
-                //= leaders.commit
-                verdict("old entries are not committed by counting", words)
-                    .index(commit)
-                    .fact_at(us, leader, says)
-                    .fact(leader, has)
-                    .hint(OLD_TERM)
-                    .build(),
-            ));
+            // What it applies may have become committed together with a later entry.
+            let later = (shown == Shown::Applied).then(|| self.of_too_few(term, reign)).flatten();
+            return Err(match later {
+                Some((own, count)) => {
+                    let says = (us, format!("{says}, which is of term {old}"));
+                    self.committed_with_too_few(leader, term, commit, (own, count), says)
+                }
+                None => committed_by_counting(leader, term, (commit, old), (us, says)),
+            });
         }
         let words = match commit > self.reigns.committed {
             true => format!(
@@ -261,6 +256,34 @@ impl Judge {
                 )
                 .build(),
         ))
+    }
+
+    /// The first entry of a leader's own term, if some have accepted it and no majority has; and how many have it.
+    fn of_too_few(&self, term: u64, reign: &Reign) -> Option<(u64, usize)> {
+        let own = reign.terms.first_of(term)?;
+        let count = 1 + reign.holders(own).count();
+        (count > 1 && count <= self.servers.len() / 2).then_some((own, count))
+    }
+
+    /// A leader applies an old entry while too few have one of its own term.
+    fn committed_with_too_few(
+        &self,
+        leader: usize,
+        term: u64,
+        commit: u64,
+        (own, count): (u64, usize),
+        (us, says): (u64, String),
+    ) -> Box<Verdict> {
+        let reign = self.reigns.of(term).expect("it has just said something");
+        let words = format!(
+            "server {leader}, leader of term {term}, applied entry {commit} of an earlier term, but only \
+             {count} of {} servers have entry {own}, the first one of its own term",
+            self.servers.len()
+        );
+        //= leaders.commit, lab.half
+        let broken =
+            verdict("committed by a majority", words).index(commit).fact_at(us, leader, says);
+        Box::new(who_accepted(broken, reign).hint(TOO_FEW).build())
     }
 
     fn applied_uncommitted(&self, server: usize, index: u64, us: u64) -> Checked {
@@ -297,6 +320,29 @@ impl Judge {
     }
 }
 
+/// A leader takes an entry of an earlier term for committed that a majority has.
+fn committed_by_counting(
+    leader: usize,
+    term: u64,
+    (commit, old): (u64, u64),
+    (us, says): (u64, String),
+) -> Box<Verdict> {
+    let words = format!(
+        "server {leader}, leader of term {term}, committed entry {commit}, which is of an earlier \
+         term, by counting"
+    );
+    let has = format!("its log has term {old} at index {commit}, and it leads term {term}");
+    Box::new(
+        //= leaders.commit
+        verdict("old entries are not committed by counting", words)
+            .index(commit)
+            .fact_at(us, leader, says)
+            .fact(leader, has)
+            .hint(OLD_TERM)
+            .build(),
+    )
+}
+
 fn who_accepted(broken: VerdictBuilder, reign: &Reign) -> VerdictBuilder {
     let followers = reign.accepted.iter().enumerate().filter(|(server, _)| *server != reign.leader);
     followers.fold(broken, |broken, (server, accepted)| match accepted {
@@ -310,7 +356,14 @@ fn who_accepted(broken: VerdictBuilder, reign: &Reign) -> VerdictBuilder {
 
 /// Why counting is not enough for an entry of an earlier term.
 const OLD_TERM: &str = "section 5.4.2: an entry of an earlier term can be on a majority and still be \
-     overwritten; commit by counting only entries of the current term, and older ones with them";
+     overwritten; commit by counting only entries of the current term, and older ones with them. Or \
+     entries of the current term are counted, but as committed before a majority has them";
+
+/// The same, where a later entry may have been counted.
+const TOO_FEW: &str = "an entry of its own term was taken for committed, and the older ones with it, \
+     before a majority had accepted it: in a sorted matchIndex, the leader's own included, so many as a \
+     majority must be at least as high as what is taken. Or the old entry itself was counted \
+     (section 5.4.2)";
 
 /// What usually leads to an entry that is applied too early.
 const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *new* entry), which is \

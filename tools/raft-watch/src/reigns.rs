@@ -39,6 +39,11 @@ impl Terms {
         self.0.iter().rev().find(holds).map(|(term, _)| *term)
     }
 
+    /// The index of the first entry of a term that is known.
+    pub(crate) fn first_of(&self, term: u64) -> Option<u64> {
+        self.0.get(&term).map(|(first, _)| *first)
+    }
+
     /// The terms of the entries after one place and up to another, with their indexes.
     pub(crate) fn between(
         &self,

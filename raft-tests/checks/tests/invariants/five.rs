@@ -76,6 +76,38 @@ fn old_entries_are_counted_from_three_of_five_on() {
     );
 }
 
+/// Two of five have an entry of the leader's term. It was taken for committed, and what is before it is applied first.
+#[test]
+fn an_old_entry_may_be_committed_with_one_that_too_few_have() {
+    fn applies_old(newer: u64) {
+        for to in 1..=2 {
+            puppet(0).leads(to, 4, (0, 0), &[(3, "a"), (3, "b")]);
+        }
+        if newer > 0 {
+            puppet(0).commits(1, 4, (2, 3), newer, 0);
+        }
+        puppet(0).applies(1);
+    }
+    assert_broken(
+        |_| applies_old(1),
+        "committed by a majority",
+        &[0, 1, 2, 3, 4],
+        &[
+            "server 0 applied entry 1, which is of term 3",
+            "server 1 accepted up to entry 3",
+            "server 2 accepted up to entry 2",
+            "server 3 accepted nothing in this term",
+        ],
+    );
+    // Without one, it was counted itself.
+    assert_broken(
+        |_| applies_old(0),
+        "old entries are not committed by counting",
+        &[0],
+        &["its log has term 3 at index 1, and it leads term 4"],
+    );
+}
+
 #[test]
 fn a_leader_without_the_entry_needs_three_others() {
     fn without_it(followers: usize) {
