@@ -19,7 +19,7 @@ pub fn basic_agreement(cluster: &Cluster, _: &Run) {
         let (count, _) = cluster.committed(index);
         assert_eq!(count, 0, "some have committed index {index} before Start()");
         let got = cluster.one(number(index * 100), cluster.servers(), false);
-        assert_eq!(got, index, "got index {got} but expected {index}");
+        cluster.check_index(got, index, &format!("got index {got} but expected {index}"));
     }
 }
 
@@ -34,7 +34,7 @@ pub fn rpc_byte_count(cluster: &Cluster, _: &Run) {
     for index in 2..2 + COMMANDS {
         let command = cluster.draw(|rng| text(rng, LENGTH));
         let got = cluster.one(command, servers, false);
-        assert_eq!(got, index, "got index {got} but expected {index}");
+        cluster.check_index(got, index, &format!("got index {got} but expected {index}"));
     }
     let used = cluster.network().total_bytes() - before;
     let limit = servers as u64 * COMMANDS * LENGTH as u64 + 50_000;
@@ -55,7 +55,7 @@ pub fn progressive_failure_of_followers(cluster: &Cluster, _: &Run) {
     cluster.disconnect((leader2 + 2) % servers);
     let started = cluster.start(leader2, number(104));
     let index = started.expect("leader rejected Start()").index;
-    assert_eq!(index, 4, "expected index 4, got {index}");
+    cluster.check_index(index, 4, &format!("expected index 4, got {index}"));
     sleep_elections(2.0);
     cluster.check_minority_commits_nothing(index);
 }
@@ -104,7 +104,7 @@ pub fn no_agreement_if_too_many_followers_disconnect(cluster: &Cluster, _: &Run)
     let away = [1, 2, 3].map(|step| (leader + step) % servers);
     away.iter().for_each(|server| cluster.disconnect(*server));
     let started = cluster.start(leader, number(20)).expect("leader rejected Start()");
-    assert_eq!(started.index, 2, "expected index 2, got {}", started.index);
+    cluster.check_index(started.index, 2, &format!("expected index 2, got {}", started.index));
     sleep_elections(2.0);
     cluster.check_minority_commits_nothing(2);
     away.iter().for_each(|server| cluster.connect(*server));

@@ -11,7 +11,7 @@ use crate::run::Run;
 pub fn alone(cluster: &Cluster, _: &Run) {
     for index in 1..=3 {
         let got = cluster.one(number(index * 10), 1, true);
-        assert_eq!(got, index, "got index {got} but expected {index}");
+        cluster.check_index(got, index, &format!("got index {got} but expected {index}"));
     }
     cluster.start_server(0);
     cluster.connect(0);

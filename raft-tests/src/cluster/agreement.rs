@@ -1,5 +1,6 @@
 //! What servers apply: whether they agree, and how long that takes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,13 +122,55 @@ impl Cluster {
             let text = format!("server {server} accepted it at index {index} in term {term}");
             broken = broken.fact_at(*us, *server, text).index(*index);
         }
+        let offered: BTreeSet<u64> = accepted.iter().map(|(_, _, index, _)| *index).collect();
+        let since = accepted.first().map_or(u64::MAX, |(us, ..)| *us);
+        if let Some((index, server, us)) = self.applied_elsewhere(&command, &offered, since) {
+            let text = format!("server {server} applied the same command at index {index}");
+            self.fail(broken.index(index).fact_at(us, server, text).hint(ANOTHER_INDEX));
+        }
         let hint = match accepted.is_empty() {
             true => NO_LEADER_FOR_LONG,
             false => NOT_COMMITTED,
         };
         self.fail(self.situation(broken).hint(hint));
     }
+
+    /// Where a command was applied first since some moment, at none of these indexes: who did, and when.
+    fn applied_elsewhere(
+        &self,
+        command: &Bytes,
+        offered: &BTreeSet<u64>,
+        since: u64,
+    ) -> Option<(u64, usize, u64)> {
+        self.inner.applied.with(|all| {
+            let mut applied = all.history.iter();
+            let found = applied.find(|(index, (_, applied, us))| {
+                *us >= since && applied == command && !offered.contains(index)
+            });
+            found.map(|(index, (server, _, us))| (*index, *server, *us))
+        })
+    }
+
+    /// Makes sure that a command has come to the index that it must have.
+    ///
+    /// # Panics
+    /// With these words if it has not.
+    #[track_caller]
+    pub fn check_index(&self, got: u64, expected: u64, words: &str) {
+        if got != expected {
+            let broken = verdict("index", words).index(got);
+            self.fail(broken.hint(INDEX_OF_COMMAND));
+        }
+    }
 }
+
+/// What usually leads to an index that nobody has offered.
+const ANOTHER_INDEX: &str = "`start` returned another index than that of the entry that it has appended: it \
+     is the base of the log and the number of entries behind it, counted with the new one";
+
+/// What usually leads to a command with a wrong index.
+const INDEX_OF_COMMAND: &str = "the first command has index 1, and the next ones follow it: entries without a \
+     command, such as one at the beginning of a term, must not take an index of the service";
 
 /// What usually leads to a command that nobody accepts.
 const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: elections do not \

@@ -176,3 +176,25 @@ fn where_entries_come_from_that_do_not_agree_is_told() {
     });
     assert_told(&facts, "server 0 sent c1 as the entry of term 4 at index 1");
 }
+
+#[test]
+fn a_command_that_was_applied_at_another_index_is_told_with_both() {
+    let verdict = verdict(|cluster| {
+        labrt::thread::spawn(|| {
+            crate::puppet::pause();
+            puppet(1).applies_another(1);
+            puppet(1).applies_command(2, "4 1");
+        });
+        // The puppet says term 4 and index 1.
+        cluster.one(Bytes::from_static(b"4 1"), 3, false);
+    });
+    let verdict = verdict.expect("it has not come to its index");
+    assert_eq!(verdict.check, "agreement");
+    let facts: Vec<&str> = verdict.facts.iter().map(|fact| fact.text.as_str()).collect();
+    let expected = [
+        "server 1 accepted it at index 1 in term 4",
+        "server 1 applied the same command at index 2",
+    ];
+    assert_eq!(facts, expected);
+    assert!(verdict.hint.is_some_and(|hint| hint.contains("`start` returned another index")));
+}
