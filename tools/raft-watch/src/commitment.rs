@@ -248,12 +248,11 @@ impl Judge {
         let knows = self.can_know(leader);
         Err(Box::new(
             broken
-                .fact(leader, format!("server {leader} can know that {knows} entries are committed"))
-                .hint(
-                    "matchIndex must be what the follower has accepted, prevLogIndex + the number of \
-                     entries *of that request*: not nextIndex - 1 or the end of the leader's log, \
-                     which have moved on since; and an election or a restart commits nothing",
+                .fact(
+                    leader,
+                    format!("server {leader} can know that {knows} entries are committed"),
                 )
+                .hint(if servers == 1 { ALONE } else { MATCHED })
                 .build(),
         ))
     }
@@ -280,7 +279,6 @@ impl Judge {
              {count} of {} servers have entry {own}, the first one of its own term",
             self.servers.len()
         );
-        //= leaders.commit, lab.half
         let broken =
             verdict("committed by a majority", words).index(commit).fact_at(us, leader, says);
         Box::new(who_accepted(broken, reign).hint(TOO_FEW).build())
@@ -290,14 +288,19 @@ impl Judge {
         let words = format!("server {server} applied entry {index}, which is not committed");
         let committed = self.reigns.committed;
         //= all.apply
+        let known = match self.servers.len() {
+            1 => format!("{committed} commands were offered to it, which is alone"),
+            _ => format!("up to entry {committed} a majority has accepted what was sent"),
+        };
         let mut broken = verdict("applied when committed", words)
             .index(index)
             .fact_at(us, server, format!("server {server} applied entry {index}"))
-            .fact(None, format!("up to entry {committed} a majority has accepted what was sent"));
+            .fact(None, known);
         if let Some((_, reign)) = self.reigns.last() {
             broken = who_accepted(broken, reign);
         }
-        Err(Box::new(broken.hint(APPLIED).build()))
+        let hint = if self.servers.len() == 1 { ALONE } else { APPLIED };
+        Err(Box::new(broken.hint(hint).build()))
     }
 
     fn applied_untold(&self, server: usize, index: u64, us: u64) -> Checked {
@@ -364,6 +367,16 @@ const TOO_FEW: &str = "an entry of its own term was taken for committed, and the
      before a majority had accepted it: in a sorted matchIndex, the leader's own included, so many as a \
      majority must be at least as high as what is taken. Or the old entry itself was counted \
      (section 5.4.2)";
+
+/// What usually leads to an entry that its leader takes for committed too early.
+const MATCHED: &str = "matchIndex must be what the follower has accepted, prevLogIndex + the number of \
+     entries *of that request*: not nextIndex - 1 or the end of the leader's log, which have moved on \
+     since; and an election or a restart commits nothing";
+
+/// The same, of a server without others.
+const ALONE: &str = "alone, a server commits what it has saved, and nothing else: each command that was \
+     offered to it has one index, and an entry without a command, such as one at the beginning of a term, \
+     must not take an index of the service";
 
 /// What usually leads to an entry that is applied too early.
 const APPLIED: &str = "a follower commits min(leaderCommit, index of the last *new* entry), which is \

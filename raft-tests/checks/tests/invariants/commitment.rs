@@ -150,6 +150,8 @@ fn alone_a_server_commits_what_it_is_offered() {
     );
     let verdict = alone(|_| puppet(0).applies(1)).expect("a rule is broken");
     assert_eq!(verdict.check, "applied when committed");
+    // There are no followers, of whom hints could speak.
+    assert!(verdict.hint.is_some_and(|hint| hint.contains("an entry without a command")));
 }
 
 #[test]
