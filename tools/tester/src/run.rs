@@ -42,6 +42,8 @@ struct State {
     papers: Vec<Paper>,
     /// The sums of the steps that are done.
     steps: Vec<Totals>,
+    /// When each round began of the loop that was begun last.
+    rounds: Vec<u64>,
 }
 
 /// How much of a service is judged in a run. What is above Raft alone: Raft is always judged.
@@ -177,7 +179,37 @@ impl Run {
     /// fewer.
     pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<> {
         let run = self.clone();
-        (0..most).take_while(move |_| run.may(Trouble::Rounds))
+        (0..most).take_while(move |round| run.may(Trouble::Rounds) && run.begins_round(*round))
+    }
+
+    /// Always true.
+    fn begins_round(&self, round: usize) -> bool {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| {
+            state.rounds.truncate(round);
+            state.rounds.push(us);
+        });
+        true
+    }
+
+    /// In which round a test is that has come to its end too late, and how long the others took.
+    pub(crate) fn late_rounds(&self, us: u64) -> Option<Fact> {
+        let rounds = self.inner.state.with(|state| state.rounds.clone());
+        let last = *rounds.last()?;
+        let took = rounds.windows(2).map(|two| two[1] - two[0]);
+        let slowest = (1..).zip(took).max_by_key(|(_, took)| *took);
+        let seconds = |us: u64| us as f64 / 1e6;
+        let since = seconds(us.saturating_sub(last));
+        let text = match slowest {
+            None => format!("the test was in round 1, for {since:.1} s"),
+            Some((which, took)) => format!(
+                "the test was in round {}, for {since:.1} s; of those before, round {which} was the slowest: \
+                 {:.1} s",
+                rounds.len(),
+                seconds(took)
+            ),
+        };
+        Some(Fact { text, us: Some(last), server: None })
     }
 
     /// Counts a trouble that has happened.

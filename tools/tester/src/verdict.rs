@@ -78,6 +78,7 @@ pub(crate) fn of(failure: &Failure, run: &Run) -> Verdict {
     verdict.location = verdict.location.or_else(|| failure.location.clone());
     verdict.details.extend(failure.details.iter().cloned());
     if failure.kind == FailureKind::TimeLimit {
+        verdict.facts.extend(run.late_rounds(us));
         verdict.facts.extend(run.obstacles(us));
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
     }
@@ -114,9 +115,10 @@ fn hint(kind: FailureKind) -> Option<&'static str> {
             "a task computes for ever, or blocks in something that is not labrt's (a lock of std, \
              a socket): use labrt's own",
         ),
-        FailureKind::TimeLimit => {
-            Some("something waits that will not come: see who waits for what")
-        }
+        FailureKind::TimeLimit => Some(
+            "something waits for what will not come, or each step takes long: see who waits for what, \
+                 and which call is open for long",
+        ),
         _ => None,
     }
 }
