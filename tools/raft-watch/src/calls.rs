@@ -100,6 +100,8 @@ pub(crate) struct Call {
     /// Up to where the reply accepts, as its leader may count it; and what the follower keeps for certain.
     pub(crate) accepted: Option<Place>,
     pub(crate) kept: Option<Place>,
+    /// The reply refuses entries.
+    pub(crate) refused: bool,
     /// The reply shows a vote.
     pub(crate) granted: bool,
     /// The reply says that the snapshot has come.
@@ -123,6 +125,7 @@ impl Call {
             answered: false,
             accepted: None,
             kept: None,
+            refused: false,
             granted: false,
             installed: false,
             newer: None,

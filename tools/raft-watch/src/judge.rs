@@ -10,6 +10,7 @@ use super::heartbeats::Flows;
 use super::matching::Entries;
 use super::persister::{Look, SavedStates};
 use super::reigns::Reigns;
+use super::resends::Resends;
 use super::settled::Settled;
 use super::snapshots::Sendings;
 use super::understanding::{Install, Missing, Place, Reply, Request};
@@ -28,6 +29,7 @@ pub(crate) struct Judge {
     pub(super) reigns: Reigns,
     pub(super) settled: Settled,
     pub(super) flows: Flows,
+    pub(super) resends: Resends,
     pub(super) sendings: Sendings,
     pub(super) given: Given,
     /// Some snapshot was seen.
@@ -187,7 +189,9 @@ impl Judge {
                 let commit = append.commit.unwrap_or(0);
                 self.commits(from, append.term, commit, us, means)?;
                 self.check_heartbeat((from, to), append, us, means.missing)?;
-                Ok(Asked::Append(Append { term: append.term, prev: append.prev, last, commit }))
+                let append = Append { term: append.term, prev: append.prev, last, commit };
+                self.resends((from, to), append, us, means.missing)?;
+                Ok(Asked::Append(append))
             }
             Request::Install(install) => {
                 self.speaks(from, install.term, us)?;
@@ -287,6 +291,9 @@ impl Judge {
                 }
             }
             Asked::Append(append) => {
+                if let Some(known) = self.calls.get_mut(number) {
+                    known.refused = reply.yes == Some(false);
+                }
                 self.answers(&call, delivered, append, reply, us, means)?;
             }
             Asked::Install(install) => {
@@ -349,6 +356,9 @@ impl Judge {
         }
         if let (Asked::Vote { term, .. }, true, false) = (asked, granted, failed) {
             self.elections.receives(from, term, to);
+        }
+        if let (Asked::Append(append), false) = (asked, failed) {
+            self.resends.over(&call, append);
         }
         if let (Asked::Append(append), Some(place), false) = (asked, accepted, failed) {
             self.counts(from, to, append.term, place);
