@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use labtrace::Verdict;
 
 use super::bases::{Began, Pending, Stored};
-use super::standing::Refusals;
+use super::standing::{Heeded, Refusals};
 use super::understanding::Place;
 
 /// A term that a server has promised not to go behind.
@@ -103,6 +103,10 @@ pub(crate) struct Server {
     pub(crate) applied_when_stood: u64,
     pub(crate) suspicion: Option<Suspicion>,
     pub(crate) newer: Option<Newer>,
+    /// The latest request of its leader that it has followed.
+    pub(crate) heeded: Option<Heeded>,
+    /// When it stood for election right after such a request, without another election of its own in between.
+    pub(crate) stood_soon: Vec<u64>,
     /// That it has done nothing for a while but refuse its vote.
     pub(crate) refusals: Option<Refusals>,
     /// When it refused to follow, if it is still in this term.
@@ -129,6 +133,7 @@ impl Server {
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
         (self.stored.saves, self.began) = (0, None);
+        (self.heeded, self.stood_soon) = (None, Vec::new());
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 

@@ -96,6 +96,7 @@ impl Judge {
         let server = &mut self.servers[server];
         (server.paused, server.resumed_us) = (paused, (!paused).then_some(us));
         server.deaf = None; // it may have been about to say more
+        (server.heeded, server.stood_soon) = (None, Vec::new());
         server.refusals = None;
     }
 
@@ -295,6 +296,7 @@ impl Judge {
                     known.refused = reply.yes == Some(false);
                 }
                 self.answers(&call, delivered, append, reply, us, means)?;
+                self.heeds(&call, append.term, reply);
             }
             Asked::Install(install) => {
                 self.answers_install(&call, delivered, install, reply, us, means)?;

@@ -32,6 +32,7 @@
 //! | `votes` | one vote a term, election restriction | RequestVote and its replies; AppendEntries |
 //! | `elections` | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
 //! | `standing` | a follower stands for election | RequestVote and its replies; no other calls |
+//! | `standing` | a follower that hears its leader waits | the same; AppendEntries and its replies |
 //! | `matching` | Log Matching, a leader's log | AppendEntries with terms (and commands) |
 //! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
 //! | `settled` | Leader Completeness | the same; `leaderCommit` |

@@ -1,13 +1,31 @@
-//! A follower that hears of no leader and gives nobody its vote stands for election.
+//! A follower that hears of no leader and gives nobody its vote stands for election; one that hears its leader waits.
 
-use labtrace::verdict;
+use labtrace::{VerdictBuilder, verdict};
 
+use super::calls::Call;
 use super::judge::{Checked, Judge};
-use super::understanding::Missing;
 use super::understanding::missing as rules;
+use super::understanding::{Missing, Reply};
 
 /// Within this time by its own clock a server stands for election: the lab wants a new leader by then.
 const STANDS_US: u64 = 5_000_000;
+
+/// Within this time by its own clock after a request of its leader no server stands for election: heartbeats are that
+/// far apart, and a timeout is longer than that.
+const WAITS_US: u64 = 100_000;
+/// Once it may have stood already in its mind, or a timer has fired at the same moment. So often in a row it has not.
+const IN_A_ROW: usize = 3;
+/// What came while a server was paused may reach it together with its timer.
+const AFTER_PAUSE_US: u64 = 1_000_000;
+
+/// A request of its leader that a server has followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heeded {
+    term: u64,
+    leader: usize,
+    /// When it was sent: it has reached the server later.
+    sent_us: u64,
+}
 
 /// A server that has done nothing for a while but refuse its vote.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +67,74 @@ impl Judge {
                 .fact_at(us, server, format!("it refused its vote, as {count} times in all"))
                 .hint(
                     "a refused vote must not restart the election timer, nor must a newer term: only a \
-                     granted vote does, and an AppendEntries of the current leader",
+                     granted vote does, and an AppendEntries of the current leader; or the election timeout \
+                     is too long: the lab wants a new leader within five seconds",
+                )
+                .build(),
+        ))
+    }
+
+    /// A server has said yes to a request of its leader.
+    pub(super) fn heeds(&mut self, call: &Call, term: u64, reply: Reply) {
+        let in_term = reply.term.is_none_or(|shown| shown == term);
+        if reply.yes != Some(true) || !in_term {
+            return;
+        }
+        let heeded = Heeded { term, leader: call.from, sent_us: call.sent_us };
+        let known = &mut self.servers[call.to].heeded;
+        if known.is_none_or(|known| (known.term, known.sent_us) < (term, call.sent_us)) {
+            *known = Some(heeded);
+        }
+    }
+
+    /// A server stands for election in a term. "Followers: if election timeout elapses without receiving
+    /// AppendEntries RPC from current leader" (Figure 2).
+    ///
+    /// In the term after that of its leader it was in that term until now, so it has not lost its leader by a newer term.
+    pub(super) fn check_waits(
+        &mut self,
+        server: usize,
+        term: u64,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked {
+        let known = &mut self.servers[server];
+        let clock = u64::from(known.clock.unwrap_or(1000));
+        let soon = |heeded: &Heeded| {
+            heeded.term.checked_add(1) == Some(term)
+                && us.saturating_sub(heeded.sent_us) * clock / 1000 < WAITS_US
+        };
+        let paused = known.resumed_us.is_some_and(|resumed| us < resumed + AFTER_PAUSE_US);
+        let Some(heeded) = known.heeded.filter(soon).filter(|_| !paused) else {
+            known.stood_soon.clear();
+            return Ok(());
+        };
+        known.stood_soon.push(us);
+        if known.stood_soon.len() < IN_A_ROW || !missing.allows(&rules::FOLLOWS) {
+            return Ok(());
+        }
+        let after = (us - heeded.sent_us) as f64 / 1e3;
+        let words = format!(
+            "server {server} stands for election in term {term}, {after:.0} ms after its leader has sent it \
+             AppendEntries that it has accepted; so it did the last {} times",
+            known.stood_soon.len()
+        );
+        let accepted = format!(
+            "server {} led term {}, and sent AppendEntries that server {server} has accepted",
+            heeded.leader, heeded.term
+        );
+        let earlier = known.stood_soon.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let stood = |broken: VerdictBuilder, us: &u64| {
+            broken.fact_at(*us, server, "it stood for election, as soon after a leader's request")
+        };
+        let broken = earlier.iter().fold(verdict("a follower waits", words), stood);
+        Err(Box::new(
+            broken
+                .fact_at(heeded.sent_us, heeded.leader, accepted)
+                .fact_at(us, server, format!("server {server} stands for election"))
+                .hint(
+                    "each AppendEntries of the current leader restarts the election timer, an empty one too; \
+                     and the timeout is much longer than the time between two heartbeats",
                 )
                 .build(),
         ))

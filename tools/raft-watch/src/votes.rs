@@ -49,6 +49,9 @@ impl Judge {
         const SOON_US: u64 = 100_000;
         self.elections.seen = true;
         self.check_deaf(server, term, us)?;
+        if !self.elections.stood(server, term) {
+            self.check_waits(server, term, us, missing)?;
+        }
         let known = &self.servers[server];
         let soon = known.heard_us.is_some_and(|heard| us < heard + SOON_US);
         if soon && !self.elections.stood(server, term) {
