@@ -9,7 +9,7 @@ use labrt::{observe, thread};
 use labtrace::{Span, SpanOf, VerdictBuilder, What, show, verdict};
 use raft_api::{RaftState, Started};
 
-use super::Cluster;
+use super::{Cluster, Inner, RaftServer};
 
 /// Asking servers, and the checks of leaders and terms.
 impl Cluster {
@@ -20,21 +20,42 @@ impl Cluster {
 
     /// Offers a command to a server; `None` if it does not run or does not lead.
     pub fn start(&self, server: usize, command: Bytes) -> Option<Started> {
-        self.inner.watch.offering();
+        let Inner { watch, applied, .. } = &*self.inner;
+        let before = applied.with(|all| (all.instances[server], all.logs[server].len() as u64));
         let started = self.offer(server, command)?;
-        self.inner.watch.accepted(server, started);
+        watch.accepted(server, started);
+        self.check_new_index(server, started, before);
         Some(started)
+    }
+
+    /// A leader's log holds all that it has applied, so a new command comes behind that. `before` is of just before the
+    /// command was offered: the server's instance, and how much it had applied.
+    fn check_new_index(&self, server: usize, started: Started, before: (u64, u64)) {
+        let Started { index, term } = started;
+        let (instance, applied) = before;
+        let same = self.inner.applied.with(|all| all.instances[server] == instance);
+        if index > applied || !same {
+            return;
+        }
+        let words = format!(
+            "`start` of server {server} returned index {index}, but it had applied {applied} entries before"
+        );
+        let broken = verdict("a new index", words)
+            .index(index)
+            .fact(server, format!("it accepted a command at index {index}, in term {term}"));
+        self.fail(broken.hint(NEW_INDEX).at(format!("`start` of server {server}")));
     }
 
     fn offer(&self, server: usize, command: Bytes) -> Option<Started> {
         let instance = self.inner.group.instance(server)?;
         let session = self.run().session();
         if !session.keeps_events() {
-            return instance.enter(|raft| raft.0.start(command))?;
+            return instance.enter(|raft| self.call_start(server, raft, command))?;
         }
         let offer = What::Offered { command: show(&command), index: None, term: None };
         let event = self.inner.group.record(server, offer);
-        let started = observe::with_cause(event, || instance.enter(|raft| raft.0.start(command)))?;
+        let start = || instance.enter(|raft| self.call_start(server, raft, command));
+        let started = observe::with_cause(event, start)?;
         if let Some(started) = started {
             session.amend(event, |what| {
                 if let What::Offered { index, term, .. } = what {
@@ -42,6 +63,14 @@ impl Cluster {
                 }
             });
         }
+        started
+    }
+
+    /// If the task is killed in it, the watch goes on to take it for a call that has not returned.
+    fn call_start(&self, server: usize, raft: &RaftServer, command: Bytes) -> Option<Started> {
+        let start = self.inner.watch.offering(server);
+        let started = raft.0.start(command);
+        self.inner.watch.offered(start);
         started
     }
 
@@ -146,6 +175,10 @@ impl Cluster {
         span.end("none");
     }
 }
+
+/// What usually leads to an index that is not new.
+const NEW_INDEX: &str = "`start` returns the index of the entry that it has appended: the first one is 1, \
+     and entries that are in a snapshot count too, so it is not the length of the log that is left";
 
 /// What usually leads to two leaders in a term.
 const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \

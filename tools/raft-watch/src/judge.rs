@@ -1,5 +1,7 @@
 //! What a run's messages have shown, and the way of each event through the rules.
 
+use std::collections::BTreeMap;
+
 use labtrace::Verdict;
 
 use super::bases::Given;
@@ -12,6 +14,7 @@ use super::persister::{Look, SavedStates};
 use super::reigns::Reigns;
 use super::resends::Resends;
 use super::settled::Settled;
+use super::slow::Slow;
 use super::snapshots::Sendings;
 use super::understanding::{Install, Missing, Place, Reply, Request};
 
@@ -30,6 +33,10 @@ pub(crate) struct Judge {
     pub(super) settled: Settled,
     pub(super) flows: Flows,
     pub(super) resends: Resends,
+    pub(super) slow: Slow,
+    /// The calls of `start` that have not returned: server, and since when.
+    pub(super) starts: BTreeMap<u64, (usize, u64)>,
+    starts_made: u64,
     pub(super) sendings: Sendings,
     pub(super) given: Given,
     /// Some snapshot was seen.
@@ -80,6 +87,7 @@ impl Judge {
 
     pub(crate) fn started(&mut self, server: usize, instance: u64) {
         self.servers[server].start(instance);
+        self.starts.retain(|_, (of, _)| *of != server);
         let lost: Vec<u64> = self.calls.open_at(server).map(|call| call.number).collect();
         for call in lost {
             self.unanswered(call);
@@ -353,6 +361,7 @@ impl Judge {
         let Some(call) = self.calls.remove(number) else { return };
         let Call { from, to, asked, accepted, granted, installed, newer, sent_us, .. } = call;
         self.flows.over(from, to, failed, sent_us, us);
+        self.slow.over(&call, failed, us);
         if call.instance != self.servers[from].instance {
             return;
         }
@@ -384,12 +393,20 @@ impl Judge {
         }
     }
 
-    /// A command is about to be offered to a server.
-    pub(crate) fn offering(&mut self) {
+    /// A command is about to be offered to a server. The number stands for this until it [returns](Self::offered).
+    pub(crate) fn offering(&mut self, server: usize, us: u64) -> u64 {
+        self.starts_made += 1;
+        self.starts.insert(self.starts_made, (server, us));
         if self.servers.len() == 1 {
             self.offered_alone += 1;
             self.reigns.committed = self.offered_alone;
         }
+        self.starts_made
+    }
+
+    /// `start` has returned.
+    pub(crate) fn offered(&mut self, start: u64) {
+        self.starts.remove(&start);
     }
 
     /// What has reached a server and is not answered: it may have told it.

@@ -94,6 +94,7 @@ mod saved;
 mod second;
 mod settled;
 mod situations;
+mod slow;
 mod snapshots;
 mod standing;
 mod terms;
@@ -192,9 +193,15 @@ impl Watch {
         self.inner.state.with(|state| state.judge.hears_applied = true);
     }
 
-    /// A command is about to be offered to a server.
-    pub fn offering(&self) {
-        self.inner.state.with(|state| state.judge.offering());
+    /// A command is about to be offered to a server. The number is for [`offered`](Watch::offered).
+    pub fn offering(&self, server: usize) -> u64 {
+        let us = labtrace::now_us();
+        self.inner.state.with(|state| state.judge.offering(server, us))
+    }
+
+    /// The `start` that [`offering`](Watch::offering) was about has returned.
+    pub fn offered(&self, start: u64) {
+        self.inner.state.with(|state| state.judge.offered(start));
     }
 
     /// A server has accepted a command.

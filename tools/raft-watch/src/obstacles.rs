@@ -40,12 +40,16 @@ impl Judge {
         }
         facts.extend(self.refused_without_end());
         facts.extend(self.snapshots_not_sent());
+        facts.extend(self.snapshots_waited_for());
         facts.extend(self.elections_without_end());
         facts.extend(self.refused_votes());
         facts.extend(self.elections_while_heard());
         let calls = [self.not_answered(us), self.waits_for_calls(us)].concat();
         stuck.extend(calls.iter().filter_map(|fact| fact.server));
         facts.extend(calls);
+        let starts = self.starts_that_wait(us);
+        stuck.extend(starts.iter().filter_map(|fact| fact.server));
+        facts.extend(starts);
         facts.extend(what_waits(&stuck, waits));
         facts
     }
@@ -117,6 +121,43 @@ impl Judge {
             fact(text, None, Some(leader))
         };
         if base > 0 { without.map(fact).collect() } else { Vec::new() }
+    }
+
+    /// Calls with a snapshot that were open for long, while the same server answered others. Of several pairs of
+    /// servers the one is told that has most of them.
+    fn snapshots_waited_for(&self) -> Option<Fact> {
+        let ((from, to), most) = self.slow.failed().max_by_key(|(_, failed)| failed.count)?;
+        let others = self.slow.failed().map(|(_, failed)| failed.count).sum::<u64>() - most.count;
+        let others = match others {
+            0 => String::new(),
+            others => format!("; so did {others} between other servers"),
+        };
+        let text = format!(
+            "InstallSnapshot of server {from} to server {to} ended without an answer {} times, after up to {:.1} s, \
+             though that server had answered other calls of server {from} meanwhile{others}: it is slow to wait for \
+             that",
+            most.count,
+            most.longest_us as f64 / 1e6
+        );
+        Some(fact(text, None, Some(from)))
+    }
+
+    /// Calls of `start` that do not return.
+    fn starts_that_wait(&self, us: u64) -> Vec<Fact> {
+        let mut facts: Vec<Fact> = Vec::new();
+        for (server, since) in self.starts.values().copied() {
+            let known = facts.iter().any(|fact| fact.server == u32::try_from(server).ok());
+            if us < since + STUCK_US || !self.servers[server].alive || known {
+                continue;
+            }
+            let text = format!(
+                "`start` of server {server} has not returned for {:.1} s: it must never wait, neither for \
+                 the commit nor for an answer",
+                (us - since) as f64 / 1e6
+            );
+            facts.push(fact(text, Some(since), Some(server)));
+        }
+        facts
     }
 
     fn elections_without_end(&self) -> Option<Fact> {

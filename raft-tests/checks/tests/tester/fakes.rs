@@ -198,6 +198,41 @@ fn too_few_servers_are_found() {
     );
 }
 
+fake!(
+    SaysOld,
+    |_, apply| {
+        apply_all(&apply, &[(1, "1"), (2, "2")]);
+        Ok(())
+    },
+    zero_leads
+);
+
+#[test]
+fn an_index_that_was_applied_before_is_no_new_one() {
+    assert_verdict::<SaysOld>(
+        |cluster, _| {
+            thread::sleep(Duration::from_millis(100));
+            cluster.start(0, Bytes::from_static(b"3"));
+        },
+        "`start` of server 0 returned index 1, but it had applied 2 entries before",
+    );
+    // Before that, it is right.
+    let starts = |cluster: &Cluster, _: &Run| {
+        assert!(cluster.start(0, Bytes::from_static(b"3")).is_some());
+    };
+    assert_eq!(verdict::<Fine>(starts), "");
+}
+
+#[test]
+fn a_wrong_index_of_a_command_is_told_with_its_usual_cause() {
+    let words = verdict::<Fine>(|cluster, _| {
+        cluster.check_index(1, 1, "as it must be");
+        cluster.check_index(2, 1, "got index 2 but expected 1");
+    });
+    assert!(words.contains("got index 2 but expected 1"), "{words}");
+    assert!(words.contains("must not take an index of the service"), "{words}");
+}
+
 /// A Raft that holds its lock while it sends what is committed.
 struct SendsLocked {
     lock: Mutex<()>,
@@ -272,6 +307,15 @@ fn the_time_limit_of_a_test_is_120_s() {
     let words = verdict::<Fine>(|_, _| thread::sleep(Duration::from_secs(121)));
     assert!(words.contains("time limit at 12"), "{words}");
     assert!(words.contains("a test may take 120 s of lab time"), "{words}");
+    // In which round it was.
+    let words = verdict::<Fine>(|_, run| {
+        for round in run.rounds(9) {
+            thread::sleep(Duration::from_secs([10, 60, 20, 90][round]));
+        }
+    });
+    let round =
+        "the test was in round 4, for 30.0 s; of those before, round 2 was the slowest: 60.0 s";
+    assert!(words.contains(round), "{words}");
     // And what stands in the way.
     let words = verdict::<Fine>(|cluster, _| {
         (0..3).for_each(|server| cluster.crash(server));
@@ -332,4 +376,37 @@ fn code_that_keeps_something_from_its_first_run_is_found() {
     let words = verdict::<Remembers>(nothing);
     assert!(words.contains("two runs with seed 0 differ. The first had "), "{words}");
     assert!(words.contains("what differs is kept from the first"), "{words}");
+}
+
+/// A Raft whose `start` waits for what never comes.
+struct StartWaits;
+
+impl Raft for StartWaits {
+    fn make(
+        _peers: Vec<ClientEnd>,
+        _me: usize,
+        _persister: Arc<dyn Persister>,
+        _apply: Sender<ApplyMsg>,
+    ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        Ok(Arc::new(StartWaits))
+    }
+    fn services(self: Arc<Self>) -> Vec<Service> {
+        Vec::new()
+    }
+    fn start(&self, _command: Bytes) -> Option<Started> {
+        thread::sleep(Duration::from_secs(1000));
+        None
+    }
+    fn state(&self) -> RaftState {
+        RaftState { term: 1, is_leader: true }
+    }
+    fn kill(&self) {}
+}
+
+#[test]
+fn a_start_that_has_not_returned_is_told_at_the_time_limit() {
+    let words = verdict::<StartWaits>(|cluster, _| {
+        cluster.start(1, Bytes::from_static(b"1"));
+    });
+    assert!(words.contains("`start` of server 1 has not returned for 120.0 s"), "{words}");
 }

@@ -282,3 +282,44 @@ fn why_a_vote_was_refused_as_far_as_that_is_known() {
         assert_eq!(why(Some(((index, term), false)), false), at_least);
     }
 }
+
+/// Others of its calls are answered meanwhile: the server is there.
+#[test]
+fn a_snapshot_that_is_waited_for_is_told_if_its_server_answers_others() {
+    fn fails_after(took_us: u64, answered: bool) -> Vec<String> {
+        let mut play = Play::new();
+        play.call(0, 1, vote(4), yes(4));
+        let call = play.sent(0, 2, install(4, (3, 4)));
+        play.us += 1000;
+        if answered {
+            play.call(0, 2, append(4, (3, 4), 0, 0), no(4));
+        }
+        play.us += took_us - 1000;
+        play.judge.over(call, true, play.us);
+        play.told("InstallSnapshot of server 0 to server 2", 0)
+    }
+    let told = fails_after(6_900_000, true);
+    assert!(told[0].contains("ended without an answer 1 times, after up to 6.9 s"), "{told:?}");
+    assert_eq!(fails_after(1_500_000, true).len(), 1);
+    assert_eq!(fails_after(1_499_000, true).len(), 0);
+    assert_eq!(fails_after(6_900_000, false).len(), 0);
+}
+
+#[test]
+fn a_start_that_does_not_return_is_told() {
+    let mut play = Play::new();
+    let first = play.judge.offering(1, play.us);
+    let other = play.judge.offering(1, play.us);
+    assert_eq!(play.told("`start` of", 1_499_000).len(), 0);
+    let told = play.told("`start` of", 12_000_000);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("of server 1 has not returned for 12.0 s: it must never wait"));
+    [first, other].into_iter().for_each(|start| play.judge.offered(start));
+    assert_eq!(play.told("`start` of", 12_000_000).len(), 0);
+    // One that has crashed will not return.
+    play.judge.offering(1, play.us);
+    play.judge.crashed(1);
+    assert_eq!(play.told("`start` of", 12_000_000).len(), 0);
+    play.judge.started(1, 2);
+    assert_eq!(play.told("`start` of", 12_000_000).len(), 0);
+}
