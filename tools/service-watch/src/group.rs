@@ -12,6 +12,7 @@ use tester::{Call, ClientCall, Members, Obstacles, SaveCount, Watcher};
 
 use crate::operations::Reply;
 use crate::sizes::{Limits, Size};
+use crate::tries::Answer;
 use crate::waiting::Waiting;
 use crate::{State, Watch};
 
@@ -121,14 +122,18 @@ impl Watcher for Eye {
                 let waiting = Waiting::new((client, operation), event.method, term, us);
                 seen.servers[server].waiting.insert(call, waiting);
             }),
-            CallStep::Replied(_) => self.watch.inner.with(|state| {
+            CallStep::Replied(reply) => self.watch.inner.with(|state| {
                 let seen = &mut state.groups[self.group];
                 let (group, known) = (self.group, seen.below.can_know(server));
                 seen.servers[server].waiting.remove(&call);
-                seen.replies.insert(call, Reply { group, server, us, known });
+                let answer = Some(Answer::of(reply));
+                seen.replies.insert(call, Reply { group, server, us, known, answer });
             }),
             CallStep::Returned => self.watch.inner.with(|state| state.returned(self.group, of)),
             CallStep::Lost { .. } | CallStep::Failed => self.watch.inner.with(|state| {
+                if let CallStep::Failed = event.step {
+                    state.failed((self.group, server), client, call, us);
+                }
                 let seen = &mut state.groups[self.group];
                 seen.servers[server].waiting.remove(&call);
                 seen.replies.remove(&call);
@@ -174,6 +179,19 @@ impl State {
         let reply = self.groups[group].replies.remove(&of.event.call);
         if let (Some(reply), Some(operation)) = (reply, self.operations.open_of(of.client)) {
             operation.replies.push(reply);
+            operation.failed = None;
+        }
+    }
+
+    /// A client learns that a call to a server has failed. One that it made for what is done by now does not
+    /// count.
+    fn failed(&mut self, to: (usize, usize), client: u64, call: u64, us: u64) {
+        let of = self.spotter.operation_of(to.0, call);
+        if of.is_some()
+            && of == self.operations.number_of(client)
+            && let Some(operation) = self.operations.open_of(client)
+        {
+            operation.failed = Some((to, us));
         }
     }
 }

@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use raft_watch::SentEntry;
 use tester::Client;
 
-use crate::tries::Tries;
+use crate::tries::{Answer, Tries};
 use crate::{Asked, Change, Place};
 
 /// An operation's place in the list of all.
@@ -34,6 +34,9 @@ pub(crate) struct Operation {
     pub(crate) entries: Vec<Entry>,
     /// The replies that have come back to its client since it began.
     pub(crate) replies: Vec<Reply>,
+    /// The server that its last call was to, and when that call failed, in microseconds; none if a reply has come
+    /// back since.
+    pub(crate) failed: Option<((usize, usize), u64)>,
     /// Whom its client has asked, while it is under way.
     pub(crate) tries: Tries,
 }
@@ -58,13 +61,15 @@ pub(crate) struct Acknowledged {
 }
 
 /// A server's reply to a client.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) group: usize,
     pub(crate) server: usize,
     pub(crate) us: u64,
     /// Up to which index the server could know that entries are committed; `None` if nobody can tell.
     pub(crate) known: Option<u64>,
+    /// What it says, until its operation is judged.
+    pub(crate) answer: Option<Answer>,
 }
 
 impl Operation {
@@ -130,6 +135,7 @@ impl Operations {
             ended: None,
             entries: Vec::new(),
             replies: Vec::new(),
+            failed: None,
             tries: Tries::default(),
         });
         number
@@ -204,8 +210,10 @@ impl Operations {
         }
     }
 
-    /// A write is acknowledged. From here on whoever reads must know of it.
+    /// An operation is judged. If it was a write, it is acknowledged: from here on whoever reads must know of it.
     pub(crate) fn settle(&mut self, number: Number) {
+        let replies = self.all.get_mut(number).map(|operation| &mut operation.replies);
+        replies.into_iter().flatten().for_each(|reply| reply.answer = None);
         let Some(operation) = self.all.get(number) else { return };
         if operation.asked.change == Change::Nothing {
             return;
@@ -324,7 +332,7 @@ mod tests {
     }
 
     fn reply(us: u64, group: usize, known: u64) -> Reply {
-        Reply { group, server: 0, us, known: Some(known) }
+        Reply { group, server: 0, us, known: Some(known), answer: None }
     }
 
     fn write(entries: Vec<Entry>, replies: Vec<Reply>) -> Operation {
@@ -337,6 +345,7 @@ mod tests {
             ended: Some(100),
             entries,
             replies,
+            failed: None,
             tries: Tries::default(),
         }
     }

@@ -2,22 +2,28 @@
 //! were acknowledged before.
 //!
 //! Only the client knows which reply was its answer. So an answer is wrong if none of the replies that
-//! came to it since it asked can be right.
+//! came to it since it asked can be right. That may be a server's fault, which answers too early, or the client's, which
+//! takes a refusal or a call that has failed for an answer: what the replies say is shown, since nobody here can tell a
+//! refusal from an answer.
 
 use std::collections::BTreeSet;
 
-use labtrace::{Verdict, VerdictBuilder, verdict};
+use labtrace::{Fact, Verdict, VerdictBuilder, verdict};
 
 use crate::facts;
 use crate::operations::{Entry, Number, Operation, Reply};
 use crate::{Change, Checked, State};
+
+/// What usually leads to an operation that is done when a call has failed.
+const FAILED_IS_NOT_DONE: &str = "the clerk takes a failed call, or a refusal, for done: a call that fails says nothing of \
+     what became of the request; ask again, the next server, until one of them answers that it is done";
 
 impl State {
     /// A client has its answer.
     pub(crate) fn check_replies(&mut self, number: Number, read: Option<&str>) -> Checked {
         let Some(operation) = self.operations.get(number) else { return Ok(()) };
         // What no reply gave, such as what a client remembers, is not for this rule.
-        let [.., last] = operation.replies[..] else { return Ok(()) };
+        let Some(last) = operation.replies.last() else { return Ok(()) };
         match operation.asked.change {
             Change::Nothing => self.check_read(operation, read, last),
             _ if !self.operations.understands(&operation.asked) => Ok(()),
@@ -30,11 +36,12 @@ impl State {
             return Ok(());
         }
         let Operation { name, asked, .. } = operation;
-        let words = format!(
-            "{} answered {name}, {}, before an entry of it can have been applied there",
-            self.names_of(&operation.replies),
-            asked.text
-        );
+        let names = self.names_of(&operation.replies);
+        let early = "before an entry of it can have been applied";
+        let words = match self.failed_at(operation) {
+            Some(failed) => format!("{failed}, {early} where it had a reply from: {names}"),
+            None => format!("{names} answered {name}, {}, {early} there", asked.text),
+        };
         let broken = verdict("answered when applied", words);
         let broken = facts::of_operation(broken, operation, "");
         let broken = self.replies(broken, &operation.replies);
@@ -46,11 +53,12 @@ impl State {
         };
         let hint = "the answer must wait until the entry comes out of the apply channel: `start` only \
                     says where it will stand if it is ever committed; and what comes out there must be \
-                    the same request, not just any at that index";
-        Err(self.build(broken.hint(hint), &operation.replies))
+                    the same request, not just any at that index; or the clerk takes a refusal or a failed \
+                    call for done";
+        Err(self.build(broken, operation, hint))
     }
 
-    fn check_read(&self, operation: &Operation, read: Option<&str>, last: Reply) -> Checked {
+    fn check_read(&self, operation: &Operation, read: Option<&str>, last: &Reply) -> Checked {
         let object = &operation.asked.object;
         let must_know = |reply: &Reply| {
             let (write, known) = self.operations.latest_write(object, reply.group)?;
@@ -64,13 +72,14 @@ impl State {
         if operation.replies.iter().any(can_know) {
             return Ok(());
         }
-        let Some((write, entry)) = must_know(&last) else { return Ok(()) };
+        let Some((write, entry)) = must_know(last) else { return Ok(()) };
         let Operation { name, asked, replies, .. } = operation;
-        let words = format!(
-            "{} answered {name}, {}, and cannot know of what was acknowledged before",
-            self.names_of(replies),
-            asked.text
-        );
+        let names = self.names_of(replies);
+        let late = "cannot know of what was acknowledged before";
+        let words = match self.failed_at(operation) {
+            Some(failed) => format!("{failed}, and where it had a reply from {late}: {names}"),
+            None => format!("{names} answered {name}, {}, and {late}", asked.text),
+        };
         let broken = verdict("a read that cannot know", words).index(entry.place.index);
         let broken = facts::of_operation(broken, write, "");
         let broken = self.entry(broken, &entry);
@@ -78,7 +87,7 @@ impl State {
         let broken = self.replies(facts::of_operation(broken, operation, &got), replies);
         let hint = "a read that is answered from the server's own state, without an entry in the log \
                     and without asking a majority whether it still leads";
-        Err(self.build(broken.hint(hint), replies))
+        Err(self.build(broken, operation, hint))
     }
 
     /// Who replied. Only the client knows which of them gave it its answer.
@@ -94,17 +103,27 @@ impl State {
             replies[place + 1..].iter().any(|later| of(later) == of(&replies[place]))
         };
         let last = replies.iter().enumerate().filter(|(place, _)| !later(*place));
-        last.fold(broken, |broken, (_, reply)| self.reply(broken, *reply))
+        last.fold(broken, |broken, (_, reply)| self.reply(broken, reply))
     }
 
     /// What a server replied, and what it could know.
-    fn reply(&self, broken: VerdictBuilder, reply: Reply) -> VerdictBuilder {
-        let Reply { group, server, us, known } = reply;
-        let lane = self.groups[group].members.lane(server) as usize;
-        let server = self.name_of(&reply);
+    fn reply(&self, broken: VerdictBuilder, reply: &Reply) -> VerdictBuilder {
+        let Reply { group, server, us, known, answer } = reply;
+        let lane = self.groups[*group].members.lane(*server) as usize;
+        let server = self.name_of(reply);
+        let said = answer.as_ref().map_or(String::new(), |answer| format!(" {}", answer.text()));
         let known = facts::entries(known.unwrap_or_default());
-        let text = format!("{server} answered, and could know that {known} committed");
-        broken.fact_at(us, lane, text)
+        let text = format!("{server} answered{said}, and could know that {known} committed");
+        broken.fact_at(*us, lane, text)
+    }
+
+    /// After which call the client was done, if no reply has come behind that. Then none of those who have replied
+    /// need be guilty.
+    fn failed_at(&self, operation: &Operation) -> Option<String> {
+        let ((group, server), _) = operation.failed?;
+        let to = self.groups[group].members.node_name(server);
+        let Operation { name, asked, .. } = operation;
+        Some(format!("{name} was done with {} when its call to {to} had failed", asked.text))
     }
 
     pub(crate) fn entry(&self, broken: VerdictBuilder, entry: &Entry) -> VerdictBuilder {
@@ -115,7 +134,16 @@ impl State {
         self.groups[reply.group].members.node_name(reply.server)
     }
 
-    fn build(&self, broken: VerdictBuilder, replies: &[Reply]) -> Box<Verdict> {
-        Box::new(broken.at(format!("what {} answered", self.names_of(replies))).build())
+    fn build(&self, broken: VerdictBuilder, operation: &Operation, hint: &str) -> Box<Verdict> {
+        let Operation { name, replies, failed, lane, .. } = operation;
+        let Some(((group, server), us)) = failed else {
+            let at = format!("what {} answered", self.names_of(replies));
+            return Box::new(broken.hint(hint).at(at).build());
+        };
+        let to = self.groups[*group].members.node_name(*server);
+        let text = format!("{name} returned after its call to {to} had failed");
+        let failed = Fact { text, us: Some(*us), server: Some(*lane) };
+        let at = format!("what {name} took for its answer");
+        Box::new(broken.with_fact(failed).hint(FAILED_IS_NOT_DONE).at(at).build())
     }
 }

@@ -30,6 +30,11 @@ impl Spotter {
         &self.counts
     }
 
+    /// The operation that a call to a group was made for.
+    pub(crate) fn operation_of(&self, group: usize, call: u64) -> Option<Number> {
+        self.requests.get(&(group, call)).copied()
+    }
+
     /// So many writes have entries of one more leader, beside those of others in the same group.
     pub(crate) fn have_one_more_leader(&mut self, writes: u64, us: u64) {
         self.counts.add(Situation::WriteAtTwoLeaders, writes, || us);

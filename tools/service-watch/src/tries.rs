@@ -43,7 +43,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(reply: Message<'_>) -> Answer {
+    pub(crate) fn of(reply: Message<'_>) -> Answer {
         let length = reply.bytes().len();
         let kept = if length <= LONGEST { reply.bytes() } else { &[] };
         Answer { length, bytes: kept.to_vec(), shape: reply.shape() }

@@ -38,7 +38,7 @@ fn a_write_that_is_answered_when_its_entry_is_only_sent_is_wrong() {
     let facts = texts(&verdict.facts);
     assert!(facts.contains("client: Append k x 0 0 y, until 0."), "{facts}");
     assert!(
-        facts.contains("server 0 answered, and could know that entry 1 is committed"),
+        facts.contains("server 0 answered done, and could know that entry 1 is committed"),
         "{facts}"
     );
     assert!(facts.contains("server 0 sent it as the entry of term 1 at index 2\n"), "{facts}");
@@ -64,7 +64,7 @@ fn a_follower_may_answer_for_what_its_leader_has_told_it_to_be_committed() {
     let verdict = wrong(TOO_EARLY, &words, play(0));
     let facts = texts(&verdict.facts);
     assert!(
-        facts.contains("server 1 answered, and could know that no entry is committed"),
+        facts.contains("server 1 answered done, and could know that no entry is committed"),
         "{facts}"
     );
 }
@@ -84,7 +84,7 @@ fn a_write_without_any_entry_is_not_to_be_answered() {
     let facts = texts(&verdict.facts);
     assert!(facts.contains("no entry that holds it has been sent by anybody"), "{facts}");
     assert!(
-        facts.contains("server 0 answered, and could know that entries 1 to 2 are committed"),
+        facts.contains("server 0 answered done, and could know that entries 1 to 2 are committed"),
         "{facts}"
     );
 }
@@ -151,6 +151,92 @@ fn that_long_texts_are_understood_says_nothing_of_short_ones() {
 }
 
 #[test]
+fn what_the_servers_said_is_shown_since_it_may_have_been_a_refusal() {
+    let verdict = wrong(TOO_EARLY, EARLY_WORDS, |world| {
+        understood(world);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        // That a call fails is no answer, and a reply has come behind it.
+        fails(world, &client, 1);
+        world.calls(&client, (0, 0));
+        world.replies((0, 0), "I do not lead");
+        world.watch.answered(operation, None);
+    });
+    let facts = texts(&verdict.facts);
+    let said = "server 0 answered I do not lead, and could know that entry 1 is committed\n";
+    assert!(facts.contains(said) && !facts.contains("had failed"), "{facts}");
+    let hint = verdict.hint.unwrap_or_default();
+    assert!(hint.ends_with("or the clerk takes a refusal or a failed call for done"), "{hint}");
+}
+
+#[test]
+fn who_is_done_when_a_call_has_failed_has_no_answer_from_a_server() {
+    let words = "client was done with Append k x 0 0 y when its call to server 1 had failed, before an entry of it can \
+                 have been applied where it had a reply from: server 2";
+    let verdict = wrong(TOO_EARLY, words, |world| {
+        understood(world);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        world.calls(&client, (0, 2));
+        world.replies((0, 2), "no");
+        fails(world, &client, 1);
+        world.watch.answered(operation, None);
+    });
+    let facts = texts(&verdict.facts);
+    assert!(facts.contains("server 2 answered no, and could know that no entry"), "{facts}");
+    assert!(facts.ends_with("client returned after its call to server 1 had failed\n"), "{facts}");
+    assert_eq!(verdict.location.as_deref(), Some("what client took for its answer"));
+    let hint = verdict.hint.unwrap_or_default();
+    assert!(hint.starts_with("the clerk takes a failed call"), "{hint}");
+}
+
+#[test]
+fn a_read_may_be_done_too_early_in_the_same_way() {
+    let words = "client was done with Get k when its call to server 2 had failed, and where it had a reply from cannot \
+                 know of what was acknowledged before: server 1";
+    wrong(STALE, words, |world| {
+        written(world, 1);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, get("k"));
+        world.gets_reply(&client, (0, 1));
+        fails(world, &client, 2);
+        world.watch.answered(operation, Some(""));
+    });
+}
+
+#[test]
+fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
+    wrong(TOO_EARLY, &EARLY_WORDS.replace("x 0 0 y", "x 0 1 y"), |world| {
+        understood(world);
+        let client = world.client("client");
+        client.disconnect(world.groups[0].members(), &[1]);
+        let before = world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 1));
+        world.watch.answered(before, Some("x 9 9 y"));
+        let operation = world.watch.asks(&client, append("k", "x 0 1 y"));
+        world.gets_reply(&client, (0, 0));
+        sleep_ms(1000);
+        world.watch.answered(operation, None);
+    });
+}
+
+/// Entries are seen to hold what clients write.
+fn understood(world: &World) {
+    let other = world.client("other");
+    let known = world.watch.asks(&other, append("k", "x 9 9 y"));
+    world.commits(1, "x 9 9 y");
+    world.gets_reply(&other, (0, 0));
+    world.watch.answered(known, None);
+}
+
+/// The client calls a server that it does not reach, and learns that.
+fn fails(world: &World, client: &tester::Client, server: usize) {
+    client.disconnect(world.groups[0].members(), &[server]);
+    world.calls(client, (0, server));
+    sleep_ms(1000);
+}
+
+#[test]
 fn one_reply_that_can_be_right_is_enough() {
     right(|world| {
         let client = world.client("client");
@@ -208,7 +294,7 @@ fn an_index_at_which_another_entry_was_committed_is_not_enough() {
     let instead = "at index 1, where an entry of term 2 was committed instead\n";
     assert!(facts.contains(instead), "{facts}");
     assert!(
-        facts.contains("server 0 answered, and could know that entry 1 is committed"),
+        facts.contains("server 0 answered done, and could know that entry 1 is committed"),
         "{facts}"
     );
 }
@@ -267,7 +353,7 @@ fn who_answers_a_read_knows_of_what_was_acknowledged_before() {
     assert!(facts.contains("server 0 sent it as the entry of term 1 at index 2\n"), "{facts}");
     assert!(facts.contains(", and got \"old\"\n"), "{facts}");
     assert!(
-        facts.contains("server 1 answered, and could know that entry 1 is committed"),
+        facts.contains("server 1 answered done, and could know that entry 1 is committed"),
         "{facts}"
     );
     assert_eq!((verdict.index, verdict.servers.contains(&1)), (Some(2), true));
