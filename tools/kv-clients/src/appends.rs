@@ -77,6 +77,18 @@ fn places(client: usize, value: &str) -> BTreeMap<u64, (usize, usize)> {
     places
 }
 
+/// What looks like elements in a value, of any client.
+pub(crate) fn elements(value: &str) -> impl Iterator<Item = &str> {
+    value.split_inclusive('y').filter_map(|piece| {
+        let from = piece.find("x ")?;
+        let element = &piece[from..];
+        let inner = element.strip_prefix("x ")?.strip_suffix(" y")?;
+        let (client, number) = inner.split_once(' ')?;
+        let are_numbers = [client, number].iter().all(|digits| digits.parse::<u64>().is_ok());
+        are_numbers.then_some(element)
+    })
+}
+
 /// The beginning of a long value.
 fn cut(value: &str) -> String {
     let most = 300;
@@ -105,5 +117,11 @@ mod tests {
         assert!(words.contains("in the wrong place") && cause == OUT_OF_ORDER, "{words}");
         let odd = "x 1 x 1 00 yx 1 0 yx 1 1";
         assert_eq!(find(1, odd, 1), Ok(()), "what only looks like an element is none");
+    }
+
+    #[test]
+    fn the_elements_of_all_clients_are_found() {
+        let value = "more x 1 0 yx 11 0 yy x 1 y x 2 b yx 2 7 y x 1 1";
+        assert_eq!(elements(value).collect::<Vec<_>>(), ["x 1 0 y", "x 11 0 y", "x 2 7 y"]);
     }
 }
