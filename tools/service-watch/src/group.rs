@@ -143,18 +143,19 @@ impl Watcher for Eye {
     }
 
     fn obstacles(&self, us: u64) -> Obstacles {
-        let clients = self.watch.inner.with(|state| {
+        let (clients, hint) = self.watch.inner.with(|state| {
             // What clients wait for is said once, by the first group.
-            let mut facts = Vec::new();
+            let (mut facts, mut hint) = (Vec::new(), None);
             if self.group == 0 {
                 state.read_entries();
                 facts.extend(state.clients_wait(us));
+                hint = state.why_clients_wait(us).map(str::to_string);
             }
             facts.extend(state.servers_keep_waiting(self.group, us));
-            facts
+            (facts, hint)
         });
         // What is known of the Rafts below is said by what watches them.
-        Obstacles { clients, ..Obstacles::default() }
+        Obstacles { clients, hint, ..Obstacles::default() }
     }
 
     fn situations(&self) -> Situations {

@@ -13,6 +13,18 @@ use crate::{Change, State};
 /// What is younger may be answered soon, in microseconds.
 const LONG_US: u64 = 500_000;
 
+/// A client that has asked so often has not been left waiting: it was sent on, or its calls have failed.
+const OFTEN: u64 = 20;
+
+/// What usually keeps a client waiting whom servers answer, and who asks again after each answer.
+const REFUSED_AGAIN: &str = "nobody leaves the client waiting: it was refused each time that it was answered, and asks \
+     again and again. Either no server can do what is asked (none leads; in lab 4, no group serves the shard), or one \
+     refuses for a reason that does not pass: that a key has no value is an answer, and no refusal";
+
+/// What usually keeps a client waiting whose calls all go to one server that it does not reach.
+const STICKS: &str = "the clerk asks one server again and again though its calls fail: a server that does not answer may \
+     be down or cut off, so the next call goes to another one, as after a refusal";
+
 /// Of several things of a kind the first ones tell enough.
 const SHOWN: usize = 4;
 
@@ -40,6 +52,24 @@ impl State {
         facts.extend(self.where_it_stands(longest));
         facts.extend(who_else_waits(others));
         facts
+    }
+
+    /// What usually keeps a client from its answer that has waited as the longest of all does, if that can be told
+    /// from how its calls have ended.
+    pub(crate) fn why_clients_wait(&self, us: u64) -> Option<&'static str> {
+        let longest = self.operations.under_way().min_by_key(|operation| operation.began)?;
+        let tries = || longest.tries.iter();
+        let waits = |one: &Try| matches!(one.how, How::Reached) && one.us + LONG_US <= us;
+        if tries().any(waits) {
+            return None;
+        }
+        let answered: u64 = tries().map(|one| one.answered).sum();
+        let most = tries().max_by_key(|one| one.failed)?;
+        let others: u64 = tries().map(|one| one.count).sum::<u64>() - most.count;
+        if most.failed >= OFTEN && most.answered == 0 && others * OFTEN <= most.count {
+            return Some(STICKS);
+        }
+        (answered >= OFTEN).then_some(REFUSED_AGAIN)
     }
 
     /// What became of the last calls for an operation, each kind of end once.

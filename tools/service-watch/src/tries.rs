@@ -15,8 +15,10 @@ pub(crate) struct Tries(Vec<Try>);
 pub(crate) struct Try {
     /// The number of the server's group, and its own in there.
     pub(crate) server: (usize, usize),
-    /// How often.
+    /// How often, and how many of these calls are known to have been answered or to have failed.
     pub(crate) count: u64,
+    pub(crate) answered: u64,
+    pub(crate) failed: u64,
     /// The last of these calls, and since when, in microseconds, it is as `how` says.
     call: u64,
     pub(crate) us: u64,
@@ -70,6 +72,8 @@ impl Tries {
             CallStep::Failed => How::Failed,
             _ => return,
         };
+        of.answered += u64::from(matches!(how, How::Answered(_)));
+        of.failed += u64::from(matches!(how, How::Failed));
         (of.us, of.how) = (us, how);
     }
 
@@ -81,7 +85,15 @@ impl Tries {
                 of.count += 1;
                 (of.call, of.us, of.how) = (call, us, How::OnItsWay);
             }
-            None => self.0.push(Try { server, count: 1, call, us, how: How::OnItsWay }),
+            None => self.0.push(Try {
+                server,
+                count: 1,
+                answered: 0,
+                failed: 0,
+                call,
+                us,
+                how: How::OnItsWay,
+            }),
         }
     }
 

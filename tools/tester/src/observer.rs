@@ -89,6 +89,8 @@ pub struct Obstacles {
     pub clients: Vec<Fact>,
     /// What is known of the servers. What stands in the way most comes first.
     pub servers: Vec<Fact>,
+    /// The usual cause, if it is known better than from that the run has come to its time limit.
+    pub hint: Option<String>,
 }
 
 /// A step of a call between two servers of a group.

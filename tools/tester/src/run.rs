@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use labrt::sync::Leaf;
-use labtrace::{Fact, Keep, Session};
+use labtrace::{Keep, Session};
 use run_record::coverage::Coverage;
 use run_record::setting::{Counts, Setting, Trouble};
 use run_record::situations::Situations;
@@ -234,13 +234,16 @@ impl Run {
         sums
     }
 
-    /// What stands in the way of those who wait, of all groups: first what clients wait for.
-    pub(crate) fn obstacles(&self, us: u64) -> Vec<Fact> {
+    /// What stands in the way of those who wait, of all groups.
+    pub(crate) fn obstacles(&self, us: u64) -> Obstacles {
         let watchers = self.inner.state.with(|state| state.watchers.clone());
-        let all = watchers.iter().map(|watcher| watcher.obstacles(us));
-        let (clients, servers): (Vec<_>, Vec<_>) =
-            all.map(|Obstacles { clients, servers }| (clients, servers)).unzip();
-        [clients, servers].into_iter().flatten().flatten().collect()
+        let mut all = Obstacles::default();
+        for Obstacles { clients, servers, hint } in watchers.iter().map(|of| of.obstacles(us)) {
+            all.clients.extend(clients);
+            all.servers.extend(servers);
+            all.hint = all.hint.or(hint);
+        }
+        all
     }
 
     /// What was seen in all groups, if somebody wants to know.

@@ -9,6 +9,7 @@ use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
 
+use crate::observer::Obstacles;
 use crate::run::Run;
 use crate::test::Totals;
 use crate::trace_files::Files;
@@ -79,7 +80,9 @@ pub(crate) fn of(failure: &Failure, run: &Run) -> Verdict {
     verdict.details.extend(failure.details.iter().cloned());
     if failure.kind == FailureKind::TimeLimit {
         verdict.facts.extend(run.late_rounds(us));
-        verdict.facts.extend(run.obstacles(us));
+        let Obstacles { clients, servers, hint } = run.obstacles(us);
+        verdict.facts.extend(clients.into_iter().chain(servers));
+        verdict.hint = hint.or(verdict.hint);
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
     }
     verdict

@@ -160,6 +160,51 @@ fn a_request_that_is_on_its_way_has_not_come_yet() {
     });
 }
 
+/// What is said to be the usual cause after a client has asked servers so often, each of which has answered, or has not
+/// been reached.
+fn cause(asked: &'static [(usize, bool, u64)], left_waiting: bool) -> String {
+    let said = said_at_the_limit(move |world| {
+        let client = world.client("client");
+        world.watch.asks(&client, get("k"));
+        if left_waiting {
+            world.calls(&client, (0, 0));
+        }
+        for &(server, reached, times) in asked {
+            for _ in 0..times {
+                world.calls(&client, (0, server));
+                match reached {
+                    true => world.replies((0, server), "no"),
+                    false => sleep_ms(100),
+                }
+            }
+            client.disconnect(world.groups[0].members(), &[server + 1]);
+        }
+        sleep_ms(20_000); // With the client its calls would end.
+    });
+    let cause = said.lines().find_map(|line| line.trim().strip_prefix("usual cause: "));
+    cause.expect("one is told").to_string()
+}
+
+#[test]
+fn who_is_refused_again_and_again_does_not_wait_for_what_does_not_come() {
+    let refused = "nobody leaves the client waiting: it was refused each time";
+    let sticks = "the clerk asks one server again and again though its calls fail";
+    let waits = "something waits";
+    let cause_is = |asked, left, words: &str| {
+        let cause = cause(asked, left);
+        assert!(cause.starts_with(words), "{cause}");
+    };
+    cause_is(&[(1, true, 20)], false, refused);
+    cause_is(&[(1, true, 15), (0, true, 5)], false, refused);
+    cause_is(&[(1, true, 19)], false, waits);
+    // Some server does not answer.
+    cause_is(&[(1, true, 20)], true, waits);
+    // The second server of these is not reached.
+    cause_is(&[(0, true, 1), (1, false, 25)], false, sticks);
+    cause_is(&[(1, true, 20), (2, false, 25)], false, refused);
+    cause_is(&[(0, true, 1), (1, false, 15)], false, waits);
+}
+
 #[test]
 fn of_a_long_answer_only_the_length_is_told() {
     // Four bytes say what it is, one or three how long it is.
