@@ -70,16 +70,49 @@ impl State {
             Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
         });
         let entries = operation.entries.iter().map(|entry| self.entry_fact(entry));
-        entries.chain(reply).chain(self.facts_of_snapshot(number)).collect()
+        let unseen = self.facts_of_unseen(number);
+        entries.chain(unseen).chain(reply).chain(self.facts_of_snapshot(number)).collect()
+    }
+
+    /// If something was read: the acknowledged writes that are missing in it, and that no entry was seen to hold. The
+    /// latest ones tell enough.
+    fn facts_of_unseen(&self, number: Number) -> Vec<Fact> {
+        const SHOWN: usize = 2;
+        let Some(read) = self.operations.get(number) else { return Vec::new() };
+        let object = &read.asked.object;
+        let Some(value) = self.read.last_of(object, number) else { return Vec::new() };
+        let missing = |write: &&Operation| {
+            let before = write.ended.is_some_and(|ended| ended < read.began);
+            before && write.asked.change.text().is_some_and(|text| !value.contains(text))
+        };
+        let fact = |write: &Operation| Fact {
+            text: format!(
+                "{}: {}, acknowledged at {:.3} s, is not in what was read, and no entry that holds it has been sent \
+                 by anybody",
+                write.name,
+                write.asked.text,
+                write.ended.unwrap_or_default() as f64 / 1e6
+            ),
+            us: Some(write.began),
+            server: Some(write.lane),
+        };
+        let missing: Vec<_> = match self.operations.hides() {
+            true => Vec::new(),
+            false => self.operations.unseen(object).filter(missing).collect(),
+        };
+        missing.into_iter().rev().take(SHOWN).map(fact).collect()
     }
 
     /// Which rules could not be judged, and why.
     pub(crate) fn not_judged(&self) -> Vec<String> {
         let writes = self.operations.has_writes();
         let understood = self.operations.understands_some();
-        let reason = "no entry of a log was seen to hold what clients write";
+        let reason = match self.operations.hides() {
+            true => "clients read what no entry of a log was seen to hold",
+            false => "no entry of a log was seen to hold what clients write",
+        };
         let sentence =
             format!("not judged: answered when applied, a read that cannot know, because {reason}");
-        if writes && !understood { vec![sentence] } else { Vec::new() }
+        if writes && (!understood || self.operations.hides()) { vec![sentence] } else { Vec::new() }
     }
 }

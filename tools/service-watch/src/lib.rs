@@ -11,8 +11,15 @@
 //! them: an entry is that of a write if it holds the text that is written, and was first sent after
 //! the client had called. Texts that are too short to be told from others by chance have to stand
 //! there with their length in front, as labgob writes them, and with the name of the object that is
-//! written to. A service whose entries were never seen to hold what clients write (it may compress them)
-//! is not judged by the rules that need it.
+//! written to, at another place. An empty text is no text: no rule is about it. A service whose entries were never
+//! seen to hold what clients write (it may compress them) is not judged by the rules that need it.
+//!
+//! That some entries hold what is written does not mean that all do. A right service may compress those that are
+//! long, or leave out a write that a later one of the same entry makes invisible. So a write of which no entry was
+//! seen is taken for a wrong one only if no entry at all was sent meanwhile that could be its own, whatever it
+//! looks like (`sent`). Otherwise nothing is said of it until something goes wrong: then it is a fact of the
+//! verdict, if what was read lacks it. And once somebody has read what no entry was seen to hold, an entry that is
+//! seen to hold a write need not be its first one: the service is no longer judged by where entries stand.
 //!
 //! An entry in whose place another one was committed is none: whoever answers for it has looked at the index alone.
 //!
@@ -57,6 +64,7 @@ mod group;
 mod obstacles;
 mod operations;
 mod replies;
+mod sent;
 mod situations;
 mod sizes;
 mod tries;
@@ -218,6 +226,7 @@ impl Watch {
                 groups[place.group].below.committed_term_at(place.index)
             });
             state.operations.end(number, us);
+            state.learn_from(number, read);
             let checked = state.check_replies(number, read);
             let checked = checked.and_then(|()| state.check_once(number, read));
             state.operations.settle(number);
@@ -280,6 +289,14 @@ impl Watch {
 }
 
 impl State {
+    /// An operation has read something.
+    fn learn_from(&mut self, number: Number, read: Option<&str>) {
+        let object = self.operations.get(number).map(|operation| operation.asked.object.clone());
+        if let (Some(object), Some(value)) = (object, read) {
+            self.operations.learn_from(&object, value);
+        }
+    }
+
     /// Learns of the entries that were sent since it last looked.
     fn read_entries(&mut self) {
         let State { groups, operations, spotter, .. } = self;

@@ -100,7 +100,8 @@ impl State {
     /// Where the latest entries of a write stand, and whether they are committed.
     fn where_it_stands(&self, operation: &Operation) -> Vec<Fact> {
         let writes = operation.asked.change != Change::Nothing;
-        if writes && operation.entries.is_empty() && self.operations.understands(&operation.asked) {
+        let understands = self.operations.understands(&operation.asked) && !self.operations.hides();
+        if writes && operation.entries.is_empty() && understands {
             let text = "no entry that holds it has been sent by anybody".to_string();
             return vec![fact(text, None, None)];
         }

@@ -7,6 +7,7 @@ use memchr::memchr_iter;
 use raft_watch::SentEntry;
 use tester::Client;
 
+use crate::sent::Sent;
 use crate::tries::{Answer, Tries};
 use crate::{Asked, Change, Place};
 
@@ -78,6 +79,13 @@ impl Operation {
         self.ended.is_some_and(|ended| ended + LATE_US < us)
     }
 
+    /// Whether an entry of a write had been sent when one of its replies was given. What is sent later may be that
+    /// of a request that came again.
+    pub(crate) fn was_sent(&self) -> bool {
+        let before = |entry: &Entry| self.replies.iter().any(|reply| entry.place.us <= reply.us);
+        self.entries.iter().any(before)
+    }
+
     /// Whether a write may be done for all that a server could know when it replied: of an entry of it in
     /// its own group's log that it is committed. What another group has in its log may be done there, and
     /// the server may have learned so.
@@ -117,6 +125,12 @@ pub(crate) struct Operations {
     /// The longest telling text that an entry was seen to hold, in bytes. A service may divide long ones, or compress
     /// them.
     longest_understood: Option<usize>,
+    /// All entries, whoever's they are.
+    pub(crate) sent: Sent,
+    /// By object: acknowledged writes of which no entry had been seen.
+    unseen: BTreeMap<String, Vec<Number>>,
+    /// One of these was executed: entries can hide what clients write.
+    hides: bool,
 }
 
 impl Operations {
@@ -225,7 +239,8 @@ impl Operations {
         entries.sort_by_key(|entry| Reverse(entry.place.index));
         let by_group = entries.into_iter().map(|entry| (entry.place.group, entry));
         // Of each group the first one remains.
-        for (group, entry) in by_group.collect::<BTreeMap<_, _>>() {
+        let is_plain = !operation.asked.is_empty();
+        for (group, entry) in by_group.filter(|_| is_plain).collect::<BTreeMap<_, _>>() {
             let own = Acknowledged { number, entry };
             let known = latest.entry(group).or_insert(own);
             // Of several in one entry the one that was acknowledged first.
@@ -250,6 +265,7 @@ impl Operations {
     pub(crate) fn sees(&mut self, group: usize, entry: &SentEntry<'_>) -> u64 {
         let mut of_others = 0;
         let SentEntry { index, term, server, us, command } = *entry;
+        self.sent.add(Place { us, group, index }, term);
         for &number in &self.awaited {
             let operation = &mut self.all[number];
             if operation.began <= us && !operation.is_over(us) && holds(command, &operation.asked) {
@@ -259,6 +275,7 @@ impl Operations {
                 of_others += u64::from(terms.peek().is_some() && terms.all(|of| of != term));
                 operation.entries.push(Entry { place, term, server, replaced: false });
                 match operation.asked.telling() {
+                    None if operation.asked.is_empty() => {}
                     None => self.understands_short = true,
                     longest => self.longest_understood = self.longest_understood.max(longest),
                 }
@@ -267,15 +284,43 @@ impl Operations {
         of_others
     }
 
-    /// Whether entries are known to hold what such a write writes.
+    /// Whether entries are known to hold what such a write writes. An empty text is no text to look for.
     pub(crate) fn understands(&self, asked: &Asked) -> bool {
         match asked.telling() {
+            None if asked.is_empty() => false,
             None => self.understands_short,
             Some(length) => {
                 let alike = |longest: usize| length <= longest.next_power_of_two();
                 self.longest_understood.is_some_and(alike)
             }
         }
+    }
+
+    /// A write is acknowledged, and no entry of it was seen. One may have hidden it.
+    pub(crate) fn note_unseen(&mut self, number: Number) {
+        if let Some(operation) = self.all.get(number) {
+            self.unseen.entry(operation.asked.object.clone()).or_default().push(number);
+        }
+    }
+
+    /// The acknowledged writes to an object that no entry was seen to hold up to now.
+    pub(crate) fn unseen(&self, object: &str) -> impl Iterator<Item = &Operation> {
+        let numbers = self.unseen.get(object).into_iter().flatten();
+        let operations = numbers.filter_map(|number| self.all.get(*number));
+        operations.filter(|operation| operation.entries.is_empty())
+    }
+
+    /// This was read of an object. Whose text stands in it was executed, with an entry or without.
+    pub(crate) fn learn_from(&mut self, object: &str, value: &str) {
+        let stands = |operation: &Operation| operation.asked.stands_in(value);
+        let executed = self.unseen(object).any(stands);
+        self.hides |= executed;
+    }
+
+    /// Whether a write was executed that no entry was seen to hold. Then an entry that is seen to hold a write need
+    /// not be its first one.
+    pub(crate) fn hides(&self) -> bool {
+        self.hides
     }
 
     /// Whether anybody has written anything.
@@ -294,6 +339,16 @@ impl Asked {
     fn telling(&self) -> Option<usize> {
         self.change.text().map(str::len).filter(|length| *length >= TELLING)
     }
+
+    /// Whether its text is empty: that is in every entry.
+    fn is_empty(&self) -> bool {
+        self.change.text() == Some("")
+    }
+
+    /// Whether its text stands in what was read by no chance.
+    fn stands_in(&self, value: &str) -> bool {
+        self.telling().is_some() && self.change.text().is_some_and(|text| value.contains(text))
+    }
 }
 
 /// Whether a command can be that of a write.
@@ -301,8 +356,18 @@ fn holds(command: &[u8], asked: &Asked) -> bool {
     let Some(text) = asked.change.text() else { return false };
     match asked.telling() {
         Some(_) => has(command, text),
-        None => has_with_length(command, text) && has_with_length(command, &asked.object),
+        None => has_both(command, text, &asked.object),
     }
+}
+
+/// A short text and the name of an object, each with its length in front of it, at two places. If both are the same
+/// text, one place is not enough.
+fn has_both(bytes: &[u8], text: &str, object: &str) -> bool {
+    let around = |at: usize| {
+        let behind = at + 1 + object.len();
+        has_with_length(&bytes[..at], text) || has_with_length(&bytes[behind..], text)
+    };
+    has_with_length(bytes, text) && places_with_length(bytes, object).any(around)
 }
 
 fn has(bytes: &[u8], text: &str) -> bool {
@@ -314,12 +379,21 @@ fn has(bytes: &[u8], text: &str) -> bool {
 
 /// A short text with its length in front of it.
 fn has_with_length(bytes: &[u8], text: &str) -> bool {
-    has_after(bytes, u8::try_from(text.len()).unwrap_or(u8::MAX), text.as_bytes())
+    places_with_length(bytes, text).next().is_some()
+}
+
+/// Where a short text stands with its length in front of it: the places of the length.
+fn places_with_length(bytes: &[u8], text: &str) -> impl Iterator<Item = usize> {
+    places_after(bytes, u8::try_from(text.len()).unwrap_or(u8::MAX), text.as_bytes())
 }
 
 /// A byte, and the others behind it.
 fn has_after(bytes: &[u8], first: u8, rest: &[u8]) -> bool {
-    memchr_iter(first, bytes).any(|at| bytes[at + 1..].starts_with(rest))
+    places_after(bytes, first, rest).next().is_some()
+}
+
+fn places_after(bytes: &[u8], first: u8, rest: &[u8]) -> impl Iterator<Item = usize> {
+    memchr_iter(first, bytes).filter(move |at| bytes[at + 1..].starts_with(rest))
 }
 
 #[cfg(test)]
@@ -420,5 +494,8 @@ mod tests {
         assert!(holds(b"\x03key 1\x031\x031", &overlapping), "its second place counts");
         let empty = asked(Change::Set(String::new()));
         assert!(holds(b"\x03key\0", &empty) && !holds(b"\x03key", &empty));
+        let alike =
+            Asked { text: String::new(), object: "1".into(), change: Change::Set("1".into()) };
+        assert!(holds(b"\x011\x011", &alike) && !holds(b"\x03k:1\x011", &alike));
     }
 }

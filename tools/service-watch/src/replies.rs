@@ -12,7 +12,7 @@ use labtrace::{Fact, Verdict, VerdictBuilder, verdict};
 
 use crate::facts;
 use crate::operations::{Entry, Number, Operation, Reply};
-use crate::{Change, Checked, State};
+use crate::{Change, Checked, Place, State};
 
 /// What usually leads to an operation that is done when a call has failed.
 const FAILED_IS_NOT_DONE: &str = "the clerk takes a failed call, or a refusal, for done: a call that fails says nothing of \
@@ -25,10 +25,25 @@ impl State {
         // What no reply gave, such as what a client remembers, is not for this rule.
         let Some(last) = operation.replies.last() else { return Ok(()) };
         match operation.asked.change {
+            Change::Nothing if self.operations.hides() => Ok(()),
             Change::Nothing => self.check_read(operation, read, last),
             _ if !self.operations.understands(&operation.asked) => Ok(()),
+            _ if operation.was_sent() && self.operations.hides() => Ok(()),
+            _ if !operation.was_sent() && self.may_be_hidden(operation) => {
+                self.operations.note_unseen(number);
+                Ok(())
+            }
             _ => self.check_write(operation),
         }
+    }
+
+    /// Whether an entry that was not seen to hold a write can be its own for all that. It is no proof of anything:
+    /// what clients read later decides.
+    fn may_be_hidden(&self, operation: &Operation) -> bool {
+        let committed =
+            |place: Place| self.groups[place.group].below.committed_term_at(place.index);
+        let may_hide = |reply: &Reply| self.operations.sent.may_hide(operation, reply, committed);
+        operation.replies.iter().any(may_hide)
     }
 
     fn check_write(&self, operation: &Operation) -> Checked {

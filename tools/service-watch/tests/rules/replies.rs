@@ -1,6 +1,7 @@
 //! Who may answer.
 
-use tester::{Judged, Run};
+use service_watch::{Asked, Operation};
+use tester::{Client, Judged, Run};
 
 use crate::world::{
     World, append, get, judge, judged_less, pause, put, right, right_of_two, sleep_ms, texts,
@@ -315,10 +316,10 @@ fn a_group_may_answer_for_what_it_took_over_from_another_one() {
         "server 101-0 answered client, Append k x 0 0 y, before an entry of it can have been applied there",
         |world| {
             let client = world.client("client");
+            understood(world);
             let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-            world.sends((1, 0), 1, 1, (0, 0), &["something else"], 0);
             world.gets_reply(&client, (1, 0));
-            world.only_sends(1, "x 0 0 y"); // too late
+            world.only_sends(2, "x 0 0 y"); // too late
             world.watch.answered(operation, None);
         },
     );
@@ -507,6 +508,189 @@ fn that_a_text_is_understood_says_nothing_of_much_longer_ones() {
         world.gets_reply(&client, (0, 0));
         world.watch.answered(short, None);
         world.does(&client, append("k", "x 0 11 y"), (0, 0));
+    });
+}
+
+/// A write whose entry holds what is written, in both groups if there are two.
+fn understood(world: &World) {
+    let other = world.client("other");
+    let known = world.watch.asks(&other, append("other", "x 9 9 y"));
+    world.commits(1, "x 9 9 y");
+    if world.groups.len() > 1 {
+        world.sends((1, 0), 1, 1, (0, 0), &["x 9 9 y"], 0);
+    }
+    world.gets_reply(&other, (0, 0));
+    world.watch.answered(known, None);
+    pause();
+}
+
+/// A client writes something, and the entry that is committed meanwhile is this one.
+fn writes_as(world: &World, client: &Client, asked: Asked, index: u64, command: &str) -> Operation {
+    let operation = world.watch.asks(client, asked);
+    world.calls(client, (0, 0));
+    world.commits(index, command);
+    world.replies((0, 0), "done");
+    world.watch.answered(operation, None);
+    operation
+}
+
+#[test]
+fn an_entry_may_hide_what_is_written_although_others_did_not() {
+    // It is compressed: what has come before is not written out again.
+    right(|world| {
+        let client = world.client("client");
+        understood(world);
+        writes_as(world, &client, append("k", "x 0 11 y"), 2, "x 0 1<3,2>");
+    });
+    // A later write of the same entry makes an earlier one invisible.
+    right(|world| {
+        let (one, two) = (world.client("one"), world.client("two"));
+        understood(world);
+        let first = world.watch.asks(&one, put("k", "x 0 0 y"));
+        let second = world.watch.asks(&two, put("k", "x 1 0 y"));
+        [&one, &two].map(|client| world.calls(client, (0, 0)));
+        world.commits(2, "one is absorbed by x 1 0 y");
+        world.replies((0, 0), "done");
+        [first, second].map(|operation| world.watch.answered(operation, None));
+    });
+    // What another group has in its log may be done there.
+    right_of_two(|world| {
+        let client = world.client("client");
+        understood(world);
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        world.commits(2, "in disguise");
+        world.gets_reply(&client, (1, 0));
+        world.watch.answered(operation, None);
+    });
+}
+
+#[test]
+fn no_entry_can_hide_what_is_written_if_none_was_sent_that_counts() {
+    let accuses = |play: fn(&World, &Client)| {
+        let verdict = wrong(TOO_EARLY, EARLY_WORDS, move |world| {
+            let client = world.client("client");
+            understood(world);
+            world.commits(2, "in disguise"); // before the client has called
+            let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+            play(world, &client);
+            world.watch.answered(operation, None);
+        });
+        texts(&verdict.facts)
+    };
+    let unseen = "no entry that holds it has been sent by anybody";
+    assert!(accuses(|world, client| world.gets_reply(client, (0, 0))).contains(unseen));
+    // Nobody can know that it is committed.
+    let facts = accuses(|world, client| {
+        world.only_sends(3, "in disguise");
+        world.gets_reply(client, (0, 0));
+    });
+    assert!(facts.contains(unseen), "{facts}");
+    // It is sent too late, in disguise or not.
+    let facts = accuses(|world, client| {
+        world.gets_reply(client, (0, 0));
+        world.commits(3, "in disguise");
+    });
+    assert!(facts.contains(unseen), "{facts}");
+    let facts = accuses(|world, client| {
+        world.gets_reply(client, (0, 0));
+        world.commits(3, "x 0 0 y");
+    });
+    assert!(facts.contains("server 0 sent it as the entry of term 1 at index 3"), "{facts}");
+    // Another one was committed in its place.
+    accuses(|world, client| {
+        world.sends((0, 0), 2, 1, (0, 0), &["x 9 9 y", "in disguise"], 0);
+        world.only_sends(3, "in disguise");
+        world.sends((0, 1), 2, 2, (2, 1), &["another text"], 0);
+        pause();
+        world.gets_reply(client, (0, 0));
+        world.sends((0, 1), 0, 2, (2, 1), &["another text"], 3);
+    });
+}
+
+#[test]
+fn an_empty_text_says_nothing_and_is_not_judged() {
+    // A byte of zero is in many entries.
+    right(|world| {
+        let client = world.client("client");
+        writes_as(world, &client, put("k", ""), 1, "\u{1}k\0");
+        world.does(&client, put("k", ""), (0, 0));
+        world.does(&client, put("k", "1"), (0, 0));
+    });
+    // Nor must anybody know of the entry that it was taken for.
+    right(|world| {
+        let client = world.client("client");
+        writes_as(world, &client, put("k", ""), 1, "\u{1}k\0");
+        world.reads(&world.client("reader"), "k", "", 2);
+    });
+}
+
+#[test]
+fn a_short_text_that_is_the_name_of_its_object_must_stand_there_twice() {
+    let play = |first: &'static str| {
+        move |world: &World| {
+            let client = world.client("client");
+            writes_as(world, &client, put("1", "1"), 1, first);
+            world.does(&client, put("1", "2"), (0, 0));
+        }
+    };
+    right(play("\u{3}k:1\u{1}1"));
+    let words =
+        "server 0 answered client, Put 1 2, before an entry of it can have been applied there";
+    wrong(TOO_EARLY, words, play("\u{1}1\u{1}1"));
+}
+
+#[test]
+fn a_service_that_has_executed_what_no_entry_shows_is_not_judged_and_each_test_says_so() {
+    let hides = |world: &World, value: &str| {
+        let client = world.client("client");
+        understood(world);
+        writes_as(world, &client, append("k", "x 0 0 y"), 2, "in disguise");
+        world.reads(&client, "k", value, 0);
+    };
+    let again = |world: &World| {
+        let client = world.client("again");
+        let operation = world.watch.asks(&client, append("k", "x 1 0 y"));
+        world.calls(&client, (0, 0));
+        world.commits(3, "in disguise");
+        world.only_sends(4, "x 1 0 y"); // the same again
+        world.replies((0, 0), "done");
+        world.watch.answered(operation, None);
+    };
+    let play = move |world: &World| {
+        hides(world, "x 0 0 y");
+        again(world);
+        world.reads(&world.client("reader"), "other", "x 9 9 y", 2);
+    };
+    let of = judge(Run::silent(), &[""], Default::default(), play);
+    assert_eq!(of.verdict, None);
+    let sentence = "not judged: answered when applied, a read that cannot know, because clients read what no entry \
+                    of a log was seen to hold";
+    assert_eq!(of.not_judged, [sentence]);
+    // What was not read was not executed, for all that anybody knows.
+    let words = "server 0 answered again, Append k x 1 0 y, before an entry of it can have been applied there";
+    wrong(TOO_EARLY, words, move |world| {
+        hides(world, "");
+        again(world);
+    });
+    // Without any entry nothing can be done in any service.
+    let words = "server 0 answered again, Append k x 1 0 y, before an entry of it can have been applied there";
+    wrong(TOO_EARLY, words, move |world| {
+        hides(world, "x 0 0 y");
+        world.does(&world.client("again"), append("k", "x 1 0 y"), (0, 0));
+    });
+}
+
+#[test]
+fn what_is_missing_in_a_read_and_was_seen_in_no_entry_is_told() {
+    right(|world| {
+        let client = world.client("client");
+        understood(world);
+        writes_as(world, &client, append("k", "x 0 0 y"), 2, "a Get of somebody");
+        pause();
+        let read = world.reads(&client, "k", "", 0);
+        let facts = texts(&world.watch.behind(read));
+        assert!(facts.contains("client: Append k x 0 0 y, acknowledged at 0."), "{facts}");
+        assert!(facts.contains("and no entry that holds it has been sent by anybody"), "{facts}");
     });
 }
 
