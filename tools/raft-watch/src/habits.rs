@@ -415,7 +415,7 @@ fn a_better_name_further_within_counts() -> Checked {
 /// Server 1 says yes to two entries, and by this answer that they are not on its disk. Then it is asked once more, crashes,
 /// and has lost them.
 fn lost_before_flushed<R: Gob>(play: &mut Play, answer: &R) -> Checked {
-    let first = Args { term: 1, entries: vec![entry(1), entry(1)].concat(), ..Args::default() };
+    let first = Args { term: 1, entries: [entry(1), entry(1)].concat(), ..Args::default() };
     play.named((0, 1), APPEND_ENTRIES, &first, answer)?;
     let beat = Args { prev_log_index: 2, prev_log_term: 1, entries: Vec::new(), ..first.clone() };
     play.named((0, 1), APPEND_ENTRIES, &beat, answer)?;

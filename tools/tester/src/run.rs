@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use labrt::sync::Leaf;
-use labtrace::{Keep, Session};
+use labtrace::{Fact, Keep, Session};
 use run_record::coverage::Coverage;
 use run_record::setting::{Counts, Setting, Trouble};
 use run_record::situations::Situations;

@@ -154,7 +154,7 @@ fn that_long_texts_are_understood_says_nothing_of_short_ones() {
 #[test]
 fn what_the_servers_said_is_shown_since_it_may_have_been_a_refusal() {
     let verdict = wrong(TOO_EARLY, EARLY_WORDS, |world| {
-        understood(world);
+        has_an_entry_understood(world);
         let client = world.client("client");
         let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
         // That a call fails is no answer, and a reply has come behind it.
@@ -175,7 +175,7 @@ fn who_is_done_when_a_call_has_failed_has_no_answer_from_a_server() {
     let words = "client was done with Append k x 0 0 y when its call to server 1 had failed, before an entry of it can \
                  have been applied where it had a reply from: server 2";
     let verdict = wrong(TOO_EARLY, words, |world| {
-        understood(world);
+        has_an_entry_understood(world);
         let client = world.client("client");
         let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
         world.calls(&client, (0, 2));
@@ -208,7 +208,7 @@ fn a_read_may_be_done_too_early_in_the_same_way() {
 #[test]
 fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
     wrong(TOO_EARLY, &EARLY_WORDS.replace("x 0 0 y", "x 0 1 y"), |world| {
-        understood(world);
+        has_an_entry_understood(world);
         let client = world.client("client");
         client.disconnect(world.groups[0].members(), &[1]);
         let before = world.watch.asks(&client, get("k"));
@@ -222,7 +222,7 @@ fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
 }
 
 /// Entries are seen to hold what clients write.
-fn understood(world: &World) {
+fn has_an_entry_understood(world: &World) {
     let other = world.client("other");
     let known = world.watch.asks(&other, append("k", "x 9 9 y"));
     world.commits(1, "x 9 9 y");
@@ -548,10 +548,14 @@ fn an_entry_may_hide_what_is_written_although_others_did_not() {
         understood(world);
         let first = world.watch.asks(&one, put("k", "x 0 0 y"));
         let second = world.watch.asks(&two, put("k", "x 1 0 y"));
-        [&one, &two].map(|client| world.calls(client, (0, 0)));
+        for client in [&one, &two] {
+            world.calls(client, (0, 0));
+        }
         world.commits(2, "one is absorbed by x 1 0 y");
         world.replies((0, 0), "done");
-        [first, second].map(|operation| world.watch.answered(operation, None));
+        for operation in [first, second] {
+            world.watch.answered(operation, None);
+        }
     });
     // What another group has in its log may be done there.
     right_of_two(|world| {
