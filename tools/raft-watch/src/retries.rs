@@ -62,12 +62,12 @@ impl Retries {
         method: &str,
         bytes: &[u8],
     ) {
-        if self.are_anew {
+        if self.are_anew || to >= self.servers.len() {
             return;
         }
         let ends = [from.to_le_bytes(), to.to_le_bytes()];
         let request = digest::of([&ends[0], &ends[1], method.as_bytes(), bytes]);
-        let answer = self.servers.get(to).and_then(|known| known.by_request.get(&request));
+        let answer = self.servers[to].by_request.get(&request);
         match answer.is_some_and(|answer| answer.heard) {
             true => *self = Retries { are_anew: true, ..Retries::new(self.servers.len()) },
             false => _ = self.open.insert(call, request),
@@ -88,7 +88,7 @@ impl Retries {
 
     /// The call that a server has answered before, if this is its answer once more.
     pub(crate) fn first(&self, call: u64, server: usize, reply: &[u8]) -> Option<Call> {
-        let answer = self.servers[server].by_request.get(&self.request(call)?)?;
+        let answer = self.servers.get(server)?.by_request.get(&self.request(call)?)?;
         (answer.reply == digest::of([reply])).then_some(answer.call)
     }
 
