@@ -1,0 +1,6 @@
+//! The suite on the simulated clock.
+
+#[macro_use]
+mod suite;
+
+tests!(simulated);

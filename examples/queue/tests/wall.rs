@@ -1,0 +1,6 @@
+//! The suite on the real clock.
+
+#[macro_use]
+mod suite;
+
+tests!(real);
