@@ -15,6 +15,9 @@
 //!   between them and from clients to them. `raft-watch` is one.
 //! - A test in which anything happens at once is made of the parts in [`swarm`].
 //!
+//! `docs/own-service.md` goes from an empty crate to a suite of these parts; its example is the crate
+//! `queue-example`, in `examples/queue`.
+//!
 //! In `Cargo.toml`, for a crate beside this workspace:
 //!
 //! ```toml

@@ -2,7 +2,7 @@
 
 mod client;
 mod cluster;
-mod edn;
+pub(crate) mod edn;
 mod leaves_once;
 
 use std::sync::Arc;
@@ -87,7 +87,9 @@ fn in_order(run: &Run, mistake: Option<Mistake>) -> Totals {
         let words = format!("the elements left as {left:?}, and not as {expected:?}");
         labtrace::verdict("order", words).fail();
     }
-    cluster.finish()
+    let totals = cluster.finish();
+    history.check(run);
+    totals
 }
 
 /// Several clients at work, while these things go wrong. Then the queue is emptied: an element that was
