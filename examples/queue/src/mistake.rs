@@ -12,7 +12,8 @@ use crate::message::{Outcome, Request};
 /// What a server does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// A leader whose own queue is empty says so at once, without the log. It may have been deposed.
+    /// A leader whose own queue is empty says so at once, without the log. It may have been deposed; and
+    /// whoever asks again, since the reply with the last element was lost, never gets that element.
     EmptyAtOnce,
     /// A leader answers with the first element of its own queue at once, and takes it out later, through
     /// the log. Whoever asks meanwhile gets the same element.

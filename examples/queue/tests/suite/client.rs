@@ -13,6 +13,9 @@ use tester::Run;
 use super::cluster::{Cluster, SERVERS};
 use super::edn;
 
+/// How many requests a verdict shows.
+const SHOWN: usize = 8;
+
 type Input = QueueInput<String>;
 type Output = QueueOutput<String>;
 
@@ -98,12 +101,22 @@ impl History {
             Answer::NotLinearizable(violation) => {
                 let picture = Picture::new("queue", &Queue::new(), &history, &report.answer);
                 run.leave("history", "html", picture.page());
-                let words = "history is not linearizable: no order of these requests fits";
+                let words = "history is not linearizable: no order of the requests fits";
                 let mut broken = verdict("linearizability", words);
-                for &place in &violation.operations {
+                // The page shows all of them.
+                for &place in violation.operations.iter().rev().take(SHOWN).rev() {
                     let operation = &history.operations()[place];
                     let text = Queue::new().describe(&operation.input, operation.output());
-                    broken = broken.fact(None, format!("client {}: {text}", operation.client));
+                    let mark = match place == violation.culprit {
+                        true => "; here it became certain",
+                        false => "",
+                    };
+                    broken =
+                        broken.fact(None, format!("client {}: {text}{mark}", operation.client));
+                }
+                let left_out = violation.operations.len().saturating_sub(SHOWN);
+                if left_out > 0 {
+                    broken = broken.detail(format!("before these come {left_out} more"));
                 }
                 broken.hint("a dequeue that did not go through the log").fail()
             }
