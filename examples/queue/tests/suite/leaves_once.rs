@@ -46,7 +46,8 @@ impl State {
             CallStep::Replied(reply) => {
                 let outcome: Option<Outcome> = labgob::decode(reply.bytes()).expect("an answer");
                 let Some(Outcome::Dequeued(Some(element))) = outcome else { return None };
-                let name = self.requests[&call];
+                // Nothing, if the call has failed meanwhile: nobody hears this answer.
+                let name = *self.requests.get(&call)?;
                 let (before, at, then) =
                     *self.left.entry(element.clone()).or_insert((name, server, us));
                 if before != name {
