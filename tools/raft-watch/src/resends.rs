@@ -135,6 +135,8 @@ mod tests {
         answered(&mut judge, append(3, 5), true);
         assert!(storms(&mut judge, append(3, 5), 5000).is_ok(), "200 in a second");
         judge.servers[1].promise(TERM + 2, 0);
+        // From the beginning again.
+        [false, true].into_iter().for_each(|refused| answered(&mut judge, append(3, 5), refused));
         let broken = storms(&mut judge, append(3, 5), 4900).expect_err("these are more");
         assert_eq!((&broken.check[..], &broken.servers[..]), ("refused entries", &[0, 1][..]));
         assert!(broken.facts[2].text.contains("has shown term 6 itself"), "{broken:?}");

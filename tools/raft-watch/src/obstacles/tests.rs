@@ -289,6 +289,7 @@ fn a_snapshot_that_is_waited_for_is_told_if_its_server_answers_others() {
     fn fails_after(took_us: u64, answered: bool) -> Vec<String> {
         let mut play = Play::new();
         play.call(0, 1, vote(4), yes(4));
+        play.call(0, 1, append(4, (0, 0), 3, 0), yes(4));
         let call = play.sent(0, 2, install(4, (3, 4)));
         play.us += 1000;
         if answered {
