@@ -471,14 +471,18 @@ fn what_a_raft_says_that_it_has_accepted_is_all_of_it() -> Checked {
     play.call(0, 1, append(1, (0, 0), &[1, 1], 0), upto(0))?;
     play.call(0, 1, append(1, (2, 1), &[], 0), upto(1))?;
     play.call(0, 1, append(1, (2, 1), &[], 1), upto(1))?;
+    play.judge.crashed(1);
+    play.judge.started(1, 2);
+    play.call(0, 1, append(1, (2, 1), &[], 1), no(1))?;
+    play.call(0, 1, append(1, (0, 0), &[1, 1], 1), upto(1))?;
     // One that was sent early is answered late, with what is flushed by now.
     play.call(0, 1, append(1, (0, 0), &[1], 1), upto(2))?;
     play.call(0, 1, append(1, (2, 1), &[], 2), upto(2))?;
     play.judge.crashed(1);
-    play.judge.started(1, 2);
+    play.judge.started(1, 3);
     play.call(0, 1, append(1, (2, 1), &[1, 1], 2), upto(2))?;
     play.judge.crashed(1);
-    play.judge.started(1, 3);
+    play.judge.started(1, 4);
     play.call(0, 1, append(1, (4, 1), &[], 2), no(1))?;
     play.call(0, 1, append(1, (2, 1), &[], 2), upto(2))
 }
