@@ -69,6 +69,15 @@ pub struct Began {
     pub bytes: usize,
 }
 
+/// A snapshot that a leader has sent to an instance, all of which has reached it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentSnapshot {
+    /// When it has reached it, in microseconds.
+    pub us: u64,
+    /// The last index that is in it.
+    pub upto: u64,
+}
+
 impl Judge {
     /// A server has saved something: a snapshot, perhaps.
     pub(super) fn sees_snapshot(&mut self, server: usize, us: u64, means: &Means<'_>) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use labtrace::Verdict;
 
-use super::bases::{Began, Pending, Stored};
+use super::bases::{Began, Pending, SentSnapshot, Stored};
 use super::standing::{Heeded, Refusals};
 use super::understanding::Place;
 
@@ -93,6 +93,8 @@ pub(crate) struct Server {
     pub(crate) stored: Stored,
     /// The stored snapshot that this instance began with, unless it may have got a later one from a leader.
     pub(crate) began: Option<Began>,
+    /// The snapshot with the last index of those that leaders have sent to this instance.
+    pub(crate) was_offered: Option<SentSnapshot>,
     /// The oldest snapshot of its service that it is not known to have saved.
     pub(crate) pending: Option<Pending>,
     /// The most that an earlier instance had applied.
@@ -132,7 +134,7 @@ impl Server {
         (self.instance, self.alive, self.applied) = (instance, true, 0);
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
-        (self.stored.saves, self.began) = (0, None);
+        (self.stored.saves, self.began, self.was_offered) = (0, None, None);
         (self.heeded, self.stood_soon) = (None, Vec::new());
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use labtrace::Verdict;
 
-use super::bases::Given;
+use super::bases::{Given, SentSnapshot};
 use super::calls::{self, Append, Asked, Call, Calls, Delivered, Sent};
 use super::elections::Elections;
 use super::evidence::Server;
@@ -248,7 +248,11 @@ impl Judge {
         self.calls.reach(number, Delivered { instance, promised, held, appends, saves });
         match asked {
             Asked::Append(append) => self.reaches(to, append),
-            Asked::Install(Install { last, .. }) => {
+            Asked::Install(Install { last, done, .. }) => {
+                let newer = server.was_offered.is_none_or(|known| known.upto < last.index);
+                if done && newer {
+                    server.was_offered = Some(SentSnapshot { us, upto: last.index });
+                }
                 server.snapshot_upto = server.snapshot_upto.max(last.index);
                 server.began = server.began.filter(|began| last.index <= began.upto);
             }

@@ -113,7 +113,7 @@ use raft_api::Started;
 use tester::{Group, Members, Server};
 
 pub use any::{AnyRaft, AnyServer, RaftType};
-pub use bases::Began;
+pub use bases::{Began, SentSnapshot};
 use judge::{Checked, Judge};
 use locks::SendersLocks;
 pub use log::{Bookmark, SentEntry};
@@ -253,6 +253,11 @@ impl Watch {
     /// later one since.
     pub fn began(&self, server: usize) -> Option<Began> {
         self.inner.state.with(|state| state.judge.servers[server].began)
+    }
+
+    /// The snapshot with the last index of those that a leader has sent to the instance of a server that runs.
+    pub fn sent_snapshot(&self, server: usize) -> Option<SentSnapshot> {
+        self.inner.state.with(|state| state.judge.servers[server].was_offered)
     }
 
     fn fail_if_broken(&self, checked: Checked, place: impl FnOnce() -> String) {

@@ -1,12 +1,13 @@
-//! What a server that was started again had in its snapshot, and does not show.
+//! What a server had in the snapshot that it began with, or that its leader has sent to it, and does not show.
 //!
-//! A service that does not read its snapshot at the start answers as if nothing of it had ever been. Who
+//! A service that does not read its snapshot at the start, or ignores one that Raft hands over, answers as if nothing
+//! of it had ever been. Who
 //! reads it cannot be seen: Raft does, too. But which writes stand in it is known by their entries.
 
 use labtrace::Fact;
-use raft_watch::Began;
+use raft_watch::{Began, SentSnapshot};
 
-use crate::operations::{Entry, Number, Operation};
+use crate::operations::{Entry, Number, Operation, Reply};
 use crate::{Change, State};
 
 /// The latest ones tell enough.
@@ -14,18 +15,18 @@ const SHOWN: usize = 2;
 
 impl State {
     /// If a read was answered by a server that had begun with a snapshot: that one, and what stands in it and
-    /// is not in what was read.
+    /// is not in what was read. Of one that a leader has sent it is told only if something is missing.
     pub(crate) fn facts_of_snapshot(&self, number: Number) -> Vec<Fact> {
         let Some(operation) = self.operations.get(number) else { return Vec::new() };
         let Some(reply) = operation.replies.last() else { return Vec::new() };
         let seen = &self.groups[reply.group];
         let began = seen.below.began(reply.server).filter(|began| began.us < reply.us);
-        let Some(Began { us, upto, bytes }) = began.filter(|began| began.upto > 0) else {
-            return Vec::new();
-        };
         if operation.asked.change != Change::Nothing {
             return Vec::new();
         }
+        let Some(Began { us, upto, bytes }) = began.filter(|began| began.upto > 0) else {
+            return self.facts_of_sent(number, reply);
+        };
         let missing = self.missing_in_read(number, reply.group, upto);
         let more = match missing.is_empty() {
             true => String::new(),
@@ -33,6 +34,24 @@ impl State {
         };
         let text = format!(
             "{} restarted at {:.3} s with a snapshot of {bytes} bytes, up to index {upto}{more}",
+            seen.members.node_name(reply.server),
+            us as f64 / 1e6
+        );
+        let server = Some(seen.members.lane(reply.server));
+        [Fact { text, us: Some(us), server }].into_iter().chain(missing).collect()
+    }
+
+    /// The same of a snapshot that a leader had sent to who answered.
+    fn facts_of_sent(&self, number: Number, reply: &Reply) -> Vec<Fact> {
+        let seen = &self.groups[reply.group];
+        let sent = seen.below.sent_snapshot(reply.server).filter(|sent| sent.us < reply.us);
+        let Some(SentSnapshot { us, upto }) = sent else { return Vec::new() };
+        let missing = self.missing_in_read(number, reply.group, upto);
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let text = format!(
+            "{} was sent a snapshot of 1 to {upto} at {:.3} s, and answers without what stands in it",
             seen.members.node_name(reply.server),
             us as f64 / 1e6
         );

@@ -223,3 +223,26 @@ fn of_a_server_that_began_with_nothing_nothing_is_said() {
         assert_eq!(said(world, operation), "");
     });
 }
+
+#[test]
+fn a_server_that_ignores_a_snapshot_of_its_leader_lacks_what_stands_in_it() {
+    let past = || Past::of(&[append("k", "x 0 0 y"), append("k", "x 0 1 y")]);
+    let sent =
+        "server 1 was sent a snapshot of 1 to 1 at T s, and answers without what stands in it\n";
+    right(move |world| {
+        past().happens(world);
+        world.sends_snapshot(1, 1);
+        pause();
+        let operation = reads(world, 2, "x 0 1 y");
+        assert_eq!(said(world, operation), format!("{sent}{}", lacks("x 0 0 y", 1)));
+        // Nothing is said of who has taken it, or of what stands behind it.
+        let operation = reads(world, 2, "x 0 0 y");
+        assert_eq!(said(world, operation), "");
+        // Nor of another server, or after a restart.
+        let operation = world.reads(&world.client("client"), "k", "x 0 1 y", 0);
+        assert_eq!(said(world, operation), "");
+        restarts(world, 0, 2);
+        let operation = reads(world, 2, "x 0 1 y");
+        assert_eq!(said(world, operation), "");
+    });
+}

@@ -52,8 +52,22 @@ pub(crate) struct RequestVoteReply {
     vote_granted: bool,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotArgs {
+    term: u64,
+    last_included_index: u64,
+    last_included_term: u64,
+    data: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct InstallSnapshotReply {
+    term: u64,
+}
+
 #[labrpc::service(name = "Raft")]
 pub(crate) trait Rpc {
+    fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply;
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply;
     fn append_entries(&self, args: AppendEntriesArgs) -> AppendEntriesReply;
 }
@@ -93,6 +107,10 @@ impl Server for Puppet {
 }
 
 impl Rpc for Puppet {
+    fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply {
+        InstallSnapshotReply { term: args.term }
+    }
+
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply {
         let granted = self.answer.with(|answer| answer.takes);
         RequestVoteReply { term: args.term, vote_granted: granted }
@@ -232,6 +250,17 @@ impl World {
             leader_commit: commit,
         };
         self.at(from, |puppet| drop(puppet.peers[to].append_entries(&args)));
+    }
+
+    /// The first server of the first group, leader of term 1, sends a snapshot of all up to an index.
+    pub(crate) fn sends_snapshot(&self, to: usize, upto: u64) {
+        let args = InstallSnapshotArgs {
+            term: 1,
+            last_included_index: upto,
+            last_included_term: 1,
+            data: vec![0; 50],
+        };
+        self.at((0, 0), |puppet| drop(puppet.peers[to].install_snapshot(&args)));
     }
 
     /// A server asks another one for its vote, and gets it if that one takes entries.
