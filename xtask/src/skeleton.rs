@@ -287,6 +287,20 @@ mod tests {
     }
 
     #[test]
+    fn a_method_of_a_trait_is_named_with_the_trait() {
+        let shared = SHARED.iter().map(|(_, text)| *text);
+        let own = OWN.iter().flat_map(|own| [own.source, own.about, own.more]);
+        let texts: Vec<&str> = shared.chain(own).collect();
+        let drawn =
+            |text: &str| ["_stream()", "stream(\"clerk\")"].iter().any(|of| text.contains(of));
+        let drawing: Vec<_> = texts.into_iter().filter(|text| drawn(text)).collect();
+        assert_eq!(drawing.len(), 3, "the README, and what two labs say");
+        for text in drawing {
+            assert!(text.contains("`use labrt::rng::RngExt;`"), "{text}");
+        }
+    }
+
+    #[test]
     fn quotes_and_backslashes_of_a_path_are_escaped() {
         assert_eq!(in_quotes(Path::new("C:\\my \"raft\"")), "C:\\\\my \\\"raft\\\"");
     }
