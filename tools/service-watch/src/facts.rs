@@ -98,7 +98,9 @@ impl State {
         };
         let missing: Vec<_> = match self.operations.hides() {
             true => Vec::new(),
-            false => self.operations.unseen(object).filter(missing).collect(),
+            false => {
+                self.operations.unseen(object).map(|(_, write)| write).filter(missing).collect()
+            }
         };
         missing.into_iter().rev().take(SHOWN).map(fact).collect()
     }

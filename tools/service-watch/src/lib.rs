@@ -289,11 +289,16 @@ impl Watch {
 }
 
 impl State {
-    /// An operation has read something.
+    /// An operation has read something: whose text stands in it was executed, with an entry or without.
     fn learn_from(&mut self, number: Number, read: Option<&str>) {
-        let object = self.operations.get(number).map(|operation| operation.asked.object.clone());
-        if let (Some(object), Some(value)) = (object, read) {
-            self.operations.learn_from(&object, value);
+        let (Some(of), Some(value)) = (self.operations.get(number), read) else { return };
+        let object = &of.asked.object;
+        let executed = |(number, write): (Number, &operations::Operation)| {
+            let text = write.asked.change.text().unwrap_or_default();
+            write.asked.stands_in(value) && self.read.only_writer(object, text) == Some(number)
+        };
+        if self.operations.unseen(object).any(executed) {
+            self.operations.note_hiding();
         }
     }
 

@@ -304,17 +304,15 @@ impl Operations {
     }
 
     /// The acknowledged writes to an object that no entry was seen to hold up to now.
-    pub(crate) fn unseen(&self, object: &str) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn unseen(&self, object: &str) -> impl Iterator<Item = (Number, &Operation)> {
         let numbers = self.unseen.get(object).into_iter().flatten();
-        let operations = numbers.filter_map(|number| self.all.get(*number));
-        operations.filter(|operation| operation.entries.is_empty())
+        let operations = numbers.filter_map(|number| Some((*number, self.all.get(*number)?)));
+        operations.filter(|(_, operation)| operation.entries.is_empty())
     }
 
-    /// This was read of an object. Whose text stands in it was executed, with an entry or without.
-    pub(crate) fn learn_from(&mut self, object: &str, value: &str) {
-        let stands = |operation: &Operation| operation.asked.stands_in(value);
-        let executed = self.unseen(object).any(stands);
-        self.hides |= executed;
+    /// A write was executed that no entry was seen to hold.
+    pub(crate) fn note_hiding(&mut self) {
+        self.hides = true;
     }
 
     /// Whether a write was executed that no entry was seen to hold. Then an entry that is seen to hold a write need
@@ -346,7 +344,7 @@ impl Asked {
     }
 
     /// Whether its text stands in what was read by no chance.
-    fn stands_in(&self, value: &str) -> bool {
+    pub(crate) fn stands_in(&self, value: &str) -> bool {
         self.telling().is_some() && self.change.text().is_some_and(|text| value.contains(text))
     }
 }

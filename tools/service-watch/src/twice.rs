@@ -31,6 +31,14 @@ impl Read {
             self.objects.get(object).into_iter().flat_map(|object| object.written.values());
         written.flatten().copied()
     }
+
+    /// Who has written a text to an object, if nobody else has and it may still be there.
+    pub(crate) fn only_writer(&self, object: &str, text: &str) -> Option<Number> {
+        match self.objects.get(object)?.written.get(text)?[..] {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -676,8 +676,15 @@ fn a_service_that_has_executed_what_no_entry_shows_is_not_judged_and_each_test_s
         hides(world, "");
         again(world);
     });
+    // Nor is it known whose text it is if two have written the same.
+    wrong(TOO_EARLY, words, move |world| {
+        let client = world.client("same");
+        writes_as(world, &client, append("k", "x 0 0 y"), 1, "x 0 0 y");
+        writes_as(world, &client, append("k", "x 0 0 y"), 2, "in disguise");
+        world.reads(&client, "k", "x 0 0 y", 0);
+        again(world);
+    });
     // Without any entry nothing can be done in any service.
-    let words = "server 0 answered again, Append k x 1 0 y, before an entry of it can have been applied there";
     wrong(TOO_EARLY, words, move |world| {
         hides(world, "x 0 0 y");
         world.does(&world.client("again"), append("k", "x 1 0 y"), (0, 0));
