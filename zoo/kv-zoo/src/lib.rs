@@ -81,6 +81,11 @@ pub trait Choice: Send + Sync + 'static {
     fn due() -> usize {
         3
     }
+
+    /// Whether entries show only some of what clients write, as if the others were compressed.
+    fn hides() -> bool {
+        false
+    }
 }
 
 /// A [`Choice`] as a value: so the server is compiled once, and not again for each choice.
@@ -89,11 +94,12 @@ pub(crate) struct Habits {
     pub(crate) mistake: Option<Mistake>,
     pub(crate) look: Duration,
     pub(crate) due: usize,
+    pub(crate) hides: bool,
 }
 
 impl Habits {
     pub(crate) fn of<M: Choice>() -> Habits {
-        Habits { mistake: M::mistake(), look: M::look(), due: M::due() }
+        Habits { mistake: M::mistake(), look: M::look(), due: M::due(), hides: M::hides() }
     }
 }
 

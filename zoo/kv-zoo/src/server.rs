@@ -97,7 +97,7 @@ impl Student {
         if self.has(Mistake::SeenMeansDone) && last == Some(op.number) && op.kind != Kind::Get {
             return Answer::done(String::new());
         }
-        let Some(started) = self.raft.start(encode(&self.as_started(&state, &op))) else {
+        let Some(started) = self.raft.start(self.encode(&self.as_started(&state, &op))) else {
             return Answer::wrong_leader();
         };
         if self.has(Mistake::AnswersAtStart) && op.kind != Kind::Get {
@@ -118,6 +118,15 @@ impl Student {
     fn known(&self, store: &Store, op: &Op) -> Option<String> {
         let is_last = store.last.get(&op.client).is_some_and(|(number, _)| *number == op.number);
         store.result_of(op).filter(|_| is_last || !self.has(Mistake::OnlyTheLastIsKnown))
+    }
+
+    /// An entry. One that hides what is written is masked, as every second one of a client is if the habit is to
+    /// hide some.
+    fn encode(&self, op: &Op) -> Bytes {
+        const MASK: u8 = 0x5a;
+        let mask = if self.habits.hides && op.number.is_multiple_of(2) { MASK } else { 0 };
+        let masked = labgob::encode(op).into_iter().map(|byte| byte ^ mask);
+        Bytes::from([mask].into_iter().chain(masked).collect::<Vec<u8>>())
     }
 
     /// What goes into the log for a request.
@@ -160,7 +169,7 @@ impl Student {
         for message in messages {
             match message {
                 ApplyMsg::Command { index, command } => {
-                    let op = labgob::decode(&command).expect("only requests are started");
+                    let op = decode(&command);
                     self.execute(index, &op);
                     self.snapshot_if_due(index);
                 }
@@ -214,8 +223,11 @@ impl Student {
     }
 }
 
-fn encode(op: &Op) -> Bytes {
-    Bytes::from(labgob::encode(op))
+/// A request as it stands in an entry, of which the first byte says how it is masked.
+fn decode(command: &[u8]) -> Op {
+    let (mask, masked) = command.split_first().expect("it has a first byte");
+    let plain: Vec<u8> = masked.iter().map(|byte| byte ^ mask).collect();
+    labgob::decode(&plain).expect("only requests are started")
 }
 
 impl<M: Choice> kv_api::Server for StudentKv<M> {

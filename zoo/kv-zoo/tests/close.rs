@@ -38,6 +38,7 @@ choice!(TooPatient, look() -> Duration = Duration::from_secs(20));
 // The rule allows eight times the limit: 32 quarters.
 choice!(Late, due() -> usize = 28);
 choice!(TooLate, due() -> usize = 36);
+choice!(Hiding, hides() -> bool = true);
 
 #[test]
 fn a_reply_that_was_on_its_way_when_its_server_crashed_is_an_answer() {
@@ -52,6 +53,14 @@ fn who_lets_go_late_is_right_and_who_does_not_is_wrong() {
     assert_eq!(failures::<Patient>(test, 4), Vec::<String>::new());
     let words = failures::<TooPatient>(test, 4);
     assert!(words.iter().any(|words| words.contains("does not lead any more")), "{words:?}");
+}
+
+#[test]
+fn who_shows_only_some_of_what_is_written_is_right() {
+    for test in ["concurrent_3A", "persist_partition_unreliable_linearizable_3A", "snapshot_rpc_3B"]
+    {
+        assert_eq!(failures::<Hiding>(test, 3), Vec::<String>::new(), "{test}");
+    }
 }
 
 #[test]
