@@ -321,9 +321,10 @@ impl Operations {
         self.hides
     }
 
-    /// Whether anybody has written anything.
+    /// Whether anybody has written any text.
     pub(crate) fn has_writes(&self) -> bool {
-        self.all.iter().any(|operation| operation.asked.change != Change::Nothing)
+        let has_text = |asked: &Asked| asked.change != Change::Nothing && !asked.is_empty();
+        self.all.iter().any(|operation| has_text(&operation.asked))
     }
 
     /// Whether entries are known to hold what anybody writes.

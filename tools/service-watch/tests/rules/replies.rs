@@ -620,12 +620,13 @@ fn an_empty_text_says_nothing_and_is_not_judged() {
         world.does(&client, put("k", ""), (0, 0));
         world.does(&client, put("k", "1"), (0, 0));
     });
-    // Nor must anybody know of the entry that it was taken for.
-    right(|world| {
+    // Nor must anybody know of the entry that it was taken for; and nothing was left unjudged.
+    let of = judge(Run::silent(), &[""], Default::default(), |world| {
         let client = world.client("client");
         writes_as(world, &client, put("k", ""), 1, "\u{1}k\0");
         world.reads(&world.client("reader"), "k", "", 2);
     });
+    assert_eq!((of.verdict, of.not_judged), (None, Vec::<String>::new()));
 }
 
 #[test]
