@@ -134,6 +134,8 @@ mod tests {
         assert!(storms(&mut judge, append(3, 5), 1000).is_ok(), "nobody has refused it");
         answered(&mut judge, append(3, 5), true);
         assert!(storms(&mut judge, append(3, 5), 5000).is_ok(), "200 in a second");
+        let mut judge = three();
+        answered(&mut judge, append(3, 5), true);
         judge.servers[1].promise(TERM + 2, 0);
         // From the beginning again.
         [false, true].into_iter().for_each(|refused| answered(&mut judge, append(3, 5), refused));
