@@ -133,9 +133,9 @@ impl Numbers {
         }
     }
 
-    /// True if they may be terms. An entry was made by a leader of its term; and where the number is the index, a
-    /// leader's `prevLogTerm` may tell another term.
-    pub(crate) fn may_be_terms(&mut self, prev: Place, entries: &Entries<'_>) -> bool {
+    /// True if they may be terms. An entry was made by a leader of its term; and where the number is the index, that
+    /// leader was seen to send it, and no `prevLogTerm` tells another term.
+    pub(crate) fn may_be_terms(&mut self, term: u64, prev: Place, entries: &Entries<'_>) -> bool {
         if self.are_terms {
             return true;
         }
@@ -143,7 +143,8 @@ impl Numbers {
         let mut were_made = true;
         for (index, (entry, _)) in (prev.index.saturating_add(1)..).zip(entries.read()) {
             let was_led = self.led.contains(&entry.term);
-            were_made &= was_led;
+            let was_sent = entry.term == term || self.alike.contains(&index);
+            were_made &= was_led && (entry.term != index || was_sent);
             self.are_terms |= was_led && entry.term != index;
             if entry.term == index {
                 self.alike.insert(index);

@@ -267,7 +267,7 @@ impl Understanding {
             Request::Beat { term, .. } => self.numbers.leads(*term),
             Request::Append(Append { term, prev, entries, .. }) if entries.are_by_place() => {
                 self.numbers.leads(*term);
-                if !self.numbers.may_be_terms(*prev, entries) {
+                if !self.numbers.may_be_terms(*term, *prev, entries) {
                     let why = format!(
                         "the entries of {} cannot be read: the number in them is perhaps no term",
                         names::method(method)
