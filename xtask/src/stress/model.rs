@@ -5,6 +5,8 @@
 //! [`test_runs::run`] describes them; of a report they are only counted, so that its size does not
 //! depend on their number.
 
+use std::collections::BTreeMap;
+
 use run_record::Clock;
 use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,9 @@ pub(crate) struct TestReport {
     /// Which situations its servers came into.
     #[serde(default)]
     pub(crate) situations: AllReached,
+    /// Which rules could not be judged, and why, in a sentence each; and in how many runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) not_judged: BTreeMap<String, u64>,
     /// Failures, alike ones together.
     pub(crate) groups: Vec<Group>,
 }
@@ -193,6 +198,7 @@ impl TestReport {
             rpcs: Distribution::default(),
             bytes: Distribution::default(),
             situations: AllReached::new(),
+            not_judged: BTreeMap::new(),
             groups: Vec::new(),
         }
     }

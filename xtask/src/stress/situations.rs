@@ -1,12 +1,13 @@
 //! Which situations the runs came into, which never, and what another run of each test would still show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::situations::{Layer, Situation, Situations};
 use serde::{Deserialize, Serialize};
 use test_runs::stats::unseen;
 
-use super::model::Report;
+use super::model::{Report, TestReport};
+use super::table::words::clean;
 
 /// The heads of the columns.
 pub(crate) const HEAD: [&str; 5] = ["situation", "most in", "runs", "of all", "times"];
@@ -27,6 +28,18 @@ pub(crate) type AllReached = BTreeMap<String, Reached>;
 pub(crate) fn add(known: &mut AllReached, run: &Situations) {
     for (key, times) in run {
         absorb_one(known, key, Reached { runs: u64::from(*times > 0), times: *times });
+    }
+}
+
+/// More sentences than this are not kept of a test: a Raft has few reasons.
+const MOST_SENTENCES: usize = 20;
+
+/// Adds what a run says of rules that could not be judged.
+pub(crate) fn add_not_judged(known: &mut BTreeMap<String, u64>, of_run: &[String]) {
+    for sentence in of_run {
+        if known.len() < MOST_SENTENCES || known.contains_key(sentence) {
+            *known.entry(sentence.clone()).or_default() += 1;
+        }
     }
 }
 
@@ -77,14 +90,59 @@ pub(crate) fn sentences(report: &Report) -> Vec<String> {
     let never = Situation::ALL.iter().filter(|situation| {
         is_looked_for(report, situation.layer()) && sum(report, **situation).runs == 0
     });
-    let mut sentences: Vec<String> =
-        never.map(|one| format!("never reached in {runs} runs: {}", one.says())).collect();
+    let (mut sentences, mut unseen, mut reasons) = (Vec::new(), 0, BTreeSet::new());
+    for one in never {
+        match why_it_could_not_be_seen(report, *one) {
+            Some(why) => {
+                unseen += 1;
+                reasons.insert(clean(why));
+            }
+            None => sentences.push(format!("never reached in {runs} runs: {}", one.says())),
+        }
+    }
+    if unseen > 0 {
+        let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
+        sentences.push(format!("{unseen} more situations could not be seen, because {reasons}"));
+    }
     let (most_likely, lower, upper) = still_to_come(report);
     sentences.push(format!(
         "one more run of each test would show some {most_likely:.3} situations that the test has not \
          shown yet (95 %: {lower:.3} to {upper:.3})"
     ));
     sentences
+}
+
+/// The rules that need no more of a Raft's messages than most of its situations do, and than those about votes.
+const NEEDS_APPENDS: &str = "Election Safety";
+const NEEDS_VOTES: &str = "one vote a term";
+
+/// Why a situation can have been in none of the runs that looked for it, as far as anybody could see: what it shows in
+/// was not understood.
+fn why_it_could_not_be_seen(report: &Report, situation: Situation) -> Option<&str> {
+    let needs: &[&str] = match situation {
+        _ if situation.layer() != Layer::Raft => return None,
+        // They show in what the tester does.
+        Situation::AllDown | Situation::CrashBeforeReply => return None,
+        Situation::SplitVote | Situation::ContestedTerm | Situation::AskedAgainAfterCrash => {
+            &[NEEDS_VOTES]
+        }
+        Situation::CandidateHearsLeader | Situation::TimeoutWhileHeartbeatTravels => {
+            &[NEEDS_APPENDS, NEEDS_VOTES]
+        }
+        _ => &[NEEDS_APPENDS],
+    };
+    let mut looking = report.tests.iter().filter(|test| !test.situations.is_empty());
+    let first = looking.next().and_then(|test| reason(test, needs))?;
+    looking.all(|test| reason(test, needs).is_some()).then_some(first)
+}
+
+/// Why one of these rules was judged in no run of a test.
+fn reason<'a>(test: &'a TestReport, rules: &[&str]) -> Option<&'a str> {
+    test.not_judged.iter().find_map(|(sentence, runs)| {
+        let (names, why) = sentence.strip_prefix("not judged: ")?.split_once(", because ")?;
+        let names_one = names.split(", ").any(|name| rules.contains(&name));
+        (names_one && *runs == test.runs).then_some(why)
+    })
 }
 
 /// Whether some test tells of situations of this layer, be it that it came into none.
@@ -141,6 +199,33 @@ mod tests {
         assert!(sentences[0].starts_with("never reached in 2 runs: several candidates"));
         // One of two was seen in one run only.
         assert!(sentences.last().expect("there is one").contains("some 0.500 situations"));
+    }
+
+    #[test]
+    fn what_cannot_show_in_messages_that_are_not_understood_is_not_said_to_be_never_reached() {
+        let mut report = report("r", vec![run(0, None)]);
+        report.tests[0].runs = 2;
+        add(&mut report.tests[0].situations, &seen(&[(Situation::AllDown, 1)]));
+        let of_raft = Layer::Raft.situations().len();
+        let why = "a message has no term";
+        let appends = format!("not judged: Election Safety, Log Matching, because {why}");
+        let votes = format!("not judged: elected by a majority, one vote a term, because {why}");
+        let mut hears = |sentence: &String| {
+            add_not_judged(&mut report.tests[0].not_judged, &[sentence.clone()]);
+            sentences(&report)
+        };
+        assert_eq!(hears(&appends).len(), of_raft, "in one run of two they could be seen");
+        let said = hears(&appends);
+        let (never, more) = said.split_at(4);
+        assert!(never.iter().all(|line| line.starts_with("never reached in 2 runs")), "{said:?}");
+        assert!(never[0].contains("several candidates in a term"), "{said:?}");
+        let unseen = of_raft - 1 - never.len();
+        assert_eq!(more[0], format!("{unseen} more situations could not be seen, because {why}"));
+        assert_eq!(more.len(), 2, "{said:?}");
+        hears(&votes);
+        let said = hears(&votes);
+        assert!(said[0].starts_with("never reached in 2 runs: a server crashes after"), "{said:?}");
+        assert!(said[1].starts_with(&format!("{} more situations", of_raft - 2)), "{said:?}");
     }
 
     #[test]

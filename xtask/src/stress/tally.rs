@@ -58,6 +58,7 @@ impl Tally {
         report.longest_us = report.longest_us.max(run.lab_us);
         report.all_wall_us = report.all_wall_us.saturating_add(run.wall_us);
         situations::add(&mut report.situations, &run.situations);
+        situations::add_not_judged(&mut report.not_judged, &run.not_judged);
         if run.failure.is_some() {
             report.failures += 1;
             let name = Name { index: run.index, seed: run.seed };
@@ -158,6 +159,9 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.rpcs.absorb(&part.rpcs);
     whole.bytes.absorb(&part.bytes);
     situations::absorb(&mut whole.situations, &part.situations);
+    for (sentence, runs) in part.not_judged {
+        *whole.not_judged.entry(sentence).or_default() += runs;
+    }
     for group in part.groups {
         let alike = |known: &&mut Group| known.failure().likeness() == group.failure().likeness();
         match whole.groups.iter_mut().find(alike) {
