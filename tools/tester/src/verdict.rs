@@ -79,9 +79,8 @@ pub(crate) fn of(failure: &Failure, run: &Run) -> Verdict {
     verdict.location = verdict.location.or_else(|| failure.location.clone());
     verdict.details.extend(failure.details.iter().cloned());
     if failure.kind == FailureKind::TimeLimit {
-        verdict.facts.extend(run.late_rounds(us));
         let Obstacles { clients, servers, hint } = run.obstacles(us);
-        verdict.facts.extend(clients.into_iter().chain(servers));
+        verdict.facts.extend(clients.into_iter().chain(servers).chain(run.late_rounds(us)));
         verdict.hint = hint.or(verdict.hint);
         verdict.details.insert(0, "a test may take 120 s of lab time".to_string());
     }

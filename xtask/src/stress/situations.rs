@@ -211,7 +211,7 @@ mod tests {
         let appends = format!("not judged: Election Safety, Log Matching, because {why}");
         let votes = format!("not judged: elected by a majority, one vote a term, because {why}");
         let mut hears = |sentence: &String| {
-            add_not_judged(&mut report.tests[0].not_judged, &[sentence.clone()]);
+            add_not_judged(&mut report.tests[0].not_judged, std::slice::from_ref(sentence));
             sentences(&report)
         };
         assert_eq!(hears(&appends).len(), of_raft, "in one run of two they could be seen");
