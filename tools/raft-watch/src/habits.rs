@@ -556,6 +556,14 @@ fn a_number_that_may_be_an_index_is_no_term() -> Checked {
         sends_bare(&mut play, appends)?;
         assert!(play.says(UNCLEAR), "{appends:?}");
     }
+    // Another command under the same number, which a later leader sends.
+    let mut play = Play::new(3);
+    for (term, command) in [(1, 7), (2, 8)] {
+        let request = WithBare { term, entries: vec![(1, vec![command])], ..WithBare::default() };
+        let request = play.read.request(APPEND_ENTRIES, encoded(&request));
+        play.sent(0, 1, request)?;
+    }
+    assert!(play.says(UNCLEAR));
     let segment = WithSegment { term: 1, segment_term: 1, ..WithSegment::default() };
     let mut play = led(1, (0, 0))?;
     play.named((0, 1), APPEND_ENTRIES, &segment, &Answer { term: 1, success: true })?;

@@ -1,12 +1,13 @@
 //! Entries of a log, as an AppendEntries carries them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use labgob::{Peek, Shape, Type};
 use run_record::names::{self, Name};
 
 use super::plan::{self, Plan, fields, is_whole_number};
 use super::{Entries, Place};
+use crate::digest;
 
 /// How to read the entries of a message.
 #[derive(Clone, Debug)]
@@ -121,8 +122,8 @@ pub(crate) struct Numbers {
     are_terms: bool,
     /// The terms in which somebody has led.
     led: BTreeSet<u64>,
-    /// The indexes of entries whose number was just that.
-    alike: BTreeSet<u64>,
+    /// The indexes of entries whose number was just that, each with what stands for its command.
+    alike: BTreeMap<u64, u64>,
 }
 
 impl Numbers {
@@ -134,21 +135,24 @@ impl Numbers {
     }
 
     /// True if they may be terms. An entry was made by a leader of its term; and where the number is the index, that
-    /// leader was seen to send it, and no `prevLogTerm` tells another term.
+    /// leader was seen to send it, nobody sends another command under the same number, and no `prevLogTerm` tells
+    /// another term.
     pub(crate) fn may_be_terms(&mut self, term: u64, prev: Place, entries: &Entries<'_>) -> bool {
         if self.are_terms {
             return true;
         }
-        let is_other = self.alike.contains(&prev.index) && prev.term != prev.index;
+        let is_other = self.alike.contains_key(&prev.index) && prev.term != prev.index;
         let mut were_made = true;
         for (index, (entry, _)) in (prev.index.saturating_add(1)..).zip(entries.read()) {
             let was_led = self.led.contains(&entry.term);
-            let was_sent = entry.term == term || self.alike.contains(&index);
-            were_made &= was_led && (entry.term != index || was_sent);
-            self.are_terms |= was_led && entry.term != index;
-            if entry.term == index {
-                self.alike.insert(index);
+            if entry.term != index {
+                were_made &= was_led;
+                self.are_terms |= was_led;
+                continue;
             }
+            let command = digest::of([entry.command.bytes]);
+            let known = self.alike.insert(index, command);
+            were_made &= was_led && known.map_or(entry.term == term, |known| known == command);
         }
         self.are_terms &= were_made && !is_other;
         were_made && !is_other
