@@ -172,6 +172,8 @@ impl Judge {
             (call.accepted, call.kept) = (Some(place), Some(kept));
         }
         let known = &mut self.servers[server];
+        // Whatever it has refused, it follows.
+        known.deaf.take_if(|(_, suspicion)| suspicion.term == term);
         known.tell(term, append.commit, last.index, us);
         if missing.allows(&rules::CHECKED) {
             known.holds(Held { place: kept, leader, in_term: term, us, instance });

@@ -170,6 +170,15 @@ fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
         puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
+    // It follows after all: what it refused had been overtaken by a later request.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        puppet(1).answers(4, true);
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a"), (4, "b")]);
+        pause();
+        puppet(1).asks_with_log(1, 2, 5, (2, 4));
+    });
     // It was in a later term, and stands for the one after that.
     assert_fine(|_| {
         two_candidates();
