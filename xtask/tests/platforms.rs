@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 51] = [
+const KNOWN: [(&str, &str, &str, &str); 52] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -88,6 +88,7 @@ const KNOWN: [(&str, &str, &str, &str); 51] = [
     (OPEN_CALLS, "\"/proc/self/status\"", ANY, "elsewhere it says nothing of memory"),
     ("xtask/tests/grade.rs", "{Pid, Signal, kill_process}", UNIX, "signals for others"),
     ("tools/test-runs/src/fit.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
+    ("tools/test-runs/src/ending.rs", "unix::process::ExitStatusExt", UNIX, "the same"),
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
     ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
     (ACCIDENTS, "{Pid, Signal, kill_process, test_kill_process}", UNIX, "signals for others"),

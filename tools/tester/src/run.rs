@@ -192,23 +192,19 @@ impl Run {
         true
     }
 
-    /// In which round a test is that has come to its end too late, and how long the others took.
+    /// In which round a test is that has come to its end too late, and which one before took the longest.
     pub(crate) fn late_rounds(&self, us: u64) -> Option<Fact> {
         let rounds = self.inner.state.with(|state| state.rounds.clone());
         let last = *rounds.last()?;
         let took = rounds.windows(2).map(|two| two[1] - two[0]);
-        let slowest = (1..).zip(took).max_by_key(|(_, took)| *took);
+        let (which, took) = (1..).zip(took).max_by_key(|(_, took)| *took)?;
         let seconds = |us: u64| us as f64 / 1e6;
-        let since = seconds(us.saturating_sub(last));
-        let text = match slowest {
-            None => format!("the test was in round 1, for {since:.1} s"),
-            Some((which, took)) => format!(
-                "the test was in round {}, for {since:.1} s; of those before, round {which} was the slowest: \
-                 {:.1} s",
-                rounds.len(),
-                seconds(took)
-            ),
-        };
+        let text = format!(
+            "the test was in round {}, for {:.1} s; of those before, round {which} was the slowest: {:.1} s",
+            rounds.len(),
+            seconds(us.saturating_sub(last)),
+            seconds(took)
+        );
         Some(Fact { text, us: Some(last), server: None })
     }
 
