@@ -5,6 +5,7 @@
 
 mod asked;
 mod replies;
+mod shown;
 mod situations;
 mod sizes;
 mod snapshots;

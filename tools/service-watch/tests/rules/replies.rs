@@ -1,16 +1,15 @@
 //! Who may answer.
 
-use service_watch::{Asked, Operation};
-use tester::{Client, Judged, Run};
+use tester::Judged;
 
 use crate::world::{
     World, append, get, judge, judged_less, pause, put, right, right_of_two, sleep_ms, texts,
-    wrong, wrong_of_two,
+    understood, wrong, wrong_of_two,
 };
 
-const TOO_EARLY: &str = "answered when applied";
+pub(crate) const TOO_EARLY: &str = "answered when applied";
 const STALE: &str = "a read that cannot know";
-const EARLY_WORDS: &str = "server 0 answered client, Append k x 0 0 y, before an entry of it can have been applied \
+pub(crate) const EARLY_WORDS: &str = "server 0 answered client, Append k x 0 0 y, before an entry of it can have been applied \
      there";
 
 #[test]
@@ -91,70 +90,9 @@ fn a_write_without_any_entry_is_not_to_be_answered() {
 }
 
 #[test]
-fn a_service_whose_entries_do_not_show_what_is_written_is_not_judged_and_each_test_says_so() {
-    let sentence = "not judged: answered when applied, a read that cannot know, because no entry of a log was \
-                    seen to hold what clients write";
-    let judge_of = |groups: &'static [&'static str], play: fn(&World)| {
-        let of = judge(Run::silent(), groups, Default::default(), play);
-        assert_eq!(of.verdict, None);
-        of.not_judged.iter().filter(|words| *words == sentence).count()
-    };
-    let judge = |play: fn(&World)| judge_of(&["100", "101"], play);
-    // Once, however many groups there are.
-    let is_compressed = |world: &World| {
-        world.commits(1, "compressed");
-        world.does(&world.client("client"), append("k", "x 0 0 y"), (0, 0));
-    };
-    assert_eq!(judge(is_compressed), 1);
-    assert_eq!(judge_of(&[""], is_compressed), 1);
-    // Nobody has written anything.
-    assert_eq!(
-        judge(|world| {
-            world.commits(1, "compressed");
-            world.does(&world.client("client"), get("k"), (0, 0));
-        }),
-        0
-    );
-    assert_eq!(
-        judge(|world| {
-            let client = world.client("client");
-            let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-            world.commits(1, "x 0 0 y");
-            world.gets_reply(&client, (0, 0));
-            world.watch.answered(operation, None);
-        }),
-        0
-    );
-}
-
-#[test]
-fn that_long_texts_are_understood_says_nothing_of_short_ones() {
-    right(|world| {
-        let client = world.client("client");
-        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-        world.commits(1, "x 0 0 y");
-        world.gets_reply(&client, (0, 0));
-        world.watch.answered(operation, None);
-        world.does(&client, put("k", "12345"), (0, 0));
-    });
-    wrong(
-        TOO_EARLY,
-        "server 0 answered client, Put k 123456, before an entry of it can have been applied there",
-        |world| {
-            let client = world.client("client");
-            let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-            world.commits(1, "x 0 0 y");
-            world.gets_reply(&client, (0, 0));
-            world.watch.answered(operation, None);
-            world.does(&client, put("k", "123456"), (0, 0));
-        },
-    );
-}
-
-#[test]
 fn what_the_servers_said_is_shown_since_it_may_have_been_a_refusal() {
     let verdict = wrong(TOO_EARLY, EARLY_WORDS, |world| {
-        has_an_entry_understood(world);
+        understood(world);
         let client = world.client("client");
         let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
         // That a call fails is no answer, and a reply has come behind it.
@@ -175,7 +113,7 @@ fn who_is_done_when_a_call_has_failed_has_no_answer_from_a_server() {
     let words = "client was done with Append k x 0 0 y when its call to server 1 had failed, before an entry of it can \
                  have been applied where it had a reply from: server 2";
     let verdict = wrong(TOO_EARLY, words, |world| {
-        has_an_entry_understood(world);
+        understood(world);
         let client = world.client("client");
         let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
         world.calls(&client, (0, 2));
@@ -208,7 +146,7 @@ fn a_read_may_be_done_too_early_in_the_same_way() {
 #[test]
 fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
     wrong(TOO_EARLY, &EARLY_WORDS.replace("x 0 0 y", "x 0 1 y"), |world| {
-        has_an_entry_understood(world);
+        understood(world);
         let client = world.client("client");
         client.disconnect(world.groups[0].members(), &[1]);
         let before = world.watch.asks(&client, get("k"));
@@ -219,15 +157,6 @@ fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
         sleep_ms(1000);
         world.watch.answered(operation, None);
     });
-}
-
-/// Entries are seen to hold what clients write.
-fn has_an_entry_understood(world: &World) {
-    let other = world.client("other");
-    let known = world.watch.asks(&other, append("k", "x 9 9 y"));
-    world.commits(1, "x 9 9 y");
-    world.gets_reply(&other, (0, 0));
-    world.watch.answered(known, None);
 }
 
 /// The client calls a server that it does not reach, and learns that.
@@ -479,231 +408,6 @@ fn a_run_that_is_not_judged_by_rules_is_not_watched() {
         world.watch.answered(operation, None);
     });
     assert_eq!(of.verdict.map(|verdict| verdict.check).as_deref(), Some(TOO_EARLY));
-}
-
-/// A service may write a long text in several entries.
-#[test]
-fn that_a_text_is_understood_says_nothing_of_much_longer_ones() {
-    right(|world| {
-        let long = format!("x 0 1 y{}", "-".repeat(1000));
-        let client = world.client("client");
-        let short = world.watch.asks(&client, append("k", "x 0 0 y"));
-        world.calls(&client, (0, 0));
-        world.commits(1, "x 0 0 y");
-        world.replies((0, 0), "done");
-        world.watch.answered(short, None);
-        let operation = world.watch.asks(&client, put("k", &long));
-        world.calls(&client, (0, 0));
-        world.commits(2, &long[..500]);
-        world.commits(3, &long[500..]);
-        world.replies((0, 0), "done");
-        world.watch.answered(operation, None);
-    });
-    // One of about the same length is judged.
-    let words = "server 0 answered client, Append k x 0 11 y, before an entry of it can have been applied there";
-    wrong(TOO_EARLY, words, |world| {
-        let client = world.client("client");
-        let short = world.watch.asks(&client, append("k", "x 0 0 y"));
-        world.commits(1, "x 0 0 y");
-        world.gets_reply(&client, (0, 0));
-        world.watch.answered(short, None);
-        world.does(&client, append("k", "x 0 11 y"), (0, 0));
-    });
-}
-
-/// A write whose entry holds what is written, in both groups if there are two.
-fn understood(world: &World) {
-    let other = world.client("other");
-    let known = world.watch.asks(&other, append("other", "x 9 9 y"));
-    world.commits(1, "x 9 9 y");
-    if world.groups.len() > 1 {
-        world.sends((1, 0), 1, 1, (0, 0), &["x 9 9 y"], 0);
-    }
-    world.gets_reply(&other, (0, 0));
-    world.watch.answered(known, None);
-    pause();
-}
-
-/// A client writes something, and the entry that is committed meanwhile is this one.
-fn writes_as(world: &World, client: &Client, asked: Asked, index: u64, command: &str) -> Operation {
-    let operation = world.watch.asks(client, asked);
-    world.calls(client, (0, 0));
-    world.commits(index, command);
-    world.replies((0, 0), "done");
-    world.watch.answered(operation, None);
-    operation
-}
-
-#[test]
-fn an_entry_may_hide_what_is_written_although_others_did_not() {
-    // It is compressed: what has come before is not written out again.
-    right(|world| {
-        let client = world.client("client");
-        understood(world);
-        writes_as(world, &client, append("k", "x 0 11 y"), 2, "x 0 1<3,2>");
-    });
-    // A later write of the same entry makes an earlier one invisible.
-    right(|world| {
-        let (one, two) = (world.client("one"), world.client("two"));
-        understood(world);
-        let first = world.watch.asks(&one, put("k", "x 0 0 y"));
-        let second = world.watch.asks(&two, put("k", "x 1 0 y"));
-        for client in [&one, &two] {
-            world.calls(client, (0, 0));
-        }
-        world.commits(2, "one is absorbed by x 1 0 y");
-        world.replies((0, 0), "done");
-        for operation in [first, second] {
-            world.watch.answered(operation, None);
-        }
-    });
-    // What another group has in its log may be done there.
-    right_of_two(|world| {
-        let client = world.client("client");
-        understood(world);
-        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-        world.commits(2, "in disguise");
-        world.gets_reply(&client, (1, 0));
-        world.watch.answered(operation, None);
-    });
-}
-
-#[test]
-fn no_entry_can_hide_what_is_written_if_none_was_sent_that_counts() {
-    let accuses = |play: fn(&World, &Client)| {
-        let verdict = wrong(TOO_EARLY, EARLY_WORDS, move |world| {
-            let client = world.client("client");
-            understood(world);
-            world.commits(2, "in disguise"); // before the client has called
-            let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
-            play(world, &client);
-            world.watch.answered(operation, None);
-        });
-        texts(&verdict.facts)
-    };
-    let unseen = "no entry that holds it has been sent by anybody";
-    assert!(accuses(|world, client| world.gets_reply(client, (0, 0))).contains(unseen));
-    // Nobody can know that it is committed.
-    let facts = accuses(|world, client| {
-        world.only_sends(3, "in disguise");
-        world.gets_reply(client, (0, 0));
-    });
-    assert!(facts.contains(unseen), "{facts}");
-    // It is sent too late, in disguise or not.
-    let facts = accuses(|world, client| {
-        world.gets_reply(client, (0, 0));
-        world.commits(3, "in disguise");
-    });
-    assert!(facts.contains(unseen), "{facts}");
-    let facts = accuses(|world, client| {
-        world.gets_reply(client, (0, 0));
-        world.commits(3, "x 0 0 y");
-    });
-    assert!(facts.contains("server 0 sent it as the entry of term 1 at index 3"), "{facts}");
-    // Another one was committed in its place.
-    accuses(|world, client| {
-        world.sends((0, 0), 2, 1, (0, 0), &["x 9 9 y", "in disguise"], 0);
-        world.only_sends(3, "in disguise");
-        world.sends((0, 1), 2, 2, (2, 1), &["another text"], 0);
-        pause();
-        world.gets_reply(client, (0, 0));
-        world.sends((0, 1), 0, 2, (2, 1), &["another text"], 3);
-    });
-}
-
-#[test]
-fn an_empty_text_says_nothing_and_is_not_judged() {
-    // A byte of zero is in many entries.
-    right(|world| {
-        let client = world.client("client");
-        writes_as(world, &client, put("k", ""), 1, "\u{1}k\0");
-        world.does(&client, put("k", ""), (0, 0));
-        world.does(&client, put("k", "1"), (0, 0));
-    });
-    // Nor must anybody know of the entry that it was taken for; and nothing was left unjudged.
-    let of = judge(Run::silent(), &[""], Default::default(), |world| {
-        let client = world.client("client");
-        writes_as(world, &client, put("k", ""), 1, "\u{1}k\0");
-        world.reads(&world.client("reader"), "k", "", 2);
-    });
-    assert_eq!((of.verdict, of.not_judged), (None, Vec::<String>::new()));
-}
-
-#[test]
-fn a_short_text_that_is_the_name_of_its_object_must_stand_there_twice() {
-    let play = |first: &'static str| {
-        move |world: &World| {
-            let client = world.client("client");
-            writes_as(world, &client, put("1", "1"), 1, first);
-            world.does(&client, put("1", "2"), (0, 0));
-        }
-    };
-    right(play("\u{3}k:1\u{1}1"));
-    let words =
-        "server 0 answered client, Put 1 2, before an entry of it can have been applied there";
-    wrong(TOO_EARLY, words, play("\u{1}1\u{1}1"));
-}
-
-#[test]
-fn a_service_that_has_executed_what_no_entry_shows_is_not_judged_and_each_test_says_so() {
-    let hides = |world: &World, value: &str| {
-        let client = world.client("client");
-        understood(world);
-        writes_as(world, &client, append("k", "x 0 0 y"), 2, "in disguise");
-        world.reads(&client, "k", value, 0);
-    };
-    let again = |world: &World| {
-        let client = world.client("again");
-        let operation = world.watch.asks(&client, append("k", "x 1 0 y"));
-        world.calls(&client, (0, 0));
-        world.commits(3, "in disguise");
-        world.only_sends(4, "x 1 0 y"); // the same again
-        world.replies((0, 0), "done");
-        world.watch.answered(operation, None);
-    };
-    let play = move |world: &World| {
-        hides(world, "x 0 0 y");
-        again(world);
-        world.reads(&world.client("reader"), "other", "x 9 9 y", 2);
-    };
-    let of = judge(Run::silent(), &[""], Default::default(), play);
-    assert_eq!(of.verdict, None);
-    let sentence = "not judged: answered when applied, a read that cannot know, because clients read what no entry \
-                    of a log was seen to hold";
-    assert_eq!(of.not_judged, [sentence]);
-    // What was not read was not executed, for all that anybody knows.
-    let words = "server 0 answered again, Append k x 1 0 y, before an entry of it can have been applied there";
-    wrong(TOO_EARLY, words, move |world| {
-        hides(world, "");
-        again(world);
-    });
-    // Nor is it known whose text it is if two have written the same.
-    wrong(TOO_EARLY, words, move |world| {
-        let client = world.client("same");
-        writes_as(world, &client, append("k", "x 0 0 y"), 1, "x 0 0 y");
-        writes_as(world, &client, append("k", "x 0 0 y"), 2, "in disguise");
-        world.reads(&client, "k", "x 0 0 y", 0);
-        again(world);
-    });
-    // Without any entry nothing can be done in any service.
-    wrong(TOO_EARLY, words, move |world| {
-        hides(world, "x 0 0 y");
-        world.does(&world.client("again"), append("k", "x 1 0 y"), (0, 0));
-    });
-}
-
-#[test]
-fn what_is_missing_in_a_read_and_was_seen_in_no_entry_is_told() {
-    right(|world| {
-        let client = world.client("client");
-        understood(world);
-        writes_as(world, &client, append("k", "x 0 0 y"), 2, "a Get of somebody");
-        pause();
-        let read = world.reads(&client, "k", "", 0);
-        let facts = texts(&world.watch.behind(read));
-        assert!(facts.contains("client: Append k x 0 0 y, acknowledged at 0."), "{facts}");
-        assert!(facts.contains("and no entry that holds it has been sent by anybody"), "{facts}");
-    });
 }
 
 /// Only the client knows whose reply it has taken.

@@ -478,3 +478,16 @@ fn accused(of: Judgement, rule: &str, words: &str) -> Verdict {
 pub(crate) fn judged_less(judged: Judged) -> Run {
     Run::judged_less(judged)
 }
+
+/// A write whose entry holds what is written, in both groups if there are two.
+pub(crate) fn understood(world: &World) {
+    let other = world.client("other");
+    let known = world.watch.asks(&other, append("other", "x 9 9 y"));
+    world.commits(1, "x 9 9 y");
+    if world.groups.len() > 1 {
+        world.sends((1, 0), 1, 1, (0, 0), &["x 9 9 y"], 0);
+    }
+    world.gets_reply(&other, (0, 0));
+    world.watch.answered(known, None);
+    pause();
+}
