@@ -43,7 +43,7 @@
 //! | `saved` | saved before answered | `read_persisted` |
 //! | `second` | promises survive a crash (votes, entries, terms) | RequestVote, or AppendEntries, and their replies; the simulated clock |
 //! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
-//! | `resends` | refused entries | AppendEntries |
+//! | `resends` | refused entries | AppendEntries and its replies |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!
 //! An answer that is given again, byte for byte, to a request that is sent again is not judged again (`retries`).

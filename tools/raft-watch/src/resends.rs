@@ -63,7 +63,7 @@ impl Judge {
             resent.times.pop_front();
         }
         let count = resent.times.len();
-        if count <= MOST_RESENT || !missing.allows(&rules::HEARTBEATS) {
+        if count <= MOST_RESENT || !missing.allows(&rules::REFUSED) {
             return Ok(());
         }
         let first = resent.times.front().copied().unwrap_or(us);

@@ -110,7 +110,7 @@ impl Judge {
             return Ok(());
         };
         known.stood_soon.push(us);
-        if known.stood_soon.len() < IN_A_ROW || !missing.allows(&rules::FOLLOWS) {
+        if known.stood_soon.len() < IN_A_ROW || !missing.allows(&rules::WAITS) {
             return Ok(());
         }
         let after = (us - heeded.sent_us) as f64 / 1e3;

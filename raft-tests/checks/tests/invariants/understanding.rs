@@ -325,7 +325,7 @@ impl Dress for OneWay {
 #[test]
 fn one_way_messages_are_not_judged() {
     assert_not_judged::<OneWay>(
-        "committed by a majority, committed when told, applied when committed, because the reply to \
+        "committed by a majority, committed when told, applied when committed, refused entries, because the reply to \
          AppendEntries has no `success` or the like",
     );
     assert_not_judged::<OneWay>(
@@ -345,7 +345,7 @@ fn other_dresses_are_understood() {
 #[test]
 fn what_is_not_understood_is_not_judged() {
     assert_not_judged::<Strange>(
-        "committed by a majority, committed when told, applied when committed, because the reply to \
+        "committed by a majority, committed when told, applied when committed, refused entries, because the reply to \
          AppendEntries has no `success` or the like: fields ok2, t",
     );
     assert_not_judged::<Conflicts>("because the reply to AppendEntries has no `success`");

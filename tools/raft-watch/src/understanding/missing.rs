@@ -80,6 +80,8 @@ pub(crate) static ACCEPTED: Rule = Rule::new("accepted entries stay", REPLICATIO
 pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION);
 pub(crate) static FOLLOWS: Rule =
     Rule { name: "a candidate follows", parts: REPLICATION, also: &[Part::Votes] };
+pub(crate) static WAITS: Rule =
+    Rule { name: "a follower waits", parts: REPLICATION, also: &[Part::Votes] };
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
 pub(crate) static VOTES_SURVIVE: Rule = Rule {
     name: "promises survive a crash (votes)",
@@ -93,6 +95,8 @@ pub(crate) static ENTRIES_SURVIVE: Rule = Rule::new(
 pub(crate) static TERMS_SURVIVE: Rule =
     Rule::new("promises survive a crash (terms)", &[Part::SecondServer]);
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
+pub(crate) static REFUSED: Rule =
+    Rule::new("refused entries", &[Part::Appends, Part::AppendReplies]);
 
 static ALL: &[&Rule] = &[
     &ELECTION_SAFETY,
@@ -102,6 +106,7 @@ static ALL: &[&Rule] = &[
     &ELECTED,
     &ONE_VOTE,
     &STANDS,
+    &WAITS,
     &RESTRICTION,
     &LOG_MATCHING,
     &LEADERS_LOG,
@@ -116,6 +121,7 @@ static ALL: &[&Rule] = &[
     &SAVED,
     &BASES,
     &HEARTBEATS,
+    &REFUSED,
     &RESENT,
 ];
 
