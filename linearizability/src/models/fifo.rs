@@ -225,23 +225,15 @@ impl Queued {
                 }
             }
             for (value, before) in self.values.iter_mut().zip(is_before) {
-                match before {
-                    // One that nobody took out: somebody who never returned did.
-                    true if value.dequeue.is_none() => {
-                        value.comes_out.last = value.comes_out.last.min(moment - 1);
-                    }
-                    true => {
-                        value.comes_out.last = value.comes_out.last.min(moment - 1);
-                        if !value.tighten() {
-                            return Err(Known::Nothing);
-                        }
-                    }
-                    false => {
-                        value.goes_in.first = value.goes_in.first.max(moment + 1);
-                        if !value.tighten() {
-                            return Err(Known::Nothing);
-                        }
-                    }
+                if before {
+                    value.comes_out.last = value.comes_out.last.min(moment - 1);
+                } else {
+                    value.goes_in.first = value.goes_in.first.max(moment + 1);
+                }
+                // One that nobody took out by then was taken out by somebody who never returned.
+                let is_open = before && value.dequeue.is_none();
+                if !is_open && !value.tighten() {
+                    return Err(Known::Nothing);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! What a server had in the snapshot that it began with, or that its leader has sent to it, and does not show.
 //!
 //! A service that does not read its snapshot at the start, or ignores one that Raft hands over, answers as if nothing
-//! of it had ever been. Who
-//! reads it cannot be seen: Raft does, too. But which writes stand in it is known by their entries.
+//! of it had ever been. Who reads it cannot be seen: Raft does, too. But which writes stand in it is known by their
+//! entries.
 
 use labtrace::Fact;
 use raft_watch::{Began, SentSnapshot};
@@ -37,7 +37,12 @@ impl State {
             seen.members.node_name(reply.server),
             us as f64 / 1e6
         );
-        let server = Some(seen.members.lane(reply.server));
+        self.with_missing(reply, us, text, missing)
+    }
+
+    /// What is told of the server that replied, and what is missing in its answer.
+    fn with_missing(&self, reply: &Reply, us: u64, text: String, missing: Vec<Fact>) -> Vec<Fact> {
+        let server = Some(self.groups[reply.group].members.lane(reply.server));
         [Fact { text, us: Some(us), server }].into_iter().chain(missing).collect()
     }
 
@@ -55,8 +60,7 @@ impl State {
             seen.members.node_name(reply.server),
             us as f64 / 1e6
         );
-        let server = Some(seen.members.lane(reply.server));
-        [Fact { text, us: Some(us), server }].into_iter().chain(missing).collect()
+        self.with_missing(reply, us, text, missing)
     }
 
     /// Appends to the object of a read that are part of a group's snapshot up to an index, were acknowledged

@@ -96,6 +96,21 @@ impl TestCase {
     }
 }
 
+#[cfg(test)]
+impl TestCase {
+    /// One of this name, of a program that there is not.
+    pub(crate) fn of_nothing(name: &str) -> TestCase {
+        let (path, dir) = (PathBuf::new(), PathBuf::new());
+        let clock = Clock::Sim;
+        TestCase {
+            name: name.into(),
+            program: Program { clock, path, dir, replay: String::new(), kept: None },
+            setting: Setting::default(),
+            schedule: Choice::default(),
+        }
+    }
+}
+
 /// The line of cargo's messages that tells of a finished program.
 #[derive(Deserialize)]
 struct Artifact {

@@ -227,15 +227,10 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use run_record::Begin;
     use run_record::choices::Choices;
-    use run_record::schedule::Choice;
-    use run_record::setting::Setting;
 
     use super::*;
-    use crate::build::Program;
 
     #[test]
     fn the_variables_of_a_replay_are_values_and_nothing_else() {
@@ -252,19 +247,7 @@ mod tests {
     fn a_program_without_a_record_may_be_no_test_of_the_testers() {
         use std::os::unix::process::ExitStatusExt as _;
 
-        let program = Program {
-            clock: Clock::Sim,
-            path: PathBuf::new(),
-            dir: PathBuf::new(),
-            replay: String::new(),
-            kept: None,
-        };
-        let test = TestCase {
-            name: "ordinary".into(),
-            program,
-            setting: Setting::default(),
-            schedule: Choice::default(),
-        };
+        let test = TestCase::of_nothing("ordinary");
         let item = Item::new(0, Some(1));
         let begin = Begin {
             test: "ordinary".into(),

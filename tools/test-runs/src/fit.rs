@@ -102,32 +102,16 @@ fn name(run: &Begin) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use run_record::FailureRecord;
     use run_record::choices::Choices;
     use run_record::coverage::Coverage;
-    use run_record::schedule::Choice;
-    use run_record::setting::{Counts, Setting};
+    use run_record::setting::Counts;
     use run_record::situations::Situations;
 
     use super::*;
-    use crate::build::Program;
 
     fn test() -> TestCase {
-        let program = Program {
-            clock: Clock::Sim,
-            path: PathBuf::new(),
-            dir: PathBuf::new(),
-            replay: String::new(),
-            kept: None,
-        };
-        TestCase {
-            name: "a::churn_2C".into(),
-            program,
-            setting: Setting::default(),
-            schedule: Choice::default(),
-        }
+        TestCase::of_nothing("a::churn_2C")
     }
 
     fn begin(seed: u64) -> Begin {

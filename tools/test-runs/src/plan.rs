@@ -289,27 +289,11 @@ pub fn seed(base: u64, test: &str, index: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use run_record::schedule::Choice;
-    use run_record::setting::Setting;
 
     use super::*;
-    use crate::build::Program;
 
     fn test() -> TestCase {
-        test_named("a_2A")
-    }
-
-    fn test_named(name: &str) -> TestCase {
-        let (path, dir) = (PathBuf::new(), PathBuf::new());
-        let program = Program { clock: Clock::Sim, path, dir, replay: String::new(), kept: None };
-        TestCase {
-            name: name.into(),
-            program,
-            setting: Setting::default(),
-            schedule: Choice::default(),
-        }
+        TestCase::of_nothing("a_2A")
     }
 
     /// The numbers of all runs that are handed out, in order; none fails.
@@ -371,14 +355,14 @@ mod tests {
 
     #[test]
     fn time_that_is_over_is_no_reason_to_run_nothing() {
-        let tests = [test_named("a_2A"), test_named("b_2A")];
+        let tests = [TestCase::of_nothing("a_2A"), TestCase::of_nothing("b_2A")];
         let mut plan = Plan::new(&tests, 0, Goal::Until(Instant::now()), None);
         assert_eq!(all(&mut plan).len(), 2 * FIRST_BATCH as usize);
     }
 
     #[test]
     fn a_plan_that_is_interrupted_has_made_each_test_about_as_often() {
-        let tests = [test_named("short_2A"), test_named("long_2A")];
+        let tests = [TestCase::of_nothing("short_2A"), TestCase::of_nothing("long_2A")];
         let costs = [Duration::from_millis(2), Duration::from_millis(300)];
         let mut plan = Plan::new(&tests, 0, Goal::Iterations(10_000), None);
         let mut made = [0; 2];
