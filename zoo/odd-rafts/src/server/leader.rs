@@ -168,7 +168,6 @@ impl Server {
 
     pub(super) fn append_reply(&mut self, from: usize, reply: &AppendReply, now: Instant) {
         self.see_term(reply.term, now);
-        let window = self.window();
         let last = self.durable.log.last_index();
         let current = reply.about.term == self.durable.term;
         let hint = self.next_by_hint(reply);
@@ -185,10 +184,21 @@ impl Server {
             }
             Outcome::Refused { .. } => follower.refused(reply.about.prev, hint, last),
         };
-        if news && follower.sent_upto() < last && follower.in_flight() < window {
-            follower.hurry(now);
+        if news {
+            self.send_if_behind(from, now);
         }
         self.advance_commit();
+    }
+
+    /// What a follower lacks is sent at once, unless it is on its way already: an answer alone is no
+    /// reason to send.
+    pub(super) fn send_if_behind(&mut self, to: usize, now: Instant) {
+        let (last, window) = (self.durable.log.last_index(), self.window());
+        let follower = self.follower(to);
+        let behind = follower.sent_upto() < last && follower.in_flight() < window;
+        if behind && !self.waits_for_snapshot(to) {
+            self.follower_mut(to).hurry(now);
+        }
     }
 
     /// Students' Guide: "If it finds an entry in its log with that term, it should set nextIndex to be

@@ -89,18 +89,24 @@ impl Progress {
     /// The follower's log agrees up to `upto`, says its answer to this message.
     pub(super) fn accepted(&mut self, about: Subject, upto: u64) {
         self.step = 1;
-        self.matched = self.matched.max(upto);
         let answered = |flight: &Flight| (flight.prev, flight.last) == (about.prev, about.last);
         if let Some(flight) = self.flights.iter().find(|flight| answered(flight)) {
             self.told = self.told.max(flight.commit.min(upto));
         }
+        self.flights.retain(|flight| !answered(flight));
         if upto < about.last {
             // It has stored only a part: what was sent after that was in vain.
             self.flights.clear();
-            self.next = self.matched + 1;
+            self.next = self.matched.max(upto) + 1;
         }
+        self.has_upto(upto);
+    }
+
+    /// The follower has the leader's log up to here.
+    pub(super) fn has_upto(&mut self, index: u64) {
+        self.matched = self.matched.max(index);
         let matched = self.matched;
-        self.flights.retain(|flight| !answered(flight) && flight.last > matched);
+        self.flights.retain(|flight| flight.last > matched);
         self.next = self.next.max(matched + 1);
     }
 

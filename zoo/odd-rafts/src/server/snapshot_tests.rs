@@ -6,7 +6,7 @@ use labrt::time::Instant;
 use raft_api::{ApplyMsg, Bytes};
 
 use super::Server;
-use super::tests::{committed, saved, server, with};
+use super::tests::{accept, committed, saved, server, with};
 use crate::habits::Habits;
 use crate::message::{InstallReply, InstallRequest, Place, Reply, Request};
 
@@ -43,12 +43,38 @@ fn one_snapshot_is_on_its_way_at_a_time() {
     assert!(matches!(plain.request_if_due(2, soon), Some(Request::Append(_))));
     assert_eq!(install(&mut plain, now + LONG), whole);
     answer(&mut plain, &whole, true, now + LONG);
-    let next = plain.request_if_due(2, now + LONG);
+    assert_eq!(plain.request_if_due(2, now + LONG), None, "the follower has all");
+    let next = plain.request_if_due(2, now + 2 * LONG);
     assert!(matches!(next, Some(Request::Append(append)) if append.prev == whole.last));
 
     let (mut odd, now) = forgetful(with("snapshot_each_heartbeat"));
     let whole = install(&mut odd, now);
     assert_eq!(install(&mut odd, now + Duration::from_millis(200)), whole);
+}
+
+#[test]
+fn an_answer_alone_is_no_reason_to_send() {
+    let (mut leader, now) = forgetful(with("eager"));
+    let first = install(&mut leader, now);
+    // The service takes another snapshot while the first one is on its way, and needs to be sent.
+    leader.start(Bytes::from_static(b"x"), now).expect("it leads");
+    let append = leader.append_if_due(1, now).expect("it is sent at once");
+    saved(&mut leader);
+    accept(&mut leader, 1, &append, now);
+    assert_eq!(leader.take_committed().len(), 1);
+    leader.take_snapshot(4, Bytes::from(vec![8; 2500]));
+    saved(&mut leader);
+    let later = install(&mut leader, now + LONG);
+    assert_eq!((first.last.index, later.last.index), (3, 4));
+    // The follower has the first one now. The later one is on its way: nothing else is to be said.
+    let soon = now + LONG;
+    answer(&mut leader, &first, true, soon);
+    assert_eq!(leader.request_if_due(2, soon), None);
+    answer(&mut leader, &later, true, soon);
+    for late in [&first, &later] {
+        answer(&mut leader, late, true, soon);
+        assert_eq!(leader.request_if_due(2, soon), None, "a late answer to {late:?}");
+    }
 }
 
 #[test]

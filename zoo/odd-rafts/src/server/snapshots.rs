@@ -113,6 +113,12 @@ impl Server {
         })
     }
 
+    /// True if a follower lacks what only a snapshot has, and one is on its way to it.
+    pub(super) fn waits_for_snapshot(&self, to: usize) -> bool {
+        let sending = self.follower(to).install;
+        self.lacks_forgotten(to) && sending.is_some_and(|one| one.sent_at.is_some())
+    }
+
     /// True if a follower may lack entries that this leader has forgotten.
     pub(super) fn lacks_forgotten(&self, to: usize) -> bool {
         self.follower(to).next <= self.durable.log.base().index
@@ -129,10 +135,13 @@ impl Server {
         follower.heard_at = now;
         let about = reply.about;
         if reply.taken && about.done {
-            follower.install = None;
-            follower.matched = follower.matched.max(about.last);
-            follower.next = follower.next.max(follower.matched + 1);
-            follower.hurry(now);
+            // A late answer says nothing new, and a later snapshot is still on its way.
+            if about.last <= follower.matched {
+                return;
+            }
+            follower.has_upto(about.last);
+            follower.install = follower.install.filter(|one| one.last > about.last);
+            self.send_if_behind(from, now);
         } else if let Some(sending) = follower.install.as_mut().filter(|one| one.last == about.last)
         {
             // A part that it cannot use: it has forgotten those before.

@@ -72,7 +72,7 @@ fn sent(server: &mut Server, to: usize, now: Instant) -> AppendRequest {
 }
 
 /// A yes to a message.
-fn accept(server: &mut Server, from: usize, append: &AppendRequest, now: Instant) {
+pub(super) fn accept(server: &mut Server, from: usize, append: &AppendRequest, now: Instant) {
     let about = append.subject();
     let reply = AppendReply::read(append.term, about, about.outcome(true, None));
     server.reply(from, &Reply::Append(reply), now);
