@@ -31,8 +31,9 @@ struct Flow {
     last: Option<News>,
     /// When those were sent that were like the one before, in one term.
     repeats: VecDeque<u64>,
-    /// The last one failed: sending it again is no heartbeat.
-    failed: bool,
+    /// A call has failed, or its answer was late: what it leads to is no heartbeat, though it may be what
+    /// was sent before.
+    answers: bool,
     /// When a slow call ended.
     slow_until: Option<u64>,
 }
@@ -50,16 +51,18 @@ impl Flows {
     /// A call is over.
     pub(crate) fn over(&mut self, from: usize, to: usize, failed: bool, sent_us: u64, us: u64) {
         let flow = self.0.entry((from, to)).or_default();
-        flow.failed = failed;
-        if us.saturating_sub(sent_us) > SLOW_US {
+        let took_us = us.saturating_sub(sent_us);
+        flow.answers |= failed || took_us > PROMPT_US;
+        if took_us > SLOW_US {
             flow.slow_until = Some(us);
         }
     }
 }
 
 impl Judge {
-    /// At most ten heartbeats a second (the lab's handout). One that carries something new, or is
-    /// sent again because the last one failed, does not count.
+    /// At most ten heartbeats a second (the lab's handout). One that carries something new does not count,
+    /// nor does one for each call that has failed or was answered late: many who are refused send again at
+    /// once, and do not look whether they have done so since.
     pub(super) fn check_heartbeat(
         &mut self,
         (from, to): (usize, usize),
@@ -78,7 +81,7 @@ impl Judge {
             flow.repeats.clear();
         }
         let again = before == Some(this) && append.entries.are_none();
-        if !again || std::mem::take(&mut flow.failed) {
+        if !again || std::mem::take(&mut flow.answers) {
             return Ok(());
         }
         flow.repeats.push_back(us);

@@ -60,6 +60,33 @@ fn twenty_two_repetitions_in_two_seconds_are_let_pass_and_no_more() {
     });
 }
 
+/// Who is answered late and sends at once what it has to send, on a slow link, sends the same twice as often.
+#[test]
+fn what_a_late_answer_leads_to_is_no_heartbeat() {
+    fn slow_beats(millis: u64, and_again: bool) -> impl FnOnce(&Cluster) {
+        move |cluster| {
+            cluster.group().slow_down(0, 1, Duration::from_millis(240));
+            for _ in 0..60 {
+                thread::spawn(move || {
+                    puppet(0).leads(1, 4, (0, 0), &[]);
+                    if and_again {
+                        puppet(0).leads(1, 4, (0, 0), &[]);
+                    }
+                });
+                thread::sleep(Duration::from_millis(millis));
+            }
+        }
+    }
+    assert_fine(slow_beats(110, true));
+    // Once for each answer, and no more.
+    assert_broken(
+        slow_beats(40, false),
+        "heartbeats",
+        &[0],
+        &["heartbeats to server 1", "the last of them"],
+    );
+}
+
 #[test]
 fn no_call_with_a_lock_held() {
     assert_broken(
