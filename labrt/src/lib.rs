@@ -65,7 +65,8 @@
 //!   that have waited for a lock for more than a second.
 //!
 //! Two mistakes end the process, as they do without labrt, but not in silence: a stack overflow (on
-//! Unix it names task, seed and [`stack_size`](world::Builder::stack_size)) and a panic in a
+//! Unix it names task, seed, [`stack_size`](world::Builder::stack_size) and what
+//! [`replay`](world::Builder::replay) was given) and a panic in a
 //! destructor while another panic unwinds its task
 //! ([`last_words`](world::Builder::last_words) has both panics).
 //!

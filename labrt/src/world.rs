@@ -102,6 +102,8 @@ pub(crate) struct Settings {
     pub(crate) stuck_after: Duration,
     pub(crate) record_events: bool,
     pub(crate) last_words: LastWords,
+    /// How the run is made again.
+    pub(crate) replay: Arc<str>,
 }
 
 impl Default for Settings {
@@ -120,6 +122,7 @@ impl Default for Settings {
             stuck_after: Duration::from_secs(20),
             record_events: false,
             last_words: LastWords::default(),
+            replay: Arc::default(),
         }
     }
 }
@@ -200,6 +203,14 @@ impl Builder {
     /// one. By default it is written to standard error.
     pub fn last_words(mut self, say: impl Fn(&Failure) + Send + Sync + 'static) -> Builder {
         self.settings.last_words = LastWords::new(say);
+        self
+    }
+
+    /// How the run is made again: a command, of a few hundred bytes at most. It is said where the process
+    /// ends and nobody is there to say it, that is, at a stack overflow. Default: nothing. Simulated clock
+    /// only.
+    pub fn replay(mut self, words: impl Into<Arc<str>>) -> Builder {
+        self.settings.replay = words.into();
         self
     }
 

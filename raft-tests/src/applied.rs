@@ -15,8 +15,22 @@ pub(crate) struct Applied {
     pub(crate) starts: Vec<Option<u64>>,
     /// The index of the last snapshot that each server has taken over since its start; 0 for none.
     pub(crate) snapshots: Vec<u64>,
+    /// Whether the service of each server is busy.
+    pub(crate) services: Vec<Service>,
     /// Every command ever applied, by index, which server was first, and when.
     pub(crate) history: BTreeMap<u64, (usize, Bytes, u64)>,
+}
+
+/// What a service does with what its Raft sends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// It takes everything at once.
+    Ready,
+    /// It takes no more than one message, and does nothing with that.
+    Busy {
+        /// It has that message.
+        has_one: bool,
+    },
 }
 
 /// A command that an instance of a server has applied.

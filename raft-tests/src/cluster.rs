@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrpc::{Network, Service};
+use labrpc::Network;
 use labrt::channel;
 use labrt::rng::Stream;
 use labrt::sync::Leaf;
@@ -14,7 +14,7 @@ use labtrace::VerdictBuilder;
 use raft_watch::{AnyRaft, RaftType, Watch};
 use tester::{Group, Net, Run, Server, Totals};
 
-use crate::applied::Applied;
+use crate::applied::{Applied, Service};
 
 mod agreement;
 mod leaders;
@@ -46,7 +46,7 @@ struct Inner {
 struct RaftServer(Arc<dyn AnyRaft>);
 
 impl Server for RaftServer {
-    fn services(&self) -> Vec<Service> {
+    fn services(&self) -> Vec<labrpc::Service> {
         self.0.clone().services()
     }
 
@@ -111,6 +111,7 @@ impl Cluster {
             instances: vec![0; servers],
             starts: vec![None; servers],
             snapshots: vec![0; servers],
+            services: vec![Service::Ready; servers],
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));

@@ -30,6 +30,10 @@ const LATEST: Duration = Duration::from_millis(2400);
 /// How many entries only one follower gets.
 const ENTRIES: usize = 6;
 
+/// How many entries are more than what is between two snapshots, and how long a service is busy: for some heartbeats.
+const FORGOTTEN: usize = 25;
+const BUSY: Duration = Duration::from_millis(600);
+
 /// How many tasks offer commands at once, how often at most, and how long they wait in between.
 const SIDES: usize = 4;
 const MOMENTS: u32 = 60;
@@ -201,4 +205,29 @@ fn offer_from_all_sides(cluster: &Cluster, server: usize) {
 /// and then gets a snapshot that ends before them.
 pub fn snapshots_on_a_lossy_network(cluster: &Cluster, run: &Run) {
     part_2d::snapshots_basic(cluster, run);
+}
+
+//= lab.locks
+/// A server gets a snapshot while its service is busy with a command. What Raft has for the service must wait, in
+/// its order; nothing else may.
+pub fn snapshot_for_a_busy_service(cluster: &Cluster, _: &Run) {
+    let others = cluster.servers() - 1;
+    for _ in cluster.rounds(ATTEMPTS) {
+        let leader = cluster.check_one_leader();
+        let (slow, _) = split(cluster, leader);
+        cluster.busy(slow);
+        cluster.one(cluster.draw(random), others, true);
+        wait_until(PATIENCE, || cluster.has_something_to_do(slow));
+
+        // Enough that the others have forgotten what it lacks.
+        cluster.disconnect(slow);
+        let started = (0..FORGOTTEN).map(|_| cluster.start(leader, cluster.draw(random)));
+        if let Some(last) = started.flatten().last() {
+            wait_until(PATIENCE, || cluster.committed(last.index).0 >= others);
+        }
+        cluster.connect(slow);
+        thread::sleep(BUSY);
+        cluster.ready(slow);
+        cluster.one(cluster.draw(random), cluster.servers(), true);
+    }
 }

@@ -35,6 +35,8 @@ macro_rules! suite {
             "rare2D" rare {
                 snapshot_lossy_rare2D:
                     snapshots_on_a_lossy_network, "snapshots basic (unreliable)", 3, true;
+                snapshot_busy_rare2D:
+                    snapshot_for_a_busy_service, "a snapshot for a busy service", 3, false;
             }
         }
     };

@@ -121,7 +121,12 @@ pub(crate) static LABS: [Lab; 3] = [
                     "end_of_reign_rare",
                 ],
             },
-            Part { name: "rare2D", points: 0.0, ours: true, tests: &["snapshot_lossy_rare2D"] },
+            Part {
+                name: "rare2D",
+                points: 0.0,
+                ours: true,
+                tests: &["snapshot_lossy_rare2D", "snapshot_busy_rare2D"],
+            },
             Part { name: "soak", points: 0.0, ours: true, tests: &["anything_soak"] },
         ],
     },

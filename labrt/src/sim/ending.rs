@@ -184,7 +184,11 @@ impl Kernel {
             ". Its stack has {} bytes (labrt::world::Builder::stack_size sets it); does it call \
              itself without end?",
             self.settings.stack_size
-        )
+        )?;
+        match &*self.settings.replay {
+            "" => Ok(()),
+            replay => write!(out, "\n    replay: {replay}"),
+        }
     }
 }
 

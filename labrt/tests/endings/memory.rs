@@ -77,7 +77,7 @@ fn a_stack_overflow_names_the_task() {
         if frame[0] == u64::MAX { 0 } else { frame[1] + deeper(depth + 1) }
     }
     if is_child() {
-        let _ = Builder::simulated(77).stack_size(1 << 17).run(|| {
+        let _ = Builder::simulated(77).stack_size(1 << 17).replay("as before").run(|| {
             let node = Node::new("server 2");
             let task = thread::Builder::new().name("recursive").node(node);
             let _ = task.spawn(|| deeper(0)).join();
@@ -90,6 +90,7 @@ fn a_stack_overflow_names_the_task() {
     assert!(text.contains("stack overflow in a simulated run of seed 77"), "{text}");
     assert!(text.contains("task `recursive` of server 2, started at labrt/tests/end"), "{text}");
     assert!(text.contains("has 131072 bytes"), "{text}");
+    assert!(text.contains("\n    replay: as before\n"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The service above each server: it reads what its Raft applies, checks it, and in part 2D takes
 //! snapshots.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use labgob::{Deserialize, Gob, Serialize};
 use labrt::channel::Receiver;
@@ -10,10 +12,13 @@ use persister::Persister;
 use raft_api::ApplyMsg;
 
 use super::{Cluster, Inner};
-use crate::applied::{Installed, Message};
+use crate::applied::{Installed, Message, Service};
 
 /// A snapshot is taken whenever the next index is a multiple of this.
 const SNAPSHOT_EVERY: u64 = 10;
+
+/// How long a busy service works before it looks whether it is to go on.
+const BUSY_FOR: Duration = Duration::from_millis(5);
 
 /// What a snapshot holds.
 #[derive(Serialize, Deserialize, Gob)]
@@ -69,8 +74,44 @@ impl Cluster {
         let cluster = self.clone();
         let name = format!("apply reader {server}");
         thread::Builder::new().name(name).spawn(move || {
-            messages.into_iter().for_each(|message| cluster.read(reader, message));
+            for message in messages {
+                cluster.wait_while_busy(reader);
+                cluster.read(reader, message);
+            }
         });
+    }
+
+    /// From now on the service of a server is busy: it takes one more message from its Raft, and does
+    /// nothing with it until it is [ready](Cluster::ready) again.
+    pub(crate) fn busy(&self, server: usize) {
+        self.set_service(server, Service::Busy { has_one: false });
+        labtrace::note!("service", "the service of server {server} is busy");
+    }
+
+    /// Whether the service of a server has got a message since it is busy.
+    pub(crate) fn has_something_to_do(&self, server: usize) -> bool {
+        self.service(server) == Service::Busy { has_one: true }
+    }
+
+    /// The service of a server is not busy any more.
+    pub(crate) fn ready(&self, server: usize) {
+        self.set_service(server, Service::Ready);
+        labtrace::note!("service", "the service of server {server} goes on");
+    }
+
+    fn service(&self, server: usize) -> Service {
+        self.inner.applied.with(|all| all.services[server])
+    }
+
+    fn set_service(&self, server: usize, service: Service) {
+        self.inner.applied.with(|all| all.services[server] = service);
+    }
+
+    fn wait_while_busy(&self, Reader { server, .. }: Reader) {
+        while self.service(server) != Service::Ready {
+            self.set_service(server, Service::Busy { has_one: true });
+            thread::sleep(BUSY_FOR);
+        }
     }
 
     fn read(&self, reader: Reader, message: ApplyMsg) {

@@ -226,18 +226,9 @@ impl<'a> Runner<'a> {
         let (test, run) = (self.test.clone(), run.clone());
         let switches = run.limit(Trouble::Switches);
         let world = world.time_limit(TIME_LIMIT).forced_switches(switches);
-        world.last_words(self.last_words(case, &run)).run(move || test.play(&run))
-    }
-
-    /// What is said when a panic in a destructor is about to end the process: what came first, and how
-    /// to see it again. Nobody else will be there to say it.
-    fn last_words(&self, case: Option<&Case>, run: &Run) -> impl Fn(&Failure) + use<> {
-        let (replay, case, run) = (self.replay(case), case.cloned(), run.clone());
-        move |failure| {
-            let verdict = verdict::of(failure, &run);
-            let failed = Failed { failure: Box::new(failure.clone()), verdict };
-            run.lines().line(&format!("FAILED: {}", report(&failed, "", case.as_ref(), &replay)));
-        }
+        let replay: Arc<str> = self.replay(case).into();
+        let world = world.last_words(last_words(case, &run, replay.clone())).replay(replay);
+        world.run(move || test.play(&run))
     }
 
     fn write_trace(
@@ -364,6 +355,17 @@ fn foreign_lines(trouble: foreign::Trouble) -> String {
     // Cargo runs each test in its package's folder, and whoever else runs one does so too.
     let lines = foreign::lines(Path::new("."), trouble);
     lines.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// What is said when a panic in a destructor is about to end the process: what came first, and how
+/// to see it again. Nobody else will be there to say it.
+fn last_words(case: Option<&Case>, run: &Run, replay: Arc<str>) -> impl Fn(&Failure) + use<> {
+    let (case, run) = (case.cloned(), run.clone());
+    move |failure| {
+        let verdict = verdict::of(failure, &run);
+        let failed = Failed { failure: Box::new(failure.clone()), verdict };
+        run.lines().line(&format!("FAILED: {}", report(&failed, "", case.as_ref(), &replay)));
+    }
 }
 
 /// Says why a test has failed, past the capture of the test harness, and fails it.

@@ -458,6 +458,14 @@ zoo! {
     /// The thought: "The handler must not wait for the service."
     SnapshotByItself,
     //= lab.locks
+    /// The handler of InstallSnapshot sends the snapshot on the apply channel itself, with the lock held.
+    ///
+    /// Breaks the lab's advice: a service that is busy just then waits for the lock as soon as it calls its
+    /// Raft, for ever.
+    ///
+    /// The thought: "The service must have it before I answer."
+    SnapshotUnderLock,
+    //= lab.locks
     /// The applier sends with the lock held.
     ///
     /// Breaks the lab's advice: the service calls `snapshot` before it reads on, and that waits for the

@@ -51,6 +51,7 @@
 //! | [`SnapshotGoesBack`] | `snapshot_install_unreliable` 93 %, `_unreliable_crash` 90 %, as `apply order` | *apply order*: the same |
 //! | [`SnapshotEmptiesLog`] | never found | *accepted entries stay*: `snapshot_lossy_rare2D` 94 % |
 //! | [`SnapshotByItself`] | `snapshot_install` 48 %, `_install_crash` 38 %, as `apply order` | *apply order*: the same |
+//! | [`SnapshotUnderLock`] | never found | *deadlock*, with both places: `snapshot_busy_rare2D` every run |
 //! | [`AppliesUnderLock`] | every run of part 2D, as time limits | *deadlock*, with both places: every run, at the first snapshot |
 //!
 //! More mistakes, one for nearly each sentence of the paper that had none (docs/demands.md). Of the 32 tests,
@@ -86,7 +87,7 @@
 //! (`raft_tests::Silent`), by *promises survive a crash*.
 //!
 //! Lost votes need a crash in the short time between a vote and the next entry, and an election that
-//! asks for the same term afterwards. Five mistakes show in situations that the course's tests hardly ever come
+//! asks for the same term afterwards. Six mistakes show in situations that the course's tests hardly ever come
 //! into. The tests in `raft_tests::rare` bring these about:
 //!
 //! - [`StaleAppendReply`] needs a server that leads, loses its last entries to another leader and leads again,
@@ -99,6 +100,8 @@
 //! - [`SnapshotEmptiesLog`] needs an answer that is lost when a majority has the entries, all servers are
 //!   connected, and the leader takes its next snapshot before it sends again: in the course's tests of part 2D a
 //!   server is away whenever many entries are on their way.
+//! - [`SnapshotUnderLock`] needs a snapshot that comes while the service has a command and has not called its
+//!   Raft yet. The services of the course's tests take no time between the two.
 //!
 //! How many runs fail depends on the seeds: [`OldTermCommitted`] was found in some 440 to 460 of the 1,260
 //! runs of parts 2A to 2C, with one block of 60 seeds or another.

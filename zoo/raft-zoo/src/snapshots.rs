@@ -120,6 +120,9 @@ impl Student {
             state.last_applied = index;
             let raft = self.clone();
             thread::spawn(move || raft.apply.send(message));
+        } else if self.has(Kind::SnapshotUnderLock) {
+            state.last_applied = index;
+            let _ = self.apply.send(message);
         } else {
             state.installed = Some(message);
         }
