@@ -34,6 +34,9 @@ const ENTRIES: usize = 6;
 const FORGOTTEN: usize = 25;
 const BUSY: Duration = Duration::from_millis(600);
 
+/// How many commands a busy service has before it.
+const QUEUED: usize = 4;
+
 /// How many tasks offer commands at once, how often at most, and how long they wait in between.
 const SIDES: usize = 4;
 const MOMENTS: u32 = 60;
@@ -211,23 +214,52 @@ pub fn snapshots_on_a_lossy_network(cluster: &Cluster, run: &Run) {
 /// A server gets a snapshot while its service is busy with a command. What Raft has for the service must wait, in
 /// its order; nothing else may.
 pub fn snapshot_for_a_busy_service(cluster: &Cluster, _: &Run) {
-    let others = cluster.servers() - 1;
+    let (servers, others) = (cluster.servers(), cluster.servers() - 1);
     for _ in cluster.rounds(ATTEMPTS) {
-        let leader = cluster.check_one_leader();
-        let (slow, _) = split(cluster, leader);
+        let (slow, _) = split(cluster, cluster.check_one_leader());
         cluster.busy(slow);
-        cluster.one(cluster.draw(random), others, true);
-        wait_until(PATIENCE, || cluster.has_something_to_do(slow));
-
-        // Enough that the others have forgotten what it lacks.
-        cluster.disconnect(slow);
-        let started = (0..FORGOTTEN).map(|_| cluster.start(leader, cluster.draw(random)));
-        if let Some(last) = started.flatten().last() {
-            wait_until(PATIENCE, || cluster.committed(last.index).0 >= others);
+        // One is with the service, one is on its way to it, and others are still to come.
+        for _ in 0..QUEUED {
+            cluster.one(cluster.draw(random), others, true);
         }
+        wait_until(PATIENCE, || cluster.has_something_to_do(slow));
+        fall_behind(cluster, slow);
         cluster.connect(slow);
         thread::sleep(BUSY);
         cluster.ready(slow);
-        cluster.one(cluster.draw(random), cluster.servers(), true);
+        cluster.one(cluster.draw(random), servers, true);
     }
+}
+
+/// Each request comes once more, later, and a server that needs a snapshot has gone on by then.
+pub fn snapshots_that_come_twice(cluster: &Cluster, _: &Run) {
+    let servers = cluster.servers();
+    for _ in cluster.rounds(ATTEMPTS) {
+        let (slow, _) = split(cluster, cluster.check_one_leader());
+        fall_behind(cluster, slow);
+        cluster.set_duplication(1.0);
+        cluster.connect(slow);
+        cluster.one(cluster.draw(random), servers, true);
+        cluster.set_duplication(0.0);
+        // Now it forgets more than that snapshot covers.
+        offer_many(cluster);
+        cluster.one(cluster.draw(random), servers, true);
+        thread::sleep(LATEST);
+        cluster.one(cluster.draw(random), servers, true);
+    }
+}
+
+/// A server misses more than the others remember.
+fn fall_behind(cluster: &Cluster, server: usize) {
+    cluster.disconnect(server);
+    if let Some(last) = offer_many(cluster) {
+        wait_until(PATIENCE, || cluster.committed(last).0 >= cluster.servers() - 1);
+    }
+}
+
+/// Whoever leads is offered so many commands that its service takes another snapshot; returns the last one's index.
+fn offer_many(cluster: &Cluster) -> Option<u64> {
+    let leader = cluster.check_one_leader();
+    let offers = (0..FORGOTTEN).map(|_| cluster.start(leader, cluster.draw(random)));
+    offers.flatten().last().map(|started| started.index)
 }

@@ -37,6 +37,8 @@ macro_rules! suite {
                     snapshots_on_a_lossy_network, "snapshots basic (unreliable)", 3, true;
                 snapshot_busy_rare2D:
                     snapshot_for_a_busy_service, "a snapshot for a busy service", 3, false;
+                snapshot_twice_rare2D:
+                    snapshots_that_come_twice, "snapshots that come twice", 3, false;
             }
         }
     };

@@ -125,7 +125,7 @@ pub(crate) static LABS: [Lab; 3] = [
                 name: "rare2D",
                 points: 0.0,
                 ours: true,
-                tests: &["snapshot_lossy_rare2D", "snapshot_busy_rare2D"],
+                tests: &["snapshot_lossy_rare2D", "snapshot_busy_rare2D", "snapshot_twice_rare2D"],
             },
             Part { name: "soak", points: 0.0, ours: true, tests: &["anything_soak"] },
         ],

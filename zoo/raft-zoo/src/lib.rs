@@ -48,7 +48,7 @@
 //! | [`NoInstallSnapshot`] | the four tests with absences, 100 %, as a command without agreement | the same, but the verdict says who lacks a snapshot |
 //! | [`NextIndexNotMoved`] | the four tests with absences, 100 %, as a command without agreement | *snapshots sent again*: the four tests with absences, 100 % |
 //! | [`InstalledIsBase`] | the four tests with absences, 25 to 42 % | the same, but the verdict counts the refusals at one `prevLogIndex` |
-//! | [`SnapshotGoesBack`] | `snapshot_install_unreliable` 93 %, `_unreliable_crash` 90 %, as `apply order` | *apply order*: the same |
+//! | [`SnapshotGoesBack`] | `snapshot_install_unreliable` 93 %, `_unreliable_crash` 90 %, as `apply order` | *apply order*: the same, and `snapshot_twice_rare2D` every run |
 //! | [`SnapshotEmptiesLog`] | never found | *accepted entries stay*: `snapshot_lossy_rare2D` 94 % |
 //! | [`SnapshotByItself`] | `snapshot_install` 48 %, `_install_crash` 38 %, as `apply order` | *apply order*: the same |
 //! | [`SnapshotUnderLock`] | never found | *deadlock*, with both places: `snapshot_busy_rare2D` every run |
