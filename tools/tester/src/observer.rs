@@ -19,22 +19,23 @@ use crate::saves::SaveCount;
 
 /// Sees the servers of a group from outside: when they come and go, and each step of each call
 /// between them and from clients to them. It makes no step of a simulated run and takes no part in it.
+///
+/// It sees what it has a method for, and nothing else.
 pub trait Watcher: Send + Sync {
     /// A new instance of a server is about to be made; the first one has number 1. This is what it
     /// saves to, and how often it has done so.
     fn starting(
         &self,
-        server: usize,
-        instance: u64,
-        persister: &Arc<dyn Persister>,
-        saves: &SaveCount,
-    );
+        _server: usize,
+        _instance: u64,
+        _persister: &Arc<dyn Persister>,
+        _saves: &SaveCount,
+    ) {
+    }
 
     /// An instance of a server has saved something, on the calling task. It is saved, but the server has
     /// not heard so yet. As in [`call`](Watcher::call), a panic fails the run.
-    fn saved(&self, server: usize, instance: u64) {
-        let _ = (server, instance);
-    }
+    fn saved(&self, _server: usize, _instance: u64) {}
 
     /// An instance of a server has crashed in the middle of a save, on the calling task; `kept`: what it was about
     /// to save is there all the same. That it has crashed is told when it has left the network.
@@ -42,7 +43,7 @@ pub trait Watcher: Send + Sync {
 
     /// A server has crashed: what it does from here on does not count, and what it saves is lost. While this
     /// runs it can save nothing, so it must neither wait nor call the server.
-    fn crashed(&self, server: usize);
+    fn crashed(&self, _server: usize) {}
 
     /// A server does nothing from now on (or goes on), though it has not crashed.
     fn paused(&self, _server: usize, _paused: bool) {}
@@ -54,7 +55,7 @@ pub trait Watcher: Send + Sync {
     /// after it was recorded.
     ///
     /// A panic in it is a panic of the task and fails the run, which is how a rule fails it.
-    fn call(&self, call: &Call<'_>);
+    fn call(&self, _call: &Call<'_>) {}
 
     /// The same of a call from a client to a server of the group.
     fn client_call(&self, _call: &ClientCall<'_>) {}
@@ -78,7 +79,9 @@ pub trait Watcher: Send + Sync {
     }
 
     /// Which rules could not be judged, and why, in a sentence for each reason.
-    fn not_judged(&self) -> Vec<String>;
+    fn not_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What stands in the way of a run that makes no progress, as facts of a verdict. These are no

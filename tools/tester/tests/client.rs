@@ -6,10 +6,7 @@ use labrpc::{CallStep, Reply, Service};
 use labrt::simulate;
 use labrt::sync::Leaf;
 use labtrace::What;
-use persister::Persister;
-use tester::{
-    Call, Client, ClientCall, Group, Keep, Net, Run, SaveCount, Server, Setting, Watcher,
-};
+use tester::{Call, Client, ClientCall, Group, Keep, Net, Run, Server, Setting, Watcher};
 
 /// Says who it is.
 #[labrpc::service]
@@ -144,10 +141,6 @@ fn operations_are_counted_and_stand_in_the_trace_with_their_messages() {
 struct Seen(Leaf<Vec<(u64, usize)>>);
 
 impl Watcher for Seen {
-    fn starting(&self, _: usize, _: u64, _: &Arc<dyn Persister>, _: &SaveCount) {}
-
-    fn crashed(&self, _: usize) {}
-
     fn call(&self, _: &Call<'_>) {
         panic!("no server calls another one");
     }
@@ -156,10 +149,6 @@ impl Watcher for Seen {
         if let CallStep::Returned = call.event.step {
             self.0.with(|seen| seen.push((call.client, call.to)));
         }
-    }
-
-    fn not_judged(&self) -> Vec<String> {
-        Vec::new()
     }
 }
 

@@ -1,15 +1,13 @@
 //! A rule that is checked at every event: no element leaves the queue twice.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use labrpc::CallStep;
 use labrt::sync::Leaf;
 use labtrace::{VerdictBuilder, now_us, verdict};
-use persister::Persister;
 use queue_example::{Outcome, Request};
 use rsm::once::Numbered;
-use tester::{Call, ClientCall, SaveCount, Watcher};
+use tester::{ClientCall, Watcher};
 
 /// Looks at each answer to a clerk, at the moment when a server gives it. So a run ends where it went
 /// wrong, and not when the history is checked at its end.
@@ -73,15 +71,5 @@ impl Watcher for LeavesOnce {
         if let Some(broken) = self.0.with(|state| state.see(call.to, event.call, event.step, us)) {
             broken.hint("a dequeue that was answered before it was executed").fail();
         }
-    }
-
-    fn call(&self, _: &Call<'_>) {}
-
-    fn starting(&self, _: usize, _: u64, _: &Arc<dyn Persister>, _: &SaveCount) {}
-
-    fn crashed(&self, _: usize) {}
-
-    fn not_judged(&self) -> Vec<String> {
-        Vec::new()
     }
 }

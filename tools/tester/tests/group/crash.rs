@@ -8,7 +8,7 @@ use labrpc::{CallStep, ClientEnd, Reply, Service};
 use labrt::thread;
 use labrt::time::Instant;
 use persister::Persister;
-use tester::{Call, Group, Keep, MakeError, Net, Run, SaveCount, Seat, Server, Setting, Watcher};
+use tester::{Call, Group, Keep, MakeError, Net, Run, Seat, Server, Setting, Watcher};
 
 /// Saves what it is sent.
 #[labrpc::service]
@@ -59,8 +59,6 @@ fn wait_for(event: &AtomicBool, most: Duration) {
 struct Meddler(Arc<Events>);
 
 impl Watcher for Meddler {
-    fn starting(&self, _: usize, _: u64, _: &Arc<dyn Persister>, _: &SaveCount) {}
-
     fn crashed(&self, _: usize) {
         self.0.crashed.store(true, Ordering::SeqCst);
         // Time for the handler to save.
@@ -72,10 +70,6 @@ impl Watcher for Meddler {
             self.0.arrives.store(true, Ordering::SeqCst);
             wait_for(&self.0.crashed, Duration::from_secs(60));
         }
-    }
-
-    fn not_judged(&self) -> Vec<String> {
-        Vec::new()
     }
 }
 
