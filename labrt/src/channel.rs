@@ -106,7 +106,7 @@ impl<T> Sender<T> {
 
     fn send_until(&self, message: T, until: Until, at: At) -> Result<(), SendTimeoutError<T>> {
         match &self.0 {
-            Flavour::Real(sender) => send_real(sender, message, until),
+            Flavour::Real(sender) => send_real(sender, message, until, at),
             Flavour::Simulated(sender) => sender.send(message, until, at),
         }
     }
@@ -137,6 +137,7 @@ fn send_real<T>(
     sender: &crossbeam::channel::Sender<T>,
     message: T,
     until: Until,
+    at: At,
 ) -> Result<(), SendTimeoutError<T>> {
     context::checkpoint();
     let mut message = match sender.try_send(message) {
@@ -146,6 +147,7 @@ fn send_real<T>(
         }
         Err(TrySendError::Full(message)) => Some(message),
     };
+    must_not_be_simulated("a send", at);
     let sent = context::in_slices(until.real(), |slice| {
         match sender.send_deadline(message.take().expect("given back"), slice) {
             Err(SendTimeoutError::Timeout(back)) => {
@@ -203,7 +205,7 @@ impl<T> Receiver<T> {
 
     fn recv_until(&self, until: Until, at: At) -> Result<T, RecvTimeoutError> {
         match &self.0 {
-            Flavour::Real(receiver) => recv_real(receiver, until),
+            Flavour::Real(receiver) => recv_real(receiver, until, at),
             Flavour::Simulated(receiver) => receiver.recv(until, at),
         }
     }
@@ -232,10 +234,32 @@ impl<T> Receiver<T> {
     }
 }
 
+/// No task of a simulated world can wait at a channel of the real clock: it would hold up all of them, and what
+/// comes of it is up to the machine.
+///
+/// # Panics
+/// In a simulated world.
+fn must_not_be_simulated(what: &str, at: At) {
+    context::with(|clock| match clock {
+        Clock::Real => {}
+        Clock::Simulated(_) => panic!(
+            "{what} at {at} would block a simulated world: its channel was made outside, where the clock is \
+             real; make it in the world"
+        ),
+    });
+}
+
 fn recv_real<T>(
     receiver: &crossbeam::channel::Receiver<T>,
     until: Until,
+    at: At,
 ) -> Result<T, RecvTimeoutError> {
+    context::checkpoint();
+    match receiver.try_recv() {
+        Ok(message) => return Ok(message),
+        Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+        Err(TryRecvError::Empty) => must_not_be_simulated("a receive", at),
+    }
     let received = context::in_slices(until.real(), |slice| match receiver.recv_deadline(slice) {
         Err(RecvTimeoutError::Timeout) => None,
         done => Some(done),

@@ -91,7 +91,7 @@
 //! # What is missing
 //!
 //! A `select!` over several channels; scoped threads; `park` and `unpark`; `Barrier`, `Once` and `LazyLock`; timed
-//! tries of an `RwLock`; mapped guards; atomics of 8 and 16 bits and pointers. What only looks, such as
+//! tries of an `RwLock`; mapped guards; `AtomicI8`, and atomics of 16 bits and of pointers. What only looks, such as
 //! `JoinHandle::is_finished` or a channel's `len`, is no step: a loop that does nothing else never lets the
 //! others run. A lock in a `static` may serve one world at a time only. Simulated locks are not fair: the next
 //! owner is the seed's choice, which is the point. Memory orderings weaker than sequential

@@ -1,5 +1,6 @@
 //! Time that passes on the clock the caller is on.
 
+use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 pub use std::time::Duration;
 
@@ -7,10 +8,12 @@ use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Op, Touch};
 
 /// A moment, as [`std::time::Instant`]. On the simulated clock it depends on the seed alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Moments of two clocks are never equal, and none is earlier: to compare them panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instant(Moment);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Moment {
     Real(std::time::Instant),
     /// Since the beginning of simulated time.
@@ -64,7 +67,7 @@ impl Instant {
         match (self.0, earlier.0) {
             (Moment::Real(a), Moment::Real(b)) => a.saturating_duration_since(b),
             (Moment::Simulated(a), Moment::Simulated(b)) => a.saturating_sub(b),
-            _ => panic!("one moment is of the real clock and the other of a simulated one"),
+            _ => two_clocks(),
         }
     }
 
@@ -88,6 +91,52 @@ impl Instant {
             Moment::Real(moment) => Moment::Real(moment.checked_sub(duration)?),
             Moment::Simulated(moment) => Moment::Simulated(moment.checked_sub(duration)?),
         }))
+    }
+}
+
+#[track_caller]
+fn two_clocks() -> ! {
+    panic!("one moment is of the real clock and the other of a simulated one")
+}
+
+impl Ord for Instant {
+    /// # Panics
+    /// If the two are of different clocks.
+    #[track_caller]
+    fn cmp(&self, other: &Instant) -> Ordering {
+        match (self.0, other.0) {
+            (Moment::Real(a), Moment::Real(b)) => a.cmp(&b),
+            (Moment::Simulated(a), Moment::Simulated(b)) => a.cmp(&b),
+            _ => two_clocks(),
+        }
+    }
+}
+
+impl PartialOrd for Instant {
+    #[track_caller]
+    fn partial_cmp(&self, other: &Instant) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    // The operators by themselves, so that a panic names who compares.
+    #[track_caller]
+    fn lt(&self, other: &Instant) -> bool {
+        self.cmp(other).is_lt()
+    }
+
+    #[track_caller]
+    fn le(&self, other: &Instant) -> bool {
+        self.cmp(other).is_le()
+    }
+
+    #[track_caller]
+    fn gt(&self, other: &Instant) -> bool {
+        self.cmp(other).is_gt()
+    }
+
+    #[track_caller]
+    fn ge(&self, other: &Instant) -> bool {
+        self.cmp(other).is_ge()
     }
 }
 

@@ -19,6 +19,11 @@ use crate::sim::order;
 use crate::sim::switch::SwitchBy;
 use crate::sim::{self, panics};
 
+/// What a world draws from itself. Streams of its tasks with these labels are others.
+pub(crate) const SCHEDULER: &str = "scheduler";
+pub(crate) const SCHEDULE: &str = "schedule";
+const OWN_STREAMS: [&str; 2] = [SCHEDULER, SCHEDULE];
+
 mod real;
 
 pub use crate::changes::Change;
@@ -421,8 +426,9 @@ impl WorldShared {
                 *uses
             }
             None => {
-                streams.insert(label.to_string(), 0);
-                0
+                let first = u64::from(OWN_STREAMS.contains(&label));
+                streams.insert(label.to_string(), first);
+                first
             }
         };
         self.stream_seed(label, n)
@@ -487,4 +493,21 @@ pub(crate) fn splitmix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_stream_of_a_task_is_the_world_s_own() {
+        for label in [SCHEDULER, SCHEDULE] {
+            let world = WorldShared::new(7, None, LastWords::default());
+            let own = world.stream_seed(label, 0);
+            let others: Vec<u64> = (0..3).map(|_| world.next_stream_seed(label)).collect();
+            assert!(!others.contains(&own), "{label}");
+        }
+        let world = WorldShared::new(7, None, LastWords::default());
+        assert_eq!(world.next_stream_seed("timer"), world.stream_seed("timer", 0));
+    }
 }

@@ -276,6 +276,34 @@ fn moments_can_be_compared_and_computed_with() {
     });
 }
 
+/// Else a loop up to a moment of the other clock would end at once, or never.
+#[test]
+fn moments_of_two_clocks_are_not_compared() {
+    let real = Instant::now();
+    let failure = labrt::simulate(1, move || Instant::now() < real).expect_err("they differ");
+    assert!(failure.to_string().contains("one moment is of the real clock"), "{failure}");
+    assert!(failure.to_string().contains("both_clocks.rs"), "{failure}");
+}
+
+#[test]
+fn a_channel_of_the_real_clock_does_not_block_a_simulated_world() {
+    let (sender, receiver) = channel::bounded::<u8>(1);
+    let receives = {
+        let receiver = receiver.clone();
+        move || _ = receiver.recv()
+    };
+    let sends = move || (0..2).for_each(|message| _ = sender.send(message));
+    for (what, failure) in [
+        ("a receive", labrt::simulate(1, receives).expect_err("nobody sends")),
+        ("a send", labrt::simulate(1, sends).expect_err("nobody receives")),
+    ] {
+        let words = failure.to_string();
+        assert!(words.contains(&format!("{what} at labrt/tests/both_clocks.rs")), "{words}");
+        assert!(words.contains("its channel was made outside"), "{words}");
+    }
+    assert_eq!(receiver.len(), 1, "what needs not wait is done");
+}
+
 #[test]
 fn a_panic_in_a_real_task_fails_its_world() {
     let failure = Builder::real()

@@ -96,3 +96,30 @@ fn another_task_with_the_receiver_makes_no_circle() {
     });
     outcome.expect("the second task receives what the first one does not");
 }
+
+/// It received once, and then gave the receiver to somebody else, who takes its time.
+#[test]
+fn a_task_that_was_started_since_may_have_the_receiver() {
+    for seed in 0..20 {
+        let outcome = simulate(seed, || {
+            let (sender, receiver) = channel::bounded(0);
+            let lock = Arc::new(Mutex::new(()));
+            let held = lock.clone();
+            let applier = thread::spawn(move || {
+                sender.send(0).expect("somebody receives");
+                let _guard = held.lock();
+                (1..4).for_each(|message| sender.send(message).expect("somebody receives"));
+            });
+            receiver.recv().expect("somebody sends");
+            let reader = thread::spawn(move || {
+                thread::sleep(millis(3000));
+                receiver.iter().count()
+            });
+            thread::sleep(millis(100));
+            drop(lock.lock());
+            applier.join().expect("all is received");
+            assert_eq!(reader.join().expect("it ends"), 3);
+        });
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}

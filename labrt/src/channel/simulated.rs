@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::context::{self, Clock};
 use crate::observe::{self, Cause};
-use crate::sim::kernel::{At, Kernel, Key, Op, ROOM, Touch, Waiting, Woken};
+use crate::sim::kernel::{At, Kernel, Key, Op, ROOM, Receives, Touch, Waiting, Woken};
 use crate::time::Until;
 
 pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
@@ -23,7 +23,7 @@ pub(super) fn channel<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
         senders: 1,
         receivers: 1,
         waiting_receivers: 0,
-        receives: Receives::Nobody,
+        receivers_so_far: Receivers::Nobody,
     };
     let shared = Arc::new(Shared { queue: Mutex::new(queue), capacity });
     (Sender(shared.clone()), Receiver(shared))
@@ -42,7 +42,7 @@ struct Queue<T> {
     senders: usize,
     receivers: usize,
     waiting_receivers: usize,
-    receives: Receives,
+    receivers_so_far: Receivers,
 }
 
 /// A message that its sender waits with.
@@ -54,9 +54,9 @@ struct Offer<T> {
 }
 
 /// Who has received up to now, by task; of a channel that can be full, for reports.
-enum Receives {
+enum Receivers {
     Nobody,
-    One(u64),
+    One(Receives),
     Many,
 }
 
@@ -83,22 +83,22 @@ impl<T> Shared<T> {
         }
         context::with(|clock| {
             if let Clock::Simulated(kernel) = clock {
-                let me = kernel.running_serial();
+                let me = kernel.running_receives();
                 let mut queue = self.queue.lock();
-                queue.receives = match queue.receives {
-                    Receives::Nobody => Receives::One(me),
-                    Receives::One(other) if other == me => Receives::One(me),
-                    _ => Receives::Many,
+                queue.receivers_so_far = match queue.receivers_so_far {
+                    Receivers::Nobody => Receivers::One(me),
+                    Receivers::One(other) if other.task == me.task => Receivers::One(me),
+                    _ => Receivers::Many,
                 };
             }
         });
     }
 
     /// The task that has to receive before there is room, if only one has the receiver as it seems.
-    fn only_receiver(&self) -> Option<u64> {
+    fn only_receiver(&self) -> Option<Receives> {
         let queue = self.queue.lock();
-        match queue.receives {
-            Receives::One(task) if queue.receivers == 1 => Some(task),
+        match queue.receivers_so_far {
+            Receivers::One(task) if queue.receivers == 1 => Some(task),
             _ => None,
         }
     }
@@ -365,7 +365,14 @@ impl<'a, T> WaitingReceiver<'a, T> {
 
 impl<T> Drop for WaitingReceiver<'_, T> {
     fn drop(&mut self) {
-        self.0.queue.lock().waiting_receivers -= 1;
+        let mut queue = self.0.queue.lock();
+        queue.waiting_receivers -= 1;
+        // What was handed over to a task that is ended before it has looked is gone with it.
+        let room = queue.waiting_receivers;
+        let orphans = self.0.capacity == Some(0) && queue.messages.len() > room;
+        let gone = if orphans { queue.messages.pop_back() } else { None };
+        drop(queue);
+        drop(gone);
     }
 }
 

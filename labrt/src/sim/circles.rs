@@ -2,8 +2,8 @@
 //!
 //! A task that waits for a lock waits for whoever holds it, and one that joins another waits for its
 //! end: such a circle lasts for ever. A task that waits for room in a channel waits for whoever receives
-//! from it. Who that will be nobody knows: the only one that has received up to now, most likely, but
-//! somebody else may have the receiver as well. Such a circle counts when it has lasted for a while.
+//! from it. Who that will be nobody knows: the only one that has received up to now, most likely, unless it has
+//! started others since, which may have the receiver. Such a circle counts when it has lasted for a while.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ fn leads_back(state: &State, links: Links, path: &mut Vec<usize>, seen: &mut [bo
             let keeps = |held: &Held| held.key == *key && (!held.shared || shares_count);
             *key == Key::Exit(task.serial)
                 || task.held.iter().any(keeps)
-                || (links == Links::Likely && waiting.receiver == Some(task.serial))
+                || (links == Links::Likely && waiting.receiver.is_some_and(|one| one.is(task)))
         };
         if !state.tasks[slot].as_ref().is_some_and(gives) {
             continue;

@@ -93,6 +93,7 @@ impl Kernel {
     /// until that can be told.
     fn wait_for_others_to_unwind<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         let slot = state.current;
+        state.lets_go(slot);
         let (at, since) = (state.running().last, state.now);
         state.set_timer(slot, since + UNDECIDED_PAUSE);
         let waiting = Waiting::new("other tasks to be unwound", "", at);

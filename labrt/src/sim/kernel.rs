@@ -32,13 +32,15 @@ pub(crate) use super::op::Touch;
 use super::state::nanos;
 pub(crate) use super::state::{EPOCH, State};
 use super::switch::Switch;
-pub(crate) use super::task::{At, Body, Key, ROOM, Status, TO_WRITE, Task, TaskId, Waiting, Woken};
+pub(crate) use super::task::{
+    At, Body, Key, ROOM, Receives, Status, TO_WRITE, Task, TaskId, Waiting, Woken,
+};
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
 use crate::sync::{Takers, leaf};
 use crate::time::ClockRate;
-use crate::world::{Settings, WorldShared};
+use crate::world::{SCHEDULE, SCHEDULER, Settings, WorldShared};
 
 pub(super) type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
 
@@ -63,8 +65,8 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     pub(crate) fn new(settings: Settings, shared: Arc<WorldShared>) -> Arc<Kernel> {
-        let order = order::of(&settings, shared.stream_seed("schedule", 0));
-        let (scheduler, changes) = (shared.stream_seed("scheduler", 0), shared.changes.clone());
+        let order = order::of(&settings, shared.stream_seed(SCHEDULE, 0));
+        let (scheduler, changes) = (shared.stream_seed(SCHEDULER, 0), shared.changes.clone());
         let state = State::new(shared.seed, scheduler, changes, order, &settings);
         let switch = Switch::new(settings.switch_by);
         Arc::new_cyclic(|itself| Kernel {
@@ -140,6 +142,8 @@ impl Kernel {
     /// The running task goes on when its node is not paused any more.
     #[cold]
     fn hold_back<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
+        let me = state.current;
+        state.lets_go(me);
         state.hold_back_running();
         self.pass_turn(state);
         self.end_if_killed(self.state.lock())
@@ -259,7 +263,7 @@ impl Kernel {
         }
         let task = state.running();
         task.status = Status::Blocked { key, waiting, since };
-        let awaited = waiting.receiver.filter(|_| !task.held.is_empty());
+        let awaited = waiting.receiver.map(|one| one.task).filter(|_| !task.held.is_empty());
         state.awaited_receivers.extend(awaited);
         // Others may go on for ever: this task and those it waits for will not.
         if deadline.is_none() && state.is_waited_for(slot) {
@@ -453,7 +457,7 @@ impl Kernel {
         }
         let slot = state.current;
         let task = state.tasks[slot].take().expect("the running task exists");
-        state.order.iter_mut().for_each(|order| order.ends(slot));
+        state.lets_go(slot);
         state.free.push(slot);
         state.live -= 1;
         state.notify_all(Key::Exit(task.serial));

@@ -213,10 +213,18 @@ pub(super) fn deadlock(state: &State) -> Report {
     let circle = |slot| circle(state, slot, Links::Likely);
     (0..state.tasks.len()).find_map(circle).unwrap_or_else(|| Report {
         task: None,
-        message: "every task waits, and no timer is set".to_string(),
+        message: match state.tasks.iter().flatten().any(is_held_up) {
+            true => "every task waits or is of a paused node, and no timer is set".to_string(),
+            false => "every task waits, and no timer is set".to_string(),
+        },
         location: None,
         details: task_lines(state),
     })
+}
+
+/// Whether a task could run, were it not of a node that is paused.
+fn is_held_up(task: &Task) -> bool {
+    matches!(task.status, Status::Ready) && task.node.as_ref().is_some_and(Node::is_paused)
 }
 
 /// Tasks that have waited for a lock for so long, and who holds it.
@@ -331,6 +339,10 @@ fn whose(tasks: &[&Task]) -> String {
 pub(super) fn task_line(state: &State, task: &Task) -> String {
     let mut line = title(task);
     match &task.status {
+        Status::Ready if is_held_up(task) => {
+            let _ =
+                write!(line, " is held up, since its node is paused; last seen at {}", task.last);
+        }
         Status::Ready => {
             let _ = write!(line, " can run; last seen at {}", task.last);
         }
@@ -342,7 +354,7 @@ pub(super) fn task_line(state: &State, task: &Task) -> String {
             for (holder, at) in key.iter().flat_map(|key| holders(state, *key)) {
                 let _ = write!(line, ", held by {} (taken at {at})", title(holder));
             }
-            let receiver = |task: &&Task| waiting.receiver == Some(task.serial);
+            let receiver = |task: &&Task| waiting.receiver.is_some_and(|one| one.is(task));
             if let Some(receiver) = state.tasks.iter().flatten().find(receiver) {
                 let _ = write!(line, ", which {} receives from", title(receiver));
             }

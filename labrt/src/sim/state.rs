@@ -185,6 +185,11 @@ impl State {
         others.filter_map(|(_, task)| task.as_ref()).any(|task| task.unwinding)
     }
 
+    /// The task in `slot` does not say what it does next, and others go on.
+    pub(super) fn lets_go(&mut self, slot: usize) {
+        self.order.iter_mut().for_each(|order| order.lets_go(slot));
+    }
+
     /// True if other tasks can depend on the one in `slot`: it holds a lock, is being joined, or has
     /// to receive what somebody sends with a lock held.
     pub(super) fn is_waited_for(&self, slot: usize) -> bool {
@@ -205,7 +210,11 @@ impl State {
     ) -> usize {
         let serial = self.next_serial;
         self.next_serial += 1;
-        let cause = self.tasks.get(self.current).and_then(|task| task.as_ref()?.cause);
+        let parent = self.tasks.get_mut(self.current).and_then(Option::as_mut);
+        let cause = parent.and_then(|parent| {
+            parent.started_others += 1;
+            parent.cause
+        });
         let task = Task::new(serial, name, node, body, at, cause);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);

@@ -51,7 +51,27 @@ pub(crate) struct Waiting {
     pub(crate) type_name: &'static str,
     pub(crate) at: At,
     /// The task that has to receive first, as far as that is known.
-    pub(crate) receiver: Option<u64>,
+    pub(crate) receiver: Option<Receives>,
+}
+
+/// A task that has received from a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receives {
+    pub(crate) task: u64,
+    /// How many tasks it had started by then: one that it has started since may have the receiver.
+    started_others: u64,
+}
+
+impl Receives {
+    /// That this task receives now.
+    pub(super) fn of(task: &Task) -> Receives {
+        Receives { task: task.serial, started_others: task.started_others }
+    }
+
+    /// Whether this is the task that receives, as it seems.
+    pub(super) fn is(&self, task: &Task) -> bool {
+        (self.task, self.started_others) == (task.serial, task.started_others)
+    }
 }
 
 impl Waiting {
@@ -129,6 +149,8 @@ pub(crate) struct Task {
     pub(super) unwinding: bool,
     /// How often it has caught the panic that ends it.
     pub(super) caught_kills: u32,
+    /// How many tasks it has started.
+    pub(super) started_others: u64,
     /// It runs code that no pause of a node holds up.
     pub(super) unpaused: bool,
     /// It is a handler: somebody waits for what it does.
@@ -179,6 +201,7 @@ impl Task {
             queued: Queued::default(),
             unwinding: false,
             caught_kills: 0,
+            started_others: 0,
             unpaused: false,
             serving: false,
             panics: Vec::new(),

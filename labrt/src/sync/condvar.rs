@@ -11,8 +11,9 @@ use crate::time::{Instant, Until};
 /// A condition variable, as [`parking_lot::Condvar`].
 ///
 /// A wait may end without a notification, and on the simulated clock rarely does: loop around it or
-/// use [`wait_while`](Condvar::wait_while). There [`notify_one`](Condvar::notify_one) wakes a waiter
-/// of the seed's choice.
+/// use [`wait_while`](Condvar::wait_while). On a thread of a real world that can be killed each wait ends after a
+/// second at the latest, with `timed_out` only if its own time is over. On the simulated clock
+/// [`notify_one`](Condvar::notify_one) wakes a waiter of the seed's choice.
 #[derive(Default)]
 pub struct Condvar {
     inner: parking_lot::Condvar,

@@ -52,10 +52,10 @@ impl<T: ?Sized> RwLock<T> {
         RwLockReadGuard { inner: Some(inner), key }
     }
 
-    /// Takes a share of the lock if no writer holds it.
+    /// Takes a share of the lock if no writer holds it, and mostly only if none waits for it.
     #[track_caller]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        let attempt = || self.inner.try_read();
+        let attempt = || if self.writer_goes_first() { None } else { self.inner.try_read() };
         let (inner, key) = try_acquire(self.wanted(Op::Read), Location::caller(), attempt)?;
         Some(RwLockReadGuard { inner: Some(inner), key })
     }

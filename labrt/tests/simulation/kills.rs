@@ -125,3 +125,25 @@ fn who_catches_its_own_end_for_ever_is_told() {
         assert!(failure.location.as_deref().is_some_and(|at| at.contains("kills.rs")), "{failure}");
     }
 }
+
+/// It is lost with its receiver, and nobody else gets it.
+#[test]
+fn what_was_handed_over_to_a_task_that_is_killed_is_gone() {
+    for seed in 0..200 {
+        let outcome = simulate(seed, || {
+            let (sender, receiver) = channel::bounded(0);
+            let (node, killed) = (Node::new("n"), receiver.clone());
+            node.spawn(move || _ = killed.recv());
+            thread::sleep(millis(10));
+            sender.try_send(1).expect("somebody waits for it");
+            node.kill();
+            thread::sleep(millis(10));
+            assert!(receiver.try_recv().is_err(), "nobody offers anything");
+            // The channel is as good as before.
+            let other = thread::spawn(move || receiver.recv());
+            sender.send(2).expect("somebody receives");
+            assert_eq!(other.join().unwrap(), Ok(2));
+        });
+        outcome.unwrap_or_else(|failure| panic!("{seed}: {failure}"));
+    }
+}

@@ -4,7 +4,7 @@ use labrt::sync::atomic::{AtomicU32, Ordering};
 use labrt::sync::{Arc, Mutex};
 use labrt::time::Instant;
 use labrt::world::Builder;
-use labrt::{FailureKind, Node, Schedule, channel, simulate, thread};
+use labrt::{FailureKind, Node, Schedule, SwitchBy, channel, simulate, thread};
 
 use crate::millis;
 
@@ -189,7 +189,51 @@ fn who_waits_for_a_paused_node_that_nobody_resumes_is_in_a_deadlock() {
         node.pause();
         let _ = node.spawn(|| ()).join();
     });
-    assert_eq!(run.unwrap_err().kind, FailureKind::Deadlock);
+    let failure = run.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Deadlock);
+    for words in ["every task waits or is of a paused node", "is held up, since its node is paused"]
+    {
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+}
+
+/// What a task touched last may be gone while it is held up, and something else may lie there.
+#[test]
+fn what_was_gone_during_a_pause_decides_nothing() {
+    fn touch(node: &Node) {
+        let counted = |times: u32| {
+            let counter = Arc::new((Mutex::new(()), AtomicU32::new(0)));
+            let guard = counter.0.lock();
+            (0..times).for_each(|_| _ = counter.1.fetch_add(1, Ordering::SeqCst));
+            drop(guard);
+        };
+        let inside = move || {
+            for _ in 0..60 {
+                counted(3);
+                Instant::now();
+            }
+        };
+        let inside: Vec<_> = (0..3).map(|_| node.spawn(inside)).collect();
+        let outside = move || (0..150).for_each(|_| counted(4));
+        let outside: Vec<_> = (0..3).map(|_| thread::spawn(outside)).collect();
+        for _ in 0..100 {
+            node.pause();
+            thread::yield_now();
+            thread::sleep(std::time::Duration::from_nanos(1));
+            node.resume();
+            thread::yield_now();
+        }
+        inside.into_iter().chain(outside).for_each(|task| task.join().expect("it ends"));
+    }
+    let hash = |seed, by| {
+        let world = Builder::simulated(seed).schedule(Schedule::Pos).switch_by(by);
+        let outcome = world.run(|| touch(&Node::new("n"))).unwrap();
+        outcome.trace.expect("it is simulated").hash
+    };
+    for seed in 0..30 {
+        // Their stacks lie elsewhere, and so does what is allocated.
+        assert_eq!(hash(seed, SwitchBy::Coroutines), hash(seed, SwitchBy::Threads), "{seed}");
+    }
 }
 
 #[test]

@@ -61,6 +61,9 @@ fn readers_share_and_writers_do_not() {
     for seed in 0..50 {
         simulate(seed, || {
             let lock = Arc::new(RwLock::new((0u32, 0u32)));
+            let one = lock.read();
+            assert!(lock.try_read().is_some(), "readers share");
+            drop(one);
             let writers = [(); 3].map(|()| {
                 let lock = lock.clone();
                 thread::spawn(move || {
@@ -73,7 +76,6 @@ fn readers_share_and_writers_do_not() {
                 })
             });
             let one = lock.read();
-            assert!(lock.try_read().is_some(), "readers share");
             assert!(lock.try_write().is_none());
             drop(one);
             for _ in 0..20 {
@@ -139,6 +141,28 @@ fn the_time_limit_holds_while_tasks_can_run_all_the_time() {
     let failure = failed.expect_err("it takes too long");
     assert_eq!(failure.kind, FailureKind::TimeLimit, "{failure}");
     assert!(failure.time < 2 * limit, "{failure}");
+}
+
+/// On the real clock there mostly is none while a writer waits.
+#[test]
+fn a_share_may_be_refused_while_a_writer_waits() {
+    let gets_it = |seed: &u64| {
+        let run = simulate(*seed, || {
+            let lock = Arc::new(RwLock::new(()));
+            let first = lock.read();
+            let writer = lock.clone();
+            let writer = thread::spawn(move || drop(writer.write()));
+            thread::sleep(millis(1));
+            let second = lock.try_read().is_some();
+            drop(first);
+            writer.join().unwrap();
+            assert!(lock.try_read().is_some(), "nobody waits");
+            second
+        });
+        run.unwrap().value
+    };
+    let count = (0..100).filter(gets_it).count();
+    assert!((30..70).contains(&count), "{count}");
 }
 
 /// A second share while a writer waits for the first one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EPOCH, Kernel, TaskId};
+use super::{EPOCH, Kernel, Receives, TaskId};
 use crate::node::Node;
 use crate::observe::{Cause, HeldLock};
 use crate::sim::report;
@@ -62,8 +62,9 @@ impl Kernel {
         task.cause = task.woken_by;
     }
 
-    pub(crate) fn running_serial(&self) -> u64 {
-        self.state.lock().running().serial
+    /// That the running task receives from a channel.
+    pub(crate) fn running_receives(&self) -> Receives {
+        Receives::of(self.state.lock().running())
     }
 
     pub(crate) fn running_node(&self) -> Option<Node> {

@@ -27,8 +27,9 @@ pub(super) trait Order: Send {
     /// A task begins in `slot`, started by the one in `parent`; the first one has none.
     fn begins(&mut self, slot: usize, parent: Option<usize>);
 
-    /// The task in `slot` has ended: what it touched last may be gone.
-    fn ends(&mut self, _slot: usize) {}
+    /// The task in `slot` has ended, or is held up before it says what it does next: what it touched last
+    /// may be gone, and something else may have its address.
+    fn lets_go(&mut self, _slot: usize) {}
 
     /// The next operation of the task in `slot` touches this, and stands there.
     fn intends(&mut self, slot: usize, touch: Touch, at: At);

@@ -40,6 +40,10 @@ impl Order for Pos {
         self.tasks[slot].next = touch;
     }
 
+    fn lets_go(&mut self, slot: usize) {
+        self.tasks[slot].next = Touch::Nothing;
+    }
+
     fn choose(&mut self, ready: &[usize]) -> usize {
         let (mut smallest, mut place) = (u64::MAX, 0);
         for (at, &slot) in ready.iter().enumerate() {

@@ -130,7 +130,7 @@ impl Order for Counting {
         self.work.lock().tasks.insert(origin, Counted { parent, at: BTreeMap::new() });
     }
 
-    fn ends(&mut self, slot: usize) {
+    fn lets_go(&mut self, slot: usize) {
         self.next[slot] = None;
     }
 
