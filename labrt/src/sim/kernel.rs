@@ -21,7 +21,7 @@
 
 mod running;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -54,13 +54,15 @@ pub(crate) struct Kernel {
     pub(crate) shared: Arc<WorldShared>,
     pub(crate) settings: Settings,
     pub(super) switch: Switch,
-    itself: Weak<Kernel>,
+    pub(super) itself: Weak<Kernel>,
     /// Steps, and simulated time in ns, for those who must not take the lock (the watchdog) or need
     /// not: time stands still while a task has the turn, unless it fires a timer itself.
     pub(crate) progress: AtomicU64,
     pub(crate) time: AtomicU64,
     /// Some node's clock does not run as the world's does.
     clocks_differ: AtomicBool,
+    /// How many of its tasks run a world of their own just now.
+    pub(super) hosts: AtomicUsize,
 }
 
 impl Kernel {
@@ -78,6 +80,7 @@ impl Kernel {
             progress: AtomicU64::new(0),
             time: AtomicU64::new(nanos(EPOCH)),
             clocks_differ: AtomicBool::new(false),
+            hosts: AtomicUsize::new(0),
         })
     }
 

@@ -69,6 +69,7 @@ pub(crate) fn run_world<T: Send + 'static>(
     if let Err(error) = start_thread(work) {
         return Err(Box::new(kernel.fail_to_begin(&error)));
     }
+    let _hosting = watch::Hosting::begin();
     if let Some(failure) = watch::watch(&kernel, &ended, &thread) {
         return Err(Box::new(failure));
     }

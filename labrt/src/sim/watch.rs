@@ -12,6 +12,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::kernel::Kernel;
 use super::report::Stuck;
+use crate::context::{self, Clock};
 use crate::failure::Failure;
 
 /// A world that makes fewer steps in a second of wall time waits for something outside of it. Even
@@ -70,11 +71,35 @@ pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> O
         at += std::mem::replace(&mut looked, Instant::now()).elapsed().min(2 * look);
         let [steps, time] =
             [&kernel.progress, &kernel.time].map(|number| number.load(Ordering::Relaxed));
-        if let Some(how) = watch.look(at, steps, time, thread.usage()) {
+        if kernel.hosts.load(Ordering::Relaxed) > 0 {
+            // Somebody else watches over the world within.
+            watch.begin(at, steps, time, thread.usage());
+        } else if let Some(how) = watch.look(at, steps, time, thread.usage()) {
             return Some(kernel.fail_stuck(how));
         }
     }
     None
+}
+
+/// As long as it lives a task of the calling thread's world is a host: it runs a world within this one, and waits
+/// for its end.
+pub(super) struct Hosting(Option<Arc<Kernel>>);
+
+impl Hosting {
+    pub(super) fn begin() -> Hosting {
+        let outer = context::with(|clock| match clock {
+            Clock::Simulated(kernel) => kernel.itself.upgrade(),
+            Clock::Real => None,
+        });
+        outer.iter().for_each(|kernel| _ = kernel.hosts.fetch_add(1, Ordering::Relaxed));
+        Hosting(outer)
+    }
+}
+
+impl Drop for Hosting {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|kernel| _ = kernel.hosts.fetch_sub(1, Ordering::Relaxed));
+    }
 }
 
 /// What was seen of a world.
@@ -96,15 +121,28 @@ struct Mark {
     cpu: Duration,
 }
 
+impl Mark {
+    fn new(watched: Duration, usage: Usage) -> Mark {
+        Mark { at: watched.saturating_sub(usage.waited), cpu: usage.cpu }
+    }
+}
+
 impl Watch {
     fn new(limit: Duration) -> Watch {
         let mark = Mark::default();
         Watch { limit, steps: 0, steps_since: mark, time: 0, time_since: mark, steps_before: 0 }
     }
 
+    /// Watches from now on: nothing before counts.
+    fn begin(&mut self, watched: Duration, steps: u64, time: u64, usage: Usage) {
+        let now = Mark::new(watched, usage);
+        (self.steps, self.steps_since) = (steps, now);
+        (self.time, self.time_since, self.steps_before) = (time, now, steps);
+    }
+
     /// Looks at a world that has been watched for so long.
     fn look(&mut self, watched: Duration, steps: u64, time: u64, usage: Usage) -> Option<Stuck> {
-        let now = Mark { at: watched.saturating_sub(usage.waited), cpu: usage.cpu };
+        let now = Mark::new(watched, usage);
         let is_over = |since: Mark| {
             // Who can run and has hardly done so has waited all the time, which is told later.
             let starved = usage.can_run && now.cpu.saturating_sub(since.cpu) < self.limit / 2;

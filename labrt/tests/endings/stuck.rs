@@ -59,6 +59,25 @@ fn a_thread_may_call_when_its_world_is_over() {
     }
 }
 
+/// Each world within is watched over by itself.
+#[test]
+fn a_world_within_may_take_longer() {
+    let inner = || {
+        Builder::simulated(2).stuck_after(NEVER).run(|| std::thread::sleep(millis(500))).unwrap();
+    };
+    let outer = Builder::simulated(1).stuck_after(millis(100));
+    outer.clone().run(inner).expect("it waits for a world within");
+    // Afterwards it must go on again.
+    let blocks = move || {
+        inner();
+        std::thread::sleep(millis(1000));
+    };
+    assert_eq!(outer.run(blocks).expect_err("it blocks").kind, FailureKind::Stuck);
+    let stuck =
+        || _ = Builder::simulated(2).stuck_after(millis(100)).run(|| std::thread::sleep(NEVER));
+    Builder::simulated(1).run(stuck).expect("the inner one is given up");
+}
+
 #[test]
 fn a_stuck_world_goes_no_further_than_to_its_next_step() {
     let (release, blocked) = mpsc::channel::<()>();
