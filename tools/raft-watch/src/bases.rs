@@ -148,6 +148,8 @@ impl Judge {
             return Err(self.not_committed_yet(server, base.index, "saved", us));
         }
         self.check_term_of_base(server, base, us)?;
+        // On the real clock this may be a save that is just being told.
+        self.sees_snapshot(server, us, means);
         self.check_pair(server, base, us, means)
     }
 

@@ -102,6 +102,7 @@ impl Judge {
             return Ok(());
         }
         let had = std::mem::replace(&mut known.applied, index);
+        self.all_applied |= index >= self.reigns.committed;
         if index <= had || !judged {
             return Ok(());
         }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use labtrace::verdict;
 use raft_api::Started;
 
-use super::judge::{Checked, Judge};
+use super::judge::{Checked, Judge, Means};
+use super::persister::Look;
 use super::understanding::Missing;
 use super::understanding::missing as rules;
 use super::votes::{Refusal, Vote};
@@ -46,6 +47,13 @@ impl Elections {
         self.received.entry((candidate, term)).or_default().insert(voter);
     }
 
+    /// A server has begun with this as its vote.
+    pub(crate) fn is_saved(&mut self, server: usize, term: u64, vote: Option<usize>) {
+        if let Some(known) = self.votes.get_mut(&(server, term)) {
+            known.saved |= vote == Some(known.candidate);
+        }
+    }
+
     /// True if the server has asked for votes in this term.
     pub(crate) fn stood(&self, server: usize, term: u64) -> bool {
         self.votes.get(&(server, term)).is_some_and(|vote| vote.candidate == server)
@@ -69,8 +77,9 @@ impl Judge {
         server: usize,
         term: u64,
         us: u64,
-        missing: &Missing,
+        means: &mut Means<'_>,
     ) -> Checked {
+        let missing = means.missing;
         match self.elections.leaders.get(&term) {
             Some((leader, _, Claim::Sent)) if *leader == server => return Ok(()),
             Some((leader, ..)) if *leader == server => {}
@@ -79,6 +88,7 @@ impl Judge {
         self.elections.leaders.insert(term, (server, us, Claim::Sent));
         if missing.allows(&rules::ELECTED) {
             self.check_majority(server, term, us)?;
+            self.check_own_vote(server, term, us, means)?;
         }
         self.reigns.led_by(server, term);
         self.servers[server].led = term;
@@ -155,6 +165,39 @@ impl Judge {
                      with the term only), or a candidate counted votes of another term",
             )
             .build(),
+        ))
+    }
+
+    /// A leader counts its own vote only if that is saved: else it may give another one in this term, after a crash.
+    fn check_own_vote(&self, server: usize, term: u64, us: u64, means: &mut Means<'_>) -> Checked {
+        let voters = self.elections.voters(server, term);
+        let others = voters.iter().filter(|voter| **voter != server).count();
+        // Others may be a majority without it.
+        if voters.is_empty() || others > self.elections.servers / 2 {
+            return Ok(());
+        }
+        let Some(saved) = means.saved.look(server, Look::Surely) else { return Ok(()) };
+        let has = match saved.voted_for {
+            _ if saved.term > term => return Ok(()),
+            _ if saved.term < term => format!("term {}", saved.term),
+            Some(vote) if vote == server => return Ok(()),
+            Some(vote) => format!("a vote for {vote}"),
+            None => "no vote".to_string(),
+        };
+        let words = format!(
+            "server {server} leads term {term} by its own vote, which it has not saved: {has} is"
+        );
+        Err(Box::new(
+            //= state.saved
+            verdict("saved before counted", words)
+                .fact_at(us, server, format!("server {server} leads term {term}"))
+                .fact(server, format!("it has the votes of servers {voters:?}"))
+                .fact(server, format!("its persister holds {has}"))
+                .hint(
+                    "a candidate saves its new term and its vote for itself before it counts that; or they \
+                     are read in another order than written",
+                )
+                .build(),
         ))
     }
 

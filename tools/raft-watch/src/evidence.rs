@@ -2,7 +2,8 @@
 //!
 //! A promise is a request that a live instance has sent as candidate or leader, a vote, an acceptance,
 //! and a refusal that shows a later term than its request (one that shows the same term may only send
-//! it back). What has been delivered may have been handled, or not yet.
+//! it back). What a candidate has asked for binds its next instance only if it was saved or has made it
+//! leader: who asks has promised nobody anything yet. What has been delivered may have been handled, or not yet.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,10 @@ pub(crate) struct Server {
     pub(crate) instance: u64,
     pub(crate) alive: bool,
     pub(crate) promised: Promise,
+    /// The same without what it has only stood for election in.
+    bound: Promise,
+    /// What the instance before this one had shown in all.
+    shown_before: Promise,
     /// What its earlier instances had promised.
     pub(crate) before: Promise,
     held: Option<Held>,
@@ -128,7 +133,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(&mut self, instance: u64) {
-        self.before = self.before.max(self.promised);
+        self.shown_before = self.promised;
+        self.before = self.before.max(self.bound);
         self.promised = self.before;
         self.applied_before = self.applied_before.max(self.applied);
         (self.instance, self.alive, self.applied) = (instance, true, 0);
@@ -139,7 +145,25 @@ impl Server {
         (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
     }
 
+    /// The instance that has just been made has read this term from its persister.
+    pub(crate) fn begins_in(&mut self, term: u64) {
+        if self.shown_before.term <= term {
+            self.before = self.before.max(self.shown_before);
+            self.bound = self.before;
+            self.promised = self.before;
+        }
+    }
+
     pub(crate) fn promise(&mut self, term: u64, us: u64) {
+        self.shows(term, us);
+        if term > self.bound.term {
+            let first = if self.promised.term == term { self.promised.us } else { us };
+            self.bound = Promise { term, us: first, instance: self.instance };
+        }
+    }
+
+    /// It stands for election in a term.
+    pub(crate) fn shows(&mut self, term: u64, us: u64) {
         if term > self.promised.term {
             self.promised = Promise { term, us, instance: self.instance };
         }
@@ -229,6 +253,23 @@ mod tests {
         assert_eq!(server.promised, Promise { term: 4, us: 10, instance: 1 });
         server.promise(5, 50);
         assert_eq!(server.promised, Promise { term: 5, us: 50, instance: 2 });
+    }
+
+    #[test]
+    fn what_a_candidate_asks_for_binds_its_next_instance_if_it_was_saved_or_has_led() {
+        let mut stood = Server::default();
+        stood.start(1);
+        stood.promise(4, 10);
+        stood.shows(6, 20);
+        assert_eq!(stood.promised.term, 6);
+        let restarted = |mut server: Server, saved: u64| {
+            server.start(2);
+            server.begins_in(saved);
+            [server.before.term, server.promised.term]
+        };
+        assert_eq!([4, 5, 6, 7].map(|saved| restarted(stood.clone(), saved)[0]), [4, 4, 6, 6]);
+        stood.promise(6, 30);
+        assert_eq!(restarted(stood, 5), [6, 6]);
     }
 
     #[test]

@@ -247,7 +247,9 @@ impl Judge {
         let Some(had) = reign.kept[server] else { return Ok(()) };
         // A copy of a request is never the newest, whatever it is a copy of.
         let newest = known.newest.get(&call.from) == Some(&call.number);
-        let fresh = newest && known.open == 0 && call.sent_at > had.at;
+        // Nor is one that ends before what the server may have taken since: that is an old one to it.
+        let ends_it = last.index >= reign.taken[server];
+        let fresh = newest && ends_it && known.open == 0 && call.sent_at > had.at;
         let covers = prev.index <= had.place.index && had.place.index <= last.index;
         let in_term = reply.term.is_none_or(|shown| shown == term) && known.promised.term <= term;
         if !(fresh && covers && in_term && means.missing.allows(&rules::ACCEPTED)) {
@@ -322,7 +324,9 @@ impl Judge {
 
     /// Who stands for the next term was in the one before until now, or until just now.
     pub(super) fn check_deaf(&mut self, server: usize, term: u64, us: u64) -> Checked {
-        match self.servers[server].deaf.take() {
+        // Who asks once more in its term is still in it.
+        let known = &mut self.servers[server].deaf;
+        match known.take_if(|(_, suspicion)| suspicion.term < term) {
             Some((then, Suspicion { term: in_term, verdict }))
                 if in_term.checked_add(1) == Some(term) && us >= then + STANDS_WITHIN_US =>
             {

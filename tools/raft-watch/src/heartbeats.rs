@@ -14,6 +14,9 @@ use super::understanding::{Append, Missing, Place};
 pub(super) const MOST_HEARTBEATS: usize = 22;
 pub(super) const WINDOW_US: u64 = 2_000_000;
 
+/// Heartbeats of one leader to one follower may be of so many kinds.
+const SEVERAL: usize = 3;
+
 /// How long a server may go on in its term after it was shown a newer one, for what was prepared.
 const GOES_ON_US: u64 = 1_000_000;
 /// A reply that takes longer may find nobody who waits for it any more.
@@ -28,8 +31,9 @@ pub(crate) struct Flows(BTreeMap<(usize, usize), Flow>);
 /// AppendEntries from a leader to a follower that tell nothing new.
 #[derive(Clone, Debug, Default)]
 struct Flow {
-    last: Option<News>,
-    /// When those were sent that were like the one before, in one term.
+    /// The last ones of one term that were not like each other, the latest one at the end.
+    last: Vec<News>,
+    /// When those were sent that were like one of these, in one term.
     repeats: VecDeque<u64>,
     /// A call has failed, or its answer was late: what it leads to is no heartbeat, though it may be what
     /// was sent before.
@@ -76,11 +80,18 @@ impl Judge {
         let flow = self.flows.0.entry((from, to)).or_default();
         let Append { term, prev, commit, other, .. } = *append;
         let this = News { term, prev, commit, other };
-        let before = flow.last.replace(this);
-        if before.is_none_or(|before| before.term != term) {
+        if flow.last.last().is_none_or(|before| before.term != term) {
+            flow.last.clear();
             flow.repeats.clear();
         }
-        let again = before == Some(this) && append.entries.are_none();
+        let before = flow.last.iter().position(|before| *before == this);
+        let again = before.is_some() && append.entries.are_none();
+        match before {
+            Some(place) => flow.last.remove(place),
+            None if flow.last.len() == SEVERAL => flow.last.remove(0),
+            None => this,
+        };
+        flow.last.push(this);
         if !again || std::mem::take(&mut flow.answers) {
             return Ok(());
         }

@@ -47,6 +47,8 @@ pub(crate) struct Judge {
     pub(super) yes_has_number: bool,
     /// Some AppendEntries was seen.
     pub(super) append_seen: bool,
+    /// Some server has applied all that was committed just then: the service sees all entries.
+    pub(super) all_applied: bool,
     /// Some server knew after a restart what nobody had told it since: this Raft saves the commit index.
     pub(super) commit_is_saved: bool,
     /// Some server stood for election after a restart, and had applied nothing of what it had known to
@@ -91,6 +93,10 @@ impl Judge {
         let lost: Vec<u64> = self.calls.open_at(server).map(|call| call.number).collect();
         for call in lost {
             self.unanswered(call);
+            if calls::original_of(call) != call {
+                // Nobody will hear that a copy is over.
+                self.calls.remove(call);
+            }
         }
     }
 
@@ -185,14 +191,15 @@ impl Judge {
         let Sent { call, from, to, ref request, us, .. } = *sent;
         match request {
             Request::Vote { term, last } => {
-                self.speaks(from, *term, us)?;
+                self.asks_in(from, *term, us)?;
+                self.goes_on(call, (from, to), *term, us)?;
                 self.stands(from, *term, *last, us, means.missing)?;
                 Ok(Asked::Vote { term: *term, last: *last })
             }
             Request::Append(append) => {
                 self.append_seen = true;
                 self.speaks(from, append.term, us)?;
-                self.leads(from, append.term, us, means.missing)?;
+                self.leads(from, append.term, us, means)?;
                 self.goes_on(call, (from, to), append.term, us)?;
                 let last = self.brings(from, append, us, means.missing)?;
                 let commit = append.commit.unwrap_or(0);
@@ -204,14 +211,14 @@ impl Judge {
             }
             Request::Install(install) => {
                 self.speaks(from, install.term, us)?;
-                self.leads(from, install.term, us, means.missing)?;
+                self.leads(from, install.term, us, means)?;
                 self.goes_on(call, (from, to), install.term, us)?;
                 self.offers((from, to), *install, us, means)?;
                 Ok(Asked::Install(*install))
             }
             Request::Beat { term, commit } => {
                 self.speaks(from, *term, us)?;
-                self.leads(from, *term, us, means.missing)?;
+                self.leads(from, *term, us, means)?;
                 self.goes_on(call, (from, to), *term, us)?;
                 let commit = commit.unwrap_or(0);
                 self.commits(from, *term, commit, us, means)?;
@@ -221,7 +228,20 @@ impl Judge {
         }
     }
 
-    /// A live server speaks as candidate or leader of a term.
+    /// A server that has just been started has read this from its persister.
+    pub(crate) fn begins_in(&mut self, server: usize, term: u64, vote: Option<usize>) {
+        self.servers[server].begins_in(term);
+        self.elections.is_saved(server, term, vote);
+    }
+
+    /// A live server asks for votes in a term.
+    fn asks_in(&mut self, server: usize, term: u64, us: u64) -> Checked {
+        self.check_term_after_restart(server, term)?;
+        self.servers[server].shows(term, us);
+        Ok(())
+    }
+
+    /// A live server speaks as leader of a term.
     fn speaks(&mut self, server: usize, term: u64, us: u64) -> Checked {
         self.check_term_after_restart(server, term)?;
         self.servers[server].promise(term, us);
@@ -354,6 +374,10 @@ impl Judge {
             if server.instance == delivered.instance {
                 server.open = server.open.saturating_sub(1);
             }
+            if let Some(reign) = self.reigns.of_mut(append.term) {
+                let taken = &mut reign.taken[call.to];
+                *taken = (*taken).max(append.last.index);
+            }
         }
     }
 
@@ -363,6 +387,9 @@ impl Judge {
             self.unanswered(number);
         }
         let Some(call) = self.calls.remove(number) else { return };
+        if failed {
+            self.sendings.failed(&call);
+        }
         let Call { from, to, asked, accepted, granted, installed, newer, sent_us, .. } = call;
         self.flows.over(from, to, failed, sent_us, us);
         self.slow.over(&call, failed, us);

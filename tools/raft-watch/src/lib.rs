@@ -195,8 +195,7 @@ impl Watch {
 
     /// A command is about to be offered to a server. The number is for [`offered`](Watch::offered).
     pub fn offering(&self, server: usize) -> u64 {
-        let us = labtrace::now_us();
-        self.inner.state.with(|state| state.judge.offering(server, us))
+        self.inner.state.with(|state| state.judge.offering(server, labtrace::now_us()))
     }
 
     /// The `start` that [`offering`](Watch::offering) was about has returned.
@@ -209,8 +208,8 @@ impl Watch {
     /// # Panics
     /// If a rule is broken by that; so do [`applied`](Watch::applied) and what the network tells.
     pub fn accepted(&self, server: usize, started: Started) {
-        let us = labtrace::now_us();
         let checked = self.inner.state.with(|state| {
+            let us = labtrace::now_us();
             state.spotter.accepted(server, started.index, started.term);
             state.judge.accepts(server, started, us, state.understanding.missing())
         });
@@ -223,20 +222,18 @@ impl Watch {
     /// # Panics
     /// If a rule is broken by that.
     pub fn applied(&self, server: usize, index: u64) {
-        let us = labtrace::now_us();
-        let checked = self
-            .inner
-            .state
-            .with(|state| state.judge.applies(server, index, us, state.understanding.missing()));
+        let checked = self.inner.state.with(|state| {
+            let us = labtrace::now_us();
+            state.judge.applies(server, index, us, state.understanding.missing())
+        });
         self.fail_if_broken(checked, || format!("what server {server} applies"));
     }
 
     /// The service of a server is about to give it a snapshot of all up to an index (part 2D).
     pub fn gives_snapshot(&self, server: usize, index: u64, snapshot: &[u8]) {
-        let us = labtrace::now_us();
         self.inner.state.with(|state| {
             state.spotter.snapshot(server, index);
-            state.judge.given(server, index, snapshot, us);
+            state.judge.given(server, index, snapshot, labtrace::now_us());
         });
     }
 

@@ -103,9 +103,14 @@ impl Judge {
             return Ok(prev);
         }
         let reign = self.reigns.led_by(leader, term);
+        let bare = append.entries.are_none();
+        if bare && prev.index > 0 && prev.term == 0 {
+            // It does not know the term there any more, and is refused.
+            return Ok(prev);
+        }
         add_place(reign, leader, term, prev, None)?;
         self.check_complete(leader, term, prev, us, missing)?;
-        let last = match append.entries.are_none() {
+        let last = match bare {
             true => prev,
             false => self.brings_entries(leader, append, us, missing)?,
         };

@@ -26,9 +26,10 @@ impl Watch {
             let Inner { members, senders_locks, .. } = &*self.inner;
             locks::check(members, senders_locks, (from, to), event.method);
         }
-        let us = labtrace::now_us();
         let mut inferred = None;
         self.check("", of, |state| {
+            // Taken here: on the real clock others may come first.
+            let us = labtrace::now_us();
             let request = state.understanding.request(event.method, encoded(args));
             inferred = match &request {
                 Request::Vote { term, .. } => Some((Role::Candidate, *term)),
@@ -53,9 +54,9 @@ impl Watch {
 
     fn replied(&self, of: &Call<'_>, call: u64, reply: Message<'_>) {
         let Call { to, event, .. } = *of;
-        let us = labtrace::now_us();
         let (mut term, mut trials) = (None, Vec::new());
         self.check("the reply to ", of, |state| {
+            let us = labtrace::now_us();
             let bytes = reply.bytes();
             if let Some(first) = state.retries.first(call, to, bytes) {
                 state.judge.answers_again(call, first);
@@ -176,16 +177,16 @@ impl Watch {
     }
 
     fn delivered(&self, call: u64) {
-        let us = labtrace::now_us();
         self.inner.state.with(|state| {
+            let us = labtrace::now_us();
             state.spotter.delivered(call);
             self.judge(state, |judge, means| judge.delivered(call, us, means));
         });
     }
 
     fn over(&self, (call, to): (u64, usize), failed: bool) {
-        let us = labtrace::now_us();
         self.inner.state.with(|state| {
+            let us = labtrace::now_us();
             state.spotter.over(call, failed);
             state.second.over(call);
             state.retries.over(call, to, failed);
@@ -209,17 +210,21 @@ impl Watcher for Watch {
             state.saves[server].begin(persister.clone(), saves.clone());
             state.inferred[server] = (Role::Follower, state.judge.term(server));
             let bytes = persister.snapshot_size();
+            let mut saves = SavedStates::new(&mut state.saves, self.inner.reading);
+            let saved = saves.look(server, Look::Surely).filter(|_| instance > 1);
+            if let Some(saved) = saved {
+                state.judge.begins_in(server, saved.term, saved.voted_for);
+            }
             if bytes > 0 {
-                let mut saved = SavedStates::new(&mut state.saves, self.inner.reading);
-                let upto = saved.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
+                let upto = saves.look(server, Look::Surely).map_or(0, |saved| saved.log_base);
                 state.judge.starts_with(server, Began { us: labtrace::now_us(), upto, bytes });
             }
         });
     }
 
     fn saved(&self, server: usize, instance: u64) {
-        let us = labtrace::now_us();
         let checked = self.inner.state.with(|state| {
+            let us = labtrace::now_us();
             state.spotter.saved(server, instance);
             self.judge(state, |judge, means| judge.saved(server, instance, us, means))
         });
@@ -240,8 +245,7 @@ impl Watcher for Watch {
     }
 
     fn paused(&self, server: usize, paused: bool) {
-        let us = labtrace::now_us();
-        self.inner.state.with(|state| state.judge.paused(server, paused, us));
+        self.inner.state.with(|state| state.judge.paused(server, paused, labtrace::now_us()));
     }
 
     fn has_clock(&self, server: usize, thousandths: u32) {

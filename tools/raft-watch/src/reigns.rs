@@ -161,7 +161,7 @@ pub(crate) struct Reign {
     pub(crate) accepted: Vec<Option<Accepted>>,
     /// The same, as far as the follower must keep it. That may be less if it is not clear what its number means.
     pub(crate) kept: Vec<Option<Accepted>>,
-    /// Up to which index it has said yes, whatever of that counts.
+    /// Up to which index it has said yes, whatever of that counts, or may have, with nobody to hear it.
     pub(crate) taken: Vec<u64>,
     /// The same, as far as it has come back to the leader.
     counted: Vec<Option<Place>>,
@@ -189,9 +189,10 @@ impl Reign {
         }
     }
 
-    /// What a majority has, the leader included.
-    fn of_a_majority(&self) -> Option<Place> {
-        majority(self.accepted.iter().flatten().map(|accepted| accepted.place), self.accepted.len())
+    /// Up to which index entries are committed in this term, by what followers have accepted.
+    fn committed_by_answers(&self, term: u64) -> Option<u64> {
+        let accepted = self.accepted.iter().flatten().map(|accepted| accepted.place);
+        committed(term, accepted, self.accepted.len())
     }
 
     /// An acceptance has come back to the leader. Returns what it may count as committed now.
@@ -201,8 +202,7 @@ impl Reign {
             return None;
         }
         *known = Some(place);
-        let place = majority(self.counted.iter().flatten().copied(), self.counted.len())?;
-        (place.term == term).then_some(place.index)
+        committed(term, self.counted.iter().flatten().copied(), self.counted.len())
     }
 
     /// Who has accepted up to an index.
@@ -212,6 +212,20 @@ impl Reign {
         };
         self.accepted.iter().enumerate().filter(move |(_, a)| has(a)).map(|(server, _)| server)
     }
+}
+
+/// Up to which index entries are committed if these are what the followers of so many servers have: what a majority
+/// has, the leader included, if that ends with an entry of its term. "A leader could safely conclude that an older
+/// log entry is committed (for example, if that entry is stored on every server)" (section 5.4.2).
+fn committed(
+    term: u64,
+    places: impl Iterator<Item = Place> + Clone,
+    servers: usize,
+) -> Option<u64> {
+    let everywhere = places.clone().map(|place| place.index).min();
+    let everywhere = everywhere.filter(|_| places.clone().count() + 1 == servers);
+    let of_term = majority(places, servers).filter(|place| place.term == term);
+    of_term.map(|place| place.index).max(everywhere)
 }
 
 /// What a majority of so many servers has, if these are the followers' last entries.
@@ -279,11 +293,11 @@ impl Reigns {
         if !accepted.goes_beyond(&mut reign.accepted[server]) {
             return;
         }
-        if let Some(place) = reign.of_a_majority().filter(|place| place.term == term)
-            && place.index > reign.committed
+        if let Some(index) = reign.committed_by_answers(term)
+            && index > reign.committed
         {
-            (reign.committed, reign.committed_us) = (place.index, accepted.us);
-            self.committed = self.committed.max(place.index);
+            (reign.committed, reign.committed_us) = (index, accepted.us);
+            self.committed = self.committed.max(index);
         }
     }
 }

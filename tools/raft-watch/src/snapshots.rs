@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use labtrace::{VerdictBuilder, verdict};
 
-use super::calls::{Call, Delivered};
+use super::calls::{Asked, Call, Delivered};
 use super::heartbeats::{MOST_HEARTBEATS, WINDOW_US};
 use super::judge::{Checked, Judge, Means};
 use super::saved::check_term_saved;
@@ -41,6 +41,8 @@ struct Sending {
     /// Which instance has answered that the snapshot has come, and when; and how often it was sent since.
     answered: Option<(u64, u64)>,
     after_answer: usize,
+    /// A call with it has failed: it must be sent once more.
+    failed: bool,
 }
 
 impl Sending {
@@ -67,6 +69,15 @@ impl Sendings {
     /// True if a leader has sent a follower a snapshot in this term.
     pub(crate) fn any(&self, (from, to): (usize, usize), term: u64) -> bool {
         self.0.get(&(from, to)).is_some_and(|sending| sending.term == term)
+    }
+
+    /// A call has failed.
+    pub(crate) fn failed(&mut self, call: &Call) {
+        if let Asked::Install(install) = call.asked
+            && let Some(sending) = self.0.get_mut(&(call.from, call.to))
+        {
+            sending.failed |= (sending.term, sending.last) == (install.term, install.last);
+        }
     }
 
     /// An answer has come back to the leader: the snapshot is there.
@@ -143,6 +154,9 @@ impl Judge {
     ) -> Checked {
         let Install { term, last, .. } = install;
         let Place { index, term: of } = last;
+        if index == 0 {
+            return Ok(()); // one of nothing, which followers ignore
+        }
         self.check_complete(leader, term, last, us, missing)?;
         if !missing.allows(&rules::LEADERS_LOG) {
             return Ok(());
@@ -188,6 +202,7 @@ impl Judge {
         sending.bytes += install.bytes;
         // The parts of a snapshot count as one.
         let news = std::mem::replace(&mut sending.shown, shown) != shown;
+        let news = std::mem::take(&mut sending.failed) || news;
         if news || install.offset > 0 || install.part != sending.part {
             return Ok(());
         }
@@ -224,9 +239,13 @@ impl Judge {
         if reply.yes == Some(true) {
             self.check_stale(call, delivered, install.term, us)?;
         }
-        if reply.term.is_none_or(|term| term == install.term) {
+        let in_term = reply.term.is_none_or(|term| term == install.term);
+        // Without a yes or no it may have taken it, and have gone on to a later term since.
+        if in_term || reply.yes.is_none() {
             let index = install.last.index;
             self.servers[server].tell(install.term, index, index, us);
+        }
+        if in_term {
             let says_so = reply.yes.unwrap_or(reply.term.is_some());
             if let Some(known) = self.calls.get_mut(call.number) {
                 known.installed = says_so && install.done;

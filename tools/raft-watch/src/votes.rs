@@ -19,6 +19,8 @@ pub(crate) struct Vote {
     pub(crate) candidate: usize,
     us: u64,
     instance: u64,
+    /// It is known to be saved.
+    pub(super) saved: bool,
 }
 
 /// A vote that was not given.
@@ -77,8 +79,14 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         let instance = self.servers[server].instance;
-        let vote = Vote { candidate, us, instance };
-        let former = *self.elections.votes.entry((server, term)).or_insert(vote);
+        let vote = Vote { candidate, us, instance, saved: false };
+        let former = self.elections.votes.entry((server, term)).or_insert(vote);
+        let led = self.elections.leaders.get(&term).is_some_and(|(leader, ..)| *leader == server);
+        if former.instance != instance && former.candidate == server && !former.saved && !led {
+            // It had asked for votes only, and has not counted its own.
+            *former = vote;
+        }
+        let former = *former;
         if former.candidate == candidate || !missing.allows(&rules::ONE_VOTE) {
             return Ok(());
         }

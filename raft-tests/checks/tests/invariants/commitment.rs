@@ -323,3 +323,26 @@ fn an_open_request_commits_no_more_than_it_checks() {
         &["server 2 applied entry 2"],
     );
 }
+
+/// Section 5.4.2: "a leader could safely conclude that an older log entry is committed (for example, if that entry is
+/// stored on every server)".
+#[test]
+fn an_old_entry_that_all_have_is_committed() {
+    fn old(to: &'static [usize]) -> impl FnOnce(&Cluster) {
+        move |_| {
+            puppet(2).leads(1, 3, (0, 0), &[(3, "a"), (3, "b")]);
+            puppet(2).leads(0, 3, (0, 0), &[(3, "a"), (3, "b")]);
+            for to in to {
+                puppet(0).commits(*to, 4, (2, 3), 0, 0);
+            }
+            puppet(0).commits(1, 4, (2, 3), 0, 2);
+        }
+    }
+    assert_fine(old(&[1, 2]));
+    assert_broken(
+        old(&[1]),
+        "old entries are not committed by counting",
+        &[0],
+        &["server 0 says that entry 2 is committed"],
+    );
+}

@@ -481,3 +481,70 @@ fn a_long_timeout_is_among_the_causes_of_a_server_that_does_not_stand() {
     let verdict = verdict(|_| refuses_in(1..13)).expect("a rule is broken");
     assert!(verdict.hint.is_some_and(|hint| hint.contains("election timeout is too long")));
 }
+
+/// It asks while its own vote is on its way to the disk, and would count it only then.
+#[test]
+fn who_has_only_asked_may_have_forgotten_it_after_a_crash() {
+    fn crashes(cluster: &Cluster, saved: Option<usize>) {
+        puppet(1).saves(4, None, Vec::new());
+        puppet(2).answers(5, false);
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+        if saved == Some(1) {
+            puppet(1).saves(5, saved, Vec::new());
+        }
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(1).saves(5, Some(0), Vec::new());
+        puppet(0).asks_with_log(0, 1, 5, (0, 0));
+    }
+    assert_fine(|cluster| crashes(cluster, None));
+    // What it had saved it must read.
+    assert_broken(
+        |cluster| crashes(cluster, Some(1)),
+        "one vote a term",
+        &[1],
+        &["server 1 gave its vote in term 5 to server 1"],
+    );
+    // Nor is its term to be kept.
+    assert_fine(|cluster| {
+        puppet(0).asks_with_log(0, 2, 4, (0, 0));
+        puppet(0).leads(1, 4, (0, 0), &[]);
+        puppet(1).saves(4, None, Vec::new());
+        cluster.disconnect(1);
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+        cluster.start_server(1);
+        cluster.connect(1);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    });
+}
+
+/// Who leads by its own vote has counted it.
+#[test]
+fn a_leader_has_saved_its_own_vote() {
+    fn leads(term: u64, vote: Option<usize>) -> impl FnOnce(&Cluster) {
+        move |_| {
+            puppet(0).saves(term, vote, Vec::new());
+            puppet(0).asks_with_log(0, 1, 4, (0, 0));
+            puppet(0).leads(1, 4, (0, 0), &[]);
+        }
+    }
+    assert_fine(leads(4, Some(0)));
+    assert_fine(leads(5, None));
+    for (term, vote, has) in
+        [(3, None, "holds term 3"), (4, None, "holds no vote"), (4, Some(2), "holds a vote for 2")]
+    {
+        assert_broken(
+            leads(term, vote),
+            "saved before counted",
+            &[0],
+            &["server 0 leads term 4", "the votes of servers [0, 1]", has],
+        );
+    }
+    // The others are a majority without it.
+    assert_fine(|_| {
+        puppet(0).saves(3, None, Vec::new());
+        puppet(0).asks_with_log(0, 1, 4, (0, 0));
+        puppet(0).asks_with_log(0, 2, 4, (0, 0));
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    });
+}

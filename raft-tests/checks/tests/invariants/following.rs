@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use labrt::thread;
 
+use raft_tests::Cluster;
+
 use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
 
 #[test]
@@ -339,4 +341,56 @@ fn a_candidate_that_was_paused_may_have_been_about_to_say_more() {
         cluster.group().resume(1);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
+}
+
+/// A follower may refuse what ends before what it has handled in this term, though nobody has heard so.
+#[test]
+fn what_a_follower_may_have_taken_unheard_makes_older_requests_old() {
+    fn follows(cluster: &Cluster, count: u64) {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).saves(4, None, vec![4; 5]);
+        // Entries behind the third: handled, saved, and the answer is never given.
+        let follower = puppet(1);
+        let stalled = follower.stalls();
+        let call = thread::spawn(move || puppet(0).commits(1, 4, (3, 4), count, 0));
+        pause();
+        cluster.disconnect(1);
+        call.join().expect("it fails");
+        drop(stalled);
+        pause();
+        cluster.connect(1);
+        puppet(1).answers(4, false);
+        puppet(0).commits(1, 4, (3, 4), 1, 0);
+    }
+    // Two: the one that comes now ends before the last of them.
+    assert_fine(|cluster| follows(cluster, 2));
+    let broken = verdict(|cluster| follows(cluster, 1)).expect("this one does not");
+    assert_eq!(broken.check, "accepted entries stay");
+}
+
+/// That it asks once more in its term does not say that it was in a later one.
+#[test]
+fn a_deaf_candidate_may_ask_again() {
+    for again in [false, true] {
+        assert_broken(
+            move |_| {
+                puppet(2).answers(0, false);
+                puppet(1).asks_with_log(1, 2, 4, (0, 0));
+                puppet(2).answers(0, true);
+                puppet(0).asks_with_log(0, 2, 4, (0, 0));
+                puppet(1).answers(4, false);
+                puppet(0).leads(1, 4, (0, 0), &[]);
+                pause();
+                puppet(2).answers(0, false);
+                if again {
+                    puppet(1).asks_with_log(1, 2, 4, (0, 0));
+                }
+                pause();
+                puppet(1).asks_with_log(1, 2, 5, (0, 0));
+            },
+            "a candidate follows",
+            &[0, 1],
+            &["server 1 refuses"],
+        );
+    }
 }

@@ -136,6 +136,7 @@ fn what_its_snapshot_holds_a_restarted_server_knows() {
         one_has_forgotten(cluster);
         puppet(0).saves_behind((2, 4), 4, Vec::new(), b"s");
         restart(cluster, 0);
+        puppet(0).saves_own_vote(0, 6);
         puppet(0).asks_for_vote(0, 2, 6);
         puppet(0).commits(2, 6, (2, 4), 0, 0);
         puppet(0).commits(2, 6, (2, 4), 0, 2);

@@ -6,7 +6,7 @@ use labrt::thread;
 use labtrace::Verdict;
 use raft_tests::Cluster;
 
-use crate::puppet::{assert_broken, assert_fine, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict, verdict_with_snapshots};
 
 /// Server 0 leads term 4; a majority has nine entries, and it has told so.
 fn nine_are_committed() {
@@ -130,4 +130,53 @@ fn who_is_in_a_later_term_may_answer_to_a_snapshot_with_that_term() {
         puppet(0).leads(2, 4, (0, 0), &[]);
         puppet(0).installs(2, 4, (9, 4));
     });
+}
+
+/// "Until it comes or the call fails": here it fails, each time.
+#[test]
+fn a_snapshot_whose_call_has_failed_is_sent_once_more() {
+    fn sends(cut: fn(&Cluster)) -> impl FnOnce(&Cluster) {
+        move |cluster| {
+            cluster.network().set_long_delays(false);
+            puppet(0).commits(1, 4, (0, 0), 9, 0);
+            puppet(0).commits(1, 4, (9, 4), 0, 9);
+            puppet(2).answers(4, false);
+            cut(cluster);
+            for _ in 0..60 {
+                puppet(0).installs(2, 4, (9, 4));
+            }
+        }
+    }
+    assert_fine(sends(|cluster| cluster.disconnect(2)));
+    assert_fine(sends(|cluster| cluster.group().cut_one_way(2, 0)));
+    let broken = verdict(sends(|_| {})).expect("it is answered");
+    assert_eq!(broken.check, "snapshots sent again");
+}
+
+#[test]
+fn a_snapshot_of_nothing_is_no_snapshot() {
+    assert_fine(|_| {
+        puppet(2).answers(4, false);
+        puppet(0).installs(2, 4, (0, 0));
+    });
+}
+
+/// It has taken the snapshot, and has voted in a later term before it answered.
+#[test]
+fn what_was_taken_before_a_later_term_is_applied() {
+    for term in [0, 5] {
+        let broken = verdict_with_snapshots(move |_| {
+            let commands = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+            for (prev, command) in (0..).zip(commands) {
+                puppet(0).leads(1, 4, (prev, if prev == 0 { 0 } else { 4 }), &[(4, command)]);
+            }
+            puppet(0).commits(1, 4, (9, 4), 0, 9);
+            puppet(0).applies(9);
+            pause();
+            puppet(2).answers(term, true);
+            puppet(0).installs(2, 4, (9, 4));
+            puppet(2).hands_over(&puppet(0), 9, 4);
+        });
+        assert_eq!(broken, None, "{term}");
+    }
 }

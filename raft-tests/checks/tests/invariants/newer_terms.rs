@@ -159,3 +159,19 @@ fn a_reply_that_took_more_than_a_tenth_of_a_second_may_not_have_been_heard() {
     let in_time = verdict(shown_after(100));
     assert_eq!(in_time.expect("a rule is broken").check, CHECK);
 }
+
+#[test]
+fn a_candidate_takes_it_over_too() {
+    assert_broken(
+        |_| {
+            puppet(0).answers(9, false);
+            for term in [4, 5] {
+                puppet(1).asks_with_log(1, 0, term, (0, 0));
+                thread::sleep(Duration::from_millis(1500));
+            }
+        },
+        "a newer term is taken over",
+        &[1],
+        &["a reply of server 0 showed term 9"],
+    );
+}

@@ -1,6 +1,9 @@
 //! What is told when nothing goes on.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use labrt::thread;
 use raft_tests::Cluster;
 
 use crate::puppet::{puppet, verdict, verdict_with_snapshots};
@@ -197,4 +200,39 @@ fn a_command_that_was_applied_at_another_index_is_told_with_both() {
     ];
     assert_eq!(facts, expected);
     assert!(verdict.hint.is_some_and(|hint| hint.contains("`start` returned another index")));
+}
+
+/// Of each leader a log may hold an entry that the service does not see.
+#[test]
+fn an_entry_that_no_service_sees_is_not_missed() {
+    let broken = verdict(|cluster| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+        puppet(1).applies(2);
+        thread::sleep(Duration::from_secs(2));
+        cluster.check_one_leader();
+    });
+    let facts = broken.expect("nobody leads").facts;
+    assert!(!facts.iter().any(|fact| fact.text.contains("has applied only")), "{facts:?}");
+}
+
+/// Nobody will hear that it is over.
+#[test]
+fn a_copy_that_was_open_when_its_server_crashed_is_over() {
+    let broken = verdict(|cluster| {
+        cluster.set_duplication(1.0);
+        let follower = puppet(1);
+        let stalled = follower.stalls();
+        let call = thread::spawn(|| puppet(0).leads(1, 4, (0, 0), &[]));
+        thread::sleep(Duration::from_secs(3));
+        cluster.set_duplication(0.0);
+        cluster.start_server(1);
+        drop(stalled);
+        cluster.connect(1);
+        call.join().expect("it fails");
+        thread::sleep(Duration::from_secs(20));
+        cluster.check_one_leader();
+    });
+    let facts = broken.expect("nobody leads").facts;
+    assert!(!facts.iter().any(|fact| fact.text.contains("has waited")), "{facts:?}");
 }

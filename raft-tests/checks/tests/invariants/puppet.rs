@@ -365,6 +365,14 @@ impl Puppet {
         saved.expect("memory can be written");
     }
 
+    /// The same state as before, but for a term in which it votes for itself.
+    pub(crate) fn saves_own_vote(&self, me: usize, term: u64) {
+        type State = (u64, Option<usize>, (u64, u64), Vec<u64>);
+        let state = self.persister.read_raft_state().expect("memory can be read");
+        let (_, _, base, log_terms): State = labgob::decode(&state).expect("it has saved some");
+        self.saves_state_behind(base, term, Some(me), log_terms);
+    }
+
     /// As that, without the snapshot.
     pub(crate) fn saves_state_behind(
         &self,
@@ -406,8 +414,25 @@ pub(crate) fn not_judged_of(servers: usize, play: fn(&Cluster)) -> Vec<String> {
 }
 
 /// The same for three whose services take snapshots.
-pub(crate) fn verdict_with_snapshots(play: fn(&Cluster)) -> Option<Verdict> {
+pub(crate) fn verdict_with_snapshots(
+    play: impl FnOnce(&Cluster) + Send + 'static,
+) -> Option<Verdict> {
     play_with(3, true, play)
+}
+
+/// What fails in a run on the real clock; none if it passes.
+pub(crate) fn failure_on_the_real_clock(
+    play: impl FnOnce(&Cluster) + Send + 'static,
+) -> Option<String> {
+    let outcome = Builder::real().run(move || {
+        let run = Run::silent();
+        run.enter();
+        world::local::<Stage>().expect("in a world").open();
+        let cluster = Cluster::in_run(RaftType::of::<Puppet>(), &run, 3, false);
+        play(&cluster);
+        cluster.cleanup();
+    });
+    outcome.err().map(|failure| failure.message)
 }
 
 /// The same for one alone.

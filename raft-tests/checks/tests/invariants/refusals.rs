@@ -5,7 +5,7 @@ use std::time::Duration;
 use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{puppet, verdict};
+use crate::puppet::{failure_on_the_real_clock, puppet, verdict};
 
 /// What is told if nobody leads at the end.
 fn told(play: fn(&Cluster)) -> Vec<String> {
@@ -204,4 +204,16 @@ fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
         &facts,
         "server 1 refused the last 3 AppendEntries of server 0 in term 4, all with prevLogIndex 7",
     );
+}
+
+/// On the real clock what is seen first may be told last.
+#[test]
+fn many_refusals_at_once_are_in_some_order() {
+    let failure = failure_on_the_real_clock(|_| {
+        puppet(1).answers(0, false);
+        let ask = || (0..2000).for_each(|_| puppet(2).asks_with_log(2, 1, 5, (0, 0)));
+        let tasks: Vec<_> = (0..8).map(|_| thread::spawn(ask)).collect();
+        tasks.into_iter().for_each(|task| task.join().expect("it ends"));
+    });
+    assert_eq!(failure, None);
 }

@@ -279,3 +279,31 @@ fn a_request_that_comes_twice_is_answered_twice_and_sent_once() {
     });
     assert_eq!(verdict.expect("a rule is broken").check, "one vote a term");
 }
+
+/// It tells as much as two tasks, each with heartbeats of its own kind.
+#[test]
+fn heartbeats_of_two_kinds_are_heartbeats() {
+    fn two_kinds(millis: u64) -> impl FnOnce(&Cluster) {
+        move |_| {
+            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+            for _ in 0..60 {
+                for prev in [(1, 4), (0, 0)] {
+                    puppet(0).leads(1, 4, prev, &[]);
+                    thread::sleep(Duration::from_millis(millis));
+                }
+            }
+        }
+    }
+    assert_fine(two_kinds(100));
+    assert_broken(two_kinds(50), "heartbeats", &[0], &["heartbeats to server 1"]);
+}
+
+/// The entry there is in its snapshot, and it has not kept its term. The follower can only refuse.
+#[test]
+fn a_heartbeat_may_lack_the_term_of_the_entry_before_it() {
+    assert_fine(|_| {
+        puppet(0).leads(1, 4, (0, 0), &[(3, "a"), (3, "b"), (4, "c")]);
+        puppet(2).answers(4, false);
+        puppet(0).leads(2, 4, (2, 0), &[]);
+    });
+}

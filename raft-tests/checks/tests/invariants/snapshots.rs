@@ -86,7 +86,7 @@ fn a_later_leader_has_what_was_committed() {
     assert_broken(
         |_| {
             nine_are_committed();
-            puppet(1).leads(2, 5, (9, 0), &[]);
+            puppet(1).leads(2, 5, (9, 0), &[(5, "x")]);
         },
         "Leader Completeness",
         &[1],
@@ -377,6 +377,7 @@ fn a_restarted_server_goes_on_behind_its_snapshot() {
     assert_eq!(
         checked_with_snapshots(|cluster| {
             restarts(cluster);
+            puppet(0).saves_own_vote(0, 6);
             puppet(0).asks_for_vote(0, 1, 6);
             puppet(0).commits(1, 6, (19, 4), 0, 19);
         }),

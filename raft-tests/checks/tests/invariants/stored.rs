@@ -206,6 +206,7 @@ fn who_begins_with_all_that_it_had_applied_has_forgotten_nothing() {
             cluster.start_server(0);
             cluster.connect(0);
             // It saves its commit index, and so knows of the last one.
+            puppet(0).saves_own_vote(0, 6);
             puppet(0).asks_for_vote(0, 1, 6);
             puppet(0).commits(1, 6, (20, 4), 0, 0);
             puppet(0).commits(1, 6, (20, 4), 0, 20);

@@ -135,6 +135,9 @@ fn that_a_server_does_not_apply_what_it_was_told() {
         play.judge.applies(1, index, play.us, &play.missing).expect("it was told");
     };
     applies(&mut play, 1);
+    // Perhaps the service does not see one of them, until somebody has applied both.
+    assert!(play.told("was told", 9_000_000).is_empty());
+    play.judge.applies(0, 2, play.us, &play.missing).expect("it has counted");
     assert_told_after(&play, "was told", 500_000, &applied(1));
     // Of a service nobody knows what it applies.
     play.judge.hears_applied = false;

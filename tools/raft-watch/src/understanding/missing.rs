@@ -94,9 +94,9 @@ pub(crate) static ENTRIES_SURVIVE: Rule = Rule::new(
 );
 pub(crate) static TERMS_SURVIVE: Rule =
     Rule::new("promises survive a crash (terms)", &[Part::SecondServer]);
-pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends]);
+pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends, Part::Entries]);
 pub(crate) static REFUSED: Rule =
-    Rule::new("refused entries", &[Part::Appends, Part::AppendReplies]);
+    Rule::new("refused entries", &[Part::Appends, Part::Entries, Part::AppendReplies]);
 
 static ALL: &[&Rule] = &[
     &ELECTION_SAFETY,
