@@ -1,4 +1,6 @@
-//! The handout of the labs, for [mdBook](https://rust-lang.github.io/mdBook): `src` has the chapters.
+//! The handout of the labs: `src` has the chapters. They can be read as files, beginning with `start.md`, or in a
+//! browser by [mdBook](https://rust-lang.github.io/mdBook). What they link to in other folders mdBook does not show:
+//! such links are called by the file's path, and are for who reads the files.
 //!
 //! This crate is their check. Each chapter is a module's documentation here, so its code is compiled and
 //! run; the tests see to it that no chapter is forgotten and no link leads nowhere.
