@@ -33,6 +33,10 @@ struct Own {
     /// What its README says first, and what it says of the work.
     about: &'static str,
     more: &'static str,
+    /// What the tests have that belong to no part.
+    extra: &'static str,
+    /// The chapters of the handout about it, and what they are about.
+    chapters: &'static [(&'static str, &'static str)],
     /// The test of the README's examples.
     example: &'static str,
     /// Packages of this workspace, at its top, that the crate is made of; and what for.
@@ -45,6 +49,11 @@ const OWN: [Own; 3] = [
         source: include_str!("../skeleton/lab2/lib.rs.in"),
         about: include_str!("../skeleton/lab2/about.md.in"),
         more: "",
+        extra: "clusters of other sizes, situations that other tests hardly ever come into, and any faults at once",
+        chapters: &[
+            ("raft", "lab 2: the parts one by one, and what makes them hard"),
+            ("snapshots", "part 2D"),
+        ],
         example: "figure_8_2C",
         dependencies: &[],
     },
@@ -53,6 +62,8 @@ const OWN: [Own; 3] = [
         source: include_str!("../skeleton/lab3/lib.rs.in"),
         about: include_str!("../skeleton/lab3/about.md.in"),
         more: concat!(include_str!("../skeleton/lab3/more.md.in"), "\n"),
+        extra: "any faults at once",
+        chapters: &[("kv", "lab 3: the parts one by one, and what makes them hard")],
         example: "persist_partition_3A",
         dependencies: &[
             ("kv-api", "what a server and a clerk must offer"),
@@ -64,6 +75,8 @@ const OWN: [Own; 3] = [
         source: include_str!("../skeleton/lab4/lib.rs.in"),
         about: include_str!("../skeleton/lab4/about.md.in"),
         more: concat!(include_str!("../skeleton/lab4/more.md.in"), "\n"),
+        extra: "a minute and more in which everything changes and anything fails",
+        chapters: &[("shards", "lab 4: the parts one by one, and what makes them hard")],
         example: "join_leave_4B",
         dependencies: &[
             ("shard-api", "what servers and clerks must offer"),
@@ -108,7 +121,10 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     let own = OWN.iter().find(|own| own.lab == lab.number);
     let own = own.with_context(|| format!("there is no skeleton for lab {}", lab.number))?;
     let (types, first) = (suite_arguments(lab), lab.parts[0].name);
-    let parts: Vec<&str> = lab.parts.iter().map(|part| part.name).collect();
+    let parts = |ours: bool| {
+        let parts = lab.parts.iter().filter(|part| part.ours == ours).map(|part| part.name);
+        parts.collect::<Vec<_>>().join(", ")
+    };
     for (path, template) in SHARED.iter().chain([&("src/lib.rs", own.source)]) {
         let text = template
             .replace("{dependencies}", &dependencies(own))
@@ -117,12 +133,16 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
             .replace("{about}", own.about.trim_end())
             .replace("{more}", own.more)
             .replace("{first}", first)
-            .replace("{parts}", &parts.join(", "))
+            .replace("{parts}", &parts(false))
+            .replace("{extra}", &parts(true))
+            .replace("{extra_about}", own.extra)
+            .replace("{chapters}", &chapters(own))
             .replace("{example}", own.example)
             .replace("{suite}", lab.suite)
             .replace("{suite_crate}", &lab.suite.replace('-', "_"))
             .replace("{types}", &types)
             .replace("{workspace}", &in_quotes(&workspace))
+            .replace("{folder}", &workspace.display().to_string())
             .replace("{name}", &name)
             .replace("{crate}", &name.replace('-', "_"));
         let path = dir.join(path);
@@ -153,6 +173,14 @@ fn dependencies(own: &Own) -> String {
         format!("{name} = {{ path = \"{{workspace}}/{name}\" }} # {what}\n")
     };
     own.dependencies.iter().map(line).collect()
+}
+
+/// The rows of the README's table with the chapters of the handout.
+fn chapters(own: &Own) -> String {
+    let begin = ("start", "the handout: how the labs are done");
+    let end = ("fails", "what to do when a test fails");
+    let row = |(name, what)| format!("| `docs/book/src/{name}.md` | {what} |\n");
+    [begin].into_iter().chain(own.chapters.iter().copied()).chain([end]).map(row).collect()
 }
 
 /// The one way to write the path of something that need not exist yet.

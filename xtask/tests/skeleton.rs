@@ -81,10 +81,22 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
     assert!(words(&written).contains("cargo test -- 3A"), "{}", words(&written));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
     assert!(
-        readme.starts_with("# my-kv\n") && readme.contains("The parts are 3A, 3B, soak."),
+        readme.starts_with("# my-kv\n")
+            && readme.contains("The parts are 3A, 3B. Tests that end in soak belong"),
         "{readme}"
     );
-    let blanks = ["{about}", "{more}", "{first}", "{example}", "{name}", "{workspace}"];
+    let blanks = [
+        "{about}",
+        "{more}",
+        "{first}",
+        "{example}",
+        "{name}",
+        "{workspace}",
+        "{folder}",
+        "{chapters}",
+        "{extra}",
+        "{extra_about}",
+    ];
     assert!(!blanks.iter().any(|blank| readme.contains(blank)), "{readme}");
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
@@ -110,7 +122,10 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
     let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "4"]);
     assert!(written.status.success(), "{}", words(&written));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
-    assert!(readme.contains("The parts are 4A, 4B, storm, soak."), "{readme}");
+    assert!(
+        readme.contains("The parts are 4A, 4B. Tests that end in storm, soak belong"),
+        "{readme}"
+    );
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
