@@ -37,8 +37,8 @@
 //!   when it has saved and before it tells anybody. It comes back.
 //!
 //! A step is one event and all that the server does because of it, in the order of `perform` in
-//! `raft/src/server.rs`: save, answer, send, apply. What the server asks to be saved (`Unsaved`) is what its
-//! disk gets, and nothing else.
+//! `raft/src/server/event_loop.rs`: save, answer, send, apply. What the server asks to be saved (`Unsaved`) is
+//! what its disk gets, and nothing else.
 //!
 //! # What must hold
 //!

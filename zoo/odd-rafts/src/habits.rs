@@ -2,7 +2,7 @@
 
 macro_rules! habits {
     ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
-        /// Which habits a Raft has. The front page says who has them in the real world.
+        /// Which habits a Raft has. The front page says how they are chosen.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Habits {
             $($(#[doc = $doc])+ pub $name: bool,)*

@@ -1,4 +1,49 @@
-//! A zoo of right but odd Rafts.
+//! A zoo of right but odd Rafts: each does something in its own way, as a right Raft may.
+//!
+//! The tester judges any Raft by its messages. So it must understand what Rafts of others say, and must not
+//! accuse them of what is only a habit. These Rafts try that: all of them are right, so a rule that accuses one
+//! of them is wrong itself. None of them uses this workspace's crate `raft`.
+//!
+//! [`OddRaft`] is all of them. Which one it is, the environment variable `ODD_RAFT` says ([`VARIABLE`]): names
+//! that are joined by `+`.
+//!
+//! ```text
+//! ODD_RAFT=event_loop+pipelined+short_names cargo test -p odd-rafts --test sim -- 2B
+//! ```
+//!
+//! A name that does not exist is refused, and the message lists all names. Without any name it is the plain
+//! Raft: a thread for each call, no habit, and the messages of Figure 2.
+//!
+//! | kind | how many | what it is | its names, and what they mean |
+//! |---|---|---|---|
+//! | shape | one | which tasks a server has, and which of them wait | `src/choice.rs` (`SHAPES`), and the heads of the files in `src/driver` |
+//! | habit | any number | what a server sends, answers or keeps | [`Habits`] (`src/habits.rs`), one sentence for each |
+//! | dress | one | what messages look like on the wire: their names, entries, replies | `src/dress/table.rs`, and the heads of the files in `src/dress` |
+//! | tikv's Raft | alone | a library that others have written, with habits of its own | `src/choice.rs` (`TIKV`), and the head of `src/tikv.rs` |
+//!
+//! Some names bring another one along: the dress `single_entry` is for the habit `one_entry`. Some do not go
+//! together: the message says why. A few odd Rafts cannot pass a certain test though they are right:
+//! `eager+duplicates` sends each command at once, and twice, which is too many RPCs for `rpc_counts_2B`; tikv's
+//! Raft is used without snapshots. `src/choice.rs` has all of this in tables (`CONTRADICTIONS`, `EXEMPT`) and in
+//! [`Odd::exempt_from`].
+//!
+//! # All of them at once
+//!
+//! `tests/all` runs each name with each test, and pairs of names that are drawn, in worlds of its own
+//! ([`choose`]). With `chosen` it runs those that are asked for, separated by commas:
+//!
+//! ```text
+//! cargo test -p odd-rafts --test all
+//! LAB_SEEDS=20 ODD_RAFT=pipelined,eager+ok cargo test -p odd-rafts --test all -- chosen
+//! ```
+//!
+//! # One more
+//!
+//! - A habit is a name with its sentence in `src/habits.rs`, and `habits.` with this name wherever the server's
+//!   rules (`src/server.rs` and the files below it) do otherwise.
+//! - A dress is a type for each message that looks otherwise, and a row in `src/dress/table.rs`.
+//!
+//! Both are then among all that `tests/all` runs.
 
 use std::error::Error;
 use std::fmt;
