@@ -3,7 +3,8 @@
 //!
 //! [`suite!`] stamps all tests out for the four types of the crate `shard-api`. The reference can take
 //! the place of any of them: a student's store beside the reference's controller, or the other way
-//! round.
+//! round. A store and its clerks ask the controller by the controller's own clerk: the messages of another one are
+//! other types.
 //!
 //! ```ignore
 //! // tests/sim.rs: all tests on the simulated clock

@@ -9,7 +9,7 @@
 //! - What a server is about to tell others is compared with what its persister holds.
 //! - The trace of the run, if there is one, learns what the server is.
 //!
-//! The rules that hold for any Raft, seen in its messages, are in the crate `raft-tests`. Those here
+//! The rules that hold for any Raft, seen in its messages, are in the crate `raft-watch`. Those here
 //! need to see inside.
 //!
 //! A server that is killed during a save has told nobody of it, and nobody is told by the checker
