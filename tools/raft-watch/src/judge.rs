@@ -192,7 +192,9 @@ impl Judge {
         match request {
             Request::Vote { term, last } => {
                 self.asks_in(from, *term, us)?;
-                self.goes_on(call, (from, to), *term, us)?;
+                if self.servers[from].newer.is_some_and(|newer| newer.term > *term) {
+                    self.goes_on(call, (from, to), *term, us)?;
+                }
                 self.stands(from, *term, *last, us, means.missing)?;
                 Ok(Asked::Vote { term: *term, last: *last })
             }

@@ -59,7 +59,7 @@
 //!
 //! | bug | tests | by |
 //! |---|---|---|
-//! | [`OwnVoteNotNoted`] | 12 | *one vote a term* |
+//! | [`OwnVoteNotNoted`] | 31 | *saved before counted*, *one vote a term* |
 //! | [`VoteForgotten`] | 3 | *one vote a term* |
 //! | [`OldTermVote`] | 1 | *stale request* or *one vote a term*, in `unreliable_churn`, 8 of 400 seeds |
 //! | [`BothMustBeGreater`] | 2 | a command without agreement |

@@ -83,7 +83,7 @@ found! { Chosen, "zoo":
     alone_never_commits: AloneNeverCommits, sizes::alone, 1, false, 0..1,
         "agreement: one(10) failed to reach agreement";
     own_vote_not_noted: OwnVoteNotNoted, part_2c::figure_8, 5, false, 0..99,
-        "one vote a term: server";
+        "saved before counted: server";
     vote_forgotten: VoteForgotten, part_2c::figure_8, 5, false, 0..99,
         "one vote a term: server";
     old_term_vote: OldTermVote, part_2c::churn, 5, true, 0..400,

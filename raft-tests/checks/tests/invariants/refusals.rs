@@ -211,8 +211,13 @@ fn what_was_accepted_in_between_and_what_was_said_stands_in_nobodys_way() {
 fn many_refusals_at_once_are_in_some_order() {
     let failure = failure_on_the_real_clock(|_| {
         puppet(1).answers(0, false);
-        let ask = || (0..2000).for_each(|_| puppet(2).asks_with_log(2, 1, 5, (0, 0)));
+        puppet(0).asks_with_log(0, 2, 4, (0, 0));
+        let ask = || (0..500).for_each(|_| puppet(2).asks_with_log(2, 1, 5, (0, 0)));
         let tasks: Vec<_> = (0..8).map(|_| thread::spawn(ask)).collect();
+        // With each of these the refusals are counted anew.
+        for prev in 0..1000 {
+            puppet(0).leads(1, 4, (prev, if prev == 0 { 0 } else { 4 }), &[(4, "x")]);
+        }
         tasks.into_iter().for_each(|task| task.join().expect("it ends"));
     });
     assert_eq!(failure, None);
