@@ -2,11 +2,12 @@
 //!
 //! The crash tests put a simulated disk in its place (`sim_disk.rs`).
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{PersistError, platform};
+use crate::PersistError;
+use crate::platform::{self, inside};
 
 /// One directory, and the way to it. A change of names lasts through a power cut only after a sync
 /// of the directory that they are in.
@@ -45,9 +46,11 @@ pub(crate) trait DiskFile: Send {
 
 /// A directory of the operating system, locked for as long as this value lives.
 pub(crate) struct RealDisk {
+    // Where the directory was when it was opened. Only the way to it is looked for there.
     dir: PathBuf,
-    // Locked, and also what a sync of the names goes through. The directory itself is locked, not
-    // a file in it, so that a refused open leaves nothing behind.
+    // Locked, and what all that is done in the directory goes through: the path may lead to another
+    // one by then, which is not locked, or is someone else's. The directory itself is locked, not a
+    // file in it, so that a refused open leaves nothing behind.
     handle: File,
     synced: bool,
 }
@@ -94,16 +97,12 @@ impl Drop for RealDisk {
 
 impl Disk for RealDisk {
     fn list(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            // All our names are plain text; any other name belongs to someone else.
-            names.extend(entry?.file_name().into_string());
-        }
-        Ok(names)
+        // All our names are plain text; any other name belongs to someone else.
+        inside::list(&self.handle)
     }
 
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>> {
-        match OpenOptions::new().read(true).write(true).open(self.dir.join(name)) {
+        match inside::open(&self.handle, name) {
             Ok(file) => Ok(Some(Box::new(RealFile { file, synced: self.synced }))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -111,18 +110,16 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        let file = options.open(self.dir.join(name))?;
+        let file = inside::create(&self.handle, name)?;
         Ok(Box::new(RealFile { file, synced: self.synced }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.dir.join(from), self.dir.join(to))
+        inside::rename(&self.handle, from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.dir.join(name))
+        inside::remove(&self.handle, name)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -96,7 +96,8 @@ impl FilePersister {
         })
     }
 
-    /// The directory that was opened.
+    /// The directory, as its path was when it was opened. If it was moved since then, it is elsewhere, and so is all that
+    /// is saved.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

@@ -59,7 +59,8 @@
 //!    further writes are [refused](PersistError::Refused) with the first cause, while reads still
 //!    give what was last acknowledged. After a failed sync nobody knows which bytes are on the
 //!    disk, and a sync that is tried again may report success without having written them.
-//! 6. **One owner.** A directory that is open cannot be opened again, by this process or another.
+//! 6. **One owner.** A directory that is open cannot be opened again, by this process or another. If it is moved,
+//!    it stays the owner's at its new place, and what is then made in its old place is another directory.
 //!
 //! The crate's tests run scripts on a simulated disk. They cut its power before every single
 //! operation, and also during the recovery that follows. For each cut they try every outcome that
@@ -161,6 +162,8 @@
 //!   advance, which would spare the file system its journal.
 //! - A record is at most 4 GiB. Opening reads the state and the snapshot into memory as a whole,
 //!   and writes the state once.
+//! - Whoever removes or replaces a file in a directory that is open takes away what is appended to it from then on: an
+//!   append does not look whether its file still has its name.
 //! - The tests simulate the disk. That the real one obeys a sync is not tested, and cannot be from
 //!   within a process.
 //! - Network file systems that cannot lock or sync a directory: [`FilePersister::open`] fails with an

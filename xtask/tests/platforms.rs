@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 52] = [
+const KNOWN: [(&str, &str, &str, &str); 54] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -47,6 +47,8 @@ const KNOWN: [(&str, &str, &str, &str); 52] = [
         "who stops a process and lets it go on",
     ),
     (PERSISTER, "unix::fs::MetadataExt", UNIX, "which file system a directory is on"),
+    (PERSISTER, "rustix::fs::{AtFlags,", UNIX, "the files of a directory that is open"),
+    (PERSISTER, "rustix::io::retry_on_intr", UNIX, "an open that a signal interrupts"),
     (DIRECTORY, "Command::new(\"mkfifo\")", UNIX, "a named pipe"),
     (DIRECTORY, "unix::fs::PermissionsExt", UNIX, "a directory that may not be read"),
     (DIRECTORY, "\"/proc/self/fdinfo\"", LINUX, "a directory where no user can write"),
