@@ -60,6 +60,7 @@ pub(crate) fn script() -> Vec<Write> {
         Append(long(450)),
         SavePair(b"s3".into(), b"".into()),
         Append(vec![0; 20]),
+        Append(vec![0; 900]),
         Save(b"".into()),
         SavePair(b"".into(), b"snapshot four".into()),
         SavePair(b"s5".into(), b"snapshot five".into()),

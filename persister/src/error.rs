@@ -88,8 +88,8 @@ pub enum PersistError {
 
     /// The state file has a version of the format that this code does not know.
     #[error(
-        "{} has format version {found}, but this program reads only version {known}: open it with \
-         the program that wrote it. Nothing was changed",
+        "{} has format version {found}, but this program reads only versions {oldest} to {newest}: \
+         open it with the program that wrote it. Nothing was changed",
         path.display()
     )]
     UnknownVersion {
@@ -97,8 +97,10 @@ pub enum PersistError {
         path: PathBuf,
         /// The version in its header.
         found: u32,
-        /// The version this code reads and writes.
-        known: u32,
+        /// The oldest version that this code reads.
+        oldest: u32,
+        /// The newest one, which it writes.
+        newest: u32,
     },
 
     /// One record is longer than its length field can say. Nothing was written, and later writes

@@ -84,14 +84,14 @@
 //! | at | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | `RAFTSAVE` |
-//! | 8 | 4 | version of the format: 1 |
+//! | 8 | 4 | version of the format: 2 |
 //! | 12 | 8 | generation of the snapshot |
 //! | 20 | 8 | length of the snapshot; 0: none, and no file |
 //! | 28 | 4 | checksum of the snapshot |
 //! | 32 | 8 | *base*: how many bytes of records were in the file when it got its name |
-//! | 40 | 4 | checksum of the 40 bytes above |
+//! | 40 | 4 | checksum of the 40 bytes above, in every version |
 //!
-//! Each record:
+//! Each record, without its marks:
 //!
 //! | at | bytes | what |
 //! |---|---|---|
@@ -99,6 +99,10 @@
 //! | 4 | 4 | checksum of the payload |
 //! | 8 | 4 | checksum of the record's offset in the file (as 8 bytes) and of the 8 bytes above |
 //! | 12 | length | payload |
+//!
+//! A *mark*, one byte `ff`, stands before each record, and at the start of each further 512-byte sector that it comes
+//! to. So no sector in which a record was written holds only zeros. Version 1 had no marks. It is read, and the open
+//! writes version 2; a program that knows only version 1 cannot open the directory any more.
 //!
 //! **Append**: write one record at the end, sync the file. The cost does not depend on the length
 //! of the file.
@@ -144,10 +148,12 @@
 //! - nothing that looks like a record follows it, since an append starts only after the one before
 //!   it was synced; and
 //! - the file ends too early, or one of the 512-byte sectors it lies in holds only zeros. A disk
-//!   writes a sector as a whole or not at all, and what was never written reads as zeros.
+//!   writes a sector as a whole or not at all, and what was never written reads as zeros; what was
+//!   written has a mark.
 //!
 //! Everything else is [`Damaged`](PersistError::Damaged). So a flipped bit in the last record is
-//! reported, not taken for a torn write.
+//! reported, not taken for a torn write. In a file of version 1, which has no marks, zeros of the record's own can
+//! hide it.
 //!
 //! # What is missing
 //!
@@ -156,14 +162,14 @@
 //!   that vouches for the last record would cost a second sync for each append. For the same
 //!   reason, damage to the last record that fills a whole sector with zeros is taken for a torn
 //!   write.
+//! - Whoever removes or replaces a file in a directory that is open takes away what is appended to it from then on: an
+//!   append does not look whether its file still has its name.
 //! - File systems that leave old content, not zeros, in blocks that were never written make a torn
 //!   write look like damage: the open fails although no acknowledged byte is lost.
 //! - An append syncs once. Several writers do not share a sync, and the file is not extended in
 //!   advance, which would spare the file system its journal.
 //! - A record is at most 4 GiB. Opening reads the state and the snapshot into memory as a whole,
 //!   and writes the state once.
-//! - Whoever removes or replaces a file in a directory that is open takes away what is appended to it from then on: an
-//!   append does not look whether its file still has its name.
 //! - The tests simulate the disk. That the real one obeys a sync is not tested, and cannot be from
 //!   within a process.
 //! - Network file systems that cannot lock or sync a directory: [`FilePersister::open`] fails with an

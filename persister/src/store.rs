@@ -3,6 +3,7 @@
 //! The order of the disk operations is the whole point of this file. `crash_tests.rs` cuts the
 //! power between any two of them.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -46,16 +47,17 @@ impl Store {
         };
         let (header, base, state_size, torn) = match &found {
             Some((bytes, log)) => {
-                let base = &bytes[HEADER_LEN..log.end];
+                let base = log.records(bytes)?;
                 (log.header.clone(), base, log.state.len(), log.torn as u64)
             }
-            None => (Header::default(), &[][..], 0, 0),
+            None => (Header::default(), Cow::default(), 0, 0),
         };
         sync_above(&*disk, dir)?;
         // What was read may be in the operating system's memory only: the last process may have
         // been killed before its sync, or its sync may have failed. Only writing it again makes it
-        // last. This also drops a torn tail, and finds out now that a directory cannot be written.
-        let state = write_state(&*disk, dir, header, base, false)?;
+        // last. This also drops a torn tail, brings an old file to the form of today, and finds out
+        // now that a directory cannot be written.
+        let state = write_state(&*disk, dir, header, &base, false)?;
         // After the sync: until then, a power cut could bring back an older state file, and it
         // would need the older snapshot.
         for name in names.iter().filter(|name| generation_of(name).is_some()) {

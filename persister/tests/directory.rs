@@ -230,7 +230,55 @@ fn an_append_writes_its_record_and_nothing_else() {
     disk.append_raft_state(b"ten bytes!").unwrap();
     let after = listing(dir.path()).remove("raft-state").unwrap();
     assert!(after.starts_with(&before));
-    assert_eq!(after.len(), before.len() + 12 + 10);
+    assert_eq!(after.len(), before.len() + 13 + 10);
+}
+
+/// A file of the first version of the format: records without marks.
+fn first_version(base: &[u8], append: &[u8]) -> Vec<u8> {
+    let crc = |bytes: &[u8]| crc32fast::hash(bytes).to_le_bytes();
+    let record = |at: u64, payload: &[u8]| {
+        let head = [(payload.len() as u32).to_le_bytes(), crc(payload)].concat();
+        let guard = crc(&[&at.to_le_bytes()[..], &head].concat());
+        [&head[..], &guard, payload].concat()
+    };
+    let base = record(44, base);
+    let mut bytes = b"RAFTSAVE\x01\0\0\0".to_vec();
+    bytes.extend([0; 20]);
+    bytes.extend((base.len() as u64).to_le_bytes());
+    bytes.extend(crc(&bytes));
+    let append = record(44 + base.len() as u64, append);
+    [bytes, base, append].concat()
+}
+
+#[test]
+fn a_directory_of_the_first_version_is_opened_and_brought_to_the_form_of_today() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("raft-state");
+    fs::write(&path, first_version(&[7; 1000], &[0; 600])).unwrap();
+    let expected = [&[7; 1000][..], &[0; 600]].concat();
+    let disk = FilePersister::open(dir.path()).unwrap();
+    assert_eq!((disk.read_raft_state().unwrap(), disk.recovered()), (expected.clone(), 0));
+    assert_eq!(fs::read(&path).unwrap()[8..12], [2, 0, 0, 0]);
+    disk.append_raft_state(b"+").unwrap();
+    drop(disk);
+    let disk = FilePersister::open(dir.path()).unwrap();
+    assert_eq!(disk.read_raft_state().unwrap(), [&expected[..], b"+"].concat());
+    assert_eq!(names(dir.path()), ["raft-state"]);
+}
+
+#[test]
+fn a_version_that_is_not_known_is_named_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("raft-state");
+    let mut bytes = first_version(b"base", b"+");
+    bytes[8] = 3;
+    let crc = crc32fast::hash(&bytes[..40]);
+    bytes[40..44].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let error = FilePersister::open(dir.path()).unwrap_err();
+    let words = "has format version 3, but this program reads only versions 1 to 2";
+    assert!(error.to_string().contains(words), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use tempfile::tempdir;
 const STATE: &str = "raft-state";
 const HEADER: usize = 44;
 const HEAD: usize = 12;
+const SECTOR: usize = 512;
+const MARK: u8 = 0xff;
 
 /// What a directory holds after some saves, and how much of it is the base.
 fn right() -> [Vec<u8>; 2] {
@@ -29,7 +31,7 @@ fn right() -> [Vec<u8>; 2] {
     [STATE, &snapshot.expect("it was saved")].map(|name| fs::read(dir.path().join(name)).unwrap())
 }
 
-/// The same file with checksums that fit, so that what they guard is looked at.
+/// The same file with marks and checksums that fit, so that what they guard is looked at.
 fn repaired(mut file: Vec<u8>) -> Vec<u8> {
     let checksum = |bytes: &[u8]| crc32fast::hash(bytes).to_le_bytes();
     if file.len() < HEADER {
@@ -37,18 +39,46 @@ fn repaired(mut file: Vec<u8>) -> Vec<u8> {
     }
     let header = checksum(&file[..HEADER - 4]);
     file[HEADER - 4..HEADER].copy_from_slice(&header);
+    let is_marked = file[8] == 2;
     let mut at = HEADER;
-    while let Some(head) = file.get(at..at + HEAD) {
-        let length = u32::from_le_bytes(head[..4].try_into().expect("four bytes")) as usize;
-        if let Some(payload) = file.get(at + HEAD..(at + HEAD).saturating_add(length)) {
-            let payload = checksum(payload);
-            file[at + 4..at + 8].copy_from_slice(&payload);
+    while at < file.len() {
+        // Where its bytes are.
+        let mut places = Vec::new();
+        let mut record = Vec::new();
+        let mut length = HEAD;
+        for (place, byte) in file.iter_mut().enumerate().skip(at) {
+            if is_marked && (place == at || place % SECTOR == 0) {
+                *byte = MARK;
+                continue;
+            }
+            places.push(place);
+            record.push(*byte);
+            if record.len() == 4 {
+                let payload = u32::from_le_bytes(record[..].try_into().expect("four bytes"));
+                length = length.saturating_add(payload as usize);
+            }
+            if record.len() == length {
+                break;
+            }
         }
-        let guarded = [&(at as u64).to_le_bytes()[..], &file[at..at + 8]].concat();
-        file[at + 8..at + HEAD].copy_from_slice(&checksum(&guarded));
-        at = (at + HEAD).saturating_add(length);
+        let Some(last) = places.last().filter(|_| record.len() >= HEAD) else { break };
+        let next = last + 1;
+        if record.len() == length {
+            let payload = checksum(&record[HEAD..]);
+            record[4..8].copy_from_slice(&payload);
+        }
+        let guarded = [&(at as u64).to_le_bytes()[..], &record[..8]].concat();
+        record[8..HEAD].copy_from_slice(&checksum(&guarded));
+        places.iter().zip(&record[..HEAD]).for_each(|(&place, &byte)| file[place] = byte);
+        at = next;
     }
     file
+}
+
+#[test]
+fn a_right_file_needs_no_repair() {
+    let [state, _] = right();
+    assert_eq!(repaired(state.clone()), state);
 }
 
 /// The first byte says which file the rest is, and whether its checksums are made right.
