@@ -51,7 +51,7 @@
 //!    appended is different, as in tests of services it should be.
 //! 3. **A way of the model's own** ([`Means::Shortcut`]). A [`Queue`](models::Queue) of distinct values is decided by
 //!    comparing stretches of time (after Henzinger, Sezgin and Vafeiadis, 2013). Others see at once that a
-//!    value was read that nobody wrote.
+//!    value was read that nobody wrote, or a text that nobody can have put together by then.
 //! 4. **A search** ([`Means::Search`]) tries orders (Wing and Gong, 1993), and never twice from one
 //!    set of ordered operations and one state (Lowe, 2017). Deciding is NP-complete in general, so
 //!    this is where the limits are needed.

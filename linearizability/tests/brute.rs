@@ -6,18 +6,22 @@ mod common;
 
 use std::fmt::Debug;
 
-use common::{Bag, Drawn, Ops, draw, history, random};
-use linearizability::models::{CasRegister, Kv, Queue, Register, Unsplit, VersionedKv};
+use common::{Bag, Drawn, Ops, draw, draw_by, history, random};
+use linearizability::models::{
+    CasRegister, Kv, KvInput, KvOutput, Queue, Register, Unsplit, VersionedKv,
+};
 use linearizability::{
     Answer, Limits, Means, Model, Operation, Returned, Step, Violation, check_by, is_linearizable,
     witness,
 };
+use rand::RngExt;
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// How many histories are drawn if nobody says.
 const USUAL: u64 = 50_000;
 
-/// How many models share them.
-const MODELS: u64 = 7;
+/// How many tests share them.
+const TESTS: u64 = 8;
 
 fn histories() -> u64 {
     match std::env::var("LINEARIZABILITY_HISTORIES") {
@@ -94,9 +98,14 @@ struct Counts {
 
 /// Draws histories of a model and compares all answers.
 fn agree<M: Drawn + Debug>() -> Counts {
+    agree_on::<M>(|seed| draw::<M>(&mut random(seed)))
+}
+
+/// The same with these histories.
+fn agree_on<M: Drawn + Debug>(draw: impl Fn(u64) -> Ops<M>) -> Counts {
     let mut counts = Counts::default();
-    for seed in 0..histories() / MODELS + 1 {
-        let case = Case { model: M::model(), operations: draw::<M>(&mut random(seed)) };
+    for seed in 0..histories() / TESTS + 1 {
+        let case = Case { model: M::model(), operations: draw(seed) };
         let nothing = vec![false; case.operations.len()];
         let expected = case.is_linearizable(&nothing);
         *(if expected { &mut counts.right } else { &mut counts.wrong }) += 1;
@@ -215,6 +224,50 @@ fn cas_register() {
 #[test]
 fn kv() {
     assert!(agree::<Kv>().distinct > 10);
+}
+
+/// Operations of one key with few texts, which are used again, can be empty, or begin with one another. Hardly a read is
+/// of distinct values.
+fn draw_few_texts(random: &mut Xoshiro256PlusPlus) -> Ops<Kv> {
+    const TEXTS: [&str; 5] = ["", "a", "b", "ab", "bb"];
+    // Mostly such that a text can be taken apart in one way.
+    let most = if random.random_bool(0.6) { 3 } else { TEXTS.len() };
+    let text = |random: &mut Xoshiro256PlusPlus| TEXTS[random.random_range(0..most)].to_string();
+    let input = |random: &mut Xoshiro256PlusPlus, _: usize| {
+        let (key, value) = ("k".to_string(), text(random));
+        match random.random_range(0..10) {
+            0..=4 => KvInput::Get { key },
+            5 => KvInput::Put { key, value },
+            _ => KvInput::Append { key, value },
+        }
+    };
+    let output = |random: &mut Xoshiro256PlusPlus, input: &KvInput, state: &String| {
+        let reads = match input {
+            KvInput::Get { .. } => true,
+            KvInput::Append { .. } => random.random_bool(0.3),
+            KvInput::Put { .. } => false,
+        };
+        if !reads {
+            return KvOutput::Done;
+        }
+        let mut seen = state.clone();
+        match random.random_range(0..30) {
+            0 => seen.clear(),
+            1 => seen.push_str(&text(random)),
+            2 => drop(seen.pop()),
+            3 => seen = text(random) + &seen,
+            _ => {}
+        }
+        KvOutput::Value(seen)
+    };
+    draw_by::<Kv>(random, input, output)
+}
+
+#[test]
+fn kv_with_texts_that_are_used_again() {
+    let counts = agree_on::<Kv>(|seed| draw_few_texts(&mut random(seed)));
+    // Most of what is wrong is plainly so.
+    assert!(counts.shortcut > counts.wrong / 3, "{counts:?}");
 }
 
 #[test]

@@ -12,7 +12,8 @@ use linearizability::models::{
     VersionedInput, VersionedKv, VersionedOutput, VersionedState,
 };
 use linearizability::{
-    Answer, Limits, Means, Operation, Stopped, Work, check, check_by, is_linearizable,
+    Answer, Limits, Means, Operation, Recorder, Stopped, Work, check, check_by,
+    is_linearizable,
 };
 
 #[test]
@@ -213,5 +214,34 @@ fn an_order_with_few_of_many_that_never_returned_is_found() {
         let Answer::Linearizable(order) = report.answer else { panic!("{needed}: {report:?}") };
         assert_eq!(order.len(), needed + 1);
         assert!(report.work.steps <= 1_000_000 + 100, "{:?}", report.work);
+    }
+}
+
+/// A get of a text that nobody can have put together, after appends of which two are alike, so that values are not
+/// distinct: a search would try all orders of them.
+#[test]
+fn a_text_that_nobody_put_together_is_found_without_a_search_and_is_enough() {
+    let key = || "x".to_string();
+    for (appends, never_return) in [(14, true), (14, false), (1000, false)] {
+        // Nobody's; one append once more than it was called; and one of a time to come.
+        for text in ["zzz", "<0><0><0>", "<0><later>"] {
+            let mut recorder = Recorder::new();
+            for n in 0..appends {
+                let value = format!("<{}>", if n == 1 { 0 } else { n });
+                let append = recorder.call(n, KvInput::Append { key: key(), value });
+                if !never_return {
+                    recorder.returned(append, KvOutput::Done);
+                }
+            }
+            let get = recorder.call(appends, KvInput::Get { key: key() });
+            recorder.returned(get, KvOutput::Value(text.into()));
+            recorder.call(0, KvInput::Append { key: key(), value: "<later>".into() });
+            // Enough for an explanation in which not all orders of those before it are shown.
+            let limits = Limits { steps: 300_000, ..Limits::default() };
+            let report = check(&Kv, &recorder.finish().unwrap(), &limits);
+            let Answer::NotLinearizable(violation) = &report.answer else { panic!("{report:?}") };
+            assert_eq!((violation.culprit, violation.minimal), (get.place(), true), "{text}");
+            assert_eq!(violation.operations, [get.place()], "{text}");
+        }
     }
 }

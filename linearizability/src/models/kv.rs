@@ -1,8 +1,8 @@
 //! A map from text to text, with append.
 
-use crate::model::{Access, Model, Step};
+use crate::model::{Access, Known, Model, Seen, Step};
 
-use super::texts;
+use super::{chain, texts};
 
 /// A map from text to text: get, put, append. An absent key has the empty text.
 ///
@@ -97,6 +97,10 @@ impl Model for Kv {
 
     fn accesses(&self, operations: &[(&KvInput, Option<&KvOutput>)]) -> Option<Vec<Access>> {
         texts::accesses(operations)
+    }
+
+    fn shortcut(&self, operations: &[Seen<'_, KvInput, KvOutput>]) -> Known {
+        chain::look(operations)
     }
 
     fn state_bytes(&self, state: &String) -> usize {

@@ -1,6 +1,7 @@
 //! Models of common objects.
 
 mod cas;
+mod chain;
 mod fifo;
 mod kv;
 mod plain;

@@ -34,6 +34,15 @@ pub(crate) trait Drawn:
 
 /// A short history with few clients: outputs are those of a run in some order, but some are wrong.
 pub(crate) fn draw<M: Drawn>(random: &mut Xoshiro256PlusPlus) -> Ops<M> {
+    draw_by::<M>(random, M::input, M::output)
+}
+
+/// The same with inputs and outputs that are drawn otherwise.
+pub(crate) fn draw_by<M: Drawn>(
+    random: &mut Xoshiro256PlusPlus,
+    draw_input: impl Fn(&mut Xoshiro256PlusPlus, usize) -> M::Input,
+    draw_output: impl Fn(&mut Xoshiro256PlusPlus, &M::Input, &M::State) -> M::Output,
+) -> Ops<M> {
     let model = M::model();
     let clients = random.random_range(1..=4);
     let length = random.random_range(1..=7);
@@ -46,7 +55,7 @@ pub(crate) fn draw<M: Drawn>(random: &mut Xoshiro256PlusPlus) -> Ops<M> {
         let at = call + random.random_range(0..8);
         let moment = random.random_range(call..=at);
         clock[client] = at + random.random_range(0..3);
-        drawn.push((moment, client as u64, call, at, M::input(random, n)));
+        drawn.push((moment, client as u64, call, at, draw_input(random, n)));
     }
     drawn.sort_by_key(|(moment, ..)| *moment);
     let mut operations = Vec::new();
@@ -57,7 +66,7 @@ pub(crate) fn draw<M: Drawn>(random: &mut Xoshiro256PlusPlus) -> Ops<M> {
             operations.push(Operation::pending(client, call, input));
             continue;
         }
-        let output = M::output(random, &input, state);
+        let output = draw_output(random, &input, state);
         let next = match model.step(state, &input, Some(&output)) {
             Step::To(next) => Some(next),
             Step::ToAny(any) => any.get(random.random_range(0..any.len().max(1))).cloned(),
