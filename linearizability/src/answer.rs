@@ -6,7 +6,8 @@
 pub struct Limits {
     /// How often the search may ask the model for a step: some ten millions a second for small states. Where its own
     /// tables take longer than the model, what it does with them counts too.
-    /// To explain a violation it may ask as often once more.
+    /// To explain a violation it may ask as often once more, but seldom does: an explanation has a bound of its own, see
+    /// [`Violation::minimal`].
     pub steps: u64,
     /// About how many bytes of memory its tables may take.
     pub bytes: u64,
@@ -83,7 +84,7 @@ pub struct Violation<K> {
     /// The object whose operations have no order.
     pub key: K,
     /// The operation with whose return it became certain: up to just before it there is an order. If
-    /// the limits were reached, it may be one that returned later. It is one of `operations`.
+    /// the explanation came to its bound, it may be one that returned later. It is one of `operations`.
     pub culprit: usize,
     /// Operations that cannot be ordered, in order of their calls, *even if no other operation had
     /// ever returned*: the others may take effect at any time after their calls, with any output, or
@@ -91,7 +92,13 @@ pub struct Violation<K> {
     /// violation, and none would be explained.)
     pub operations: Vec<usize>,
     /// Whether `operations` is known to be as small as that: if any one of them had not returned
-    /// either, there would be an order. It is not known if the limits were reached.
+    /// either, there would be an order.
+    ///
+    /// It is not known if the explanation came to its bound. Each of its three parts (the culprit, the fewest operations,
+    /// the longest orders) may take a third of [`Limits::steps`], but no more than 2,000,000 steps and four times those
+    /// of the decision: what was decided in a second is explained in seconds. Larger limits do not lift that. Each
+    /// question that it asks on the way may take a sixteenth of what is left, so it can come to its bound with most of
+    /// the steps left.
     pub minimal: bool,
     /// The longest orders that were found of operations of this object up to the culprit's return,
     /// longest first. Each respects time and the model, and none can be continued to one with all of

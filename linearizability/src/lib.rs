@@ -83,7 +83,8 @@
 //! | search | up to `n · 2^c · states`, in practice about `n · c` if the history is linearizable | as many entries, of 2 words for `c` up to 64, and each different state once |
 //!
 //! An explanation asks for a decision some `2 k log n` times, where `k` is the number of operations that
-//! remain. It is bounded by the limits too, and says if they ended it.
+//! remain. It is bounded by the limits too, and by what the decision took, whatever the limits. It says if that ended
+//! it ([`Violation::minimal`]).
 //!
 //! # What a violation says
 //!
@@ -91,7 +92,7 @@
 //! if nothing were known about the others but when they were called and what they asked for. That is
 //! what "the others do not matter" means: if they were simply left out, a read would be a violation as
 //! soon as its write is gone. The set is minimal: if any one of its operations had not returned either,
-//! there would be an order.
+//! there would be an order. If that took too long to find out, it is not known to be.
 //!
 //! # Time
 //!

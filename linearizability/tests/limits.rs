@@ -11,8 +11,9 @@ use linearizability::models::{
     CasRegister, Kv, KvInput, KvOutput, Queue, Register, RegisterInput, RegisterOutput,
     VersionedInput, VersionedKv, VersionedOutput, VersionedState,
 };
+use linearizability::view::Picture;
 use linearizability::{
-    Answer, Limits, Means, Operation, Recorder, Stopped, Work, check, check_by,
+    Answer, History, Limits, Means, Operation, Recorder, Stopped, Work, check, check_by,
     is_linearizable,
 };
 
@@ -215,6 +216,36 @@ fn an_order_with_few_of_many_that_never_returned_is_found() {
         assert_eq!(order.len(), needed + 1);
         assert!(report.work.steps <= 1_000_000 + 100, "{:?}", report.work);
     }
+}
+
+/// Appends one after the other, of which two are alike, and a get of a text that nobody can have put together.
+fn hard_explanation() -> History<KvInput, KvOutput> {
+    let key = || "x".to_string();
+    let mut recorder = Recorder::new();
+    for n in 0..8 {
+        let value = format!("<{}>", if n == 1 { 0 } else { n });
+        let append = recorder.call(n, KvInput::Append { key: key(), value });
+        recorder.returned(append, KvOutput::Done);
+    }
+    let get = recorder.call(8, KvInput::Get { key: key() });
+    recorder.returned(get, KvOutput::Value("zzz".into()));
+    recorder.finish().unwrap()
+}
+
+#[test]
+fn an_explanation_has_a_bound_that_larger_limits_do_not_lift() {
+    let history = hard_explanation();
+    let by = |steps| {
+        let limits = Limits { steps, ..Limits::default() };
+        check_by(&Kv, &history, &[Means::Search], &limits)
+    };
+    let report = by(Limits::default().steps);
+    let Answer::NotLinearizable(violation) = &report.answer else { panic!("{report:?}") };
+    assert!(!violation.minimal);
+    assert!(report.work.steps < 2_000_000, "{:?}", report.work);
+    assert_eq!(by(u64::MAX), report);
+    let text = Picture::new("bounded", &Kv, &history, &report.answer).text();
+    assert!(text.contains("the search for them came to its bound"), "{text}");
 }
 
 /// A get of a text that nobody can have put together, after appends of which two are alike, so that values are not

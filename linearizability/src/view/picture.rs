@@ -252,7 +252,7 @@ fn bad<M: Model>(model: &M, violation: &Violation<M::Key>) -> Claim {
     let second = if violation.minimal {
         "Without any one of them there would be an order."
     } else {
-        "There may be fewer that suffice: the limits ended the search for them."
+        "There may be fewer that suffice: the search for them came to its bound."
     };
     let mut more = vec![first];
     if violation.operations.len() > 1 {
