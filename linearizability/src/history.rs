@@ -1,5 +1,8 @@
 //! What the clients saw.
 
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// One operation of one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation<I, O> {
@@ -234,34 +237,59 @@ fn places<I, O>(operations: &[Operation<I, O>]) -> (Vec<u32>, Vec<u32>) {
 /// assert_eq!(recorder.finish()?.len(), 3);
 /// # Ok::<(), linearizability::HistoryError>(())
 /// ```
-#[derive(Clone, Debug)]
+///
+/// A clone has seen what this one has seen up to then, and takes the tickets of it. From then on each has its own.
 pub struct Recorder<I, O> {
     operations: Vec<Operation<I, O>>,
     events: u64,
+    number: Number,
+    /// Those that this one was cloned of, and how many of its operations are theirs.
+    cloned: Vec<(Number, usize)>,
+}
+
+/// Which recorder of the process: tickets of another one are not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Number(u64);
+
+impl Number {
+    fn next() -> Number {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Number(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// An operation that a [`Recorder`] knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket(usize);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    recorder: Number,
+    place: usize,
+}
 
 impl Ticket {
     /// Its place among the history's operations.
     pub fn place(self) -> usize {
-        self.0
+        self.place
+    }
+}
+
+/// Without the recorder's number, which depends on what else the process does.
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").field(&self.place).finish()
     }
 }
 
 impl<I, O> Recorder<I, O> {
     /// A recorder that has seen nothing.
     pub fn new() -> Recorder<I, O> {
-        Recorder { operations: Vec::new(), events: 0 }
+        Recorder { operations: Vec::new(), events: 0, number: Number::next(), cloned: Vec::new() }
     }
 
     /// A client calls.
     pub fn call(&mut self, client: u64, input: I) -> Ticket {
         self.operations.push(Operation::pending(client, self.events, input));
         self.events += 1;
-        Ticket(self.operations.len() - 1)
+        Ticket { recorder: self.number, place: self.operations.len() - 1 }
     }
 
     /// The operation returns. Of several returns of one operation only the first counts.
@@ -270,11 +298,20 @@ impl<I, O> Recorder<I, O> {
     ///
     /// If the ticket is another recorder's.
     pub fn returned(&mut self, ticket: Ticket, output: O) {
-        let operation = &mut self.operations[ticket.0];
+        assert!(self.has_given(ticket), "the ticket is another recorder's");
+        let operation = &mut self.operations[ticket.place];
         if operation.returned.is_none() {
             operation.returned = Some(Returned { at: self.events, output });
             self.events += 1;
         }
+    }
+
+    /// Whether a ticket is of this one, or of one that this one was cloned of, from before that.
+    fn has_given(&self, ticket: Ticket) -> bool {
+        let before = |&(number, operations): &(Number, usize)| {
+            ticket.recorder == number && ticket.place < operations
+        };
+        ticket.recorder == self.number || self.cloned.iter().any(before)
     }
 
     /// What was recorded.
@@ -284,6 +321,29 @@ impl<I, O> Recorder<I, O> {
     /// If a client called while its own earlier operation was under way and came to its end.
     pub fn finish(self) -> Result<History<I, O>, HistoryError> {
         History::new(self.operations)
+    }
+}
+
+impl<I: Clone, O: Clone> Clone for Recorder<I, O> {
+    fn clone(&self) -> Recorder<I, O> {
+        let mut cloned = self.cloned.clone();
+        cloned.push((self.number, self.operations.len()));
+        Recorder {
+            operations: self.operations.clone(),
+            events: self.events,
+            number: Number::next(),
+            cloned,
+        }
+    }
+}
+
+impl<I: fmt::Debug, O: fmt::Debug> fmt::Debug for Recorder<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without its number, as a ticket.
+        f.debug_struct("Recorder")
+            .field("operations", &self.operations)
+            .field("events", &self.events)
+            .finish()
     }
 }
 
@@ -355,6 +415,36 @@ mod tests {
         recorder.returned(ticket, "second");
         let history = recorder.finish().unwrap();
         assert_eq!(history.operations()[ticket.place()].output(), Some(&"first"));
+    }
+
+    #[test]
+    #[should_panic(expected = "the ticket is another recorder's")]
+    fn a_ticket_of_another_recorder_is_not_taken() {
+        let (mut one, mut other) = (Recorder::new(), Recorder::<_, ()>::new());
+        one.call(1, ());
+        let ticket = other.call(1, ());
+        one.returned(ticket, ());
+    }
+
+    #[test]
+    fn a_clone_takes_the_tickets_from_before_it_was_made() {
+        let mut first = Recorder::new();
+        let before = first.call(1, ());
+        let mut clone = first.clone();
+        clone.returned(before, "of the clone");
+        let ([after, of_clone], mut second) =
+            ([first.call(2, ()), clone.call(2, ())], clone.clone());
+        second.returned(of_clone, "of the clone's clone");
+        assert!(second.has_given(before) && !second.has_given(after));
+        assert!(!clone.has_given(after) && !first.has_given(of_clone));
+        assert_ne!(after, of_clone);
+        assert_eq!(format!("{after:?}"), format!("{of_clone:?}"));
+        first.returned(before, "of the first");
+        let output = |recorder: Recorder<_, _>| {
+            *recorder.finish().unwrap().operations()[before.place()].output().unwrap()
+        };
+        assert_eq!(output(first), "of the first");
+        assert_eq!([clone, second].map(output), ["of the clone"; 2]);
     }
 
     #[test]
