@@ -52,9 +52,9 @@
 //!    no reader ever finds the state of one call with the snapshot of another.
 //! 3. **What was read once stays.** If a crash interrupts a write and the next open finds its
 //!    content, a further crash cannot take it back.
-//! 4. **No silent damage.** Each byte on the disk is under a checksum. A file that a crash cannot
-//!    explain is an error, which names the file, the byte, what should be there and what is there.
-//!    A refused open changes nothing.
+//! 4. **No silent damage.** Each byte on the disk is under a checksum, or is a mark, which has one
+//!    value only. A file that a crash cannot explain is an error, which names the file, the byte,
+//!    what should be there and what is there. A refused open changes nothing.
 //! 5. **No second try.** After a write has failed (the disk is full, a sync reports an error), all
 //!    further writes are [refused](PersistError::Refused) with the first cause, while reads still
 //!    give what was last acknowledged. After a failed sync nobody knows which bytes are on the
@@ -126,10 +126,11 @@
 //! the file system. That costs some 0.05 ms for each where nothing is new (measured on ext4), once at
 //! the start of a server.
 //!
-//! Three things are left to whoever made them: directories above the parent that this user may not
+//! Four things are left to whoever made them: directories above the parent that this user may not
 //! read (they are skipped; that the parent cannot be read is [an error](PersistError::Above)),
-//! symbolic links on the way (the names that they lead to are synced, their own are not), and mount
-//! points (what lies above them is on another file system).
+//! symbolic links on the way (the names that they lead to are synced, their own are not), mount
+//! points (what lies above them is on another file system), and the new name of a directory that was moved while it
+//! was open.
 //!
 //! # Platforms
 //!
