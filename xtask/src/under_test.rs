@@ -107,6 +107,7 @@ mod tests {
             dir: PathBuf::new(),
             replay: String::new(),
             kept: None,
+            sources: Vec::new(),
         };
         let case = |name: &str| TestCase {
             name: name.into(),

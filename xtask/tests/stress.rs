@@ -405,3 +405,101 @@ fn a_verdict_is_shown_as_the_test_words_it() {
     );
     assert!(!text.contains("panic in"), "{text}");
 }
+
+/// Goes on with a run, with a variable of the code under test or without it.
+fn resumed(name: &str, bug: Option<&str>) -> Output {
+    let mut command = xtask(&["--resume"]);
+    command.arg(out(name)).env_remove("FAKE_BUG");
+    command.envs(bug.map(|bug| ("FAKE_BUG", bug))).output().expect("xtask runs")
+}
+
+#[test]
+fn runs_of_a_program_are_gone_on_with_by_no_other_one() {
+    let [from, own] = [suite(), out("edited-suite")];
+    for folder in ["src", "tests"] {
+        std::fs::create_dir_all(own.join(folder)).expect("a folder");
+    }
+    for file in ["src/lib.rs", "tests/sim.rs"] {
+        std::fs::copy(from.join(file), own.join(file)).expect("it can be copied");
+    }
+    let manifest = std::fs::read_to_string(from.join("Cargo.toml")).expect("a manifest");
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools");
+    let tools = tools.canonicalize().expect("it is there").display().to_string().replace('\\', "/");
+    // Of another name, so that it is built beside the other one and not in its place.
+    let manifest = manifest.replace("../../../tools", &tools).replace("fake-suite", "edited-suite");
+    std::fs::write(own.join("Cargo.toml"), manifest).expect("it can be written");
+    let mut command = xtask(&["passes", "--iters", "5", "--package", "edited-suite", "--dir"]);
+    command.arg(&own).arg("--out").arg(out("edited")).env_remove("FAKE_BUG");
+    assert_code(&command.output().expect("xtask runs"), 0);
+    assert_code(&resumed("edited", None), 0);
+    // It is in no repository.
+    let code = own.join("tests/sim.rs");
+    let text = std::fs::read_to_string(&code).expect("the code");
+    std::fs::write(&code, text.replace("lab_us: 3_000_000", "lab_us: 3_000_001")).expect("written");
+    let output = resumed("edited", None);
+    assert_code(&output, 70);
+    let words = words(&output);
+    assert!(
+        words.contains("are of another program: the hash of the test program was `"),
+        "{words}"
+    );
+    assert!(words.contains("have it built from what it was built from then"), "{words}");
+    // The same code is the same program.
+    std::fs::write(&code, text).expect("it can be written");
+    assert_code(&resumed("edited", None), 0);
+}
+
+#[test]
+fn runs_that_depend_on_a_variable_are_gone_on_with_only_if_it_is_the_same() {
+    let mut begun = prepared("bug", &["passes", "--iters", "5"]);
+    assert_code(&begun.env("FAKE_BUG", "SameTimeout").output().expect("xtask runs"), 0);
+    for (bug, is) in [(None, "not set"), (Some("Other"), "`Other`")] {
+        let output = resumed("bug", bug);
+        assert_code(&output, 70);
+        let is = format!("the variable FAKE_BUG was `SameTimeout` then, and is {is} now. To go on");
+        assert!(words(&output).contains(&is), "{}", words(&output));
+        assert!(words(&output).contains("call it with FAKE_BUG=SameTimeout"), "{}", words(&output));
+    }
+    assert_code(&resumed("bug", Some("SameTimeout")), 0);
+    assert_eq!(runs("bug").len(), 5);
+    // That it was not set is no less to go by.
+    let mut begun = prepared("no-bug", &["passes", "--iters", "5"]);
+    assert_code(&begun.env_remove("FAKE_BUG").output().expect("xtask runs"), 0);
+    let output = resumed("no-bug", Some("SameTimeout"));
+    assert_code(&output, 70);
+    assert!(words(&output).contains("call it without FAKE_BUG;"), "{}", words(&output));
+}
+
+#[test]
+fn a_plan_that_does_not_say_of_what_program_it_is_is_not_gone_on_with() {
+    assert_code(&stress("old-plan", &["passes", "--iters", "5"]), 0);
+    let file = out("old-plan").join("plan.json");
+    let text = std::fs::read_to_string(&file).expect("a plan");
+    let mut plan: Value = serde_json::from_str(&text).expect("JSON");
+    let program = plan["subject"].as_object_mut().and_then(|subject| subject.remove("program"));
+    assert!(program.is_some(), "{text}");
+    std::fs::write(&file, plan.to_string()).expect("it can be written");
+    let output = resumed("old-plan", None);
+    assert_code(&output, 70);
+    assert!(words(&output).contains("of an earlier `cargo xtask stress`"), "{}", words(&output));
+}
+
+#[test]
+fn shards_of_two_programs_are_not_merged() {
+    let shard = |name: &str, k: &str, bug: Option<&str>| {
+        let mut command = prepared(name, &["passes", "--iters", "10", "--shard", k]);
+        command.env_remove("FAKE_BUG").envs(bug.map(|bug| ("FAKE_BUG", bug)));
+        assert_code(&command.output().expect("xtask runs"), 0);
+        out(name)
+    };
+    let one = shard("of-one", "1/2", Some("SameTimeout"));
+    let merged = |other: &Path, to: &str| {
+        let mut command = xtask(&["merge"]);
+        command.args([one.as_path(), other]).arg("--out").arg(out(to)).output().expect("xtask runs")
+    };
+    let output = merged(&shard("of-another", "2/2", None), "of-two");
+    assert_code(&output, 70);
+    let differs = "the variable FAKE_BUG is `SameTimeout` for one, not set for the other";
+    assert!(words(&output).contains(differs), "{}", words(&output));
+    assert_code(&merged(&shard("of-the-same", "2/2", Some("SameTimeout")), "of-one-two"), 0);
+}

@@ -21,6 +21,7 @@
 //! Times are in microseconds. A field may be added at any time; a reader ignores what it does not
 //! know. This crate knows nothing about how records are made or used.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -107,6 +108,9 @@ pub struct End {
     /// Which rules could not be judged, and why, in a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<String>,
+    /// The names of the variables of the environment that its process had asked for by then, set or not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub asked: BTreeSet<String>,
     /// Why it failed, if it did. The counters before the troubles are 0 then.
     pub failure: Option<FailureRecord>,
 }

@@ -1,5 +1,6 @@
 //! Building the tests once, and finding out which there are.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct Program {
     pub replay: String,
     /// What keeps the program as it is.
     pub kept: Option<Kept>,
+    /// The folders of the packages that it is built from, but for those of registries and repositories elsewhere.
+    pub sources: Vec<PathBuf>,
 }
 
 /// A folder with a link to a program that another build may replace. It goes with the last clone, and also if our
@@ -104,7 +107,14 @@ impl TestCase {
         let clock = Clock::Sim;
         TestCase {
             name: name.into(),
-            program: Program { clock, path, dir, replay: String::new(), kept: None },
+            program: Program {
+                clock,
+                path,
+                dir,
+                replay: String::new(),
+                kept: None,
+                sources: Vec::new(),
+            },
             setting: Setting::default(),
             schedule: Choice::default(),
         }
@@ -117,6 +127,8 @@ struct Artifact {
     reason: String,
     #[serde(default)]
     executable: Option<PathBuf>,
+    #[serde(default)]
+    package_id: String,
     #[serde(default)]
     manifest_path: Option<PathBuf>,
     #[serde(default)]
@@ -204,9 +216,14 @@ fn elsewhere(dir: &Path, here: &Path) -> String {
 /// `--message-format=json-render-diagnostics`. Those whose package cargo does not say expect to be run in
 /// `dir`. No command that repeats a run of theirs is known yet.
 pub fn built(said: &str, clocks: &[Clock], dir: &Path) -> Vec<Program> {
-    let mut programs = Vec::new();
+    let mut programs: Vec<Program> = Vec::new();
+    let mut sources = BTreeSet::new();
     for line in said.lines() {
         let Ok(artifact) = serde_json::from_str::<Artifact>(line) else { continue };
+        if artifact.package_id.contains("path+file:") {
+            let folder = artifact.manifest_path.as_deref().and_then(Path::parent);
+            sources.extend(folder.map(Path::to_owned));
+        }
         let (Some(path), Some(target)) = (artifact.executable, artifact.target) else { continue };
         if artifact.reason != "compiler-artifact" || !target.kind.contains(&"test".to_string()) {
             continue;
@@ -215,7 +232,11 @@ pub fn built(said: &str, clocks: &[Clock], dir: &Path) -> Vec<Program> {
         let Some(clock) = clock.copied() else { continue };
         let manifest = artifact.manifest_path.unwrap_or_default();
         let dir = manifest.parent().unwrap_or(dir).to_owned();
-        programs.push(Program { clock, path, dir, replay: String::new(), kept: None });
+        let (replay, sources) = (String::new(), Vec::new());
+        programs.push(Program { clock, path, dir, replay, kept: None, sources });
+    }
+    for program in &mut programs {
+        program.sources = sources.iter().cloned().collect();
     }
     programs
 }
@@ -290,8 +311,8 @@ mod tests {
         let path = target.path().join("sim-0");
         fs::write(&path, "old").expect("it can be written");
         let (dir, replay) = (PathBuf::new(), String::new());
-        let mut program =
-            Program { clock: Clock::Sim, path: path.clone(), dir, replay, kept: None };
+        let (clock, sources) = (Clock::Sim, Vec::new());
+        let mut program = Program { clock, path: path.clone(), dir, replay, kept: None, sources };
         program.keep();
         fs::remove_file(&path).expect("a compiler does so");
         fs::write(&path, "new").expect("it can be written");

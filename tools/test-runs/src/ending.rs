@@ -161,6 +161,7 @@ fn run_of(
         situations: end.situations,
         coverage: end.coverage,
         not_judged: end.not_judged,
+        asked: end.asked,
         failure,
     };
     (run, log)

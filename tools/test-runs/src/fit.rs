@@ -102,6 +102,8 @@ fn name(run: &Begin) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use run_record::FailureRecord;
     use run_record::choices::Choices;
     use run_record::coverage::Coverage;
@@ -142,6 +144,7 @@ mod tests {
             troubles: Counts::default(),
             coverage: Coverage::default(),
             not_judged: Vec::new(),
+            asked: BTreeSet::new(),
             failure: failed.then_some(failure),
         }
     }

@@ -1,5 +1,7 @@
 //! What is known of a run.
 
+use std::collections::BTreeSet;
+
 use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
@@ -41,6 +43,10 @@ pub struct Run {
     /// Which rules could not be judged, and why, in a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<String>,
+    /// The names of the variables of the environment that its process had asked for by then, set or not. They are the
+    /// same in nearly all runs, so they are not written with each of them.
+    #[serde(skip)]
+    pub asked: BTreeSet<String>,
     /// Why it failed, if it did.
     pub failure: Option<RunFailure>,
 }
@@ -63,6 +69,7 @@ impl Run {
             situations: Situations::new(),
             coverage: Coverage::default(),
             not_judged: Vec::new(),
+            asked: BTreeSet::new(),
             failure: None,
         }
     }

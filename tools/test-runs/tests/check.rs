@@ -37,6 +37,7 @@ fn what_hangs_floods_or_fails_while_it_lists_its_tests_is_ended_and_said() {
             dir: folder.path().to_owned(),
             replay: String::new(),
             kept: None,
+            sources: Vec::new(),
         };
         let words = process::check(&program, &limits, &scratch, &AtomicBool::new(stop));
         assert_eq!(fs::read_dir(&scratch).expect("a folder").count(), 0, "something is left");

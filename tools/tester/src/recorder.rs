@@ -67,6 +67,7 @@ impl Recorder {
             situations: ran.situations.clone(),
             coverage: ran.coverage.clone(),
             not_judged: ran.not_judged.clone(),
+            asked: labrt::env::names(),
             failure: failed.map(|failed| FailureRecord {
                 kind: failed.kind().to_string(),
                 message: failed.verdict.words.clone(),

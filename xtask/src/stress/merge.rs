@@ -77,6 +77,10 @@ fn joined(parts: &[&Report]) -> Result<Report> {
     whole.tests = empty(&whole.tests);
     for part in &parts[1..] {
         agree(&whole, part)?;
+        if let (Some(program), Some(more)) = (&mut whole.subject.program, &part.subject.program) {
+            let more = more.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+            program.variables.extend(more);
+        }
         if !names.contains(&part.name) {
             names.push(part.name.clone());
         }
@@ -101,7 +105,6 @@ fn joined(parts: &[&Report]) -> Result<Report> {
 /// Refuses two reports that are not of one plan.
 fn agree(one: &Report, other: &Report) -> Result<()> {
     let (a, b) = (&one.subject, &other.subject);
-    let text = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "unknown".into());
     let tests = |report: &Report| -> String {
         let names =
             report.tests.iter().map(|test| format!("{} ({})", test.test, clock(test.clock)));
@@ -113,7 +116,6 @@ fn agree(one: &Report, other: &Report) -> Result<()> {
         ("seed", a.seed.to_string(), b.seed.to_string()),
         ("schedule", a.schedule.to_string(), b.schedule.to_string()),
         ("profile", a.profile.clone(), b.profile.clone()),
-        ("commit", text(&a.commit), text(&b.commit)),
         ("number of runs", a.goal.clone(), b.goal.clone()),
         ("answer to whether a failure ends the runs (--fail-fast)", ends(a), ends(b)),
         ("filters", a.filters.join(" "), b.filters.join(" ")),
@@ -127,11 +129,36 @@ fn agree(one: &Report, other: &Report) -> Result<()> {
             other.name
         );
     }
+    same_program(one, other)?;
     ensure!(
         !one.shards.is_empty() && !other.shards.is_empty(),
         "cannot merge `{}` with `{}`: a report without a shard is a whole already",
         one.name,
         other.name
+    );
+    Ok(())
+}
+
+/// Refuses two reports of two programs.
+fn same_program(one: &Report, other: &Report) -> Result<()> {
+    let (a, b) = (&one.subject, &other.subject);
+    if let (Some(a), Some(b)) = (&a.program, &b.program) {
+        return match a.differs(b) {
+            Some(difference) => bail!("{}", difference.between(&one.name, &other.name)),
+            None => Ok(()),
+        };
+    }
+    // One of an earlier version has the commit of the package, and nothing else to go by.
+    let clean = |commit: &&String| !commit.ends_with('+');
+    let text = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "unknown".into());
+    ensure!(
+        a.commit == b.commit && a.commit.iter().any(|commit| clean(&commit)),
+        "cannot merge `{}` with `{}`: nobody can tell whether they are of one program. The commit of one is `{}`, of \
+         the other `{}`, and an earlier `cargo xtask stress` kept nothing else: make its runs again",
+        one.name,
+        other.name,
+        text(&a.commit),
+        text(&b.commit)
     );
     Ok(())
 }
@@ -211,6 +238,7 @@ fn copy_logs(from: &Path, out: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::folder::Line;
+    use super::super::program::Program;
     use super::*;
     use crate::stress::model::tests::{report, run};
 
@@ -257,5 +285,75 @@ mod tests {
             assert!(words.contains("--fail-fast"), "{words}");
             assert!(!out.exists());
         }
+    }
+
+    /// What is said of a merge of two shards, of which the second one is changed like this; none if they are merged.
+    fn refused(change: impl Fn(&mut Subject)) -> Option<String> {
+        let top = tempfile::tempdir().expect("a folder");
+        let change = |k| {
+            let change = &change;
+            move |report: &mut Report| {
+                if k == 2 {
+                    change(&mut report.subject);
+                }
+            }
+        };
+        let parts = [1, 2].map(|k| shard(top.path(), k, change(k)));
+        merge(&parts, &top.path().join("out")).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn shards_of_two_programs_are_not_mixed() {
+        let changed = |change: &dyn Fn(&mut Program)| {
+            refused(|subject| subject.program.iter_mut().for_each(change))
+        };
+        assert_eq!(changed(&|_| {}), None);
+        let words = changed(&|program| {
+            program.executables.insert(Clock::Sim, "5678".into());
+        });
+        let words = words.expect("nobody knows from what they were built");
+        assert!(
+            words.contains("is `1234` for one, `5678` for the other; what is built"),
+            "{words}"
+        );
+        // By commit alone, two that are in none, or not as a whole, looked the same.
+        let old = |commit: Option<&str>| {
+            let commit = commit.map(str::to_string);
+            refused(move |subject| {
+                (subject.program, subject.commit) = (None, commit.clone());
+            })
+        };
+        assert!(old(None).is_some_and(|words| words.contains("make its runs again")));
+        assert!(old(Some("abc")).is_some_and(|words| words.contains("of the other `abc`")));
+    }
+
+    #[test]
+    fn reports_of_earlier_versions_are_merged_if_their_commit_is_all() {
+        let old = |commit: &str| {
+            let top = tempfile::tempdir().expect("a folder");
+            let change = |report: &mut Report| {
+                (report.subject.program, report.subject.commit) = (None, Some(commit.into()));
+            };
+            let parts = [1, 2].map(|k| shard(top.path(), k, change));
+            merge(&parts, &top.path().join("out")).is_ok()
+        };
+        assert!(old("abc") && !old("abc+"));
+    }
+
+    #[test]
+    fn what_one_part_of_a_merge_depends_on_the_whole_does() {
+        let mut parts = [1, 2].map(|k| {
+            let mut part = report("r", Vec::new());
+            part.shards = vec![format!("{k}/3")];
+            part
+        });
+        let bug = |value: &str| ("BUG".to_string(), Some(value.to_string()));
+        parts[1].subject.program.iter_mut().for_each(|of| of.variables.extend([bug("a")]));
+        let whole = joined(&parts.iter().collect::<Vec<_>>()).expect("one has not asked");
+        let mut third = parts[0].clone();
+        third.shards = vec!["3/3".into()];
+        third.subject.program.iter_mut().for_each(|of| of.variables.extend([bug("b")]));
+        let words = joined(&[&whole, &third]).expect_err("they are of two programs").to_string();
+        assert!(words.contains("variable BUG is `a` for one, `b` for the other"), "{words}");
     }
 }

@@ -38,6 +38,7 @@ pub(crate) mod markdown;
 mod merge;
 mod model;
 mod plausible;
+mod program;
 mod repeat;
 mod session;
 mod situations;

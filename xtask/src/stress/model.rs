@@ -14,6 +14,7 @@ use test_runs::run::{Run, RunFailure};
 use test_runs::stats::{inverse, wilson};
 
 use super::distribution::Distribution;
+use super::program::Program;
 use super::situations::AllReached;
 
 /// The version of `report.json`, `plan.json` and `runs.ndjson`.
@@ -68,6 +69,9 @@ pub(crate) struct Subject {
     pub(crate) profile: String,
     /// The commit of its code, with `+` if the code was changed since; none if it is in no repository.
     pub(crate) commit: Option<String>,
+    /// Which program it is; earlier versions did not ask.
+    #[serde(default)]
+    pub(crate) program: Option<Program>,
     /// Which tests were asked for; all if it is empty.
     pub(crate) filters: Vec<String>,
     /// The base that all seeds were derived from.
@@ -281,6 +285,16 @@ pub(crate) mod tests {
         tally.into_report()
     }
 
+    /// A program for tests, with code that is in no commit.
+    pub(crate) fn program() -> Program {
+        Program {
+            executables: [(Clock::Sim, "1234".into())].into(),
+            commits: None,
+            flags: BTreeMap::new(),
+            variables: BTreeMap::new(),
+        }
+    }
+
     /// A report for tests.
     pub(crate) fn report(name: &str, runs: Vec<Run>) -> Report {
         Report {
@@ -293,6 +307,7 @@ pub(crate) mod tests {
                 package: "raft-tests".into(),
                 profile: "debug".into(),
                 commit: None,
+                program: Some(program()),
                 filters: Vec::new(),
                 seed: 1,
                 schedule: Choice::default(),

@@ -18,8 +18,9 @@ use test_runs::scratch::Scratch;
 use super::args::{ClockArg, RunArgs};
 use super::folder::{self, Folder, Line, Order};
 use super::model::{Determinism, Group, Report, State, VERSION};
+use super::program::Program;
 use super::repeat::Again;
-use super::subject::{commit, subject};
+use super::subject::subject;
 use super::tally::Tally;
 use super::{conclude, micros, words};
 use crate::progress::Display;
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         }
     };
     let name = args.name.clone().unwrap_or_else(|| folder.name());
-    let subject = subject(args, &package);
+    let subject = subject(args, &package, Program::of(&tests)?);
     let args = args.clone();
     let order = Order { version: VERSION, name, began, subject, dir: package.dir, args };
     folder.write_json("plan.json", &order)?;
@@ -81,21 +82,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
 pub(crate) fn resume(path: &Path) -> Result<u8> {
     let order = folder::order(path)?;
     let package = Package { name: order.subject.package.clone(), dir: order.dir.clone() };
-    let now = commit(&package.dir);
-    if now != order.subject.commit {
-        let text = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "unknown".into());
+    let Some(then) = &order.subject.program else {
         bail!(
-            "the code has changed since {} began: it was commit {}, and is {} now; its runs would be \
-             of two programs",
-            path.display(),
-            text(&order.subject.commit),
-            text(&now)
+            "the runs in {} are of an earlier `cargo xtask stress`, which did not keep what program they are of: \
+             nobody can tell whether it is the same now; begin anew, without --resume",
+            path.display()
         );
-    }
+    };
     // Before the tests are built: whoever comes too late is to know it soon.
     let folder = Folder::open(path)?;
     let stop = under_test::stop_on_signal()?;
     let tests = find_tests(&order.args, &package)?;
+    let mut now = Program::of(&tests)?;
+    now.asked(&then.variables.keys().cloned().collect());
+    if let Some(difference) = then.differs(&now) {
+        bail!("{}", difference.since(&shell::quoted(path)));
+    }
     let mut session = Session::new(order, folder, tests);
     session.earlier =
         folder::report(path).map_or(Duration::ZERO, |report| Duration::from_micros(report.wall_us));
@@ -198,10 +200,14 @@ impl Session {
     fn take(&mut self, place: usize, runs: Runs) -> Result<()> {
         let test = &self.tests[place];
         let mut lines = Vec::new();
+        let mut is_news = false;
         for (mut run, log) in runs {
             if let Some(failure) = &mut run.failure {
                 let clock = words::clock(test.program.clock);
                 failure.log = Some(format!("logs/{}-{clock}-{}.txt", test.name, run.index));
+            }
+            if let Some(program) = &mut self.order.subject.program {
+                is_news |= program.asked(&run.asked);
             }
             self.tallies[place].add(&mut run);
             // Of many alike failures, only some keep theirs.
@@ -210,6 +216,10 @@ impl Session {
                 self.folder.write(file, &log)?;
             }
             lines.push(Line { test: test.name.clone(), clock: test.program.clock, run });
+        }
+        // Before the runs: with what they depend on they can be gone on with, and not without.
+        if is_news {
+            self.folder.write_json("plan.json", &self.order)?;
         }
         self.folder.append(&lines)?;
         self.kept += lines.len() as u64;

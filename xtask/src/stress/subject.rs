@@ -8,9 +8,10 @@ use test_runs::plan::Goal;
 
 use super::args::RunArgs;
 use super::model::Subject;
+use super::program::Program;
 
-/// What these arguments run.
-pub(crate) fn subject(args: &RunArgs, package: &Package) -> Subject {
+/// What these arguments run, of this program.
+pub(crate) fn subject(args: &RunArgs, package: &Package, program: Program) -> Subject {
     let goal = args.goal();
     let in_words = match goal {
         Goal::Iterations(n) => format!("{n} runs each"),
@@ -29,17 +30,20 @@ pub(crate) fn subject(args: &RunArgs, package: &Package) -> Subject {
             Goal::Iterations(n) => Some(n),
             _ => None,
         },
+        program: Some(program),
         stops_at_failure: args.fail_fast || matches!(goal, Goal::UpperBound(_)),
     }
 }
 
 /// The commit of the code in a directory, with `+` if files that git knows have changed since.
 pub(crate) fn commit(dir: &Path) -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(dir).args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
-    };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let commit = git(dir, &["rev-parse", "HEAD"])?;
+    let changed = git(dir, &["status", "--porcelain", "--untracked-files=no"])?;
     Some(if changed.is_empty() { commit } else { commit + "+" })
+}
+
+/// What git says in a directory; none if it cannot.
+pub(super) fn git(dir: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(dir).args(args).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
 }

@@ -48,6 +48,8 @@ static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 /// The variable that names a file for the numbers of processes.
 const PIDS: &str = "FAKE_PIDS";
+/// The variable that all runs are said to depend on.
+const BUG: &str = "FAKE_BUG";
 /// The argument that makes this program sleep and nothing else.
 const SLEEP: &str = "--sleep";
 
@@ -122,6 +124,7 @@ fn run(test: &str, seed: u64, choices: Choices) -> bool {
         situations: [("split_vote".to_string(), 1 + seed % 2)].into(),
         coverage: Coverage::default(),
         not_judged: Vec::new(),
+        asked: [BUG.to_string()].into(),
         failure: None,
     };
     match test {
