@@ -40,7 +40,7 @@ pub(crate) struct Fuzz {
     /// Only targets whose tests have this in their names, such as `saved_kv`; all without it.
     target: Option<String>,
     /// How many inputs each target makes.
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
     iters: Option<u64>,
     /// For how long each target makes inputs; a minute if nothing is said.
     #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]

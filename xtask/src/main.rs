@@ -10,7 +10,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod autograder;
 mod calibrate;
@@ -78,6 +79,21 @@ enum Task {
     Platforms,
 }
 
+impl Args {
+    /// Refuses options that have no effect beside others, as far as clap cannot tell.
+    fn checked(self) -> Result<Args, clap::Error> {
+        let words = match &self.task {
+            Task::Stress(stress) => stress.run.without_effect(),
+            Task::Soak(soak) => soak.run.without_effect(),
+            _ => None,
+        };
+        match words {
+            Some(words) => Err(Args::command().error(ErrorKind::ArgumentConflict, words)),
+            None => Ok(self),
+        }
+    }
+}
+
 /// What a wrong command line ends with (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
 
@@ -105,7 +121,7 @@ fn main() -> ExitCode {
         return code;
     }
     test_runs::watchdog::serve_if_asked();
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse().and_then(Args::checked) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors, and go to standard output.

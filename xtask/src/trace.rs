@@ -99,10 +99,12 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "COLUMNS")]
     width: Option<u16>,
     /// Only the servers' logs around this index; with --to, as they were then; with --server, of these servers.
-    #[arg(long, value_name = "INDEX")]
+    #[arg(long, value_name = "INDEX", conflicts_with_all =
+        ["only", "hide", "from", "call", "causes_of", "grep", "max_lines", "all", "summary"])]
     logs: Option<u64>,
     /// Only the verdict and the sums.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all =
+        ["only", "hide", "server", "from", "to", "call", "causes_of", "grep", "max_lines", "all"])]
     summary: bool,
     /// Say where the trace's page is, for a browser.
     #[arg(long)]
@@ -275,6 +277,38 @@ mod tests {
         }
         assert_eq!(refused("trace t.ndjson --all"), "");
         assert_eq!(refused("trace --test speed_3A --seed 1 --schedule pos"), "");
+    }
+
+    #[test]
+    fn what_chooses_events_is_not_ignored_where_none_are_shown() {
+        let parse = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' '));
+        let of_events = [
+            "--only vote",
+            "--hide vote",
+            "--from 3s",
+            "--call 1",
+            "--causes-of 1",
+            "--grep x",
+            "--max-lines 3",
+            "--all",
+        ];
+        for option in of_events {
+            for of_none in ["--logs 1", "--summary"] {
+                let refused = parse(&format!("trace t.ndjson {of_none} {option}")).err();
+                let words = refused.map(|error| error.to_string()).unwrap_or_default();
+                assert!(words.contains("cannot be used with"), "{of_none} {option}: {words}");
+            }
+        }
+        for line in ["--summary --server 1", "--summary --to 3s", "--summary --logs 1"] {
+            assert!(parse(&format!("trace t.ndjson {line}")).is_err(), "{line}");
+        }
+        for line in [
+            "--logs 1 --to 3s --server 0,2 --wide --ascii",
+            "--summary --page",
+            "--only vote --all",
+        ] {
+            assert!(parse(&format!("trace t.ndjson {line}")).is_ok(), "{line}");
+        }
     }
 
     #[test]

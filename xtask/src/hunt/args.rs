@@ -43,7 +43,7 @@ pub(crate) struct Hunt {
     /// Measure instead: make so many searches of each test that end with the first failure, guided and
     /// with seeds alone, and show how many runs and how much CPU time they took.
     #[arg(long, value_name = "SEARCHES", requires = "runs",
-        conflicts_with_all = ["duration", "name", "out"])]
+        value_parser = clap::value_parser!(u64).range(1..=100_000), conflicts_with_all = ["duration", "name", "out"])]
     pub(crate) measure: Option<u64>,
     #[command(flatten)]
     pub(crate) which: Which,
@@ -100,5 +100,22 @@ impl Hunt {
         };
         let release = if self.release { " --release" } else { "" };
         setting + &self.which.again() + release
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        _hunt: Hunt,
+    }
+
+    #[test]
+    fn no_search_is_nothing_to_measure() {
+        let parse = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' ')).is_ok();
+        assert!(parse("hunt --runs 5 --measure 1") && !parse("hunt --runs 5 --measure 0"));
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Stress {
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// Compare two finished runs, named as folders or as names under target/stress.
-    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], exclusive = true)]
     pub(crate) compare: Option<Vec<PathBuf>>,
     /// Go on with a run that was stopped or killed, named as a folder or as a name under target/stress.
     #[arg(long, value_name = "RUN", exclusive = true)]
@@ -120,6 +120,17 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// Which options have no effect beside others, in words; none if all have.
+    pub(crate) fn without_effect(&self) -> Option<String> {
+        let real = self.clock == ClockArg::Real;
+        let given = [
+            ("--schedule", !self.schedule.is_default(), "the system chooses which task is next"),
+            ("--seed", self.seed != 0, "no run has a seed"),
+        ];
+        let (option, _, why) = given.into_iter().find(|(_, given, _)| real && *given)?;
+        Some(format!("{option} has no effect with --clock real, where {why}"))
+    }
+
     /// When each test has been run often enough; a set time counts from now on.
     pub(crate) fn goal(&self) -> Goal {
         match (self.iters, self.duration, self.until_upper) {
@@ -194,5 +205,40 @@ mod tests {
         }
         assert!(parse_name("night-1").is_ok());
         assert!(parse_name("../x").is_err() && parse_name("").is_err());
+    }
+
+    #[derive(clap::Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        stress: Stress,
+    }
+
+    fn parsed(line: &str) -> Result<Stress, String> {
+        let line = <CommandLine as clap::Parser>::try_parse_from(line.split(' '));
+        line.map(|line| line.stress).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_says_how_to_make_runs_is_not_ignored_where_none_are_made() {
+        for other in ["--iters 5", "--seed 9", "--fail-fast", "--name z", "2A", "--resume C"] {
+            for line in
+                [format!("stress --compare A B {other}"), format!("stress {other} --compare A B")]
+            {
+                assert!(parsed(&line).is_err(), "{line}");
+            }
+        }
+        assert!(parsed("stress --compare A B").is_ok());
+    }
+
+    #[test]
+    fn what_only_simulated_runs_have_is_not_ignored_on_the_real_clock() {
+        let words = |line: &str| parsed(line).expect("a command line").run.without_effect();
+        for option in ["--schedule pos", "--seed 9"] {
+            let said = words(&format!("stress --clock real {option}"));
+            assert!(said.is_some_and(|words| words.contains("no effect with --clock real")));
+            assert_eq!(words(&format!("stress --clock both {option}")), None);
+            assert_eq!(words(&format!("stress {option}")), None);
+        }
+        assert_eq!(words("stress --clock real"), None);
     }
 }
