@@ -165,6 +165,12 @@ impl Finds<'_> {
     fn rewrite(&mut self, key: &str, dependency: &mut Table) {
         let text = |name: &str| dependency.get(name).and_then(Value::as_str);
         let name = text("package").unwrap_or(key).to_string();
+        // The search of the sources goes by its name.
+        if name == "labrt" && key != name {
+            self.remarks.push(format!(
+                "its manifest calls `{name}` `{key}`; what its code takes from it by that name is not named here"
+            ));
+        }
         let place = text("path").map(|path| self.dir.join(path));
         let foreign = ["git", "registry", "registry-index"].into_iter().find_map(text);
         let said = match (&place, foreign, text("version")) {
@@ -281,9 +287,12 @@ mod tests {
         );
         assert_eq!(taken.problem, None);
         let remarks = taken.remarks.join("\n");
-        for named in
-            ["`labrpc` from", "`labgob` from file:///evil", "`labrt` from a registry (version 9)"]
-        {
+        for named in [
+            "`labrpc` from",
+            "`labgob` from file:///evil",
+            "`labrt` from a registry (version 9)",
+            "calls `labrt` `rpc`;",
+        ] {
             assert!(remarks.contains(named), "{remarks}");
         }
         assert!(

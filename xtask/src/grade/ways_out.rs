@@ -8,6 +8,7 @@
 //! statics are, and so is a file that is no Rust. This is for clear messages. What cannot be seen here (a macro's
 //! doing) the compiler refuses as far as it is `unsafe`: see [`super::intake`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -32,25 +33,51 @@ const PATH: &str = "path";
 const UNGUARDED: [&str; 4] = ["unsafe", "no_mangle", "export_name", "link_section"];
 /// A panic hook is a place for all of a process, as a static is.
 const SHARED: [&str; 2] = ["set_hook", "take_hook"];
+/// Crates that are to be called by their own names, so that it can be seen what is taken from them.
+const OWN_NAMES: [&str; 6] = ["std", "core", "alloc", "labrt", "labtrace", "tester"];
 /// The module of labrt with what all servers of a run share.
 const WORLD: &str = "world";
 /// Modules through which code learns, or does, more than a server should, such as a test's name.
-const OUTSIDE: [(&str, &[&str]); 2] =
-    [("std", &["env", "fs", "net", "process"]), ("labrt", &["env", "node", "observe"])];
+const OUTSIDE: [(&str, &[&str]); 2] = [
+    ("std", &["env", "fs", "net", "process", "*"]),
+    ("labrt", &["env", "node", "Node", "observe", "*"]),
+];
 /// The words of a type that nothing can be written to. `static` is here for its lifetime.
 const CONSTANT: &str = "& ' [ ] ; < > , static str bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 \
     isize f32 f64 Duration";
+/// What declares a type, or what stands in a type's place.
+const DECLARING: [&str; 5] = ["type", "struct", "enum", "union", "trait"];
+/// Stands among what is declared for a name that a macro is given.
+const ANY: &str = "$";
 
 /// What a source has, in words with their places.
 #[derive(Debug, Default, PartialEq)]
 struct Found {
     unguarded: Vec<String>,
+    /// What gets around the guard of the language although the compiler takes it.
+    unsound: Vec<String>,
     shared: Vec<String>,
+    /// Other names for crates.
+    renamed: Vec<String>,
     outside: Vec<String>,
     /// Code from where nobody looks.
     elsewhere: Vec<String>,
     /// Files that are no Rust.
     unread: Vec<String>,
+    /// Statics that nothing can be written to, if the names in their types mean what they usually do.
+    constants: Vec<(String, Vec<String>)>,
+    /// Where names are declared that statics' types may have.
+    declared: BTreeMap<String, String>,
+}
+
+/// What tokens lie in.
+#[derive(Clone, Copy, Default)]
+struct Within {
+    attribute: bool,
+    /// A `use`.
+    import: bool,
+    /// What a macro is given: it may make anything of it.
+    arguments: bool,
 }
 
 /// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
@@ -72,6 +99,7 @@ pub(crate) fn found(
     for (file, text) in sources(&student.root)? {
         found.read(&file, &text);
     }
+    found.judge_constants();
     let mut problems = Vec::new();
     if !found.unread.is_empty() {
         problems.push(format!("{UNREAD}: {}", named(&found.unread)));
@@ -80,6 +108,21 @@ pub(crate) fn found(
         let places = named(&found.unguarded);
         problems.push(format!(
             "it has code that the language does not guard: {places} (if it may: --allow-unsafe)"
+        ));
+    }
+    if !allowed.unsafe_code && !found.unsound.is_empty() {
+        let places = named(&found.unsound);
+        problems.push(format!(
+            "it has what the language does not guard although the compiler takes it: {places}; references of two lives in \
+             one another can make a short life look long (rust-lang/rust#25860), and no lab needs them: name one life, or \
+             hold the inner value itself (if it may: --allow-unsafe)"
+        ));
+    }
+    if !allowed.statics && !found.renamed.is_empty() {
+        let places = named(&found.renamed);
+        problems.push(format!(
+            "it has another name for a crate, by which what it takes from it would not be seen: {places}; use the crate's own \
+             name (if it may: --allow-statics)"
         ));
     }
     if !allowed.statics && !found.shared.is_empty() {
@@ -137,28 +180,85 @@ impl Found {
 
     /// Looks through a file, without recursion: see [`super::tokens`].
     fn look(&mut self, file: &Path, stream: TokenStream) {
-        // With each: whether it is of an attribute.
-        let mut left = vec![(stream, false)];
-        while let Some((stream, attribute)) = left.pop() {
+        let mut left = vec![(stream, Within::default())];
+        while let Some((stream, mut within)) = left.pop() {
             let trees: Vec<TokenTree> = stream.into_iter().collect();
             for (place, tree) in trees.iter().enumerate() {
                 let (before, behind) = (&trees[..place], &trees[place + 1..]);
                 match tree {
                     TokenTree::Group(group) => {
-                        let begins = group.delimiter() == Delimiter::Bracket
+                        let attribute = group.delimiter() == Delimiter::Bracket
                             && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
-                        left.push((group.stream(), attribute || begins));
+                        let arguments = matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)]
+                            if sign.as_char() == '!');
+                        let inner = Within {
+                            attribute: within.attribute || attribute,
+                            arguments: within.arguments || arguments,
+                            ..within
+                        };
+                        left.push((group.stream(), inner));
                     }
                     TokenTree::Ident(name) => {
                         let line = name.span().start().line;
                         let at = |what: &str| format!("`{what}` at {}:{line}", file.display());
                         let name = name.to_string();
-                        self.note_elsewhere(&name, attribute, before, behind, at);
-                        self.note(&name, before, behind, at);
+                        // `+ use<'a>` says what a type captures.
+                        within.import |= name == "use" && !begins_with(behind, &["<"]);
+                        self.note_elsewhere(&name, within.attribute, before, behind, at);
+                        self.note_names(&name, within, before, behind, at);
+                        self.note(&name, within, before, behind, at);
                     }
+                    TokenTree::Punct(sign) if sign.as_char() == ';' => within.import = false,
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// Statics are looked at once all is known that their types may mean.
+    fn judge_constants(&mut self) {
+        for (place, words) in std::mem::take(&mut self.constants) {
+            let other = words.iter().find_map(|word| self.declared.get(word));
+            if let Some(other) = other.or(self.declared.get(ANY)) {
+                self.shared.push(format!("{place} (its type may mean {other})"));
+            }
+        }
+    }
+
+    /// A name by which something may be called otherwise than what it is.
+    fn note_names(
+        &mut self,
+        name: &str,
+        within: Within,
+        before: &[TokenTree],
+        behind: &[TokenTree],
+        at: impl Fn(&str) -> String,
+    ) {
+        if OWN_NAMES.contains(&name) {
+            let aliased = within.import || ends_with(before, &["extern", "crate"]);
+            let own = aliased && begins_with(behind, &["as"]) && !begins_with(behind, &["as", "_"]);
+            let taken = taken(behind);
+            let by_self =
+                |words: &[String]| words[0] == "self" && words[1] == "as" && words[2] != "_";
+            if own || taken.windows(3).any(by_self) {
+                self.renamed.push(at(&format!("{name} as")));
+            }
+        }
+        let declares = DECLARING.contains(&name) || (within.import && name == "as");
+        let fragment = within.import && name != "crate" && ends_with(before, &["$"]);
+        if (declares && begins_with(behind, &[ANY])) || fragment {
+            self.declared.entry(ANY.into()).or_insert_with(|| at(&format!("{name} $")));
+        }
+        let named = match behind {
+            // A macro's `$what Name` may be a declaration.
+            [TokenTree::Ident(named), ..] if declares || ends_with(before, &["$"]) => {
+                named.to_string()
+            }
+            _ => return,
+        };
+        let named = named.strip_prefix("r#").unwrap_or(&named);
+        if is_constant_word(named) {
+            self.declared.entry(named.into()).or_insert_with(|| at(&format!("{name} {named}")));
         }
     }
 
@@ -194,6 +294,7 @@ impl Found {
     fn note(
         &mut self,
         name: &str,
+        within: Within,
         before: &[TokenTree],
         behind: &[TokenTree],
         at: impl Fn(&str) -> String,
@@ -204,10 +305,16 @@ impl Found {
             self.unguarded.push(at(name));
         } else if SHARED.contains(&name) {
             self.shared.push(at(name));
-        } else if name == "static" && !ends_with(before, &["'"]) && !is_constant(behind) {
-            self.shared.push(at("static"));
+        } else if name == "static" && !ends_with(before, &["'"]) {
+            match constant(behind).filter(|_| !within.arguments) {
+                Some(words) => self.constants.push((at("static"), words)),
+                None => self.shared.push(at("static")),
+            }
         } else if name == WORLD && (ends_with(before, &[":", ":"]) || goes_on(behind)) {
             self.shared.push(at(WORLD));
+        }
+        if let Some(nested) = unsound(before, name, behind) {
+            self.unsound.push(at(nested));
         }
         let taken = taken(behind);
         for (_, modules) in OUTSIDE.iter().filter(|(krate, _)| *krate == name) {
@@ -233,6 +340,9 @@ fn taken(behind: &[TokenTree]) -> Vec<String> {
         [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Ident(name), ..] => {
             vec![name.to_string()]
         }
+        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Punct(all), ..] => {
+            vec![all.to_string()]
+        }
         [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Group(list), ..] => {
             list.stream().into_iter().map(|tree| tree.to_string()).collect()
         }
@@ -249,12 +359,38 @@ fn ends_with(trees: &[TokenTree], words: &[&str]) -> bool {
     begin.is_some_and(|begin| texts(&trees[begin..]).eq(words.iter().copied()))
 }
 
-/// True if this is the rest of a static that nothing can be written to: a name, `:`, such a type, `=`.
-fn is_constant(behind: &[TokenTree]) -> bool {
+fn begins_with(trees: &[TokenTree], words: &[&str]) -> bool {
+    trees.len() >= words.len() && texts(&trees[..words.len()]).eq(words.iter().copied())
+}
+
+/// If a lifetime's name is that of a reference to a reference, by which the compiler can be led to believe that the inner
+/// one lives as long as the outer one: what the type is, in short.
+fn unsound(before: &[TokenTree], name: &str, behind: &[TokenTree]) -> Option<&'static str> {
+    if !ends_with(before, &["&", "'"]) || !begins_with(behind, &["&", "'"]) {
+        return None;
+    }
+    let (inner, to) = (behind.get(2)?.to_string(), behind.get(3));
+    let to_nothing = matches!(to, Some(TokenTree::Group(group))
+        if group.delimiter() == Delimiter::Parenthesis && group.stream().is_empty());
+    match (name, inner.as_str()) {
+        ("static", "static") => Some("&'static &'static"),
+        _ if to_nothing => Some("&'a &'b ()"),
+        _ => None,
+    }
+}
+
+fn is_constant_word(name: &str) -> bool {
+    CONSTANT.split_whitespace().any(|word| word == name)
+}
+
+/// The names in the type of a static that nothing can be written to, if this is the rest of one: a name, `:`, such a
+/// type, `=`.
+fn constant(behind: &[TokenTree]) -> Option<Vec<String>> {
     if !matches!(behind, [TokenTree::Ident(_), TokenTree::Punct(colon), ..] if colon.as_char() == ':')
     {
-        return false;
+        return None;
     }
+    let mut names = Vec::new();
     let mut left: Vec<Vec<TokenTree>> =
         vec![behind[2..].iter().take_while(|tree| tree.to_string() != "=").cloned().collect()];
     while let Some(trees) = left.pop() {
@@ -263,14 +399,16 @@ fn is_constant(behind: &[TokenTree]) -> bool {
                 TokenTree::Group(group) => left.push(group.stream().into_iter().collect()),
                 TokenTree::Literal(_) => {}
                 tree => {
-                    if !CONSTANT.split_whitespace().any(|word| tree.to_string() == word) {
-                        return false;
+                    let text = tree.to_string();
+                    if !is_constant_word(&text) {
+                        return None;
                     }
+                    names.push(text);
                 }
             }
         }
     }
-    true
+    Some(names)
 }
 
 #[cfg(test)]
@@ -280,6 +418,7 @@ mod tests {
     fn found(text: &str) -> Found {
         let mut found = Found::default();
         found.look(Path::new("a.rs"), text.parse().expect("Rust"));
+        found.judge_constants();
         found
     }
 
@@ -326,6 +465,7 @@ mod tests {
     fn read(text: &str) -> Found {
         let mut found = Found::default();
         found.read(Path::new("a.rs"), text);
+        found.judge_constants();
         found
     }
 
@@ -384,5 +524,92 @@ mod tests {
         let text = "use labrt::{env, thread};\nuse labrt::sync::Mutex;\nlet world = env;";
         assert_eq!(found(text).outside, ["`labrt::env` at a.rs:1"]);
         assert_eq!(found(text).shared, [""; 0]);
+    }
+
+    #[test]
+    fn a_static_is_no_constant_if_its_type_has_another_meaning() {
+        let board = "static BOARD: Duration = Duration::new(Vec::new());";
+        for meaning in [
+            "type Duration = Mutex<Vec<u64>>;",
+            "pub(crate) type r#Duration = Mutex<Vec<u64>>;",
+            "mod m { pub struct Duration(Mutex<u64>); } use m::*;",
+            "enum Duration { A(Mutex<u64>) }",
+            "union Duration { a: u64 }",
+            "trait Duration: Sync {}",
+            "use std::sync::Mutex as Duration;",
+            "use std::{cell::Cell, sync::{atomic::AtomicU64 as Duration}};",
+            "macro_rules! m { ($n:ident) => { type $n = Mutex<u64>; } } m!(Duration);",
+            "macro_rules! m { ($k:tt) => { $k Duration(Mutex<u64>); } } m!(struct);",
+            "macro_rules! m { ($n:ident) => { use std::sync::Mutex as $n; } } m!(Duration);",
+            "macro_rules! m { ($($t:tt)*) => { use $($t)*; } } m!(std::sync::Mutex as Duration);",
+        ] {
+            for text in [format!("{meaning}\n{board}"), format!("{board}\n{meaning}")] {
+                let shared = found(&text).shared;
+                let named = shared.first().is_some_and(|it| it.contains("(its type may mean `"));
+                assert!(shared.len() == 1 && named, "{text}: {shared:?}");
+            }
+        }
+        let shared = found("type u64 = std::sync::Mutex<u8>; static X: [u64; 1] = f();").shared;
+        assert_eq!(shared, ["`static` at a.rs:1 (its type may mean `type u64` at a.rs:1)"]);
+        // What a macro is given it may change.
+        assert_eq!(found("m!(static X: u8 = 3;);").shared, ["`static` at a.rs:1"]);
+        assert_eq!(found("m! { mod a { static X: &str = \"\"; } }").shared.len(), 1);
+    }
+
+    #[test]
+    fn own_names_and_usual_macros_are_as_good_as_any() {
+        for text in [
+            "struct Log; type Term = u64; enum Role { A } static N: Role2 = 1;".replace("Role2", "u8"),
+            "use std::time::Duration; use std::fmt::Write as _; static T: Duration = Duration::ZERO;".into(),
+            "use a::Log as RaftLog; static N: u64 = 1; fn f(x: u8) -> u64 { x as u64 }".into(),
+            "macro_rules! say { ($f:expr $(, $x:expr)*) => { println!($f $(, $x as u64)*) } } static N: u64 = 1;".into(),
+            "macro_rules! m { ($x:ident) => { use $crate::a::b; let y = $x as u8; } } static N: u8 = 1;".into(),
+            "struct Duration(u64); type u8 = u16;".into(),
+            "static N: u8 = 1; fn f() -> impl Iterator<Item = u8> + use<> { g(h as u8) }".into(),
+            "let std = 3.0; let y = std as f64; m!(std as u64);".into(),
+            "use labrt as _; extern crate alloc; use std::{self, fmt as f};".into(),
+            "fn f<'a, 'b>(x: &'a &'b str, y: &'static [&'static str], z: &'a &'static str) {}".into(),
+        ] {
+            let found = found(&text);
+            assert_eq!((&found.shared, &found.renamed), (&Vec::new(), &Vec::new()), "{text}");
+            assert_eq!((&found.unsound, &found.outside), (&Vec::new(), &Vec::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn crates_are_called_by_their_own_names() {
+        for text in [
+            "use std as s;",
+            "use ::std as s;",
+            "extern crate std as s;",
+            "use {core as c, a::b};",
+            "use labrt::{thread, self as l};",
+            "mod m { pub(crate) use labrt as l; }",
+        ] {
+            assert_eq!(found(text).renamed.len(), 1, "{text}");
+        }
+        let text = "use labrt::Node;\nuse labrt::{Node as N};\nuse std::*;\nuse labrt::{*};";
+        let mut outside = found(text).outside;
+        outside.sort();
+        let names = [
+            "labrt::*` at a.rs:4",
+            "labrt::Node` at a.rs:1",
+            "labrt::Node` at a.rs:2",
+            "std::*` at a.rs:3",
+        ];
+        assert_eq!(outside, names.map(|name| format!("`{name}")));
+    }
+
+    #[test]
+    fn references_that_get_around_the_guard_are_named() {
+        for (text, count) in [
+            ("const UNIT: &'static &'static () = &&();", 1),
+            ("static U: &'static &'static u8 = &&1;", 1),
+            ("fn f<'a, 'b, T>(_: &'a &'b (), x: &'b mut T) -> &'a mut T { x }", 1),
+            ("struct S<'a, 'b>(PhantomData<&'a &'b ()>);", 1),
+            ("fn f<'a>(x: &'a &'static str, y: &'a (), z: &'a &'a mut u8) {}", 0),
+        ] {
+            assert_eq!(found(text).unsound.len(), count, "{text}");
+        }
     }
 }
