@@ -1,6 +1,7 @@
 //! Leaving records of runs behind, if a program has asked for them.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cpu_time::ProcessTime;
@@ -10,6 +11,10 @@ use run_record::seal::Writer;
 use run_record::{Begin, Clock, End, FailureRecord, Record};
 
 use crate::verdict::{Failed, Ran};
+
+/// How many variables are named in a record, and how long their names may be: no program has more.
+const MOST_NAMES: usize = 200;
+const LONGEST_NAME: usize = 200;
 
 /// Appends to the file that the environment names.
 pub(crate) struct Recorder {
@@ -67,7 +72,7 @@ impl Recorder {
             situations: ran.situations.clone(),
             coverage: ran.coverage.clone(),
             not_judged: ran.not_judged.clone(),
-            asked: labrt::env::names(),
+            asked: asked(),
             failure: failed.map(|failed| FailureRecord {
                 kind: failed.kind().to_string(),
                 message: failed.verdict.words.clone(),
@@ -84,6 +89,12 @@ impl Recorder {
             panic!("cannot write a record to {}: {error}", writer.file().display());
         }
     }
+}
+
+/// The variables that were asked for. Code that makes names up, one after the other, does not fill the file.
+fn asked() -> BTreeSet<String> {
+    let names = labrt::env::names().into_iter().filter(|name| name.len() <= LONGEST_NAME);
+    names.take(MOST_NAMES).collect()
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -101,7 +101,7 @@ impl Program {
         }
         let (what, values) = match (&self.commits, &other.commits) {
             (Some(one), Some(other)) if one == other => return None,
-            (Some(one), Some(other)) => ("commit", [one, other].map(|of| listed(of))),
+            (Some(one), Some(other)) => ("commit", [one, other].map(listed)),
             _ => (
                 "hash of the test program",
                 [self, other].map(|of| listed(of.executables.values())),
