@@ -156,3 +156,26 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_do_nothing_is_refused_with_the_whole_command() {
+        let refused = |line: &str| {
+            let parsed = Args::try_parse_from(line.split(' ')).and_then(Args::checked);
+            parsed.err().map(|error| (error.use_stderr(), error.to_string()))
+        };
+        for task in ["stress", "soak"] {
+            let (error, words) =
+                refused(&format!("xtask {task} --clock real --seed 9")).expect("no");
+            assert!(error && words.contains("--seed has no effect with --clock real"), "{words}");
+            assert_eq!(refused(&format!("xtask {task} --seed 9")), None);
+        }
+        // In the module of that name it would be one of the targets.
+        assert!(
+            refused("xtask fuzz --iters 0").is_some() && refused("xtask fuzz --iters 1").is_none()
+        );
+    }
+}

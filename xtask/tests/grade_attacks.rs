@@ -223,7 +223,9 @@ fn what_a_crate_must_not_have_is_named() {
     let more = "[dependencies]\nlibloading = \"1\"\nraft = { path = \"../raft\" }";
     trial.write("Cargo.toml", &manifest.replace("[dependencies]", more));
     let more = "\nstatic SHARED: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new());\n\
-                #[global_allocator]\nstatic A: Own = Own;\nunsafe impl std::alloc::GlobalAlloc for Own {}\n";
+                #[global_allocator]\nstatic A: Own = Own;\nunsafe impl std::alloc::GlobalAlloc for Own {}\n\
+                type Duration = std::sync::Mutex<Vec<u8>>;\nstatic BOARD: Duration = Duration::new(Vec::new());\n\
+                use std as s;\nconst UNIT: &'static &'static () = &&();\n";
     trial.write("src/lib.rs", &(trial.source() + more));
     let Some(problem) = trial.problem(&[]) else { return };
     for named in [
@@ -231,6 +233,9 @@ fn what_a_crate_must_not_have_is_named() {
         "`raft`, a crate of this workspace that lab 2 is not made with (if it may: --allow raft)",
         "`unsafe` at src/lib.rs:",
         "`static` at src/lib.rs:",
+        "(its type may mean `type Duration` at src/lib.rs:",
+        "`std as` at src/lib.rs:",
+        "`&'static &'static` at src/lib.rs:",
     ] {
         assert!(problem.contains(named), "{named}: {problem}");
     }
