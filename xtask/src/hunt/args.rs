@@ -102,20 +102,3 @@ impl Hunt {
         setting + &self.which.again() + release
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        _hunt: Hunt,
-    }
-
-    #[test]
-    fn no_search_is_nothing_to_measure() {
-        let parse = |line: &str| <Line as clap::Parser>::try_parse_from(line.split(' ')).is_ok();
-        assert!(parse("hunt --runs 5 --measure 1") && !parse("hunt --runs 5 --measure 0"));
-    }
-}
