@@ -76,7 +76,7 @@ pub(crate) fn death(ending: &Ending) -> Option<(&'static str, String)> {
 
 fn exited(status: ExitStatus) -> String {
     match (platform::signal(status), status.code()) {
-        (Some(9), _) => {
+        (Some(platform::KILL), _) => {
             "the process died of signal 9, which somebody else has sent, or the system \
                          for want of memory"
                 .to_string()

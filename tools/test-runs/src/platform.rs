@@ -228,6 +228,9 @@ pub fn share(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The number of the signal that no process can refuse.
+pub(crate) const KILL: i32 = 9;
+
 /// The number of the signal that ended a process, if one did.
 #[cfg(unix)]
 pub fn signal(status: ExitStatus) -> Option<i32> {

@@ -33,6 +33,9 @@ const TRACE_VARIABLE: &str = "LAB_TRACE";
 pub const NOT_ALONE: &str =
     "; it did not when it was run alone, so an earlier run may have caused it";
 
+/// The end of the message of a run whose process was killed, and killed again when the run was made alone.
+const KILLED_AGAIN: &str = "; so it did when it was run once more, alone";
+
 /// What a process may do.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -94,6 +97,12 @@ impl Ending {
             _ => None,
         }
     }
+
+    /// True if it was killed, and not by us: by somebody else, or by the system for want of memory. Limits of ours
+    /// that are passed are endings of their own.
+    fn is_kill(&self) -> bool {
+        self.status().is_some_and(|status| platform::signal(status) == Some(platform::KILL))
+    }
 }
 
 /// The files that a process leaves behind.
@@ -120,20 +129,40 @@ pub fn run(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<Finished> {
+    let (mut finished, killed) = once(test, items, limits, scratch, stop)?;
+    if killed {
+        run_killed_again(test, &mut finished, items, limits, scratch, stop)?;
+    } else {
+        confirm(test, &mut finished, items, limits, scratch, stop)?;
+    }
+    Ok(finished)
+}
+
+/// Runs a test for these items in one process; also true if that was killed, not by us, before all was done.
+fn once(
+    test: &TestCase,
+    items: &[Item],
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<(Finished, bool)> {
     let files = Files::new(scratch)?;
-    let ending = execute(command(test, items, limits, &files), limits, &files, stop)?;
+    let ending = execute(&mut command(test, items, limits, &files), limits, &files, stop)?;
     // A process that could not write its records looks like one that has crashed.
     check_room(scratch)?;
     let recorded = read_records(&files)?;
     let text = files.end_of_output()?;
     drop(files);
-    if let Some(words) = fit::misfit(test, items, &recorded, ending.status()) {
-        return Ok(ending::refuse(test, items, &words, &text));
+    // Who was killed has not chosen how it ended.
+    let status = ending.status().filter(|_| !ending.is_kill());
+    if let Some(words) = fit::misfit(test, items, &recorded, status) {
+        return Ok((ending::refuse(test, items, &words, &text), false));
     }
-    let recorded = recorded.into_iter().flatten().collect();
-    let mut finished = ending::understand(test, items, recorded, &ending, &text);
-    confirm(test, &mut finished, items, limits, scratch, stop)?;
-    Ok(finished)
+    let recorded: Vec<Record> = recorded.into_iter().flatten().collect();
+    let ended = recorded.iter().filter(|record| matches!(record, Record::End(_))).count();
+    let finished = ending::understand(test, items, recorded, &ending, &text);
+    let killed = ending.is_kill() && ended < items.len();
+    Ok((finished, killed))
 }
 
 impl Files {
@@ -182,11 +211,18 @@ pub fn check(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
-    let files = Files::new(scratch)?;
-    let mut command = in_room(program, limits, &[]);
-    command.args(["--list", "--format", "terse"]).current_dir(&program.dir).stdin(Stdio::null());
-    let ending = execute(command, limits, &files, stop)?;
-    let output = files.end_of_output()?;
+    let list = || {
+        let files = Files::new(scratch)?;
+        let mut command = in_room(program, limits, &[]);
+        command.args(["--list", "--format", "terse"]).stdin(Stdio::null());
+        let ending = execute(command.current_dir(&program.dir), limits, &files, stop)?;
+        anyhow::Ok((ending, files.end_of_output()?))
+    };
+    let (mut ending, mut output) = list()?;
+    if ending.is_kill() {
+        // It need not be its own fault, so what it does now counts.
+        (ending, output) = list()?;
+    }
     match ending.status() {
         Some(status) if status.success() => return Ok(None),
         // A program that ends so itself has no result, but no points either.
@@ -200,7 +236,7 @@ pub fn check(
 
 /// Runs a program, with its output in the file for it, to its end or until it has to be ended.
 fn execute(
-    mut command: Command,
+    command: &mut Command,
     limits: &Limits,
     files: &Files,
     stop: &AtomicBool,
@@ -209,7 +245,7 @@ fn execute(
     let out = File::create(&files.output).with_context(cannot)?;
     let err = out.try_clone().with_context(cannot)?;
     command.stdout(out).stderr(err);
-    platform::own_group(&mut command);
+    platform::own_group(command);
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot run {}", command.get_program().display()))?;
@@ -338,6 +374,36 @@ fn read_records(files: &Files) -> Result<Vec<Option<Record>>> {
     Ok(whole.lines().map(|line| seals.open(line)).collect())
 }
 
+/// Runs the seed whose process was killed once more, alone. What it does now counts: the first end tells nothing of
+/// it. Who is killed again has failed.
+fn run_killed_again(
+    test: &TestCase,
+    finished: &mut Finished,
+    items: &[Item],
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let Some((victim, _)) = finished.runs.pop() else { return Ok(()) };
+    let Some(item) = items.iter().find(|item| item.index == victim.index).cloned() else {
+        return Ok(());
+    };
+    let (mut again, killed) = once(test, std::slice::from_ref(&item), limits, scratch, stop)?;
+    let Some((mut run, mut log)) = again.runs.pop() else {
+        // Stopped before it could tell.
+        finished.left.insert(0, item);
+        return Ok(());
+    };
+    if let Some(failure) = run.failure.as_mut().filter(|_| killed) {
+        failure.say_more(KILLED_AGAIN);
+        if let Some(log) = &mut log {
+            log.push_str(&format!("\n{KILLED_AGAIN}\n"));
+        }
+    }
+    finished.runs.push((run, log));
+    Ok(())
+}
+
 /// Runs the seed that took a process with several seeds down once more, alone: was it this seed?
 fn confirm(
     test: &TestCase,
@@ -362,9 +428,7 @@ fn confirm(
         Some(_) => "; it did so again when it was run alone",
         None => NOT_ALONE,
     };
-    let before = failure.message.clone();
-    failure.message.push_str(words);
-    failure.text = failure.text.replacen(&before, &failure.message, 1);
+    failure.say_more(words);
     if let Some(log) = log {
         log.push_str(&format!("\n{words}\n"));
     }

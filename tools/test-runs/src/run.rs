@@ -112,6 +112,13 @@ impl RunFailure {
         }
     }
 
+    /// Adds words to the end of its message, also where its text quotes that.
+    pub(crate) fn say_more(&mut self, words: &str) {
+        let before = self.message.clone();
+        self.message.push_str(words);
+        self.text = self.text.replacen(&before, &self.message, 1);
+    }
+
     /// What the run failed by: the rule or check if the test names one, else the kind.
     pub fn title(&self) -> &str {
         if self.check.is_empty() { &self.kind } else { &self.check }
