@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use super::allowed::Allowed;
 use super::files::{sources, too_much_source};
@@ -68,16 +68,6 @@ struct Found {
     constants: Vec<(String, Vec<String>)>,
     /// Where names are declared that statics' types may have.
     declared: BTreeMap<String, String>,
-}
-
-/// What tokens lie in.
-#[derive(Clone, Copy, Default)]
-struct Within {
-    attribute: bool,
-    /// A `use`.
-    import: bool,
-    /// What a macro is given: it may make anything of it.
-    arguments: bool,
 }
 
 /// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
@@ -187,16 +177,7 @@ impl Found {
                 let (before, behind) = (&trees[..place], &trees[place + 1..]);
                 match tree {
                     TokenTree::Group(group) => {
-                        let attribute = group.delimiter() == Delimiter::Bracket
-                            && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
-                        let arguments = matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)]
-                            if sign.as_char() == '!');
-                        let inner = Within {
-                            attribute: within.attribute || attribute,
-                            arguments: within.arguments || arguments,
-                            ..within
-                        };
-                        left.push((group.stream(), inner));
+                        left.push((group.stream(), within.deeper(group, before)));
                     }
                     TokenTree::Ident(name) => {
                         let line = name.span().start().line;
@@ -204,7 +185,7 @@ impl Found {
                         let name = name.to_string();
                         // `+ use<'a>` says what a type captures.
                         within.import |= name == "use" && !begins_with(behind, &["<"]);
-                        self.note_elsewhere(&name, within.attribute, before, behind, at);
+                        self.note_elsewhere(&name, within, before, behind, at);
                         self.note_names(&name, within, before, behind, at);
                         self.note(&name, within, before, behind, at);
                     }
@@ -266,17 +247,16 @@ impl Found {
     fn note_elsewhere(
         &mut self,
         name: &str,
-        attribute: bool,
+        within: Within,
         before: &[TokenTree],
         behind: &[TokenTree],
         at: impl Fn(&str) -> String,
     ) {
         let name = name.strip_prefix("r#").unwrap_or(name);
-        if attribute && LINKING.contains(&name) {
+        if within.attribute && LINKING.contains(&name) {
             self.unguarded.push(at(name));
         }
-        // Whatever is done with the macro's name: another name for it would do as well.
-        if name == INCLUDE {
+        if name == INCLUDE && is_the_macro(within, before, behind) {
             self.elsewhere.push(at(name));
         }
         let assigned = || {
@@ -284,8 +264,8 @@ impl Found {
             let literal = matches!(behind.get(1), Some(TokenTree::Literal(_)));
             !usual && literal && texts(behind).next().is_some_and(|sign| sign == "=")
         };
-        // What a macro makes an attribute of counts too.
-        if name == PATH && (attribute || assigned()) {
+        // What a macro makes an attribute of counts too. Elsewhere it is a variable.
+        if name == PATH && (within.attribute || (within.macros && assigned())) {
             self.elsewhere.push(at(name));
         }
     }
@@ -326,6 +306,53 @@ impl Found {
             self.shared.push(at(WORLD));
         }
     }
+}
+
+/// Where some code stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Within {
+    attribute: bool,
+    /// A `use`.
+    import: bool,
+    /// What a macro is given: it may make anything of it.
+    arguments: bool,
+    /// What a macro is given, or made of: it may become anything.
+    macros: bool,
+    /// The list of what is taken out of a module.
+    list: bool,
+}
+
+impl Within {
+    /// Where the code in a group stands, which has this before it.
+    fn deeper(self, group: &Group, before: &[TokenTree]) -> Within {
+        let brackets = group.delimiter() == Delimiter::Bracket;
+        let attribute = brackets && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
+        // A definition has a name after its `!`, and what is no macro's `!` has none before it.
+        let ahead = match before {
+            [ahead @ .., TokenTree::Ident(_)] => ahead,
+            ahead => ahead,
+        };
+        let macros = matches!(ahead, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
+        let arguments =
+            matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
+        Within {
+            attribute: self.attribute || attribute,
+            import: self.import,
+            arguments: self.arguments || arguments,
+            macros: self.macros || macros,
+            list: ends_with(before, &[":", ":"]),
+        }
+    }
+}
+
+/// True if a name that is called as the macro `include` may be that macro, or lead to another name for it: not that
+/// of a function, a field or a variable.
+fn is_the_macro(within: Within, before: &[TokenTree], behind: &[TokenTree]) -> bool {
+    let call = matches!(behind, [TokenTree::Punct(sign), TokenTree::Group(_), ..] if sign.as_char() == '!');
+    let renamed = texts(behind).next().is_some_and(|word| word == "as");
+    let function = matches!(behind, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Parenthesis);
+    let taken = (within.list || ends_with(before, &[":", ":"])) && !function;
+    within.macros || call || renamed || taken
 }
 
 /// True if what is behind a name has it be a part of a path, or another name for it follows.
@@ -502,6 +529,12 @@ mod tests {
             "#[path = \"shared.inc\"] mod shared;",
             "#[cfg_attr(all(), path = \"shared.inc\")] mod shared;",
             "m!(path = \"shared.inc\");",
+            "m! { { path = \"shared.inc\"; } }",
+            "macro_rules! m { () => { (path = \"shared.inc\") } }",
+            "macro_rules! m { () => { include } }",
+            "use std::include;",
+            "use std::{fmt, include};",
+            "fn f() { include!{\"shared.txt\"} }",
         ] {
             assert_eq!(read(text).elsewhere.len(), 1, "{text}");
         }
@@ -509,6 +542,9 @@ mod tests {
             "let path = \"x\"; self.path = \"y\"; let p = path(1);",
             "const README: &str = include_str!(\"../README.md\");",
             "#[derive(Debug)] struct A { path: String }",
+            "fn f() { let mut path; path = \"x\"; if x { path = \"y\"; } }",
+            "fn include(include: bool) { if include != self.include { m::include(); } }",
+            "struct A { include: bool } fn f(a: A) { a.include = true; let include = !(a.include); }",
         ] {
             assert_eq!(read(text), Found::default(), "{text}");
         }
