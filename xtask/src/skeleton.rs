@@ -184,7 +184,10 @@ fn chapters(own: &Own) -> String {
 }
 
 /// The one way to write the path of something that need not exist yet.
-fn resolved(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+/// If `..` leads out of what does not exist, or what exists cannot be found.
+pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let there = path.ancestors().find(|above| above.exists()).unwrap_or(&path);
     let missing = path.strip_prefix(there).unwrap_or(Path::new(""));

@@ -218,6 +218,73 @@ fn there_are_results_from_the_beginning_and_after_any_end() {
     assert!(grade["note"].as_str().expect("a note").contains("time limit of 1ms"), "{grade}");
 }
 
+/// Whoever builds for hours must not cost others their points.
+#[test]
+fn to_wait_for_another_grading_takes_no_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let dir = student(folder.path(), "patient", &[]);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
+    fs::create_dir_all(&target).expect("a folder");
+    let lock = fs::File::create(target.join("grading.lock")).expect("a file");
+    lock.lock().expect("it can be held");
+    let args = ["grade", &dir, "--time-limit", "1ms", "--open-room", "--out"];
+    let mut child = command(&args).arg(&out).stdout(Stdio::null()).spawn().expect("xtask runs");
+    while !out.join("results.json").exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "there are no results");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert!(
+        child.try_wait().expect("a child").is_none(),
+        "its time was over before it could build"
+    );
+    drop(lock);
+    assert!(child.wait().expect("it ends").success());
+    let grade = json(&out.join("grade.json"));
+    assert!(grade["note"].as_str().expect("a note").contains("time limit of 1ms"), "{grade}");
+}
+
+/// Of a crate that has changed nothing is lost by going on, also if that is interrupted or goes wrong.
+#[test]
+fn a_result_stands_until_there_is_another_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let dir = student(folder.path(), "standing", &[]);
+    let file = folder.path().join("standing/src/lib.rs");
+    fs::write(&file, "pub struct Raft;\nfn f() -> u8 { \"\" }\n").expect("a file");
+    let grade = |options: &[&str]| {
+        let mut command = command(&["grade", &dir, "--open-room"]);
+        command.args(options).arg("--out").arg(&out);
+        command
+    };
+    let xtask = |options: &[&str]| grade(options).output().expect("xtask runs");
+    let output = xtask(&[]);
+    assert!(output.status.success(), "{}", words(&output));
+    let before = fs::read(out.join("grade.json")).expect("a result");
+    fs::write(&file, "pub struct Raft;\nfn f() -> u8 { 7 }\n").expect("a file");
+    // There is no room for temporary files, which is nobody's fault.
+    let output = grade(&["--resume"]).env("TMPDIR", folder.path().join("none")).output();
+    let output = output.expect("xtask runs");
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert_eq!(fs::read(out.join("grade.json")).expect("a result"), before);
+    let output = xtask(&["--resume"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let result = json(&out.join("grade.json"));
+    assert!(result["problem"].as_str().expect("a problem").contains("no type `Raft`"), "{result}");
+    // Its settings are others now.
+    let output = xtask(&["--resume", "--seeds", "7"]);
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("without --resume it is graded anew"), "{}", words(&output));
+    assert_eq!(json(&out.join("grade.json")), result);
+    // One at a time.
+    let held = fs::File::create(out.join("lock")).expect("a file");
+    held.lock().expect("nobody has it");
+    let output = xtask(&[]);
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("another grade is at work in"), "{}", words(&output));
+}
+
 /// A run that hangs takes long, so not all of them are made.
 #[test]
 fn a_test_whose_first_runs_hang_is_given_up() {

@@ -216,6 +216,23 @@ fn the_compiler_reads_no_files_of_others() {
     );
 }
 
+/// Results and submissions may lie there too, so it is no more than what the tests are built of.
+#[test]
+fn the_compiler_reads_nothing_of_the_workspace_but_its_members() {
+    let trial = Trial::new();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let read = |name: &str| {
+        let file = workspace.join(name).display().to_string();
+        format!("\n/// Not mine.\npub const FILE: &str = include_str!({file:?});\n")
+    };
+    trial.write("src/lib.rs", &(trial.source() + &read("docs/grading.md")));
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(
+        problem.contains("couldn't read") && problem.contains("Permission denied"),
+        "{problem}"
+    );
+}
+
 #[test]
 fn what_a_crate_must_not_have_is_named() {
     let trial = Trial::new();

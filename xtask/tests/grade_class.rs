@@ -133,6 +133,51 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
     assert_eq!(made, 1, "{}", words(&resumed));
     let csv_again = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
     assert_eq!(csv_again, csv);
+
+    // In another way nothing is gone on with, and nothing is lost.
+    let json = || fs::read(top.path().join("out/crates/ann/grade.json")).expect("the result");
+    let before = json();
+    let other: Vec<&str> = line.iter().map(|word| if *word == "2" { "3" } else { word }).collect();
+    let refused = xtask(&[&other[..], &["--resume"]].concat());
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(70), "{said}");
+    assert!(said.contains("graded in another way: --seeds was `2`, and is `3` now"), "{said}");
+    assert!(said.contains("without --resume, and with another folder for --out, all is"), "{said}");
+    let csv_again = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    assert_eq!((csv_again, json()), (csv.clone(), before));
+
+    // Who has changed his crate is graded anew, and nobody else.
+    let broken = format!("{make}        compile_error!(\"not yet\");\n");
+    student(&class, "bob", "my-raft", &[("persistent", "kept"), (make, &broken)]);
+    let resumed = xtask(&[&line[..], &["--resume"]].concat());
+    assert!(resumed.status.success(), "{}", words(&resumed));
+    let changed = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    let changed = self::rows(&changed);
+    assert_eq!((&*changed[0].1, &*changed[1].1), ("100.00", "0.00"), "{changed:?}");
+    assert!(changed[1].2.contains("does not compile"), "{changed:?}");
+    assert!(!words(&resumed).contains("initial_election_2A"), "{}", words(&resumed));
+}
+
+/// A course may be a workspace that its students' crates lie in, members of it or not.
+#[test]
+fn nobody_is_graded_for_what_lies_above_his_folder() {
+    let top = tempfile::tempdir().expect("a folder");
+    let course = "[workspace]\nmembers = [\"subs/*\"]\n";
+    fs::write(top.path().join("Cargo.toml"), course).expect("a file");
+    for (name, text) in [("ann", "pub struct Mine;"), ("bob", "pub unsafe fn f() {}")] {
+        let dir = top.path().join("subs").join(name);
+        fs::create_dir_all(dir.join("src")).expect("a folder");
+        let manifest = format!("[package]\nname = \"of-{name}\"\nedition = \"2024\"\n");
+        fs::write(dir.join("Cargo.toml"), manifest).expect("a file");
+        fs::write(dir.join("src/lib.rs"), text).expect("a file");
+    }
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let output = xtask(&["grade", "--open-room", "--class", &path("subs"), "--out", &path("out")]);
+    assert!(output.status.success(), "{}", words(&output));
+    let csv = fs::read_to_string(top.path().join("out/class.csv")).expect("the table");
+    let rows = rows(&csv);
+    assert!(rows[0].2.contains("`of-ann` has no type `Raft`"), "{csv}");
+    assert!(rows[1].2.contains("`unsafe` at src/lib.rs:1"), "{csv}");
 }
 
 /// A run is repeated in a process of its own: what an earlier run has left is not there then.
@@ -168,6 +213,19 @@ fn a_folder_has_any_name_and_results_lie_elsewhere() {
     assert_eq!(output.status.code(), Some(70), "{}", words(&output));
     assert!(words(&output).contains("among the students' folders"), "{}", words(&output));
     assert!(!class.join("out").exists());
+    // A path to what does not exist yet leads there too.
+    let mut relative = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    relative.args(["grade", "--open-room", "--class", "class", "--out", "class/out"]);
+    let output = relative.current_dir(top.path()).output().expect("xtask runs");
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("among the students' folders"), "{}", words(&output));
+    assert!(!class.join("out").exists());
+    // Two gradings at once would write over each other's results.
+    let held = fs::File::create(top.path().join("out/lock")).expect("a file");
+    held.lock().expect("nobody has it");
+    let output = grade(&path("out"));
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("another grade is at work in"), "{}", words(&output));
 }
 
 #[test]

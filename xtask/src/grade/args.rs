@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::duration;
 use crate::labs::Lab;
 
 /// Run the tests of a lab on a student's crate and give points for each part.
@@ -23,7 +24,9 @@ pub(crate) struct Grade {
     /// Grade all crates that lie in the folders of this folder, and make one table of the results.
     #[arg(long, value_name = "DIR", conflicts_with = "dir")]
     pub(crate) class: Option<PathBuf>,
-    /// Go on with an earlier grading that was ended. What was done in the same way stays.
+    /// Go on with an earlier grading that was ended. What was done stays; a crate that has changed since is graded
+    /// anew, and its old result stays until there is a new one. If it is another way of grading now (options, the
+    /// compiler, this workspace), nothing is done.
     #[arg(long)]
     pub(crate) resume: bool,
     /// With how many seeds each test runs.
@@ -34,7 +37,7 @@ pub(crate) struct Grade {
     pub(crate) seed: u64,
     /// Stop after so long, such as 10m. Runs that were not made then count as failed. With --class, this is
     /// for each crate, and an hour if nothing is said.
-    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME")]
+    #[arg(long, value_parser = duration::parse, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
     /// A crate that students' crates may depend on, beside the usual ones: one of a registry, or of this
     /// workspace. May be given several times.
@@ -58,7 +61,7 @@ pub(crate) struct Grade {
     #[arg(long, default_value_t = LEAST_LOSS, value_parser = points, value_name = "POINTS")]
     pub(crate) least_loss: f64,
     /// How much a crate may write to the disk while it is built, in MiB.
-    #[arg(long, default_value_t = 2048, value_name = "MIB")]
+    #[arg(long, default_value_t = 2048, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_size: u64,
     /// Build and run students' code with all of your own rights, and not locked in. Where it cannot be locked
     /// in, nothing is graded without this.
@@ -101,14 +104,24 @@ impl Grade {
         self.time_limit.or(self.class.as_ref().map(|_| CLASS_LIMIT))
     }
 
-    /// What decides, beside the crate and the lab's tests, what comes of a grading.
-    pub(crate) fn settings(&self) -> impl std::fmt::Debug + use<> {
-        (
-            self.lab.number,
-            (self.seeds, self.seed),
-            (self.allow.clone(), self.allow_unsafe, self.allow_statics, self.allow_build),
-            (self.strict, self.open_room, self.build_size, self.least_loss),
-        )
+    /// What decides, beside the crate and the lab's tests, what comes of a grading: options with their values.
+    pub(crate) fn settings(&self) -> impl IntoIterator<Item = (String, String)> + use<> {
+        let mut allow = self.allow.clone();
+        allow.sort();
+        [
+            ("--lab", self.lab.number.to_string()),
+            ("--seeds", self.seeds.to_string()),
+            ("--seed", self.seed.to_string()),
+            ("--allow", allow.join(", ")),
+            ("--allow-unsafe", self.allow_unsafe.to_string()),
+            ("--allow-statics", self.allow_statics.to_string()),
+            ("--allow-build", self.allow_build.to_string()),
+            ("--strict", self.strict.to_string()),
+            ("--open-room", self.open_room.to_string()),
+            ("--build-size", self.build_size.to_string()),
+            ("--least-loss", self.least_loss.to_string()),
+        ]
+        .map(|(name, value)| (name.to_string(), value))
     }
 }
 
@@ -166,6 +179,25 @@ mod tests {
 
     fn lab(number: &str) -> &'static Lab {
         Lab::named(number).expect("a lab")
+    }
+
+    #[test]
+    fn what_leaves_no_time_or_no_room_is_refused() {
+        use clap::Parser;
+
+        #[derive(Debug, Parser)]
+        struct Line {
+            #[command(flatten)]
+            _grade: Grade,
+        }
+
+        for (option, value) in [("--time-limit", "0s"), ("--build-size", "0"), ("--seeds", "0")] {
+            let refused =
+                Line::try_parse_from(["grade", option, value]).expect_err("it is nothing");
+            assert!(refused.to_string().contains(option), "{refused}");
+        }
+        Line::try_parse_from(["grade", "--time-limit", "1ms", "--build-size", "1"])
+            .expect("little");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// What is held while a crate is built.
 const LOCK: &str = "grading.lock";
 /// The folders in which cargo keeps what it has built, below the one of a profile.
-const KEPT_IN: [&str; 4] = ["", "deps", ".fingerprint", "incremental"];
+const KEPT_IN: [&str; 5] = ["", "build", "deps", ".fingerprint", "incremental"];
 /// How a folder begins that the compiler leaves behind if it is killed.
 const UNFINISHED: &str = "rmeta";
 
@@ -64,8 +64,19 @@ impl Building {
             }
         }
         let (target, watched) = (target.to_owned(), [target, scratch].map(Path::to_owned));
-        let before = watched.iter().map(|folder| size(folder)).sum();
-        Ok(Building { target, watched, most, before, looked: Instant::now(), _lock: lock })
+        let looked = Instant::now();
+        let mut building = Building { target, watched, most, before: 0, looked, _lock: lock };
+        building.count_from_now();
+        Ok(building)
+    }
+
+    /// What is there by now does not count: it was built for all.
+    pub(crate) fn count_from_now(&mut self) {
+        self.before = self.size();
+    }
+
+    fn size(&self) -> u64 {
+        self.watched.iter().map(|folder| size(folder)).sum()
     }
 
     /// How much may be written.
@@ -85,16 +96,15 @@ impl Building {
 
     /// True if too much was written.
     pub(crate) fn is_over(&self) -> bool {
-        let now: u64 = self.watched.iter().map(|folder| size(folder)).sum();
-        now.saturating_sub(self.before) > self.most
+        self.size().saturating_sub(self.before) > self.most
     }
 
-    /// Removes what was built of these packages, and what a killed compiler has left if one was killed.
-    pub(crate) fn remove(&self, packages: &BTreeSet<String>, killed: bool) {
+    /// Removes what was built of packages and libraries of these names, and what a killed compiler has left if one was killed.
+    pub(crate) fn remove(&self, names: &BTreeSet<String>, killed: bool) {
         for profile in entries(&self.target) {
             for path in KEPT_IN.iter().flat_map(|folder| entries(&profile.join(folder))) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if is_of(&name, packages) || (killed && name.starts_with(UNFINISHED)) {
+                if is_of(&name, names) || (killed && name.starts_with(UNFINISHED)) {
                     // What cannot be removed only takes room.
                     let _ = match path.is_dir() {
                         true => fs::remove_dir_all(&path),
@@ -121,9 +131,9 @@ fn size(folder: &Path) -> u64 {
     bytes
 }
 
-/// True if cargo or the compiler has made a file of this name for one of these packages: it is the package's
-/// name, after `lib` for a library, up to a hash or an ending.
-fn is_of(file: &str, packages: &BTreeSet<String>) -> bool {
+/// True if cargo or the compiler has made a file of this name for a package or library of these names: it begins with
+/// that, after `lib` for a library, up to a hash or an ending.
+fn is_of(file: &str, names: &BTreeSet<String>) -> bool {
     let stem = file.split('.').next().unwrap_or(file);
     let stem = match stem.rsplit_once('-') {
         Some((name, hash)) if hash.len() == 16 => name,
@@ -133,7 +143,7 @@ fn is_of(file: &str, packages: &BTreeSet<String>) -> bool {
     [Some(stem.as_str()), stem.strip_prefix("lib")]
         .into_iter()
         .flatten()
-        .any(|name| packages.iter().any(|package| package.replace('-', "_") == name))
+        .any(|stem| names.iter().any(|name| name.replace('-', "_") == stem))
 }
 
 #[cfg(test)]
@@ -151,11 +161,13 @@ mod tests {
         let (target, scratch) = (top.path().join("target"), top.path().join("scratch"));
         write(target.join("debug/deps/old"), 5000);
         let building = Building::begin(&target, &scratch, 1000, &AtomicBool::new(false));
-        let building = building.expect("it begins");
+        let mut building = building.expect("it begins");
         write(target.join("debug/deps/new"), 600);
         assert!(!building.is_over());
         write(scratch.join("deep/new"), 600);
         assert!(building.is_over());
+        building.count_from_now();
+        assert!(!building.is_over());
     }
 
     #[test]

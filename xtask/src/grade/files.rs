@@ -12,38 +12,85 @@ const MOST_BYTES: u64 = 64 << 20;
 /// More Rust than this nobody writes for a lab, and to look through it takes 80 times as much memory.
 const MOST_SOURCE: u64 = 4 << 20;
 
-/// The files below a folder, relative to it, in order. What was built (`target`), what is hidden and what is a
-/// link is left out: a link may lead anywhere.
+/// What was found below a folder, relative to it.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// In order.
+    pub(crate) files: Vec<PathBuf>,
+    /// What was left out though it may be part of the crate: links, and folders of what was built that cargo has not
+    /// made.
+    pub(crate) left_out: Vec<PathBuf>,
+}
+
+/// The folder in which cargo builds, beside a manifest; and what it puts there.
+const BUILT: &str = "target";
+const MARK_OF_BUILT: &str = "CACHEDIR.TAG";
+
+/// The files below a folder. What was built (a folder `target` beside a manifest), what is hidden and
+/// what is a link is left out: a link may lead anywhere.
 ///
 /// # Errors
 /// If something cannot be read, or there is too much of it.
-pub(crate) fn files(top: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut left, mut bytes) = (Vec::new(), vec![PathBuf::new()], 0);
+pub(crate) fn find(top: &Path) -> Result<Found> {
+    walk(top, |found, left, bytes| {
+        ensure!(
+            found.files.len() + left <= MOST_FILES && bytes <= MOST_BYTES,
+            "{} has more than {MOST_FILES} files or {} MiB",
+            top.display(),
+            MOST_BYTES >> 20
+        );
+        Ok(())
+    })
+}
+
+/// Walks through a folder; `check` is told what was found, how many folders are left and how many bytes there were.
+fn walk(top: &Path, check: impl Fn(&Found, usize, u64) -> Result<()>) -> Result<Found> {
+    let (mut found, mut left, mut bytes) = (Found::default(), vec![PathBuf::new()], 0);
     while let Some(folder) = left.pop() {
         let dir = top.join(&folder);
         let cannot = || format!("cannot read {}", dir.display());
         for entry in fs::read_dir(&dir).with_context(cannot)? {
             let entry = entry.with_context(cannot)?;
             let (name, kind) = (entry.file_name(), entry.file_type().with_context(cannot)?);
-            if name.to_string_lossy().starts_with('.') || name == "target" {
+            if name.to_string_lossy().starts_with('.') {
                 continue;
             }
-            if kind.is_dir() {
-                left.push(folder.join(name));
+            let path = folder.join(&name);
+            if kind.is_symlink() {
+                found.left_out.push(path);
+            } else if kind.is_dir() {
+                let is_built = name == BUILT && dir.join("Cargo.toml").exists();
+                match is_built {
+                    false => left.push(path),
+                    true if entry.path().join(MARK_OF_BUILT).exists() => {}
+                    true => found.left_out.push(path),
+                }
             } else if kind.is_file() {
                 bytes += entry.metadata().with_context(cannot)?.len();
-                found.push(folder.join(name));
+                found.files.push(path);
             }
-            ensure!(
-                found.len() + left.len() <= MOST_FILES && bytes <= MOST_BYTES,
-                "{} has more than {MOST_FILES} files or {} MiB",
-                top.display(),
-                MOST_BYTES >> 20
-            );
+            check(&found, left.len(), bytes)?;
         }
     }
-    found.sort();
+    found.files.sort();
+    found.left_out.sort();
     Ok(found)
+}
+
+/// The files that [`find`] finds.
+///
+/// # Errors
+/// As of [`find`].
+pub(crate) fn files(top: &Path) -> Result<Vec<PathBuf>> {
+    Ok(find(top)?.files)
+}
+
+/// The files below a folder of ours, relative to it: as many as there are.
+///
+/// # Errors
+/// If something cannot be read.
+pub(crate) fn below(top: &Path) -> Result<Vec<PathBuf>> {
+    Ok(walk(top, |_, _, _| Ok(()))?.files)
 }
 
 /// The files with Rust in them.
@@ -85,32 +132,22 @@ pub(crate) fn sources(top: &Path) -> Result<Vec<(PathBuf, String)>> {
     rust(top)?.map(read).collect()
 }
 
-/// What has no part in what a program does.
-const PROSE: [&str; 4] = ["md", "svg", "png", "html"];
-
-/// A short word that stands for these settings and all files of these folders, but for prose and pictures: what
-/// was done with the same word need not be done again.
+/// A short word that stands for these files of a folder, with their names: what was done with the same word need not
+/// be done again. All files count, since a program can take any of them in.
 ///
 /// # Errors
-/// As of [`files`].
-pub(crate) fn print(settings: &str, folders: &[&Path]) -> Result<String> {
+/// If one cannot be read.
+pub(crate) fn print(top: &Path, files: &[PathBuf]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     let mut add = |bytes: &[u8]| {
         hasher.write_usize(bytes.len());
         hasher.write(bytes);
     };
-    add(settings.as_bytes());
-    for folder in folders {
-        for file in files(folder)? {
-            if PROSE.iter().any(|prose| file.extension().is_some_and(|ending| ending == *prose)) {
-                continue;
-            }
-            let path = folder.join(&file);
-            let bytes =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            add(file.as_os_str().as_encoded_bytes());
-            add(&bytes);
-        }
+    for file in files {
+        let path = top.join(file);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        add(file.as_os_str().as_encoded_bytes());
+        add(&bytes);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -133,6 +170,8 @@ mod tests {
         let expected: Vec<PathBuf> =
             ["Cargo.toml", "src/deep/a.rs", "src/lib.rs"].map(PathBuf::from).into();
         assert_eq!(files(top.path()).expect("files"), expected);
+        #[cfg(unix)]
+        assert!(find(top.path()).expect("files").left_out.contains(&"src/link.rs".into()));
         let sources = sources(top.path()).expect("files");
         assert_eq!(sources[1], ("src/lib.rs".into(), "src/lib.rs".to_string()));
     }
@@ -153,21 +192,47 @@ mod tests {
     }
 
     #[test]
-    fn a_print_stands_for_settings_names_and_contents() {
+    fn a_print_stands_for_names_and_contents_of_all_files() {
         let top = tempfile::tempdir().expect("a folder");
-        let with = |name: &str, text: &str, settings: &str| {
+        let with = |name: &str, text: &str| {
             let file = top.path().join(name);
             fs::write(&file, text).expect("a file");
-            let print = print(settings, &[top.path()]).expect("a print");
+            let found = files(top.path()).expect("files");
+            let print = print(top.path(), &found).expect("a print");
             fs::remove_file(file).expect("it is there");
             print
         };
-        let usual = with("a", "1", "s");
-        assert_eq!(usual, with("a", "1", "s"));
-        fs::write(top.path().join("README.md"), "words").expect("a file");
-        assert_eq!(usual, with("a", "1", "s"));
-        for other in [with("b", "1", "s"), with("a", "2", "s"), with("a", "1", "t")] {
+        let usual = with("a", "1");
+        assert_eq!(usual, with("a", "1"));
+        for other in [with("b", "1"), with("a", "2")] {
             assert_ne!(usual, other);
         }
+        // A program can take in what looks like prose, and decide by it.
+        assert_ne!(with("mode.md", "1"), with("mode.md", "2"));
+    }
+
+    #[test]
+    fn a_module_may_be_called_target_and_what_is_left_out_is_named() {
+        let top = tempfile::tempdir().expect("a folder");
+        let write = |file: &str| {
+            let file = top.path().join(file);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            fs::write(file, "").expect("a file");
+        };
+        for file in ["Cargo.toml", "src/target/mod.rs", "own/Cargo.toml"] {
+            write(file);
+        }
+        // What cargo has made there is of no interest; what somebody else has, may be.
+        for file in ["target/CACHEDIR.TAG", "target/x.rs", "own/target/x.rs"] {
+            write(file);
+        }
+        let found = find(top.path()).expect("files");
+        let expected = ["Cargo.toml", "own/Cargo.toml", "src/target/mod.rs"].map(PathBuf::from);
+        assert_eq!(found.files, expected);
+        assert_eq!(found.left_out, ["own/target"].map(PathBuf::from));
+        write("target/CACHEDIR.TAG.not");
+        fs::remove_file(top.path().join("target/CACHEDIR.TAG")).expect("it is there");
+        let found = find(top.path()).expect("files");
+        assert_eq!(found.left_out, ["own/target", "target"].map(PathBuf::from));
     }
 }

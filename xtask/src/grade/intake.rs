@@ -13,8 +13,11 @@ use test_runs::platform;
 use toml::{Table, Value};
 
 use super::allowed::Allowed;
-use super::files::files;
+use super::files::find;
 use super::student::Student;
+
+/// How many paths are named.
+const NAMED: usize = 5;
 
 /// A crate that may be built.
 #[derive(Debug)]
@@ -61,7 +64,14 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
             student.name
         ));
     }
-    for file in files(root)? {
+    let found = find(root)?;
+    if !found.left_out.is_empty() {
+        taken.remarks.push(format!(
+            "links, and folders called `target` beside a manifest, were left out: {}",
+            named(&found.left_out)
+        ));
+    }
+    for file in found.files {
         let (from, to) = (root.join(&file), to.join(&file));
         let cannot = || format!("cannot copy {}", from.display());
         fs::create_dir_all(to.parent().unwrap_or(&to)).with_context(cannot)?;
@@ -75,9 +85,16 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
             fs::copy(&from, &to).with_context(cannot)?;
         }
     }
-    taken.remarks = finds.remarks;
+    taken.remarks.extend(finds.remarks);
     taken.problem = (!finds.refused.is_empty()).then(|| finds.refused.join("\n"));
     Ok(taken)
+}
+
+/// The first of these paths, in words.
+fn named(paths: &[PathBuf]) -> String {
+    let more = (paths.len() > NAMED).then(|| format!("{} more", paths.len() - NAMED));
+    let first = paths.iter().take(NAMED).map(|path| format!("`{}`", path.display()));
+    first.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// True if a file only says how or with what to build. The versions are those of our lock file.
@@ -222,6 +239,7 @@ mod tests {
     use clap::Parser;
 
     use super::super::args::Grade;
+    use super::super::files::files;
     use super::*;
 
     #[derive(Parser)]
@@ -273,6 +291,26 @@ mod tests {
         );
         assert!(!manifest.contains_key("dev-dependencies"));
         assert_eq!(manifest["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    }
+
+    #[test]
+    fn a_module_called_target_is_copied_and_what_is_left_out_is_said() {
+        let top = tempfile::tempdir().expect("a folder");
+        let from = platform::canonical(top.path()).expect("a path").join("from");
+        for (file, text) in [
+            ("Cargo.toml", "[package]\nname = \"my-raft\"\n"),
+            ("src/target/mod.rs", ""),
+            ("target/mod.rs", ""),
+        ] {
+            fs::create_dir_all(from.join(file).parent().expect("a folder")).expect("a folder");
+            fs::write(from.join(file), text).expect("a file");
+        }
+        let allowed = Allowed::new(&Line::parse_from(["grade"]).grade).expect("what is allowed");
+        let student = Student { name: "my-raft".to_string(), dir: from.clone(), root: from };
+        let to = top.path().join("to");
+        let taken = take_in(&student, &allowed, &to).expect("it is copied");
+        assert!(to.join("src/target/mod.rs").exists() && !to.join("target").exists());
+        assert!(taken.remarks[0].ends_with("were left out: `target`"), "{:?}", taken.remarks);
     }
 
     #[test]

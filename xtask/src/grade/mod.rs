@@ -11,6 +11,9 @@
 //! The results are on the disk from the beginning, and are replaced as a whole after each test. What is no
 //! fault of the student's (no network, a full disk) is an error, and gives no points at all, not even none.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use test_runs::{package, platform};
 
@@ -24,7 +27,9 @@ mod files;
 mod fuzz;
 mod intake;
 mod one;
+mod ours;
 mod outcome;
+mod print;
 mod rooms;
 mod stamp;
 mod stops;
@@ -34,10 +39,12 @@ mod warm;
 mod ways_out;
 
 pub(crate) use args::{Grade, LEAST_LOSS, SEEDS};
-pub(crate) use files::{files, sources};
+pub(crate) use files::sources;
 use one::Grader;
+pub(crate) use ours::all as workspace_files;
 use student::Student;
 
+use crate::lock::{self, Lock};
 use crate::{say, workspace};
 
 /// Grades a crate or a class; returns the exit code.
@@ -49,36 +56,52 @@ pub(crate) fn run(grade: &Grade) -> Result<u8> {
     if let Some(class) = &grade.class {
         return class::run(grade, &grader, class);
     }
-    let student = match (Student::at(&grade.dir), &grade.out) {
-        (Ok(student), _) => student,
-        // Whoever has said where results are to be finds some there.
-        (Err(error), Some(folder)) if grade.dir.is_dir() => {
-            let outcome = grader.no_crate("no crate", &error);
-            outcome.write(folder)?;
-            say::print(outcome.text())?;
-            return Ok(0);
-        }
-        (Err(error), _) => return Err(error),
+    let student = Student::at(&grade.dir);
+    let folder = match (&student, &grade.out) {
+        (_, Some(folder)) => folder.clone(),
+        (Ok(student), None) => usual_folder(student, grade)?,
+        // Whoever has said where results are to be finds some there; nobody else does.
+        (Err(_), None) => return student.map(|_| 0),
     };
-    let folder = match &grade.out {
-        Some(folder) => folder.clone(),
-        None => {
-            let name = match grade.lab.number {
-                "2" => student.name.clone(),
-                // A crate may have the solutions of several labs.
-                number => format!("{}-lab{number}", student.name),
-            };
-            package::target_directory(&workspace())?.join("grade").join(name)
-        }
+    if !grade.dir.is_dir() {
+        return student.map(|_| 0);
+    }
+    let _lock = held(&folder)?;
+    let mut begun = match &student {
+        Ok(student) => grader.begin(student, &folder)?,
+        Err(error) => grader.begin_without("no crate", error, &folder)?,
     };
-    let mut outcome = grader.begin(&student, &folder);
-    if let Some(other) = outcome.another(&folder) {
+    let dir = platform::canonical(&grade.dir).unwrap_or_else(|_| grade.dir.clone());
+    if let Some(other) = begun.outcome.another(&folder, &dir) {
         bail!(
             "{} has the results of the crate in {other}: name another folder with --out, or remove that one",
             folder.display()
         );
     }
-    grader.grade(&student, &mut outcome, &folder).context("no points were given")?;
-    say::print(format!("{}\nwritten to {}\n", outcome.text(), folder.display()))?;
+    match &student {
+        Ok(student) => {
+            grader.grade(student, &mut begun, &folder).context("no points were given")?
+        }
+        Err(_) => begun.write(&folder)?,
+    }
+    let outcome = &begun.outcome;
+    let stands = if begun.is_of_before() { "; the earlier result stands until then" } else { "" };
+    say::print(format!("{}\nwritten to {}{stands}\n", outcome.text(), folder.display()))?;
     Ok(if outcome.is_finished() { 0 } else { crate::BROKEN })
+}
+
+/// Where results are if nobody says where.
+fn usual_folder(student: &Student, grade: &Grade) -> Result<PathBuf> {
+    let name = match grade.lab.number {
+        "2" => student.name.clone(),
+        // A crate may have the solutions of several labs.
+        number => format!("{}-lab{number}", student.name),
+    };
+    Ok(package::target_directory(&workspace())?.join("grade").join(name))
+}
+
+/// Takes a folder for results: two gradings would write over each other's.
+fn held(folder: &Path) -> Result<Lock> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    lock::take(folder, "grade", "name another folder with --out")
 }

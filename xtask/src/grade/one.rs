@@ -3,18 +3,20 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use test_runs::package;
 
 use super::allowed::Allowed;
 use super::args::{self, Grade, Weights};
+use super::disk::Building;
 use super::execute::Execution;
-use super::outcome::Outcome;
+use super::outcome::{Begun, Outcome};
+use super::print::Print;
 use super::rooms::Rooms;
 use super::stamp::{self, Failure};
 use super::stops::Signals;
 use super::student::Student;
-use super::{files, intake, warm, ways_out};
+use super::{intake, warm, ways_out};
 use crate::{say, workspace};
 
 /// Grades one crate after the other, all in the same way.
@@ -25,8 +27,8 @@ pub(crate) struct Grader<'a> {
     allowed: Allowed,
     rooms: Rooms,
     signals: Signals,
-    /// Stands for the settings, and for this workspace.
-    print: String,
+    /// How all crates are graded.
+    print: Print,
     /// Where cargo builds: what one crate needs, the next one need not build again.
     target: PathBuf,
     /// What all crates need is built.
@@ -44,8 +46,8 @@ impl<'a> Grader<'a> {
             None => package::target_directory(&workspace())?.join("grade").join(".build"),
         };
         let rooms = Rooms::new(grade, &target)?;
-        let settings = format!("{weights:?} {types:?} {:?}", grade.settings());
-        let print = files::print(&settings, &[&workspace()])?;
+        let more = [("--weights", format!("{weights:?}")), ("--type", types.join(", "))];
+        let print = Print::of_all(grade, &more)?;
         Ok(Grader {
             grade,
             weights,
@@ -65,29 +67,46 @@ impl<'a> Grader<'a> {
     }
 
     /// The result before anything is done, or what an earlier grading has left.
-    pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Outcome {
-        let print = files::print(&self.print, &[student.top()]);
-        let print = match print {
-            Ok(print) => print,
+    ///
+    /// # Errors
+    /// If an earlier grading is to be gone on with, and it was another way of grading.
+    pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Result<Begun> {
+        let outcome = match self.print.of(student) {
+            Ok(print) => self.empty(&student.name, print),
             // Its files cannot be read, or are too many.
-            Err(error) => return self.no_crate(&student.name, &error).of(&student.dir),
+            Err(error) => self.no_crate(&student.name, &error),
         };
-        let outcome = self.empty(&student.name, print).of(&student.dir);
-        match self.grade.resume {
-            true => outcome.resumed(folder, self.grade.time_limit()),
-            false => outcome,
-        }
+        self.resumed(outcome.of(&student.dir), folder)
     }
 
-    /// The result of what is no crate that can be graded.
-    pub(crate) fn no_crate(&self, name: &str, error: &Error) -> Outcome {
-        let mut outcome = self.empty(name, String::new());
+    /// The same of what is no crate that can be graded.
+    ///
+    /// # Errors
+    /// As of [`Grader::begin`].
+    pub(crate) fn begin_without(&self, name: &str, error: &Error, folder: &Path) -> Result<Begun> {
+        self.resumed(self.no_crate(name, error), folder)
+    }
+
+    fn resumed(&self, outcome: Outcome, folder: &Path) -> Result<Begun> {
+        if !self.grade.resume {
+            return Ok(Begun::of(outcome));
+        }
+        let remedy = match self.grade.class {
+            Some(_) => "without --resume, and with another folder for --out, all is graded anew",
+            None => "without --resume it is graded anew",
+        };
+        let begun = outcome.resumed(folder, self.grade.time_limit());
+        begun.map_err(|error| anyhow!("{error:#}. Nothing was written over; {remedy}"))
+    }
+
+    fn no_crate(&self, name: &str, error: &Error) -> Outcome {
+        let mut outcome = self.empty(name, self.print.clone());
         outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
         outcome
     }
 
     /// The result of a crate of which nothing is known yet.
-    fn empty(&self, name: &str, print: String) -> Outcome {
+    fn empty(&self, name: &str, print: Print) -> Outcome {
         let Grade { lab, seeds, least_loss, .. } = self.grade;
         Outcome::new(name, lab, &self.weights, (*seeds, *least_loss), print)
     }
@@ -96,24 +115,19 @@ impl<'a> Grader<'a> {
     ///
     /// # Errors
     /// If there can be no result, and that is not the student's fault. The files say so too.
-    pub(crate) fn grade(
-        &self,
-        student: &Student,
-        outcome: &mut Outcome,
-        folder: &Path,
-    ) -> Result<()> {
-        outcome.write(folder)?;
-        if outcome.is_finished() {
+    pub(crate) fn grade(&self, student: &Student, begun: &mut Begun, folder: &Path) -> Result<()> {
+        begun.write(folder)?;
+        if begun.outcome.is_finished() {
             return Ok(());
         }
         let stop = self.signals.stop();
         let judged = Execution::new(self.grade, self.rooms.for_runs(), stop)
-            .and_then(|mut execution| self.judge(&mut execution, student, outcome, folder));
+            .and_then(|mut execution| self.judge(&mut execution, student, begun, folder));
         if let Err(error) = &judged {
             // Whatever is in the files by now, they are no result.
-            outcome.withdraw(&format!("{error:#}"));
+            begun.outcome.withdraw(&format!("{error:#}"));
         }
-        outcome.write(folder)?;
+        begun.write(folder)?;
         judged
     }
 
@@ -122,9 +136,10 @@ impl<'a> Grader<'a> {
         &self,
         execution: &mut Execution,
         student: &Student,
-        outcome: &mut Outcome,
+        begun: &mut Begun,
         folder: &Path,
     ) -> Result<()> {
+        let outcome = &mut begun.outcome;
         let (scratch, lab) = (&execution.scratch().to_owned(), self.grade.lab);
         let taken = intake::take_in(student, &self.allowed, &scratch.join("student"))?;
         taken.remarks.iter().for_each(|words| outcome.remark(words));
@@ -136,6 +151,13 @@ impl<'a> Grader<'a> {
             outcome.fail(&problems.join("\n"));
             return Ok(());
         }
+        let most = self.grade.build_size.saturating_mul(1 << 20);
+        let mut building = match Building::begin(&self.target, scratch, most, execution.stop()) {
+            Ok(building) => building,
+            // It was ended while it waited.
+            Err(_) if execution.ends(outcome) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         if !self.is_warm.get() {
             match warm::warm(lab, &self.rooms, &self.target) {
                 Ok(()) => self.is_warm.set(true),
@@ -143,7 +165,9 @@ impl<'a> Grader<'a> {
                 Err(_) if execution.ends(outcome) => return Ok(()),
                 Err(error) => return Err(error),
             }
+            building.count_from_now();
         }
+        // It has waited for others; that was not its own time.
         execution.begin_limit(self.grade.time_limit());
         let suite = match student.is_ours() {
             // It is often graded again, and need not be built again.
@@ -163,8 +187,7 @@ impl<'a> Grader<'a> {
             outcome.fail(&problem);
             return Ok(());
         }
-        let most = self.grade.build_size.saturating_mul(1 << 20);
-        let program = match stamped.build(student, &self.rooms, most, execution.stop()) {
+        let program = match stamped.build(student, &self.rooms, &mut building, execution.stop()) {
             Ok(program) => program,
             // Then it is no matter what else there is to say.
             Err(_) if execution.ends(outcome) => return Ok(()),
@@ -179,6 +202,8 @@ impl<'a> Grader<'a> {
             }
             Err(Failure::Machine(error)) => return Err(error),
         };
+        // Others may build while it is run.
+        drop(building);
         let problem = execution.check(&program)?;
         if execution.ends(outcome) {
             return Ok(());
@@ -187,7 +212,8 @@ impl<'a> Grader<'a> {
             outcome.fail(&format!("the test program does not even list its tests: {words}"));
             return Ok(());
         }
-        for place in 0..outcome.tests.len() {
+        for place in 0..begun.outcome.tests.len() {
+            let outcome = &mut begun.outcome;
             if outcome.tests[place].done {
                 continue;
             }
@@ -196,10 +222,10 @@ impl<'a> Grader<'a> {
             if execution.ends(outcome) {
                 return Ok(());
             }
-            outcome.write(folder)?;
-            say::note(&format!("grade: {}", outcome.tests[place].line()));
+            begun.write(folder)?;
+            say::note(&format!("grade: {}", begun.outcome.tests[place].line()));
         }
-        outcome.finish();
+        begun.outcome.finish();
         Ok(())
     }
 }

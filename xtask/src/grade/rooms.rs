@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use test_runs::room::{self, Room};
 
 use super::args::Grade;
+use super::ours;
 use crate::workspace;
 
 /// The most that a process in a room may write to one file, the output included; more ends it.
@@ -114,13 +115,8 @@ fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
     };
     // Not all of it: it may hold the keys of a registry.
     room.read.extend(["registry", "git", "config.toml"].map(|name| cargo.join(name)));
-    // Where results are is none of its business.
-    let entries = std::fs::read_dir(workspace()).context("cannot read this workspace")?;
-    let sources = entries.flatten().map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name != "target" && !name.starts_with('.')
-    });
-    room.read.extend(sources);
+    // Where results and other students' crates are is none of its business.
+    room.read.extend(ours::parts()?);
     room.write.push(target.to_owned());
     Ok(room)
 }

@@ -194,7 +194,7 @@ fn write_suite(
 impl Stamped {
     /// Why the student's crate is not graded though it may compile.
     pub(crate) fn problem(&self, student: &Student, allowed: &Allowed) -> Option<String> {
-        let mut names = self.students_packages().map(|package| package.name.as_str());
+        let mut names = self.students_names();
         if let Some(name) = names.find(|name| *name == self.name || self.is_locked(name)) {
             return Some(format!(
                 "it has a crate called `{name}`, as one that the tests of the lab are made with: what is built of \
@@ -237,23 +237,26 @@ impl Stamped {
         })
     }
 
-    /// Builds the student's crate, then the suite for it, with at most so many bytes on the disk. Nothing of it
-    /// is left there but the program.
+    /// The names by which files are called that are built of these: those of packages, and of their libraries.
+    fn students_names(&self) -> impl Iterator<Item = &str> {
+        self.students_packages().flat_map(|package| {
+            [Some(package.name.as_str()), package.library()].into_iter().flatten()
+        })
+    }
+
+    /// Builds the student's crate, then the suite for it. Nothing of it is left on the disk but the program.
     pub(crate) fn build(
         &self,
         student: &Student,
         rooms: &Rooms,
-        most: u64,
+        building: &mut Building,
         stop: &AtomicBool,
     ) -> Result<Program, Failure> {
-        let building = Building::begin(&self.target, &self.scratch, most, stop);
-        let mut building = building.map_err(Failure::Machine)?;
-        let built = self.build_both(student, rooms, &mut building, stop);
+        let built = self.build_both(student, rooms, building, stop);
         if !student.is_ours() {
-            let mut packages: BTreeSet<String> =
-                self.students_packages().map(|package| package.name.clone()).collect();
-            packages.insert(self.name.clone());
-            building.remove(&packages, built.is_err());
+            let mut names: BTreeSet<String> = self.students_names().map(str::to_string).collect();
+            names.insert(self.name.clone());
+            building.remove(&names, built.is_err());
         }
         built
     }
@@ -265,7 +268,7 @@ impl Stamped {
         building: &mut Building,
         stop: &AtomicBool,
     ) -> Result<Program, Failure> {
-        let cargo = || rooms.cargo(&student.root, &self.dir);
+        let cargo = || rooms.cargo(student.top(), &self.dir);
         let words = "the crate does not compile";
         let build = ["build", "--lib", "--package", &student.name];
         self.cargo(cargo(), &build, building, stop, |said| {
@@ -438,7 +441,7 @@ mod tests {
             name: name.to_string(),
             manifest_path: dir.join("Cargo.toml"),
             source: None,
-            targets: vec![Target { kind: vec!["lib".to_string()] }],
+            targets: vec![Target { name: name.replace('-', "_"), kind: vec!["lib".to_string()] }],
         };
         Stamped {
             dir: dir.to_owned(),
@@ -553,6 +556,15 @@ mod tests {
             );
         }
         assert_eq!(problem("my-serde"), None);
+        // Files are called as a library is, whatever its package is called.
+        let packages = [("my-raft", dir.join("own"))];
+        let mut renamed = stamped(dir, &packages);
+        renamed.metadata.packages[0].targets[0].name = "of_ann".to_string();
+        assert!(renamed.students_names().eq(["my-raft", "of_ann"]));
+        assert_eq!(renamed.problem(&student, &allowed), None);
+        renamed.metadata.packages[0].targets[0].name = "serde_json".to_string();
+        let words = renamed.problem(&student, &allowed).expect("a problem");
+        assert!(words.contains("`serde_json`") && words.contains("another name"), "{words}");
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! The crate that is graded.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use test_runs::platform;
-use toml::Table;
+use toml::{Table, Value};
 
 use super::outcome::plain as plain_text;
 use crate::workspace;
 
 /// No manifest is as large as this.
 const MOST_OF_MANIFEST: u64 = 1 << 20;
+
+/// No pattern stands for more folders.
+const MOST_MEMBERS: usize = 1000;
+/// The kinds of a library.
+const LIBRARIES: [&str; 6] = ["lib", "rlib", "dylib", "cdylib", "staticlib", "proc-macro"];
 
 /// A student's crate.
 #[derive(Clone, Debug)]
@@ -44,14 +50,30 @@ pub(crate) struct Package {
 /// What it says of a part of a package.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Target {
+    pub(crate) name: String,
     pub(crate) kind: Vec<String>,
 }
 
 impl Student {
-    /// The crate in a directory, or in the only folder there: so it is handed in by many.
+    /// The crate in a directory, or in the only folder there: so it is handed in by many. Its workspace may lie
+    /// anywhere above.
     pub(crate) fn at(dir: &Path) -> Result<Student> {
-        let found = platform::canonical(dir);
-        let mut dir = found.with_context(|| format!("there is no crate at {}", dir.display()))?;
+        Student::find(dir, Path::new(""))
+    }
+
+    /// The same of one who is among others: nothing above this folder is looked at.
+    pub(crate) fn among_others(dir: &Path) -> Result<Student> {
+        Student::find(dir, dir)
+    }
+
+    /// The crate in a directory. Its workspace does not lie outside of `top`.
+    fn find(dir: &Path, top: &Path) -> Result<Student> {
+        let canonical = |dir: &Path| {
+            let found = platform::canonical(dir);
+            found.with_context(|| format!("there is no crate at {}", dir.display()))
+        };
+        let mut dir = canonical(dir)?;
+        let top = if top.as_os_str().is_empty() { PathBuf::new() } else { canonical(top)? };
         if !dir.join("Cargo.toml").exists()
             && let [only] = &below(&dir)[..]
         {
@@ -72,7 +94,7 @@ impl Student {
         );
         let root = match manifest.contains_key("workspace") {
             true => dir.clone(),
-            false => workspace_of(&dir)?,
+            false => workspace_of(&dir, &manifest, &top)?,
         };
         Ok(Student { name: name.to_string(), dir, root })
     }
@@ -107,14 +129,93 @@ fn manifest(dir: &Path) -> Result<Table> {
     })
 }
 
-/// The folder of the workspace that a folder without a workspace of its own lies in. Who lies within this one, and
-/// is none of its members, has none but its own folder: it is a stranger's, wherever it was put.
-fn workspace_of(dir: &Path) -> Result<PathBuf> {
-    let is_one = |above: &&Path| manifest(above).is_ok_and(|above| above.contains_key("workspace"));
-    let root = dir.ancestors().skip(1).find(is_one).unwrap_or(dir);
-    let ours = platform::canonical(&workspace()).is_ok_and(|ours| root == ours);
-    let stranger = ours && !members()?.iter().any(|member| member == dir);
-    Ok(if stranger { dir } else { root }.to_owned())
+/// The folder of the workspace that a crate without a workspace of its own is a member of; its own if it is of none.
+/// Nothing outside of `top` is looked at. Who lies within this workspace, and is none of its members, has none but
+/// its own folder: it is a stranger's, wherever it was put.
+fn workspace_of(dir: &Path, of_crate: &Table, top: &Path) -> Result<PathBuf> {
+    let ours = platform::canonical(&workspace()).unwrap_or_else(|_| workspace());
+    if dir.starts_with(&ours) && members()?.iter().any(|member| member == dir) {
+        return Ok(ours);
+    }
+    // It may say itself where its workspace is.
+    let said = of_crate.get("package").and_then(|package| package.get("workspace")?.as_str());
+    let said = said.and_then(|path| platform::canonical(&dir.join(path)).ok());
+    let above = dir.ancestors().skip(1).filter(|above| *above != ours && above.starts_with(top));
+    for root in above {
+        let Ok(manifest) = manifest(root) else { continue };
+        let Some(Value::Table(workspace)) = manifest.get("workspace") else { continue };
+        // Cargo looks for another one above if this one excludes it, and refuses if it does not know it.
+        if said.as_deref() == Some(root) || is_member(root, &manifest, workspace, dir) {
+            return Ok(root.to_owned());
+        }
+    }
+    Ok(dir.to_owned())
+}
+
+/// True if a folder is one of a workspace's members, as cargo sees it: it is listed, or what is listed depends on it
+/// by a path.
+fn is_member(root: &Path, manifest_of_root: &Table, workspace: &Table, dir: &Path) -> bool {
+    let list = |key: &str| {
+        let list = workspace.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).collect::<Vec<_>>()
+    };
+    let members = list("members");
+    let is_excluded = |dir: &Path| {
+        let listed = members.iter().any(|member| root.join(member) == dir);
+        !listed && list("exclude").iter().any(|path| dir.starts_with(root.join(path)))
+    };
+    let mut left: Vec<PathBuf> = members.iter().flat_map(|member| matching(root, member)).collect();
+    if manifest_of_root.contains_key("package") {
+        left.push(root.to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(one) = left.pop() {
+        let Ok(one) = platform::canonical(&one) else { continue };
+        if !one.starts_with(root) || is_excluded(&one) || !seen.insert(one.clone()) {
+            continue;
+        }
+        if one == dir {
+            return true;
+        }
+        if let Ok(manifest) = manifest(&one) {
+            left.extend(paths(&manifest, &one, workspace, root));
+        }
+    }
+    false
+}
+
+/// The folders that a member's name in a workspace's manifest stands for. It may be a pattern, as of a shell; one that
+/// leads out of the workspace would have us look through all of the disk.
+fn matching(root: &Path, member: &str) -> Vec<PathBuf> {
+    let within = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !Path::new(member).components().all(within) {
+        return Vec::new();
+    }
+    let pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).join(member);
+    let found = glob::glob(&pattern.to_string_lossy());
+    found.into_iter().flatten().flatten().take(MOST_MEMBERS).collect()
+}
+
+/// The folders that a crate depends on by their paths.
+fn paths(manifest: &Table, dir: &Path, workspace: &Table, root: &Path) -> Vec<PathBuf> {
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flatten();
+    let tables = targets.filter_map(|(_, target)| target.as_table()).chain([manifest]);
+    let kinds = [
+        "dependencies",
+        "dev-dependencies",
+        "dev_dependencies",
+        "build-dependencies",
+        "build_dependencies",
+    ];
+    let all = tables.flat_map(|table| kinds.iter().filter_map(|kind| table.get(*kind)?.as_table()));
+    let path = |(name, dependency): (&String, &Value)| {
+        if dependency.get("workspace").and_then(Value::as_bool) == Some(true) {
+            let there = workspace.get("dependencies").and_then(|all| all.get(name));
+            return Some(root.join(there?.get("path")?.as_str()?));
+        }
+        Some(dir.join(dependency.get("path")?.as_str()?))
+    };
+    all.flatten().filter_map(path).collect()
 }
 
 /// The folders of this workspace's own members: only these are trusted.
@@ -144,6 +245,13 @@ impl Package {
     /// The folder of its manifest.
     pub(crate) fn dir(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
+    /// What its library is called, if it has one: not always as the package is.
+    pub(crate) fn library(&self) -> Option<&str> {
+        let is_library =
+            |target: &&Target| target.kind.iter().any(|kind| LIBRARIES.contains(&&**kind));
+        self.targets.iter().find(is_library).map(|target| target.name.as_str())
     }
 
     /// What it does when it is built, before anything of it is run, in words; none if nothing.
@@ -228,6 +336,76 @@ mod tests {
         assert!(!student.is_ours());
         let ours = Student::at(&workspace().join("raft")).expect("a crate");
         assert!(ours.is_ours() && ours.name == "raft");
+    }
+
+    #[test]
+    fn a_workspace_is_that_of_its_members_alone() {
+        let package = "[package]\nname = \"my-raft\"\n";
+        let course = |workspace: &str, name: &str| {
+            let helper =
+                "[package]\nname = \"helper\"\n[dependencies]\nmine = { path = \"../deep\" }";
+            let top = folder(&[
+                ("", workspace),
+                ("subs/ann", package),
+                ("deep", package),
+                ("helper", helper),
+            ]);
+            let student = Student::at(&top.path().join(name)).expect("a crate");
+            let own = student.root == student.dir;
+            let root = platform::canonical(top.path()).expect("a path");
+            assert!(own || student.root == root, "{workspace}: {}", student.root.display());
+            own
+        };
+        let listed = "[workspace]\nmembers = [";
+        for (workspace, name, own) in [
+            ("[workspace]\nexclude = [\"subs\"]".to_string(), "subs/ann", true),
+            ("[workspace]".to_string(), "subs/ann", true),
+            (format!("{listed}\"subs/*\"]"), "subs/ann", false),
+            (format!("{listed}\"subs/a?n\"]\nexclude = [\"subs\"]"), "subs/ann", true),
+            (format!("{listed}\"subs/ann\"]\nexclude = [\"subs\"]"), "subs/ann", false),
+            (format!("{listed}\"../**\", \"/**\"]"), "subs/ann", true),
+            // What members depend on is a member.
+            (format!("{listed}\"helper\"]"), "deep", false),
+            (format!("{listed}\"helper\"]"), "subs/ann", true),
+            (
+                format!("{package}[workspace]\n[dependencies]\nmine = {{ path = \"deep\" }}"),
+                "deep",
+                false,
+            ),
+            (
+                format!(
+                    "{package}[dependencies]\nmine.workspace = true\n[workspace.dependencies]\n\
+                     mine = {{ path = \"deep\" }}"
+                ),
+                "deep",
+                false,
+            ),
+        ] {
+            assert_eq!(course(&workspace, name), own, "{workspace} and {name}");
+        }
+        let said = "[package]\nname = \"my-raft\"\nworkspace = \"..\"";
+        let top = folder(&[("", "[workspace]"), ("a", said)]);
+        let student = Student::at(&top.path().join("a")).expect("a crate");
+        assert_eq!(student.dir.parent(), Some(student.root.as_path()));
+    }
+
+    #[test]
+    fn among_others_nobody_has_a_workspace_above_his_folder() {
+        let package = "[package]\nname = \"my-raft\"\n";
+        let top = folder(&[
+            ("", "[workspace]\nmembers = [\"*\"]"),
+            ("ann", package),
+            ("bob/handed-in", package),
+        ]);
+        for name in ["ann", "bob"] {
+            let student = Student::among_others(&top.path().join(name)).expect("a crate");
+            assert_eq!(student.root, student.dir);
+        }
+        let student = Student::at(&top.path().join("ann")).expect("a crate");
+        assert_ne!(student.root, student.dir, "alone, it has");
+        // A class may be made of ours.
+        let ours = Student::among_others(&workspace().join("raft")).expect("a crate");
+        assert!(ours.is_ours());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::labs::Lab;
 use crate::skeleton::lock_file;
 use crate::workspace;
 
-/// Builds a lab's tests and all that they are made of, for no crate.
+/// Builds a lab's tests and all that they are made of, for no crate. Nobody else must build there meanwhile.
 ///
 /// # Errors
 /// If they do not build, or cannot be fetched.

@@ -11,10 +11,11 @@ use anyhow::{Context, Result, ensure};
 use test_runs::{package, platform};
 
 use super::args::Grade;
+use super::held;
 use super::one::Grader;
-use super::outcome::{Outcome, replace};
+use super::outcome::{Begun, replace};
 use super::student::Student;
-use crate::{say, workspace};
+use crate::{say, skeleton, workspace};
 
 mod alike;
 mod page;
@@ -42,7 +43,7 @@ struct Entry {
     dir: PathBuf,
     /// None if there is no crate in it.
     student: Option<Student>,
-    outcome: Outcome,
+    begun: Begun,
     /// Where its results are.
     results: PathBuf,
 }
@@ -58,12 +59,15 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
             .join("grade")
             .join(format!("class-{name}-lab{}", grade.lab.number)),
     };
-    let within = platform::canonical(&folder).unwrap_or_else(|_| folder.clone());
+    // It need not exist yet.
+    let within = skeleton::resolved(&folder);
+    let within = within.with_context(|| format!("cannot use {}", folder.display()))?;
     ensure!(
         !within.starts_with(dir),
         "results would lie in {}, among the students' folders: name another folder with --out",
         folder.display()
     );
+    let _lock = held(&folder)?;
     ensure!(
         grade.resume || !folder.join(CSV).exists(),
         "{} has the results of another grading: go on with it with --resume, or name another folder \
@@ -75,8 +79,12 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
         .map(|name| Entry::new(grader, dir, &folder, name))
         .collect::<Result<_>>()?;
     ensure!(!entries.is_empty(), "{} has no folders with crates", dir.display());
-    let rows = entries.iter().map(|entry| Row::of(&entry.name, &entry.outcome)).collect();
-    let parts = entries[0].outcome.parts().into_iter().map(|part| part.name).collect();
+    // Only now, when all of them can be gone on with.
+    for entry in &mut entries {
+        entry.begun.write(&entry.results)?;
+    }
+    let rows = entries.iter().map(|entry| Row::of(&entry.name, &entry.begun)).collect();
+    let parts = entries[0].begun.outcome.parts().into_iter().map(|part| part.name).collect();
     let crates = entries.iter().map(|entry| (entry.name.as_str(), entry.crate_dir()));
     let mut class = Class { name, parts, rows, pairs: alike::pairs(grade.lab, crates) };
     class.write(&folder)?;
@@ -87,11 +95,11 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
         }
         say::note(&format!("grade: {} ({} of {all})", entry.name, place + 1));
         entry.grade(grader);
-        class.rows[place] = Row::of(&entry.name, &entry.outcome);
+        class.rows[place] = Row::of(&entry.name, &entry.begun);
         class.write(&folder)?;
     }
     say::print(format!("{}\nwritten to {}\n", table::markdown(&class), folder.display()))?;
-    let finished = entries.iter().all(|entry| entry.outcome.is_finished());
+    let finished = entries.iter().all(|entry| entry.begun.outcome.is_finished());
     Ok(if finished { 0 } else { crate::BROKEN })
 }
 
@@ -111,20 +119,18 @@ fn folders(dir: &Path) -> Result<Vec<OsString>> {
 }
 
 impl Entry {
-    /// Nothing is done yet, unless an earlier grading has left something.
+    /// Nothing is done yet, unless an earlier grading has left something. Nothing is written.
     fn new(grader: &Grader<'_>, class: &Path, folder: &Path, name: OsString) -> Result<Entry> {
         let (dir, results) = (class.join(&name), folder.join("crates").join(&name));
         let name = name.to_string_lossy().into_owned();
-        let student = Student::at(&dir);
-        let (student, outcome) = match student {
+        let (student, begun) = match Student::among_others(&dir) {
             Ok(student) => {
-                let outcome = grader.begin(&student, &results);
-                (Some(student), outcome)
+                let begun = grader.begin(&student, &results)?;
+                (Some(student), begun)
             }
-            Err(error) => (None, grader.no_crate(&name, &error)),
+            Err(error) => (None, grader.begin_without(&name, &error, &results)?),
         };
-        outcome.write(&results)?;
-        Ok(Entry { name, dir, student, outcome, results })
+        Ok(Entry { name, dir, student, begun, results })
     }
 
     fn crate_dir(&self) -> &Path {
@@ -134,7 +140,7 @@ impl Entry {
     /// Whatever stands in the way of a result costs this crate's alone.
     fn grade(&mut self, grader: &Grader<'_>) {
         let Some(student) = &self.student else { return };
-        if let Err(error) = grader.grade(student, &mut self.outcome, &self.results) {
+        if let Err(error) = grader.grade(student, &mut self.begun, &self.results) {
             say::note(&format!("grade: {}: no points were given: {error:#}", self.name));
         }
     }

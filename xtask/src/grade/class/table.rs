@@ -4,8 +4,12 @@ use std::fmt::Write as _;
 
 use super::Class;
 use super::alike::{PAIRS_OF_ONE, Pair, most_equal};
-use crate::grade::outcome::Outcome;
+use crate::grade::outcome::Begun;
 use crate::stress::markdown::{escape, table_with_words};
+
+/// What is said of a result that stands until there is a new one.
+const OF_BEFORE: &str =
+    "this is of the crate as it was before it changed; it is not graded anew yet";
 
 /// A student's line.
 #[derive(Debug)]
@@ -25,10 +29,12 @@ pub(crate) struct Row {
 
 impl Row {
     /// The line of the student with this folder.
-    pub(crate) fn of(name: &str, outcome: &Outcome) -> Row {
+    pub(crate) fn of(name: &str, begun: &Begun) -> Row {
+        let outcome = begun.shown();
         let doubted = outcome.tests.iter().filter(|test| !test.doubts.is_empty()).count();
         let doubts = (doubted > 0).then(|| format!("not all was judged in {doubted} tests"));
-        let remarks = outcome.remarks.iter().chain(&doubts).map(String::as_str);
+        let before = begun.is_of_before().then(|| OF_BEFORE.to_string());
+        let remarks = before.iter().chain(&outcome.remarks).chain(&doubts).map(String::as_str);
         let words: Vec<&str> = [outcome.state()]
             .into_iter()
             .chain(remarks)
@@ -40,7 +46,7 @@ impl Row {
             points: outcome.points,
             of: outcome.of,
             parts: outcome.parts().iter().map(|part| part.points).collect(),
-            is_finished: outcome.is_finished(),
+            is_finished: begun.outcome.is_finished(),
             state: words.join("; "),
         }
     }
