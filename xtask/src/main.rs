@@ -151,6 +151,11 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
+            // A command line may hold another one.
+            if let Some(error) = error.downcast_ref::<clap::Error>() {
+                let _ = error.print();
+                return ExitCode::from(USAGE);
+            }
             say::note(&format!("error: {error:#}"));
             ExitCode::from(BROKEN)
         }

@@ -121,3 +121,44 @@ fn the_zip_grades_a_submission() {
     );
     assert_eq!(results["tests"].as_array().map(Vec::len), Some(21));
 }
+
+#[test]
+fn options_that_grade_does_not_have_are_a_wrong_command_line() {
+    for (options, words) in [
+        (["--lab", "3"], "cannot be used multiple times"),
+        (["--out", "x"], "cannot be among the options"),
+    ] {
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let output =
+            xtask.args(["autograder", "/does/not/exist/a.zip", "--"]).args(options).output();
+        let output = output.expect("xtask runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains(words) && !said.contains("error: error:"), "{said}");
+    }
+}
+
+/// An image in which a right solution has not all points would grade nobody justly.
+#[test]
+fn an_image_is_made_only_where_a_right_solution_has_all_points() {
+    let top = tempfile::tempdir().expect("a folder");
+    let zip = top.path().join("autograder.zip");
+    let written = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("autograder").arg(&zip).output();
+    assert!(written.expect("xtask runs").status.success());
+    let mut zip = zip::ZipArchive::new(File::open(&zip).expect("a file")).expect("a zip");
+    let mut script = String::new();
+    zip.by_name("setup.sh").expect("a script").read_to_string(&mut script).expect("text");
+    let (_, warm) = script.split_once("cargo build --package xtask\n").expect("it builds xtask");
+    let made = |points: &str| {
+        // Stands for xtask: its last argument is the folder for results.
+        let xtask = format!(
+            "target/debug/xtask() {{ echo 'right: {points} points' > \"${{@: -1}}/grade.txt\"; }}"
+        );
+        let script = format!("set -euo pipefail\n{xtask}\n{warm}");
+        let output = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+        output.status.success()
+    };
+    assert!(made("100.0 of 100.0"));
+    assert!(!made("0.0 of 100.0"));
+    assert!(!made("90.0 of 100.0"));
+}
