@@ -71,7 +71,7 @@ impl<'a> Grader<'a> {
     /// # Errors
     /// If an earlier grading is to be gone on with, and it was another way of grading.
     pub(crate) fn begin(&self, student: &Student, folder: &Path) -> Result<Begun> {
-        let outcome = match self.print.of(student) {
+        let outcome = match self.print.of(student, folder) {
             Ok(print) => self.empty(&student.name, print),
             // Its files cannot be read, or are too many.
             Err(error) => self.no_crate(&student.name, &error),

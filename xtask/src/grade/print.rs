@@ -2,8 +2,9 @@
 //!
 //! The parts are kept apart, so that whoever goes on with a grading is told which of them is another one now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -12,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::args::Grade;
 use super::student::Student;
 use super::{files, ours};
-use crate::workspace;
+use crate::{skeleton, workspace};
 
 /// Variables that decide what is built, or what a run does: of those that begin or end with `*`, all such.
-const VARIABLES: [&str; 6] =
-    ["CARGO_BUILD_*", "CARGO_ENCODED_RUSTFLAGS", "CARGO_PROFILE_*", "LAB_*", "RUSTFLAGS", "*_ZOO"];
+const VARIABLES: [&str; 5] =
+    ["*RUSTFLAGS", "*_ZOO", "CARGO_BUILD_TARGET", "CARGO_PROFILE_*", "LAB_*"];
 
 /// How a crate was graded, and which.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +50,17 @@ impl Print {
         Ok(Print { settings, compiler: compiler()?, workspace, of_crate: String::new() })
     }
 
-    /// The same, for this crate.
+    /// The same, for this crate. Its results are no part of it, if they are in this folder.
     ///
     /// # Errors
     /// If its files cannot be read, or are too many.
-    pub(crate) fn of(&self, student: &Student) -> Result<Print> {
-        let of_crate = files::print(student.top(), &files::files(student.top())?)?;
+    pub(crate) fn of(&self, student: &Student, results: &Path) -> Result<Print> {
+        let top = student.top();
+        // They need not be there yet.
+        let results = skeleton::resolved(results).unwrap_or_else(|_| results.to_owned());
+        let mut files = files::files(top)?;
+        files.retain(|file| !top.join(file).starts_with(&results));
+        let of_crate = files::print(top, &files)?;
         Ok(Print { of_crate, ..self.clone() })
     }
 
@@ -62,7 +68,7 @@ impl Print {
     pub(crate) fn another_way(&self, was: &Print) -> Option<String> {
         let mut words = Vec::new();
         let names = self.settings.keys().chain(was.settings.keys());
-        let names: std::collections::BTreeSet<&String> = names.collect();
+        let names: BTreeSet<&String> = names.collect();
         for name in names {
             let said = |print: &Print| print.settings.get(name).cloned();
             let told = |value: Option<String>| match value.as_deref() {
@@ -110,6 +116,8 @@ fn compiler() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -136,11 +144,39 @@ mod tests {
     }
 
     #[test]
+    fn results_in_a_crates_folder_are_no_part_of_it() {
+        let top = tempfile::tempdir().expect("a folder");
+        let dir = test_runs::platform::canonical(top.path()).expect("a path");
+        let write = |file: &str| {
+            let file = dir.join(file);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            fs::write(file, "").expect("a file");
+        };
+        write("src/lib.rs");
+        let student = Student { name: "ann".to_string(), dir: dir.clone(), root: dir.clone() };
+        let print = || Print::default().of(&student, &dir.join("results")).expect("a print");
+        let before = print();
+        write("results/grade.json");
+        write("results/anew/grade.json");
+        assert_eq!(print(), before);
+        write("results.rs");
+        assert_ne!(print(), before);
+    }
+
+    #[test]
     fn variables_that_decide_are_known() {
-        for name in ["RUSTFLAGS", "LAB_SECOND", "RAFT_ZOO", "CARGO_PROFILE_DEV_OPT_LEVEL"] {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "LAB_SECOND",
+            "RAFT_ZOO",
+            "CARGO_PROFILE_DEV_LTO",
+        ] {
             assert!(decides(name), "{name}");
         }
-        for name in ["CARGO_TARGET_DIR", "RUST_BACKTRACE", "PATH", "CARGO_PKG_NAME"] {
+        for name in
+            ["CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUST_BACKTRACE", "PATH", "CARGO_PKG_NAME"]
+        {
             assert!(!decides(name), "{name}");
         }
     }
