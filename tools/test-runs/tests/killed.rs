@@ -39,6 +39,7 @@ fn who_is_killed_is_run_again_alone_and_what_it_does_then_counts() {
         dir: folder.path().to_owned(),
         replay: String::new(),
         kept: None,
+        sources: Vec::new(),
     };
     let prepare = |times: usize, script: &str| {
         let _ = fs::remove_file(folder.path().join("ran"));

@@ -333,8 +333,7 @@ impl Within {
             ahead => ahead,
         };
         let macros = matches!(ahead, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
-        let arguments =
-            matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
+        let arguments = matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
         Within {
             attribute: self.attribute || attribute,
             import: self.import,
