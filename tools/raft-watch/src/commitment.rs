@@ -1,7 +1,7 @@
 //! Rules about what is committed (paper, sections 5.3 and 5.4.2).
 //!
 //! Committed is what some leader was seen to have on a majority together with an entry of its own
-//! term. A server can know of it in two ways: it led and counted, or a leader told it in an
+//! term, or on all. A server can know of it in two ways: it led and counted, or a leader told it in an
 //! AppendEntries that checked its log so far. Nobody says or applies more than it can know.
 
 use labtrace::{Verdict, VerdictBuilder, verdict};

@@ -1,5 +1,5 @@
 //! Rules about leaders (paper, section 5.2): a term has one leader, which stood for election in it and
-//! has got the votes of a majority.
+//! has got the votes of a majority; its own counts if it is saved.
 
 use std::collections::{BTreeMap, BTreeSet};
 

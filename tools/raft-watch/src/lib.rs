@@ -16,7 +16,7 @@
 //!    request that was prepared in an earlier term may well leave later. What a follower's log holds is
 //!    known from its last acceptance until something reaches it that could cut it off.
 //! 3. `reigns`: each leader's log as far as it has shown it, who has accepted it up to where, and so
-//!    what is committed: what some leader had on a majority with an entry of its own term.
+//!    what is committed: what some leader had on a majority with an entry of its own term, or on all.
 //!    `settled`: what leaders have said to be so.
 //!
 //! A snapshot takes the place of entries. To who gets one it says that they are committed, and that its
@@ -31,10 +31,12 @@
 //! | `terms` | term, stale request | the messages' terms |
 //! | `votes` | one vote a term, election restriction | RequestVote and its replies; AppendEntries |
 //! | `elections` | Election Safety, elected by a majority | RequestVote and its replies; AppendEntries |
+//! | `elections` | saved before counted: the vote by which a server leads | the same; `read_persisted` |
 //! | `standing` | a follower stands for election | RequestVote and its replies; no other calls |
 //! | `standing` | a follower that hears its leader waits | the same; AppendEntries and its replies |
 //! | `matching` | Log Matching, a leader's log | AppendEntries with terms (and commands) |
 //! | `commitment` | committed by a majority, applied when committed, when told | all of AppendEntries and its replies, and no other calls |
+//! | `commitment` | saved before counted: an entry that a leader itself is needed for | the same; `read_persisted` |
 //! | `settled` | Leader Completeness | the same; `leaderCommit` |
 //! | `snapshots` | snapshots of what is committed, a snapshot's last entry, snapshots sent again | the same; InstallSnapshot |
 //! | `bases` | snapshots do not go back, state and snapshot belong together | `read_persisted` |
@@ -42,7 +44,8 @@
 //! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
 //! | `saved` | saved before answered | `read_persisted` |
 //! | `second` | promises survive a crash (votes, entries, terms) | RequestVote, or AppendEntries, and their replies; the simulated clock |
-//! | `heartbeats` | heartbeats, a newer term is taken over | AppendEntries |
+//! | `heartbeats` | heartbeats | AppendEntries |
+//! | `heartbeats` | a newer term is taken over | AppendEntries, RequestVote |
 //! | `resends` | refused entries | AppendEntries and its replies |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!

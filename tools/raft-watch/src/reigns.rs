@@ -166,7 +166,7 @@ pub(crate) struct Reign {
     /// The same, as far as it has come back to the leader.
     counted: Vec<Option<Place>>,
     pub(crate) refused: Vec<Refused>,
-    /// Up to which index a majority, itself included, has what ends with an entry of its own term.
+    /// Up to which index a majority, itself included, has what ends with an entry of its own term, or all have it.
     pub(crate) committed: u64,
     pub(crate) committed_us: u64,
 }
@@ -240,7 +240,7 @@ fn majority(places: impl Iterator<Item = Place>, servers: usize) -> Option<Place
 pub(crate) struct Reigns {
     servers: usize,
     by_term: BTreeMap<u64, Reign>,
-    /// The highest index that some leader was seen to have on a majority with an entry of its own term.
+    /// The highest index that some leader was seen to have on a majority with an entry of its own term, or on all.
     pub(crate) committed: u64,
 }
 
