@@ -38,7 +38,7 @@ impl Asked {
         match *self {
             Asked::Append(append) => Some(append),
             Asked::Install(Install { term, last, .. }) => {
-                Some(Append { term, prev: last, last, commit: last.index })
+                Some(Append { term, prev: last, last, commit: last.index, says_more: false })
             }
             _ => None,
         }
@@ -63,6 +63,8 @@ pub(crate) struct Append {
     /// The last entry, or `prev` if there are none.
     pub(crate) last: Place,
     pub(crate) commit: u64,
+    /// Something in it is true that nobody here understands, and was not true in the one before it.
+    pub(crate) says_more: bool,
 }
 
 impl Append {
@@ -247,7 +249,7 @@ mod tests {
     /// A call from server 0 to server 1, with an AppendEntries.
     fn call(number: u64) -> Call {
         let place = Place { index: 3, term: TERM };
-        let append = Append { term: TERM, prev: place, last: place, commit: 2 };
+        let append = Append { term: TERM, prev: place, last: place, commit: 2, says_more: false };
         let (from, to) = (0, 1);
         let sent = Sent {
             call: number,

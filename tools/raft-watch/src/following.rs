@@ -400,7 +400,7 @@ mod tests {
         for known in [place(3, 3), place(6, 4), place(8, 4)] {
             reign.terms.add(known).expect("it fits");
         }
-        let append = Append { term: 4, prev, last, commit: 0 };
+        let append = Append { term: 4, prev, last, commit: 0, says_more: false };
         let (from, to, request) = (0, 1, Request::Nothing);
         let sent = Sent { call: 9, from, instance: 1, to, request, us: 0 };
         let call = Call::new(&sent, Asked::Append(append), sent_at);

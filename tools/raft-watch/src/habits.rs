@@ -112,6 +112,7 @@ fn append(
         prev,
         commit: Some(commit),
         other: None,
+        flags: 0,
         entries: Entries::Read(entries),
     })
 }

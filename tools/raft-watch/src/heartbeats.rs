@@ -31,8 +31,11 @@ pub(crate) struct Flows(BTreeMap<(usize, usize), Flow>);
 /// AppendEntries from a leader to a follower that tell nothing new.
 #[derive(Clone, Debug, Default)]
 struct Flow {
-    /// The last ones of one term that were not like each other, the latest one at the end.
+    /// The last ones of one term that were not like each other, the latest one at the end: since entries were sent, and
+    /// those. Behind new entries an old place is worth another look.
     last: Vec<News>,
+    /// The truth values of the last one without entries that nobody here understands.
+    flags: Option<u64>,
     /// When those were sent that were like one of these, in one term.
     repeats: VecDeque<u64>,
     /// A call has failed, or its answer was late: what it leads to is no heartbeat, though it may be what
@@ -52,6 +55,17 @@ struct News {
 }
 
 impl Flows {
+    /// True if in an AppendEntries without entries something is true that nobody here understands, and was not true in
+    /// the one before it.
+    pub(super) fn says_more(&mut self, between: (usize, usize), append: &Append<'_>) -> bool {
+        if !append.entries.are_none() {
+            return false;
+        }
+        let flow = self.0.entry(between).or_default();
+        let before = flow.flags.replace(append.flags);
+        before.is_some_and(|before| append.flags & !before != 0)
+    }
+
     /// A call is over.
     pub(crate) fn over(&mut self, from: usize, to: usize, failed: bool, sent_us: u64, us: u64) {
         let flow = self.0.entry((from, to)).or_default();
@@ -84,14 +98,18 @@ impl Judge {
             flow.last.clear();
             flow.repeats.clear();
         }
+        let is_bare = append.entries.are_none();
+        if !is_bare {
+            flow.last.clear();
+        }
         let before = flow.last.iter().position(|before| *before == this);
-        let again = before.is_some() && append.entries.are_none();
         match before {
             Some(place) => flow.last.remove(place),
             None if flow.last.len() == SEVERAL => flow.last.remove(0),
             None => this,
         };
         flow.last.push(this);
+        let again = before.is_some() && is_bare;
         if !again || std::mem::take(&mut flow.answers) {
             return Ok(());
         }
@@ -189,5 +207,24 @@ impl Judge {
                 )
                 .build(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::understanding::Entries;
+    use super::*;
+
+    #[test]
+    fn what_is_true_now_and_was_not_is_more() {
+        let mut flows = Flows::default();
+        let mut says = |between, flags| {
+            let (prev, entries) = (Place { index: 3, term: 3 }, Entries::Read(Vec::new()));
+            let append = Append { term: 4, prev, commit: None, entries, other: None, flags };
+            flows.says_more(between, &append)
+        };
+        let more = [1, 1, 3, 3, 0, 1, 2].map(|flags| says((0, 1), flags));
+        assert_eq!(more, [false, false, true, false, false, true, true]);
+        assert!(!says((0, 2), 7), "it is the first one to this server");
     }
 }

@@ -206,8 +206,10 @@ impl Judge {
                 let last = self.brings(from, append, us, means.missing)?;
                 let commit = append.commit.unwrap_or(0);
                 self.commits(from, append.term, commit, us, means)?;
+                let says_more = self.flows.says_more((from, to), append);
                 self.check_heartbeat((from, to), append, us, means.missing)?;
-                let append = Append { term: append.term, prev: append.prev, last, commit };
+                let append =
+                    Append { term: append.term, prev: append.prev, last, commit, says_more };
                 self.resends((from, to), append, us, means.missing)?;
                 Ok(Asked::Append(append))
             }
@@ -330,7 +332,7 @@ impl Judge {
                     known.refused = reply.yes == Some(false);
                 }
                 self.answers(&call, delivered, append, reply, us, means)?;
-                self.heeds(&call, append.term, reply);
+                self.heeds(&call, append, reply);
             }
             Asked::Install(install) => {
                 self.answers_install(&call, delivered, install, reply, us, means)?;
@@ -512,7 +514,7 @@ mod tests {
     fn tells_three() -> Judge {
         let mut judge = three();
         judge.reigns.led_by(0, 4);
-        let append = Append { term: 4, prev: THREE, last: THREE, commit: 3 };
+        let append = Append { term: 4, prev: THREE, last: THREE, commit: 3, says_more: false };
         let (from, to, request) = (0, 1, Request::Nothing);
         let sent = Sent { call: 7, from, instance: 1, to, request, us: 0 };
         judge.calls.insert(Call::new(&sent, Asked::Append(append), 1));

@@ -313,7 +313,7 @@ mod tests {
         let shows = |missing: &Missing| {
             let prev = Place { index: 3, term: 5 };
             let entries = Sent::Read(Vec::new());
-            let append = Append { term: 4, prev, commit: None, entries, other: None };
+            let append = Append { term: 4, prev, commit: None, entries, other: None, flags: 0 };
             Judge::new(3).brings(0, &append, 0, missing)
         };
         assert_eq!(shows(&Missing::default()).expect_err("it is later").check, "a leader's log");

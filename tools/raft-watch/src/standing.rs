@@ -2,7 +2,7 @@
 
 use labtrace::{VerdictBuilder, verdict};
 
-use super::calls::Call;
+use super::calls::{Append, Call};
 use super::judge::{Checked, Judge};
 use super::understanding::missing as rules;
 use super::understanding::{Missing, Reply};
@@ -74,8 +74,14 @@ impl Judge {
         ))
     }
 
-    /// A server has said yes to a request of its leader.
-    pub(super) fn heeds(&mut self, call: &Call, term: u64, reply: Reply) {
+    /// A server has said yes to a request of its leader. That may be one to stand for election at once, as a leader sends
+    /// it that hands its leadership over (Ongaro's thesis, section 3.10).
+    pub(super) fn heeds(&mut self, call: &Call, append: Append, reply: Reply) {
+        let term = append.term;
+        if append.says_more {
+            self.servers[call.to].heeded = None;
+            return;
+        }
         let in_term = reply.term.is_none_or(|shown| shown == term);
         if reply.yes != Some(true) || !in_term {
             return;
@@ -98,6 +104,8 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
+        // It may stand for election before it answers who has told it to.
+        let told = self.open_appends(server).any(|append| append.says_more);
         let known = &mut self.servers[server];
         let clock = u64::from(known.clock.unwrap_or(1000));
         let soon = |heeded: &Heeded| {
@@ -105,7 +113,7 @@ impl Judge {
                 && us.saturating_sub(heeded.sent_us) * clock / 1000 < WAITS_US
         };
         let paused = known.resumed_us.is_some_and(|resumed| us < resumed + AFTER_PAUSE_US);
-        let Some(heeded) = known.heeded.filter(soon).filter(|_| !paused) else {
+        let Some(heeded) = known.heeded.filter(soon).filter(|_| !paused && !told) else {
             known.stood_soon.clear();
             return Ok(());
         };
@@ -138,5 +146,50 @@ impl Judge {
                 )
                 .build(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::calls::{Asked, Sent};
+    use super::super::judge::Means;
+    use super::super::understanding::{Place, Request};
+    use super::*;
+
+    /// Server 1 stands for the next term right after each of some leaders' requests that it has accepted.
+    fn stands_at_once(says_more: bool, answers: bool) -> Checked {
+        let mut judge = Judge::new(3);
+        (0..3).for_each(|server| judge.started(server, 1));
+        let missing = Missing::default();
+        for term in [4, 6, 8, 10] {
+            let (us, place) = (term * 1_000_000, Place { index: 3, term: 3 });
+            let append = Append { term, prev: place, last: place, commit: 0, says_more };
+            let request = Request::Nothing;
+            let sent = Sent { call: term, from: 0, instance: 1, to: 1, request, us };
+            let call = Call::new(&sent, Asked::Append(append), term);
+            if answers {
+                judge.heeds(&call, append, Reply::new(term, true, None));
+            } else {
+                // The one before it was answered.
+                judge.heeds(
+                    &call,
+                    Append { says_more: false, ..append },
+                    Reply::new(term, true, None),
+                );
+                judge.calls.insert(call);
+                Means::with(&missing, |means| judge.delivered(term, us, means));
+            }
+            judge.check_waits(1, term + 1, us + 10, &missing)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn who_may_have_been_told_to_stand_for_election_need_not_wait() {
+        for answers in [true, false] {
+            let broken = stands_at_once(false, answers).expect_err("it does not wait");
+            assert_eq!(broken.check, "a follower waits");
+            assert!(stands_at_once(true, answers).is_ok(), "{answers}");
+        }
     }
 }

@@ -298,6 +298,20 @@ fn heartbeats_of_two_kinds_are_heartbeats() {
     assert_broken(two_kinds(50), "heartbeats", &[0], &["heartbeats to server 1"]);
 }
 
+/// Who sends one entry after the other goes back when one is lost, and looks where the follower is.
+#[test]
+fn a_look_at_an_old_place_between_entries_is_no_heartbeat() {
+    assert_fine(|_| {
+        puppet(1).answers(0, false);
+        for _ in 0..60 {
+            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+            puppet(0).leads(1, 4, (1, 4), &[(4, "b")]);
+            puppet(0).leads(1, 4, (0, 0), &[]);
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+}
+
 /// The entry there is in its snapshot, and it has not kept its term. The follower can only refuse.
 #[test]
 fn a_heartbeat_may_lack_the_term_of_the_entry_before_it() {

@@ -326,7 +326,7 @@ mod tests {
 
     fn append(term: u64, index: u64) -> Asked {
         let last = Place { index, term };
-        Asked::Append(Append { term, prev: Place::default(), last, commit: 0 })
+        Asked::Append(Append { term, prev: Place::default(), last, commit: 0, says_more: false })
     }
 
     fn vote(term: u64) -> Asked {

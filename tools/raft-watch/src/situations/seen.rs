@@ -145,7 +145,13 @@ mod tests {
     }
 
     fn append(last: u64) -> Asked {
-        Asked::Append(Append { term: 4, prev: place(1), last: place(last), commit: 0 })
+        Asked::Append(Append {
+            term: 4,
+            prev: place(1),
+            last: place(last),
+            commit: 0,
+            says_more: false,
+        })
     }
 
     /// One request of each kind, of term 4.

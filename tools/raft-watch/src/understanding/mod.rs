@@ -74,6 +74,8 @@ pub(crate) struct Append<'a> {
     pub(crate) entries: Entries<'a>,
     /// What else it brings that nobody here understands, as one number; none if nothing.
     pub(crate) other: Option<u64>,
+    /// Which of the truth values that nobody here understands are true, if it brings no entries.
+    pub(crate) flags: u64,
 }
 
 /// What an InstallSnapshot says, but for the snapshot itself.
@@ -230,7 +232,7 @@ impl Understanding {
             } => {
                 let prev = Place { index: prev_log_index, term: prev_log_term };
                 let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
-                Request::Append(Append { term, prev, commit, entries, other: None })
+                Request::Append(Append { term, prev, commit, entries, other: None, flags: 0 })
             }
             Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
                 let last = Place { index: last_included_index, term: last_included_term };

@@ -154,6 +154,23 @@ impl Plan {
         }
     }
 
+    /// The truth values that it does not take: which of them are true, one bit for each of the first 64.
+    pub(crate) fn flags(&self, value: Peek<'_>) -> u64 {
+        let mut all = Vec::new();
+        self.add_flags(value, &mut all);
+        all.iter().take(64).enumerate().fold(0, |flags, (bit, set)| flags | u64::from(*set) << bit)
+    }
+
+    fn add_flags(&self, value: Peek<'_>, flags: &mut Vec<bool>) {
+        for ((_, field), step) in value.fields().zip(&self.0) {
+            match step {
+                Step::Skip => flags.extend(field.bool()),
+                Step::Take(_) => {}
+                Step::Inside(inside) => inside.add_flags(field, flags),
+            }
+        }
+    }
+
     fn read_into<'a>(&self, value: Peek<'a>, parts: &mut Parts<'a>) {
         for ((_, field), step) in value.fields().zip(&self.0) {
             match step {

@@ -141,11 +141,11 @@ fn append<'a>(
                 _ => Entries::Unknown,
             };
             let prev = Place { index: bases.index(index), term: prev_term };
-            let other = match entries.are_none() {
-                true => plan.not_understood(value),
-                false => None,
+            let (other, flags) = match entries.are_none() {
+                true => (plan.not_understood(value), plan.flags(value)),
+                false => (None, 0),
             };
-            Request::Append(Append { term, prev, commit, entries, other })
+            Request::Append(Append { term, prev, commit, entries, other, flags })
         }
         _ => Request::Unknown,
     }
