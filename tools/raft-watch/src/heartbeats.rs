@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use labtrace::verdict;
 
+use super::calls::{Asked, Call};
 use super::evidence::Newer;
 use super::judge::{Checked, Judge};
 use super::understanding::missing as rules;
@@ -38,8 +39,8 @@ struct Flow {
     flags: Option<u64>,
     /// When those were sent that were like one of these, in one term.
     repeats: VecDeque<u64>,
-    /// A call has failed, or its answer was late: what it leads to is no heartbeat, though it may be what
-    /// was sent before.
+    /// A call has failed, its answer was late, or its entries were refused: what that leads to is no heartbeat, though
+    /// it may be what was sent before.
     answers: bool,
     /// When a slow call ended.
     slow_until: Option<u64>,
@@ -67,10 +68,11 @@ impl Flows {
     }
 
     /// A call is over.
-    pub(crate) fn over(&mut self, from: usize, to: usize, failed: bool, sent_us: u64, us: u64) {
-        let flow = self.0.entry((from, to)).or_default();
-        let took_us = us.saturating_sub(sent_us);
-        flow.answers |= failed || took_us > PROMPT_US;
+    pub(crate) fn over(&mut self, call: &Call, failed: bool, us: u64) {
+        let brings = matches!(call.asked, Asked::Append(append) if append.brings_some());
+        let flow = self.0.entry((call.from, call.to)).or_default();
+        let took_us = us.saturating_sub(call.sent_us);
+        flow.answers |= failed || took_us > PROMPT_US || (brings && call.refused);
         if took_us > SLOW_US {
             flow.slow_until = Some(us);
         }
@@ -79,8 +81,8 @@ impl Flows {
 
 impl Judge {
     /// At most ten heartbeats a second (the lab's handout). One that carries something new does not count,
-    /// nor does one for each call that has failed or was answered late: many who are refused send again at
-    /// once, and do not look whether they have done so since.
+    /// nor does one for each call that has failed or was answered late, or whose entries were refused: many who are
+    /// refused send again at once, and do not look whether they have done so since.
     pub(super) fn check_heartbeat(
         &mut self,
         (from, to): (usize, usize),

@@ -395,7 +395,7 @@ impl Judge {
             self.sendings.failed(&call);
         }
         let Call { from, to, asked, accepted, granted, installed, newer, sent_us, .. } = call;
-        self.flows.over(from, to, failed, sent_us, us);
+        self.flows.over(&call, failed, us);
         self.slow.over(&call, failed, us);
         if call.instance != self.servers[from].instance {
             return;

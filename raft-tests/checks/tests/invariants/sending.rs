@@ -312,6 +312,23 @@ fn a_look_at_an_old_place_between_entries_is_no_heartbeat() {
     });
 }
 
+/// Of many entries that are under way, each may be refused since the first one was lost.
+#[test]
+fn what_refused_entries_lead_to_is_no_heartbeat() {
+    fn looks(entries: &'static [(u64, &'static str)]) -> impl FnOnce(&Cluster) {
+        move |_| {
+            puppet(1).answers(0, false);
+            for _ in 0..60 {
+                puppet(0).leads(1, 4, (1, 4), entries);
+                puppet(0).leads(1, 4, (1, 4), &[]);
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+    assert_fine(looks(&[(4, "b")]));
+    assert_broken(looks(&[]), "heartbeats", &[0], &["heartbeats to server 1"]);
+}
+
 /// The entry there is in its snapshot, and it has not kept its term. The follower can only refuse.
 #[test]
 fn a_heartbeat_may_lack_the_term_of_the_entry_before_it() {
