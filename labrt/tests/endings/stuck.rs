@@ -70,7 +70,7 @@ fn a_world_within_may_take_longer() {
     // Afterwards it must go on again.
     let blocks = move || {
         inner();
-        std::thread::sleep(millis(1000));
+        std::thread::sleep(NEVER);
     };
     assert_eq!(outer.run(blocks).expect_err("it blocks").kind, FailureKind::Stuck);
     let stuck =
