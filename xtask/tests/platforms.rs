@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 55] = [
+const KNOWN: [(&str, &str, &str, &str); 54] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -76,8 +76,12 @@ const KNOWN: [(&str, &str, &str, &str); 55] = [
     ("xtask/src/grade/student.rs", "unix::fs::symlink", UNIX, "a link"),
     ("persister/tests/elsewhere.rs", "unix::fs::symlink", UNIX, "a link"),
     ("xtask/tests/history.rs", "unix::fs::symlink", UNIX, "a link"),
-    ("tools/test-runs/tests/check.rs", "unix::fs::PermissionsExt", LINUX, "a script is a program"),
-    ("tools/test-runs/tests/killed.rs", "unix::fs::PermissionsExt", LINUX, "a script is a program"),
+    (
+        "tools/test-runs/tests/common/mod.rs",
+        "unix::fs::PermissionsExt",
+        LINUX,
+        "a script is a program",
+    ),
     ("xtask/tests/grade_class.rs", "unix::ffi::OsStrExt", LINUX, "a name that is no text"),
     ("xtask/tests/grade_attacks.rs", "Command::new(\"chmod\")", LINUX, "a script"),
     ("xtask/tests/grade_attacks.rs", "\"/proc\"", LINUX, "which compilers run"),

@@ -18,7 +18,7 @@ use crate::ending;
 use crate::fit;
 use crate::platform;
 use crate::room::{self, Room};
-use crate::run::Run;
+use crate::run::{Run, RunFailure};
 use crate::scratch::check_room;
 use crate::watchdog::Group;
 
@@ -385,9 +385,7 @@ fn run_killed_again(
     stop: &AtomicBool,
 ) -> Result<()> {
     let Some((victim, _)) = finished.runs.pop() else { return Ok(()) };
-    let Some(item) = items.iter().find(|item| item.index == victim.index).cloned() else {
-        return Ok(());
-    };
+    let Some(item) = item_of(victim.index, items) else { return Ok(()) };
     let (mut again, killed) = once(test, std::slice::from_ref(&item), limits, scratch, stop)?;
     let Some((mut run, mut log)) = again.runs.pop() else {
         // Stopped before it could tell.
@@ -395,10 +393,7 @@ fn run_killed_again(
         return Ok(());
     };
     if let Some(failure) = run.failure.as_mut().filter(|_| killed) {
-        failure.say_more(KILLED_AGAIN);
-        if let Some(log) = &mut log {
-            log.push_str(&format!("\n{KILLED_AGAIN}\n"));
-        }
+        say_more(failure, &mut log, KILLED_AGAIN);
     }
     finished.runs.push((run, log));
     Ok(())
@@ -418,9 +413,7 @@ fn confirm(
     if items.len() == 1 || !["crash", "exit", "output"].contains(&failure.kind.as_str()) {
         return Ok(());
     }
-    let Some(item) = items.iter().find(|item| item.index == victim.index).cloned() else {
-        return Ok(());
-    };
+    let Some(item) = item_of(victim.index, items) else { return Ok(()) };
     let again = run(test, &[item], limits, scratch, stop)?;
     // Stopped before it could tell.
     let Some((again, _)) = again.runs.first() else { return Ok(()) };
@@ -428,9 +421,19 @@ fn confirm(
         Some(_) => "; it did so again when it was run alone",
         None => NOT_ALONE,
     };
+    say_more(failure, log, words);
+    Ok(())
+}
+
+/// Adds words to a failure, and to its log.
+fn say_more(failure: &mut RunFailure, log: &mut Option<String>, words: &str) {
     failure.say_more(words);
     if let Some(log) = log {
         log.push_str(&format!("\n{words}\n"));
     }
-    Ok(())
+}
+
+/// The item of this index.
+fn item_of(index: u64, items: &[Item]) -> Option<Item> {
+    items.iter().find(|item| item.index == index).cloned()
 }

@@ -6,16 +6,17 @@
     reason = "these tests run processes, not simulations"
 )]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+mod common;
+
+use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use run_record::Clock;
+use common::{Script, limits};
 use run_record::schedule::Choice;
 use run_record::setting::Setting;
-use test_runs::build::{Program, TestCase};
-use test_runs::process::{self, Finished, Item, Limits};
+use test_runs::build::TestCase;
+use test_runs::process::{self, Finished, Item};
 
 /// Notes that it was run, and goes on only after it was run so often.
 const KILLED_TIMES: &str = "echo x >> ran; if [ $(wc -l < ran) -le TIMES ]; then kill -9 $$; fi";
@@ -23,44 +24,26 @@ const KILLED_TIMES: &str = "echo x >> ran; if [ $(wc -l < ran) -le TIMES ]; then
 /// In one test: a program that is being written cannot be run, not even by another thread's child.
 #[test]
 fn who_is_killed_is_run_again_alone_and_what_it_does_then_counts() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (path, scratch) = (folder.path().join("program"), folder.path().join("scratch"));
-    fs::create_dir(&scratch).expect("a folder");
-    let limits = Limits {
-        hang_after: Duration::from_secs(60),
-        memory_mib: 1024,
-        trace: None,
-        coverage: false,
-        room: None,
-    };
-    let program = Program {
-        clock: Clock::Sim,
-        path: path.clone(),
-        dir: folder.path().to_owned(),
-        replay: String::new(),
-        kept: None,
-        sources: Vec::new(),
-    };
+    let (own, limits) = (Script::new(), limits(Duration::from_secs(60)));
+    let notes = own.program.dir.join("ran");
     let prepare = |times: usize, script: &str| {
-        let _ = fs::remove_file(folder.path().join("ran"));
-        let killed = KILLED_TIMES.replace("TIMES", &times.to_string());
-        fs::write(&path, format!("#!/bin/sh\n{killed}\n{script}\n")).expect("a file");
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
+        let _ = fs::remove_file(&notes);
+        own.does(&format!("{}\n{script}", KILLED_TIMES.replace("TIMES", &times.to_string())));
     };
     let ran = || {
-        let text = fs::read_to_string(folder.path().join("ran")).expect("it was run");
+        let text = fs::read_to_string(&notes).expect("it was run");
         text.lines().count()
     };
     let run = |times: usize, seeds: u64| -> Finished {
         prepare(times, "exit 3");
         let test = TestCase {
             name: "a_test".to_string(),
-            program: program.clone(),
+            program: own.program.clone(),
             setting: Setting::default(),
             schedule: Choice::default(),
         };
         let items: Vec<Item> = (0..seeds).map(|seed| Item::new(seed, Some(seed))).collect();
-        let made = process::run(&test, &items, &limits, &scratch, &AtomicBool::new(false));
+        let made = process::run(&test, &items, &limits, &own.scratch, &AtomicBool::new(false));
         made.expect("it can be started")
     };
     let message = |finished: &Finished| {
@@ -82,7 +65,7 @@ fn who_is_killed_is_run_again_alone_and_what_it_does_then_counts() {
     // Nor is it its own fault when it is to list its tests.
     let check = |times: usize| {
         prepare(times, "echo 'x: test'");
-        let words = process::check(&program, &limits, &scratch, &AtomicBool::new(false));
+        let words = process::check(&own.program, &limits, &own.scratch, &AtomicBool::new(false));
         words.expect("it can be started")
     };
     assert_eq!(check(1), None);

@@ -240,7 +240,7 @@ impl Stamped {
     /// The names by which files are called that are built of these: those of packages, and of their libraries.
     fn students_names(&self) -> impl Iterator<Item = &str> {
         self.students_packages().flat_map(|package| {
-            [Some(package.name.as_str()), package.library()].into_iter().flatten()
+            [Some(package.name.as_str()), package.lib_name()].into_iter().flatten()
         })
     }
 

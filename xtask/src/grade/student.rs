@@ -248,7 +248,7 @@ impl Package {
     }
 
     /// What its library is called, if it has one: not always as the package is.
-    pub(crate) fn library(&self) -> Option<&str> {
+    pub(crate) fn lib_name(&self) -> Option<&str> {
         let is_library =
             |target: &&Target| target.kind.iter().any(|kind| LIBRARIES.contains(&&**kind));
         self.targets.iter().find(is_library).map(|target| target.name.as_str())

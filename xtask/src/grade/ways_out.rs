@@ -12,11 +12,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::allowed::Allowed;
 use super::files::{sources, too_much_source};
 use super::student::Student;
+
+mod around;
+
+use around::{Stands, Within, begins_with, ends_with, goes_on, taken, texts};
 
 /// How many places of a kind are named.
 const NAMED: usize = 5;
@@ -180,14 +184,13 @@ impl Found {
                         left.push((group.stream(), within.deeper(group, before)));
                     }
                     TokenTree::Ident(name) => {
-                        let line = name.span().start().line;
-                        let at = |what: &str| format!("`{what}` at {}:{line}", file.display());
-                        let name = name.to_string();
+                        let (line, name) = (name.span().start().line, name.to_string());
                         // `+ use<'a>` says what a type captures.
                         within.import |= name == "use" && !begins_with(behind, &["<"]);
-                        self.note_elsewhere(&name, within, before, behind, at);
-                        self.note_names(&name, within, before, behind, at);
-                        self.note(&name, within, before, behind, at);
+                        let stands = Stands { within, before, behind, file, line };
+                        self.note_elsewhere(&name, &stands);
+                        self.note_names(&name, &stands);
+                        self.note(&name, &stands);
                     }
                     TokenTree::Punct(sign) if sign.as_char() == ';' => within.import = false,
                     _ => {}
@@ -207,14 +210,9 @@ impl Found {
     }
 
     /// A name by which something may be called otherwise than what it is.
-    fn note_names(
-        &mut self,
-        name: &str,
-        within: Within,
-        before: &[TokenTree],
-        behind: &[TokenTree],
-        at: impl Fn(&str) -> String,
-    ) {
+    fn note_names(&mut self, name: &str, stands: &Stands) {
+        let Stands { within, before, behind, .. } = *stands;
+        let at = |what: &str| stands.at(what);
         if OWN_NAMES.contains(&name) {
             let aliased = within.import || ends_with(before, &["extern", "crate"]);
             let own = aliased && begins_with(behind, &["as"]) && !begins_with(behind, &["as", "_"]);
@@ -244,14 +242,9 @@ impl Found {
     }
 
     /// A name that may take in code from elsewhere.
-    fn note_elsewhere(
-        &mut self,
-        name: &str,
-        within: Within,
-        before: &[TokenTree],
-        behind: &[TokenTree],
-        at: impl Fn(&str) -> String,
-    ) {
+    fn note_elsewhere(&mut self, name: &str, stands: &Stands) {
+        let Stands { within, before, behind, .. } = *stands;
+        let at = |what: &str| stands.at(what);
         let name = name.strip_prefix("r#").unwrap_or(name);
         if within.attribute && LINKING.contains(&name) {
             self.unguarded.push(at(name));
@@ -270,15 +263,10 @@ impl Found {
         }
     }
 
-    /// A name, with what stands before it and behind it.
-    fn note(
-        &mut self,
-        name: &str,
-        within: Within,
-        before: &[TokenTree],
-        behind: &[TokenTree],
-        at: impl Fn(&str) -> String,
-    ) {
+    /// A name that is itself a way out, or names one.
+    fn note(&mut self, name: &str, stands: &Stands) {
+        let Stands { within, before, behind, .. } = *stands;
+        let at = |what: &str| stands.at(what);
         // Only of what is no keyword a raw name is the same.
         let name = name.strip_prefix("r#").filter(|name| *name != "static").unwrap_or(name);
         if UNGUARDED.contains(&name) {
@@ -308,42 +296,6 @@ impl Found {
     }
 }
 
-/// Where some code stands.
-#[derive(Clone, Copy, Debug, Default)]
-struct Within {
-    attribute: bool,
-    /// A `use`.
-    import: bool,
-    /// What a macro is given: it may make anything of it.
-    arguments: bool,
-    /// What a macro is given, or made of: it may become anything.
-    macros: bool,
-    /// The list of what is taken out of a module.
-    list: bool,
-}
-
-impl Within {
-    /// Where the code in a group stands, which has this before it.
-    fn deeper(self, group: &Group, before: &[TokenTree]) -> Within {
-        let brackets = group.delimiter() == Delimiter::Bracket;
-        let attribute = brackets && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
-        // A definition has a name after its `!`, and what is no macro's `!` has none before it.
-        let ahead = match before {
-            [ahead @ .., TokenTree::Ident(_)] => ahead,
-            ahead => ahead,
-        };
-        let macros = matches!(ahead, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
-        let arguments = matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
-        Within {
-            attribute: self.attribute || attribute,
-            import: self.import,
-            arguments: self.arguments || arguments,
-            macros: self.macros || macros,
-            list: ends_with(before, &[":", ":"]),
-        }
-    }
-}
-
 /// True if a name that is called as the macro `include` may be that macro, or lead to another name for it: not that
 /// of a function, a field or a variable.
 fn is_the_macro(within: Within, before: &[TokenTree], behind: &[TokenTree]) -> bool {
@@ -352,41 +304,6 @@ fn is_the_macro(within: Within, before: &[TokenTree], behind: &[TokenTree]) -> b
     let function = matches!(behind, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Parenthesis);
     let taken = (within.list || ends_with(before, &[":", ":"])) && !function;
     within.macros || call || renamed || taken
-}
-
-/// True if what is behind a name has it be a part of a path, or another name for it follows.
-fn goes_on(behind: &[TokenTree]) -> bool {
-    let first: Vec<String> = texts(&behind[..behind.len().min(2)]).collect();
-    first == [":", ":"] || first.first().is_some_and(|word| word == "as")
-}
-
-/// What is taken out of a module whose name stands before this: `::name`, or all in `::{a, b}`.
-fn taken(behind: &[TokenTree]) -> Vec<String> {
-    match behind {
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Ident(name), ..] => {
-            vec![name.to_string()]
-        }
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Punct(all), ..] => {
-            vec![all.to_string()]
-        }
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Group(list), ..] => {
-            list.stream().into_iter().map(|tree| tree.to_string()).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn texts(trees: &[TokenTree]) -> impl Iterator<Item = String> {
-    trees.iter().map(ToString::to_string)
-}
-
-fn ends_with(trees: &[TokenTree], words: &[&str]) -> bool {
-    let begin = trees.len().checked_sub(words.len());
-    begin.is_some_and(|begin| texts(&trees[begin..]).eq(words.iter().copied()))
-}
-
-fn begins_with(trees: &[TokenTree], words: &[&str]) -> bool {
-    trees.len() >= words.len() && texts(&trees[..words.len()]).eq(words.iter().copied())
 }
 
 /// If a lifetime's name is that of a reference to a reference, by which the compiler can be led to believe that the inner

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict_of};
+use crate::puppet::{assert_broken, assert_fine, is_not_answered, pause, puppet, verdict_of};
 
 #[test]
 fn what_a_majority_has_is_committed() {
@@ -241,19 +241,6 @@ fn requests_that_are_open_tell_together() {
         drop(stalled);
         calls.into_iter().for_each(|call| call.join().expect("it ends"));
     });
-}
-
-/// Server 1 gets this request and never answers it, for it is cut off.
-fn is_not_answered(cluster: &Cluster, request: fn()) {
-    let follower = puppet(1);
-    let stalled = follower.stalls();
-    let call = thread::spawn(request);
-    pause();
-    cluster.disconnect(1);
-    call.join().expect("it fails");
-    drop(stalled);
-    pause();
-    cluster.connect(1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use labrt::thread;
 
 use raft_tests::Cluster;
 
-use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, is_not_answered, pause, puppet, verdict};
 
 #[test]
 fn what_a_follower_has_accepted_stays() {
@@ -350,15 +350,7 @@ fn what_a_follower_may_have_taken_unheard_makes_older_requests_old() {
         puppet(0).commits(1, 4, (0, 0), 3, 0);
         puppet(1).saves(4, None, vec![4; 5]);
         // Entries behind the third: handled, saved, and the answer is never given.
-        let follower = puppet(1);
-        let stalled = follower.stalls();
-        let call = thread::spawn(move || puppet(0).commits(1, 4, (3, 4), count, 0));
-        pause();
-        cluster.disconnect(1);
-        call.join().expect("it fails");
-        drop(stalled);
-        pause();
-        cluster.connect(1);
+        is_not_answered(cluster, move || puppet(0).commits(1, 4, (3, 4), count, 0));
         puppet(1).answers(4, false);
         puppet(0).commits(1, 4, (3, 4), 1, 0);
     }

@@ -509,3 +509,16 @@ pub(crate) fn assert_fine(play: impl FnOnce(&Cluster) + Send + 'static) {
 pub(crate) fn pause() {
     thread::sleep(Duration::from_millis(100));
 }
+
+/// Server 1 gets this request and never answers it, for it is cut off.
+pub(crate) fn is_not_answered(cluster: &Cluster, request: impl FnOnce() + Send + 'static) {
+    let follower = puppet(1);
+    let stalled = follower.stalls();
+    let call = thread::spawn(request);
+    pause();
+    cluster.disconnect(1);
+    call.join().expect("it fails");
+    drop(stalled);
+    pause();
+    cluster.connect(1);
+}
