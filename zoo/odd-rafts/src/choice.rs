@@ -34,6 +34,11 @@ const TIKV: &[&str] = &["tikv", "tikv_pre_vote", "tikv_figure_2", "tikv_figure_2
 const CONTRADICTIONS: &[(&str, &str, &str)] = &[
     ("replies_echo_term", "pre_vote", STRANDED),
     ("replies_echo_term", "leader_stickiness", STRANDED),
+    (
+        "leadership_transfer",
+        "leader_stickiness",
+        "who hears a leader does not vote for the one that it has asked to stand",
+    ),
     ("success_with_term_0", "one_way", "a reply without a call says by its term what it is about"),
     ("chunked_snapshots", "go_style", "its InstallSnapshot cannot say which part it brings"),
     ("overlapping", "one_entry", "one sends all again, the other one at a time"),

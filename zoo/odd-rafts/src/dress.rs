@@ -30,12 +30,14 @@ mod spellings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod votes;
 mod wrapped;
 mod zero_based;
 
 use installing::{InstallSnapshotArgs, InstallSnapshotReply};
 pub(crate) use table::{DRESSES, Row};
+use transfer::{TimeoutNowAnswer, TimeoutNowArgs};
 
 /// A RequestVote on the wire.
 pub(crate) trait AsksVote: Gob + Send + Sync {
@@ -126,6 +128,11 @@ where
                 let reply = end.call("Raft.InstallSnapshot", &I::dress(install)).ok()?;
                 Some(Reply::Install(InstallSnapshotReply::undress(reply, install.subject())))
             }
+            Request::TimeoutNow(asked) => {
+                let args = TimeoutNowArgs::dress(*asked);
+                let reply: TimeoutNowAnswer = end.call(transfer::METHOD, &args).ok()?;
+                Some(Reply::TimeoutNow(reply.undress()))
+            }
         }
     }
 
@@ -149,6 +156,10 @@ where
                     tag,
                     events,
                 );
+            }
+            Request::TimeoutNow(asked) => {
+                let (args, tag) = (TimeoutNowArgs::dress(*asked), Asked { to, about: () });
+                end.call_to::<_, TimeoutNowAnswer, _, _>(transfer::METHOD, &args, tag, events);
             }
         }
     }
@@ -177,6 +188,14 @@ where
             }
         };
         let service = service.method_later("InstallSnapshot", install);
+        let asked = handler.clone();
+        let timeout_now = move |args: TimeoutNowArgs, answer: labrpc::Reply<TimeoutNowAnswer>| {
+            let request = Request::TimeoutNow(args.undress());
+            if let Some(Reply::TimeoutNow(reply)) = asked.request(request) {
+                answer.send(TimeoutNowAnswer::dress(reply));
+            }
+        };
+        let service = service.method_later("TimeoutNow", timeout_now);
         service.method_later("AppendEntries", move |args: A, answer: labrpc::Reply<AR>| {
             let request = Request::Append(args.undress());
             if let Some(Reply::Append(reply)) = handler.request(request) {
@@ -213,5 +232,12 @@ impl From<Returned<Asked<InstallSubject>, InstallSnapshotReply>> for Event {
         let Asked { to, about } = returned.tag;
         let reply = returned.result.ok().map(|reply| Reply::Install(reply.undress(about)));
         Event::Answer(to, reply)
+    }
+}
+
+impl From<Returned<Asked<()>, TimeoutNowAnswer>> for Event {
+    fn from(returned: Returned<Asked<()>, TimeoutNowAnswer>) -> Event {
+        let reply = returned.result.ok().map(|reply| Reply::TimeoutNow(reply.undress()));
+        Event::Answer(returned.tag.to, reply)
     }
 }

@@ -26,6 +26,7 @@ pub(crate) enum Request {
     Vote(VoteRequest),
     Append(AppendRequest),
     Install(InstallRequest),
+    TimeoutNow(TimeoutNowRequest),
 }
 
 /// The answer.
@@ -34,6 +35,7 @@ pub(crate) enum Reply {
     Vote(VoteReply),
     Append(AppendReply),
     Install(InstallReply),
+    TimeoutNow(TimeoutNowReply),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +141,19 @@ pub(crate) struct InstallReply {
     pub(crate) about: InstallSubject,
     /// The follower has all of the snapshot up to the end of this part, or needs none of it.
     pub(crate) taken: bool,
+}
+
+/// A leader wants this server to stand for election at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeoutNowRequest {
+    pub(crate) term: u64,
+    pub(crate) leader: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeoutNowReply {
+    /// The term that the reply shows.
+    pub(crate) term: u64,
 }
 
 impl InstallRequest {

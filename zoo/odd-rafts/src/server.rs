@@ -25,9 +25,11 @@ mod snapshot_tests;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use progress::Progress;
 use snapshots::Parts;
+use transfer::Transfer;
 
 /// Fewer than ten heartbeats a second.
 const HEARTBEAT: Duration = Duration::from_millis(110);
@@ -73,6 +75,8 @@ pub(crate) struct Server {
     /// What was accepted last: in which term, and up to which index.
     handled: (u64, u64),
     election_at: Instant,
+    /// A leader has asked this server to stand for election.
+    asked_to_stand: bool,
     rng: Stream,
 }
 
@@ -90,6 +94,8 @@ struct Reign {
     followers: Vec<Progress>,
     /// When it looks next whether a majority is still there.
     quorum_check_at: Instant,
+    /// With the habit `leadership_transfer`, until it has asked somebody to take over.
+    transfer: Option<Transfer>,
 }
 
 impl Server {
@@ -120,6 +126,7 @@ impl Server {
             leader_heard: None,
             handled: (0, 0),
             election_at: now,
+            asked_to_stand: false,
             rng,
         };
         server.reset_election_timer(now);
@@ -133,6 +140,7 @@ impl Server {
             Request::Vote(vote) => Reply::Vote(self.vote_request(vote, now)),
             Request::Append(append) => Reply::Append(self.append_request(append, now)),
             Request::Install(install) => Reply::Install(self.install_request(install, now)),
+            Request::TimeoutNow(asked) => Reply::TimeoutNow(self.timeout_now(*asked, now)),
         }
     }
 
@@ -141,6 +149,7 @@ impl Server {
             Reply::Vote(vote) => self.vote_reply(from, vote, now),
             Reply::Append(append) => self.append_reply(from, append, now),
             Reply::Install(install) => self.install_reply(from, install, now),
+            Reply::TimeoutNow(reply) => self.see_term(reply.term, now),
         }
     }
 
@@ -244,6 +253,7 @@ impl Server {
     }
 
     fn reset_election_timer(&mut self, now: Instant) {
+        self.asked_to_stand = false;
         self.election_at = now + Duration::from_millis(self.rng.random_range(ELECTION));
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::entries::LogEntry;
 use super::installing::InstallSnapshotArgs;
 use super::plain::AppendEntriesArgs;
+use super::transfer::{self, TimeoutNowArgs};
 use super::votes::marked::PreVoteArgs;
 use super::{AsksAppend, AsksInstall, AsksVote, Dress, Handler};
 use crate::driver::Event;
@@ -135,6 +136,9 @@ impl Dress for OneWay {
             Request::Install(install) => {
                 end.call("Raft.InstallSnapshot", &InstallSnapshotArgs::dress(install))
             }
+            Request::TimeoutNow(asked) => {
+                end.call(transfer::METHOD, &TimeoutNowArgs::dress(*asked))
+            }
         };
         None
     }
@@ -153,6 +157,10 @@ impl Dress for OneWay {
                 let args = InstallSnapshotArgs::dress(install);
                 end.call_to::<_, (), _, _>("Raft.InstallSnapshot", &args, Sent(to), events);
             }
+            Request::TimeoutNow(asked) => {
+                let args = TimeoutNowArgs::dress(*asked);
+                end.call_to::<_, (), _, _>(transfer::METHOD, &args, Sent(to), events);
+            }
         }
     }
 
@@ -170,6 +178,8 @@ impl Dress for OneWay {
                 let reply = InstallSnapshotReply::dress(from, install);
                 end.call_then::<_, ()>("Raft.InstallSnapshotReply", &reply, drop);
             }
+            // Its answer is the candidacy.
+            Reply::TimeoutNow(_) => {}
         }
     }
 
@@ -184,6 +194,7 @@ impl Dress for OneWay {
         };
         let (answer_append, answer_install) = (answer.clone(), answer.clone());
         let (vote_replies, install_replies) = (handler.clone(), handler.clone());
+        let asked = handler.clone();
         Service::new("Raft")
             .method("RequestVote", move |args: PreVoteArgs| {
                 let vote = args.undress();
@@ -196,6 +207,9 @@ impl Dress for OneWay {
             .method("InstallSnapshot", move |args: InstallSnapshotArgs| {
                 let install = args.undress();
                 answer_install(install.leader, Request::Install(install));
+            })
+            .method("TimeoutNow", move |args: TimeoutNowArgs| {
+                asked.request(Request::TimeoutNow(args.undress()));
             })
             .method("InstallSnapshotReply", move |reply: InstallSnapshotReply| {
                 install_replies.reply(reply.from, Reply::Install(reply.undress()));

@@ -58,7 +58,7 @@ impl Post {
     /// How often a request is to be sent.
     pub(crate) fn copies(&self, request: &Request) -> usize {
         let long = match request {
-            Request::Vote(_) => false,
+            Request::Vote(_) | Request::TimeoutNow(_) => false,
             Request::Append(append) => {
                 append.entries.iter().map(|entry| entry.command.len()).sum::<usize>() > LONG
             }

@@ -10,8 +10,9 @@ use crate::message::{Request, VoteReply, VoteRequest};
 impl Server {
     /// The election timeout has elapsed.
     pub(super) fn campaign(&mut self, now: Instant) -> Vec<(usize, Request)> {
+        let asked_to_stand = self.asked_to_stand;
         self.reset_election_timer(now);
-        if self.habits.pre_vote && !self.would_win() {
+        if self.habits.pre_vote && !asked_to_stand && !self.would_win() {
             // Those who have said yes in an earlier round said it of this very term.
             if !matches!(self.role, Role::PreCandidate(_)) {
                 self.role = Role::PreCandidate(BTreeSet::from([self.me]));

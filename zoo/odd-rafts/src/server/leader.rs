@@ -6,6 +6,7 @@ use labrt::time::Instant;
 use raft_api::Bytes;
 
 use super::progress::{Flight, Progress};
+use super::transfer::Transfer;
 use super::{BATCH, ELECTION, HEARTBEAT, Reign, Role, SLOW_DISK, Server};
 use crate::message::{AppendReply, AppendRequest, Entry, Hint, Outcome, Place};
 
@@ -20,7 +21,9 @@ impl Server {
     pub(super) fn lead(&mut self, now: Instant) {
         let last = self.durable.log.last_index();
         let followers = (0..self.servers).map(|_| Progress::new(last, now)).collect();
-        self.role = Role::Leader(Reign { followers, quorum_check_at: now + quorum_timeout() });
+        let quorum_check_at = now + quorum_timeout();
+        let transfer = self.habits.leadership_transfer.then(|| Transfer::new(now));
+        self.role = Role::Leader(Reign { followers, quorum_check_at, transfer });
         if self.habits.noop {
             self.append_own(Bytes::new(), now);
         }
@@ -28,6 +31,7 @@ impl Server {
 
     pub(super) fn append_own(&mut self, command: Bytes, now: Instant) {
         self.durable.log.push(Entry { term: self.durable.term, command });
+        self.put_transfer_off(now);
         match self.habits.parallel_disk_write {
             true => self.save_at = self.save_at.or(Some(now + SLOW_DISK)),
             false => self.unsaved = true,

@@ -75,6 +75,9 @@ impl Server {
         if self.send_at(to)? > now {
             return None;
         }
+        if let Some(asked) = self.transfer_if_due(to, now) {
+            return Some(Request::TimeoutNow(asked));
+        }
         match self.snapshot_if_needed(to, now) {
             Some(install) => Some(Request::Install(install)),
             None => self.append_if_due(to, now).map(Request::Append),

@@ -238,6 +238,34 @@ fn a_leader_that_hears_nobody_may_step_down() {
 }
 
 #[test]
+fn a_leader_may_hand_over_once_when_it_has_nothing_to_do() {
+    let mut habits = with("leadership_transfer");
+    habits.pre_vote = true;
+    let (mut odd, elected) = leader(habits, 1, &[]);
+    let later = elected + 2 * super::transfer::REIGN;
+    odd.start(Bytes::from_static(b"x"), later).expect("it leads");
+    let message = sent(&mut odd, 1, later);
+    accept(&mut odd, 1, &message, later);
+    let mut offer = |now| match odd.request_if_due(1, now) {
+        Some(Request::TimeoutNow(asked)) => Some(asked),
+        _ => None,
+    };
+    assert_eq!(offer(later + super::HEARTBEAT), None, "a command has just come");
+    let asked = offer(later + LONG).expect("server 1 has all entries");
+    assert_eq!((asked.term, asked.leader, offer(later + 2 * LONG)), (2, 0, None));
+
+    let (mut follower, now) = server(habits, 2, &[]);
+    answer(&mut follower, append(2, (0, 0), &[], 0), now);
+    assert!(follower.tick(now).is_empty());
+    follower.request(&Request::TimeoutNow(asked), now);
+    let votes = follower.tick(now);
+    assert!(matches!(votes[0].1, Request::Vote(vote) if !vote.pre && vote.term == 3), "{votes:?}");
+    // The same once more, or from a term that is over.
+    follower.request(&Request::TimeoutNow(asked), now);
+    assert!(follower.tick(now).is_empty());
+}
+
+#[test]
 fn a_conflicting_tail_is_cut_at_the_conflict_or_at_the_refusal() {
     for (habits, rest) in [(Habits::default(), 4), (with("cut_on_refusal"), 2)] {
         let (mut follower, now) = server(habits, 3, &[1, 1, 2, 2]);
