@@ -1,6 +1,6 @@
 //! Where the task that executes the log says what it means for the tasks that talk to others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rsm::Machine;
 use shard_api::Gid;
 
 use crate::group::{Group, Outgoing, Reply, Request, Standing};
+use crate::message::Handover;
 
 /// What a server knows from its log about configurations and hand-overs.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +33,16 @@ struct Posted {
     notice: Notice,
     /// Counts the notices and the calls of [`Board::hurry`].
     news: u64,
+    /// What this server has asked its group to take, and has not heard of since.
+    receiving: BTreeSet<Parcel>,
     over: bool,
+}
+
+/// Of which configuration, and which shards: that tells a hand-over to this group from all others.
+pub(crate) type Parcel = (u64, Vec<usize>);
+
+pub(crate) fn parcel(handover: &Handover) -> Parcel {
+    (handover.number, handover.shards.keys().copied().collect())
 }
 
 impl Board {
@@ -49,6 +59,17 @@ impl Board {
     /// Where the group stands.
     pub(crate) fn standing(&self) -> Standing {
         self.posted.lock().notice.standing.clone()
+    }
+
+    /// True if this server has not asked its group yet to take these, which it then does. A leader that is cut
+    /// off can ask for years; its log need not hold the same shards more than once.
+    pub(crate) fn begin_receiving(&self, parcel: Parcel) -> bool {
+        self.posted.lock().receiving.insert(parcel)
+    }
+
+    /// What became of that is known, or will never be.
+    pub(crate) fn end_receiving(&self, parcel: &Parcel) {
+        self.posted.lock().receiving.remove(parcel);
     }
 
     /// Ends a wait for news, though there are none: somebody knows of a later configuration.

@@ -62,7 +62,7 @@ struct Leaving {
     /// The configuration that moves the shard.
     number: u64,
     to: Gid,
-    /// The names of that group's servers.
+    /// The names of that group's servers, from the latest configuration that has some.
     servers: Vec<String>,
     shard: Shard,
 }
@@ -70,6 +70,8 @@ struct Leaving {
 /// Where a group stands among the configurations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
+    /// Which group it is.
+    pub(crate) gid: Gid,
     /// The number of its configuration.
     pub(crate) number: u64,
     /// The shards that this configuration gives to it and that it has not got yet.
@@ -85,6 +87,9 @@ impl Standing {
     /// What can be said of shards that are handed over; `None` if there are some among them that the
     /// group waits for.
     pub(crate) fn received(&self, handover: &Handover) -> Option<Received> {
+        if handover.to != self.gid {
+            return Some(Received::NotYet);
+        }
         match handover.number.cmp(&self.number) {
             std::cmp::Ordering::Greater => Some(Received::NotYet),
             // It has finished that configuration, so it has got all that it was to get there.
@@ -124,7 +129,8 @@ impl Group {
     pub(crate) fn standing(&self) -> Standing {
         let State { config, here, .. } = &self.state;
         let awaits = |shard: &usize| config.shards[*shard] == self.gid && !here.contains_key(shard);
-        Standing { number: config.number, awaited: (0..SHARDS).filter(awaits).collect() }
+        let awaited = (0..SHARDS).filter(awaits).collect();
+        Standing { gid: self.gid, number: config.number, awaited }
     }
 
     /// What it tells a tester of itself.
@@ -139,16 +145,15 @@ impl Group {
     }
 
     /// What is to be handed over, by group. Of several configurations' shards for one group only those
-    /// of the first: before it has them, it cannot take the others. It is found under the names that it has in the
-    /// latest configuration; if it is not there any more, under those that it had.
+    /// of the first: before it has them, it cannot take the others.
     pub(crate) fn outgoing(&self) -> BTreeMap<Gid, Arc<Outgoing>> {
         let mut outgoing: BTreeMap<Gid, Outgoing> = BTreeMap::new();
         let mut leaving: Vec<(&usize, &Leaving)> = self.state.leaving.iter().collect();
         leaving.sort_by_key(|(_, leaving)| leaving.number);
         for (shard, Leaving { number, to, servers, shard: data }) in leaving {
             let entry = outgoing.entry(*to).or_insert_with(|| Outgoing {
-                servers: self.state.config.groups.get(to).unwrap_or(servers).clone(),
-                handover: Handover { number: *number, shards: BTreeMap::new() },
+                servers: servers.clone(),
+                handover: Handover { to: *to, number: *number, shards: BTreeMap::new() },
             });
             if entry.handover.number == *number {
                 entry.handover.shards.insert(*shard, data.clone());
@@ -173,7 +178,7 @@ impl Group {
                 None => Reply::WrongGroup,
             },
             Request::Configure(config) => {
-                let Standing { number, awaited } = self.standing();
+                let Standing { number, awaited, .. } = self.standing();
                 if config.number == number + 1 && awaited.is_empty() {
                     self.configure(config);
                 }
@@ -211,10 +216,15 @@ impl Group {
                 }
             } else if let Some(data) = here.remove(&shard) {
                 let (number, to) = (config.number, owner);
-                let servers = config.groups.get(&to).cloned().unwrap_or_default();
-                leaving.insert(shard, Leaving { number, to, servers, shard: data });
+                leaving.insert(shard, Leaving { number, to, servers: Vec::new(), shard: data });
             }
             known[shard] = true;
+        }
+        // A group that has left is found where it was last: what it is to get it must get all the same.
+        for leaving in leaving.values_mut() {
+            if let Some(names) = config.groups.get(&leaving.to) {
+                leaving.servers.clone_from(names);
+            }
         }
         self.state.config = config;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use labgob::Gob;
 use labrpc::Reply;
 use serde::{Deserialize, Serialize};
+use shard_api::Gid;
 
 use crate::shard::Shard;
 
@@ -73,6 +74,9 @@ pub struct PutAppendReply {
 /// them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
 pub struct Handover {
+    /// The group that is to get them. The servers that this reaches may belong to another one by now: names
+    /// are given again.
+    pub to: Gid,
     /// The number of the configuration that moves them.
     pub number: u64,
     /// The shards by number, as they were when the one group stopped serving them.
@@ -84,7 +88,8 @@ pub struct Handover {
 pub enum Received {
     /// The group has all of these shards, now or long since: the sender need not keep them.
     Ok,
-    /// This server's group has not come to that configuration yet, as far as this server knows.
+    /// The group has not got these shards: as far as this server knows, it has not come to that configuration
+    /// yet, or they are on their way into its log. Or the shards are for another group than this server's.
     NotYet,
     /// Another server leads, or none. Whether the group has them is open.
     WrongLeader,

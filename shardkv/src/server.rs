@@ -14,7 +14,7 @@ use rsm::once::Numbered;
 use rsm::{Options, Rsm};
 use shard_api::{ControllerClerk, Gid, MakeEnd};
 
-use crate::board::{Board, Replica};
+use crate::board::{Board, Replica, parcel};
 use crate::group::{Reply, Request};
 use crate::message::{
     GetArgs, GetReply, Handover, Outcome, PutAppendArgs, PutAppendReply, Received, ShardKV,
@@ -109,13 +109,18 @@ impl<R: Raft, C: 'static> ShardKV for Server<R, C> {
                 }
                 reply.send(received);
             }
-            None => self.rsm.submit_then(Request::Receive(handover), |result| {
-                reply.send(match result {
-                    Ok(Reply::Received(received)) => received,
-                    Ok(other) => unreachable!("a hand-over is not answered with {other:?}"),
-                    Err(_) => Received::WrongLeader,
+            None if !self.board.begin_receiving(parcel(&handover)) => reply.send(Received::NotYet),
+            None => {
+                let (board, parcel) = (self.board.clone(), parcel(&handover));
+                self.rsm.submit_then(Request::Receive(handover), move |result| {
+                    board.end_receiving(&parcel);
+                    reply.send(match result {
+                        Ok(Reply::Received(received)) => received,
+                        Ok(other) => unreachable!("a hand-over is not answered with {other:?}"),
+                        Err(_) => Received::WrongLeader,
+                    });
                 });
-            }),
+            }
         }
     }
 }

@@ -136,6 +136,45 @@ fn a_group_of_which_one_server_is_cut_off_goes_on_and_takes_shards() {
 }
 
 #[test]
+fn shards_that_are_sent_to_the_wrong_group_are_kept_for_the_right_one() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let mut expected = put_all(&mut clerk);
+        // By mistake the new group has the names of the old one's servers.
+        let wrong = world.groups[&100].names().to_vec();
+        world.admin.join(BTreeMap::from([(101, wrong)]));
+        sleep(2000);
+        world.join(&[101]);
+        check_and_append_all(&mut clerk, &mut expected);
+    });
+}
+
+#[test]
+fn a_leader_that_is_alone_keeps_shards_that_are_handed_to_it_again_and_again_once() {
+    each_seed(|| {
+        let mut world = World::new(2, None);
+        let mut clerk = world.clerk();
+        world.join(&[100]);
+        let long = "x".repeat(20_000);
+        keys().for_each(|key| clerk.put(&key, &long));
+        // The new group comes to know that it is to get them while the old one is down.
+        world.group(100).crash_all();
+        world.join(&[101]);
+        sleep(1500);
+        let leader = world.group(101).leader().expect("somebody leads after so long");
+        (0..3).filter(|server| *server != leader).for_each(|server| world.group(101).crash(server));
+        world.group(100).start_all();
+        sleep(30_000);
+        let (state, _) = world.group(101).saved()[leader];
+        assert!(state < 2 * 5 * long.len(), "it has saved {state} bytes");
+        world.group(101).start_all();
+        keys().for_each(|key| assert_eq!(clerk.get(&key), long));
+    });
+}
+
+#[test]
 fn unaffected_and_received_shards_are_served_while_others_are_missing() {
     each_seed(|| {
         let mut world = World::new(3, None);

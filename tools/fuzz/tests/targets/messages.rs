@@ -133,6 +133,7 @@ fn of_shards() -> Vec<Kind> {
     let groups = || BTreeMap::from([100, 101].map(|gid| (gid, names(gid))));
     let config = shard_api::Config { number: 7, shards: [100; _], groups: groups() };
     let handover = |shards: &[usize]| Handover {
+        to: 100,
         number: 7,
         shards: shards.iter().map(|shard| (*shard, Shard::default())).collect(),
     };
