@@ -44,12 +44,14 @@ impl Store {
 }
 
 impl Readable for Store {
-    /// # Panics
-    /// If it is no Get.
+    fn is_read(request: &Request) -> bool {
+        matches!(request, Request::Get { .. })
+    }
+
     fn read(&self, request: &Request) -> Reply {
         match request {
             Request::Get { key } => self.get(key),
-            Request::Write(write) => panic!("{write:?} is to change something: submit it"),
+            Request::Write(write) => unreachable!("{write:?} is no read"),
         }
     }
 }

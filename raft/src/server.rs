@@ -20,6 +20,9 @@
 //! - *The event queue*: it holds one input for each call that a peer has under way to this server
 //!   (and peers keep to the bounds above), one for each own call that has ended, and one for each
 //!   task that waits in [`start`](raft_api::Raft::start) or [`snapshot`](raft_api::Raft::snapshot).
+//! - *Entries that are not committed*: by nothing. A leader that is cut off takes commands as long as somebody
+//!   brings them, saves them, and no snapshot can take their place; whoever sends the same request again and again
+//!   to it has to look that it is not there yet.
 //! - *Reads that wait for their index*: by nothing. [`read_index`](raft_api::Raft::read_index) does not wait, so
 //!   whoever calls it has to bound how much is read at a time. A leader that is cut off keeps them until it learns of
 //!   another one.

@@ -84,6 +84,10 @@
 //! A leader that is cut off from all others is no case of these: it cannot know that another one has
 //! been elected, and its submitters wait until it hears of that.
 //!
+//! A server ends when it is killed or dropped, or when one of its tasks panics: its reader, because of the machine; or
+//! another one, because of what a submitter has it call. A service's own tasks can have the same done for them
+//! ([`Rsm::ends_with_task`]).
+//!
 //! After `Unknown` the request may still be executed, later. Whoever sends it again needs
 //! [`once`]: requests with numbers, executed once.
 //!
@@ -149,5 +153,5 @@ mod stand;
 pub use error::{MakeError, SubmitError};
 pub use reads::Readable;
 pub use rsm_api::{Bytes, DecodeError, Machine};
-pub use server::Rsm;
+pub use server::{EndsWithTask, Rsm};
 pub use shared::Options;

@@ -75,8 +75,8 @@ impl<R: Clone> Replies<R> {
     /// Takes in another table: of each client, what is later.
     pub fn merge(&mut self, other: Replies<R>) {
         for (client, theirs) in other.last {
-            let ours = self.last.get(&client).map_or(0, |ours| ours.number);
-            if theirs.number > ours {
+            let ours = self.last.get(&client);
+            if ours.is_none_or(|ours| theirs.number > ours.number) {
                 self.last.insert(client, theirs);
             }
         }
@@ -229,8 +229,8 @@ mod tests {
             }
             table
         };
-        let (ours, theirs) = (table(&[(1, 5), (2, 1)]), table(&[(1, 4), (2, 3), (3, 1)]));
-        let both = table(&[(1, 5), (2, 3), (3, 1)]);
+        let (ours, theirs) = (table(&[(1, 5), (2, 1)]), table(&[(1, 4), (2, 3), (3, 0)]));
+        let both = table(&[(1, 5), (2, 3), (3, 0)]);
         let merged = |mut one: Replies<u64>, other: &Replies<u64>| {
             one.merge(other.clone());
             one

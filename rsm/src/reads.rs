@@ -10,15 +10,15 @@ use labrt::channel::Receiver;
 use raft_api::{NoReadIndex, Raft};
 
 use crate::pending::Tell;
-use crate::server::waiting;
+use crate::server::{Works, waiting};
 use crate::{Machine, Rsm, SubmitError};
 
 /// A machine of which some requests change nothing: these can be executed without the log.
 pub trait Readable: Machine {
-    /// Answers a request that changes nothing, as [`apply`](Machine::apply) would.
-    ///
-    /// # Panics
-    /// It may, if the request is one that changes something.
+    /// Whether a request changes nothing.
+    fn is_read(request: &Self::Request) -> bool;
+
+    /// Answers a request that changes nothing, as [`apply`](Machine::apply) would. It is not asked anything else.
     fn read(&self, request: &Self::Request) -> Self::Reply;
 }
 
@@ -41,22 +41,30 @@ pub(crate) enum ToRead<M: Machine> {
 impl<M: Readable, R: Raft> Rsm<M, R> {
     /// As [`read`](Rsm::read), but does not wait: `tell` is called with the result as that of
     /// [`submit_then`](Rsm::submit_then).
+    ///
+    /// # Panics
+    /// If the request [changes something](Readable::is_read): it has to be submitted.
     pub fn read_then(
         &self,
         request: M::Request,
         tell: impl FnOnce(Result<M::Reply, SubmitError>) + Send + 'static,
     ) {
-        if !self.options.read_index {
-            return self.submit_then(request, tell);
-        }
+        assert!(
+            M::is_read(&request),
+            "a request that changes something was to be read: it needs `submit`"
+        );
         let tell: Tell<M::Reply> = Box::new(tell);
-        let begun = self.shared.pending.lock().begin_read(tell);
+        let Works { raft, shared, options } = &self.works;
+        if !options.read_index {
+            return self.works.submit_then(request, tell);
+        }
+        let begun = shared.pending.lock().begin_read(tell);
         let read = match begun {
             Ok(read) => read,
             Err(told) => return told.tell(),
         };
-        let shared = self.shared.clone();
-        self.raft.read_index(Box::new(move |index| {
+        let shared = shared.clone();
+        raft.read_index(Box::new(move |index| {
             let index = match index {
                 Ok(index) => Some(index),
                 Err(NoReadIndex::NothingCommitted | NoReadIndex::Unsupported) => None,
@@ -78,12 +86,15 @@ impl<M: Readable, R: Raft> Rsm<M, R> {
     ///
     /// # Errors
     /// As [`submit`](Rsm::submit).
+    ///
+    /// # Panics
+    /// As [`read_then`](Rsm::read_then).
     pub fn read(&self, request: M::Request) -> Result<M::Reply, SubmitError> {
         waiting(|tell| self.read_then(request, tell))
     }
 }
 
-impl<M: Machine, R: Raft> Rsm<M, R> {
+impl<M: Machine, R: Raft> Works<M, R> {
     /// Answers reads, one after the other, until the server is over.
     pub(crate) fn answer_reads(&self, to_read: &Receiver<ToRead<M>>) {
         for next in to_read {

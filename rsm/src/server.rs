@@ -23,13 +23,26 @@ use crate::{Machine, MakeError, SubmitError};
 /// How often a server on which somebody waits looks whether it still leads.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// One server of a replicated machine.
+/// One server of a replicated machine. It ends when it is [killed](Rsm::kill) or dropped, or when one of its
+/// tasks panics.
 ///
 /// Go (2025): the type `RSM`.
 pub struct Rsm<M: Machine, R: Raft> {
+    pub(crate) works: Works<M, R>,
+}
+
+/// What the tasks of a server work with. They do not hold the [`Rsm`] itself, so that it can be dropped.
+pub(crate) struct Works<M: Machine, R: Raft> {
     pub(crate) raft: Arc<R>,
     pub(crate) shared: Arc<Shared<M>>,
     pub(crate) options: Options,
+}
+
+impl<M: Machine, R: Raft> Clone for Works<M, R> {
+    fn clone(&self) -> Works<M, R> {
+        let Works { raft, shared, options } = self;
+        Works { raft: raft.clone(), shared: shared.clone(), options: *options }
+    }
 }
 
 impl<M: Machine, R: Raft> Rsm<M, R> {
@@ -53,42 +66,32 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
         // No buffer: what Raft has handed over is executed.
         let (apply, committed) = channel::bounded(0);
         let raft = R::make(peers, me, persister, apply).map_err(MakeError::Raft)?;
-        let below = raft.clone();
-        let ends = EndsWithReader { raft: raft.clone(), shared: shared.clone() };
-        thread::Builder::new().name("rsm reader").spawn(move || {
-            let _ends = ends;
-            reader.run(&*below, &committed);
-        });
-        let rsm = Arc::new(Rsm { raft, shared, options });
-        let looking = rsm.clone();
-        thread::Builder::new().name("rsm leadership").spawn(move || looking.look());
+        let works = Works { raft, shared, options };
+        works.spawn("rsm reader", move |works| reader.run(&*works.raft, &committed));
+        works.spawn("rsm leadership", Works::look);
         if options.read_index {
-            let reading = rsm.clone();
-            let name = "rsm reads";
-            thread::Builder::new().name(name).spawn(move || reading.answer_reads(&reads));
+            works.spawn("rsm reads", move |works| works.answer_reads(&reads));
         }
         if let Some(most) = options.batch {
-            let batching = rsm.clone();
-            let name = "rsm batches";
-            thread::Builder::new().name(name).spawn(move || batching.start_batches(most.get()));
+            works.spawn("rsm batches", move |works| works.start_batches(most.get()));
         }
-        Ok(rsm)
+        Ok(Arc::new(Rsm { works }))
     }
 
     /// The Raft below.
     pub fn raft(&self) -> &Arc<R> {
-        &self.raft
+        &self.works.raft
     }
 
     /// What the other servers of the cluster may call: Raft's services. Servers of a replicated
     /// machine have nothing else to say to each other.
     pub fn services(&self) -> Vec<Service> {
-        self.raft.clone().services()
+        self.works.raft.clone().services()
     }
 
     /// What this server believes about its term and its role.
     pub fn state(&self) -> RaftState {
-        self.raft.state()
+        self.works.raft.state()
     }
 
     /// Has a request executed on all servers; waits for it, and returns what the machine here said.
@@ -105,13 +108,43 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
 
     /// As [`submit`](Rsm::submit), but does not wait: `tell` is called with the result, once, from
     /// whichever task learns it (this one, too). It should not block: while it does, nothing is
-    /// executed here.
+    /// executed here. Nor should it panic: on a task of this server that is this server's end.
     pub fn submit_then(
         &self,
         request: M::Request,
         tell: impl FnOnce(Result<M::Reply, SubmitError>) + Send + 'static,
     ) {
-        let submission: Submission<M> = (request, Box::new(tell));
+        self.works.submit_then(request, Box::new(tell));
+    }
+
+    /// Ends this server: all who wait are told so, and its Raft is killed.
+    pub fn kill(&self) {
+        self.works.raft.kill();
+        self.works.shared.end();
+    }
+
+    /// True if it has ended, by [`kill`](Rsm::kill) or by itself: nothing will be executed here any more. To
+    /// ask is no step of a simulated run.
+    pub fn is_over(&self) -> bool {
+        self.works.shared.is_over()
+    }
+
+    /// For a task of the service above: while it holds this, its panic is this server's end, and not only the
+    /// task's. So no service goes on, and leads, of which a part is missing.
+    pub fn ends_with_task(&self) -> EndsWithTask<M, R> {
+        EndsWithTask(self.works.clone())
+    }
+}
+
+impl<M: Machine, R: Raft> Works<M, R> {
+    /// Starts a task that this server cannot do without.
+    fn spawn(&self, name: &str, work: impl FnOnce(&Works<M, R>) + Send + 'static) {
+        let ends = EndsWithTask(self.clone());
+        thread::Builder::new().name(name).spawn(move || work(&ends.0));
+    }
+
+    pub(crate) fn submit_then(&self, request: M::Request, tell: Tell<M::Reply>) {
+        let submission: Submission<M> = (request, tell);
         if self.options.batch.is_none() {
             return self.start(vec![submission]);
         }
@@ -148,19 +181,14 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
                 self.shared.update(|pending| pending.started(name, place));
                 self.shared.changed.notify_one();
             }
-            // It led. If a later term has begun, it does not any more, and has refused. If not, it is over, and may
-            // have saved the command before that.
+            // It led. If it is a follower of a later term now, it has refused. If not, it is over, and may have saved
+            // the command before that; also if it leads a later term, for which it may have taken the command.
             None => {
-                let deposed = self.raft.state().term > before.term;
+                let RaftState { term, is_leader } = self.raft.state();
+                let deposed = term > before.term && !is_leader;
                 refuse(if deposed { SubmitError::NotLeader } else { SubmitError::Ended });
             }
         }
-    }
-
-    /// Ends this server: all who wait are told so, and its Raft is killed.
-    pub fn kill(&self) {
-        self.raft.kill();
-        self.shared.end();
     }
 
     /// Looks now and then whether this server still leads, while somebody waits. Nothing else tells
@@ -183,20 +211,31 @@ impl<M: Machine, R: Raft> Rsm<M, R> {
     }
 }
 
-/// Has a server end if its reader panics: nothing is executed any more, so nobody must wait for that, and another
-/// server has to lead.
-struct EndsWithReader<M: Machine, R: Raft> {
-    raft: Arc<R>,
-    shared: Arc<Shared<M>>,
+impl<M: Machine, R: Raft> Drop for Rsm<M, R> {
+    fn drop(&mut self) {
+        if !self.is_over() {
+            self.kill();
+        }
+    }
 }
 
-impl<M: Machine, R: Raft> Drop for EndsWithReader<M, R> {
+/// Has a server end if a task panics that holds this: nobody must wait for what that task does no more, and another
+/// server has to lead. See [`Rsm::ends_with_task`].
+pub struct EndsWithTask<M: Machine, R: Raft>(Works<M, R>);
+
+impl<M: Machine, R: Raft> Drop for EndsWithTask<M, R> {
     fn drop(&mut self) {
         let killed = || Node::current().is_some_and(|node| node.is_killed());
         if labrt::observe::is_unwinding() && !killed() {
-            self.shared.end();
-            self.raft.kill();
+            self.0.shared.end();
+            self.0.raft.kill();
         }
+    }
+}
+
+impl<M: Machine, R: Raft> fmt::Debug for EndsWithTask<M, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndsWithTask").finish_non_exhaustive()
     }
 }
 

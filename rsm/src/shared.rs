@@ -1,6 +1,7 @@
 //! What the tasks of a server have in common.
 
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
 use labgob::Gob;
 use labrt::channel::Sender;
@@ -60,6 +61,8 @@ pub(crate) struct Shared<M: Machine> {
     pub(crate) queue: Queue<M>,
     /// Reads that need no entry.
     pub(crate) to_read: Sender<ToRead<M>>,
+    /// Set at the end. Std's cell makes no step of a run.
+    over: OnceLock<()>,
 }
 
 impl<M: Machine> Shared<M> {
@@ -70,7 +73,13 @@ impl<M: Machine> Shared<M> {
             stand: Stand::new(machine),
             queue: Queue::default(),
             to_read,
+            over: OnceLock::new(),
         }
+    }
+
+    /// True after [`end`](Shared::end).
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.get().is_some()
     }
 
     /// Changes the table of those who wait, and tells those who need wait no longer.
@@ -84,6 +93,7 @@ impl<M: Machine> Shared<M> {
 
     /// Nothing will be executed here any more.
     pub(crate) fn end(&self) {
+        let _ = self.over.set(()); // a second end changes nothing
         self.update(Pending::end);
         self.changed.notify_all();
         self.queue.end();

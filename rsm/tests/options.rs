@@ -41,6 +41,10 @@ impl Machine for Diary {
 }
 
 impl Readable for Diary {
+    fn is_read(_: &u32) -> bool {
+        true
+    }
+
     fn read(&self, _: &u32) -> usize {
         self.0.len()
     }

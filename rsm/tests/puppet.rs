@@ -49,6 +49,10 @@ impl Machine for Diary {
 }
 
 impl Readable for Diary {
+    fn is_read(request: &u32) -> bool {
+        *request != PANICS
+    }
+
     fn read(&self, _: &u32) -> usize {
         self.requests.len()
     }
@@ -385,7 +389,11 @@ fn a_request_that_raft_does_not_take_was_not_done_unless_the_server_may_be_over(
     assert_eq!(told(over, over), (SubmitError::NotLeader, 0), "Raft need not be asked");
     assert_eq!(told(leader, over), (SubmitError::Ended, 1), "it may have been saved");
     assert_eq!(told(leader, deposed), (SubmitError::NotLeader, 1));
-    assert_eq!(told(leader, elected), (SubmitError::NotLeader, 1));
+    assert_eq!(
+        told(leader, elected),
+        (SubmitError::Ended, 1),
+        "it may have taken it for that term"
+    );
 }
 
 /// On the real clock, where the panic of a task ends nothing else.
@@ -403,17 +411,37 @@ fn a_machine_that_panics_lets_nobody_wait_and_its_server_does_not_lead() {
     assert_eq!(bad.recv(), Ok(Err(SubmitError::Ended)));
     assert_eq!(later.recv(), Ok(Err(SubmitError::Ended)));
     assert_eq!(read.recv(), Ok(Err(SubmitError::Ended)));
-    let killed = || server.raft().strings.with(|strings| strings.apply.is_none());
-    while !killed() {
+    wait_until_killed(&server);
+}
+
+fn wait_until_killed(server: &Server) {
+    while server.raft().strings.with(|strings| strings.apply.is_some()) {
         thread::sleep(Duration::from_millis(1));
     }
 }
 
+/// On the real clock, too.
+#[test]
+fn a_submitter_that_panics_on_a_task_of_the_server_lets_nobody_else_wait() {
+    let server = server(Options { batch: NonZeroUsize::new(8), ..Options::default() });
+    server.raft().believes(RaftState { term: 1, is_leader: false });
+    server.submit_then(7, |result| panic!("a service that cannot bear {result:?}"));
+    wait_until_killed(&server);
+    assert_eq!(submit(&server, 7).recv(), Ok(Err(SubmitError::Ended)));
+    assert!(server.is_over());
+}
+
+#[test]
+#[should_panic(expected = "it needs `submit`")]
+fn who_wants_to_read_what_changes_something_is_told_at_once() {
+    let _ = server(Options::default()).read(PANICS);
+}
+
 /// Its tasks end, wherever they wait, and let go of the machine.
 #[test]
-fn nothing_is_left_of_a_server_that_was_killed() {
+fn nothing_is_left_of_a_server_that_was_killed_or_dropped() {
     let options = Options { max_raft_state: None, read_index: true, batch: NonZeroUsize::new(8) };
-    for somebody_waits in [false, true] {
+    for (somebody_waits, killed) in [(false, true), (true, true), (false, false), (true, false)] {
         play(move || {
             let held = Arc::new(());
             let diary = Diary { requests: Vec::new(), _held: held.clone() };
@@ -425,10 +453,14 @@ fn nothing_is_left_of_a_server_that_was_killed() {
                 server.read_then(7, drop);
             }
             thread::sleep(Duration::from_millis(10));
-            server.kill();
+            let raft = server.raft().clone();
+            if killed {
+                server.kill();
+            }
             drop(server);
             thread::sleep(Duration::from_secs(1));
             assert_eq!(Arc::strong_count(&held), 1, "a task of it still runs");
+            assert!(raft.strings.with(|strings| strings.apply.is_none()), "its Raft was killed");
         });
     }
 }

@@ -25,6 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// as many as there are groups, and none waits for another one's group.
 pub(crate) fn start<R: Raft>(rsm: Arc<Rsm<Replica, R>>, board: Arc<Board>, make_end: MakeEnd) {
     thread::Builder::new().name("couriers").spawn(move || {
+        let _ends = rsm.ends_with_task();
         let mut known = BTreeSet::new();
         while let Some(gid) = board.wait_for_outgoing(|outgoing| {
             outgoing.keys().find(|gid| !known.contains(*gid)).copied()
@@ -33,7 +34,7 @@ pub(crate) fn start<R: Raft>(rsm: Arc<Rsm<Replica, R>>, board: Arc<Board>, make_
             let (rsm, board, groups) = (rsm.clone(), board.clone(), Groups::new(make_end.clone()));
             thread::Builder::new()
                 .name(format!("courier to group {gid}"))
-                .spawn(move || run(gid, &*rsm, &board, groups));
+                .spawn(move || run(gid, &rsm, &board, groups));
         }
     });
 }
@@ -43,9 +44,13 @@ pub(crate) fn start<R: Raft>(rsm: Arc<Rsm<Replica, R>>, board: Arc<Board>, make_
 /// What a leader has handed over without having it noted, the next one hands over again. That does no
 /// harm.
 fn run<R: Raft>(gid: Gid, rsm: &Rsm<Replica, R>, board: &Board, mut groups: Groups) {
+    let _ends = rsm.ends_with_task();
     let [first, most] = PAUSES;
     let mut pause = first;
     while let Some(outgoing) = board.wait_for_outgoing(|outgoing| outgoing.get(&gid).cloned()) {
+        if rsm.is_over() {
+            return;
+        }
         if !rsm.state().is_leader {
             thread::sleep(LOOK);
             pause = first;

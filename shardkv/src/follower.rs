@@ -24,7 +24,7 @@ pub(crate) fn run<R: Raft>(
 ) {
     let mut seen = 0;
     let mut up_to_date_in = None;
-    while board.wait_for_news(&mut seen, EVERY) {
+    while board.wait_for_news(&mut seen, EVERY) && !rsm.is_over() {
         let RaftState { term, is_leader } = rsm.state();
         if !is_leader {
             continue;

@@ -128,8 +128,9 @@
 //! | the hand-over is lost, or the answer | the courier sends it again; if B has it, B says so |
 //! | A's leader crashes between the answer and Delivered | the next one sends it again, and gets the same answer |
 //! | an old hand-over comes late, however late | B is past its number, or does not wait for that shard: nothing happens |
+//! | the hand-over reaches another group, which has the names of B's servers by now | it says for whom it is: that group says "not yet", and A tries B's latest names |
 //! | B is behind, at an earlier configuration | it says "not yet", and asks the controller at once instead of up to 100 ms later |
-//! | a leader that is cut off from B's group says "not yet" for ever | the courier asks the next server |
+//! | a leader that is cut off from B's group says "not yet" for ever, or nothing | the courier asks the next server; the shards stand once in that leader's log, however often they come |
 //! | B is away for long | A keeps the parcel, and goes on to later configurations meanwhile |
 //! | A is away for long | B serves what it had and what it got from others, and waits in *n* for the rest |
 //! | A and B give shards to each other | nothing of one waits for the other: no lock and no task is shared between sending and receiving |

@@ -49,9 +49,10 @@ impl<R: Raft, C: ControllerClerk> shard_api::Server for Server<R, C> {
         let options = Options { max_raft_state, ..Options::default() };
         let rsm = Rsm::make(peers, me, persister, options, replica)?;
         let (below, news) = (rsm.clone(), board.clone());
-        thread::Builder::new()
-            .name("configurations")
-            .spawn(move || follower::run(&*below, &news, C::make(controllers)));
+        thread::Builder::new().name("configurations").spawn(move || {
+            let _ends = below.ends_with_task();
+            follower::run(&below, &news, C::make(controllers));
+        });
         courier::start(rsm.clone(), board.clone(), make_end);
         Ok(Arc::new(Server { rsm, board, controller: PhantomData }))
     }
@@ -122,6 +123,15 @@ impl<R: Raft, C: 'static> ShardKV for Server<R, C> {
                 });
             }
         }
+    }
+}
+
+impl<R: Raft, C> Drop for Server<R, C> {
+    fn drop(&mut self) {
+        if !self.rsm.is_over() {
+            self.rsm.kill();
+        }
+        self.board.end();
     }
 }
 
