@@ -10,9 +10,9 @@ pub(crate) fn quoted(path: &Path) -> String {
 /// The variables of a replay that are not the lab's own, as the beginning of another command: the code under test
 /// has asked for them.
 pub(crate) fn variables(replay: &str) -> String {
-    let before = replay.split_once("cargo test").map_or("", |(before, _)| before);
-    let own = |word: &&str| !word.starts_with("LAB_");
-    before.split_whitespace().filter(own).map(|word| format!("{word} ")).collect()
+    let (variables, _) = run_record::shell::assignments(replay);
+    let others = variables.iter().filter(|variable| !variable.name.starts_with("LAB_"));
+    others.map(|variable| format!("{} ", variable.written)).collect()
 }
 
 #[cfg(test)]
@@ -24,6 +24,21 @@ mod tests {
         let replay = "LAB_SETTING=losses=0 KV_ZOO=GetNotLogged LAB_SEED=3 cargo test -p kv-zoo";
         assert_eq!(variables(replay), "KV_ZOO=GetNotLogged ");
         assert_eq!(variables("LAB_SEED=3 cargo test -p my-kv"), "");
+        let spaces =
+            "A='x  y' LAB_SETTING='losses=0' B='it'\\''s cargo test' LAB_SEED=3 cargo test";
+        assert_eq!(variables(spaces), "A='x  y' B='it'\\''s cargo test' ");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_shell_gives_another_command_the_same_variables() {
+        for value in ["x  y", " cargo test ", "it's  LAB_SEED=1 ", "a\tb"] {
+            let replay =
+                format!("A={} LAB_SEED=3 cargo test -p my-kv", run_record::shell::word(value));
+            let print = format!("{}sh -c 'printf %s \"$A\"'", variables(&replay));
+            let said = std::process::Command::new("sh").args(["-c", &print]).output();
+            assert_eq!(String::from_utf8_lossy(&said.expect("sh runs").stdout), value);
+        }
     }
 
     #[test]

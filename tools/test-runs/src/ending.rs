@@ -1,8 +1,9 @@
 //! Understanding how a process ended: which runs it made, and which one it died of.
 
+use std::collections::BTreeSet;
 use std::process::ExitStatus;
 
-use run_record::{Clock, End, Record};
+use run_record::{Clock, End, Record, choices, schedule, setting, shell};
 
 use crate::build::TestCase;
 use crate::platform;
@@ -11,6 +12,10 @@ use crate::run::{Run, RunFailure};
 
 /// How many bytes of a failure's words are kept; a log has all of them.
 const MOST_WORDS: usize = 8 << 10;
+
+/// The variables of the lab that a replay sets.
+const OWN: [&str; 5] =
+    [choices::VARIABLE, schedule::VARIABLE, setting::VARIABLE, "LAB_SEED", "LAB_SEEDS"];
 
 /// The kind of an end that looks as if all were well.
 const ENDED_WELL: &str = "exit";
@@ -142,9 +147,9 @@ fn run_of(
         message: shortened(&failure.message),
         location: failure.location,
         check: failure.check,
-        text: shortened(verdict(&failure.text)),
+        text: shortened(verdict(&failure.text, &item)),
         log: None,
-        replay: replay(test, &item, &failure.text),
+        replay: replay(test, &item, &failure.text, &end.asked),
     });
     let run = Run {
         index: item.index,
@@ -167,54 +172,36 @@ fn run_of(
     (run, log)
 }
 
-/// The command that repeats a run, with the variables that its report says it depends on.
-fn replay(test: &TestCase, item: &Item, report: &str) -> String {
+/// The command that repeats a run, with the variables that its report says it depends on: of these, those that the
+/// code under test has asked for. What is the lab's own is known here.
+fn replay(test: &TestCase, item: &Item, report: &str, asked: &BTreeSet<String>) -> String {
     let plain = test.replay(item);
-    let marks = ["\n    replay: ", "\n    run again: "];
-    let said = marks.iter().find_map(|mark| report.split_once(mark)).map(|(_, said)| said);
-    let variables = said.and_then(|said| said.split_once("cargo test")).map(|(before, _)| before);
-    match variables.filter(|variables| are_assignments(variables)) {
-        Some(variables) => format!("{variables}{} -- --exact {}", test.program.replay, test.name),
-        None => plain,
+    let Some((_, said)) = report.rsplit_once(mark(item)) else { return plain };
+    let (variables, command) = shell::assignments(said);
+    if !command.starts_with("cargo test ") {
+        return plain;
     }
+    let counts = |name: &str| asked.contains(name) && !OWN.contains(&name);
+    let of_the_code = variables.iter().filter(|variable| counts(variable.name));
+    of_the_code.map(|variable| format!("{} ", variable.written)).chain([plain]).collect()
 }
 
-/// Whether a shell takes these words as values of variables and as nothing else.
-fn are_assignments(words: &str) -> bool {
-    let (mut quoted, mut name) = (false, true);
-    let mut characters = words.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\'' if !name => quoted = !quoted,
-            '\n' => return false,
-            _ if quoted => {}
-            '=' if name => name = false,
-            _ if name => {
-                if !character.is_ascii_alphanumeric() && character != '_' {
-                    return false;
-                }
-            }
-            ' ' => name = true,
-            // The one way to write a quote between quotes.
-            '\\' => {
-                if characters.next() != Some('\'') {
-                    return false;
-                }
-            }
-            _ => {
-                if !character.is_ascii_alphanumeric() && !"_-+=,.:/@%".contains(character) {
-                    return false;
-                }
-            }
-        }
+/// What stands before the command that repeats a run in the run's report. The report holds words of the code under
+/// test, which may say the same; the tester's own command comes behind all of them.
+fn mark(item: &Item) -> &'static str {
+    match item.seed {
+        Some(_) => "\n    replay: ",
+        None => "\n    run again: ",
     }
-    !quoted && name
 }
 
 /// What a report says about the fault: all before the lines that name the seed and what repeats it.
-fn verdict(report: &str) -> &str {
-    let end = ["\n    seed ", "\n    replay: "].iter().filter_map(|mark| report.find(mark)).min();
-    &report[..end.unwrap_or(report.len())]
+fn verdict<'a>(report: &'a str, item: &Item) -> &'a str {
+    let Some((before, _)) = report.rsplit_once(mark(item)) else { return report };
+    match before.rsplit_once("\n    ") {
+        Some((facts, case)) if case.starts_with("seed ") => facts,
+        _ => before,
+    }
 }
 
 /// A text that may be of any length, at most as long as is of use.
@@ -233,14 +220,47 @@ mod tests {
 
     use super::*;
 
+    /// A simulated test, its run with seed 7, and what its code has asked for.
+    fn seventh() -> (TestCase, Item, BTreeSet<String>) {
+        let mut test = TestCase::of_nothing("a_2A");
+        test.program.replay = "cargo test -p my-raft --test sim".into();
+        (test, Item::new(0, Some(7)), ["RAFT_ZOO".to_string(), "LAB_SEED".to_string()].into())
+    }
+
     #[test]
-    fn the_variables_of_a_replay_are_values_and_nothing_else() {
-        for good in ["", "A=1 ", "RAFT_ZOO='it'\\''s; 2' LAB_SETTING=cuts=1,losses=0 LAB_SEED=7 "] {
-            assert!(are_assignments(good), "{good}");
+    fn a_replay_sets_what_was_asked_for_and_nothing_else() {
+        let (test, item, asked) = seventh();
+        let said = |variables: &str| {
+            let report = format!("words\n    seed 7\n    replay: {variables}cargo test -p x");
+            replay(&test, &item, &report, &asked)
+        };
+        let plain = "LAB_SEED=7 cargo test -p my-raft --test sim -- --exact a_2A";
+        for none in
+            ["", "LAB_SEED=7 ", "LAB_SEED=1 ", "LD_PRELOAD=/tmp/a.so ", "RAFT_ZOO=$(x) ", "rm x; "]
+        {
+            assert_eq!(said(none), plain, "{none}");
         }
-        for bad in ["rm -rf x; ", "A=$(rm) ", "A=1; ", "A='1 ", "A=1", "A=1\nB=2 ", "A=\\n "] {
-            assert!(!are_assignments(bad), "{bad}");
-        }
+        let set = format!("RAFT_ZOO='it'\\''s  2' {plain}");
+        assert_eq!(said("LD_PRELOAD=a RAFT_ZOO='it'\\''s  2' LAB_SEED=7 "), set);
+        assert_eq!(replay(&test, &item, "words\n    replay: x", &asked), plain);
+        assert_eq!(replay(&test, &item, "words", &asked), plain);
+    }
+
+    #[test]
+    fn words_of_the_code_do_not_steer_the_replay_nor_cut_the_verdict() {
+        let (test, item, asked) = seventh();
+        let facts = "panic: x\n    replay: LD_PRELOAD=/tmp/a.so RAFT_ZOO=Other LAB_SEED=1 cargo test -p x\n    \
+                     run again: RAFT_ZOO=Other cargo test -p x\n    seed 1\n    at 1.000 s\n    - a fact";
+        let own = "RAFT_ZOO=Mine LAB_SEED=7 cargo test -p my-raft --test sim -- --exact a_2A";
+        let report = format!("{facts}\n    seed 7\n    replay: {own}\n    trace: t\n    page: p");
+        assert_eq!(replay(&test, &item, &report, &asked), own);
+        assert_eq!(verdict(&report, &item), facts);
+        // On the real clock it is called otherwise, and there is no seed.
+        let item = Item::new(0, None);
+        let own = "RAFT_ZOO=Mine cargo test -p my-raft --test sim -- --exact a_2A";
+        let report = format!("{facts}\n    run again: {own}\n    trace: t");
+        assert_eq!(replay(&test, &item, &report, &asked), own);
+        assert_eq!(verdict(&report, &item), facts);
     }
 
     #[test]
@@ -269,10 +289,11 @@ mod tests {
 
     #[test]
     fn a_verdict_ends_where_the_replay_begins() {
+        let (_, item, _) = seventh();
         let report = "a rule: words\n    - a fact\n    usual cause: x\n    seed 7\n    replay: y";
-        assert_eq!(verdict(report), "a rule: words\n    - a fact\n    usual cause: x");
-        assert_eq!(verdict("words\n    replay: y\n    seed 7"), "words");
-        assert_eq!(verdict("words"), "words");
+        assert_eq!(verdict(report, &item), "a rule: words\n    - a fact\n    usual cause: x");
+        assert_eq!(verdict("words\n    replay: y\n    trace: t", &item), "words");
+        assert_eq!(verdict("words\n    seed 7 is odd", &item), "words\n    seed 7 is odd");
     }
 
     #[test]
