@@ -4,11 +4,12 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, Write as _};
 
 use anyhow::{Context, Result};
-use trace_view::grouped;
+use trace_view::{clean_lines, grouped};
 
-/// Says a line on standard error. Nobody need listen: a run is worth more than its words.
+/// Says a line on standard error. Nobody need listen: a run is worth more than its words. What could steer a terminal
+/// is taken out: it may quote the code under test.
 pub(crate) fn note(words: &str) {
-    let _ = writeln!(io::stderr(), "{words}");
+    let _ = writeln!(io::stderr(), "{}", clean_lines(words));
 }
 
 /// How many of something: `1 run`, `2,000 runs`.

@@ -4,11 +4,14 @@
 //! - [`terminal`] prints it, one column per server.
 //! - [`replay`] walks through it and knows what each server is at each moment.
 
+mod clean;
 mod fields;
 mod groups;
 pub mod page;
 pub mod replay;
 pub mod terminal;
+
+pub use clean::{clean, clean_lines};
 
 /// A number with a comma for each thousand: `1,204`.
 pub fn grouped(number: u64) -> String {

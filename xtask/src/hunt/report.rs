@@ -4,11 +4,14 @@ use std::path::Path;
 
 use run_record::schedule::Choice;
 use test_runs::run::RunFailure;
+use trace_view::{clean, clean_lines};
 
 use super::corpus::Found;
 use crate::shell;
 
 /// The test, its seed and choices, the verdict, and the commands that go on from there.
+///
+/// Nothing in it steers a terminal. Words of the code under test may be several lines; these are set in.
 ///
 /// `again`: the options of the hunt that the others have too.
 pub(crate) fn of(
@@ -27,7 +30,7 @@ pub(crate) fn of(
         options += &format!(" --schedule {}", schedule.of_seed(case.seed));
     }
     options += again;
-    let variables = shell::variables(replay);
+    let (variables, replay) = (clean(&shell::variables(replay)), clean(replay));
     format!(
         "{test}: {}\n\
          \n  found    run {runs}: {case}\n  \
@@ -35,8 +38,8 @@ pub(crate) fn of(
          trace    {variables}cargo xtask trace {options}\n  \
          shrink   {variables}cargo xtask shrink {options}\n  \
          log      {}\n",
-        failure.verdict().trim_end(),
-        shell::quoted(log)
+        clean_lines(failure.verdict().trim_end()).replace('\n', "\n  "),
+        clean(&shell::quoted(log))
     )
 }
 
@@ -44,6 +47,23 @@ pub(crate) fn of(
 mod tests {
     use super::*;
     use run_record::choices::Case;
+
+    #[test]
+    fn words_of_the_code_neither_steer_a_terminal_nor_look_like_ours() {
+        const EVIL: &str = "\x1b]0;x\x07 \u{202e}dlrow\u{2066}\n\n  replay   rm -rf x";
+        let found = Found {
+            test: "churn_2C".into(),
+            case: Case { seed: 3, choices: Default::default() },
+            runs: 40,
+            verdict: EVIL.into(),
+            replay: format!("A='{EVIL}' cargo test"),
+        };
+        let failure = RunFailure { text: EVIL.into(), ..RunFailure::new(EVIL, EVIL) };
+        let text = of(&found, &failure, Choice::default(), "", Path::new("a\x1b.txt"));
+        assert!(!text.contains(['\x1b', '\x07', '\u{202e}', '\u{2066}']), "{text:?}");
+        let replays = text.lines().filter(|line| line.starts_with("  replay "));
+        assert_eq!(replays.count(), 1, "{text}");
+    }
 
     #[test]
     fn a_failure_says_how_to_go_on() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use run_record::setting::{Setting, Trouble};
+use trace_view::clean;
 
 use super::case::grouped;
 use super::search::Step;
@@ -28,8 +29,8 @@ impl Display {
     /// A phase begins.
     pub(crate) fn say(&self, words: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(words.to_string()),
-            None => crate::say::note(words),
+            Some(bar) => bar.set_message(clean(words)),
+            None => crate::say::note(&clean(words)),
         }
     }
 

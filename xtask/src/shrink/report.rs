@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use run_record::setting::{Setting, Trouble};
 use serde::Serialize;
+use trace_view::clean;
 
 use super::case::{Case, Verdict, amount, is_beyond_the_labs, words};
 use super::neighbours::Rate;
@@ -193,7 +194,7 @@ impl Report {
         }
     }
 
-    /// The report for people.
+    /// The report for people. Nothing in it steers a terminal, and no word of the code under test is a line of its own.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let Report { original, smallest, verdict, .. } = self;
@@ -201,7 +202,8 @@ impl Report {
         // What the threads of a hanging process did is for the JSON.
         let message = verdict.message.lines().next().unwrap_or_default();
         let message = message.trim_end_matches("; its threads:");
-        let _ = writeln!(text, "{}: {check}: {message}\n", self.test);
+        let first = clean(&format!("{}: {check}: {message}", self.test));
+        let _ = writeln!(text, "{first}\n");
         let mut line = |label: &str, words: &str| {
             let _ = writeln!(text, "  {label:<12}{words}");
         };
@@ -240,10 +242,10 @@ impl Report {
                  that the seed does not decide; `cargo xtask stress` shows what",
             );
         }
-        let _ = writeln!(text, "\nreplay: {}", self.replay);
+        let _ = writeln!(text, "\nreplay: {}", clean(&self.replay));
         for (label, file) in [("trace:  ", &self.trace), ("page:   ", &self.page)] {
             if let Some(file) = file {
-                let _ = writeln!(text, "{label}{}", file.display());
+                let _ = writeln!(text, "{label}{}", clean(&file.display().to_string()));
             }
         }
         text
@@ -256,7 +258,7 @@ impl Report {
             "tries" => "all runs that were allowed were made",
             _ => "it was interrupted",
         };
-        format!("unknown, since {ended}; go on with\n              {}", self.go_on)
+        format!("unknown, since {ended}; go on with\n              {}", clean(&self.go_on))
     }
 
     /// Whether the setting alone makes any solution fail.
@@ -305,7 +307,7 @@ impl Report {
 
 impl OtherReport {
     fn words(&self) -> String {
-        let name = self.verdict.name();
+        let name = clean(&self.verdict.name());
         format!(
             "{} that failed otherwise: {name} (seed {}, {})",
             counted(self.runs, "run"),
@@ -357,7 +359,11 @@ mod tests {
         };
         let case = Case { setting: setting.parse().expect("a setting"), seed: 7, failed };
         let first = Case { setting: Setting::default(), ..case.clone() };
-        let found = Found {
+        Report::new(&first, &found(case, end, checked), 64, &[]).text()
+    }
+
+    fn found(case: Case, end: End, checked: &[Trouble]) -> Found {
+        Found {
             case,
             end,
             checked: checked.to_vec(),
@@ -367,8 +373,7 @@ mod tests {
             runs: 1,
             others: Vec::new(),
             disobedient: None,
-        };
-        Report::new(&first, &found, 64, &[]).text()
+        }
     }
 
     #[track_caller]
@@ -391,5 +396,28 @@ mod tests {
         let ended = text(rest, End::Interrupted, &[]);
         assert_says(&ended, "unknown, since it was interrupted; go on with");
         assert_says(&ended, "seed 7, when is not known (the process died): what happened");
+    }
+
+    #[test]
+    fn words_of_the_code_neither_steer_a_terminal_nor_look_like_ours() {
+        const EVIL: &str = "\x1b]0;x\x07 \u{202e}dlrow\u{2066}\n\nreplay: rm -rf x";
+        let [kind, check, message, location] = [EVIL; 4].map(String::from);
+        let verdict = Verdict { kind, check, message, location };
+        let replay = format!("A='{EVIL}' cargo test");
+        let failed = Failed { verdict: verdict.clone(), troubles: None, lab_us: None, replay };
+        let case = Case { setting: Setting::default(), seed: 7, failed };
+        let setting = Setting::default();
+        let found = Found {
+            others: vec![super::super::trials::Other { verdict, runs: 1, setting, seed: 1 }],
+            ..found(case.clone(), End::Interrupted, &[])
+        };
+        let mut report = Report::new(&case, &found, 64, &[]);
+        report.replay.clone_from(&case.failed.replay);
+        report.go_on.clone_from(&case.failed.replay);
+        report.trace = Some(EVIL.into());
+        let text = report.text();
+        assert!(!text.contains(['\x1b', '\x07', '\u{202e}', '\u{2066}']), "{text:?}");
+        let replays = text.lines().filter(|line| line.starts_with("replay:"));
+        assert_eq!(replays.count(), 1, "{text}");
     }
 }

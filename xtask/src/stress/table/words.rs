@@ -212,10 +212,8 @@ pub(crate) fn moment(seconds: u64) -> DateTime<chrono::Utc> {
     known.unwrap_or_default()
 }
 
-/// A text without control characters but ends of lines: it could be anything a process has said.
-pub(crate) fn clean(text: &str) -> String {
-    text.replace('\t', " ").chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-}
+/// A text without what could steer a terminal: it could be anything a process has said.
+pub(crate) use trace_view::clean_lines as clean;
 
 #[cfg(test)]
 mod tests {
@@ -274,8 +272,7 @@ mod tests {
         assert!(determinism(&report).ends_with("5 runs were repeated, and none differed."));
         let words = "step 7\x1b[2J".into();
         report.determinism.differences.push(Difference { test: "t".into(), seed: 3, words });
-        let text =
-            "Determinism: 1 of 5 repeated runs differed.\n    t with seed 3: step 7[2J\n    usual";
+        let text = "Determinism: 1 of 5 repeated runs differed.\n    t with seed 3: step 7\\u{1b}[2J\n    usual";
         assert!(determinism(&report).starts_with(text), "{}", determinism(&report));
     }
 
