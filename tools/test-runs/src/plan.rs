@@ -164,13 +164,17 @@ impl Plan {
         }
     }
 
-    /// Runs of a test, by their numbers in the whole plan, have been made already; so many failed.
+    /// Runs of a test, by their numbers in the whole plan, have been made already; so many failed. If a failure has
+    /// ended them, what had been handed out before and came to no end is still to be done.
     pub fn resume(&mut self, place: usize, done: BTreeSet<u64>, failures: u64) {
         let shard = self.shard;
         let test = &mut self.tests[place];
         (test.runs, test.failures) = (done.len() as u64, failures);
         test.done = done;
         test.pass_over_done(shard);
+        if failures > 0 && matches!(self.goal, Goal::UpperBound(_)) {
+            self.make_up(place);
+        }
     }
 
     /// Hands out nothing new any more. What has been handed out is to be done: only so do the runs
@@ -182,16 +186,20 @@ impl Plan {
     /// The same for a plan that is gone on with. What had been handed out before and came to no end is still to be done:
     /// all before the last run of a test.
     pub fn close_resumed(&mut self) {
+        (0..self.tests.len()).for_each(|place| self.make_up(place));
+        self.close();
+    }
+
+    /// Leaves to be done what is missing before the last run of a test.
+    fn make_up(&mut self, place: usize) {
         let (base, shard) = (self.base, self.shard);
         let total = self.total().unwrap_or(u64::MAX);
-        for test in &mut self.tests {
-            let Some(last) = test.done.last().copied() else { continue };
-            while test.next < total && shard.index(test.next) < last {
-                let item = test.next_item(base, shard);
-                test.left.push(item);
-            }
+        let test = &mut self.tests[place];
+        let Some(last) = test.done.last().copied() else { return };
+        while test.next < total && shard.index(test.next) < last {
+            let item = test.next_item(base, shard);
+            test.left.push(item);
         }
-        self.close();
     }
 
     /// True if nothing is left and nothing is under way.
@@ -351,6 +359,22 @@ mod tests {
         plan.resume(0, [0, 1].into(), 1);
         plan.close_resumed();
         assert!(all(&mut plan).is_empty());
+    }
+
+    #[test]
+    fn a_bound_that_a_failure_has_ended_and_is_gone_on_with_has_no_gaps() {
+        let plan = |done: &[u64], failures| {
+            let mut plan = Plan::new(&[test()], 0, Goal::UpperBound(0.1), None);
+            plan.resume(0, done.iter().copied().collect(), failures);
+            plan
+        };
+        assert_eq!(all(&mut plan(&[0, 1, 5], 1)), [2, 3, 4]);
+        assert!(all(&mut plan(&[0, 1, 2], 1)).is_empty());
+        // Without a failure there is more to do than that.
+        assert!(all(&mut plan(&[0, 1, 5], 0)).len() > 10);
+        let mut closed = plan(&[0, 1, 5], 1);
+        closed.close_resumed();
+        assert_eq!(all(&mut closed), [2, 3, 4]);
     }
 
     #[test]

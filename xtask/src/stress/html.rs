@@ -114,7 +114,7 @@ fn failure((test, group): (&TestReport, &Group)) -> Markup {
     html! {
         section.failure {
             h3 { (group_title((test, group))) }
-            pre { (clean(group.failure().verdict())) }
+            pre { (clean(&group.verdict())) }
             @for (what, is) in group_facts(group) {
                 @match what {
                     "replay" => div.replay { pre { (is) } button.copy type="button" { "Copy" } },

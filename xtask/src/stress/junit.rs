@@ -67,7 +67,7 @@ fn case(report: &Report, test: &TestReport) -> TestCase {
     });
     let mut text = String::new();
     for (_, group) in groups {
-        text += &format!("{}\n    {}\n", group_title((test, group)), group.failure().verdict());
+        text += &format!("{}\n    {}\n", group_title((test, group)), group.verdict());
         for (what, is) in group_facts(group) {
             text += &format!("    {what}: {is}\n");
         }

@@ -31,7 +31,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> String {
     }
     for (test, group) in groups {
         out += &format!("\n### {}\n\n", escape(&group_title((test, group))));
-        out += &block(group.failure().verdict());
+        out += &block(&group.verdict());
         for (what, is) in group_facts(group) {
             out += &match what {
                 "replay" => format!("\n{}", block(&is)),

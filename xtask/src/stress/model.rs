@@ -5,6 +5,7 @@
 //! [`test_runs::run`] describes them; of a report they are only counted, so that its size does not
 //! depend on their number.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use run_record::Clock;
@@ -140,6 +141,9 @@ pub(crate) struct Group {
     pub(crate) first: Run,
     /// What came of making that one once more, alone; none if it was not tried.
     pub(crate) alone: Option<Alone>,
+    /// They are not alike: there were too many kinds to tell all apart.
+    #[serde(default)]
+    pub(crate) mixed: bool,
 }
 
 /// What came of making a failed run once more, as the first of a process.
@@ -175,6 +179,22 @@ impl Group {
     /// If it was made of a run that passed.
     pub(crate) fn failure(&self) -> &RunFailure {
         self.first.failure.as_ref().expect("a group is of runs that failed")
+    }
+
+    /// What groups are sorted by.
+    pub(crate) fn place(&self) -> (bool, Reverse<u64>) {
+        (self.mixed, Reverse(self.count))
+    }
+
+    /// What its runs failed by.
+    pub(crate) fn title(&self) -> &str {
+        if self.mixed { "other failures, of further kinds," } else { self.failure().title() }
+    }
+
+    /// The verdict of its runs, or of the first of them if they are not alike.
+    pub(crate) fn verdict(&self) -> String {
+        let verdict = self.failure().verdict();
+        if self.mixed { format!("one of them: {verdict}") } else { verdict.to_string() }
     }
 
     /// The failure needs more than its seed.
@@ -237,11 +257,11 @@ impl Report {
         self.state == State::Finished && self.missing.is_empty()
     }
 
-    /// All failures, alike ones together, the most frequent first.
+    /// All failures, alike ones together, the most frequent first; behind them those that are not told apart.
     pub(crate) fn groups(&self) -> Vec<(&TestReport, &Group)> {
         let of = |test| -> Vec<_> { Vec::from_iter(groups_of(test)) };
         let mut groups: Vec<_> = self.tests.iter().flat_map(of).collect();
-        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
+        groups.sort_by_key(|(_, group)| group.place());
         groups
     }
 }
@@ -334,5 +354,22 @@ pub(crate) mod tests {
         assert_eq!(groups.len(), 2);
         assert_eq!((groups[0].1.count, groups[0].1.first.index), (2, 2));
         assert_eq!(report.failures(), 3);
+    }
+
+    #[test]
+    fn failures_that_are_not_alike_are_said_to_be_so_behind_all_others() {
+        let mut report = report("r", vec![run(1, Some("one")), run(2, Some("two"))]);
+        let many = &mut report.tests[0].groups[0];
+        (many.mixed, many.count) = (true, 40);
+        let groups = report.groups();
+        assert_eq!(groups[0].1.failure().message, "two");
+        let title = super::super::table::words::group_title(groups[1]);
+        assert!(title.starts_with("other failures, of further kinds, in 40 runs of "), "{title}");
+        assert_eq!(groups[1].1.verdict(), "one of them: one");
+        // Reports of earlier versions do not say it.
+        let mut text = serde_json::to_value(groups[0].1).expect("it is encoded");
+        text.as_object_mut().expect("an object").remove("mixed");
+        let read: Group = serde_json::from_value(text).expect("it is read");
+        assert_eq!(&read, groups[0].1);
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn render(report: &Report, budgets: &[Line], colour: bool) -> String 
     out += &format!("\n{}", paint(report.failures() == 0 && report.runs() > 0, &claim(report)));
     for (test, group) in report.groups() {
         out += &format!("\n{}", paint(false, &group_title((test, group))));
-        for line in clean(group.failure().verdict()).lines() {
+        for line in clean(&group.verdict()).lines() {
             out += &format!("    {line}\n");
         }
         for (what, is) in group_facts(group) {

@@ -1,6 +1,6 @@
 //! Counting the runs of a test as they come: what is kept of them does not grow with their number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::Clock;
 use test_runs::plan::Shard;
@@ -24,8 +24,12 @@ pub(crate) struct Tally {
     shard: Shard,
     /// A failure ends the runs.
     stops_at_failure: bool,
+    /// Which runs were made, if a failure ends them.
+    made: Made,
     /// Where the group of alike failures is.
     groups: BTreeMap<Likeness, usize>,
+    /// Where the group of all further failures is.
+    mixed: Option<usize>,
     /// Runs that passed and are to be repeated.
     repeat: Vec<Run>,
     /// How many have passed since the last of these was chosen.
@@ -44,7 +48,9 @@ impl Tally {
             report: TestReport::new(test, part, clock),
             shard,
             stops_at_failure,
+            made: Made::default(),
             groups: BTreeMap::new(),
+            mixed: None,
             repeat: Vec::new(),
             since: 0,
         }
@@ -74,27 +80,33 @@ impl Tally {
             self.consider(run);
         }
         if self.stops_at_failure {
+            self.made.add(run.index / self.shard.n);
             self.report.until_failure = Some(self.until_failure());
         }
     }
 
-    fn until_failure(&self) -> Counted {
+    /// Only runs that were made count: some before the first that failed may be missing, if all was ended from outside.
+    fn until_failure(&mut self) -> Counted {
         match self.report.first_failing {
-            Some(first) => Counted { failures: 1, runs: first.index / self.shard.n + 1 },
+            Some(first) => {
+                Counted { failures: 1, runs: self.made.up_to(first.index / self.shard.n) }
+            }
             None => Counted { failures: 0, runs: self.report.runs },
         }
     }
 
     fn add_to_group(&mut self, run: &mut Run) {
         let Some(failure) = &mut run.failure else { return };
-        let mut likeness = failure.likeness();
-        if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&likeness) {
-            likeness = ("further".into(), String::new(), None, String::new());
-        }
+        let likeness = failure.likeness();
         let groups = &mut self.report.groups;
-        let Some(&place) = self.groups.get(&likeness) else {
-            self.groups.insert(likeness, groups.len());
-            groups.push(Group { count: 1, first: run.clone(), alone: None });
+        let known = self.groups.get(&likeness).copied();
+        let mixed = known.is_none() && self.groups.len() >= MOST_GROUPS;
+        let Some(place) = (if mixed { self.mixed } else { known }) else {
+            match mixed {
+                true => self.mixed = Some(groups.len()),
+                false => drop(self.groups.insert(likeness, groups.len())),
+            }
+            groups.push(Group { count: 1, first: run.clone(), alone: None, mixed });
             return;
         };
         let group = &mut groups[place];
@@ -140,6 +152,32 @@ impl Tally {
     }
 }
 
+/// Which runs were made, by their numbers in the part. They come nearly in order, so there is little to keep.
+#[derive(Debug, Default)]
+struct Made {
+    /// All before this one were.
+    all_before: u64,
+    /// Those behind it that were.
+    others: BTreeSet<u64>,
+}
+
+impl Made {
+    fn add(&mut self, number: u64) {
+        if number >= self.all_before {
+            self.others.insert(number);
+        }
+        while self.others.remove(&self.all_before) {
+            self.all_before += 1;
+        }
+    }
+
+    /// How many were made up to this one, which is the first that failed: those behind it are of no more use.
+    fn up_to(&mut self, number: u64) -> u64 {
+        self.others.split_off(&(number + 1));
+        self.all_before.min(number + 1) + self.others.len() as u64
+    }
+}
+
 /// Adds the runs of another part of the same test.
 pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.runs += part.runs;
@@ -163,7 +201,10 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
         *whole.not_judged.entry(sentence).or_default() += runs;
     }
     for group in part.groups {
-        let alike = |known: &&mut Group| known.failure().likeness() == group.failure().likeness();
+        let alike = |known: &&mut Group| match (known.mixed, group.mixed) {
+            (false, false) => known.failure().likeness() == group.failure().likeness(),
+            (one, other) => one && other,
+        };
         match whole.groups.iter_mut().find(alike) {
             Some(known) => {
                 known.count += group.count;
@@ -210,9 +251,45 @@ mod tests {
                 format!("{index}").chars().map(|c| (c as u8 + 49) as char).collect();
             tally.add(&mut run(index, Some(&letters)));
         }
+        // One of a known kind is no further one.
+        tally.add(&mut run(1000, Some("b")));
         let report = tally.into_report();
         assert_eq!(report.groups.len(), MOST_GROUPS + 1);
-        assert_eq!(report.groups.iter().map(|group| group.count).sum::<u64>(), 1000);
+        assert_eq!(report.groups.iter().map(|group| group.count).sum::<u64>(), 1001);
+        let mixed = |report: &TestReport| -> Vec<u64> {
+            report.groups.iter().filter(|group| group.mixed).map(|group| group.count).collect()
+        };
+        assert_eq!(mixed(&report), [800]);
+        let mut whole = report.clone();
+        absorb(&mut whole, report.clone());
+        assert_eq!(mixed(&whole), [1600], "they stay apart from what is of one kind");
+        assert_eq!(whole.groups.len(), MOST_GROUPS + 1);
+        // One of the first kind that the mixed group has is not one of that group.
+        let mut other = tally_of_one(report.groups[MOST_GROUPS].failure().message.as_str());
+        absorb(&mut other, report);
+        assert_eq!((mixed(&other), other.groups[0].count), (vec![800], 1));
+    }
+
+    fn tally_of_one(message: &str) -> TestReport {
+        let mut tally = tally(false);
+        tally.add(&mut run(0, Some(message)));
+        tally.into_report()
+    }
+
+    #[test]
+    fn runs_that_were_never_made_do_not_count() {
+        let mut tally = Tally::new("a_2A", "2A", Clock::Sim, Shard::WHOLE, true);
+        for (index, failure) in [(0, None), (1, None), (5, Some("no"))] {
+            tally.add(&mut run(index, failure));
+        }
+        assert_eq!(tally.report().counted(), Counted { failures: 1, runs: 3 });
+        // What is behind the first that failed does not count either, and what is made up does.
+        for (index, failure, runs) in
+            [(7, None, 3), (4, Some("no"), 3), (2, None, 4), (8, None, 4), (3, None, 5)]
+        {
+            tally.add(&mut run(index, failure));
+            assert_eq!(tally.report().counted(), Counted { failures: 1, runs }, "{index}");
+        }
     }
 
     #[test]

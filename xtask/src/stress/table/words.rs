@@ -99,7 +99,7 @@ fn failing_claim(test: &TestReport) -> String {
 
 /// The first line of a group of failures.
 pub(crate) fn group_title((test, group): (&TestReport, &Group)) -> String {
-    let (runs, title) = (say::counted(group.count, "run"), clean(group.failure().title()));
+    let (runs, title) = (say::counted(group.count, "run"), clean(group.title()));
     let not_alone = if group.is_not_by_seed_alone() { ", but not by this seed alone" } else { "" };
     format!("{title} in {runs} of {} ({}){not_alone}", test.test, clock(test.clock))
 }
