@@ -234,6 +234,47 @@ pub fn check(
     Ok(ending::death(&ending).map(|(_, words)| format!("{words}\n{}", output.trim())))
 }
 
+/// What a test has said that made a run by itself.
+#[derive(Debug)]
+pub struct Told {
+    /// The end of its output.
+    pub output: String,
+    /// In words how it was ended, or what it died of; none if it has ended by itself.
+    pub ended: Option<String>,
+}
+
+/// Runs a test for this item as somebody who types the replay command does: nothing is recorded, and the test says
+/// what it has to say. It has the limits of [`run`]; since nothing shows progress, all of it may take no longer than a
+/// run may make none. Only the test's own setting and schedule count, whatever our own environment has.
+///
+/// # Errors
+/// If the process cannot be started, or what it has left cannot be read, or the disk is full.
+pub fn by_itself(
+    test: &TestCase,
+    item: &Item,
+    limits: &Limits,
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<Told> {
+    let files = Files::new(scratch)?;
+    let mut command = command(test, std::slice::from_ref(item), limits, &files);
+    command.env_remove(run_record::VARIABLE).env_remove(SEALED).stdin(Stdio::null());
+    let ending = execute(&mut command, limits, &files, stop)?;
+    check_room(scratch)?;
+    let ended = match &ending {
+        Ending::Stopped => Some("it was interrupted".to_string()),
+        Ending::Exited(status) if status.code().is_some_and(|code| code >= 0) => None,
+        other => ending::death(other).map(|(_, words)| first_line(&words)),
+    };
+    Ok(Told { output: files.end_of_output()?, ended })
+}
+
+/// What is said in short: the threads of a process that hangs stand behind it.
+fn first_line(words: &str) -> String {
+    let line = words.lines().next().unwrap_or_default();
+    line.trim_end_matches("; its threads:").to_string()
+}
+
 /// Runs a program, with its output in the file for it, to its end or until it has to be ended.
 fn execute(
     command: &mut Command,

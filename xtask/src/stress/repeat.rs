@@ -4,14 +4,13 @@
 //! such as the value of a static, shows.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use run_record::Clock;
 use test_runs::build::TestCase;
 use test_runs::engine;
-use test_runs::process::{self, Item, Limits, NOT_ALONE};
+use test_runs::process::{self, Item, Limits, NOT_ALONE, Told};
 use test_runs::run::{Run, RunFailure};
 
 use super::model::{Alone, Determinism, Difference, Group};
@@ -61,18 +60,28 @@ impl Again<'_> {
             determinism.repeated += 1;
             if once.hash != twice.hash {
                 let seed = once.seed.unwrap_or_default();
-                let words = first_difference(test, seed)?;
+                let words = self.first_difference(test, once)?;
                 determinism.differences.push(Difference { test: test.name.clone(), seed, words });
             }
         }
         Ok(determinism)
     }
 
-    /// Makes the first failure of each group once more, alone, and notes what came of it.
+    /// Has the test itself make the run twice, event by event; it says where they differ.
+    fn first_difference(&self, test: &TestCase, run: &Run) -> Result<String> {
+        let hang_after = self.limits.hang_after * PATIENCE;
+        let limits = Limits { hang_after, ..self.limits.clone() };
+        let told = process::by_itself(test, &item(run), &limits, self.scratch, self.stop)?;
+        Ok(where_they_part(&told))
+    }
+
+    /// Makes the first failure of each group once more, alone, and notes what came of it. Those that are not told apart
+    /// have no first one that stands for them.
     pub(crate) fn failed(&self, groups: &mut [(&TestCase, &mut Group)]) -> Result<()> {
-        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
+        groups.sort_by_key(|(_, group)| group.place());
         let tried: Vec<_> = groups
             .iter()
+            .take_while(|(_, group)| !group.mixed)
             .take(MOST_GROUPS)
             .map(|(test, group)| (*test, group.first.clone()))
             .collect();
@@ -129,25 +138,37 @@ fn item(run: &Run) -> Item {
     Item::new(run.index, run.seed)
 }
 
-/// Has the test itself make the run twice, event by event; it says where they differ.
-fn first_difference(test: &TestCase, seed: u64) -> Result<String> {
-    let output = Command::new(&test.program.path)
-        .args(["--exact", &test.name])
-        .current_dir(&test.program.dir)
-        .env_remove(run_record::VARIABLE)
-        .env_remove("LAB_SEEDS")
-        .env_remove(run_record::choices::VARIABLE)
-        .env("LAB_SEED", seed.to_string())
-        .env(run_record::schedule::VARIABLE, test.schedule.to_string())
-        .output()
-        .with_context(|| format!("cannot run {}", test.program.path.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let words = text.lines().find(|line| line.contains("At step"));
-    Ok(words.map_or_else(
-        || {
+/// The test makes such a run four times itself, two of them with each step recorded, and tells nothing meanwhile. So it
+/// may make no progress for so many times longer.
+const PATIENCE: u32 = 6;
+
+/// Where two runs of a seed part, in words, as the test itself says it.
+fn where_they_part(told: &Told) -> String {
+    let step = told.output.lines().find(|line| line.contains("At step"));
+    match (step, &told.ended) {
+        (Some(step), _) => step.trim().to_string(),
+        (None, Some(words)) => {
+            format!("the run was another one; made again to see where, {words}")
+        }
+        (None, None) => {
             "the run was another one in a process of its own; within one process it is the same"
                 .into()
-        },
-        |line| line.trim().to_string(),
-    ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_two_runs_part_is_said_or_why_nobody_knows() {
+        let words = |output: &str, ended: Option<&str>| {
+            where_they_part(&Told { output: output.into(), ended: ended.map(str::to_string) })
+        };
+        assert_eq!(words("x\n  At step 7 of 9.\ny", Some("it hung")), "At step 7 of 9.");
+        let hung = words("x", Some("it made no progress and was killed"));
+        assert!(hung.ends_with("to see where, it made no progress and was killed"), "{hung}");
+        assert!(words("x", None).ends_with("within one process it is the same"));
+    }
 }
