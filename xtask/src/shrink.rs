@@ -36,11 +36,10 @@ mod trials;
 
 use crate::labs;
 use crate::say;
-use crate::shell;
 use crate::traces::{self, Unfinished};
 use crate::under_test::{self, How};
 pub(crate) use args::Shrink;
-use case::{Case, Failed};
+use case::{Case, Failed, Outcome};
 use processes::Processes;
 use progress::Display;
 use reference::Reference;
@@ -125,24 +124,27 @@ fn shrink(
     let began = Instant::now();
     world.deadline = Some(began + args.budget.mul_f64(SEARCH));
     let name = world.test.name.clone();
-    let mut reference =
-        same_test.map(|test| Reference::new(Processes { test, ..world.clone() }, &name));
+    let beside = same_test.map(|test| Processes { test, ..world.clone() });
+    let mut reference = beside.map(|beside| Reference::new(beside, &name));
     if let Some(reference) = &mut reference {
         check_beginning(args, reference)?;
     }
     let options =
         Options { seeds: usize::try_from(args.seeds).unwrap_or(usize::MAX), most_runs: args.tries };
     let watch = &mut |step: &search::Step<'_>| display.step(step);
-    let mut found = search::search(world, &name, first.clone(), reference, options, watch)?;
+    let mut reference = reference.as_mut();
+    let mut found =
+        search::search(world, &name, first.clone(), reference.as_deref_mut(), options, watch)?;
     let absent = world.absent();
-    found.case = plain(args, world, found.case, &absent)?;
+    let once = |setting: &Setting, seed| world.once(setting, seed, args.hang_after, None);
+    plain(args.setting, &absent, &mut found, &once, reference)?;
 
     let mut report = Report::new(&first, &found, args.seeds, &absent);
     report.package = package.to_string();
     report.test.clone_from(&name);
     report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     report.replay.clone_from(&found.case.failed.replay);
-    report.go_on = go_on(args, &found.case);
+    report.go_on = args.go_on(&found.case);
     if found.end != End::Interrupted {
         look_around(args, world, &found, began + args.budget, &mut report, display)?;
         show(args, world, &found, &mut report)?;
@@ -169,7 +171,8 @@ fn find_reference(
     Ok(found.map(|test| TestCase { schedule: args.schedule, ..test }))
 }
 
-/// Refuses to begin with a setting that makes any solution fail.
+/// Refuses to begin with a setting that makes any solution fail. If there is no time to find out, the search has none
+/// either, and the report says that the reference was not asked.
 fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
     match reference.passes(args.setting, args.seed) {
         Ok(false) => bail!(
@@ -178,51 +181,46 @@ fn check_beginning(args: &Shrink, reference: &mut Reference<'_>) -> Result<()> {
             args.setting
         ),
         Err(Halt::Broken(error)) => Err(error),
-        Ok(true) | Err(_) => Ok(()),
+        Ok(true) | Err(Halt::Budget | Halt::Tries | Halt::Interrupted) => Ok(()),
     }
 }
 
-/// The same case without a word of what the test does not have, if that is the same run.
-fn plain(args: &Shrink, world: &Processes, case: Case, absent: &[Trouble]) -> Result<Case> {
+/// The same case without a word of what the test does not have, if that is the same run and the reference, where it
+/// is asked, passes with it too.
+fn plain(
+    given: Setting,
+    absent: &[Trouble],
+    found: &mut Found,
+    once: &dyn Fn(&Setting, u64) -> Result<Outcome, Halt>,
+    reference: Option<&mut Reference<'_>>,
+) -> Result<()> {
+    let case = &found.case;
     let none_of = |trouble: &&Trouble| {
-        case.setting.limit(**trouble) == Some(0) && args.setting.limit(**trouble).is_none()
+        case.setting.limit(**trouble) == Some(0) && given.limit(**trouble).is_none()
     };
     let unsaid = absent.iter().filter(none_of);
     let setting = unsaid.fold(case.setting, |setting, trouble| setting.with(*trouble, None));
     if setting == case.setting {
-        return Ok(case);
+        return Ok(());
     }
     let same = |failed: &Failed| {
         let (new, old) = (failed, &case.failed);
         new.verdict.name() == old.verdict.name()
             && (new.lab_us, new.troubles) == (old.lab_us, old.troubles)
     };
-    match world.once(&setting, case.seed, args.hang_after, None) {
-        Ok(Some(failed)) if same(&failed) => Ok(Case { setting, failed, ..case }),
-        Err(Halt::Broken(error)) => Err(error),
-        _ => Ok(case),
+    let failed = match once(&setting, case.seed) {
+        Ok(Some(failed)) if same(&failed) => failed,
+        Err(Halt::Broken(error)) => return Err(error),
+        _ => return Ok(()),
+    };
+    // What is known of the reference is known with one setting only.
+    match reference.map(|reference| reference.passes(setting, case.seed)) {
+        Some(Err(Halt::Broken(error))) => return Err(error),
+        Some(Ok(false) | Err(_)) => return Ok(()),
+        passes => found.reference_passes = passes.is_some(),
     }
-}
-
-/// The command that goes on where a search has ended.
-fn go_on(args: &Shrink, case: &Case) -> String {
-    let variables = shell::variables(&case.failed.replay);
-    let mut command =
-        format!("{variables}cargo xtask shrink --test {} --seed {}", args.test, case.seed);
-    if !case.setting.is_whole() {
-        command += &format!(" --setting '{}'", case.setting);
-    }
-    if !args.choices.is_empty() {
-        command += &format!(" --choices {}", args.choices);
-    }
-    if !args.schedule.is_default() {
-        command += &format!(" --schedule {}", args.schedule);
-    }
-    command += &args.which.again();
-    if args.release {
-        command += " --release";
-    }
-    command
+    found.case = Case { setting, seed: found.case.seed, failed };
+    Ok(())
 }
 
 /// Counts how often other seeds fail, with the smallest setting and with the whole test.
@@ -270,4 +268,57 @@ fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) ->
     let page = report.trace.as_ref().map(|trace| trace.with_extension("html"));
     report.page = page.filter(|page| page.exists());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::case::Verdict;
+    use super::search::Trial;
+    use super::trials::World;
+    use super::*;
+
+    /// A reference that passes, fails or is not come to.
+    struct Says(fn() -> Result<Outcome, Halt>);
+
+    impl World for Says {
+        fn run(&mut self, _: &Setting, seeds: &[u64]) -> Result<Vec<Outcome>, Halt> {
+            seeds.iter().map(|_| (self.0)()).collect()
+        }
+    }
+
+    fn failed() -> Failed {
+        let (verdict, replay) = (Verdict::default(), String::new());
+        Failed { verdict, troubles: None, lab_us: Some(5), replay }
+    }
+
+    /// What is found in a test without cuts, made plain beside such a reference.
+    fn made_plain(reference: Option<fn() -> Result<Outcome, Halt>>) -> (String, bool) {
+        let setting: Setting = "losses=0,cuts=0".parse().expect("a setting");
+        let mut found = Found {
+            case: Case { setting, seed: 7, failed: failed() },
+            end: End::Minimal,
+            checked: Vec::new(),
+            needed: Vec::new(),
+            void: None,
+            reference_passes: reference.is_some(),
+            trials: Vec::<Trial>::new(),
+            runs: 1,
+            others: Vec::new(),
+            disobedient: None,
+        };
+        let mut reference = reference.map(|says| Reference::new(Says(says), "t"));
+        let once = |_: &Setting, _| Ok(Some(failed()));
+        plain(Setting::default(), &[Trouble::Cuts], &mut found, &once, reference.as_mut())
+            .expect("nothing is broken");
+        (found.case.setting.to_string(), found.reference_passes)
+    }
+
+    #[test]
+    fn a_setting_is_made_plain_only_if_the_reference_passes_with_the_plain_one_too() {
+        assert_eq!(made_plain(None), ("losses=0".into(), false));
+        assert_eq!(made_plain(Some(|| Ok(None))), ("losses=0".into(), true));
+        for says in [|| Ok(Some(failed())), || Err(Halt::Budget), || Err(Halt::Interrupted)] {
+            assert_eq!(made_plain(Some(says)), ("losses=0,cuts=0".into(), true));
+        }
+    }
 }

@@ -42,14 +42,15 @@ impl<'a> Reference<'a> {
         Ok(passes)
     }
 
-    /// True if the reference was seen to fail with a setting.
-    pub(crate) fn is_known_to_fail(&self, setting: Setting) -> bool {
-        self.known.get(&setting) == Some(&false)
+    /// Whether the reference was seen to pass with a setting; none if it was not asked.
+    pub(crate) fn known(&self, setting: Setting) -> Option<bool> {
+        self.known.get(&setting).copied()
     }
 
-    /// How many settings it was seen to fail with.
-    pub(crate) fn failing(&self) -> usize {
-        self.known.values().filter(|passes| !**passes).count()
+    /// How many settings it was seen to fail with; none if it was never asked.
+    pub(crate) fn failing(&self) -> Option<usize> {
+        let failing = self.known.values().filter(|passes| !**passes).count();
+        (!self.known.is_empty()).then_some(failing)
     }
 }
 

@@ -29,11 +29,13 @@ pub(crate) struct Report {
     end: &'static str,
     /// The kinds of trouble of which one less was not seen to fail.
     checked: Vec<Trouble>,
-    /// The kinds of which the test itself needs what is left: with less the reference fails too.
+    /// The kinds of which the test itself needs what is left: with one less the reference fails too.
     needed: Vec<Trouble>,
     /// With how many settings the reference fails too, so that they do not count; none if it was
     /// not asked.
     void: Option<usize>,
+    /// The reference was seen to pass with the smallest setting.
+    reference_passes: bool,
     /// With how many seeds a setting was tried at most.
     seeds: u64,
     trials: Vec<TrialReport>,
@@ -178,6 +180,7 @@ impl Report {
             checked: found.checked.clone(),
             needed: found.needed.clone(),
             void: found.void,
+            reference_passes: found.reference_passes,
             seeds,
             trials: found.trials.iter().map(trial).collect(),
             runs: found.runs,
@@ -272,7 +275,17 @@ impl Report {
                     1 => "; 1 setting with which it fails too did not count".to_string(),
                     _ => format!("; {void} settings with which it fails too did not count"),
                 };
-                format!("the reference passes with the smallest setting ({SEEDS} seeds){void}")
+                match self.reference_passes {
+                    true => {
+                        format!(
+                            "the reference passes with the smallest setting ({SEEDS} seeds){void}"
+                        )
+                    }
+                    false => format!(
+                        "was not tried with the smallest setting: whether that makes any solution \
+                         fail is not known{void}"
+                    ),
+                }
             }
         }
     }
@@ -369,6 +382,7 @@ mod tests {
             checked: checked.to_vec(),
             needed: Vec::new(),
             void: None,
+            reference_passes: false,
             trials: Vec::new(),
             runs: 1,
             others: Vec::new(),
@@ -396,6 +410,27 @@ mod tests {
         let ended = text(rest, End::Interrupted, &[]);
         assert_says(&ended, "unknown, since it was interrupted; go on with");
         assert_says(&ended, "seed 7, when is not known (the process died): what happened");
+    }
+
+    #[test]
+    fn the_reference_is_said_to_pass_only_if_it_was_seen_to() {
+        let failed = Failed {
+            verdict: Verdict::default(),
+            troubles: None,
+            lab_us: None,
+            replay: String::new(),
+        };
+        let case = Case { setting: Setting::default(), seed: 7, failed };
+        let text = |void, reference_passes| {
+            let found = Found { void, reference_passes, ..found(case.clone(), End::Budget, &[]) };
+            Report::new(&case, &found, 64, &[]).text()
+        };
+        assert_says(&text(None, false), "reference   was not tried: whether the setting makes");
+        let passes = "reference   the reference passes with the smallest setting (8 seeds)\n";
+        assert_says(&text(Some(0), true), passes);
+        let unknown = "was not tried with the smallest setting: whether that makes any solution fail \
+                       is not known; 1 setting with which it fails too did not count\n";
+        assert_says(&text(Some(1), false), unknown);
     }
 
     #[test]

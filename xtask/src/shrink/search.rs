@@ -57,13 +57,15 @@ pub(crate) enum End {
 pub(crate) struct Found {
     pub(crate) case: Case,
     pub(crate) end: End,
-    /// The kinds of which one less, and none, was tried with all seeds and not seen to fail. Empty
-    /// unless the end is [`End::Minimal`].
+    /// The kinds of which one less, and none, was tried with all seeds and not seen to fail, unless the
+    /// reference fails without any, too. Empty unless the end is [`End::Minimal`].
     pub(crate) checked: Vec<Trouble>,
-    /// The kinds of which the test itself needs what is left: with less the reference fails too.
+    /// The kinds of which the test itself needs what is left: with one less the reference fails too.
     pub(crate) needed: Vec<Trouble>,
     /// With how many settings the reference fails; none if it was not asked.
     pub(crate) void: Option<usize>,
+    /// The reference was seen to pass with the setting of the case. The search may have ended before it was asked.
+    pub(crate) reference_passes: bool,
     pub(crate) trials: Vec<Trial>,
     pub(crate) runs: u64,
     pub(crate) others: Vec<Other>,
@@ -92,7 +94,7 @@ pub(crate) fn search(
     world: &mut dyn World,
     test: &str,
     first: Case,
-    reference: Option<Reference<'_>>,
+    reference: Option<&mut Reference<'_>>,
     options: Options,
     watch: &mut dyn FnMut(&Step<'_>),
 ) -> anyhow::Result<Found> {
@@ -114,12 +116,14 @@ pub(crate) fn search(
         Err(Halt::Interrupted) => (End::Interrupted, Default::default()),
         Err(Halt::Broken(error)) => return Err(error),
     };
+    let passes = search.reference.as_ref().and_then(|one| one.known(search.best.setting));
     Ok(Found {
         case: search.best,
         end,
         checked,
         needed,
-        void: search.reference.map(|reference| reference.failing()),
+        void: search.reference.and_then(|reference| reference.failing()),
+        reference_passes: passes == Some(true),
         trials: search.log,
         runs: search.trials.runs,
         others: search.trials.others.into_values().collect(),
@@ -130,9 +134,9 @@ pub(crate) fn search(
 /// The kinds of which less was not seen to fail, and those of which the test itself needs what is left.
 type Checked = (Vec<Trouble>, Vec<Trouble>);
 
-struct Search<'a> {
+struct Search<'a, 'r> {
     trials: Trials<'a>,
-    reference: Option<Reference<'a>>,
+    reference: Option<&'a mut Reference<'r>>,
     best: Case,
     options: Options,
     /// How often the present setting fails, as far as is known.
@@ -144,7 +148,7 @@ struct Search<'a> {
     watch: &'a mut dyn FnMut(&Step<'_>),
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     /// Until nothing more can be taken away.
     fn descend(&mut self) -> Result<Checked, Halt> {
         self.accept(self.best.clone())?;
@@ -228,21 +232,22 @@ impl Search<'_> {
         let (mut checked, mut needed) = Checked::default();
         for trouble in self.left() {
             let Some(limit) = self.best.setting.limit(trouble) else { continue };
-            let mut is_void = false;
-            for lower in [0, limit - 1] {
-                let setting = self.best.setting.with(trouble, Some(lower));
+            let none = self.best.setting.with(trouble, Some(0));
+            let one_less = self.best.setting.with(trouble, Some(limit - 1));
+            for setting in [none, one_less] {
                 if self.attempt(setting, self.options.seeds)? {
                     return Ok(None);
                 }
-                is_void |= self.is_void(setting);
             }
-            if is_void { needed.push(trouble) } else { checked.push(trouble) }
+            // That the test needs some does not mean that it needs all that is left.
+            let kinds = if self.is_void(one_less) { &mut needed } else { &mut checked };
+            kinds.push(trouble);
         }
         Ok(Some((checked, needed)))
     }
 
     fn is_void(&self, setting: Setting) -> bool {
-        self.reference.as_ref().is_some_and(|reference| reference.is_known_to_fail(setting))
+        self.reference.as_ref().is_some_and(|reference| reference.known(setting) == Some(false))
     }
 
     /// Whether a setting that fails with this seed says anything: not if the reference fails too.

@@ -65,16 +65,21 @@ pub(super) fn found(rule: &Rule<'_>) -> Found {
 
 /// Searches where the reference Raft ends as this rule says.
 pub(super) fn found_beside(rule: &Rule<'_>, reference: &Rule<'_>) -> Found {
+    found_beside_for(rule, reference, usize::MAX)
+}
+
+/// The same, if the time is used up after so many runs of the reference.
+pub(super) fn found_beside_for(rule: &Rule<'_>, reference: &Rule<'_>, budget: usize) -> Found {
     let setting = Setting::default();
     let failed = rule(&setting, 0).expect("the first run fails");
-    fn fake<'a>(rule: &'a Rule<'a>) -> Fake<'a> {
-        Fake { rule, made: BTreeMap::new(), budget: usize::MAX }
+    fn fake<'a>(rule: &'a Rule<'a>, budget: usize) -> Fake<'a> {
+        Fake { rule, made: BTreeMap::new(), budget }
     }
-    let mut world = fake(rule);
+    let mut world = fake(rule, usize::MAX);
     let first = Case { setting, seed: 0, failed };
     let options = Options { seeds: SEEDS, most_runs: None };
-    let reference = Some(Reference::new(fake(reference), "t"));
-    let found = search(&mut world, "t", first, reference, options, &mut |_| ());
+    let mut reference = Reference::new(fake(reference, budget), "t");
+    let found = search(&mut world, "t", first, Some(&mut reference), options, &mut |_| ());
     found.expect("the world is not broken")
 }
 

@@ -102,6 +102,36 @@ fn a_setting_that_the_reference_fails_with_too_is_void() {
     }
 }
 
+/// It fails any solution without a cut; with one it does not, and the fault needs two.
+#[test]
+fn that_the_test_needs_some_does_not_mean_that_it_needs_all_that_is_left() {
+    let reference =
+        |setting: &Setting, _| (setting.limit(Cuts) == Some(0)).then(|| fails("c", None, 5))?;
+    let rule = |setting: &Setting, seed| {
+        let present = within(setting, natural(seed));
+        let failing = setting.limit(Cuts) == Some(0) || has(present, counts(&[(Cuts, 2)]));
+        failing.then(|| fails("c", Some(present), 5))?
+    };
+    let found = found_beside(&rule, &reference);
+    assert_eq!(found.case.setting, exactly(&[(Cuts, 2)]));
+    assert_eq!((found.checked, found.needed), (vec![Cuts], vec![]));
+}
+
+#[test]
+fn a_reference_that_was_not_asked_has_not_passed() {
+    let rule = |setting: &Setting, seed| {
+        let present = within(setting, natural(seed));
+        has(present, counts(&[(Crashes, 2)])).then(|| fails("c", Some(present), 5))?
+    };
+    let passes = |_: &Setting, _| None;
+    let ended = |budget| {
+        let found = found_beside_for(&rule, &passes, budget);
+        (found.end, found.void, found.reference_passes)
+    };
+    assert_eq!(ended(usize::MAX), (End::Minimal, Some(0), true));
+    assert_eq!(ended(0), (End::Budget, None, false));
+}
+
 #[test]
 fn small_numbers_are_tried_even_if_larger_ones_pass() {
     let rule = |setting: &Setting, seed| {
