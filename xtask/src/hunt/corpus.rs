@@ -4,8 +4,8 @@
 //! for each failure.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -116,6 +116,10 @@ impl Folder {
         let corpus = Corpus { version: VERSION, subject: subject.clone(), searches };
         let text = serde_json::to_string(&corpus).context("cannot encode the corpus")?;
         let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &file));
+        if written.is_err() {
+            // A part of it is of no use, and takes room on a full disk.
+            let _ = fs::remove_file(&new);
+        }
         written.with_context(|| format!("cannot write {}", file.display()))
     }
 
@@ -127,12 +131,25 @@ impl Folder {
         let line = serde_json::to_string(found).context("cannot encode a failure")?;
         let append = || {
             fs::write(&log_file, log)?;
-            let mut file = OpenOptions::new().append(true).create(true).open(&file)?;
-            file.write_all(format!("{line}\n").as_bytes())
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(&file)?;
+            // Behind a line that could not be written to its end, this one begins anew: else both were lost.
+            let begin = if ends_in_a_line(&mut file)? { "" } else { "\n" };
+            file.write_all(format!("{begin}{line}\n").as_bytes())
         };
         append().with_context(|| format!("cannot write to {}", self.path.display()))?;
         Ok(log_file)
     }
+}
+
+/// Whether all lines of a file are whole.
+fn ends_in_a_line(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 #[cfg(test)]
@@ -158,6 +175,39 @@ mod tests {
         assert!(words.contains("another hunt") && words.contains("another --name"), "{words}");
         drop(first);
         Folder::open(top.path()).expect("it is free");
+    }
+
+    #[test]
+    fn a_failure_is_a_line_of_its_own_also_behind_one_that_is_torn() {
+        let top = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(top.path()).expect("a folder");
+        let found = |seed| Found {
+            test: "churn_2C".into(),
+            case: Case { seed, choices: Default::default() },
+            runs: 1,
+            verdict: "deadlock".into(),
+            replay: String::new(),
+        };
+        let file = top.path().join("failures.ndjson");
+        folder.add(&found(1), "log").expect("it is kept");
+        folder.add(&found(2), "log").expect("it is kept");
+        let whole = fs::read_to_string(&file).expect("a text");
+        assert_eq!(whole.lines().count(), 2);
+        fs::write(&file, &whole[..whole.len() - 5]).expect("it is written");
+        folder.add(&found(3), "log").expect("it is kept");
+        let text = fs::read_to_string(&file).expect("a text");
+        let read = |line| serde_json::from_str::<serde_json::Value>(line).ok();
+        let seeds: Vec<_> = text.lines().map(|line| Some(read(line)?["seed"].as_u64())).collect();
+        assert_eq!(seeds, [Some(Some(1)), None, Some(Some(3))], "{text}");
+    }
+
+    #[test]
+    fn a_corpus_that_cannot_be_written_leaves_no_part_behind() {
+        let top = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(top.path()).expect("a folder");
+        fs::create_dir_all(folder.corpus().join("a folder in its place")).expect("a folder");
+        folder.write(&subject(1), Vec::new()).expect_err("it cannot be replaced");
+        assert!(!top.path().join("corpus.json.new").exists());
     }
 
     #[test]

@@ -85,7 +85,8 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let session = Session::new(&tests, limits, &place, (&folder, &subject), args.again())?;
     let (tests, at) = (say::counted(tests.len() as u64, "test"), folder.path().display());
     say::note(&format!("hunt: {tests} of {name}; what is kept goes to {at}"));
-    let found = session.run(under_test::jobs(args.jobs))?;
-    say::print(found.join("\n"))?;
+    let (found, ended) = session.run(under_test::jobs(args.jobs));
+    let printed = say::print(found.join("\n"));
+    ended.and(printed)?;
     Ok(if found.is_empty() { 0 } else { FAILURES })
 }

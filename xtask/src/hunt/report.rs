@@ -13,13 +13,13 @@ use crate::shell;
 ///
 /// Nothing in it steers a terminal. Words of the code under test may be several lines; these are set in.
 ///
-/// `again`: the options of the hunt that the others have too.
+/// `again`: the options of the hunt that the others have too. `log`: where its log is; none if that could not be kept.
 pub(crate) fn of(
     found: &Found,
     failure: &RunFailure,
     schedule: Choice,
     again: &str,
-    log: &Path,
+    log: Option<&Path>,
 ) -> String {
     let Found { test, case, runs, replay, .. } = found;
     let mut options = format!("--test {test} --seed {}", case.seed);
@@ -39,7 +39,7 @@ pub(crate) fn of(
          shrink   {variables}cargo xtask shrink {options}\n  \
          log      {}\n",
         clean_lines(failure.verdict().trim_end()).replace('\n', "\n  "),
-        clean(&shell::quoted(log))
+        log.map_or("could not be kept".into(), |log| clean(&shell::quoted(log)))
     )
 }
 
@@ -59,7 +59,7 @@ mod tests {
             replay: format!("A='{EVIL}' cargo test"),
         };
         let failure = RunFailure { text: EVIL.into(), ..RunFailure::new(EVIL, EVIL) };
-        let text = of(&found, &failure, Choice::default(), "", Path::new("a\x1b.txt"));
+        let text = of(&found, &failure, Choice::default(), "", Some(Path::new("a\x1b.txt")));
         assert!(!text.contains(['\x1b', '\x07', '\u{202e}', '\u{2066}']), "{text:?}");
         let replays = text.lines().filter(|line| line.starts_with("  replay "));
         assert_eq!(replays.count(), 1, "{text}");
@@ -78,7 +78,7 @@ mod tests {
         let failure = RunFailure::new("deadlock", "it is stuck");
         let (schedule, again) =
             ("pos".parse().expect("a schedule"), " --package raft-zoo --release");
-        let text = of(&found, &failure, schedule, again, Path::new("a.txt"));
+        let text = of(&found, &failure, schedule, again, Some(Path::new("a.txt")));
         let options = "--test churn_2C --seed 3 --choices 1.500000:7 --schedule pos \
                        --package raft-zoo --release";
         for line in [

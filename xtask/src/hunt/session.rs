@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use run_record::choices::Case;
 use test_runs::build::TestCase;
 use test_runs::run::Run;
-use trace_view::grouped;
+use trace_view::{clean, grouped};
 
 use super::batch::Place;
 use super::corpus::{Folder, Found, Subject};
@@ -80,11 +80,11 @@ impl<'a> Session<'a> {
     }
 
     /// Searches until all is found, or the time is over; then the corpus is written. What is said of each
-    /// failure.
+    /// failure, also if the hunt could not be brought to its end.
     ///
     /// # Errors
-    /// If runs or files cannot be made, or the end came before the first run.
-    pub(crate) fn run(&self, jobs: usize) -> Result<Vec<String>> {
+    /// Beside it: if runs or files cannot be made, or the end came before the first run.
+    pub(crate) fn run(&self, jobs: usize) -> (Vec<String>, Result<()>) {
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| self.work());
@@ -95,16 +95,16 @@ impl<'a> Session<'a> {
         let written = self.write(&state);
         note(&state.line());
         let found = std::mem::take(&mut state.found).into_values().collect();
-        match error {
-            Some(error) => return Err(error),
-            None => written?,
-        }
-        // It must not look as if nothing had failed.
-        ensure!(
-            state.made > 0,
-            "no run was made: the hunt was over before the first had ended; give it more time"
-        );
-        Ok(found)
+        // What went wrong first is what the user must know of.
+        let ended = error.map_or(Ok(()), Err).and(written).and_then(|()| {
+            // It must not look as if nothing had failed.
+            ensure!(
+                state.made > 0,
+                "no run was made: the hunt was over before the first had ended; give it more time"
+            );
+            Ok(())
+        });
+        (found, ended)
     }
 
     fn work(&self) {
@@ -140,8 +140,9 @@ impl<'a> Session<'a> {
             state.searches[test].learn(&case, &run);
             state.made += 1;
             if run.failure.is_some() && !state.found.contains_key(&test) {
-                let words = self.tell(state, test, &case, &run, &log)?;
+                let (words, kept) = self.tell(state, test, &case, &run, &log);
                 state.found.insert(test, words);
+                kept?;
             }
         }
         if state.said.elapsed() >= SAID_EVERY {
@@ -157,7 +158,7 @@ impl<'a> Session<'a> {
         self.folder.write(self.subject, all)
     }
 
-    /// Keeps a failure; what is said of it.
+    /// Keeps a failure. What is said of it, which does not depend on whether it could be kept.
     fn tell(
         &self,
         state: &State,
@@ -165,8 +166,8 @@ impl<'a> Session<'a> {
         case: &Case,
         run: &Run,
         log: &str,
-    ) -> Result<String> {
-        let Some(failure) = &run.failure else { return Ok(String::new()) };
+    ) -> (String, Result<()>) {
+        let Some(failure) = &run.failure else { return (String::new(), Ok(())) };
         let name = &self.tests[test].name;
         let found = Found {
             test: name.clone(),
@@ -175,10 +176,17 @@ impl<'a> Session<'a> {
             verdict: failure.title().to_string(),
             replay: failure.replay.clone(),
         };
-        let file = self.folder.add(&found, log)?;
-        note(&format!("{name} has failed in run {}: {}", found.runs, failure.title()));
-        Ok(report::of(&found, failure, self.subject.schedule, &self.again, &file))
+        note(&clean(&noted(&found)));
+        let kept = self.folder.add(&found, log);
+        let file = kept.as_deref().ok();
+        (report::of(&found, failure, self.subject.schedule, &self.again, file), kept.map(drop))
     }
+}
+
+/// What is said of a failure as soon as it is found: enough to make its run again.
+fn noted(found: &Found) -> String {
+    let Found { test, case, runs, verdict, .. } = found;
+    format!("{test} has failed in run {runs} ({case}): {verdict}")
 }
 
 /// A suite with a watch of its own may tell of nothing. Then runs are as good as drawn.
@@ -218,11 +226,81 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+
+    use test_runs::run::RunFailure;
+
     use super::*;
 
     #[test]
     fn a_hunt_that_nothing_guides_says_so() {
         assert!(unguided(5, 0).contains("nothing guides the hunt"));
         assert_eq!([unguided(5, 1), unguided(0, 0)], ["", ""]);
+    }
+
+    fn test() -> TestCase {
+        let program = test_runs::build::Program {
+            clock: run_record::Clock::Sim,
+            path: PathBuf::new(),
+            dir: PathBuf::new(),
+            replay: String::new(),
+            kept: None,
+            sources: Vec::new(),
+        };
+        let (setting, schedule) = (Default::default(), Default::default());
+        TestCase { name: "churn_2C".into(), program, setting, schedule }
+    }
+
+    #[test]
+    fn a_failure_is_told_although_the_hunt_breaks() {
+        let top = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(&top.path().join("hunt")).expect("a folder");
+        let subject = Subject {
+            package: "my-raft".into(),
+            seed: 1,
+            schedule: Default::default(),
+            setting: String::new(),
+            kinds: Default::default(),
+        };
+        let limits = test_runs::process::Limits {
+            hang_after: SAID_EVERY,
+            memory_mib: 1024,
+            trace: None,
+            coverage: false,
+            room: None,
+        };
+        let place = Place { limits, scratch: top.path(), stop: &AtomicBool::new(false) };
+        let tests = [test()];
+        let limits = Limits { end: None, runs: Some(0) };
+        let hunt = Session::new(&tests, limits, &place, (&folder, &subject), String::new());
+        let hunt = hunt.expect("a hunt");
+        let case = Case { seed: 42, choices: Default::default() };
+        let failure = RunFailure { replay: "LAB_SEED=42".into(), ..RunFailure::new("panic", "no") };
+        let run = Run { failure: Some(failure), ..Run::unmeasured(0, Some(42)) };
+        // The log of the failure cannot be written.
+        std::fs::create_dir(folder.path().join("churn_2C-42-1.txt")).expect("a folder");
+        let taken = hunt.take(&mut hunt.lock(), 0, vec![(case, run, String::new())]);
+        let error = taken.expect_err("it cannot be kept");
+        hunt.lock().error.get_or_insert(error);
+        let (found, ended) = hunt.run(1);
+        let words = format!("{:#}", ended.expect_err("it is broken"));
+        assert!(words.starts_with("cannot write to"), "{words}");
+        let [one] = found.as_slice() else { panic!("{found:?}") };
+        let lines = ["churn_2C: no\n", "replay   LAB_SEED=42\n", "log      could not be kept\n"];
+        assert!(lines.iter().all(|line| one.contains(line)), "{one}");
+    }
+
+    #[test]
+    fn what_is_noted_of_a_failure_names_its_run() {
+        let found = Found {
+            test: "churn_2C".into(),
+            case: Case { seed: 42, choices: "1.5:7".parse().expect("choices") },
+            runs: 412,
+            verdict: "deadlock".into(),
+            replay: String::new(),
+        };
+        let words = "churn_2C has failed in run 412 (seed 42, choices 1.500000:7): deadlock";
+        assert_eq!(noted(&found), words);
     }
 }
