@@ -32,20 +32,46 @@ impl How {
 /// # Errors
 /// If they do not build, or there are none.
 pub(crate) fn find(package: &Package, filters: &[String], how: How) -> Result<Vec<TestCase>> {
+    find_ending(package, filters, "", how)
+}
+
+/// The same, of those only whose names end in this.
+///
+/// # Errors
+/// As of [`find`].
+pub(crate) fn find_ending(
+    package: &Package,
+    filters: &[String],
+    end: &str,
+    how: How,
+) -> Result<Vec<TestCase>> {
     let Package { name, dir } = package;
     let mut tests = Vec::new();
     for program in build::build(dir, name, how.clocks, how.release, Messages::Shown)? {
         tests.extend(build::list(&program, filters)?);
     }
-    if tests.is_empty() {
-        bail!(
-            "no test of {name} on this clock matches {}; `cargo test -p {name} -- --list` shows all",
-            if filters.is_empty() { "anything".into() } else { filters.join(", ") }
-        );
-    }
+    let mut tests = matching(tests, name, filters, end)?;
     tests.iter_mut().for_each(|test| test.schedule = how.schedule);
     let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
     tests.sort_by_key(|test| (test.program.clock, place(test)));
+    Ok(tests)
+}
+
+/// Those of a package's tests, as the filters have left them, whose names end in this.
+fn matching(
+    mut tests: Vec<TestCase>,
+    package: &str,
+    filters: &[String],
+    end: &str,
+) -> Result<Vec<TestCase>> {
+    tests.retain(|test| test.name.ends_with(end));
+    if tests.is_empty() {
+        bail!(
+            "no test of {package} on this clock matches {}{}; `cargo test -p {package} -- --list` shows all",
+            if filters.is_empty() { "anything".into() } else { filters.join(", ") },
+            if end.is_empty() { String::new() } else { format!(" and ends in `{end}`") }
+        );
+    }
     Ok(tests)
 }
 
@@ -116,6 +142,23 @@ mod tests {
             schedule: Choice::default(),
         };
         ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
+    }
+
+    #[test]
+    fn a_filter_does_not_make_another_test_a_soak() {
+        let filters = ["2C".to_string()];
+        let soaks = |tests| {
+            let found = matching(tests, "my-raft", &filters, labs::SOAK);
+            found.map(|found| found.len()).map_err(|error| error.to_string())
+        };
+        let words = soaks(cases()).expect_err("there is none");
+        assert!(
+            words.starts_with("no test of my-raft on this clock matches 2C and ends in `_soak`; "),
+            "{words}"
+        );
+        let soak = TestCase { name: "anything_soak".into(), ..cases().remove(0) };
+        assert_eq!(soaks(cases().into_iter().chain([soak]).collect()), Ok(1));
+        assert_eq!(matching(cases(), "my-raft", &filters, "").expect("all").len(), 3);
     }
 
     #[test]

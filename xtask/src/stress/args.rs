@@ -36,7 +36,7 @@ pub(crate) struct Stress {
 
 /// Repeat the swarm test: any number of servers, any faults at once, and progress in the end.
 ///
-/// It is `stress` of the tests whose names end in `_soak`, with its options, its report and its exit codes; `stress
+/// It is `stress` of the tests whose names end in `_soak`, and of these only, whatever else is asked for; with its options, its report and its exit codes; `stress
 /// --resume`, `stress --compare` and `stress merge` know its runs too. Each seed draws how many servers there
 /// are and which faults a run has: lost, late, overtaken and duplicated messages, cuts in both directions or in
 /// one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run fast or slow.
@@ -117,6 +117,10 @@ pub(crate) struct RunArgs {
     /// How much memory a test process may take, in MiB; only Linux can limit it.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..))]
     pub(crate) memory: u64,
+    /// Of these tests run those only that are a soak. No option: the command decides.
+    #[arg(skip)]
+    #[serde(default)]
+    pub(crate) soak: bool,
 }
 
 impl RunArgs {

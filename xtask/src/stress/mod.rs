@@ -47,7 +47,7 @@ mod table;
 mod tally;
 use table::words;
 
-use args::Command;
+use args::{Command, RunArgs};
 pub(crate) use args::{Soak, Stress, parse_name};
 use folder::Folder;
 use model::Report;
@@ -79,11 +79,7 @@ pub(crate) fn run(stress: &Stress) -> Result<u8> {
 
 /// Repeats the swarm test; returns the exit code.
 pub(crate) fn soak(soak: Soak) -> Result<u8> {
-    let mut run = soak.run;
-    if run.filters.is_empty() {
-        run.filters.push(crate::labs::SOAK.to_string());
-    }
-    session::run(&run)
+    session::run(&RunArgs { soak: true, ..soak.run })
 }
 
 /// Writes all forms of the report, then shows it; returns the exit code.

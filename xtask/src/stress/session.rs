@@ -26,7 +26,7 @@ use super::{conclude, micros, words};
 use crate::progress::Display;
 use crate::say::{counted, note};
 use crate::under_test::{self, How};
-use crate::{shell, workspace};
+use crate::{labs, shell, workspace};
 
 /// How often the report is written while runs are made.
 const REPORTED_EVERY: Duration = Duration::from_secs(10);
@@ -307,8 +307,10 @@ impl Session {
 }
 
 fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
-    let RunArgs { release, schedule, .. } = *args;
-    under_test::find(package, &args.filters, How { clocks: args.clock.all(), release, schedule })
+    let RunArgs { release, schedule, soak, .. } = *args;
+    let how = How { clocks: args.clock.all(), release, schedule };
+    let end = if soak { labs::SOAK } else { "" };
+    under_test::find_ending(package, &args.filters, end, how)
 }
 
 fn jobs(args: &RunArgs) -> usize {
