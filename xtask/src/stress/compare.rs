@@ -65,6 +65,9 @@ pub(crate) fn compare(a: &Report, b: &Report) -> String {
         let (run, date) = (clean(&report.name), date(report.began));
         out += &format!("{name}: {run} of {date}, {} jobs. {}\n", report.jobs, claim(report));
     }
+    if let Some(words) = unlike(a, b) {
+        out += &format!("{}\n", trace_view::clean(&words));
+    }
     let mut rows = Vec::new();
     let mut marked = Vec::new();
     let mut tried = 0;
@@ -107,6 +110,26 @@ pub(crate) fn compare(a: &Report, b: &Report) -> String {
          be marked if nothing had changed.\n",
         tried as f64 * CHANCE
     )
+}
+
+/// In what two runs are unlike beside their results, in a sentence; none if nothing is known.
+fn unlike(a: &Report, b: &Report) -> Option<String> {
+    let (one, other) = (&a.subject, &b.subject);
+    let quoted = |text: &String| format!("`{text}`");
+    let commit = |commit: &Option<String>| commit.as_ref().map_or("not known".into(), quoted);
+    let mut facts = vec![
+        ("package".to_string(), [quoted(&one.package), quoted(&other.package)]),
+        ("profile".to_string(), [quoted(&one.profile), quoted(&other.profile)]),
+        ("commit".to_string(), [commit(&one.commit), commit(&other.commit)]),
+        ("schedule".to_string(), [one, other].map(|subject| format!("`{}`", subject.schedule))),
+    ];
+    facts.retain(|(_, [a, b])| a != b);
+    if let (Some(one), Some(other)) = (&one.program, &other.program) {
+        facts.extend(one.unlike(other));
+    }
+    let each: Vec<_> =
+        facts.iter().map(|(what, [a, b])| format!("{what} ({a} in a, {b} in b)")).collect();
+    (!each.is_empty()).then(|| format!("They are not of the same: {}.", each.join(", ")))
 }
 
 /// The same test on the same clock in another report.
@@ -274,6 +297,29 @@ mod tests {
             back.contains("lab time faster x0.67") && back.contains("failures steadier"),
             "{back}"
         );
+    }
+
+    #[test]
+    fn what_is_unlike_beside_the_results_is_named() {
+        let (a, mut b) = (runs("old", 3, 0, 0), runs("new", 3, 0, 0));
+        assert!(!compare(&a, &b).contains("not of the same"), "{}", compare(&a, &b));
+        let subject = &mut b.subject;
+        (subject.package, subject.profile) = ("my-raft".into(), "release".into());
+        (subject.commit, subject.schedule) = (Some("abc+".into()), "pos".parse().expect("one"));
+        let program = subject.program.as_mut().expect("a program");
+        program.flags.insert("RUSTFLAGS".into(), "-O".into());
+        program.variables.insert("RAFT_ZOO".into(), Some("Evil\x1b".into()));
+        program.variables.insert("UNSET".into(), None);
+        let expected = "They are not of the same: package (`raft-tests` in a, `my-raft` in b), \
+                        profile (`debug` in a, `release` in b), commit (not known in a, `abc+` in b), \
+                        schedule (`walk` in a, `pos` in b), RAFT_ZOO (not set in a, `Evil\\u{1b}` in b), \
+                        RUSTFLAGS (not set in a, `-O` in b).";
+        let text = compare(&a, &b);
+        assert!(text.lines().any(|line| line == expected), "{text}");
+        // An earlier version did not keep which program it was.
+        b = runs("new", 3, 0, 0);
+        b.subject.program = None;
+        assert!(!compare(&a, &b).contains("not of the same"));
     }
 
     #[test]

@@ -72,6 +72,22 @@ impl Program {
         !new.is_empty()
     }
 
+    /// The variables that may have made runs of this program and of another one unlike, by their names, with their values
+    /// for each of them.
+    pub(crate) fn unlike(&self, other: &Program) -> Vec<(String, [String; 2])> {
+        let set = |of: &Program, name: &str| of.variables.get(name).cloned().flatten();
+        let flag = |of: &Program, name: &str| of.flags.get(name).cloned();
+        let names = self.variables.keys().chain(other.variables.keys());
+        let flags = self.flags.keys().chain(other.flags.keys());
+        let variables = names.map(|name| (name, [set(self, name), set(other, name)]));
+        let flags = flags.map(|name| (name, [flag(self, name), flag(other, name)]));
+        let unlike: BTreeMap<_, _> =
+            variables.chain(flags).filter(|(_, [one, other])| one != other).collect();
+        let value =
+            |value: Option<String>| value.map_or("not set".into(), |set| format!("`{set}`"));
+        unlike.into_iter().map(|(name, values)| (name.clone(), values.map(value))).collect()
+    }
+
     /// What shows that runs of this program and of another one are not of one program; none if they are.
     pub(crate) fn differs(&self, other: &Program) -> Option<Difference> {
         let differs = |name: &str, [one, other]: [Option<&str>; 2]| {
