@@ -279,6 +279,7 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
+    let names = names.filter(|name| is_name(name));
     let wanted = |name: &&str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
     let case = |name: &str| TestCase {
         name: name.to_string(),
@@ -289,9 +290,20 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
     Ok(names.filter(wanted).map(case).collect())
 }
 
+/// Whether a function may be called so; a program can print whatever it likes among its tests.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_:#".contains(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_function_may_be_called_is_a_test() {
+        assert!(["a_2A", "part_2a::it", "r#try", "größe"].into_iter().all(is_name));
+        assert!(!["", "a b", "x\x1b[2J", "\u{202e}x", "$(x)", "a;b"].into_iter().any(is_name));
+    }
 
     #[test]
     fn a_command_names_a_workspace_that_it_is_not_given_in() {

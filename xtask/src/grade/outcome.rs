@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use trace_view::clean_lines;
 
 use super::args::Weights;
 use super::print::Print;
@@ -340,12 +341,10 @@ pub(crate) fn plain(text: &str) -> String {
             '\x1b' if rest.next_if_eq(&'[').is_some() => {
                 rest.by_ref().find(|c| c.is_ascii_alphabetic());
             }
-            '\n' | '\t' => plain.push(c),
-            c if c.is_control() => {}
             c => plain.push(c),
         }
     }
-    plain
+    clean_lines(&plain)
 }
 
 fn round(points: f64) -> f64 {
@@ -448,7 +447,8 @@ mod tests {
 
     #[test]
     fn colours_and_bells_are_left_out() {
-        assert_eq!(plain("\x1b[1;31merror\x1b[0m: x\x07\ty\nz"), "error: x\ty\nz");
-        assert_eq!(plain("\x1b"), "");
+        assert_eq!(plain("\x1b[1;31merror\x1b[0m: x\x07\ty\nz"), "error: x\\u{7} y\nz");
+        assert_eq!(plain("\x1b"), "\\u{1b}");
+        assert_eq!(plain("\u{202e}x\u{2066}"), "\\u{202e}x\\u{2066}");
     }
 }

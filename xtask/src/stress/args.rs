@@ -36,10 +36,11 @@ pub(crate) struct Stress {
 
 /// Repeat the swarm test: any number of servers, any faults at once, and progress in the end.
 ///
-/// It is `stress` of the tests whose names end in `_soak`, and of these only, whatever else is asked for; with its options, its report and its exit codes; `stress
-/// --resume`, `stress --compare` and `stress merge` know its runs too. Each seed draws how many servers there
-/// are and which faults a run has: lost, late, overtaken and duplicated messages, cuts in both directions or in
-/// one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run fast or slow.
+/// It is `stress` of the tests whose names end in `_soak`, with its options, its report and its exit codes; filters
+/// choose among these tests. `stress --resume`, `stress --compare` and `stress merge` know its runs too. Each seed
+/// draws how many servers there are and which faults a run has: lost, late, overtaken and duplicated messages, cuts in
+/// both directions or in one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run
+/// fast or slow.
 ///
 /// Of this workspace it is the test of lab 2, unless --package kv-tests or --package shard-tests asks for that of
 /// lab 3 or 4.

@@ -3,7 +3,7 @@
 use crate::stress::budget::Line;
 use crate::stress::model::Report;
 use crate::stress::situations;
-use crate::stress::table::words::{claim, determinism, facts, group_facts, group_title};
+use crate::stress::table::words::{claim, clean, determinism, facts, group_facts, group_title};
 use crate::stress::table::{BUDGET_HEAD, HEAD, budget_cells, cells};
 
 /// The whole report in Markdown, with the budgets as they were checked.
@@ -89,7 +89,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A block of text as it is, in a fence longer than any that it has itself.
 fn block(text: &str) -> String {
-    let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    let text = clean(text);
     let mut fence = "```".to_string();
     while text.contains(&fence) {
         fence.push('`');

@@ -144,7 +144,9 @@ pub(crate) fn layout(head: &[&str], rows: &[Vec<String>], left: usize) -> Vec<St
 mod tests {
     use super::*;
     use crate::stress::budget::check;
+    use crate::stress::model::Difference;
     use crate::stress::model::tests::{report, run};
+    use crate::stress::{html, junit, markdown};
 
     /// Ten runs, of which two failed.
     fn flaky() -> Report {
@@ -200,6 +202,34 @@ Determinism: no run that passed was repeated.
         assert!(colours.contains("\x1b[32mlongest"));
         let plain = [RED, GREEN, PLAIN].iter().fold(colours, |text, code| text.replace(code, ""));
         assert_eq!(plain, text(&flaky(), false));
+    }
+
+    #[test]
+    fn words_of_the_code_steer_nothing_in_any_report() {
+        const EVIL: &str = "\x1b]0;x\x07 \u{202e}dlrow\u{2066}\n    replay: rm -rf x";
+        let mut failed = run(0, Some(EVIL));
+        let failure = failed.failure.as_mut().expect("it failed");
+        let words = [&mut failure.kind, &mut failure.check, &mut failure.replay];
+        words.into_iter().for_each(|words| *words = EVIL.into());
+        (failure.location, failure.log) = (Some(EVIL.into()), Some(EVIL.into()));
+        let mut report = report("r", vec![failed]);
+        report.determinism.repeated = 1;
+        let (test, words) = ("a_2A".into(), EVIL.into());
+        report.determinism.differences.push(Difference { test, seed: 1, words });
+        let budgets = check(&report);
+        let shown = text(&report, false);
+        for (form, text) in [
+            ("table", shown.clone()),
+            ("markdown", markdown::render(&report, &budgets)),
+            ("html", html::render(&report, &budgets)),
+            ("junit", junit::render(&report, &budgets).expect("it is encoded")),
+        ] {
+            let evil = ['\x1b', '\x07', '\u{202e}', '\u{2066}'];
+            assert!(!text.contains(evil), "{form}: {text:?}");
+        }
+        // Those of the verdict are several lines; what is said besides is none of them.
+        let replays = shown.lines().filter(|line| line.starts_with("    replay: "));
+        assert_eq!(replays.count(), 1, "{shown}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use chrono::DateTime;
 use run_record::Clock;
 use test_runs::stats::wilson;
+use trace_view::clean as clean_line;
+pub(crate) use trace_view::clean_lines as clean;
 
 use crate::say;
 use crate::stress::model::{Counted, Group, Name, Report, State, TestReport};
@@ -99,7 +101,7 @@ fn failing_claim(test: &TestReport) -> String {
 
 /// The first line of a group of failures.
 pub(crate) fn group_title((test, group): (&TestReport, &Group)) -> String {
-    let (runs, title) = (say::counted(group.count, "run"), clean(group.title()));
+    let (runs, title) = (say::counted(group.count, "run"), clean_line(group.title()));
     let not_alone = if group.is_not_by_seed_alone() { ", but not by this seed alone" } else { "" };
     format!("{title} in {runs} of {} ({}){not_alone}", test.test, clock(test.clock))
 }
@@ -111,9 +113,9 @@ pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
     // The test's own words say where it was noticed, in words of the lab.
     let says_where = failure.text.lines().any(|line| line.trim_start().starts_with("at "));
     let place = failure.location.as_ref().filter(|_| !says_where);
-    facts.extend(place.map(|place| ("at", clean(place))));
+    facts.extend(place.map(|place| ("at", clean_line(place))));
     if let Some(alone) = group.alone.as_ref().filter(|alone| !alone.same) {
-        let words = clean(&alone.words);
+        let words = clean_line(&alone.words);
         let came = match first.before {
             0 => "as it had been the first time".to_string(),
             1 => "a run had come before it the first time".to_string(),
@@ -124,8 +126,8 @@ pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
     }
     let name = Name { index: first.index, seed: first.seed };
     facts.push(("earliest", format!("{}, after {} of lab time", seed(name), time(first.lab_us))));
-    facts.extend(failure.log.as_ref().map(|log| ("log", clean(log))));
-    facts.push(("replay", clean(&failure.replay)));
+    facts.extend(failure.log.as_ref().map(|log| ("log", clean_line(log))));
+    facts.push(("replay", clean_line(&failure.replay)));
     facts
 }
 
@@ -143,7 +145,7 @@ pub(crate) fn determinism(report: &Report) -> String {
     let mut text =
         format!("Determinism: {} of {repeated} repeated runs differed.", differences.len());
     for difference in differences {
-        let words = clean(&difference.words);
+        let words = clean_line(&difference.words);
         text += &format!("\n    {} with seed {}: {words}", difference.test, difference.seed);
     }
     text + &format!("\n    {CAUSES}")
@@ -211,9 +213,6 @@ pub(crate) fn moment(seconds: u64) -> DateTime<chrono::Utc> {
     let known = i64::try_from(seconds).ok().and_then(|second| DateTime::from_timestamp(second, 0));
     known.unwrap_or_default()
 }
-
-/// A text without what could steer a terminal: it could be anything a process has said.
-pub(crate) use trace_view::clean_lines as clean;
 
 #[cfg(test)]
 mod tests {
