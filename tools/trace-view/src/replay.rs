@@ -24,6 +24,10 @@ use crate::groups;
 /// As many servers as are followed; a trace that claims more is not of a Raft cluster.
 pub const MOST_SERVERS: u32 = 64;
 
+/// The entries of a log that is learned from messages stand no further apart than this. Their indices come from
+/// code that may be wrong, such as `u64::MAX` for "none"; what a trace leaves out of one message is far less.
+const MOST_APART: u64 = 1 << 16;
+
 /// A walk through a trace, standing between two of its events.
 #[derive(Clone, Debug)]
 pub struct Replay<'t> {
@@ -175,6 +179,25 @@ impl<'t> Log<'t> {
         self.entries.iter().map(|(index, entry)| (*index, *entry))
     }
 
+    /// The index of the first entry that is known from an index on, and what is known from there, in a row.
+    /// Behind a gap that no log can have nothing more is told.
+    pub(crate) fn row(&self, from: u64) -> (u64, Vec<Option<Entry<'t>>>) {
+        let mut known =
+            self.entries.range(from..).map(|(index, entry)| (*index, *entry)).peekable();
+        let first = known.peek().map_or(from, |(index, _)| *index);
+        let (mut next, mut row) = (first, Vec::new());
+        for (index, entry) in known {
+            let gap = index - next;
+            if gap > MOST_APART {
+                break;
+            }
+            row.extend((0..gap).map(|_| None));
+            row.push(Some(entry));
+            next = index.saturating_add(1);
+        }
+        (first, row)
+    }
+
     fn change(&mut self, change: &'t LogChange) {
         let from = change.from.max(1);
         self.note_change(from);
@@ -226,9 +249,18 @@ impl<'t> Log<'t> {
     }
 
     /// The log holds this entry; if it held one of another term there, what followed it is gone.
+    ///
+    /// A log has no wide gaps. So one far ahead of all that is known changes nothing; and if one comes far
+    /// before all that is known, it is that which was wrong.
     fn store(&mut self, index: u64, entry: Entry<'t>) {
-        if index <= self.base {
+        let is_known = self.base > 0 || !self.entries.is_empty();
+        if index <= self.base || is_known && index.saturating_sub(self.last) > MOST_APART {
             return;
+        }
+        let first = self.entries.first_key_value().map_or(index, |(first, _)| *first);
+        if first.saturating_sub(index) > MOST_APART {
+            self.entries.clear();
+            self.last = index;
         }
         let known = self.entries.get(&index).copied();
         let conflicts = known.is_some_and(|known| known.term.is_some() && known.term != entry.term);

@@ -4,6 +4,7 @@ mod scripted;
 
 use run_record::trace::{Event, Trace, What};
 use serde_json::{Value, json};
+use trace_view::page;
 use trace_view::replay::Replay;
 use trace_view::terminal::{Options, logs, render};
 
@@ -56,6 +57,13 @@ fn lines(trace: &Trace) -> Vec<Value> {
     lines
 }
 
+/// The same of servers that do not tell what their logs are.
+fn without_logs(mut lines: Vec<Value>) -> Vec<Value> {
+    let events = lines.iter_mut().filter_map(Value::as_object_mut);
+    events.for_each(|fields| drop(fields.remove("log")));
+    lines
+}
+
 /// Changes something in a line, if the line then still is one.
 fn mutate<T>(line: &Value, random: &mut Random) -> Value
 where
@@ -95,6 +103,10 @@ fn nonsense(of: &[Value], seed: u64) -> Trace {
             _ => lines[at] = mutate::<Event>(&lines[at], random),
         }
     }
+    read(&lines)
+}
+
+fn read(lines: &[Value]) -> Trace {
     let header = serde_json::from_value(lines[0].clone()).expect("it is checked");
     let events = lines.iter().filter_map(|line| serde_json::from_value(line.clone()).ok());
     let footer = lines.iter().rev().find_map(|line| serde_json::from_value(line.clone()).ok());
@@ -135,9 +147,11 @@ fn harmless(text: &str) {
 fn nonsense_is_shown_as_what_it_is() {
     let shards = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traces/shard-lost.ndjson");
     let shards = Trace::read(shards.as_ref()).expect("it is a trace");
-    let wholes = [lines(&scripted::small()), lines(&shards)];
+    let (small, shards) = (lines(&scripted::small()), lines(&shards));
+    let silent = without_logs(small.clone());
     for seed in 0..400 {
-        let trace = nonsense(&wholes[usize::from(seed % 4 == 0)], seed);
+        let of = [&shards, &silent, &small, &small][seed as usize % 4];
+        let trace = nonsense(of, seed);
         let random = &mut Random(seed + 1000);
         let options = options(&trace, random);
         // A header without servers has no server to ask for.
@@ -147,7 +161,31 @@ fn nonsense_is_shown_as_what_it_is() {
         }
         let index = *random.pick(&[0, 1, 2, u64::MAX]);
         harmless(&logs(&trace, index, *random.pick(&[0, 3, u64::MAX]), Some(700_000), &options));
+        // That nothing in it steers a browser, the page's own tests tell; here it comes to its end.
+        if of == &silent {
+            assert!(page::render(&trace).ends_with("</html>\n"));
+        }
     }
+}
+
+#[test]
+fn an_absurd_index_takes_no_room() {
+    const ABSURD: [u64; 3] = [u32::MAX as u64, u64::MAX - 1, u64::MAX];
+    let silent = without_logs(lines(&scripted::small()));
+    let indices = ["/index", "/args/prev_log_index", "/args/last_included_index"];
+    let places = |line: &Value| indices.map(|index| line.pointer(index).map(|_| index));
+    let places = silent.iter().map(places).enumerate();
+    let mut shown = 0;
+    for (at, index) in places.flat_map(|(at, all)| all.into_iter().flatten().map(move |i| (at, i)))
+    {
+        let mut lines = silent.clone();
+        *lines[at].pointer_mut(index).expect("it is there") = ABSURD[shown % 3].into();
+        let trace = read(&lines);
+        harmless(&render(&trace, &Options::default()).expect("there are no filters"));
+        assert!(page::render(&trace).ends_with("</html>\n"));
+        shown += 1;
+    }
+    assert!(shown > 20, "{shown}");
 }
 
 #[test]

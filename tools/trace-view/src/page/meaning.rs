@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::fields::{
     Kind, answer, entries, entry_count, entry_parts, installs, number, object, snapshot_bytes,
 };
-use crate::replay::Replay;
+use crate::replay::{Entry, Replay};
 
 /// What is added to the data of each event.
 pub(super) fn all(trace: &Trace) -> Vec<Option<Value>> {
@@ -117,15 +117,18 @@ pub(super) fn learned(trace: &Trace) -> Vec<Option<Value>> {
     all
 }
 
+/// The log ends before `from`, and from there on holds these entries. If nothing is known of the first ones,
+/// `at` is the index of the first that is.
 fn change(replay: &mut Replay<'_>, lane: u32) -> Option<Value> {
     let (from, log) = replay.take_change(lane)?;
-    let entry = |index| match log.get(index) {
-        Some(entry) => json!({ "term": entry.term, "command": entry.command }),
-        None => Value::Null,
-    };
     let from = from.max(log.base().saturating_add(1));
-    let entries: Vec<Value> = (from..=log.last()).map(entry).collect();
+    let (at, row) = log.row(from);
+    let entry = |entry: Entry<'_>| json!({ "term": entry.term, "command": entry.command });
+    let entries: Vec<Option<Value>> = row.into_iter().map(|known| known.map(entry)).collect();
     let mut change = json!({ "from": from, "entries": entries });
+    if at > from {
+        change["at"] = at.into();
+    }
     if log.base() > 0 {
         change["base"] = json!({ "index": log.base(), "term": log.base_term() });
     }
@@ -194,5 +197,53 @@ mod tests {
         let entries = json!([{ "term": 2, "command": "x" }, { "term": 3, "command": "y" }]);
         let change = Some(json!({ "from": 3, "entries": entries }));
         assert_eq!(learned, [change.clone(), None, change, None]);
+    }
+
+    /// What is learned of a follower that is sent one entry behind each of these.
+    fn learned_behind(prevs: &[u64]) -> Vec<Option<Value>> {
+        let sent = |(number, prev): (u64, &u64)| {
+            let entries = json!([{ "term": 2, "command": format!("x{number}") }]);
+            let args = json!({ "term": 3, "prev_log_index": prev, "prev_log_term": 1, "entries": entries });
+            call(number, (0, 1), "Raft.AppendEntries", args, json!({ "success": true }))
+        };
+        let events: Vec<_> = (1..).zip(prevs).flat_map(sent).collect();
+        learned(&trace(&events)).into_iter().skip(2).step_by(4).collect()
+    }
+
+    fn one(from: u64, number: u64) -> Option<Value> {
+        Some(json!({ "from": from, "entries": [{ "term": 2, "command": format!("x{number}") }] }))
+    }
+
+    #[test]
+    fn an_absurd_index_is_no_long_log() {
+        // Some say so that there is nothing before the first entry, and there is no entry behind it.
+        assert_eq!(learned_behind(&[u64::MAX, 0, 1]), [None, one(1, 2), one(2, 3)]);
+        for absurd in [u64::MAX - 1, u64::from(u32::MAX), 1 << 30] {
+            let [first, other, _] = &learned_behind(&[absurd, 0, 1])[..] else { panic!("three") };
+            assert_eq!((first, other), (&one(absurd + 1, 1), &one(1, 2)), "{absurd}");
+            assert_eq!(learned_behind(&[0, absurd, 1]), [one(1, 1), None, one(2, 3)], "{absurd}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_index_from_the_tester_is_no_long_log() {
+        let offered =
+            |index| json!({ "event": "offered", "command": "y", "index": index, "term": 2 });
+        let entry = json!([{ "term": 2, "command": "y" }]);
+        let learned = learned(&trace(&[u64::MAX, 1].map(|index| (0, offered(index)))));
+        let stands = |from: u64| Some(json!({ "from": from, "entries": entry }));
+        assert_eq!(learned, [stands(u64::MAX), stands(1)]);
+    }
+
+    #[test]
+    fn what_was_left_out_of_a_trace_takes_no_room() {
+        let left_out = json!({ "event": "left_out", "events": 5, "until_us": 1, "lane": null });
+        let args = json!({ "term": 3, "prev_log_index": 99_999, "prev_log_term": 1,
+            "entries": [{ "term": 2, "command": "x" }, { "left_out": 3, "bytes": 9 }, { "term": 2, "command": "y" }] });
+        let mut events = vec![(0, left_out)];
+        events.extend(call(1, (0, 1), "Raft.AppendEntries", args, json!({ "success": true })));
+        let [x, y] = ["x", "y"].map(|command| json!({ "term": 2, "command": command }));
+        let change = json!({ "from": 1, "at": 100_000, "entries": [x, null, null, null, y] });
+        assert_eq!(learned(&trace(&events))[1], Some(change));
     }
 }

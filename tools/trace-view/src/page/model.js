@@ -334,12 +334,14 @@ function changeLog(log, event) {
   const change = event.log || event.learned;
   if (!change) return;
   log.length = Math.max(0, Math.min(log.length, change.from));
-  change.entries.forEach((entry, offset) => { if (entry) log[change.from + offset] = entry; });
+  const at = change.at === undefined ? change.from : change.at;
+  change.entries.forEach((entry, offset) => { if (entry) log[at + offset] = entry; });
   if (!change.base || change.base.index < log.base) return;
   log.base = change.base.index;
   log.baseTerm = change.base.term;
   // What is in the snapshot is not in the log any more.
-  log.forEach((_, index) => { if (index <= log.base) delete log[index]; });
+  // It may reach to any number, so only the entries that there are may be counted.
+  for (const index of Object.keys(log)) if (Number(index) <= log.base) delete log[index];
 }
 
 /** What a server has applied since its last start, by index. */

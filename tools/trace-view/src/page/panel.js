@@ -266,7 +266,8 @@ function showLogs(app) {
   const logs = lanes.map((lane) => logAt(model, lane, event));
   const applied = lanes.map((lane) => appliedBy(model, lane, event));
   const indices = [];
-  for (let at = Math.max(1, index - LOG_BEFORE); at <= index + LOG_AFTER; at++) indices.push(at);
+  // Counted from the index: to the greatest number there is nothing can be added.
+  for (let from = -LOG_BEFORE; from <= LOG_AFTER; from++) if (index + from >= 1) indices.push(index + from);
   // As in the paper: a row for each server, the log from left to right.
   const head = el("tr", {}, el("th", { scope: "col" }, ""), indices.map((at) =>
     el("th", { scope: "col", class: at === index ? "conflict" : null }, String(at))));
