@@ -108,7 +108,7 @@ pub fn real(test: &Test, origin: Origin) {
     }
 }
 
-/// Says which rules could not be judged, and that a trace could not be written: once for a test, not
+/// Says which rules could not be judged, and that a trace or a page could not be written: once for a test, not
 /// for each of its runs.
 fn say_what_is_missing(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
     for sentence in &ran.not_judged {
@@ -116,11 +116,16 @@ fn say_what_is_missing(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
             lines.line(sentence);
         }
     }
+    let missing = match &ran.files {
+        Some(Err(words)) => Some(("trace", words)),
+        Some(Ok(trace_files::Files { page: Err(words), .. })) => Some(("page", words)),
+        _ => None,
+    };
     // Each failed run says so in its report.
-    if let (Ok(_), Some(Err(words))) = (&ran.result, &ran.files)
-        && said.insert("no trace".to_string())
+    if let (Ok(_), Some((what, words))) = (&ran.result, missing)
+        && said.insert(format!("no {what}"))
     {
-        lines.line(&format!("warning: there is no trace: {words}"));
+        lines.line(&format!("warning: there is no {what}: {words}"));
     }
 }
 
@@ -248,7 +253,8 @@ impl<'a> Runner<'a> {
             replay: self.replay(case),
         };
         let usual = Folder::usual(self.origin.scratch, self.origin.package);
-        trace_files::write(self.folder.as_ref().unwrap_or(&usual), &about, run, verdict)
+        let folder = self.folder.as_ref().unwrap_or(&usual);
+        trace_files::caught(|| trace_files::write(folder, &about, run, verdict))
     }
 
     /// Says all about a simulated run that has failed, after it was made again with everything
@@ -303,11 +309,13 @@ impl<'a> Runner<'a> {
         let mut report = report(failed, &foreign, case, &self.replay(case));
         match files {
             Some(Ok(files)) => {
-                let own = [("trace", &files.trace), ("page", &files.page)];
-                let papers = files.papers.iter().map(|(name, path)| (*name, path));
-                for (name, path) in own.into_iter().chain(papers) {
-                    report.push_str(&format!("\n    {name}: {}", path.display()));
-                }
+                let line = |name, path: &Path| format!("\n    {name}: {}", path.display());
+                report.push_str(&line("trace", &files.trace));
+                report.push_str(&match &files.page {
+                    Ok(page) => line("page", page),
+                    Err(words) => format!("\n    there is no page: {words}"),
+                });
+                files.papers.iter().for_each(|(name, path)| report.push_str(&line(name, path)));
             }
             Some(Err(words)) => report.push_str(&format!("\n    there is no trace: {words}")),
             None => {}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use labtrace::Verdict;
@@ -42,7 +43,8 @@ impl Folder {
 /// What was written.
 pub(crate) struct Files {
     pub(crate) trace: PathBuf,
-    pub(crate) page: PathBuf,
+    /// Or why there is none.
+    pub(crate) page: Result<PathBuf, String>,
     /// What else there is, by its name.
     pub(crate) papers: Vec<(&'static str, PathBuf)>,
 }
@@ -96,27 +98,51 @@ pub(crate) fn write(
         Some(seed) => format!("{}-{seed}", about.test),
         None => format!("{}-real", about.test),
     };
-    let mut files = Files {
-        trace: folder.0.join(format!("{stem}.ndjson")),
-        page: folder.0.join(format!("{stem}.html")),
-        papers: Vec::new(),
-    };
-    let cannot =
-        |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
-    fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, error))?;
-    trace.write(&files.trace).map_err(|error| cannot(&files.trace, error))?;
-    trace_view::page::write(&trace, &files.page).map_err(|error| cannot(&files.page, error))?;
+    let path = folder.0.join(format!("{stem}.ndjson"));
+    fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, &error))?;
+    trace.write(&path).map_err(|error| cannot(&path, &error))?;
+    let page = folder.0.join(format!("{stem}.html"));
+    let page = caught(|| match trace_view::page::write(&trace, &page) {
+        Ok(()) => Ok(page),
+        Err(error) => Err(cannot(&page, &error)),
+    });
+    let mut files = Files { trace: path, page, papers: Vec::new() };
     for Paper { name, extension, text } in run.papers() {
         let path = folder.0.join(format!("{stem}-{name}.{extension}"));
-        fs::write(&path, text).map_err(|error| cannot(&path, error))?;
+        fs::write(&path, text).map_err(|error| cannot(&path, &error))?;
         files.papers.push((name, path));
     }
     Ok(files)
 }
 
+fn cannot(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
+
+/// What was to be made of a run's trace, or why it could not be. What is in a trace comes from code under test: if
+/// it is more than ours can take, the verdict is said all the same.
+pub(crate) fn caught<T>(make: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let why = text.map(|text| format!(": {text}")).unwrap_or_default();
+        Err(format!("making it panicked{why}; please report this as a mistake of the tester"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_cannot_be_made_says_why() {
+        assert_eq!(caught(|| Ok(1)), Ok(1));
+        assert_eq!(caught(|| Err::<u8, _>("no room".to_string())), Err("no room".to_string()));
+        for panics in [|| panic!("too many"), || panic!("too {}", "many")] as [fn() -> u8; 2] {
+            let words = caught(|| Ok(panics())).expect_err("it panics");
+            assert!(words.starts_with("making it panicked: too many; "), "{words}");
+        }
+    }
 
     #[test]
     fn packages_do_not_overwrite_each_others_traces() {
