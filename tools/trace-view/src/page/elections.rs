@@ -169,7 +169,9 @@ impl<'t> Elections<'t> {
     fn votes_for(&mut self, number: u64, given: u64, yes: bool) {
         let call = &self.calls[&number];
         let voter = call.to;
-        let Some(place) = self.election(call) else { return };
+        let Some(place) = self.election(call).filter(|_| voter != call.from) else {
+            return; // its own vote, which counts whether or not it asks itself for it
+        };
         let election = &mut self.elections[place];
         if !yes {
             election.refused += 1;
@@ -341,6 +343,19 @@ mod tests {
         assert!(third.few && !first.few, "one vote of three");
         let term = Some(3);
         assert_eq!(third.stale, [Stale { voter: 2, term, came: 13 }]);
+    }
+
+    #[test]
+    fn a_candidate_that_asks_itself_has_one_vote_of_its_own() {
+        let mut events = vote(1, 0, 0, 3, true);
+        events.extend(vote(2, 0, 1, 3, false));
+        events.push(leads(0, 3));
+        events.extend(vote(3, 2, 2, 4, false));
+        let trace = trace(&events);
+        let [one, other] = &of(&trace).elections[..] else { panic!("two elections") };
+        assert_eq!((one.votes, one.refused, one.few), (1, 1, true));
+        assert!(one.granted.is_empty() && one.double.is_empty());
+        assert_eq!((other.votes, other.refused), (1, 0));
     }
 
     #[test]
