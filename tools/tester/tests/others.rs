@@ -159,3 +159,23 @@ fn the_trace_shows_the_server_as_the_caller() {
     });
     assert_eq!(sent, Some((Some(1), 2)));
 }
+
+#[test]
+fn what_groups_cannot_reach_is_told_from_how_one_is_split() {
+    let run = with_two_groups("", |_, [one, two]| {
+        one.cut_from(0, two.members());
+        two.partition(&[&[0], &[1]]);
+        one.rejoin(0, two.members());
+    });
+    let events = run.session().take().events.into_iter();
+    let notes = events.filter_map(|event| match event.what {
+        What::Note { topic, text } => Some(format!("{topic}: {text}")),
+        _ => None,
+    });
+    let said = [
+        "crossing: server 1-0 is cut off from group 2",
+        "partition: group 2: 0 | 1",
+        "crossing: server 1-0 reaches group 2",
+    ];
+    assert_eq!(notes.collect::<Vec<_>>(), said);
+}

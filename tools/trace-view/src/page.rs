@@ -32,10 +32,11 @@ const STYLE: &str = include_str!("page/page.css");
 /// What the buttons of class `copy` of a page do: they copy the text that stands before them.
 pub const COPY: &str = include_str!("page/copy.js");
 /// What it does, in the order in which it is read.
-const SCRIPTS: [&str; 20] = [
+const SCRIPTS: [&str; 21] = [
     COPY,
     include_str!("page/model.js"),
     include_str!("page/calls.js"),
+    include_str!("page/links.js"),
     include_str!("page/axis.js"),
     include_str!("page/story.js"),
     include_str!("page/elections.js"),

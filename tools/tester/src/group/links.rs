@@ -39,6 +39,7 @@ impl<S: Server> Group<S> {
         self.put(server, Some(WHOLE));
         let (with, without) = self.sides_of(server);
         if elsewhere {
+            self.note_parts();
             self.enable_ends(server, &without, false);
         }
         self.enable_ends(server, &with, true);
@@ -71,6 +72,7 @@ impl<S: Server> Group<S> {
                 .any(|other| one != other && self.are_together(one, other) && !together(one, other))
         };
         let may = !all().any(cuts) || self.run().may(Trouble::Cuts);
+        let was_split = all().any(|server| self.part(server).is_some_and(|part| part != WHOLE));
         for server in all() {
             match part_of(server) {
                 Some(_) if !may => self.put(server, Some(WHOLE)),
@@ -79,7 +81,9 @@ impl<S: Server> Group<S> {
             }
         }
         if may {
-            self.run().session().record(None, split(parts));
+            self.note_split(parts);
+        } else if was_split {
+            self.note_parts();
         }
         for server in all() {
             let (with, without) = self.sides_of(server);
@@ -124,6 +128,33 @@ impl<S: Server> Group<S> {
 
     fn note_crossing(&self, server: usize, words: &str, other: &Members) {
         let text = format!("{} {words} group {}", self.members().node_name(server), other.group());
+        self.run().session().record(None, What::Note { topic: "crossing".into(), text });
+    }
+
+    /// Notes how the group is split now.
+    fn note_parts(&self) {
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        for server in 0..self.servers() {
+            let Some(part) = self.part(server) else { continue };
+            parts.resize(parts.len().max(part + 1), Vec::new());
+            parts[part].push(server);
+        }
+        self.note_split(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+
+    /// Notes how the group is split. People read it, and the page of a trace does: the first part is the one to
+    /// which comes who is connected later.
+    fn note_split(&self, parts: &[&[usize]]) {
+        let part = |part: &&[usize]| {
+            let numbers: Vec<String> = part.iter().map(usize::to_string).collect();
+            numbers.join(", ")
+        };
+        let parts: Vec<String> = parts.iter().map(part).collect();
+        let mut text = parts.join(" | ");
+        let group = self.members().group();
+        if !group.is_empty() {
+            text = format!("group {group}: {text}");
+        }
         self.run().session().record(None, What::Note { topic: "partition".into(), text });
     }
 
@@ -161,14 +192,4 @@ impl<S: Server> Group<S> {
             to(peer, server);
         }
     }
-}
-
-/// How a group is split, for people to read.
-fn split(parts: &[&[usize]]) -> What {
-    let part = |part: &&[usize]| {
-        let numbers: Vec<String> = part.iter().map(usize::to_string).collect();
-        numbers.join(", ")
-    };
-    let parts: Vec<String> = parts.iter().map(part).collect();
-    What::Note { topic: "partition".into(), text: parts.join(" | ") }
 }

@@ -127,6 +127,53 @@ fn a_cut_that_the_setting_denies_leaves_all_connected() {
     });
 }
 
+/// What the traces of such a run say of splits.
+fn splits(setting: &str, name: &str, play: fn(&Group<Idle>)) -> Vec<String> {
+    let run = Run::new(Keep::All, setting.parse::<Setting>().expect("a setting"));
+    let (inside, name) = (run.clone(), name.to_string());
+    let outcome = simulate(3, move || {
+        inside.enter();
+        let group = Group::new(&Net::new(&inside), &name, 4);
+        start(&group);
+        play(&group);
+        group.end();
+        group.net().cleanup();
+    });
+    outcome.expect("nothing fails");
+    let events = run.session().take().events.into_iter();
+    let notes = events.filter_map(|event| match event.what {
+        What::Note { topic, text } if topic == "partition" => Some(text),
+        _ => None,
+    });
+    notes.collect()
+}
+
+#[test]
+fn a_trace_says_who_is_in_which_part() {
+    let play: fn(&Group<Idle>) = |group| {
+        group.partition(&[&[0, 1], &[2, 3]]);
+        group.connect(1);
+        group.connect(3);
+        group.disconnect(0);
+        group.partition(&[&[], &[2], &[0, 1]]);
+        group.connect(2);
+        group.partition(&[&[0, 1, 2, 3]]);
+    };
+    let said = ["0, 1 | 2, 3", "0, 1, 3 | 2", " | 2 | 0, 1", "2 |  | 0, 1", "0, 1, 2, 3"];
+    assert_eq!(splits("", "", play), said);
+    assert_eq!(splits("", "100", play), said.map(|text| format!("group 100: {text}")));
+}
+
+#[test]
+fn a_trace_says_that_a_split_is_healed_where_the_setting_denies_the_next_one() {
+    let said = splits("cuts=1", "", |group| {
+        group.partition(&[&[0, 1], &[2, 3]]);
+        group.partition(&[&[0, 2], &[1, 3]]);
+        group.partition(&[&[0], &[1, 2, 3]]);
+    });
+    assert_eq!(said, ["0, 1 | 2, 3", "0, 1, 2, 3"]);
+}
+
 #[test]
 fn a_crash_keeps_state_and_snapshot_and_nothing_of_what_comes_later() {
     with_setting("", |group| {

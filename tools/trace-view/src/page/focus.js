@@ -136,7 +136,7 @@ function bold(frame, s) {
   drawEnds(frame, s.one, [s], colors.purpose[s.one.purpose], 10);
 }
 
-/** When the two ends of a message could reach each other: a strip along both of their lanes. */
+/** When the sender of a message could reach its receiver: a strip along both of their lanes. */
 function drawLink(frame, one) {
   const { context, colors, layout, model, xe, left, right, patterns } = frame;
   const downs = linkDowns(model, one.from, one.to);
@@ -157,7 +157,7 @@ function drawLink(frame, one) {
       context.lineWidth = 1;
       context.strokeRect(x1, y, x2 - x1, 5);
     }
-    label(frame, WORTH.note, `link ${laneShort(model, lane)}–${laneShort(model, other)}`, colors.dim,
+    label(frame, WORTH.note, `link ${laneShort(model, one.from)}→${laneShort(model, one.to)}`, colors.dim,
       [[left + 4, y + side * 9 + 2]]);
   }
 }

@@ -201,12 +201,21 @@ function report(app, took) {
   if (data.probe) {
     const rect = ({ one, spot }) => [one.text, one.worth, spot.x, spot.y, spot.width, spot.height];
     data.labels = JSON.stringify(app.frame.placed.map(rect));
+    reportLinks(app, data);
   }
   if (data.ready) return;
   data.events = app.model.count;
   data.messages = app.model.messages.length;
   data.firstDrawMs = performance.now().toFixed(0);
   data.ready = "yes";
+}
+
+/** The splits, and when the message that is looked at could not go its way: as numbers of events. */
+function reportLinks({ model, selected }, data) {
+  const number = (i) => (i < 0 ? 0 : i < model.count ? model.events[i].n : "end");
+  data.splits = JSON.stringify(model.splits.map(({ begin, end, text }) => [number(begin), number(end), text]));
+  const one = selected >= 0 && model.messageOf[selected] >= 0 ? model.messages[model.messageOf[selected]] : null;
+  data.downs = JSON.stringify(one && linkDowns(model, one.from, one.to).map((pair) => pair.map(number)));
 }
 
 // ---- Start -------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ function buildModel(trace) {
   placeEvents(model);
   model.states = model.lanes.map((_, lane) => indexLane(model, lane));
   indexTerms(model);
+  indexLinks(model);
   indexSpans(model);
   indexSteps(model);
   indexOperations(model);
@@ -244,23 +245,6 @@ function firstLink(model, lane) {
   return 0;
 }
 
-/** When the two servers cannot reach each other: pairs of events, merged. */
-function linkDowns(model, a, b) {
-  const all = [];
-  for (const lane of [a, b]) {
-    if (lane >= 0 && lane < model.servers) {
-      all.push(...model.states[lane].cuts, ...model.states[lane].downs);
-    }
-  }
-  all.sort((one, two) => one[0] - two[0]);
-  const merged = [];
-  for (const [from, to] of all) {
-    const last = merged[merged.length - 1];
-    if (last && from <= last[1]) last[1] = Math.max(last[1], to); else merged.push([from, to]);
-  }
-  return merged;
-}
-
 /** Spans by their beginning, each with its end and, so that they do not overlap, a row. */
 function indexSpans(model) {
   const open = new Map();
@@ -387,11 +371,14 @@ function sourceOf(model, i) {
   const m = model.messageOf[i];
   if (m < 0) return -1;
   const call = model.calls[model.callOf[i]];
-  if (model.kind[i] === K.delivered) return call.sent;
-  if (model.kind[i] === K.returned) return call.replied;
+  if (model.kind[i] === K.delivered) return ifBefore(call.sent, i);
+  if (model.kind[i] === K.returned) return ifBefore(call.replied, i);
   const one = model.messages[m];
-  return one.end === i && one.start < i ? one.start : -1;
+  return one.end === i ? ifBefore(one.start, i) : -1;
 }
+
+/** Causes come before what they cause, whatever a trace says: so each chain has an end. */
+const ifBefore = (cause, i) => (cause < i ? cause : -1);
 
 /** What led to an event, one step after the other, from the event itself back. */
 function chainOf(model, event) {
@@ -405,5 +392,5 @@ function previousInChain(model, i) {
   if (source >= 0) return source;
   if (model.cause[i] >= 0) return model.cause[i];
   const call = model.calls[model.callOf[i]];
-  return model.kind[i] === K.replied && call.delivered >= 0 ? call.delivered : -1;
+  return model.kind[i] === K.replied ? ifBefore(call.delivered, i) : -1;
 }

@@ -36,28 +36,21 @@ function indexOperations(model) {
   indexTroubles(model);
 }
 
-/** When the group was split, and when servers were down: what clients feel. */
+/** When servers were down: clients feel it, as they do splits. */
 function indexTroubles(model) {
-  model.splits = [];
   model.outages = [];
   if (model.operations.length === 0) return;
-  const close = (list, i) => { if (list.length > 0 && list[list.length - 1].to < 0) list[list.length - 1].to = i; };
+  const close = (list, i) => { if (list.length > 0 && list[list.length - 1].end < 0) list[list.length - 1].end = i; };
   const down = new Set();
   for (let i = 0; i < model.count; i++) {
-    const event = model.events[i];
-    if (model.kind[i] === K.note && event.topic === "partition") {
-      close(model.splits, i);
-      const parts = event.text.split("|").map((part) => part.trim()).filter((part) => part !== "");
-      if (parts.length > 1) model.splits.push({ from: i, to: -1, text: `split: ${parts.join(" | ")}` });
-    } else if (model.kind[i] === K.crashed || model.kind[i] === K.started) {
+    if (model.kind[i] === K.crashed || model.kind[i] === K.started) {
       if (!(model.kind[i] === K.crashed ? !down.has(model.lane[i]) : down.delete(model.lane[i]))) continue;
       if (model.kind[i] === K.crashed) down.add(model.lane[i]);
       close(model.outages, i);
       const names = [...down].sort((a, b) => a - b).map((lane) => laneShort(model, lane)).join(" ");
-      if (down.size > 0) model.outages.push({ from: i, to: -1, text: `down: ${names}` });
+      if (down.size > 0) model.outages.push({ begin: i, end: -1, text: `down: ${names}` });
     }
   }
-  close(model.splits, model.count);
   close(model.outages, model.count);
 }
 
@@ -85,7 +78,7 @@ function drawTroubles(frame) {
 
 function drawTrouble(frame, one, fill, color, top, bottom, y) {
   const { context, xe, left, right } = frame;
-  const [x1, x2] = [Math.max(left - 9, xe(one.from)), Math.min(right + 9, xe(one.to))];
+  const [x1, x2] = [Math.max(left - 9, xe(one.begin)), Math.min(right + 9, xe(one.end))];
   if (x2 < left || x1 > right) return;
   context.globalAlpha = 0.22;
   context.fillStyle = fill;

@@ -16,6 +16,7 @@
 mod first_look;
 mod harness;
 mod traces;
+mod ways;
 
 use std::path::Path;
 use std::time::Duration;

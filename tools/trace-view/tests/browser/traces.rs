@@ -10,7 +10,7 @@ use run_record::trace::{
 use serde_json::{Value, json};
 
 /// Writes a trace as a recorder would.
-struct Writer {
+pub(crate) struct Writer {
     us: u64,
     calls: u64,
     messages: usize,
@@ -18,12 +18,17 @@ struct Writer {
 }
 
 impl Writer {
-    fn new() -> Writer {
+    pub(crate) fn new() -> Writer {
         Writer { us: 0, calls: 0, messages: 0, events: Vec::new() }
     }
 
     /// An event on a lane; returns its number.
-    fn add(&mut self, lane: impl Into<Option<u32>>, cause: Option<u64>, what: What) -> u64 {
+    pub(crate) fn add(
+        &mut self,
+        lane: impl Into<Option<u32>>,
+        cause: Option<u64>,
+        what: What,
+    ) -> u64 {
         let n = self.events.len() as u64 + 1;
         let lane = lane.into();
         self.events.push(Event { n, us: self.us, lane, task: "raft".into(), cause, what });
@@ -55,7 +60,7 @@ impl Writer {
         self.add(server, None, What::State(state))
     }
 
-    fn send(
+    pub(crate) fn send(
         &mut self,
         from: u32,
         to: u32,
@@ -69,7 +74,7 @@ impl Writer {
         (self.calls, self.add(from, cause, what))
     }
 
-    fn lose(&mut self, call: u64, leg: Leg, why: Loss) {
+    pub(crate) fn lose(&mut self, call: u64, leg: Leg, why: Loss) {
         self.add(None, None, What::Lost { call, leg, why, fails_us: 0 });
     }
 
@@ -82,7 +87,7 @@ impl Writer {
         (delivered, self.add(from, Some(replied), What::Returned { call }))
     }
 
-    fn finish(self, servers: u32, verdict: Option<Verdict>) -> Trace {
+    pub(crate) fn finish(self, servers: u32, verdict: Option<Verdict>) -> Trace {
         let header = Header {
             trace: VERSION,
             test: "figure_8_2C".into(),
