@@ -48,10 +48,11 @@ function showElections(app) {
   const head = ["s", "term", "who", "votes from", "outcome"].map((name) => el("th", { scope: "col" }, name));
   const table = el("table", { class: "logs" }, el("thead", {}, el("tr", {}, head)),
     el("tbody", {}, rows.map((row) => electionRow(app, row))));
-  const votes = rows.length === 0 ? [] : [el("h2", {}, "Elections in view"),
+  const votes = rows.length === 0 ? [] : [headingOf("Elections in view"),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Elections" }, table)];
-  box.replaceChildren(...votes, ...stuck.length === 0 ? [] : [el("h2", {}, "Refused again and again"),
-    el("ul", { class: "story" }, stuck.map((run) => stuckNode(app, run)))]);
+  const refusals = stuck.length === 0 ? [] : [headingOf("Refused again and again"),
+    el("ul", { class: "story" }, stuck.map((run) => stuckNode(app, run)))];
+  refill(box, [...votes, ...refusals], votes[0] || refusals[0]);
 }
 
 function electionRow(app, row) {

@@ -1,26 +1,29 @@
 // ---- Keys --------------------------------------------------------------------------------------
 
-/** What each key does. The same list is shown on `?`. */
+/**
+ * What the keys do. The same list is shown on `?`. On many keyboards brackets are not easy to type, so what they do
+ * a letter does too.
+ */
 const KEYS = [
-  ["+", "=", (app) => zoom(app, 0.6), "zoom in"],
-  ["-", "_", (app) => zoom(app, 1 / 0.6), "zoom out"],
-  ["ArrowLeft", "", (app) => pan(app, -0.15), "earlier"],
-  ["ArrowRight", "", (app) => pan(app, 0.15), "later"],
-  ["0", "", fitAll, "the whole run"],
-  ["v", "", jumpToViolation, "the first violation"],
-  ["]", "", (app) => step(app, 1, false), "next event on the same lane"],
-  ["[", "", (app) => step(app, -1, false), "previous event on the same lane"],
-  [".", "", (app) => step(app, 1, true), "next event on any lane"],
-  [",", "", (app) => step(app, -1, true), "previous event on any lane"],
-  ["ArrowDown", "", (app) => stepLane(app, 1), "nearest event on the lane below"],
-  ["ArrowUp", "", (app) => stepLane(app, -1), "nearest event on the lane above"],
-  ["c", "", toCause, "the event that led to the selected one"],
-  ["/", "", () => document.getElementById("search").focus(), "search"],
-  ["n", "", (app) => nextHit(app, 1), "next hit"],
-  ["N", "", (app) => nextHit(app, -1), "previous hit"],
-  ["a", "", (app) => setAxis(app, AXES[(AXES.indexOf(app.axis.name) + 1) % 3]), "the next kind of axis"],
-  ["Escape", "", (app) => select(app, -1), "let the selection go"],
-  ["?", "", () => document.getElementById("help").showModal(), "this help"],
+  [["+", "="], (app) => zoom(app, 0.6), "zoom in"],
+  [["-", "_"], (app) => zoom(app, 1 / 0.6), "zoom out"],
+  [["ArrowLeft"], (app) => pan(app, -0.15), "earlier"],
+  [["ArrowRight"], (app) => pan(app, 0.15), "later"],
+  [["0"], fitAll, "the whole run"],
+  [["v"], jumpToViolation, "the first violation"],
+  [["]", "j"], (app) => step(app, 1, false), "next event on the same lane"],
+  [["[", "k"], (app) => step(app, -1, false), "previous event on the same lane"],
+  [["."], (app) => step(app, 1, true), "next event on any lane"],
+  [[","], (app) => step(app, -1, true), "previous event on any lane"],
+  [["ArrowDown"], (app) => stepLane(app, 1), "nearest event on the lane below"],
+  [["ArrowUp"], (app) => stepLane(app, -1), "nearest event on the lane above"],
+  [["c"], toCause, "the event that led to the selected one"],
+  [["/"], () => document.getElementById("search").focus(), "search"],
+  [["n"], (app) => nextHit(app, 1), "next hit"],
+  [["N"], (app) => nextHit(app, -1), "previous hit"],
+  [["a"], (app) => setAxis(app, AXES[(AXES.indexOf(app.axis.name) + 1) % 3]), "the next kind of axis"],
+  [["Escape"], (app) => select(app, -1), "let the selection go"],
+  [["?"], () => document.getElementById("help").showModal(), "this help"],
 ];
 const KEY_NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
 
@@ -29,28 +32,42 @@ function toCause(app) {
   if (before >= 0) select(app, before, true);
 }
 
+/**
+ * Whether a key is a shortcut of the browser or of the system. With AltGr, which Windows takes for Ctrl and Alt, and
+ * with Option on a Mac many keyboards type brackets.
+ */
+function isOfOthers(event) {
+  if (event.metaKey) return true;
+  if (event.getModifierState("AltGraph")) return false;
+  return event.ctrlKey || event.altKey && event.key !== "[" && event.key !== "]";
+}
+
 function listenToKeys(app) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || document.getElementById("help").open) return;
+    if (isOfOthers(event) || document.getElementById("help").open) return;
     const inField = event.target.closest("input, select, textarea");
     if (inField) {
       if (event.key === "Escape" || event.key === "Enter") app.canvas.focus();
-      if (event.key === "Enter") nextHit(app, event.shiftKey ? -1 : 1);
+      if (event.key !== "Enter") return;
+      searchNow(app);
+      nextHit(app, event.shiftKey ? -1 : 1);
       return;
     }
     // Elsewhere arrows scroll the page or a table, as always.
     const arrow = event.key.startsWith("Arrow");
-    if (arrow && event.target !== app.canvas && event.target !== document.body) return;
-    if (event.target === document.body && (event.key === "ArrowUp" || event.key === "ArrowDown") &&
+    const isPlain = event.target === document.body || event.target.matches("h2");
+    if (arrow && event.target !== app.canvas && !isPlain) return;
+    if (isPlain && (event.key === "ArrowUp" || event.key === "ArrowDown") &&
       app.selected < 0) return;
-    const key = KEYS.find(([name, other]) => event.key === name || other !== "" && event.key === other);
+    const key = KEYS.find(([names]) => names.includes(event.key));
     if (!key || event.key.length === 1 && !app.singleKeys) return;
     event.preventDefault();
-    key[2](app);
+    key[1](app);
   });
   const list = document.getElementById("keys");
-  for (const [name, , , words] of KEYS) {
-    list.append(el("div", {}, el("dt", {}, el("kbd", {}, KEY_NAMES[name] || name)), el("dd", {}, words)));
+  for (const [names, , words] of KEYS) {
+    const keys = names.flatMap((name, k) => [k > 0 ? " " : null, el("kbd", {}, KEY_NAMES[name] || name)]);
+    list.append(el("div", {}, el("dt", {}, ...keys), el("dd", {}, words)));
   }
 }
 
@@ -81,11 +98,7 @@ function listenToButtons(app) {
   for (const button of document.querySelectorAll("#axis button")) {
     button.addEventListener("click", () => setAxis(app, button.dataset.axis));
   }
-  let timer = 0;
-  document.getElementById("search").addEventListener("input", (event) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => search(app, event.target.value), 120);
-  });
+  document.getElementById("search").addEventListener("input", () => searchSoon(app));
   document.getElementById("events").addEventListener("toggle", () => showTable(app));
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;

@@ -17,8 +17,24 @@ function el(name, attributes, ...children) {
 
 /** A button that selects an event. */
 function eventLink(app, i, text) {
-  return el("button", { type: "button", class: "link", onclick: () => select(app, i, true) }, text);
+  return el("button", { type: "button", class: "link", "data-event": i, onclick: () => select(app, i, true) }, text);
 }
+
+/**
+ * Fills a box anew. A reader who was in it with the keyboard stays in it: at the link to the same event if
+ * there is one, or else at the box's heading.
+ */
+function refill(box, nodes, heading, keepsLink = true) {
+  const at = box.contains(document.activeElement) ? document.activeElement : null;
+  box.replaceChildren(...nodes);
+  if (at === null) return;
+  const { event } = at.dataset;
+  const link = keepsLink && event !== undefined ? box.querySelector(`[data-event="${event}"]`) : null;
+  (link || heading).focus({ preventScroll: true });
+}
+
+/** A heading that can have the focus, though none comes to it by itself. */
+const headingOf = (text) => el("h2", { tabindex: "-1" }, text);
 
 /** A value field by field: objects as lists of terms, entries of a log one a line. */
 function valueNode(value, first = undefined) {
@@ -200,14 +216,16 @@ function showPanel(app) {
   if (i < 0) {
     const empty = "Point at a message or a mark to see what it is and what led to it. " +
       "Click to keep it here; Escape lets it go.";
-    panel.replaceChildren(el("h2", {}, "Nothing selected"), el("p", { class: "dim" }, empty));
-    return;
+    const heading = headingOf("Nothing selected");
+    return refill(panel, [heading, el("p", { class: "dim" }, empty)], heading);
   }
   const close = el("button", { type: "button", class: "close", "aria-label": "Let the selection go",
     onclick: () => select(app, -1) }, "×");
   const title = i !== app.model.guilty ? "Selected" : app.model.sure ? "What broke the rule" : "Where to look first";
   panel.classList.toggle("guilty", i === app.model.guilty);
-  panel.replaceChildren(close, el("h2", {}, title), ...details(app, i, true));
+  const heading = headingOf(title);
+  // What is new begins there.
+  refill(panel, [close, heading, ...details(app, i, true)], heading, false);
   panel.scrollTop = 0;
 }
 
@@ -279,11 +297,12 @@ function showLogs(app) {
       : logCell(columns[k][row], at === index))))));
   const source = model.logsAreTold ? "✓ applied since its last start"
     : "By the messages: what a server sent or accepted; ✓ applied since its last start";
-  box.replaceChildren(el("h2", {}, `Logs around index ${index}`),
+  const heading = headingOf(`Logs around index ${index}`);
+  refill(box, [heading,
     el("p", { class: "dim" }, `${when}, ${timeText(model.us[event] || 0)} s. ${source}; ` +
       "≠ not what most have" + (bases.some((base) => base > 0) ? "; ▤ a snapshot has taken its place" : "")),
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Logs" },
-      el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event, lanes) || "");
+      el("table", { class: "logs" }, el("thead", {}, head), body)), storyNode(app, index, event, lanes) || ""], heading);
 }
 
 function isInvolved(model, lane) {
@@ -358,7 +377,7 @@ function showTable(app) {
     el("td", {}, eventLink(app, i, String(model.events[i].n))),
     el("td", {}, timeText(model.us[i])), el("td", {}, laneName(model, model.place[i])),
     el("td", {}, cut(describe(model, i), 300)), el("td", {}, model.events[i].task)));
-  document.getElementById("events-body").replaceChildren(...rows);
+  refill(document.getElementById("events-body"), rows, box.querySelector("summary"));
   const more = document.getElementById("events-more");
   more.hidden = all <= MOST_ROWS;
   more.textContent = `These are the first ${MOST_ROWS} of ${all}. Zoom in to see the others.`;

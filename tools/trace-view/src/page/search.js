@@ -28,6 +28,21 @@ function search(app, text) {
   redraw(app);
 }
 
+/** Searches once the reader has stopped typing. */
+function searchSoon(app) {
+  clearTimeout(app.searchTimer);
+  app.searchTimer = setTimeout(() => searchNow(app), 120);
+}
+
+/** Searches at once, unless that was done: then its hits are gone through. */
+function searchNow(app) {
+  clearTimeout(app.searchTimer);
+  const text = document.getElementById("search").value;
+  if (text === app.searched) return;
+  app.searched = text;
+  search(app, text);
+}
+
 function showHits(app) {
   const asked = document.getElementById("search").value.trim() !== "";
   const at = app.hitAt >= 0 ? `${app.hitAt + 1} of ` : "";

@@ -84,8 +84,7 @@ function storyNode(app, index, until, lanes) {
   for (const step of all.slice(-MOST_STEPS)) {
     const words = `${laneShort(model, model.place[step.i])} ${step.text}`;
     list.append(el("li", { class: (step.bad ? "bad" : "") + (step.strong ? " strong" : "") },
-      el("button", { type: "button", class: "link", onclick: () => select(app, step.i, true) },
-        timeText(model.us[step.i], 1000)), " " + words));
+      eventLink(app, step.i, timeText(model.us[step.i], 1000)), " " + words));
   }
   const left = all.length - MOST_STEPS;
   return el("div", {}, el("h4", {}, `How index ${index} came about`,

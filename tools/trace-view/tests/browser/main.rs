@@ -15,6 +15,7 @@
 
 mod first_look;
 mod harness;
+mod keyboard;
 mod traces;
 mod ways;
 
