@@ -141,6 +141,20 @@ pub enum Clock {
     Real,
 }
 
+/// What a file about a test is called, by the test's whole path: that of a test in a module is
+/// unlike that of another one of the same name elsewhere, and no system refuses it.
+///
+/// ```
+/// use run_record::file_name;
+///
+/// assert_eq!(file_name("figure_8_2C"), "figure_8_2C");
+/// assert_eq!(file_name("storms::churn_2C"), "storms.churn_2C");
+/// ```
+pub fn file_name(test: &str) -> String {
+    // No name of a test or a module has a dot in it.
+    test.replace("::", ".")
+}
+
 impl Record {
     /// The record as one line, without its end.
     pub fn to_line(&self) -> String {

@@ -244,6 +244,7 @@ impl<'a> Runner<'a> {
     ) -> Result<trace_files::Files, String> {
         let about = trace_files::About {
             test: self.origin.name,
+            path: self.origin.path(),
             title: &self.test.title,
             part: self.test.part,
             package: self.origin.package,

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use labtrace::Verdict;
-use run_record::Clock;
 use run_record::setting::Setting;
 use run_record::trace::{Footer, Header, Trace, VERSION};
+use run_record::{Clock, file_name};
 
 use crate::run::{Paper, Run};
 
@@ -52,6 +52,8 @@ pub(crate) struct Files {
 /// Which run it was.
 pub(crate) struct About<'a> {
     pub(crate) test: &'a str,
+    /// Its path in its test program, by which its files are called.
+    pub(crate) path: String,
     pub(crate) title: &'a str,
     pub(crate) part: &'a str,
     pub(crate) package: &'a str,
@@ -94,9 +96,10 @@ pub(crate) fn write(
         }),
     };
     let trace = Trace { header, events: recorded.events, footer: Some(footer) };
+    let name = file_name(&about.path);
     let stem = match about.seed {
-        Some(seed) => format!("{}-{seed}", about.test),
-        None => format!("{}-real", about.test),
+        Some(seed) => format!("{name}-{seed}"),
+        None => format!("{name}-real"),
     };
     let path = folder.0.join(format!("{stem}.ndjson"));
     fs::create_dir_all(&folder.0).map_err(|error| cannot(&folder.0, &error))?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use run_record::choices::Case;
 use run_record::coverage::Kind;
+use run_record::file_name;
 use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +127,7 @@ impl Folder {
     /// Adds a failure, with its log in a file of its own; where that is.
     pub(crate) fn add(&self, found: &Found, log: &str) -> Result<PathBuf> {
         let file = self.path.join("failures.ndjson");
-        let name = found.test.replace("::", ".");
+        let name = file_name(&found.test);
         let log_file = self.path.join(format!("{name}-{}-{}.txt", found.case.seed, found.runs));
         let line = serde_json::to_string(found).context("cannot encode a failure")?;
         let append = || {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use run_record::Clock;
+use run_record::{Clock, file_name};
 use test_runs::build::TestCase;
 use test_runs::engine::{self, Runs};
 use test_runs::package::Package;
@@ -203,8 +203,7 @@ impl Session {
         let mut is_news = false;
         for (mut run, log) in runs {
             if let Some(failure) = &mut run.failure {
-                let clock = words::clock(test.program.clock);
-                failure.log = Some(format!("logs/{}-{clock}-{}.txt", test.name, run.index));
+                failure.log = Some(log_file(&test.name, test.program.clock, run.index));
             }
             if let Some(program) = &mut self.order.subject.program {
                 is_news |= program.asked(&run.asked);
@@ -335,5 +334,21 @@ pub(crate) fn folder_of(named: &Path) -> PathBuf {
             Ok(parent) => parent.join(named),
             Err(_) => named.to_owned(),
         },
+    }
+}
+
+/// Where in the folder the log of a failed run is.
+fn log_file(test: &str, clock: Clock, index: u64) -> String {
+    format!("logs/{}-{}-{index}.txt", file_name(test), words::clock(clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_has_a_name_that_every_system_takes() {
+        assert_eq!(log_file("figure_8_2C", Clock::Sim, 3), "logs/figure_8_2C-sim-3.txt");
+        assert_eq!(log_file("storms::churn_2C", Clock::Real, 0), "logs/storms.churn_2C-real-0.txt");
     }
 }
