@@ -23,8 +23,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use harness::{Opened, Page, browser};
-use run_record::trace::{Trace, What};
-use traces::{clients, large, real, small};
+use run_record::trace::{LogBase, LogChange, Role, State, Trace, What};
+use traces::{Writer, clients, large, real, small};
 
 /// Presses keys, turns the wheel and clicks, and notes what the page shows after each step.
 const DRIVER: &str = r##"<script>
@@ -167,6 +167,25 @@ fn what_a_trace_lacks_is_no_error() {
     trace.header.lanes.clear();
     trace.header.servers = 0;
     assert_eq!(open(&browser, &trace, "").number("messages"), 0);
+}
+
+#[test]
+fn an_absurd_index_does_not_hold_the_page_up() {
+    let Some(browser) = browser("an_absurd_index_does_not_hold_the_page_up") else { return };
+    // About the greatest length of an array, and the greatest number up to which all are exact.
+    const LONGEST: u64 = u32::MAX as u64 - 4;
+    const MOST_EXACT: u64 = (1 << 53) - 1;
+    let mut run = Writer::new();
+    run.start(2);
+    run.state(0, Role::Leader, 1, 0, Some((LONGEST, "far".into())));
+    let base = Some(LogBase { index: 1, term: 1 });
+    let log = Some(LogChange { from: LONGEST + 1, entries: Vec::new(), base });
+    let state = State { role: Role::Leader, term: 1, vote: None, commit: None, log };
+    run.add(0, None, What::State(state));
+    let n = run.add(1, None, What::Applied { index: MOST_EXACT, command: "far".into() });
+    let page = open(&browser, &run.finish(2, None), &format!("#sel={n}"));
+    let logs = page.after("start", "logs");
+    assert!(logs.contains("Logs around index 9007199254740991"), "{logs}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Writer {
         n
     }
 
-    fn start(&mut self, servers: u32) {
+    pub(crate) fn start(&mut self, servers: u32) {
         for server in 0..servers {
             self.add(server, None, What::Started);
             self.add(server, None, What::Connected);
@@ -43,7 +43,7 @@ impl Writer {
         }
     }
 
-    fn state(
+    pub(crate) fn state(
         &mut self,
         server: u32,
         role: Role,
