@@ -41,7 +41,7 @@ pub trait Listener: Send + Sync {
 /// Says how the calling server's group stands from now on, for a tester that can judge more then.
 ///
 /// It is one line, and nobody is asked to write it. Call it where the machine executes an entry, or
-/// takes over a snapshot, which changes what it says: on each server, whether it leads or not, and for each
+/// takes over a snapshot, also at the start, which changes what it says: on each server, whether it leads or not, and for each
 /// configuration, also one that changes nothing but the number. And call it before anything comes of
 /// that, such as an answer, a message to another group, or the next entry. Then what the servers of a
 /// group say comes in the order of their log, whoever of them is ahead. To say again what is so already

@@ -11,7 +11,6 @@ use tester::{Call, Members, SaveCount, Watcher};
 use crate::Watch;
 
 /// What is known of a group.
-#[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) gid: Gid,
     pub(crate) members: Members,
@@ -30,12 +29,27 @@ pub(crate) struct Step {
 }
 
 /// Where a server is in the history of its group.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Place {
     pub(crate) runs: bool,
+    /// Where it was when it last said something; 0 if it has said nothing since it was started.
     pub(crate) step: usize,
     /// It has said something since it was started, most recently then.
     pub(crate) told: Option<u64>,
+    /// What it saves to, while it runs.
+    persister: Option<Arc<dyn Persister>>,
+}
+
+impl Place {
+    /// It was there at this moment, in microseconds.
+    pub(crate) fn tells(&mut self, step: usize, us: u64) {
+        (self.step, self.told) = (step, Some(us));
+    }
+
+    /// It may have gone on without a word: what a snapshot holds it need not have executed.
+    pub(crate) fn may_be_ahead(&self) -> bool {
+        self.persister.as_ref().is_some_and(|persister| persister.snapshot_size() > 0)
+    }
 }
 
 impl Seen {
@@ -94,10 +108,8 @@ pub(crate) struct Eye {
 }
 
 impl Eye {
-    fn set(&self, server: usize, runs: bool) {
-        self.watch.inner.with(|state| {
-            *state.groups[self.group].place(server) = Place { runs, ..Place::default() };
-        });
+    fn set(&self, server: usize, place: Place) {
+        self.watch.inner.with(|state| *state.groups[self.group].place(server) = place);
     }
 
     /// The situations of all groups, for which the first one speaks.
@@ -110,12 +122,13 @@ impl Eye {
 }
 
 impl Watcher for Eye {
-    fn starting(&self, server: usize, _: u64, _: &Arc<dyn Persister>, _: &SaveCount) {
-        self.set(server, true);
+    fn starting(&self, server: usize, _: u64, persister: &Arc<dyn Persister>, _: &SaveCount) {
+        let persister = Some(persister.clone());
+        self.set(server, Place { runs: true, persister, ..Place::default() });
     }
 
     fn crashed(&self, server: usize) {
-        self.set(server, false);
+        self.set(server, Place::default());
     }
 
     fn call(&self, _: &Call<'_>) {}

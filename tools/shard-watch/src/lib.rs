@@ -14,7 +14,8 @@
 //! element, the *front*, is where the group stands.
 //!
 //! A server that starts begins anywhere in the history, and goes forward from there. One that gets a
-//! snapshot leaves a part out. Any other way through the history is a mistake.
+//! snapshot leaves a part out, and may say nothing of it: so one that has a snapshot may be at the front
+//! unseen. Any other way through the history is a mistake.
 //!
 //! Before a group can serve a shard, the group that had it must have stopped: some server of that one
 //! has executed the entry, and has said so, before the data set off. So the fronts of all groups
@@ -183,6 +184,9 @@ impl Watch {
 
 impl Listener for Watch {
     fn told(&self, server: &Node, standing: Standing) {
+        if server.is_killed() {
+            return; // its successor, which has the same name, may run already
+        }
         let us = labtrace::now_us();
         let news = self.inner.with(|state| state.hear(server.name(), &standing));
         let Some((group, server, gid)) = news else { return };
@@ -222,8 +226,8 @@ impl State {
             [first @ .., last] => format!("no server of groups {} and {last}", first.join(", ")),
         };
         vec![format!(
-            "not judged: configurations in order, one group serves a shard, no shard is lost, lost \
-             shards are deleted, because {who} told what its group does with the shards \
+            "not judged: configurations in order, the servers of a group change alike, one group serves \
+             a shard, served as configured, no shard is lost, lost shards are deleted, because {who} told what its group does with the shards \
              (`shard_api::tell`)"
         )]
     }

@@ -3,7 +3,7 @@
 use labtrace::verdict;
 use shard_api::Standing;
 
-use crate::group::{Place, Seen, Step};
+use crate::group::{Seen, Step};
 use crate::{Checked, State, words};
 
 /// Where something that a server says stands in the history of its group.
@@ -12,8 +12,8 @@ enum Found {
     Ahead(usize),
     /// Nowhere yet: the server is at the front, and goes on.
     New,
-    /// Not where the server can have come to.
-    Apart,
+    /// Not where the server can have come to from this step, at which it was, or which its group had then.
+    Apart(usize),
 }
 
 impl Seen {
@@ -24,7 +24,13 @@ impl Seen {
             Some(step) => Found::Ahead(step),
             // The group may come to stand as it stood before; then it is not known where the server is.
             None if self.history[at].standing == self.front().standing => Found::New,
-            None => Found::Apart,
+            None if !self.place(server).may_be_ahead() => Found::Apart(at),
+            None if standing.config >= self.front().standing.config => Found::New,
+            None => {
+                let not_later =
+                    |step: &usize| self.history[*step].standing.config <= standing.config;
+                Found::Apart((at..self.history.len()).rev().find(not_later).unwrap_or(at))
+            }
         }
     }
 }
@@ -39,23 +45,23 @@ impl State {
         us: u64,
     ) -> Result<bool, Box<labtrace::Verdict>> {
         let seen = &mut self.groups[group];
-        let step = match seen.find(server, &standing) {
-            Found::Ahead(step) => step,
+        match seen.find(server, &standing) {
+            Found::Ahead(step) => {
+                seen.place(server).tells(step, us);
+                Ok(false)
+            }
             Found::New => {
                 seen.check_order(server, &standing, us)?;
                 seen.history.push(Step { standing, server, us });
-                *seen.place(server) =
-                    Place { runs: true, step: seen.history.len() - 1, told: Some(us) };
-                return Ok(true);
+                let front = seen.history.len() - 1;
+                seen.place(server).tells(front, us);
+                Ok(true)
             }
-            Found::Apart => {
-                let at = seen.place(server).step;
+            Found::Apart(at) => {
                 seen.check_follows(at, server, &standing, us)?;
-                return Err(seen.apart(at, server, &standing, us));
+                Err(seen.apart(at, server, &standing, us))
             }
-        };
-        *seen.place(server) = Place { runs: true, step, told: Some(us) };
-        Ok(false)
+        }
     }
 }
 
@@ -104,11 +110,13 @@ impl Seen {
             "group {}: {name} changed otherwise than its group did at the same place of the log",
             self.gid
         );
-        let broken = verdict("the servers of a group change alike", words)
-            .with_fact(self.fact(&self.history[at]))
-            .with_fact(self.fact(&self.history[at + 1]))
-            .with_fact(self.fact(&Step { standing: standing.clone(), server, us }))
-            .hint(
+        let mut broken = verdict("the servers of a group change alike", words)
+            .with_fact(self.fact(&self.history[at]));
+        if let Some(next) = self.history.get(at + 1) {
+            broken = broken.with_fact(self.fact(next));
+        }
+        let broken =
+            broken.with_fact(self.fact(&Step { standing: standing.clone(), server, us })).hint(
                 "what a group does with its shards may change only where an entry of the log is executed, \
                  and by that entry alone: not when the controller answers, when shards arrive or after a \
                  time, which is another moment on each server",

@@ -20,6 +20,64 @@ fn a_server_that_starts_again_may_begin_anywhere_before_its_group() {
 }
 
 #[test]
+fn a_server_may_take_over_a_snapshot_without_a_word() {
+    right(|world| {
+        (1..=6).for_each(|config| world.says(100, 0, &format!("{config} s0")));
+        world.restarts_from_snapshots(100);
+        world.says(100, 1, "7 s0");
+        world.says(100, 0, "7 s0");
+        world.says(100, 0, "7 s0 k5");
+    });
+    right(|world| {
+        world.says(100, 1, "1 s0");
+        (1..=6).for_each(|config| world.says(100, 0, &format!("{config} s0")));
+        world.has_snapshot(100, 1); // the leader's
+        world.says(100, 1, "7 s0");
+    });
+}
+
+#[test]
+fn a_configuration_that_is_left_out_after_a_snapshot_is_found() {
+    let words = "group 100: server 100-1 went from configuration 2 on, past 3, to 4";
+    wrong("configurations in order", words, |world| {
+        world.says(100, 0, "1 s0");
+        world.says(100, 0, "2 s0");
+        world.restarts_from_snapshots(100);
+        world.says(100, 1, "4 s0");
+    });
+}
+
+#[test]
+fn who_goes_back_after_a_snapshot_is_found() {
+    let words = "group 100: server 100-1 went from configuration 2 back, to 1";
+    wrong("configurations in order", words, |world| {
+        ["1 s0", "2 s0", "3 s0"].into_iter().for_each(|words| world.says(100, 0, words));
+        world.says(100, 1, "2 s0");
+        world.has_snapshot(100, 1);
+        world.says(100, 1, "1 s0");
+    });
+}
+
+#[test]
+fn a_snapshot_that_lacks_something_is_found() {
+    let words =
+        "group 100: server 100-1 changed otherwise than its group did at the same place of the log";
+    let verdict = wrong("the servers of a group change alike", words, |world| {
+        (1..=6).for_each(|config| world.says(100, 0, &format!("{config} s05")));
+        ["7 s0 k5", "8 s0 k5"].into_iter().for_each(|words| world.says(100, 0, words));
+        world.has_snapshot(100, 1);
+        start(world.group(100), 1);
+        world.says(100, 1, "7 s0");
+    });
+    let expected = [
+        "server 100-0 said: configuration 7, serves 0, keeps 5",
+        "server 100-0 said: configuration 8, serves 0, keeps 5",
+        "server 100-1 said: configuration 7, serves 0",
+    ];
+    assert_eq!(facts(&verdict), expected);
+}
+
+#[test]
 fn a_group_that_stands_as_it_stood_before_is_right() {
     right(|world| {
         for words in ["1 s0", "1 k0", "1 s0", "2 s0"] {

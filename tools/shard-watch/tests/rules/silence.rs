@@ -1,9 +1,11 @@
 //! What is said if servers tell nothing, and what a trace has of what they tell.
 
+use labrt::Node;
 use labtrace::{Keep, What};
+use shard_api::Listener as _;
 use tester::Run;
 
-use crate::world::{judge, not_judged, start};
+use crate::world::{judge, not_judged, standing, start};
 
 #[test]
 fn who_tells_nothing_is_not_judged_and_each_test_says_so() {
@@ -11,9 +13,9 @@ fn who_tells_nothing_is_not_judged_and_each_test_says_so() {
         world.configured(1, &[100]);
         world.reads(100);
     });
-    let expected = "not judged: configurations in order, one group serves a shard, no shard is lost, lost shards \
-                    are deleted, because no server told what its group does with the shards \
-                    (`shard_api::tell`)";
+    let expected = "not judged: configurations in order, the servers of a group change alike, one group serves a \
+                    shard, served as configured, no shard is lost, lost shards are deleted, because no server told \
+                    what its group does with the shards (`shard_api::tell`)";
     assert_eq!(said, [expected]);
     let of_groups = |words: &str| [expected.replace("no server told", words)];
     let said = not_judged(2, |world| {
@@ -94,4 +96,19 @@ fn of_a_trace_what_servers_tell_and_what_is_configured_stands_once() {
     });
     let expected = [(Some(1), 100, 1, vec![0], vec![7, 9]), (Some(3), 101, 1, vec![1], Vec::new())];
     assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_a_killed_server_says_is_not_said_by_its_successor() {
+    let verdict = judge(&Run::silent(), 1, |world| {
+        world.says(100, 0, "1 s0");
+        let killed = world.group(100).instance(0).expect("it runs");
+        let node = killed.enter(|_| Node::current()).flatten().expect("it was not killed");
+        start(world.group(100), 0);
+        world.says(100, 0, "1 s0");
+        // On the real clock its tasks go on until they make a step.
+        world.watch.told(&node, standing("5"));
+        world.says(100, 0, "2 s0");
+    });
+    assert_eq!(verdict.map(|verdict| verdict.words), None);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use labrpc::{Reply, Service};
 use labrt::simulate;
 use labtrace::Verdict;
+use persister::Persister as _;
 use raft_watch::RaftType;
 use service_watch::{Asked, Change, Operation};
 use shard_api::{Config, Gid, Holding, SHARDS, Standing};
@@ -69,6 +70,20 @@ impl World {
         let standing = standing(words);
         let instance = self.group(gid).instance(server).expect("it runs");
         instance.enter(|_| shard_api::tell(|| standing)).expect("it was not killed");
+    }
+
+    /// A server has saved a snapshot.
+    pub(crate) fn has_snapshot(&self, gid: Gid, server: usize) {
+        let saved = self.group(gid).persister(server).save_state_and_snapshot(b"state", b"shards");
+        saved.expect("it is in memory");
+    }
+
+    /// All servers of a group start again, from snapshots.
+    pub(crate) fn restarts_from_snapshots(&self, gid: Gid) {
+        for server in 0..3 {
+            self.has_snapshot(gid, server);
+            start(self.group(gid), server);
+        }
     }
 
     /// A configuration in which these groups have the first shards.
