@@ -86,11 +86,14 @@ pub struct HeldLock {
     pub taken_at: String,
     /// A [handler](as_handler) has wanted it, not only tasks that were started at different places.
     pub by_handler: bool,
+    /// It is a [share](crate::sync::RwLock::read) of a lock that nobody had wanted to write when the task took it: who
+    /// reads gets one, too.
+    pub harmless: bool,
 }
 
 /// Those locks that the calling task holds which several kinds of tasks had wanted when it took them: a
 /// [handler](as_handler), or tasks that were started at different places. Who holds one of them for long lets others
-/// wait. The oldest first. Simulated clock only; empty on the real one, which keeps no books.
+/// wait, unless it is [harmless](HeldLock::harmless). The oldest first. Simulated clock only; empty on the real one, which keeps no books.
 pub fn held_locks_of_several() -> Vec<HeldLock> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => kernel.held_of_several(),

@@ -184,6 +184,15 @@ fn locks_that_several_kinds_of_tasks_want_are_remembered() {
         let again = shared.read();
         assert_eq!(observe::held_locks_of_several()[0].lock, held[1].lock);
         drop(again);
+        // Shares of a lock keep nobody waiting until somebody wants it for himself.
+        let read = RwLock::new(0);
+        let is_harmless = || {
+            let _share = observe::as_handler(|| read.read());
+            observe::held_locks_of_several()[0].harmless
+        };
+        assert!(!held[0].harmless && !held[1].harmless && is_harmless());
+        drop(read.write());
+        assert!(!is_harmless());
         // Whoever is no handler any more is none; and several that are started at one place are of one kind.
         let third = Arc::new(Mutex::new(0));
         let counts = (0..2).map(|_| {

@@ -353,7 +353,8 @@ impl Cluster {
     /// The tester has learned of a configuration. It learns of each, in the order of their numbers, and
     /// perhaps of one twice.
     fn learned(&self, config: &Config) {
-        self.inner.known.with(|known| *known = config.number);
+        // Of two that ask at once the one with the older answer may come later.
+        self.inner.known.with(|known| *known = (*known).max(config.number));
         self.inner.shards.configured(config);
     }
 
@@ -437,6 +438,7 @@ impl Cluster {
     pub fn finish(&self) -> Totals {
         let totals = self.totals();
         configs::check_all(&mut self.inner.admin.lock());
+        self.latest(); // what was answered since it was made is judged when it is learned again
         self.run().session().close();
         self.inner.groups.iter().for_each(Group::end);
         self.inner.controllers.end();

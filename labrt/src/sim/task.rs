@@ -115,6 +115,8 @@ pub(crate) struct Held {
     pub(crate) number: u64,
     /// What kinds of tasks had wanted it.
     pub(crate) wanted_by: Kinds,
+    /// It is a share of a lock that nobody had wanted for himself alone.
+    pub(crate) harmless: bool,
 }
 
 /// Names a task: slots are used again, serial numbers are not.
@@ -222,8 +224,13 @@ impl Task {
             true => takers.add_handler(),
             false => takers.add(self.started),
         }
+        let shared = op == Op::Read;
+        if !shared {
+            takers.add_alone();
+        }
         let (number, wanted_by) = (takers.number(), takers.are());
-        self.held.push(Held { key, at, shared: op == Op::Read, number, wanted_by });
+        let harmless = shared && !takers.any_alone();
+        self.held.push(Held { key, at, shared, number, wanted_by, harmless });
     }
 
     /// It does not hold the lock `key` any more, taken last.

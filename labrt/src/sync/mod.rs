@@ -25,7 +25,7 @@ pub use once_lock::OnceLock;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::{Arc, Weak};
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::context::{self, Clock};
 use crate::sim::kernel::{At, Kernel, Key, Op, Waiting, Woken};
@@ -38,6 +38,8 @@ pub(crate) struct Takers {
     kinds: AtomicUsize,
     /// Tells the lock from all others of the process; 0 before anybody has wanted it.
     number: AtomicU64,
+    /// Somebody has wanted it for himself alone, and not a share of it.
+    alone: AtomicBool,
 }
 
 impl Takers {
@@ -46,7 +48,11 @@ impl Takers {
     const SEVERAL: usize = 2;
 
     pub(crate) const fn new() -> Takers {
-        Takers { kinds: AtomicUsize::new(Takers::NOBODY), number: AtomicU64::new(0) }
+        Takers {
+            kinds: AtomicUsize::new(Takers::NOBODY),
+            number: AtomicU64::new(0),
+            alone: AtomicBool::new(false),
+        }
     }
 
     /// A task that was started there wants the lock.
@@ -63,6 +69,16 @@ impl Takers {
     /// A handler wants the lock.
     pub(crate) fn add_handler(&self) {
         self.kinds.store(Takers::HANDLER, Ordering::Relaxed);
+    }
+
+    /// Somebody wants the lock for himself alone.
+    pub(crate) fn add_alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody has ever wanted the lock for himself alone.
+    pub(crate) fn any_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
     }
 
     pub(crate) fn are(&self) -> Kinds {

@@ -88,6 +88,8 @@ pub(crate) struct Server {
     /// What this instance can have heard or counted: the highest `leaderCommit` that reached it, or what
     /// it had on a majority.
     pub(crate) heard_now: u64,
+    /// When a `leaderCommit` has last raised that, in microseconds.
+    pub(crate) heard_now_us: u64,
     pub(crate) applied: u64,
     /// The index of the stored snapshot that this instance's service began with; 0 for none.
     pub(crate) restored: u64,
@@ -121,8 +123,10 @@ pub(crate) struct Server {
     /// The end of its log as it said when it last stood for election, and how many AppendEntries had
     /// reached it by then.
     pub(crate) log_end: Option<(Place, u64)>,
-    /// When the last AppendEntries reached it.
+    /// When a leader whose term was not behind its own has last reached it.
     pub(crate) heard_us: Option<u64>,
+    /// When this instance has last sent a request.
+    pub(crate) sent_us: Option<u64>,
     /// It does nothing at present, though it has not crashed.
     pub(crate) paused: bool,
     /// When it last went on after that.
@@ -142,7 +146,8 @@ impl Server {
         (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
         (self.stored.saves, self.began, self.was_offered) = (0, None, None);
         (self.heeded, self.stood_soon) = (None, Vec::new());
-        (self.open, self.newer, self.log_end, self.heard_us) = (0, None, None, None);
+        (self.open, self.newer, self.log_end) = (0, None, None);
+        (self.heard_us, self.sent_us) = (None, None);
     }
 
     /// The instance that has just been made has read this term from its persister.
@@ -190,9 +195,16 @@ impl Server {
         self.append_term = self.append_term.max(term);
         self.appends += 1;
         self.open += 1;
-        self.heard_us = Some(us);
+        self.hears(term, us);
         let newest = self.newest.entry(from).or_default();
         *newest = (*newest).max(call);
+    }
+
+    /// A message of a leader has reached it. It is none of its own leader's if it is stale.
+    pub(crate) fn hears(&mut self, term: u64, us: u64) {
+        if term >= self.promised.term {
+            self.heard_us = Some(us);
+        }
     }
 
     /// Entries of one term have been sent to it.
@@ -214,7 +226,9 @@ impl Server {
         (told.commit, told.checked) = (told.commit.max(commit), told.checked.max(checked));
         let checked = told.checked;
         self.knows = self.knows.max(self.told_up_to(term).min(checked));
-        self.heard_now = self.heard_now.max(commit);
+        if commit > self.heard_now {
+            (self.heard_now, self.heard_now_us) = (commit, us);
+        }
     }
 
     pub(crate) fn told(&self, term: u64) -> Told {
@@ -309,6 +323,17 @@ mod tests {
         server.reached(2, 5, 4, 20);
         assert_eq!((server.appends, server.open, server.heard_us), (2, 2, Some(20)));
         assert_eq!(server.newest[&2], 7);
+    }
+
+    #[test]
+    fn who_is_in_a_later_term_does_not_hear_of_its_leader_by_a_stale_message() {
+        let mut server = Server::default();
+        server.reached(2, 1, 4, 10);
+        server.promise(5, 20);
+        server.reached(2, 2, 4, 30);
+        assert_eq!((server.appends, server.heard_us), (2, Some(10)));
+        server.hears(5, 40);
+        assert_eq!(server.heard_us, Some(40));
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Judge {
         if !self.is_live(from, instance) || from == to || to >= self.servers.len() {
             return Ok(());
         }
+        self.servers[from].sent_us = Some(sent.us);
         self.may_wait(from);
         self.check_base(from, Look::IfCheap, sent.us, means)?;
         let asked = self.asks(&sent, means)?;
@@ -284,7 +285,10 @@ impl Judge {
                 server.snapshot_upto = server.snapshot_upto.max(last.index);
                 server.began = server.began.filter(|began| last.index <= began.upto);
             }
-            Asked::Beat { term, commit } => server.tell(term, commit, 0, us),
+            Asked::Beat { term, commit } => {
+                server.hears(term, us);
+                server.tell(term, commit, 0, us);
+            }
             Asked::Vote { .. } | Asked::Nothing => {}
         }
     }

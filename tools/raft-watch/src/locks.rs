@@ -2,7 +2,8 @@
 //!
 //! A lock counts if a handler of the server or a call of its service was seen to want it. One that only tasks that send
 //! take holds up nobody else: it counts if tasks that were started at different places share it and it is held in calls
-//! to several servers, so that one that is away holds up what others are to be told. A lock for each peer does not.
+//! to several servers, so that one that is away holds up what others are to be told. A lock for each peer does not. Nor
+//! does a read lock that nobody was seen to want for writing: all who want it get it.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ pub(crate) struct SendersLocks(Leaf<BTreeMap<u64, usize>>);
 impl SendersLocks {
     /// Whether others than those that wait for this server are held up while somebody with this lock calls it.
     fn holds_up_others(&self, held: &HeldLock, to: usize) -> bool {
-        held.by_handler || self.0.with(|locks| *locks.entry(held.lock).or_insert(to) != to)
+        !held.harmless
+            && (held.by_handler || self.0.with(|locks| *locks.entry(held.lock).or_insert(to) != to))
     }
 }
 

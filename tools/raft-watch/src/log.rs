@@ -45,7 +45,7 @@ impl Watch {
         self.inner.state.with(|state| state.judge.term(server))
     }
 
-    /// When an AppendEntries has reached a server last, in microseconds.
+    /// When a message of a leader has last reached a server that was in no later term, in microseconds.
     pub fn heard(&self, server: usize) -> Option<u64> {
         self.inner.state.with(|state| state.judge.servers[server].heard_us)
     }

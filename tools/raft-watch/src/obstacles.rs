@@ -59,7 +59,9 @@ impl Judge {
         let (term, reign) = self.reigns.last()?;
         let (leader, committed) = (reign.leader, reign.committed);
         let runs = self.servers[leader].alive;
-        if !runs || committed <= reign.commit || us < reign.committed_us + LONG_US {
+        // What all have is committed, too, but a leader need not count what is of an earlier term.
+        let own = reign.terms.at(committed) == Some(term);
+        if !runs || !own || committed <= reign.commit || us < reign.committed_us + LONG_US {
             return None;
         }
         let who: BTreeSet<usize> = reign.holders(committed).chain([leader]).collect();
@@ -82,8 +84,10 @@ impl Judge {
         let unseen = if applies && !self.all_applied { self.reigns.terms_led() as u64 } else { 0 };
         let behind = self.servers.iter().enumerate().filter_map(|(number, server)| {
             let (term, told) = server.told_last()?;
-            let due = told.commit.min(told.checked);
-            let late = server.alive && server.applied + unseen < due && us >= told.us + LONG_US;
+            // One that was restarted has to be told again.
+            let due = told.commit.min(told.checked).min(server.heard_now);
+            let since = told.us.max(server.heard_now_us);
+            let late = server.alive && server.applied + unseen < due && us >= since + LONG_US;
             let text = format!(
                 "server {number} was told in term {term} that entry {due} is committed and has \
                  accepted it, but has applied only {}",
@@ -114,7 +118,9 @@ impl Judge {
     fn snapshots_not_sent(&self) -> Vec<Fact> {
         let Some((term, reign)) = self.reigns.last() else { return Vec::new() };
         let (leader, base) = (reign.leader, self.servers[reign.leader].base.index);
-        let refuse = reign.refused.iter().enumerate().filter(|(_, refused)| refused.count >= MANY);
+        // Behind that it has entries still, and may go back to them.
+        let refuse = reign.refused.iter().enumerate();
+        let refuse = refuse.filter(|(_, refused)| refused.count >= MANY && refused.prev <= base);
         let without = refuse.filter(|(server, _)| !self.sendings.any((leader, *server), term));
         let fact = |(server, _): (usize, &Refused)| {
             let text = format!(
@@ -240,11 +246,10 @@ impl Judge {
     /// Servers that have sent nothing since they called one that does not answer.
     fn waits_for_calls(&self, us: u64) -> Vec<Fact> {
         let mut facts = Vec::new();
-        for (server, _) in self.servers.iter().enumerate().filter(|(_, server)| server.alive) {
-            let mine = self.calls.all().filter(|call| call.from == server);
-            let oldest = mine.clone().min_by_key(|call| call.sent_at);
-            let latest = mine.map(|call| call.sent_us).max();
-            let (Some(oldest), Some(latest)) = (oldest, latest) else { continue };
+        for (server, known) in self.servers.iter().enumerate().filter(|(_, known)| known.alive) {
+            let is_own = |call: &&Call| call.from == server && call.instance == known.instance;
+            let oldest = self.calls.all().filter(is_own).min_by_key(|call| call.sent_at);
+            let (Some(oldest), Some(latest)) = (oldest, known.sent_us) else { continue };
             let open = us.saturating_sub(oldest.sent_us);
             if open < STUCK_US || latest > oldest.sent_us + LONG_US / 5 {
                 continue;

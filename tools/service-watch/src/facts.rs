@@ -3,6 +3,7 @@
 use labtrace::{Fact, VerdictBuilder};
 
 use crate::State;
+use crate::group::Seen;
 use crate::operations::{Entry, Number, Operation};
 
 /// What a client asked for and until when, and more of it.
@@ -107,6 +108,19 @@ impl State {
 
     /// Which rules could not be judged, and why.
     pub(crate) fn not_judged(&self) -> Vec<String> {
+        let mut sentences = self.not_understood();
+        if self.operations.has_any() && self.groups.iter().any(Seen::hides_what_is_known) {
+            sentences.push(
+                "not judged: answered when applied, a read that cannot know, log size, because the messages of \
+                 Raft do not show what a server can know to be committed"
+                    .to_string(),
+            );
+        }
+        sentences
+    }
+
+    /// The rules that need to see what clients write.
+    fn not_understood(&self) -> Vec<String> {
         let writes = self.operations.has_writes();
         let understood = self.operations.understands_some();
         let reason = match self.operations.hides() {

@@ -48,6 +48,14 @@ impl Seen {
         let (bookmark, replies) = (Bookmark::default(), BTreeMap::new());
         Seen { members, below, bookmark, limits, servers, replies }
     }
+
+    /// Its servers hear of leaders, and nobody can tell what they know to be committed.
+    pub(crate) fn hides_what_is_known(&self) -> bool {
+        let mut servers = 0..self.members.count();
+        servers.len() > 1
+            && servers.any(|server| self.below.heard(server).is_some())
+            && self.below.can_know(0).is_none()
+    }
 }
 
 /// What sees the events of a group.

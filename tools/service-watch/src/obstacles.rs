@@ -129,13 +129,15 @@ impl State {
         let servers = self.groups[group].servers.iter().enumerate();
         let mut keep: Vec<_> = servers
             .filter_map(|(server, seen)| {
-                let oldest = seen.waiting.values().min_by_key(|waiting| waiting.since())?;
+                let waits = seen.waiting.values();
+                let waits = waits.filter(|waiting| !waiting.is_over(&self.operations));
+                let oldest = waits.clone().min_by_key(|waiting| waiting.since())?;
                 if us < oldest.since() + LONG_US {
                     return None;
                 }
                 let (method, client) = oldest.what();
                 let client = self.operations.name_of(client);
-                let count = match seen.waiting.len() {
+                let count = match waits.count() {
                     1 => "1 request".to_string(),
                     count => format!("{count} requests"),
                 };

@@ -321,6 +321,11 @@ impl Operations {
         self.hides
     }
 
+    /// Whether anybody has asked for anything.
+    pub(crate) fn has_any(&self) -> bool {
+        !self.all.is_empty()
+    }
+
     /// Whether anybody has written any text.
     pub(crate) fn has_writes(&self) -> bool {
         let has_text = |asked: &Asked| asked.change != Change::Nothing && !asked.is_empty();

@@ -22,8 +22,7 @@ impl State {
     /// A client has its answer.
     pub(crate) fn check_replies(&mut self, number: Number, read: Option<&str>) -> Checked {
         let Some(operation) = self.operations.get(number) else { return Ok(()) };
-        // What no reply gave, such as what a client remembers, is not for this rule.
-        let Some(last) = operation.replies.last() else { return Ok(()) };
+        let Some(last) = operation.replies.last() else { return self.check_unanswered(operation) };
         match operation.asked.change {
             Change::Nothing if self.operations.hides() => Ok(()),
             Change::Nothing => self.check_read(operation, read, last),
@@ -44,6 +43,18 @@ impl State {
             |place: Place| self.groups[place.group].below.committed_term_at(place.index);
         let may_hide = |reply: &Reply| self.operations.sent.may_hide(operation, reply, committed);
         operation.replies.iter().any(may_hide)
+    }
+
+    /// A client is done and has no reply. What it remembers is not for these rules; but a call that has failed
+    /// has done nothing for all that it can know.
+    fn check_unanswered(&self, operation: &Operation) -> Checked {
+        let writes = operation.asked.change != Change::Nothing;
+        let Some(failed) = self.failed_at(operation).filter(|_| writes) else { return Ok(()) };
+        let words = format!("{failed}, and nobody had replied to it");
+        let broken = verdict("answered when applied", words);
+        let broken = facts::of_operation(broken, operation, "");
+        let broken = operation.entries.iter().fold(broken, |broken, of| self.entry(broken, of));
+        Err(self.build(broken, operation, FAILED_IS_NOT_DONE))
     }
 
     fn check_write(&self, operation: &Operation) -> Checked {

@@ -7,7 +7,7 @@
 use labtrace::{Verdict, verdict};
 use tester::Members;
 
-use crate::operations::Number;
+use crate::operations::{Number, Operations};
 use crate::{Checked, State};
 
 /// How long a deposed server may keep somebody waiting while it hears of the new leader, in
@@ -50,6 +50,12 @@ impl Waiting {
         self.us
     }
 
+    /// Whether the client has had an answer, from elsewhere perhaps: it does not wait any more.
+    pub(crate) fn is_over(&self, operations: &Operations) -> bool {
+        let operation = self.operation.and_then(|number| operations.get(number));
+        operation.is_some_and(|operation| operation.ended.is_some())
+    }
+
     /// What is asked for: the method, and the number of the client.
     pub(crate) fn what(&self) -> (&str, u64) {
         (&self.method, self.client)
@@ -72,9 +78,7 @@ impl State {
         let leader = below.leader_of(term).filter(|leader| *leader != server);
         let hears = below.heard(server).is_some_and(|heard| us <= heard + HEARD_US);
         for waiting in of.waiting.values_mut().filter(|waiting| waiting.term < term) {
-            // Who has given this request up and has an answer from elsewhere does not wait.
-            let operation = waiting.operation.and_then(|number| operations.get(number));
-            if operation.is_some_and(|operation| operation.ended.is_some()) {
+            if waiting.is_over(operations) {
                 continue;
             }
             let Some(leader) = leader else {

@@ -41,6 +41,7 @@ impl Kernel {
             lock: held.number,
             taken_at: held.at.to_string(),
             by_handler: held.wanted_by == Kinds::Handler,
+            harmless: held.harmless,
         })
         .collect()
     }

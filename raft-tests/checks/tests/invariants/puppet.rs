@@ -9,7 +9,7 @@ use bytes::Bytes;
 use labgob::{Deserialize, Gob, Serialize};
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
-use labrt::sync::{Leaf, Mutex, MutexGuard};
+use labrt::sync::{Leaf, Mutex, MutexGuard, RwLock};
 use labrt::world::{self, Builder};
 use labrt::{FailureKind, thread};
 use labtrace::{Keep, Verdict};
@@ -82,6 +82,9 @@ pub(crate) struct Puppet {
     /// Term 0 says nothing about the term.
     answer: Mutex<Answer>,
     lock: Arc<Mutex<()>>,
+    /// A lock that requests for votes read, and entries perhaps write.
+    shared: RwLock<()>,
+    writes: AtomicBool,
     persister: Arc<dyn Persister>,
     apply: Sender<ApplyMsg>,
     /// The snapshots that its service has given, with their indexes.
@@ -135,6 +138,8 @@ impl Raft for Puppet {
             peers: peers.into_iter().map(RpcClient::new).collect(),
             answer: Mutex::new(Answer { term: 0, yes: stage.is_open() }),
             lock: Arc::default(),
+            shared: RwLock::default(),
+            writes: AtomicBool::new(false),
             persister,
             apply,
             given: Leaf::default(),
@@ -150,6 +155,11 @@ impl Raft for Puppet {
 
     fn start(&self, command: Bytes) -> Option<Started> {
         let args = AppendEntriesArgs { term: 1, ..AppendEntriesArgs::default() };
+        if &command[..] == b"read and call" {
+            let _share = self.shared.read();
+            let _ = self.peers[1].append_entries(&args);
+            return None;
+        }
         if &command[..] != b"call" {
             let text = String::from_utf8(command.to_vec()).ok()?;
             let (word, number) = text.split_once(' ')?;
@@ -200,11 +210,15 @@ impl Raft for Puppet {
 impl Rpc for Puppet {
     fn request_vote(&self, _: RequestVoteArgs) -> RequestVoteReply {
         drop(self.lock.lock());
+        drop(self.shared.read());
         let Answer { term, yes } = *self.answer.lock();
         RequestVoteReply { term, vote_granted: yes }
     }
 
     fn append_entries(&self, _: AppendEntriesArgs) -> AppendEntriesReply {
+        if self.writes.load(Ordering::Relaxed) {
+            drop(self.shared.write());
+        }
         let Answer { term, yes } = *self.answer.lock();
         AppendEntriesReply { term, success: yes }
     }
@@ -223,6 +237,11 @@ impl Puppet {
 
     pub(crate) fn was_killed(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
+    }
+
+    /// From now on its handler of AppendEntries writes what the others read.
+    pub(crate) fn writes(&self) {
+        self.writes.store(true, Ordering::Relaxed);
     }
 
     /// Its handlers wait for as long as the guard is kept.

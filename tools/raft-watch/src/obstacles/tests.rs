@@ -116,6 +116,14 @@ fn that_a_leader_does_not_commit_what_a_majority_has() {
     assert!(commits.told("a majority", 9_000_000).is_empty());
     play.judge.crashed(0);
     assert!(play.told("a majority", 9_000_000).is_empty());
+    // What is of an earlier term a leader need not count, though all have it.
+    let mut old = Play::new();
+    old.call(0, 1, append(4, (0, 0), 2, 0), yes(4));
+    for follower in [1, 2] {
+        old.call(0, follower, append(5, (2, 4), 0, 0), yes(5));
+    }
+    assert_eq!(old.judge.reigns.last().map(|(_, reign)| reign.committed), Some(2));
+    assert_eq!(old.told("a majority", 9_000_000), Vec::<String>::new());
 }
 
 #[test]
@@ -152,6 +160,13 @@ fn that_a_server_does_not_apply_what_it_was_told() {
     crashed.call(0, 1, append(4, (2, 4), 0, 2), yes(4));
     crashed.judge.crashed(1);
     assert!(crashed.told("was told", 9_000_000).is_empty());
+    // Its successor has applied nothing, and has not been told again.
+    let mut restarted = crashed;
+    restarted.judge.started(1, 2);
+    restarted.us += 5_000_000;
+    assert_eq!(restarted.told("was told", 9_000_000), Vec::<String>::new());
+    restarted.call(0, 1, append(4, (2, 4), 0, 2), yes(4));
+    assert_told_after(&restarted, "was told", 500_000, &applied(0));
 }
 
 #[test]
@@ -176,6 +191,8 @@ fn that_a_follower_needs_a_snapshot_that_is_not_sent() {
     assert!(refuses(2).told("InstallSnapshot", 0).is_empty());
     play.judge.servers[0].base = Place::default();
     assert!(play.told("InstallSnapshot", 0).is_empty(), "it has all entries itself");
+    play.judge.servers[0].base = Place { index: 1, term: 3 };
+    assert!(play.told("InstallSnapshot", 0).is_empty(), "it may go back to an entry that it has");
     let mut sends = refuses(3);
     sends.sent(0, 2, install(4, (2, 3)));
     assert!(sends.told("no InstallSnapshot", 0).is_empty());
@@ -205,19 +222,21 @@ fn how_often_a_vote_was_refused() {
 
 #[test]
 fn that_a_timer_is_not_restarted_by_a_leaders_messages() {
-    let stands = |times: u64| {
+    let stands = |times: u64, rises: u64| {
         let mut play = Play::new();
         for n in 0..times {
-            play.reached(0, 1, append(4, (0, 0), 0, 0));
+            play.reached(0, 1, append(4 + rises * n, (0, 0), 0, 0));
             play.us += 50_000;
-            play.sent(1, 2, vote(5 + n));
+            play.sent(1, 2, vote(5 + 2 * n));
         }
         play.told("its timer", 0)
     };
     let expected = "server 1 stood for election 3 times within 100 ms after a message of a leader had \
                     reached it: its timer is not restarted by each of them";
-    assert_eq!(stands(3), [expected]);
-    assert!(stands(2).is_empty());
+    assert_eq!(stands(3, 2), [expected]);
+    assert!(stands(2, 2).is_empty());
+    // A message of a leader that it has left behind restarts no timer.
+    assert_eq!(stands(9, 0), Vec::<String>::new());
 }
 
 #[test]
@@ -250,6 +269,21 @@ fn that_a_server_has_sent_nothing_since_it_waits_for_an_answer() {
     crashed.sent(0, 1, append(4, (0, 0), 0, 0));
     crashed.judge.crashed(0);
     assert!(crashed.told("has waited", 3_000_000).is_empty());
+    // Nor does its successor wait.
+    crashed.judge.started(0, 2);
+    assert_eq!(crashed.told("has waited", 3_000_000), Vec::<String>::new());
+}
+
+/// It has one call at a time to each of the others.
+#[test]
+fn who_goes_on_with_the_others_does_not_wait_for_one() {
+    let mut play = Play::new();
+    play.sent(0, 1, append(4, (0, 0), 0, 0));
+    for _ in 0..30 {
+        play.us += 100_000;
+        play.call(0, 2, append(4, (0, 0), 0, 0), yes(4));
+    }
+    assert_eq!(play.told("has waited", 50_000), Vec::<String>::new());
 }
 
 #[test]

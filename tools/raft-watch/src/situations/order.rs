@@ -2,12 +2,15 @@
 //!
 //! Calls are numbered in the order in which they were made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use run_record::situations::Situation;
 
 use super::Counts;
 use crate::calls::Asked;
+
+/// So much is kept in mind of what was brought: a request is sent again soon or not at all.
+const MOST: usize = 2_000;
 
 /// What has come last between each two servers.
 #[derive(Debug, Default)]
@@ -25,8 +28,31 @@ struct Latest {
     /// The call that was made last of those with entries, and of those without.
     with_entries: u64,
     without: u64,
-    /// Which entries were brought: from where to where.
-    brought: BTreeSet<(u64, u64)>,
+    brought: Brought,
+}
+
+/// Which entries were brought last: from where to where.
+#[derive(Debug, Default)]
+struct Brought {
+    known: BTreeSet<(u64, u64)>,
+    /// The same in the order in which they came.
+    order: VecDeque<(u64, u64)>,
+}
+
+impl Brought {
+    /// They are brought. True if they are known to have been before.
+    fn again(&mut self, entries: (u64, u64)) -> bool {
+        if !self.known.insert(entries) {
+            return true;
+        }
+        self.order.push_back(entries);
+        if self.order.len() > MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        false
+    }
 }
 
 impl Order {
@@ -49,7 +75,7 @@ impl Order {
             Asked::Append(append) if append.brings_some() => {
                 counts.add_if(call < latest.without, Situation::Overtaken);
                 latest.with_entries = latest.with_entries.max(call);
-                let again = !latest.brought.insert((append.prev.index, append.last.index));
+                let again = latest.brought.again((append.prev.index, append.last.index));
                 counts.add_if(again, Situation::SameRequestTwice);
             }
             Asked::Append(_) | Asked::Beat { .. } => {
@@ -78,5 +104,19 @@ impl Order {
         }
         counts.add_if(call < latest.0, Situation::LateReply);
         latest.0 = latest.0.max(call);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_brought_last_is_known_again_and_the_rest_takes_no_room() {
+        let mut brought = Brought::default();
+        let most = MOST as u64;
+        assert!((0..=most).all(|n| !brought.again((n, n + 1))));
+        assert_eq!((brought.known.len(), brought.order.len()), (MOST, MOST));
+        assert!(brought.again((1, 2)) && !brought.again((0, 1)));
     }
 }

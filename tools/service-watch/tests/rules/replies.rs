@@ -130,6 +130,30 @@ fn who_is_done_when_a_call_has_failed_has_no_answer_from_a_server() {
 }
 
 #[test]
+fn a_write_whose_calls_have_all_failed_is_not_done() {
+    let words = "client was done with Append k x 0 0 y when its call to server 1 had failed, and nobody had replied to it";
+    let verdict = wrong(TOO_EARLY, words, |world| {
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        fails(world, &client, 2);
+        fails(world, &client, 1);
+        world.watch.answered(operation, None);
+    });
+    let facts = texts(&verdict.facts);
+    assert!(facts.ends_with("client returned after its call to server 1 had failed\n"), "{facts}");
+    assert_eq!(verdict.location.as_deref(), Some("what client took for its answer"));
+    let hint = verdict.hint.unwrap_or_default();
+    assert!(hint.starts_with("the clerk takes a failed call"), "{hint}");
+    // What is read is judged by what it is.
+    right(|world| {
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, get("k"));
+        fails(world, &client, 1);
+        world.watch.answered(operation, Some(""));
+    });
+}
+
+#[test]
 fn a_read_may_be_done_too_early_in_the_same_way() {
     let words = "client was done with Get k when its call to server 2 had failed, and where it had a reply from cannot \
                  know of what was acknowledged before: server 1";

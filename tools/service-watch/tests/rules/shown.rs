@@ -46,6 +46,36 @@ fn a_service_whose_entries_do_not_show_what_is_written_is_not_judged_and_each_te
 }
 
 #[test]
+fn a_raft_whose_messages_hide_what_is_committed_leaves_rules_unjudged_and_each_test_says_so() {
+    let sentence = "not judged: answered when applied, a read that cannot know, log size, because the messages of \
+                    Raft do not show what a server can know to be committed";
+    let judge_of = |groups: &'static [&'static str], play: fn(&World)| {
+        let of = judge(Run::silent(), groups, Default::default(), play);
+        assert_eq!(of.verdict, None);
+        of.not_judged.iter().filter(|words| *words == sentence).count()
+    };
+    for groups in [&[""][..], &["100", "101"]] {
+        let said = judge_of(groups, |world| {
+            understood(world);
+            world.gossips((0, 0), 1);
+        });
+        assert_eq!(said, 1);
+        assert_eq!(judge_of(groups, understood), 0);
+        // Without any client there is nothing to judge, and without a leader nothing to know.
+        let alone = |world: &World| {
+            world.commits(1, "x 9 9 y");
+            world.gossips((0, 0), 1);
+        };
+        assert_eq!(judge_of(groups, alone), 0);
+        let leaderless = |world: &World| {
+            world.watch.asks(&world.client("client"), get("k"));
+            world.gossips((0, 0), 1);
+        };
+        assert_eq!(judge_of(groups, leaderless), 0);
+    }
+}
+
+#[test]
 fn that_long_texts_are_understood_says_nothing_of_short_ones() {
     right(|world| {
         let client = world.client("client");

@@ -65,11 +65,25 @@ pub(crate) struct InstallSnapshotReply {
     term: u64,
 }
 
+/// Of a Raft whose heartbeats are messages of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct HeartbeatArgs {
+    term: u64,
+    leader_commit: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Gob)]
+pub(crate) struct HeartbeatReply {
+    term: u64,
+}
+
 #[labrpc::service(name = "Raft")]
 pub(crate) trait Rpc {
     fn install_snapshot(&self, args: InstallSnapshotArgs) -> InstallSnapshotReply;
     fn request_vote(&self, args: RequestVoteArgs) -> RequestVoteReply;
     fn append_entries(&self, args: AppendEntriesArgs) -> AppendEntriesReply;
+    fn heartbeat(&self, args: HeartbeatArgs) -> HeartbeatReply;
+    fn gossip(&self, args: u64) -> u64;
 }
 
 #[labrpc::service]
@@ -122,6 +136,24 @@ impl Rpc for Puppet {
             thread::sleep(after);
         }
         AppendEntriesReply { term: term.max(args.term), success: takes }
+    }
+
+    fn heartbeat(&self, args: HeartbeatArgs) -> HeartbeatReply {
+        HeartbeatReply { term: args.term }
+    }
+
+    fn gossip(&self, args: u64) -> u64 {
+        args
+    }
+}
+
+impl Puppet {
+    fn beats(&self, to: usize, term: u64) {
+        let _ = self.peers[to].heartbeat(&HeartbeatArgs { term, leader_commit: 0 });
+    }
+
+    fn gossips(&self, to: usize) {
+        let _ = self.peers[to].gossip(&1);
     }
 }
 
@@ -250,6 +282,16 @@ impl World {
             leader_commit: commit,
         };
         self.at(from, |puppet| drop(puppet.peers[to].append_entries(&args)));
+    }
+
+    /// A leader sends a heartbeat that is no AppendEntries.
+    pub(crate) fn beats(&self, from: (usize, usize), to: usize, term: u64) {
+        self.at(from, |puppet| puppet.beats(to, term));
+    }
+
+    /// A server says something to another one that nobody knows the meaning of.
+    pub(crate) fn gossips(&self, from: (usize, usize), to: usize) {
+        self.at(from, |puppet| puppet.gossips(to));
     }
 
     /// The first server of the first group, leader of term 1, sends a snapshot of all up to an index.

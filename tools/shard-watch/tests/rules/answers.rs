@@ -38,6 +38,18 @@ fn who_answers_for_a_shard_that_is_not_its_own_is_found() {
 }
 
 #[test]
+fn what_was_answered_since_the_last_configuration_is_judged_when_that_is_learned_again() {
+    let words = "group 100 answered for shard 0 after that had gone to another group";
+    wrong("answered by the owner", words, |world| {
+        world.configured(1, &[100]);
+        world.configured(2, &[101]);
+        world.reads(101);
+        world.reads(100);
+        world.configured(2, &[101]);
+    });
+}
+
+#[test]
 fn what_was_answered_before_and_by_whom_is_told() {
     let words = "group 100 answered for shard 0 after that had gone to another group";
     let verdict = wrong("answered by the owner", words, |world| {
