@@ -82,7 +82,7 @@ pub(crate) struct Puppet {
     /// Term 0 says nothing about the term.
     answer: Mutex<Answer>,
     lock: Arc<Mutex<()>>,
-    /// A lock that requests for votes read, and entries perhaps write.
+    /// A lock that its handler of AppendEntries reads or writes.
     shared: RwLock<()>,
     writes: AtomicBool,
     persister: Arc<dyn Persister>,
@@ -157,7 +157,7 @@ impl Raft for Puppet {
         let args = AppendEntriesArgs { term: 1, ..AppendEntriesArgs::default() };
         if &command[..] == b"read and call" {
             let _share = self.shared.read();
-            let _ = self.peers[1].append_entries(&args);
+            let _ = self.peers[1].append_entries(&AppendEntriesArgs { term: 2, ..args });
             return None;
         }
         if &command[..] != b"call" {
@@ -210,14 +210,14 @@ impl Raft for Puppet {
 impl Rpc for Puppet {
     fn request_vote(&self, _: RequestVoteArgs) -> RequestVoteReply {
         drop(self.lock.lock());
-        drop(self.shared.read());
         let Answer { term, yes } = *self.answer.lock();
         RequestVoteReply { term, vote_granted: yes }
     }
 
     fn append_entries(&self, _: AppendEntriesArgs) -> AppendEntriesReply {
-        if self.writes.load(Ordering::Relaxed) {
-            drop(self.shared.write());
+        match self.writes.load(Ordering::Relaxed) {
+            true => drop(self.shared.write()),
+            false => drop(self.shared.read()),
         }
         let Answer { term, yes } = *self.answer.lock();
         AppendEntriesReply { term, success: yes }
@@ -239,7 +239,7 @@ impl Puppet {
         self.killed.load(Ordering::Relaxed)
     }
 
-    /// From now on its handler of AppendEntries writes what the others read.
+    /// From now on its handler of AppendEntries writes what it has read before.
     pub(crate) fn writes(&self) {
         self.writes.store(true, Ordering::Relaxed);
     }

@@ -119,6 +119,7 @@ fn that_a_leader_does_not_commit_what_a_majority_has() {
     // What is of an earlier term a leader need not count, though all have it.
     let mut old = Play::new();
     old.call(0, 1, append(4, (0, 0), 2, 0), yes(4));
+    old.reached(0, 2, append(4, (0, 0), 2, 0));
     for follower in [1, 2] {
         old.call(0, follower, append(5, (2, 4), 0, 0), yes(5));
     }
@@ -225,7 +226,11 @@ fn that_a_timer_is_not_restarted_by_a_leaders_messages() {
     let stands = |times: u64, rises: u64| {
         let mut play = Play::new();
         for n in 0..times {
-            play.reached(0, 1, append(4 + rises * n, (0, 0), 0, 0));
+            let term = 4 + rises * n;
+            if n == 0 || rises > 0 {
+                play.call(0, 2, vote(term), yes(term));
+            }
+            play.reached(0, 1, append(term, (0, 0), 0, 0));
             play.us += 50_000;
             play.sent(1, 2, vote(5 + 2 * n));
         }

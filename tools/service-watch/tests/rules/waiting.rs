@@ -50,30 +50,16 @@ fn a_heartbeat_of_a_kind_of_its_own_is_heard_as_well() {
     let play = |times: usize| {
         move |world: &World| {
             let _client = asked(world);
+            hears(world, (1, 2), 1); // by its answer it shows its term
             for _ in 0..times {
                 world.beats((0, 1), 0, 2);
                 sleep_ms(100);
             }
         }
     };
-    right(play(40));
+    right(play(39));
     let words = "server 0 has kept client waiting for 4.0 s in Ask.Ask, and does not lead any more";
-    wrong(RULE, words, play(41));
-}
-
-#[test]
-fn a_leader_that_was_left_behind_is_not_heard() {
-    // What comes is of term 2, and it has stood in term 3.
-    right(|world| {
-        let _client = asked(world);
-        hears(world, (1, 2), 1);
-        world.takes((0, 1), 3, false);
-        world.asks_for_vote((0, 0), 1, 3);
-        world.takes((0, 1), 3, true);
-        world.asks_for_vote((0, 2), 1, 3);
-        world.sends((0, 2), 1, 3, (1, 1), &[], 0);
-        hears(world, (1, 2), 60);
-    });
+    wrong(RULE, words, play(40));
 }
 
 #[test]
