@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use labrt::observe;
 use labrt::sync::Leaf;
 use labtrace::{Fact, Keep, Session};
 use run_record::coverage::Coverage;
@@ -42,8 +44,10 @@ struct State {
     papers: Vec<Paper>,
     /// The sums of the steps that are done.
     steps: Vec<Totals>,
-    /// When each round began of the loop that was begun last.
-    rounds: Vec<u64>,
+    /// When each round began, for each loop that is under way. The one that was begun last comes last.
+    loops: BTreeMap<u64, Vec<u64>>,
+    /// How many loops were begun.
+    loops_begun: u64,
 }
 
 /// How much of a service is judged in a run. What is above Raft alone: Raft is always judged.
@@ -178,34 +182,17 @@ impl Run {
     /// The rounds of a test that does the same `most` times: all of them, unless the setting asks for
     /// fewer.
     pub fn rounds(&self, most: usize) -> impl Iterator<Item = usize> + use<> {
-        let run = self.clone();
-        (0..most).take_while(move |round| run.may(Trouble::Rounds) && run.begins_round(*round))
-    }
-
-    /// Always true.
-    fn begins_round(&self, round: usize) -> bool {
-        let us = labtrace::now_us();
-        self.inner.state.with(|state| {
-            state.rounds.truncate(round);
-            state.rounds.push(us);
+        let number = self.inner.state.with(|state| {
+            state.loops_begun += 1;
+            state.loops_begun
         });
-        true
+        Rounds { run: self.clone(), number, left: 0..most }
     }
 
     /// In which round a test is that has come to its end too late, and which one before took the longest.
     pub(crate) fn late_rounds(&self, us: u64) -> Option<Fact> {
-        let rounds = self.inner.state.with(|state| state.rounds.clone());
-        let last = *rounds.last()?;
-        let took = rounds.windows(2).map(|two| two[1] - two[0]);
-        let (which, took) = (1..).zip(took).max_by_key(|(_, took)| *took)?;
-        let seconds = |us: u64| us as f64 / 1e6;
-        let text = format!(
-            "the test was in round {}, for {:.1} s; of those before, round {which} was the slowest: {:.1} s",
-            rounds.len(),
-            seconds(us.saturating_sub(last)),
-            seconds(took)
-        );
-        Some(Fact { text, us: Some(last), server: None })
+        let loops = self.inner.state.with(|state| state.loops.clone());
+        loops.into_values().rev().find_map(|rounds| in_round(&rounds, us))
     }
 
     /// Counts a trouble that has happened.
@@ -291,6 +278,61 @@ impl Run {
     pub(crate) fn servers(&self) -> u32 {
         self.inner.state.with(|state| state.servers)
     }
+}
+
+/// The rounds of a loop, which is under way until there are no more, or it is left.
+struct Rounds {
+    run: Run,
+    /// Which loop of the run it is.
+    number: u64,
+    left: Range<usize>,
+}
+
+impl Rounds {
+    fn ends(&mut self) {
+        self.left = 0..0;
+        self.run.inner.state.with(|state| state.loops.remove(&self.number));
+    }
+}
+
+impl Iterator for Rounds {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let round = self.left.next().filter(|_| self.run.may(Trouble::Rounds));
+        let us = labtrace::now_us();
+        match round {
+            Some(_) => self.run.inner.state.with(|state| {
+                state.loops.entry(self.number).or_default().push(us);
+            }),
+            None => self.ends(),
+        }
+        round
+    }
+}
+
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        // A run that has come to its end in a round is asked in which.
+        if !observe::is_ending() && !observe::is_unwinding() {
+            self.ends();
+        }
+    }
+}
+
+/// What is said of rounds of a loop that began at these moments.
+fn in_round(rounds: &[u64], us: u64) -> Option<Fact> {
+    let last = *rounds.last()?;
+    let took = rounds.windows(2).map(|two| two[1] - two[0]);
+    let (which, took) = (1..).zip(took).max_by_key(|(_, took)| *took)?;
+    let seconds = |us: u64| us as f64 / 1e6;
+    let text = format!(
+        "the test was in round {}, for {:.1} s; of those before, round {which} was the slowest: {:.1} s",
+        rounds.len(),
+        seconds(us.saturating_sub(last)),
+        seconds(took)
+    );
+    Some(Fact { text, us: Some(last), server: None })
 }
 
 impl fmt::Debug for Run {
