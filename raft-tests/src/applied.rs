@@ -15,6 +15,8 @@ pub(crate) struct Applied {
     pub(crate) starts: Vec<Option<u64>>,
     /// The index of the last snapshot that each server has taken over since its start; 0 for none.
     pub(crate) snapshots: Vec<u64>,
+    /// The index up to which each server's service has a snapshot for its Raft, which is not made yet.
+    pub(crate) put_off: Vec<Option<u64>>,
     /// Whether the service of each server is busy.
     pub(crate) services: Vec<Service>,
     /// Every command ever applied, by index, which server was first, and when.
@@ -87,8 +89,15 @@ impl Applied {
             "apply error: server {server} apply out of order {index}: expected index {expected}"
         );
         let (last, snapshot) = (expected - 1, self.snapshots[server]);
-        let did = match (self.starts[server].is_some(), snapshot) {
-            (true, _) => format!("server {server} began with its stored snapshot of 1 to {last}"),
+        let began_with_one = self.starts[server].is_some();
+        let nothing_yet = began_with_one || last == 0;
+        let did = match (began_with_one, snapshot) {
+            (true, _) => format!(
+                "server {server} began with its stored snapshot of 1 to {last}, and has applied nothing since"
+            ),
+            (false, 0) if last == 0 => {
+                format!("since its start, server {server} has applied nothing")
+            }
             (false, 0) => format!("since its start, server {server} applied 1 to {last}"),
             (false, _) => {
                 format!(
@@ -96,7 +105,11 @@ impl Applied {
                 )
             }
         };
-        let hint = if snapshot > 0 && (index <= snapshot || last == snapshot) {
+        let hint = if nothing_yet && index > expected {
+            "a service knows nothing after a start but what its stored snapshot holds, so the first command is \
+             the one behind that (index 1 without a snapshot): lastApplied begins there anew after each \
+             restart, whatever is known of what is committed"
+        } else if snapshot > 0 && (index <= snapshot || last == snapshot) {
             "what a snapshot holds is applied: lastApplied and commitIndex are its index at least, after \
              a restart with a stored one as well as after InstallSnapshot; and both, snapshots and \
              commands, go through the apply channel in one order"
@@ -127,9 +140,10 @@ impl Applied {
         }
         let log = &mut self.logs[server];
         let last = log.len() as u64;
-        // At its start a server may send the snapshot that it had stored, and the tester has read.
-        let again = index == last && self.starts[server] == Some(index);
-        if !stored && index <= last && !again {
+        // One that ends where the service is takes it nowhere. At its start a server may send the snapshot that it
+        // had stored, and the tester has read; later it may have the commands before their snapshot comes.
+        let again = self.snapshots[server] == index && self.starts[server] != Some(index);
+        if !stored && (index < last || index == last && again) {
             let words = format!(
                 "server {server} applied a snapshot of index {index}, and has applied up to {last}"
             );
@@ -139,11 +153,7 @@ impl Applied {
                     .index(index)
                     .fact(server, format!("server {server} has applied 1 to {last}"))
                     .fact_at(us, server, format!("then a snapshot of index {index} came"))
-                    .hint(
-                        "a late InstallSnapshot is passed on to the service although the log is \
-                         beyond it; or a snapshot was overtaken on its way to the apply channel: both \
-                         must go through it in one order",
-                    )
+                    .hint(if index == last { COMES_AGAIN } else { GOES_BACK })
                     .build(),
             ));
         }
@@ -186,3 +196,11 @@ impl Applied {
         Ok(())
     }
 }
+
+/// What usually leads to a snapshot that takes a service back.
+const GOES_BACK: &str = "a late InstallSnapshot is passed on to the service although that is beyond it; or a \
+     snapshot was overtaken on its way to the apply channel: both must go through it in one order";
+
+/// What usually leads to a snapshot that a service gets twice.
+const COMES_AGAIN: &str = "an InstallSnapshot that comes a second time, late or because it was sent again, is passed \
+     on to the service, which has this snapshot already: none is whose index is not above lastApplied";

@@ -18,6 +18,7 @@ use crate::applied::{Applied, Service};
 
 mod agreement;
 mod leaders;
+mod prompt;
 mod reader;
 mod situation;
 
@@ -112,6 +113,7 @@ impl Cluster {
             starts: vec![None; servers],
             snapshots: vec![0; servers],
             services: vec![Service::Ready; servers],
+            put_off: vec![None; servers],
             history: BTreeMap::new(),
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));
@@ -205,13 +207,15 @@ impl Cluster {
     /// # Panics
     /// If it cannot be made.
     pub fn start_server(&self, server: usize) {
-        let raft = self.inner.raft;
+        let (raft, since_us) = (self.inner.raft, labtrace::now_us());
         self.inner.group.start(server, |seat| {
             // No buffer, as in the course.
             let (apply, messages) = channel::bounded(0);
             self.read_applied(server, &*seat.persister, messages);
             move || raft.make(seat.ends, seat.me, seat.persister, apply).map(RaftServer)
         });
+        self.check_make_was_prompt(server, since_us);
+        self.take_snapshot_put_off(server);
     }
 
     /// True if the server runs.

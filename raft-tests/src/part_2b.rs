@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, sleep_elections};
 use crate::commands::{number, random, text};
 use crate::run::Run;
 
-//= state.begin, leaders.command, lab.start, leaders.send, append.new
+//= state.begin, leaders.command, leaders.send, append.new
 /// Commands are committed in the order they are given, and not before.
 pub fn basic_agreement(cluster: &Cluster, _: &Run) {
     for index in 1..=3 {
@@ -126,7 +126,7 @@ pub fn concurrent_starts(cluster: &Cluster, _: &Run) {
             return;
         }
     }
-    panic!("term changed too often");
+    cluster.fail_unsettled(&number(1));
 }
 
 /// True if the term stayed the same, so that the result could be judged.
@@ -255,7 +255,9 @@ pub fn rpc_counts(cluster: &Cluster, _: &Run) {
             break;
         }
     }
-    assert!(agreed, "term changed too often");
+    if !agreed {
+        cluster.fail_unsettled(&number(1));
+    }
     let before = cluster.network().total_count();
     sleep_elections(1.0);
     let idle = cluster.network().total_count() - before;

@@ -10,13 +10,14 @@ use crate::run::Run;
 /// One server elects itself, commits by itself, and keeps that over a restart.
 pub fn alone(cluster: &Cluster, _: &Run) {
     for index in 1..=3 {
-        let got = cluster.one(number(index * 10), 1, true);
+        // Offered again it would have another index: a server that takes too long is told that, and nothing else.
+        let got = cluster.one(number(index * 10), 1, false);
         cluster.check_index(got, index, &format!("got index {got} but expected {index}"));
     }
     cluster.start_server(0);
     cluster.connect(0);
     cluster.check_one_leader();
-    let got = cluster.one(number(40), 1, true);
+    let got = cluster.one(number(40), 1, false);
     assert_eq!(got, 4, "got index {got} but expected 4: what was committed before is gone");
     for index in 1..=3 {
         let command = cluster.wait(index, 1, None);

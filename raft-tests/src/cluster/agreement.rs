@@ -10,6 +10,7 @@ use labtrace::{Span, SpanOf, show, verdict};
 use raft_api::Started;
 
 use super::Cluster;
+use super::leaders::takes_nothing;
 use crate::applied::place;
 
 /// Commands that are agreed on.
@@ -128,11 +129,13 @@ impl Cluster {
             let text = format!("server {server} applied the same command at index {index}");
             self.fail(broken.index(index).fact_at(us, server, text).hint(ANOTHER_INDEX));
         }
-        let hint = match accepted.is_empty() {
-            true => NO_LEADER_FOR_LONG,
-            false => NOT_COMMITTED,
-        };
-        self.fail(self.situation(broken).hint(hint));
+        if !accepted.is_empty() {
+            self.fail(self.situation(broken).hint(NOT_COMMITTED));
+        }
+        match self.leads_and_takes_nothing(&command) {
+            Some(who) => self.fail(self.situation(takes_nothing(broken, who))),
+            None => self.fail(self.situation(broken).hint(NOBODY_TOOK_IT)),
+        }
     }
 
     /// Where a command was applied first since some moment, at none of these indexes: who did, and when.
@@ -173,7 +176,7 @@ const INDEX_OF_COMMAND: &str = "the first command has index 1, and the next ones
      command, such as one at the beginning of a term, must not take an index of the service";
 
 /// What usually leads to a command that nobody accepts.
-const NO_LEADER_FOR_LONG: &str = "no connected server claimed to lead for 10 s: elections do not \
+const NOBODY_TOOK_IT: &str = "no connected server took it for 10 s: elections do not \
      succeed (do refused votes or newer terms start election timers anew?), or a server waits (for a \
      lock, for a reply) instead of answering";
 

@@ -22,7 +22,10 @@ impl Cluster {
     pub fn start(&self, server: usize, command: Bytes) -> Option<Started> {
         let Inner { watch, applied, .. } = &*self.inner;
         let before = applied.with(|all| (all.instances[server], all.logs[server].len() as u64));
-        let started = self.offer(server, command)?;
+        let since_us = labtrace::now_us();
+        let started = self.offer(server, command);
+        self.check_start_was_prompt(server, before.0, since_us);
+        let started = started?;
         watch.accepted(server, started);
         self.check_new_index(server, started, before);
         Some(started)
@@ -82,6 +85,33 @@ impl Cluster {
     fn connected_states(&self) -> impl Iterator<Item = (usize, RaftState)> {
         let connected = (0..self.servers()).filter(|server| self.is_connected(*server));
         connected.filter_map(|server| Some((server, self.state(server)?)))
+    }
+
+    /// A connected server that says that it leads, and whose `start` takes no command all the same; with its term.
+    pub(super) fn leads_and_takes_nothing(&self, command: &Bytes) -> Option<(usize, u64)> {
+        let connected = (0..self.servers()).filter(|server| self.is_connected(*server));
+        let takes_nothing = |server: usize| {
+            let before = self.state(server).filter(|state| state.is_leader)?;
+            let refused = self.start(server, command.clone()).is_none();
+            // It may have lost its place just then.
+            (refused && self.state(server) == Some(before)).then_some((server, before.term))
+        };
+        connected.filter_map(takes_nothing).next()
+    }
+
+    /// Ends the test because no leader has stayed for long enough, or none has taken a command.
+    ///
+    /// # Panics
+    /// Always.
+    #[track_caller]
+    pub(crate) fn fail_unsettled(&self, command: &Bytes) -> ! {
+        match self.leads_and_takes_nothing(command) {
+            Some(who) => {
+                let words = "no leader took a command";
+                self.fail(takes_nothing(verdict("agreement", words), who));
+            }
+            None => panic!("term changed too often"),
+        }
     }
 
     /// Waits until the connected servers have a leader and returns it.
@@ -175,6 +205,18 @@ impl Cluster {
         span.end("none");
     }
 }
+
+/// A verdict with what is known of a server that says that it leads this term, and takes no command.
+pub(super) fn takes_nothing(broken: VerdictBuilder, who: (usize, u64)) -> VerdictBuilder {
+    let (server, term) = who;
+    let text =
+        format!("server {server} says that it leads term {term}, and its `start` took no command");
+    broken.fact(server, text).hint(TAKES_NOTHING)
+}
+
+/// What usually leads to a leader that takes no command.
+const TAKES_NOTHING: &str = "`start` returned `None` at a server whose `state` says that it leads: there it \
+     appends the command and returns index and term";
 
 /// What usually leads to an index that is not new.
 const NEW_INDEX: &str = "`start` returns the index of the entry that it has appended: the first one is 1, \

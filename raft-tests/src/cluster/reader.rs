@@ -12,7 +12,7 @@ use persister::Persister;
 use raft_api::ApplyMsg;
 
 use super::{Cluster, Inner};
-use crate::applied::{Installed, Message, Service};
+use crate::applied::{Installed, Message, Service, place};
 
 /// A snapshot is taken whenever the next index is a multiple of this.
 const SNAPSHOT_EVERY: u64 = 10;
@@ -61,6 +61,7 @@ impl Cluster {
             all.logs[server].clear();
             all.starts[server] = None;
             all.snapshots[server] = 0;
+            all.put_off[server] = None;
             all.instances[server] += 1;
             all.instances[server]
         });
@@ -161,11 +162,29 @@ impl Cluster {
         self.inner.applied.with(|all| all.instances[server] == instance)
     }
 
-    /// Gives the server a snapshot of all that it has applied.
+    /// Gives a server that has just been made the snapshot that was due while it was being made.
+    pub(super) fn take_snapshot_put_off(&self, server: usize) {
+        let due = self.inner.applied.with(|all| {
+            let index = all.put_off[server].take()?;
+            Some((Reader { server, instance: all.instances[server] }, index))
+        });
+        if let Some((reader, index)) = due {
+            self.take_snapshot(reader, index);
+        }
+    }
+
+    /// Gives the server a snapshot of all that it has applied up to this index. If it applies while it is still
+    /// being made, that has to wait.
     fn take_snapshot(&self, reader: Reader, index: u64) {
         let server = reader.server;
-        let applied = self.inner.applied.with(|all| all.logs[server].clone());
-        let commands = [Bytes::new()].into_iter().chain(applied).collect();
+        if !self.is_running(server) && self.is_current(reader) {
+            self.inner.applied.with(|all| all.put_off[server] = Some(index));
+            return;
+        }
+        let count = place(index) + 1;
+        let applied =
+            self.inner.applied.with(|all| all.logs[server].iter().take(count).cloned().collect());
+        let commands = [Bytes::new()].into_iter().chain::<Vec<Bytes>>(applied).collect();
         let snapshot = Bytes::from(labgob::encode(&Snapshot { index, commands }));
         if let Some(instance) = self.inner.group.instance(server)
             && self.is_current(reader)

@@ -269,6 +269,14 @@ impl Watch {
 
     // ---- What is asked -------------------------------------------------------------------------
 
+    /// Whether a server is paused, or was at some time since this moment of the run in microseconds.
+    pub fn was_paused(&self, server: usize, since_us: u64) -> bool {
+        self.inner.state.with(|state| {
+            let server = &state.judge.servers[server];
+            server.paused || server.resumed_us.is_some_and(|resumed| resumed >= since_us)
+        })
+    }
+
     /// The highest term that each server has shown in its messages; none if they are not understood.
     pub fn terms(&self) -> Option<Vec<u64>> {
         self.inner.state.with(|state| {

@@ -49,12 +49,12 @@ macro_rules! fake {
 }
 
 /// Server 0 leads term 1, as it should be.
-fn zero_leads(me: usize) -> RaftState {
+pub(crate) fn zero_leads(me: usize) -> RaftState {
     RaftState { term: 1, is_leader: me == 0 }
 }
 
 /// Applies these messages, as (index, text).
-fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
+pub(crate) fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
     for &(index, text) in messages {
         let command = Bytes::from_static(text.as_bytes());
         apply.send(ApplyMsg::Command { index, command }).expect("the tester listens");
@@ -62,9 +62,14 @@ fn apply_all(apply: &Sender<ApplyMsg>, messages: &[(u64, &'static str)]) {
 }
 
 /// What the suite says about a test with this body, on the simulated clock; empty if it passes.
-fn verdict<R: Raft>(body: fn(&Cluster, &Run)) -> String {
+pub(crate) fn verdict<R: Raft>(body: fn(&Cluster, &Run)) -> String {
+    verdict_of_part::<R>("0", body)
+}
+
+/// The same of a test of this part.
+pub(crate) fn verdict_of_part<R: Raft>(part: &'static str, body: fn(&Cluster, &Run)) -> String {
     let test = Test {
-        part: "0",
+        part,
         title: "the tester itself, whose failures are expected",
         servers: 3,
         unreliable: false,
@@ -85,7 +90,7 @@ fn verdict<R: Raft>(body: fn(&Cluster, &Run)) -> String {
 }
 
 #[track_caller]
-fn assert_verdict<R: Raft>(body: fn(&Cluster, &Run), expected: &str) {
+pub(crate) fn assert_verdict<R: Raft>(body: fn(&Cluster, &Run), expected: &str) {
     let words = verdict::<R>(body);
     assert!(words.contains(expected), "`{expected}` is not in: {words}");
 }
@@ -142,6 +147,12 @@ fn no_leader_and_different_terms_are_found() {
             cluster.one(Bytes::from_static(b"104"), 3, true);
         },
         "one(104) failed to reach agreement",
+    );
+    assert_verdict::<NoLeader>(
+        |cluster, _| {
+            cluster.one(Bytes::from_static(b"104"), 3, true);
+        },
+        "no connected server took it for 10 s: elections do not succeed",
     );
 }
 
@@ -315,6 +326,32 @@ fn the_time_limit_of_a_test_is_120_s() {
     });
     let round =
         "the test was in round 4, for 31.0 s; of those before, round 2 was the slowest: 60.0 s";
+    assert!(words.contains(round), "{words}");
+    // But not when the rounds are over, or somebody has gone out of them.
+    let over: [fn(&Cluster, &Run); 2] = [
+        |_, run| {
+            run.rounds(3).for_each(|_| thread::sleep(Duration::from_secs(5)));
+            thread::sleep(Duration::from_secs(121));
+        },
+        |_, run| {
+            run.rounds(9).take(3).for_each(|_| thread::sleep(Duration::from_secs(5)));
+            thread::sleep(Duration::from_secs(121));
+        },
+    ];
+    for body in over {
+        let words = verdict::<Fine>(body);
+        assert!(words.contains("a test may take 120 s"), "{words}");
+        assert!(!words.contains("the test was in round"), "{words}");
+    }
+    // Rounds within a round leave it as it was.
+    let words = verdict::<Fine>(|_, run| {
+        for round in run.rounds(9) {
+            run.rounds(2).for_each(|_| thread::sleep(Duration::from_secs(1)));
+            thread::sleep(Duration::from_secs([8, 58, 55][round]));
+        }
+    });
+    let round =
+        "the test was in round 3, for 57.0 s; of those before, round 2 was the slowest: 60.0 s";
     assert!(words.contains(round), "{words}");
     // And what stands in the way.
     let words = verdict::<Fine>(|cluster, _| {

@@ -4,6 +4,7 @@
 
 mod fakes;
 mod one_server;
+mod parts;
 mod settings;
 mod several;
 mod snapshots;
