@@ -51,6 +51,7 @@ mod cluster;
 mod generic;
 mod part_3a;
 mod part_3b;
+mod requests;
 mod soak;
 mod subject;
 mod suite;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use labrt::thread;
+use labrt::time::Instant;
 use labtrace::verdict;
 use service_watch::Limits;
 use tester::{Run, Totals};
@@ -48,18 +49,41 @@ pub(crate) fn snapshot_rpc(subject: Subject, run: &Run) -> Totals {
     cluster.finish()
 }
 
+/// How long the calls of [`snapshot_size`] may take: four in each of its rounds, one after the other.
+const IN_TIME: Duration = Duration::from_secs(20);
+
+/// Fails the test because its calls have taken so long.
+fn fail_as_slow(took: Duration) -> ! {
+    let words =
+        format!("800 operations took {:.1} s, {} s allowed", took.as_secs_f64(), IN_TIME.as_secs());
+    verdict("speed", words)
+        .hint(
+            "a leader that sends entries only with its next heartbeat, a service that polls for what was \
+             executed, or snapshots that hold everything up",
+        )
+        .fail()
+}
+
 /// A snapshot holds the values and what duplicates are known by, and no more.
 pub(crate) fn snapshot_size(subject: Subject, run: &Run) -> Totals {
     const MAX_SNAPSHOT: usize = 500;
+    const ROUNDS: usize = 200;
     let max = Some(MAX_RAFT_STATE);
     let limits = Limits { snapshot: Some(MAX_SNAPSHOT), ..Limits::of_lab(max) };
     let cluster = Cluster::with_limits(subject, run, 3, false, max, limits);
     let mut client = cluster.client(&cluster.all());
-    for _ in run.rounds(200) {
+    let began = Instant::now();
+    let mut rounds = 0;
+    for _ in run.rounds(ROUNDS) {
         for value in ["0", "1"] {
             client.put("x", value);
             client.check("x", value);
         }
+        rounds += 1;
+    }
+    let took = began.elapsed();
+    if rounds == ROUNDS && took > IN_TIME {
+        fail_as_slow(took);
     }
     check_log_size(&cluster, MAX_RAFT_STATE);
     let size = cluster.snapshot_size();

@@ -1,9 +1,12 @@
 //! What the suite is there to find is found: clerks that do a little less, or more, than they say.
 
+use std::time::Duration;
+
 use kv::Clerk as Right;
 use kv_api::Clerk;
 use kv_tests::Subject;
 use labrpc::ClientEnd;
+use labrt::thread;
 use labtrace::What;
 use tester::{Judged, Run};
 
@@ -67,6 +70,92 @@ impl Clerk for Stale {
     fn append(&mut self, key: &str, value: &str) {
         self.0.append(key, value);
     }
+}
+
+/// Knows at no operation who answered the last one.
+struct Forgetful(Vec<ClientEnd>);
+
+impl Forgetful {
+    fn fresh(&self) -> Right {
+        Right::make(self.0.clone())
+    }
+}
+
+impl Clerk for Forgetful {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        Forgetful(servers)
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        self.fresh().get(key)
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.fresh().put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.fresh().append(key, value);
+    }
+}
+
+/// Takes so many milliseconds more for a Put, and for a Get.
+struct Slow<const PUT: u64, const GET: u64>(Right);
+
+impl<const PUT: u64, const GET: u64> Clerk for Slow<PUT, GET> {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        Slow(Right::make(servers))
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        let value = self.0.get(key);
+        thread::sleep(Duration::from_millis(GET));
+        value
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.put(key, value);
+        thread::sleep(Duration::from_millis(PUT));
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.0.append(key, value);
+    }
+}
+
+/// What `speed_3A` warns of with this clerk.
+fn warnings<C: Clerk>(seed: u64) -> Vec<String> {
+    let run = Run::new(tester::Keep::All, Default::default());
+    let playing = run.clone();
+    let play = move || kv_tests::test("speed_3A", Subject::of::<Server, C>()).play(&playing);
+    labrt::simulate(seed, play).expect("a warning is no failure");
+    let warning = |what| match what {
+        What::Note { topic, text } if topic == "warning" => Some(text),
+        _ => None,
+    };
+    run.session().take().events.into_iter().filter_map(|event| warning(event.what)).collect()
+}
+
+#[test]
+fn a_clerk_that_does_not_remember_who_leads_is_warned_of() {
+    // Where the leader is the first one that it asks, nothing shows.
+    let all: Vec<String> = (0..4).flat_map(warnings::<Forgetful>).collect();
+    assert!(all.iter().any(|words| words.contains("requests for each operation")), "{all:?}");
+    assert_eq!((0..2).flat_map(warnings::<Right>).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn operations_with_snapshots_that_take_too_long() {
+    let words = failure::<Slow<30, 30>>("snapshot_size_3B");
+    assert!(words.contains("800 operations took 3"), "{words}");
+    assert!(words.contains("s, 20 s allowed"), "{words}");
+}
+
+/// The one that waited beside it has no time of its own to wait until it is looked at.
+#[test]
+fn who_waited_in_the_minority_and_ends_too_late() {
+    let words = failure::<Slow<2_900, 5_500>>("one_partition_3A");
+    assert!(words.contains("Get did not complete within 4s of the healing"), "{words}");
 }
 
 #[test]
