@@ -430,8 +430,8 @@ impl Cluster {
         self.net().totals(servers + self.controllers().servers(), self.net().operations())
     }
 
-    /// Ends the service; what its last line says. All configurations must be right, and what all clients
-    /// saw must have been possible.
+    /// Ends the service; what its last line says. All configurations must be right, those of the second
+    /// controller too, and what all clients saw must have been possible.
     ///
     /// # Panics
     /// If it is not so.
@@ -439,6 +439,7 @@ impl Cluster {
         let totals = self.totals();
         configs::check_all(&mut self.inner.admin.lock());
         self.latest(); // what was answered since it was made is judged when it is learned again
+        self.inner.second.iter().for_each(|second| configs::check_all(&mut second.clerk("tester")));
         self.run().session().close();
         self.inner.groups.iter().for_each(Group::end);
         self.inner.controllers.end();
@@ -446,6 +447,7 @@ impl Cluster {
         self.net().cleanup();
         self.inner.history.check(self.run(), &self.inner.watch);
         self.inner.controllers.check_changes();
+        self.inner.second.iter().for_each(Controllers::check_changes);
         totals
     }
 }

@@ -151,6 +151,25 @@ pub(crate) fn check_same(one: &Config, other: &Config) {
     }
 }
 
+/// Checks the answer to a Query of a number that no configuration has yet: it must be the latest one.
+///
+/// # Panics
+/// If it is not.
+#[track_caller]
+pub(crate) fn check_too_large(number: u64, latest: &Config, got: &Config) {
+    if got != latest {
+        let words = format!(
+            "Query({number}) gave configuration {}, and not the latest one, which is {}",
+            got.number, latest.number
+        );
+        verdict("numbers", words)
+            .fact(None, shown(latest))
+            .fact(None, shown(got))
+            .hint("a number that is too large asks for the latest configuration")
+            .fail();
+    }
+}
+
 /// Checks all configurations that there are: their numbers, and what each has made of the one before.
 ///
 /// # Panics

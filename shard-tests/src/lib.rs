@@ -55,8 +55,8 @@
 //! # Anything at once
 //!
 //! `shards_soak`, on the simulated clock only, is the swarm test: in it the groups and the controller have
-//! the [faults](tester::swarm) that are in no other test, such as requests that come twice, servers that pause, and
-//! crashes in the middle of a save, while configurations change. Each run has some of the faults only. Then a
+//! the [faults](tester::swarm) that no other test of the lab has, such as requests that come twice, servers that pause,
+//! and crashes in the middle of a save, while configurations change. Each run has some of the faults only. Then a
 //! majority of each group is healed and the rest is down, and in the end all are healed. Both times the
 //! clients must get on as after the storm. `cargo xtask soak --package shard-tests` repeats it.
 //!

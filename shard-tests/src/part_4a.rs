@@ -6,7 +6,9 @@ use shard_api::{Config, Gid};
 use tester::{Net, Run, Totals};
 
 use crate::admin::{Admin, Groups};
-use crate::configs::{check_all, check_groups, check_rebalanced, check_same, moved};
+use crate::configs::{
+    check_all, check_groups, check_rebalanced, check_same, check_too_large, moved,
+};
 use crate::controllers::Controllers;
 use crate::subject::Subject;
 
@@ -173,6 +175,11 @@ fn historical_queries(stage: &mut Stage, known: &[Config]) {
             check_same(config, &stage.admin.numbered(config.number));
         }
         stage.controllers.start(server);
+    }
+    // A number that no configuration has yet gives the latest one.
+    let latest = stage.admin.latest();
+    for number in [latest.number + 1, u64::MAX] {
+        check_too_large(number, &latest, &stage.admin.numbered(number));
     }
 }
 

@@ -40,6 +40,10 @@ found! {
         "same configuration: two answers differ";
     a_change_that_happens_twice: ChangesTwice, "basic_4A",
         "linearizability of the controller: no order of the changes fits";
+    a_number_too_large_that_gives_nothing: TooLargeIsEmpty, "basic_4A",
+        "numbers: Query(5) gave configuration 0, and not the latest one";
+    a_change_that_happens_twice_at_the_second_controller: ChangesTwiceAtSecond, "rejection_4B",
+        "linearizability of the controller: no order of the changes fits";
     a_move_that_does_nothing: MovesNothing, "basic_4A",
         "move: ";
     one_group_serves_what_others_have: OneForAll, "static_shards_4B",

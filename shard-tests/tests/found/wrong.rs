@@ -32,6 +32,10 @@ mistakes! {
     OldOnesChange,
     /// A Join happens twice.
     ChangesTwice,
+    /// A Join at the second controller happens twice.
+    ChangesTwiceAtSecond,
+    /// A Query of a number that is too large gives configuration 0.
+    TooLargeIsEmpty,
     /// A Move does nothing.
     MovesNothing,
     /// Each group believes that it has all shards.
@@ -65,7 +69,11 @@ fn own_group() -> Option<Gid> {
 }
 
 /// A controller's clerk: of the tester, of groups and of clerks.
-pub(crate) struct ControllerClerk(shardctrler::Clerk);
+pub(crate) struct ControllerClerk {
+    right: shardctrler::Clerk,
+    /// Whether it is one of the second controller.
+    of_second: bool,
+}
 
 impl ControllerClerk {
     fn shown(&mut self, mut config: Config) -> Config {
@@ -81,7 +89,7 @@ impl ControllerClerk {
             config.shards = [first; SHARDS];
         }
         if has(Mistake::OldOnesChange) {
-            config.groups = self.0.query(None).groups;
+            config.groups = self.right.query(None).groups;
         }
         config
     }
@@ -89,28 +97,33 @@ impl ControllerClerk {
 
 impl shard_api::ControllerClerk for ControllerClerk {
     fn make(servers: Vec<ClientEnd>) -> Self {
-        ControllerClerk(shard_api::ControllerClerk::make(servers))
+        // An end's name has that of its server, and that has the name of its group.
+        let of_second = servers.iter().all(|end| format!("{end:?}").contains("to other-"));
+        ControllerClerk { right: shard_api::ControllerClerk::make(servers), of_second }
     }
 
     fn query(&mut self, number: Option<u64>) -> Config {
-        let config = self.0.query(number);
+        let config = self.right.query(number);
+        if has(Mistake::TooLargeIsEmpty) && number.is_some_and(|number| number > config.number) {
+            return Config::default();
+        }
         self.shown(config)
     }
 
     fn join(&mut self, groups: BTreeMap<Gid, Vec<String>>) {
-        if has(Mistake::ChangesTwice) {
-            self.0.join(groups.clone());
+        if has(Mistake::ChangesTwice) || self.of_second && has(Mistake::ChangesTwiceAtSecond) {
+            self.right.join(groups.clone());
         }
-        self.0.join(groups);
+        self.right.join(groups);
     }
 
     fn leave(&mut self, gids: &[Gid]) {
-        self.0.leave(gids);
+        self.right.leave(gids);
     }
 
     fn move_shard(&mut self, shard: usize, gid: Gid) {
         if !has(Mistake::MovesNothing) {
-            self.0.move_shard(shard, gid);
+            self.right.move_shard(shard, gid);
         }
     }
 }
