@@ -1,6 +1,6 @@
 //! All tests, by name.
 
-use tester::{Run, Test, Totals};
+use tester::{Columns, Run, Test, Totals};
 
 use crate::generic::Generic;
 use crate::part_3a::ONE_PARTITION;
@@ -94,7 +94,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
         .iter()
         .map(|(name, generic)| {
             let play = move |run: &Run| generic.play(subject, run);
-            (*name, Test::new(part(name), generic.title(), play))
+            (*name, Test::new(part(name), generic.title(), play).with_columns(Columns::Calls))
         })
         .collect();
     let own: [Own; 7] = [
@@ -114,7 +114,8 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
     ];
     tests.extend(own.map(|(name, title, body)| {
         let steps: &[&str] = if name == "one_partition_3A" { &ONE_PARTITION } else { &[] };
-        (name, Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps))
+        let test = Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps);
+        (name, test.with_columns(Columns::Calls))
     }));
     tests
 }

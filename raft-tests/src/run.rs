@@ -1,6 +1,7 @@
 //! Running a test of this suite; the crate `tester` does it for all labs.
 
 use raft_watch::RaftType;
+use tester::Columns;
 
 use crate::cluster::Cluster;
 use crate::soak;
@@ -26,7 +27,11 @@ impl Test {
     /// As a test of any lab, with this type of Raft.
     pub fn general(&self, raft: RaftType) -> tester::Test {
         let Test { part, title, servers, unreliable, body } = *self;
-        tester::Test::new(part, title, move |run| {
+        let columns = match part {
+            "2D" | "rare2D" => Columns::BytesAndEntries,
+            _ => Columns::Entries,
+        };
+        let test = tester::Test::new(part, title, move |run| {
             let cluster = match part {
                 "2D" | "rare2D" => Cluster::with_snapshots(raft, run, servers, unreliable),
                 "soak" => soak::cluster(raft, run),
@@ -34,7 +39,8 @@ impl Test {
             };
             body(&cluster, run);
             cluster.finish()
-        })
+        });
+        test.with_columns(columns)
     }
 }
 

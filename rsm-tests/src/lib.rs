@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Each test's name ends in its part: `cargo test -- 4A`, `cargo test -- 4C` (snapshots). The figures
-//! of a test's last line are seconds of lab time, servers, RPCs, and requests that were executed for a
-//! submitter. Seeds, replay, traces and settings are those of lab 2: see the front page of
+//! of a test's last line, which has their names as in 2025, are seconds of lab time, servers, RPCs, and requests
+//! that were executed for a submitter. Seeds, replay, traces and settings are those of lab 2: see the front page of
 //! `raft-tests`.
 //!
 //! # The tests

@@ -1,6 +1,6 @@
 //! All tests, by name.
 
-use tester::{Run, Test, Totals};
+use tester::{Columns, Run, Test, Totals};
 
 use crate::subject::Subject;
 use crate::{part_4a, part_4c};
@@ -72,7 +72,8 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
     tests
         .map(|(name, title, body)| {
             let title = format!("{title} (reliable network)");
-            (name, Test::new(part(name), title, move |run| body(subject, run)))
+            let test = Test::new(part(name), title, move |run| body(subject, run));
+            (name, test.with_columns(Columns::Named))
         })
         .into()
 }

@@ -1,6 +1,6 @@
 //! All tests, by name.
 
-use tester::{Run, Test, Totals};
+use tester::{Columns, Run, Test, Totals};
 
 use crate::subject::Subject;
 use crate::{part_4a, part_4b, soak, storm};
@@ -127,7 +127,8 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
             "multi_4A" => &part_4a::MULTI,
             _ => &[],
         };
-        (name, Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps))
+        let test = Test::new(part(name), title, move |run| body(subject, run)).in_steps(steps);
+        (name, test.with_columns(Columns::Calls))
     };
     rows.map(test).into()
 }

@@ -100,6 +100,7 @@ pub use members::Members;
 pub use net::Net;
 pub use observer::{Call, ClientCall, Obstacles, Watcher};
 pub use others::Others;
+pub use report::Columns;
 pub use run::{Judged, Run};
 pub use run_record::setting::{Setting, Trouble};
 pub use runner::{TIME_LIMIT, real, simulated};

@@ -15,6 +15,20 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Nobody's number.
 const SILENT: u64 = u64::MAX;
 
+/// What the last line of a test shows, as the course has it in each lab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Columns {
+    /// Seconds, servers, RPCs, entries that were committed: lab 2.
+    #[default]
+    Entries,
+    /// The same, with the bytes of the RPCs before the entries: part 2D.
+    BytesAndEntries,
+    /// Seconds, servers, RPCs, calls of clerks: labs 3 and 4.
+    Calls,
+    /// As [`Calls`](Columns::Calls), each with its name: the labs of 2025.
+    Named,
+}
+
 /// The lines of one run.
 pub(crate) struct Lines {
     /// The part of the lab.
@@ -70,15 +84,25 @@ impl Lines {
     }
 
     /// Writes the last line of a test that has passed.
-    pub(crate) fn passed(&self, totals: &Totals) {
-        self.line(&passed(totals));
+    pub(crate) fn passed(&self, columns: Columns, totals: &Totals) {
+        self.line(&passed(columns, totals));
     }
 }
 
-/// Seconds, servers, RPCs and operations, in the course's columns.
-fn passed(totals: &Totals) -> String {
-    let Totals { time, servers, rpcs, operations, .. } = totals;
-    format!("Passed --  {:4.1}  {servers} {rpcs:4} {operations:4}", time.as_secs_f64())
+/// The last line of a test that has passed.
+fn passed(columns: Columns, totals: &Totals) -> String {
+    let Totals { time, servers, rpcs, bytes, operations } = totals;
+    let time = time.as_secs_f64();
+    match columns {
+        Columns::Entries => format!("Passed --  {time:4.1}  {servers} {rpcs:4} {operations:4}"),
+        Columns::BytesAndEntries => {
+            format!("Passed --  {time:4.1}  {servers} {rpcs:4} {bytes:7} {operations:4}")
+        }
+        Columns::Calls => format!("Passed --  {time:4.1}  {servers} {rpcs:5} {operations:4}"),
+        Columns::Named => format!(
+            "Passed --  time {time:4.1}s #peers {servers} #RPCs {rpcs:5} #Ops {operations:4}"
+        ),
+    }
 }
 
 /// Writes to standard output as a whole. That nobody listens is no reason to fail.
@@ -96,7 +120,11 @@ mod tests {
     #[test]
     fn the_columns_are_those_of_the_course() {
         let time = Duration::from_millis(3140);
-        let totals = Totals { time, servers: 3, rpcs: 58, bytes: 0, operations: 7 };
-        assert_eq!(passed(&totals), "Passed --   3.1  3   58    7");
+        let totals = Totals { time, servers: 3, rpcs: 58, bytes: 9012, operations: 7 };
+        let line = |columns| passed(columns, &totals);
+        assert_eq!(line(Columns::Entries), "Passed --   3.1  3   58    7");
+        assert_eq!(line(Columns::BytesAndEntries), "Passed --   3.1  3   58    9012    7");
+        assert_eq!(line(Columns::Calls), "Passed --   3.1  3    58    7");
+        assert_eq!(line(Columns::Named), "Passed --  time  3.1s #peers 3 #RPCs    58 #Ops    7");
     }
 }

@@ -161,7 +161,7 @@ impl<'a> Runner<'a> {
         let done = runs.iter().map(Vec::len).min().unwrap_or(0);
         for step in 0..done {
             let sums: Vec<Totals> = runs.iter().map(|run| run[step]).collect();
-            lines.passed(&Totals::mean(&sums));
+            lines.passed(self.test.columns, &Totals::mean(&sums));
             if let Some(title) = self.test.steps.get(step + 1) {
                 lines.go_on(title);
             }

@@ -5,9 +5,9 @@
 //! [`Storm`] has some of them happen to a group of servers. Then it [heals](Storm::heal) as many as the test
 //! wants to see at work.
 //!
-//! Six of the faults are in no other test: requests that come twice, cuts in one direction, slow links, servers
-//! that pause, clocks that run fast or slow, and crashes in the middle of a save. Pauses and clocks are there
-//! on the simulated clock only.
+//! Four of the faults are in no other test: slow links, servers that pause, clocks that run fast or slow, and
+//! crashes in the middle of a save. Two more are elsewhere only in rare situations of lab 2: requests that come
+//! twice, and cuts in one direction. Pauses and clocks are there on the simulated clock only.
 
 use std::fmt;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use run_record::choices::{self, Case};
 use run_record::schedule::Schedule;
 use run_record::setting::Setting;
 
+use crate::report::Columns;
 use crate::run::Run;
 
 /// A test of some lab.
@@ -21,6 +22,8 @@ pub struct Test {
     pub title: Cow<'static, str>,
     /// What the lines of its steps call them, if it has several.
     pub(crate) steps: &'static [&'static str],
+    /// What its last line shows.
+    pub(crate) columns: Columns,
     body: Arc<dyn Fn(&Run) -> Totals + Send + Sync>,
 }
 
@@ -31,7 +34,14 @@ impl Test {
         title: impl Into<Cow<'static, str>>,
         body: impl Fn(&Run) -> Totals + Send + Sync + 'static,
     ) -> Test {
-        Test { part, title: title.into(), steps: &[], body: Arc::new(body) }
+        let (steps, columns) = (&[], Columns::default());
+        Test { part, title: title.into(), steps, columns, body: Arc::new(body) }
+    }
+
+    /// The same test with these columns in its last line. Default: those of lab 2.
+    #[must_use]
+    pub fn with_columns(self, columns: Columns) -> Test {
+        Test { columns, ..self }
     }
 
     /// The same test in steps, each with a title and a last line of its own. The body says when each
