@@ -35,7 +35,7 @@ mod one {
 }
 
 mod other {
-    pub mod inner {
+    mod inner {
         same!();
     }
 }
