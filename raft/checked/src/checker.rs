@@ -13,8 +13,8 @@ use labrt::sync::Leaf;
 use labtrace::{Verdict, verdict};
 use rustc_hash::FxHasher;
 
-use raft::Entry;
 use raft::rules::{Core, Output};
+use raft::{Entry, Log};
 
 /// Watches one cluster, from its beginning.
 ///
@@ -28,8 +28,8 @@ pub struct ClusterChecker {
 /// What is known of a cluster's past.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Who led each term.
-    leaders: BTreeMap<u64, By<()>>,
+    /// Who led each term, and with which log.
+    leaders: BTreeMap<u64, By<Begun>>,
     /// Whom each server voted for in each term.
     votes: BTreeMap<(usize, u64), By<usize>>,
     /// For each (index, term) some log has had: the term before, and the command's hash.
@@ -48,6 +48,16 @@ struct Committed {
     /// The term that the first server to commit it was in. A leader has committed it in this term or an
     /// earlier one.
     in_term: u64,
+}
+
+/// The log with which a leader began, behind all that was committed by then. What leaders of earlier terms
+/// commit later must be in it: whatever this one adds is of its own term.
+#[derive(Debug, Default)]
+struct Begun {
+    /// The last index of what was committed, and of what the log had forgotten.
+    behind: u64,
+    /// The entries that follow, as the last index and the term of each run of entries of one term.
+    runs: Vec<(u64, u64)>,
 }
 
 /// A fact, with the server and the moment that it comes from.
@@ -182,34 +192,37 @@ impl Seen {
     fn check_leader(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let Some(term) = output.elected else { return Ok(()) };
         let me = core.me();
-        let elected = |server| format!("server {server} was elected leader of term {term}");
-        let first = *self.leaders.entry(term).or_insert(By { what: (), server: me, us });
-        if first.server != me {
+        if let Some(first) = self.leaders.get(&term).filter(|first| first.server != me) {
             let words =
                 format!("Election Safety: servers {} and {me} both lead term {term}", first.server);
             return Err(Box::new(
                 verdict("Election Safety", words)
-                    .fact_at(first.us, first.server, elected(first.server))
-                    .fact_at(us, me, elected(me))
+                    .fact_at(first.us, first.server, elected(first.server, term))
+                    .fact_at(us, me, elected(me, term))
                     .build(),
             ));
         }
         // What is before the base of its log it has committed, and was checked then.
         for (&index, Committed { by, in_term }) in self.committed.range(core.log().first_index()..)
         {
-            let committed = by.what.0;
-            if *in_term <= term && core.log().term_at(index) != Some(committed) {
-                let words = format!(
-                    "Leader Completeness: server {me} leads term {term} without entry {index} of \
-                     term {committed}, which was committed before"
-                );
-                return Err(Box::new(
-                    verdict("Leader Completeness", words)
-                        .index(index)
-                        .fact_at(by.us, by.server, format!("server {} committed it", by.server))
-                        .fact_at(us, me, elected(me))
-                        .build(),
-                ));
+            if *in_term <= term && core.log().term_at(index) != Some(by.what.0) {
+                return Err(incomplete(index, *by, term, By { what: (), server: me, us }));
+            }
+        }
+        let committed = self.committed.last_key_value().map_or(0, |(&index, _)| index);
+        let this = By { what: Begun::of(core.log(), committed), server: me, us };
+        self.leaders.entry(term).or_insert(this);
+        Ok(())
+    }
+
+    /// Leader Completeness, of who leads already: a later term than that in which this entry is committed now.
+    fn check_leaders(&self, index: u64, committed: Committed) -> Checked {
+        let Committed { by, in_term } = committed;
+        for (&term, By { what: begun, server, us }) in self.leaders.range(in_term..) {
+            // Those of its own term a leader adds itself.
+            if by.what.0 < term && !begun.has(index, by.what.0) {
+                let leader = By { what: (), server: *server, us: *us };
+                return Err(incomplete(index, by, term, leader));
             }
         }
         Ok(())
@@ -230,6 +243,9 @@ impl Seen {
             }
             let this = By { what: term_and_hash(entry), server: me, us };
             let this_first = Committed { by: this, in_term: core.term() };
+            if !self.committed.contains_key(&index) {
+                self.check_leaders(index, this_first)?;
+            }
             let known = self.committed.entry(index).or_insert(this_first).by;
             if known.what != this.what {
                 let words = format!(
@@ -251,6 +267,48 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+impl Begun {
+    /// What follows `committed` in the log of who is elected now.
+    fn of(log: &Log, committed: u64) -> Begun {
+        let behind = committed.max(log.base().index);
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for (index, entry) in (behind + 1..).zip(log.from(behind + 1)) {
+            match runs.last_mut() {
+                Some((last, term)) if *term == entry.term => *last = index,
+                _ => runs.push((index, entry.term)),
+            }
+        }
+        Begun { behind, runs }
+    }
+
+    /// True if the leader had an entry of this term at this index.
+    fn has(&self, index: u64, term: u64) -> bool {
+        let run = self.runs.iter().find(|(last, _)| index <= *last);
+        index <= self.behind || run.is_some_and(|(_, of)| *of == term)
+    }
+}
+
+fn elected(server: usize, term: u64) -> String {
+    format!("server {server} was elected leader of term {term}")
+}
+
+/// Says that the leader of a term lacks a committed entry.
+fn incomplete(index: u64, by: By<(u64, u64)>, term: u64, leader: By<()>) -> Box<Verdict> {
+    let server = leader.server;
+    let words = format!(
+        "Leader Completeness: server {server} leads term {term} without entry {index} of term {}, \
+         which is committed",
+        by.what.0
+    );
+    Box::new(
+        verdict("Leader Completeness", words)
+            .index(index)
+            .fact_at(by.us, by.server, format!("server {} committed it", by.server))
+            .fact_at(leader.us, server, elected(server, term))
+            .build(),
+    )
 }
 
 fn term_and_hash(entry: &Entry) -> (u64, u64) {

@@ -74,7 +74,6 @@ impl History {
         history.check_snapshot(news)?;
         if let Some(term) = news.elected {
             history.elect(news.me, term)?;
-            history.check_complete(news.me, term, &news.log)?;
         }
         if let Some((first, entries)) = &news.committed {
             history.commit(news, *first, entries)?;
@@ -94,14 +93,15 @@ impl History {
         }
     }
 
-    /// It is about leaders of later terms: who is elected late, when a later term has begun, need not have
-    /// what was committed there.
-    fn check_complete(&self, me: usize, term: u64, log: &Log) -> Result<(), Violation> {
+    /// Leader Completeness, of the leader of a term with this log. It is about terms later than that of the
+    /// commit, and about their own term: who is elected late, when a later term has begun, need not have what
+    /// was committed there.
+    pub(crate) fn check_complete(&self, me: usize, term: u64, log: &Log) -> Result<(), Violation> {
         for (index, Committed { entry, in_term }) in (1..).zip(&self.committed) {
             if *in_term <= term && index > log.base().index && log.get(index) != Some(entry) {
                 let words = format!(
-                    "server {me} is elected in term {term} without entry {index}, {}, which was \
-                     committed in term {in_term}",
+                    "server {me} leads term {term} without entry {index}, {}, which was committed in \
+                     term {in_term}",
                     in_short(std::slice::from_ref(entry))
                 );
                 return Err(Violation::new(Property::LeaderCompleteness, words));

@@ -58,6 +58,8 @@ mistakes! {
     RefusalCounted = "refusal-counted", "a refused vote counts";
     /// Section 5.4.1 of the paper.
     RestrictionIgnored = "restriction-ignored", "servers vote for whoever comes first, whatever its log";
+    /// A leader of an earlier term counts what a later leader lacks.
+    StaleAppendAccepted = "stale-append-accepted", "an AppendEntries of an earlier term is accepted as if it were of that term";
     /// The leader counts it.
     RefusedAccepted = "refused-accepted", "an AppendEntries that does not fit is answered with yes";
     /// What came after it was acknowledged.
@@ -89,6 +91,9 @@ impl Mistake {
                 args.entries
                     .iter_mut()
                     .for_each(|entry| entry.command = command(MOST_COMMANDS - 1));
+            }
+            (Mistake::StaleAppendAccepted, Payload::Append(args, _)) if !core.is_leader() => {
+                args.term = args.term.max(core.term());
             }
             (Mistake::RestrictionIgnored, Payload::Vote(args)) if args.term > 1 => {
                 (args.last_log_index, args.last_log_term) = (FAR, args.term - 1);
@@ -162,6 +167,13 @@ impl Mistake {
                     if let Request::Append(args, _) = request {
                         args.leader_commit = args.leader_commit.max(by_majority);
                     }
+                }
+            }
+            Mistake::StaleAppendAccepted => {
+                if let Some(Payload::Appended(ticket, reply)) = answer
+                    && !core.is_leader()
+                {
+                    reply.term = ticket.term;
                 }
             }
             Mistake::RefusedAccepted => {

@@ -1,7 +1,7 @@
 //! One server: its core, its disk, and what one event makes of them.
 //!
 //! A step handles one event and performs what comes of it in the order of `perform` in
-//! `raft/src/server.rs`: save, then answer, then send, then apply. It may also be *interrupted*: the
+//! `raft/src/server/event_loop.rs`: save, then answer, then send, then apply. It may also be *interrupted*: the
 //! server saves, and crashes before anybody is told.
 
 use std::hash::Hash as _;

@@ -183,6 +183,9 @@ impl State {
         if effect.changed_log || effect.changed_disk {
             check_matching(tables.servers.get(change.next), self.behind(tables, change))?;
         }
+        if change.history != self.history {
+            check_leaders(tables.history(change.history), self.behind(tables, change))?;
+        }
         if effect.changed_disk || change.history != self.history {
             check_majority(tables.history(change.history), self.behind(tables, change))?;
         }
@@ -326,6 +329,18 @@ fn mismatch(ours: &Log, theirs: &Log) -> Option<u64> {
     let last = ours.last_index().min(theirs.last_index());
     let common = (first..=last).rev().find(|&at| ours.term_at(at) == theirs.term_at(at))?;
     (first..=common).find(|&at| ours.get(at) != theirs.get(at))
+}
+
+/// What was committed is in the logs of all leaders of later terms: of who is elected now, and of who led when
+/// a leader of an earlier term committed.
+fn check_leaders<'t>(
+    history: &History,
+    servers: impl Iterator<Item = &'t Server>,
+) -> Result<(), Violation> {
+    for leader in servers.filter(|server| server.is_leader()) {
+        history.check_complete(leader.me, leader.hard().term, leader.log())?;
+    }
+    Ok(())
 }
 
 /// What was committed is on the disks of a majority.

@@ -1,5 +1,6 @@
 //! The search, its sizes, and what it must find.
 
+mod leaders;
 mod mistakes;
 mod situations;
 mod spaces;

@@ -11,7 +11,8 @@ pub enum Property {
     LeaderAppendOnly,
     /// Figure 3: two logs with an entry of the same index and term are the same up to there.
     LogMatching,
-    /// Figure 3: what was committed is in the log of each leader that is elected later.
+    /// Figure 3: what was committed in a term is in the log of each leader of a later term, also of one that
+    /// leads already when it is committed.
     LeaderCompleteness,
     /// Figure 3: no two servers commit different entries at one index.
     StateMachineSafety,

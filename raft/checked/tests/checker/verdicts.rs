@@ -140,6 +140,39 @@ fn a_leader_of_an_earlier_term_may_lack_what_a_later_one_has_committed() {
 }
 
 #[test]
+#[should_panic(expected = "Leader Completeness: server 1 leads term 2 without entry 1 of term 1")]
+fn a_leader_lacks_what_an_earlier_one_commits_while_it_leads() {
+    let checker = ClusterChecker::default();
+    let [mut one, mut other] = [0, 1].map(server);
+    other.election_timeout();
+    is_elected(&mut other, 2);
+    assert_eq!(other.term(), 2);
+    saves(&checker, &mut other);
+    // Server 2 has taken it from the leader of term 1, after it voted in term 2.
+    follows(&mut one, 2, 1, &[(1, "x")], 1);
+    saves(&checker, &mut one);
+}
+
+#[test]
+fn a_leader_may_have_what_an_earlier_one_commits_while_it_leads() {
+    let checker = ClusterChecker::default();
+    let [mut one, mut other] = [0, 1].map(server);
+    let entries = [(1, "x"), (1, "y"), (2, "z")];
+    follows(&mut other, 2, 2, &entries, 1);
+    saves(&checker, &mut other);
+    is_elected(&mut other, 2);
+    assert_eq!(other.term(), 3);
+    saves(&checker, &mut other);
+    follows(&mut one, 2, 2, &entries, 3);
+    saves(&checker, &mut one);
+    // And it goes on with an entry of its own.
+    other.propose("own".into());
+    saves(&checker, &mut other);
+    follows(&mut one, 1, 3, &[(1, "x"), (1, "y"), (2, "z"), (3, "own")], 4);
+    saves(&checker, &mut one);
+}
+
+#[test]
 #[should_panic(expected = "server 0 commits index 2, but nothing was committed at 1")]
 fn an_entry_committed_before_the_one_it_follows() {
     let checker = ClusterChecker::default();
