@@ -96,7 +96,9 @@ pub struct BlockingRaft {
     peers: Vec<RpcClient>,
     persister: Arc<dyn Persister>,
     state: Mutex<State>,
-    /// Signals that `wake_at` is earlier than it was, or that the server was killed.
+    /// Signals that the server was elected, so that the ticker has something to do at once, or that it was killed.
+    /// Who draws a new election timeout does not signal, also if it ends earlier than the one before: then the
+    /// ticker wakes late, which only makes this timeout longer.
     changed: Condvar,
 }
 
