@@ -4,15 +4,23 @@ use std::time::Duration;
 
 use crate::rules::{Core, Output, Warning};
 
+/// A year. Much more is no moment that a clock can show.
+const LONGEST_TIMEOUT_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+
 /// A server's settings.
+///
+/// A server is only made with settings that can work: 0 < `heartbeat` < the least election timeout <= the most one
+/// <= a year ([`MakeError::ImpossibleOptions`](crate::MakeError::ImpossibleOptions)).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// How often a leader sends heartbeats. Default: every 110 ms, so that any second has at most
-    /// the ten that the lab allows.
+    /// the ten that the lab allows. It must be longer than nothing and shorter than any election timeout: else
+    /// the followers of a leader that is well would stand for election.
     pub heartbeat: Duration,
     /// The range that election timeouts are drawn from, in ms. Default: 300 to 600; the paper's 150
-    /// to 300 is too short for ten heartbeats a second (see the lab's handout).
+    /// to 300 is too short for ten heartbeats a second (see the lab's handout). The first number is the least one,
+    /// and must not be above the second.
     pub election_timeout_ms: (u64, u64),
     /// Who looks at this server. Default: nobody, and what the operator should hear of goes to
     /// standard error.
@@ -49,6 +57,15 @@ impl Default for Options {
             election_timeout_ms: (300, 600),
             observer: Arc::new(Unobserved),
         }
+    }
+}
+
+impl Options {
+    /// True if a server can work with them.
+    pub(crate) fn are_possible(&self) -> bool {
+        let (least, most) = self.election_timeout_ms;
+        let shorter = self.heartbeat < Duration::from_millis(least);
+        !self.heartbeat.is_zero() && shorter && least <= most && most <= LONGEST_TIMEOUT_MS
     }
 }
 

@@ -35,6 +35,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use labrpc::{ClientEnd, Reply, Service};
@@ -89,6 +90,20 @@ pub enum MakeError {
         /// How many servers there are.
         servers: usize,
     },
+    /// No server can work with these [`Options`].
+    #[error(
+        "server {me}: its options are impossible: heartbeats come every {heartbeat:?}, and election \
+         timeouts are {} to {} ms; needed is 0 < heartbeat < least timeout <= most timeout <= a year",
+        election_timeout_ms.0, election_timeout_ms.1
+    )]
+    ImpossibleOptions {
+        /// The server's number.
+        me: usize,
+        /// How often a leader was to send heartbeats.
+        heartbeat: Duration,
+        /// The range that election timeouts were to be drawn from, in ms.
+        election_timeout_ms: (u64, u64),
+    },
     /// `me` is not a place in `peers`.
     #[error("server {me} is not one of the {servers} servers given as peers")]
     NoSuchServer {
@@ -133,7 +148,8 @@ impl Raft {
     /// Makes a server; see [`raft_api::Raft::make`].
     ///
     /// # Errors
-    /// If the persister cannot be read, holds what this Raft did not write, or `me` is no peer.
+    /// If the persister cannot be read, holds what this Raft did not write, `me` is no peer, or no server can
+    /// work with these options.
     pub fn open(
         peers: Vec<ClientEnd>,
         me: usize,
@@ -144,6 +160,10 @@ impl Raft {
         let servers = peers.len();
         if me >= servers {
             return Err(MakeError::NoSuchServer { me, servers });
+        }
+        let Options { heartbeat, election_timeout_ms, .. } = options;
+        if !options.are_possible() {
+            return Err(MakeError::ImpossibleOptions { me, heartbeat, election_timeout_ms });
         }
         let (storage, stored) =
             Storage::open(persister).map_err(|error| MakeError::Restore { me, error })?;

@@ -1,6 +1,7 @@
 //! Servers that are not made, and why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use persister::{MemoryPersister, Persister};
 use raft::storage::RestoreError;
@@ -10,11 +11,16 @@ use crate::model::{Saved, Unreadable, history};
 
 /// Why server `me` of three cannot be made with this persister.
 fn make_error(me: usize, persister: Arc<dyn Persister>) -> MakeError {
+    made(me, persister, Options::default()).expect_err("it cannot be made")
+}
+
+/// Whether server `me` of three can be made.
+fn made(me: usize, persister: Arc<dyn Persister>, options: Options) -> Result<(), MakeError> {
     let outcome = labrt::simulate(0, move || {
         let network = labrpc::Network::new();
         let peers = (0..3).map(|peer| network.make_end(format!("end {peer}"))).collect();
         let (apply, _commands) = labrt::channel::unbounded();
-        Raft::open(peers, me, persister, apply, Options::default()).expect_err("it cannot be made")
+        Raft::open(peers, me, persister, apply, options).map(|raft| raft_api::Raft::kill(&*raft))
     });
     outcome.expect("an error is no failure").value
 }
@@ -77,5 +83,47 @@ fn a_server_that_is_no_peer_is_not_made_and_says_so() {
         let error = make_error(me, Arc::new(MemoryPersister::new()));
         assert!(matches!(error, MakeError::NoSuchServer { servers: 3, .. }));
         says(&error, &[&format!("server {me} is not one of the 3 servers")]);
+    }
+}
+
+/// With these a server would come to its end on a task of its own, or never have a leader for long.
+#[test]
+fn a_server_with_impossible_options_is_not_made_and_says_so() {
+    let made = |heartbeat, election_timeout_ms| {
+        let mut options = Options::default();
+        (options.heartbeat, options.election_timeout_ms) = (heartbeat, election_timeout_ms);
+        made(1, Arc::new(MemoryPersister::new()), options)
+    };
+    let ms = Duration::from_millis;
+    let year = 365 * 24 * 3600 * 1000;
+    let impossible = [
+        (ms(110), (600, 300)),
+        (ms(0), (300, 600)),
+        (ms(300), (300, 600)),
+        (ms(450), (300, 600)),
+        (Duration::MAX, (300, 600)),
+        (ms(0), (0, 0)),
+        (ms(110), (0, 600)),
+        (ms(110), (300, year + 1)),
+        (ms(110), (u64::MAX, u64::MAX)),
+    ];
+    for (heartbeat, timeouts) in impossible {
+        let error = made(heartbeat, timeouts).expect_err("it cannot work");
+        assert!(matches!(error, MakeError::ImpossibleOptions { me: 1, .. }), "{error}");
+        let (least, most) = timeouts;
+        says(
+            &error,
+            &["server 1", &format!("every {heartbeat:?}"), &format!("{least} to {most} ms")],
+        );
+        says(&error, &["0 < heartbeat < least timeout <= most timeout"]);
+    }
+    let possible = [
+        (ms(110), (300, 600)),
+        (ms(1), (2, 2)),
+        (Duration::from_nanos(1), (1, 1)),
+        (ms(1), (2, year)),
+    ];
+    for (heartbeat, timeouts) in possible {
+        assert!(made(heartbeat, timeouts).is_ok(), "{heartbeat:?}, {timeouts:?}");
     }
 }
