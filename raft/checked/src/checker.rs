@@ -5,7 +5,7 @@
 //! moment it arises and not when it has led to a wrong answer; and what a crash can still take back
 //! was never reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
@@ -215,19 +215,6 @@ impl Seen {
         Ok(())
     }
 
-    /// Leader Completeness, of who leads already: a later term than that in which this entry is committed now.
-    fn check_leaders(&self, index: u64, committed: Committed) -> Checked {
-        let Committed { by, in_term } = committed;
-        for (&term, By { what: begun, server, us }) in self.leaders.range(in_term..) {
-            // Those of its own term a leader adds itself.
-            if by.what.0 < term && !begun.has(index, by.what.0) {
-                let leader = By { what: (), server: *server, us: *us };
-                return Err(incomplete(index, by, term, leader));
-            }
-        }
-        Ok(())
-    }
-
     /// State Machine Safety: an index is committed with one entry only.
     fn check_committed(&mut self, core: &Core, output: &Output, us: u64) -> Checked {
         let me = core.me();
@@ -243,10 +230,13 @@ impl Seen {
             }
             let this = By { what: term_and_hash(entry), server: me, us };
             let this_first = Committed { by: this, in_term: core.term() };
-            if !self.committed.contains_key(&index) {
-                self.check_leaders(index, this_first)?;
-            }
-            let known = self.committed.entry(index).or_insert(this_first).by;
+            let known = match self.committed.entry(index) {
+                btree_map::Entry::Occupied(known) => known.get().by,
+                btree_map::Entry::Vacant(place) => {
+                    check_leaders(&self.leaders, index, this_first)?;
+                    place.insert(this_first).by
+                }
+            };
             if known.what != this.what {
                 let words = format!(
                     "State Machine Safety: server {me} commits {entry:?} at index {index}, where \
@@ -288,6 +278,19 @@ impl Begun {
         let run = self.runs.iter().find(|(last, _)| index <= *last);
         index <= self.behind || run.is_some_and(|(_, of)| *of == term)
     }
+}
+
+/// Leader Completeness, of who leads already, in the term in which this entry is committed now or a later one.
+fn check_leaders(leaders: &BTreeMap<u64, By<Begun>>, index: u64, committed: Committed) -> Checked {
+    let Committed { by, in_term } = committed;
+    for (&term, By { what: begun, server, us }) in leaders.range(in_term..) {
+        // Those of its own term a leader adds itself.
+        if by.what.0 < term && !begun.has(index, by.what.0) {
+            let leader = By { what: (), server: *server, us: *us };
+            return Err(incomplete(index, by, term, leader));
+        }
+    }
+    Ok(())
 }
 
 fn elected(server: usize, term: u64) -> String {
