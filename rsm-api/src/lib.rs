@@ -21,6 +21,8 @@
 //! neither the reference, which it replaces, nor the traits of a key/value service, of which it knows
 //! nothing. It is to `rsm` and `rsm-tests` what `raft-api` is to `raft` and `raft-tests`.
 //!
+//! `cargo xtask skeleton DIR --lab rsm` writes a crate to begin such a layer in.
+//!
 //! This crate holds no rules and no state.
 
 use std::error::Error;

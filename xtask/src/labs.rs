@@ -221,7 +221,44 @@ pub(crate) static LABS: [Lab; 3] = [
     },
 ];
 
+/// The layer between Raft and a service, as the course has had it since 2025. It has a skeleton and tests, and no
+/// points. It is none of [`LABS`]: some of its tests have names of lab 4.
+pub(crate) static LAYER: Lab = Lab {
+    number: "rsm",
+    suite: RSM_SUITE,
+    types: &[Type { name: "Rsm<rsm_tests::Counter>", implements: "rsm_api::Server" }],
+    parts: &[
+        Part {
+            name: "4A",
+            points: 0.0,
+            ours: false,
+            tests: &[
+                "basic_4A",
+                "concurrent_4A",
+                "leader_failure_4A",
+                "leader_partition_4A",
+                "restart_replay_4A",
+                "shutdown_4A",
+                "restart_submit_4A",
+            ],
+        },
+        Part { name: "4C", points: 0.0, ours: false, tests: &["snapshot_4C"] },
+    ],
+};
+
 impl Lab {
+    /// The lab, or the layer, that a user wants to begin.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn to_begin(name: &str) -> Result<&'static Lab, String> {
+        let layer = LAYER.number;
+        match Lab::named(name) {
+            Err(_) if name == layer => Ok(&LAYER),
+            named => named.map_err(|words| format!("{words}, {layer}")),
+        }
+    }
+
     /// The lab that a user names.
     ///
     /// # Errors
@@ -300,9 +337,10 @@ mod tests {
             include_str!("../../raft-tests/src/suite.rs"),
             include_str!("../../kv-tests/src/suite.rs"),
             include_str!("../../shard-tests/src/suite.rs"),
+            include_str!("../../rsm-tests/src/suite.rs"),
         ];
-        assert_eq!(suites.len(), LABS.len());
-        for (lab, suite) in LABS.iter().zip(suites) {
+        assert_eq!(suites.len(), LABS.len() + 1);
+        for (lab, suite) in LABS.iter().chain([&LAYER]).zip(suites) {
             for part in lab.parts {
                 let ending = format!("_{}", part.name);
                 let words = suite.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -341,7 +379,11 @@ mod tests {
     #[test]
     fn labs_are_found_by_number_and_by_test() {
         assert_eq!(Lab::named("3").map(|lab| lab.suite), Ok("kv-tests"));
-        assert!(Lab::named("9").is_err_and(|words| words.contains("there are 2, 3, 4")));
+        assert!(Lab::named("9").is_err_and(|words| words.ends_with("there are 2, 3, 4")));
+        assert!(Lab::named("rsm").is_err());
+        assert_eq!(Lab::to_begin("rsm").map(|lab| lab.suite), Ok("rsm-tests"));
+        assert_eq!(Lab::to_begin("4").map(|lab| lab.suite), Ok("shard-tests"));
+        assert!(Lab::to_begin("9").is_err_and(|words| words.ends_with("there are 2, 3, 4, rsm")));
         assert_eq!(Lab::of("speed_3B").map(|lab| lab.number), Some("3"));
         assert_eq!(Lab::of("agreement_of_1_sizes").map(|lab| lab.number), Some("2"));
         assert_eq!(Lab::of("a_test_of_somebody_s").map(|lab| lab.number), None);

@@ -54,8 +54,9 @@ enum Task {
     Skeleton {
         /// The directory to write it to; must not exist, or be empty. Its name names the crate.
         dir: PathBuf,
-        /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
-        #[arg(long, default_value = "2", value_parser = labs::Lab::named)]
+        /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards); or rsm, the layer between Raft and
+        /// a service.
+        #[arg(long, default_value = "2", value_parser = labs::Lab::to_begin)]
         lab: &'static labs::Lab,
     },
     Stress(Box<stress::Stress>),

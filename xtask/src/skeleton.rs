@@ -33,7 +33,7 @@ struct Own {
     /// What its README says first, and what it says of the work.
     about: &'static str,
     more: &'static str,
-    /// What the tests have that belong to no part.
+    /// What the tests have that belong to no part; empty if all belong to one.
     extra: &'static str,
     /// The chapters of the handout about it, and what they are about.
     chapters: &'static [(&'static str, &'static str)],
@@ -43,7 +43,14 @@ struct Own {
     dependencies: &'static [(&'static str, &'static str)],
 }
 
-const OWN: [Own; 3] = [
+/// What is said of the Raft below, to who writes what stands on it.
+macro_rules! raft_below {
+    () => {
+        include_str!("../skeleton/raft-below.md.in")
+    };
+}
+
+const OWN: [Own; 4] = [
     Own {
         lab: "2",
         source: include_str!("../skeleton/lab2/lib.rs.in"),
@@ -61,7 +68,7 @@ const OWN: [Own; 3] = [
         lab: "3",
         source: include_str!("../skeleton/lab3/lib.rs.in"),
         about: include_str!("../skeleton/lab3/about.md.in"),
-        more: concat!(include_str!("../skeleton/lab3/more.md.in"), "\n"),
+        more: concat!(raft_below!(), include_str!("../skeleton/lab3/more.md.in"), "\n"),
         extra: "any faults at once",
         chapters: &[("kv", "lab 3: the parts one by one, and what makes them hard")],
         example: "persist_partition_3A",
@@ -74,12 +81,25 @@ const OWN: [Own; 3] = [
         lab: "4",
         source: include_str!("../skeleton/lab4/lib.rs.in"),
         about: include_str!("../skeleton/lab4/about.md.in"),
-        more: concat!(include_str!("../skeleton/lab4/more.md.in"), "\n"),
+        more: concat!(raft_below!(), include_str!("../skeleton/lab4/more.md.in"), "\n"),
         extra: "a minute and more in which everything changes and anything fails",
         chapters: &[("shards", "lab 4: the parts one by one, and what makes them hard")],
         example: "join_leave_4B",
         dependencies: &[
             ("shard-api", "what servers and clerks must offer"),
+            ("raft", "the Raft below: this one, or your own"),
+        ],
+    },
+    Own {
+        lab: "rsm",
+        source: include_str!("../skeleton/rsm/lib.rs.in"),
+        about: include_str!("../skeleton/rsm/about.md.in"),
+        more: concat!(raft_below!(), include_str!("../skeleton/rsm/more.md.in"), "\n"),
+        extra: "",
+        chapters: &[("kv", "lab 3: a service on such a layer, and what makes it hard")],
+        example: "leader_partition_4A",
+        dependencies: &[
+            ("rsm-api", "what a server must offer, and what it is given"),
             ("raft", "the Raft below: this one, or your own"),
         ],
     },
@@ -121,10 +141,6 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     let own = OWN.iter().find(|own| own.lab == lab.number);
     let own = own.with_context(|| format!("there is no skeleton for lab {}", lab.number))?;
     let (types, first) = (suite_arguments(lab), lab.parts[0].name);
-    let parts = |ours: bool| {
-        let parts = lab.parts.iter().filter(|part| part.ours == ours).map(|part| part.name);
-        parts.collect::<Vec<_>>().join(", ")
-    };
     for (path, template) in SHARED.iter().chain([&("src/lib.rs", own.source)]) {
         let text = template
             .replace("{dependencies}", &dependencies(own))
@@ -133,9 +149,7 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
             .replace("{about}", own.about.trim_end())
             .replace("{more}", own.more)
             .replace("{first}", first)
-            .replace("{parts}", &parts(false))
-            .replace("{extra}", &parts(true))
-            .replace("{extra_about}", own.extra)
+            .replace("{parts}", &parts(lab, own))
             .replace("{chapters}", &chapters(own))
             .replace("{example}", own.example)
             .replace("{suite}", lab.suite)
@@ -165,6 +179,23 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
 fn suite_arguments(lab: &Lab) -> String {
     let one = |one: &Type| format!("{{crate}}::{}", one.name);
     lab.types.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What the README says of the parts.
+fn parts(lab: &Lab, own: &Own) -> String {
+    let names = |ours: bool| {
+        let parts = lab.parts.iter().filter(|part| part.ours == ours).map(|part| part.name);
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    let parts = format!("The parts are {}.", names(false));
+    if own.extra.is_empty() {
+        return parts;
+    }
+    let extra = names(true);
+    let about = own.extra;
+    format!(
+        "{parts} Tests that end in {extra} belong to no part, and no course has them:\n{about}."
+    )
 }
 
 /// Lines of the manifest.
@@ -325,7 +356,7 @@ mod tests {
         let drawn =
             |text: &str| ["_stream()", "stream(\"clerk\")"].iter().any(|of| text.contains(of));
         let drawing: Vec<_> = texts.into_iter().filter(|text| drawn(text)).collect();
-        assert_eq!(drawing.len(), 3, "the README, and what two labs say");
+        assert_eq!(drawing.len(), 4, "the README, and what three of the others say");
         for text in drawing {
             assert!(text.contains("`use labrt::rng::RngExt;`"), "{text}");
         }

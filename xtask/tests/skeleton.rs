@@ -94,8 +94,7 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
         "{workspace}",
         "{folder}",
         "{chapters}",
-        "{extra}",
-        "{extra_about}",
+        "{parts}",
     ];
     assert!(!blanks.iter().any(|blank| readme.contains(blank)), "{readme}");
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
@@ -109,7 +108,7 @@ fn a_skeleton_of_lab_3_compiles_and_all_its_tests_fail() {
     let refused = xtask(&["skeleton", "my-kv", "--lab", "9"]);
     assert_eq!(refused.status.code(), Some(64));
     assert!(
-        words(&refused).contains("there is no lab `9`; there are 2, 3, 4"),
+        words(&refused).contains("there is no lab `9`; there are 2, 3, 4, rsm"),
         "{}",
         words(&refused)
     );
@@ -132,6 +131,26 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
     assert!(!passed && text.contains("0 passed; 19 failed"), "{text}");
     assert!(
         text.contains("LAB_SEED=0 cargo test -p my-shards --test sim -- --exact basic_4A"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_skeleton_of_the_layer_below_a_service_compiles_and_all_its_tests_fail() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let dir = outside.path().join("my-rsm");
+    let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "rsm"]);
+    assert!(written.status.success(), "{}", words(&written));
+    assert!(words(&written).contains("cargo test -- 4A"), "{}", words(&written));
+    let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
+    assert!(readme.contains("\nThe parts are 4A, 4C.\n"), "{readme}");
+    let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
+    assert!(compiled && !text.contains("warning"), "{text}");
+    let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
+    assert!(!passed && text.contains("0 passed; 8 failed"), "{text}");
+    assert!(text.contains("an Inc was not executed within 10 s"), "{text}");
+    assert!(
+        text.contains("LAB_SEED=0 cargo test -p my-rsm --test sim -- --exact basic_4A"),
         "{text}"
     );
 }
