@@ -10,7 +10,7 @@ pub struct RequestVoteArgs {
     /// The candidate's term.
     pub term: u64,
     /// The candidate's number.
-    pub candidate: u32,
+    pub candidate_id: u32,
     /// The index of the candidate's last log entry.
     pub last_log_index: u64,
     /// The term of the candidate's last log entry.
@@ -32,7 +32,7 @@ pub struct AppendEntriesArgs {
     /// The leader's term.
     pub term: u64,
     /// The leader's number.
-    pub leader: u32,
+    pub leader_id: u32,
     /// The index of the log entry before the new ones.
     pub prev_log_index: u64,
     /// The term of that entry.
@@ -71,7 +71,7 @@ pub struct InstallSnapshotArgs {
     /// The leader's term.
     pub term: u64,
     /// The leader's number.
-    pub leader: u32,
+    pub leader_id: u32,
     /// The index of the last entry that the snapshot replaces.
     pub last_included_index: u64,
     /// The term of that entry.

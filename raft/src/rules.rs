@@ -212,7 +212,7 @@ impl Core {
     }
 
     /// `commitIndex`.
-    pub fn commit(&self) -> u64 {
+    pub fn commit_index(&self) -> u64 {
         self.commit
     }
 

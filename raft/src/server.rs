@@ -171,7 +171,7 @@ impl Raft {
             return Err(MakeError::ForeignVote { me, vote, servers });
         }
         let core = Core::new(me, servers, stored);
-        let status = Arc::new(Status::new(core.term(), core.commit()));
+        let status = Arc::new(Status::new(core.term(), core.commit_index()));
         let (inputs, queue) = channel::unbounded();
         let (to_applier, to_apply) = channel::unbounded();
         let surroundings = Surroundings {

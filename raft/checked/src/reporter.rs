@@ -31,7 +31,7 @@ impl Known {
             },
             term: core.term(),
             vote: core.hard_state().voted_for.map(number),
-            commit: core.commit(),
+            commit: core.commit_index(),
         }
     }
 }

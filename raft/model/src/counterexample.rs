@@ -160,5 +160,5 @@ fn state(server: &Server) -> String {
     let base =
         if base.index > 0 { format!("({}/{}) ", base.index, base.term) } else { String::new() };
     let log = in_short(core.log().entries());
-    format!("{me}: {role} in term {}, {base}{log}, committed {}", core.term(), core.commit())
+    format!("{me}: {role} in term {}, {base}{log}, committed {}", core.term(), core.commit_index())
 }

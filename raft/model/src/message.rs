@@ -67,9 +67,9 @@ impl Payload {
     fn renamed(&self, renaming: &Renaming) -> Payload {
         let mut payload = self.clone();
         match &mut payload {
-            Payload::Vote(args) => args.candidate = renaming.of_number(args.candidate),
-            Payload::Append(args, _) => args.leader = renaming.of_number(args.leader),
-            Payload::Install(args, _) => args.leader = renaming.of_number(args.leader),
+            Payload::Vote(args) => args.candidate_id = renaming.of_number(args.candidate_id),
+            Payload::Append(args, _) => args.leader_id = renaming.of_number(args.leader_id),
+            Payload::Install(args, _) => args.leader_id = renaming.of_number(args.leader_id),
             Payload::Voted { .. } | Payload::Appended(..) | Payload::Installed(..) => {}
         }
         payload

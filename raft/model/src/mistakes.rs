@@ -111,8 +111,8 @@ impl Mistake {
         event: &Event,
     ) {
         let by_majority = matched_by_majority(core);
-        if self == Mistake::OldTermsCounted && by_majority > core.commit() {
-            let first = output.committed.take().map_or(core.commit() + 1, |all| *all.start());
+        if self == Mistake::OldTermsCounted && by_majority > core.commit_index() {
+            let first = output.committed.take().map_or(core.commit_index() + 1, |all| *all.start());
             output.committed = Some(first..=by_majority);
         }
         let Event::Deliver(message) = event else { return };
@@ -127,7 +127,7 @@ impl Mistake {
                 cut(core, output, servers, args.last_included_index);
             }
             (Mistake::CommitUnchecked, Payload::Append(args, _)) if args.term == core.term() => {
-                let all = told(core, args.leader, args.leader_commit);
+                let all = told(core, args.leader_id, args.leader_commit);
                 core.append_entries(&all);
                 let more = core.take_output();
                 output.committed = match (output.committed.take(), more.committed) {
@@ -197,7 +197,7 @@ impl Mistake {
 fn told(core: &Core, leader: u32, commit: u64) -> AppendEntriesArgs {
     AppendEntriesArgs {
         term: core.term(),
-        leader,
+        leader_id: leader,
         prev_log_index: core.log().last_index(),
         prev_log_term: core.log().last_term(),
         entries: Vec::new(),
@@ -207,7 +207,7 @@ fn told(core: &Core, leader: u32, commit: u64) -> AppendEntriesArgs {
 
 /// A follower's log ends with this index from now on, if it is there and does not end before it.
 fn cut(core: &mut Core, output: &mut Output, servers: usize, last: u64) {
-    let (log, commit, me) = (core.log(), core.commit(), core.me());
+    let (log, commit, me) = (core.log(), core.commit_index(), core.me());
     if core.is_leader() || !(log.base().index..log.last_index()).contains(&last) {
         return;
     }

@@ -253,7 +253,7 @@ impl Server {
         let Some(core) = &self.core else {
             return fingerprint(|hasher| (&on_disk, promised).hash(hasher));
         };
-        let memory = (hard(core.hard_state()), core.log(), core.snapshot(), core.commit());
+        let memory = (hard(core.hard_state()), core.log(), core.snapshot(), core.commit_index());
         fingerprint(|hasher| {
             (&on_disk, promised, &memory).hash(hasher);
             match core.role() {

@@ -36,7 +36,7 @@ fn heard(seen: &mut Seen, before: &Core, after: &Core, message: &Message) {
     let reply = payload.is_reply();
     seen.add_if(deposed && reply, Situation::DeposedByReply);
     seen.add_if(deposed && !reply, Situation::DeposedByRequest);
-    let tail = before.log().last_index() > before.commit();
+    let tail = before.log().last_index() > before.commit_index();
     seen.add_if(deposed && tail, Situation::DeposedWithTail);
     let candidate = matches!(before.role(), Role::Candidate { .. });
     let leads_ours = payload.leader_term() == Some(before.term());
@@ -89,7 +89,7 @@ fn cut(seen: &mut Seen, before: &Core, after: &Core) {
 
 /// A leader commits, and with an entry of its own some of earlier leaders.
 fn committed(seen: &mut Seen, before: &Core, after: &Core) {
-    let mut new = before.commit() + 1..=after.commit();
+    let mut new = before.commit_index() + 1..=after.commit_index();
     let old = new.any(|index| after.log().term_at(index).is_some_and(|term| term < after.term()));
     seen.add_if(old && after.is_leader(), Situation::OldEntryCommittedLater);
     seen.add_if(old && after.is_leader(), Situation::TailCommitted);
@@ -98,6 +98,6 @@ fn committed(seen: &mut Seen, before: &Core, after: &Core) {
 /// True if a leader knows a majority to have an entry of an earlier term, and has not committed it.
 fn has_uncounted(core: &Core) -> bool {
     let by_majority = matched_by_majority(core);
-    by_majority > core.commit()
+    by_majority > core.commit_index()
         && core.log().term_at(by_majority).is_some_and(|term| term < core.term())
 }

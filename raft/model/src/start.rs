@@ -71,7 +71,7 @@ pub(crate) fn log_behind(base: Place, entries: Vec<Entry>) -> Log {
     let Some(term) = entries.last().map(|last| last.term) else { return log };
     let args = AppendEntriesArgs {
         term,
-        leader: 1,
+        leader_id: 1,
         prev_log_index: base.index,
         prev_log_term: base.term,
         entries,

@@ -274,7 +274,7 @@ impl Tables {
                 leads: server.is_leader(),
                 term: server.hard().term,
                 base: server.log().base().index,
-                commit: server.core.as_ref().map_or(0, raft::rules::Core::commit),
+                commit: server.core.as_ref().map_or(0, raft::rules::Core::commit_index),
             });
         }
         number

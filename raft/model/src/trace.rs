@@ -176,7 +176,7 @@ impl Scribe {
         let (was, is) = (before.core.as_ref(), self.servers[me].core.clone());
         let Some(is) = is else { return };
         self.tell_state(me, was);
-        let committed = was.map_or(is.log().base().index, Core::commit);
+        let committed = was.map_or(is.log().base().index, Core::commit_index);
         let Place { index: base, term } = is.log().base();
         if was.is_none() || base > committed {
             let installed = What::Installed {
@@ -188,7 +188,7 @@ impl Scribe {
                 self.note(Some(me), installed);
             }
         }
-        for index in committed.max(base) + 1..=is.commit() {
+        for index in committed.max(base) + 1..=is.commit_index() {
             let command = is.log().get(index).map_or_else(String::new, |e| text(&e.command));
             self.note(Some(me), What::Applied { index, command });
         }
@@ -204,7 +204,7 @@ impl Scribe {
             },
             term: core.term(),
             vote: core.hard_state().voted_for.map(|vote| vote as u32),
-            commit: Some(core.commit()),
+            commit: Some(core.commit_index()),
             log: Some(change(was, core)),
         });
         self.note(Some(me), state);

@@ -12,7 +12,7 @@ impl Core {
     pub fn request_vote(&mut self, args: &RequestVoteArgs) -> RequestVoteReply {
         let before = Before::of(self);
         let refusal = RequestVoteReply { term: self.hard.term, vote_granted: false };
-        let candidate = self.peer(args.candidate).filter(|_| is_possible(args));
+        let candidate = self.peer(args.candidate_id).filter(|_| is_possible(args));
         let Some(candidate) = candidate else { return refusal };
         if !self.believes(candidate, args.term) {
             return refusal;
@@ -68,7 +68,7 @@ impl Core {
         self.role = Role::Candidate { votes: BTreeSet::from([self.me]) };
         let args = RequestVoteArgs {
             term,
-            candidate: self.my_number(),
+            candidate_id: self.my_number(),
             last_log_index: self.log.last_index(),
             last_log_term: self.log.last_term(),
         };

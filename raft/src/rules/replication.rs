@@ -45,7 +45,7 @@ impl Core {
     }
 
     fn judge(&self, args: &AppendEntriesArgs) -> Judgement {
-        let leader = self.peer(args.leader).filter(|_| is_possible(args));
+        let leader = self.peer(args.leader_id).filter(|_| is_possible(args));
         let Some(leader) = leader else { return Judgement::Impossible };
         if !self.is_within_reach(args.term) {
             return Judgement::TermOutOfReach(leader);
@@ -177,7 +177,7 @@ impl Core {
             let entries = entries.to_vec();
             let args = AppendEntriesArgs {
                 term,
-                leader,
+                leader_id: leader,
                 prev_log_index,
                 prev_log_term,
                 entries,

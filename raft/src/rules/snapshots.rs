@@ -81,7 +81,7 @@ impl Core {
     }
 
     fn judge_snapshot(&self, args: &InstallSnapshotArgs) -> Judgement {
-        let leader = self.peer(args.leader).filter(|_| is_possible(args));
+        let leader = self.peer(args.leader_id).filter(|_| is_possible(args));
         let Some(leader) = leader else { return Judgement::Impossible };
         if !self.is_within_reach(args.term) {
             return Judgement::TermOutOfReach(leader);
@@ -180,7 +180,7 @@ pub(super) fn install_args(
     data: Bytes,
 ) -> InstallSnapshotArgs {
     let (last_included_index, last_included_term) = (last.index, last.term);
-    InstallSnapshotArgs { term, leader, last_included_index, last_included_term, data }
+    InstallSnapshotArgs { term, leader_id: leader, last_included_index, last_included_term, data }
 }
 
 fn last_included(args: &InstallSnapshotArgs) -> Place {

@@ -50,7 +50,7 @@ fn end_round(core: &mut Core) -> Output {
 
 /// All that outlives an event, but for the timers.
 fn state(core: &Core) -> String {
-    format!("{:?} {:?} {} {:?}", core.hard_state(), core.log(), core.commit(), core.role())
+    format!("{:?} {:?} {} {:?}", core.hard_state(), core.log(), core.commit_index(), core.role())
 }
 
 fn refuses_entries(args: &AppendEntriesArgs) {
@@ -140,7 +140,7 @@ fn a_server_in_the_last_term_says_that_it_cannot_stand_for_election() {
     assert_eq!((state(&core), warnings), (before, vec![Warning::NoLaterTerm]));
     // It follows whom others have elected, and that is all that is left.
     assert!(core.append_entries(&append(u64::MAX, 1, (2, 1), &[u64::MAX], 3)).success);
-    assert_eq!(core.commit(), 3);
+    assert_eq!(core.commit_index(), 3);
 }
 
 #[test]
@@ -237,14 +237,14 @@ fn committed_entries_are_never_overwritten() {
 fn a_commit_index_beyond_everything_commits_what_is_there() {
     let [mut core, ..] = cores();
     assert!(core.append_entries(&append(6, 1, (4, 4), &[6], u64::MAX)).success);
-    assert_eq!(core.commit(), 5);
+    assert_eq!(core.commit_index(), 5);
 }
 
 #[test]
 fn a_log_that_ends_beyond_everything_may_win_and_harms_nobody() {
     let [mut core, ..] = cores();
     assert!(core.request_vote(&request_vote(7, 1, (u64::MAX, 5))).vote_granted);
-    assert_eq!((terms(core.log()), core.commit()), (vec![1, 1, 4, 4], 2));
+    assert_eq!((terms(core.log()), core.commit_index()), (vec![1, 1, 4, 4], 2));
 }
 
 /// A leader's log and its AppendEntries to server 1 that starts at `next`.
@@ -352,7 +352,7 @@ fn hostile_conflict_hints_keep_next_index_in_the_log() {
                 let now = progress(&core).next;
                 assert!((1..=next).contains(&now), "{now} after {hint}");
                 assert!(now < next || next == 1, "the search goes on: {hint}");
-                assert_eq!((progress(&core).matched, core.commit()), (0, 2), "{hint}");
+                assert_eq!((progress(&core).matched, core.commit_index()), (0, 2), "{hint}");
                 end_round(&mut core);
             }
         }

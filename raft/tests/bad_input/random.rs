@@ -69,11 +69,11 @@ impl Fuzz {
         };
         let args = AppendEntriesArgs {
             term: self.term(core),
-            leader: u32::try_from(self.server()).unwrap_or(u32::MAX),
+            leader_id: u32::try_from(self.server()).unwrap_or(u32::MAX),
             prev_log_index,
             prev_log_term,
             entries: self.entries(core, prev_log_index),
-            leader_commit: self.number(core.commit()),
+            leader_commit: self.number(core.commit_index()),
         };
         let reply = core.append_entries(&args);
         assert_eq!(reply.term, core.term());
@@ -85,7 +85,7 @@ impl Fuzz {
         let held = core.log().term_at(index).filter(|_| self.rng.random_bool(0.5));
         let args = InstallSnapshotArgs {
             term: self.term(core),
-            leader: u32::try_from(self.server()).unwrap_or(u32::MAX),
+            leader_id: u32::try_from(self.server()).unwrap_or(u32::MAX),
             last_included_index: index,
             last_included_term: held.unwrap_or_else(|| self.term(core)),
             data: if self.rng.random_bool(0.95) { "all".into() } else { "".into() },
@@ -95,7 +95,8 @@ impl Fuzz {
 
     /// The service's snapshot, of what it was given.
     fn take_snapshot(&mut self, core: &mut Core) {
-        let given = core.output().committed.as_ref().map_or(core.commit(), |all| all.start() - 1);
+        let given =
+            core.output().committed.as_ref().map_or(core.commit_index(), |all| all.start() - 1);
         core.take_snapshot(given - self.rng.random_range(0..3).min(given), "all".into());
     }
 
@@ -151,13 +152,18 @@ fn check(before: &Core, after: &Core) {
     let (was, is) = (before.hard_state(), after.hard_state());
     assert!(is.term >= was.term && is.term <= was.term + MAX_LEAP);
     assert!(is.term > was.term || was.voted_for.is_none() || is.voted_for == was.voted_for);
-    assert!(after.commit() >= before.commit() && after.commit() <= after.log().last_index());
+    assert!(
+        after.commit_index() >= before.commit_index()
+            && after.commit_index() <= after.log().last_index()
+    );
     let (base, first) = (after.log().base(), after.log().first_index());
-    assert!(base.index >= before.log().base().index && base.index <= after.commit());
-    for index in first..=before.commit() {
+    assert!(base.index >= before.log().base().index && base.index <= after.commit_index());
+    for index in first..=before.commit_index() {
         assert_eq!(after.log().get(index), before.log().get(index), "entry {index} was committed");
     }
-    assert!(base.index > before.commit() || before.log().term_at(base.index) == Some(base.term));
+    assert!(
+        base.index > before.commit_index() || before.log().term_at(base.index) == Some(base.term)
+    );
     let terms = terms(after.log());
     assert!(terms.is_sorted() && terms.iter().all(|term| (1..=is.term).contains(term)));
     if before.is_leader() && after.is_leader() && is.term == was.term {
@@ -187,7 +193,7 @@ fn random_messages(base: Place) {
             led += u64::from(core.is_leader());
             forgotten += u64::from(core.log().base() != before.log().base());
         }
-        committed += core.commit() - base.index;
+        committed += core.commit_index() - base.index;
     }
     // Otherwise the messages get nowhere, and nothing is tested.
     assert!(

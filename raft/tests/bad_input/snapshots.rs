@@ -99,7 +99,7 @@ fn the_last_index_that_is_believed_has_one_behind_it() {
     let [mut core, ..] = cores();
     let last = u64::MAX / 2;
     core.install_snapshot(&install(6, 1, (last, 5)));
-    assert_eq!((core.commit(), terms(core.log()).len()), (last, 0));
+    assert_eq!((core.commit_index(), terms(core.log()).len()), (last, 0));
     assert!(core.append_entries(&append(6, 1, (last, 5), &[6, 6], last + 2)).success);
     core.election_timeout();
     core.vote_reply(1, 7, &RequestVoteReply { term: 7, vote_granted: true });

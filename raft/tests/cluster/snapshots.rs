@@ -233,7 +233,7 @@ fn append(prev: (u64, u64), commands: &[&'static str], leader_commit: u64) -> Ap
     let entry = |command: &&'static str| Entry { term: 5, command: Bytes::from(*command) };
     AppendEntriesArgs {
         term: 5,
-        leader: 1,
+        leader_id: 1,
         prev_log_index: prev.0,
         prev_log_term: prev.1,
         entries: commands.iter().map(entry).collect(),
@@ -261,7 +261,7 @@ fn a_snapshot_and_what_follows_it_reach_the_service_in_this_order() {
         thread::sleep(millis(100));
         let install = InstallSnapshotArgs {
             term: 5,
-            leader: 1,
+            leader_id: 1,
             last_included_index: 7,
             last_included_term: 5,
             data: "seven".into(),

@@ -23,7 +23,7 @@ pub(crate) fn log_behind(base: Place, entries: Vec<Entry>) -> Log {
     let term = entries.last().map_or(base.term.max(1), |last| last.term);
     let args = AppendEntriesArgs {
         term,
-        leader: 1,
+        leader_id: 1,
         prev_log_index: base.index,
         prev_log_term: base.term,
         entries,
@@ -69,7 +69,7 @@ pub(crate) fn install(term: u64, leader: u32, last: (u64, u64)) -> InstallSnapsh
     let data = snapshot(Place { index: last.0, term: last.1 });
     InstallSnapshotArgs {
         term,
-        leader,
+        leader_id: leader,
         last_included_index: last.0,
         last_included_term: last.1,
         data,
@@ -83,7 +83,7 @@ pub(crate) fn terms(log: &Log) -> Vec<u64> {
 
 /// A RequestVote of a candidate whose log ends with this (index, term).
 pub(crate) fn request_vote(term: u64, candidate: u32, last: (u64, u64)) -> RequestVoteArgs {
-    RequestVoteArgs { term, candidate, last_log_index: last.0, last_log_term: last.1 }
+    RequestVoteArgs { term, candidate_id: candidate, last_log_index: last.0, last_log_term: last.1 }
 }
 
 /// An AppendEntries with entries of these terms behind the entry `prev`, an (index, term).
@@ -97,7 +97,7 @@ pub(crate) fn append(
     let entries = entries(prev.0.wrapping_add(1), terms);
     AppendEntriesArgs {
         term,
-        leader,
+        leader_id: leader,
         prev_log_index: prev.0,
         prev_log_term: prev.1,
         entries,

@@ -28,7 +28,7 @@ fn leader() -> (Core, Vec<(usize, AppendEntriesArgs, Ticket)>) {
 #[test]
 fn a_server_begins_with_its_base_committed() {
     let mut core = follower();
-    assert_eq!((core.commit(), terms(core.log())), (10, vec![4, 5, 5]));
+    assert_eq!((core.commit_index(), terms(core.log())), (10, vec![4, 5, 5]));
     assert!(core.append_entries(&append(6, 1, (13, 5), &[], 12)).success);
     assert_eq!(core.take_output().committed, Some(11..=12));
 }
@@ -49,7 +49,7 @@ fn a_follower_takes_what_follows_its_base() {
         let mut core = follower();
         let reply = core.append_entries(&append(6, 1, prev, &sent, 0));
         assert_eq!((reply.success, terms(core.log())), (true, has), "{sent:?} after {prev:?}");
-        assert_eq!(core.commit(), 10);
+        assert_eq!(core.commit_index(), 10);
     }
 }
 
@@ -99,7 +99,7 @@ fn a_leader_replicates_and_commits_behind_its_base() {
     let (to, args, ticket) = appends(&mut core).remove(0);
     assert_eq!((to, args.prev_log_index, args.entries.len()), (1, 13, 1));
     core.append_reply(1, ticket, &accepted(7));
-    assert_eq!((core.commit(), core.take_output().committed), (14, Some(11..=14)));
+    assert_eq!((core.commit_index(), core.take_output().committed), (14, Some(11..=14)));
 }
 
 /// A search for the place where a follower departs ends at the base, also if the follower names a

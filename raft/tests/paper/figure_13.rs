@@ -11,7 +11,7 @@ fn place(index: u64, term: u64) -> Place {
 
 /// What InstallSnapshot leaves behind if it is taken: the log begins behind it, and has nothing else.
 fn has_only(core: &Core, last: Place) {
-    assert_eq!((core.log().base(), core.commit()), (last, last.index));
+    assert_eq!((core.log().base(), core.commit_index()), (last, last.index));
     assert_eq!(core.snapshot(), &crate::common::snapshot(last));
 }
 
@@ -45,7 +45,7 @@ fn install_snapshot_receiver_5() {
 fn install_snapshot_receiver_6() {
     let mut core = core(0, 3, 5, &[1, 1, 3, 4, 4]);
     assert_eq!(core.install_snapshot(&install(5, 1, (3, 3))), InstallSnapshotReply { term: 5 });
-    assert_eq!((terms(core.log()), core.commit()), (vec![1, 1, 3, 4, 4], 3));
+    assert_eq!((terms(core.log()), core.commit_index()), (vec![1, 1, 3, 4, 4], 3));
     let Output { unsaved, installed, committed, .. } = core.take_output();
     assert_eq!((unsaved, installed, committed), (Unsaved::default(), None, Some(1..=3)));
 }
@@ -103,7 +103,7 @@ fn an_old_snapshot_is_a_word_of_the_leader_too() {
         core.take_output();
         let (log, snapshot) = (core.log().clone(), core.snapshot().clone());
         assert_eq!(core.install_snapshot(&install(7, 1, last)).term, 7, "{last:?}");
-        assert_eq!((core.term(), core.commit()), (7, 11), "{last:?}");
+        assert_eq!((core.term(), core.commit_index()), (7, 11), "{last:?}");
         assert_eq!((core.log(), core.snapshot()), (&log, &snapshot), "{last:?}");
         let Output { reset_election_timer, installed, committed, .. } = core.take_output();
         assert_eq!((reset_election_timer, installed, committed), (true, None, None), "{last:?}");

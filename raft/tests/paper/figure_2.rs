@@ -15,7 +15,7 @@ fn state_of_a_new_server() {
     let cluster = Cluster::new(3);
     let core = cluster.core(0);
     assert_eq!(core.hard_state(), HardState { term: 0, voted_for: None });
-    assert_eq!((core.log(), core.commit()), (&Log::default(), 0));
+    assert_eq!((core.log(), core.commit_index()), (&Log::default(), 0));
     let mut cluster = Cluster::new(1);
     cluster.elect(0);
     assert_eq!(cluster.propose(0), 1);
@@ -125,7 +125,7 @@ fn append_entries_receiver_5() {
     for (leader_commit, commit) in [(0, 0), (1, 1), (2, 2), (3, 2)] {
         let mut core = core(0, 3, 5, &[1, 1, 1]);
         core.append_entries(&append(5, 1, (1, 1), &[1], leader_commit));
-        assert_eq!(core.commit(), commit);
+        assert_eq!(core.commit_index(), commit);
     }
 }
 
@@ -295,8 +295,8 @@ fn leaders_back_up() {
 fn leaders_commit() {
     let mut cluster = Cluster::with_logs(&[(1, &[1, 1]), (1, &[1, 1]), (1, &[1, 1])]);
     cluster.elect(0);
-    assert_eq!(cluster.core(0).commit(), 0, "on all servers, but of an earlier term");
+    assert_eq!(cluster.core(0).commit_index(), 0, "on all servers, but of an earlier term");
     cluster.propose(0);
     cluster.deliver_all();
-    assert_eq!(cluster.core(0).commit(), 3);
+    assert_eq!(cluster.core(0).commit_index(), 3);
 }

@@ -50,7 +50,7 @@ fn figure_7_each_follower_is_brought_in_line() {
     scene.logs();
     for server in 0..7 {
         assert_eq!(scene.cluster.terms(server), [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 8]);
-        assert_eq!(scene.cluster.core(server).commit(), 11);
+        assert_eq!(scene.cluster.core(server).commit_index(), 11);
     }
     scene.transcript.check("figure_7");
 }
@@ -80,7 +80,7 @@ fn figure_8_a_to_c(claim: &str) -> Scene {
     scene.replicate(0, 2);
     scene.replicate(0, 1);
     assert_eq!([0, 1, 2].map(|server| scene.cluster.terms(server)), [[1, 2], [1, 2], [1, 2]]);
-    assert_eq!(scene.cluster.core(0).commit(), 0, "it must not count as committed");
+    assert_eq!(scene.cluster.core(0).commit_index(), 0, "it must not count as committed");
     scene.propose(0);
     scene.logs();
     scene
@@ -106,7 +106,7 @@ fn figure_8_d_an_old_entry_on_a_majority_can_still_be_overwritten() {
     for server in 0..5 {
         assert_eq!(scene.cluster.terms(server), [1, 3, 5]);
     }
-    assert_eq!(scene.cluster.core(4).commit(), 3);
+    assert_eq!(scene.cluster.core(4).commit_index(), 3);
     scene.transcript.check("figure_8_d");
 }
 
@@ -120,7 +120,7 @@ fn figure_8_e_an_entry_of_the_present_term_on_a_majority_cannot_be_overwritten()
     scene.title("(e) S1 gets its new entry to S2 and S3 before it crashes. S5 cannot be elected.");
     scene.replicate(0, 1);
     scene.replicate(0, 2);
-    assert_eq!(scene.cluster.core(0).commit(), 3);
+    assert_eq!(scene.cluster.core(0).commit_index(), 3);
     scene.say(0, "S1 has committed its log");
     scene.crash(0);
     scene.restart(4);

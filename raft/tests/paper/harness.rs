@@ -144,7 +144,7 @@ impl Cluster {
 
     /// The commit index of each server.
     pub(crate) fn commits(&self) -> Vec<u64> {
-        (0..self.servers.len()).map(|server| self.core(server).commit()).collect()
+        (0..self.servers.len()).map(|server| self.core(server).commit_index()).collect()
     }
 
     /// What a leader knows of a follower.
@@ -200,7 +200,11 @@ impl Cluster {
             let entry = core.log().get(index).expect("what is to be applied is in the log");
             server.service.apply(index, &entry.command);
         }
-        assert_eq!(server.service.index(), core.commit(), "server {me} applies what it commits");
+        assert_eq!(
+            server.service.index(),
+            core.commit_index(),
+            "server {me} applies what it commits"
+        );
         server.service.agrees_with(&mut self.applied);
     }
 

@@ -99,7 +99,7 @@ impl Scene {
         let Place { index, term } = core.log().base();
         let args = InstallSnapshotArgs {
             term: core.term(),
-            leader: u32::try_from(leader).expect("there are few servers"),
+            leader_id: u32::try_from(leader).expect("there are few servers"),
             last_included_index: index,
             last_included_term: term,
             data: core.snapshot().clone(),
@@ -138,10 +138,10 @@ fn row(cluster: &Cluster, server: usize) -> String {
     let Place { index, term } = core.log().base();
     let mut row = if index > 0 { format!(" ({index}/{term})") } else { String::new() };
     for (place, term) in (index..).zip(cluster.terms(server)) {
-        row += if place == core.commit() && place > 0 { " | " } else { " " };
+        row += if place == core.commit_index() && place > 0 { " | " } else { " " };
         row += &term.to_string();
     }
-    match core.commit() {
+    match core.commit_index() {
         0 => row,
         commit if commit == core.log().last_index() => row + " |",
         _ => row,

@@ -27,12 +27,12 @@ fn a_command_is_committed_once_a_majority_holds_it() {
         assert_eq!(cluster.propose(0), 1);
         assert_eq!(cluster.network().len(), servers - 1, "sent to all others at once");
         for holders in 2..=needed {
-            assert_eq!(cluster.core(0).commit(), 0, "{} of {servers} hold it", holders - 1);
+            assert_eq!(cluster.core(0).commit_index(), 0, "{} of {servers} hold it", holders - 1);
             cluster.deliver_where(between(0, holders - 1));
         }
-        assert_eq!(cluster.core(0).commit(), 1, "{needed} of {servers} hold it");
+        assert_eq!(cluster.core(0).commit_index(), 1, "{needed} of {servers} hold it");
         cluster.deliver_all();
-        assert_eq!(cluster.core(1).commit(), 0, "nobody has told it");
+        assert_eq!(cluster.core(1).commit_index(), 0, "nobody has told it");
         cluster.heartbeat(0);
         cluster.deliver_all();
         assert_eq!(cluster.commits(), vec![1; servers]);
@@ -45,7 +45,7 @@ fn a_command_is_committed_once_a_majority_holds_it() {
 fn a_server_that_is_alone_commits_a_command_at_once() {
     let mut cluster = Cluster::new(1);
     cluster.elect(0);
-    assert_eq!((cluster.propose(0), cluster.core(0).commit()), (1, 1));
+    assert_eq!((cluster.propose(0), cluster.core(0).commit_index()), (1, 1));
 }
 
 /// Only a leader takes commands. (5.1, 5.3)
@@ -74,7 +74,7 @@ fn a_follower_refuses_entries_that_do_not_join_its_log() {
         let mut core = core(0, 3, 6, &has);
         let reply = core.append_entries(&append(6, 1, prev, &[6], 9));
         assert_eq!((reply.success, reply.conflict), (false, Some(Conflict { term, index })));
-        assert_eq!((terms(core.log()), core.commit()), (has.to_vec(), 0), "after {prev:?}");
+        assert_eq!((terms(core.log()), core.commit_index()), (has.to_vec(), 0), "after {prev:?}");
     }
 }
 
@@ -112,10 +112,10 @@ fn an_old_append_entries_does_not_remove_newer_entries() {
     cluster.deliver_all();
     cluster.heartbeat(0);
     cluster.deliver_all();
-    assert_eq!((cluster.terms(1), cluster.core(1).commit()), (vec![1, 1], 2));
+    assert_eq!((cluster.terms(1), cluster.core(1).commit_index()), (vec![1, 1], 2));
     cluster.deliver(old.clone());
     cluster.deliver_all();
-    assert_eq!((cluster.terms(1), cluster.core(1).commit()), (vec![1, 1], 2));
+    assert_eq!((cluster.terms(1), cluster.core(1).commit_index()), (vec![1, 1], 2));
     // The same if nothing is committed yet.
     let args = append(6, 1, (1, 1), &[3], 0);
     assert_eq!(after(&[1, 3, 3, 6], &args), (vec![1, 3, 3, 6], None));
@@ -146,7 +146,7 @@ fn a_follower_commits_up_to_the_last_new_entry_at_most() {
     for (args, commit) in cases {
         let mut core = core(0, 3, 6, &[1, 1, 3, 3, 3]);
         assert!(core.append_entries(&args).success);
-        assert_eq!(core.commit(), commit, "after {args:?}");
+        assert_eq!(core.commit_index(), commit, "after {args:?}");
         assert_eq!(core.take_output().committed, Some(1..=commit));
     }
 }
@@ -158,7 +158,7 @@ fn a_follower_s_commit_index_never_goes_back() {
     let mut core = core(0, 3, 6, &[1, 1]);
     core.append_entries(&append(6, 1, (2, 1), &[], 2));
     core.append_entries(&append(6, 1, (2, 1), &[6], 1));
-    assert_eq!(core.commit(), 2);
+    assert_eq!(core.commit_index(), 2);
 }
 
 //= leaders.own-log
@@ -191,7 +191,7 @@ fn commands_that_come_during_a_round_share_the_next_one() {
     let rest = cluster.take(|_| true).remove(0);
     cluster.deliver(rest);
     cluster.deliver_all();
-    assert_eq!((cluster.terms(1), cluster.core(0).commit()), (vec![1; 3], 3));
+    assert_eq!((cluster.terms(1), cluster.core(0).commit_index()), (vec![1; 3], 3));
 }
 
 /// Lost entries, lost replies: the leader sends again with the next heartbeat, for ever. A reply
@@ -208,9 +208,9 @@ fn the_leader_sends_again_until_it_is_answered() {
         assert_eq!(cluster.take(from_to(2, 0)).len(), 1);
         cluster.heartbeat(0);
     }
-    assert_eq!((cluster.core(0).commit(), cluster.terms(2)), (0, vec![1]));
+    assert_eq!((cluster.core(0).commit_index(), cluster.terms(2)), (0, vec![1]));
     cluster.deliver_all();
-    assert_eq!((cluster.core(0).commit(), cluster.terms(1)), (1, vec![1]));
+    assert_eq!((cluster.core(0).commit_index(), cluster.terms(1)), (1, vec![1]));
 }
 
 //= leaders.success
@@ -227,9 +227,12 @@ fn a_late_success_counts_and_success_never_takes_back() {
     let two = ticket_to(1, &mut core);
     assert_eq!(((one.prev, one.count), (two.prev, two.count)), ((1, 1), (2, 1)));
     core.append_reply(1, two, &accepted(2));
-    assert_eq!((progress(&core, 1).matched, core.commit()), (3, 3));
+    assert_eq!((progress(&core, 1).matched, core.commit_index()), (3, 3));
     core.append_reply(1, one, &accepted(2));
-    assert_eq!((progress(&core, 1).matched, progress(&core, 1).next, core.commit()), (3, 4, 3));
+    assert_eq!(
+        (progress(&core, 1).matched, progress(&core, 1).next, core.commit_index()),
+        (3, 4, 3)
+    );
 }
 
 /// Once a call has failed, its message is not waited for any longer: new entries go at once. (5.3)
@@ -277,7 +280,7 @@ fn entries_are_split_at_the_message_limit() {
         cluster.deliver_where(from_to(1, 0));
     }
     assert_eq!(rounds, [2, 2, 1, 1, 2]);
-    assert_eq!((cluster.terms(1).len(), cluster.core(0).commit()), (8, 8));
+    assert_eq!((cluster.terms(1).len(), cluster.core(0).commit_index()), (8, 8));
 }
 
 /// Commands without content take room as well. (5.3; the limit is the crate's)

@@ -71,7 +71,7 @@ fn the_answer_to_a_heartbeat_makes_up_for_a_late_one() {
     let late = sent(&mut core).unwrap().1;
     let beat = heartbeat(&mut core).1;
     core.append_reply(1, beat, &accepted(2));
-    assert_eq!((progress(&core, 1).matched, core.commit()), (2, 2));
+    assert_eq!((progress(&core, 1).matched, core.commit_index()), (2, 2));
     // The late answer is no news, nor is it that its call has failed: what was sent since stays sent.
     core.propose("b".into());
     assert_eq!(place(&sent(&mut core).unwrap().0), (2, 1));

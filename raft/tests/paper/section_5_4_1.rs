@@ -50,7 +50,7 @@ fn who_lacks_a_committed_entry_is_not_elected() {
     cluster.elect(0);
     cluster.propose(0);
     cluster.deliver_where(between(0, 1));
-    assert_eq!(cluster.core(0).commit(), 1);
+    assert_eq!(cluster.core(0).commit_index(), 1);
     cluster.crash(0);
     for _ in 0..3 {
         cluster.timeout(2);
@@ -65,5 +65,5 @@ fn who_lacks_a_committed_entry_is_not_elected() {
     cluster.propose(1);
     cluster.deliver_all();
     assert_eq!(cluster.terms(2), [1, cluster.core(1).term()]);
-    assert_eq!(cluster.core(1).commit(), 2);
+    assert_eq!(cluster.core(1).commit_index(), 2);
 }

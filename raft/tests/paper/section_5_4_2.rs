@@ -21,7 +21,7 @@ fn an_entry_of_the_present_term_commits_all_before_it() {
     cluster.elect(0);
     cluster.propose(0);
     cluster.deliver_where(between(0, 2));
-    assert_eq!(cluster.core(0).commit(), 4);
+    assert_eq!(cluster.core(0).commit_index(), 4);
 }
 
 //= lab.half
@@ -36,10 +36,10 @@ fn one_copy_short_of_a_majority_commits_nothing() {
     core.append_reply(1, to_1, &accepted(3));
     core.append_reply(2, first[1].2, &accepted(3));
     assert_eq!([1, 2].map(|follower| progress(&core, follower).matched), [4, 3]);
-    assert_eq!(core.commit(), 0);
+    assert_eq!(core.commit_index(), 0);
     let to_2 = appends(&mut core).remove(0).2;
     core.append_reply(2, to_2, &accepted(3));
-    assert_eq!(core.commit(), 4);
+    assert_eq!(core.commit_index(), 4);
 }
 
 /// A server that is alone is its own majority, but its old entries wait for a new one, too. (5.4.2)
@@ -47,7 +47,7 @@ fn one_copy_short_of_a_majority_commits_nothing() {
 fn a_server_that_is_alone_commits_its_old_entries_with_its_next_one() {
     let mut cluster = Cluster::with_logs(&[(2, &[1, 2])]);
     cluster.elect(0);
-    assert_eq!(cluster.core(0).commit(), 0);
+    assert_eq!(cluster.core(0).commit_index(), 0);
     cluster.propose(0);
-    assert_eq!(cluster.core(0).commit(), 3);
+    assert_eq!(cluster.core(0).commit_index(), 3);
 }

@@ -25,10 +25,10 @@ fn an_append_entries_that_comes_twice_is_answered_twice_alike() {
     let mut core = core(0, 3, 4, &[1, 3]);
     let args = append(5, 1, (1, 1), &[5, 5], 2);
     let first = core.append_entries(&args);
-    let after_first = (core.hard_state(), core.log().clone(), core.commit());
+    let after_first = (core.hard_state(), core.log().clone(), core.commit_index());
     core.take_output();
     assert_eq!(core.append_entries(&args), first);
-    assert_eq!((core.hard_state(), core.log().clone(), core.commit()), after_first);
+    assert_eq!((core.hard_state(), core.log().clone(), core.commit_index()), after_first);
     let output = core.take_output();
     assert!(output.unsaved.is_empty() && output.committed.is_none());
 }
@@ -76,7 +76,7 @@ fn a_follower_that_was_down_catches_up() {
         cluster.heartbeat(0);
         cluster.deliver_all();
     }
-    assert_eq!(cluster.core(0).commit(), 6);
+    assert_eq!(cluster.core(0).commit_index(), 6);
     cluster.restart(2);
     assert_eq!(cluster.terms(2), [1]);
     cluster.heartbeat(0);
@@ -97,11 +97,11 @@ fn a_restart_keeps_term_vote_and_log_and_forgets_the_rest() {
     cluster.propose(0);
     cluster.deliver_all();
     let hard = cluster.core(0).hard_state();
-    assert_eq!(cluster.core(0).commit(), 1);
+    assert_eq!(cluster.core(0).commit_index(), 1);
     cluster.crash(0);
     cluster.restart(0);
     assert_eq!((cluster.core(0).hard_state(), cluster.terms(0)), (hard, vec![1]));
-    assert_eq!((cluster.core(0).role(), cluster.core(0).commit()), (&Role::Follower, 0));
+    assert_eq!((cluster.core(0).role(), cluster.core(0).commit_index()), (&Role::Follower, 0));
 }
 
 /// A follower that crashes after it has saved the entries and before its answer arrives gets them a
@@ -118,7 +118,7 @@ fn a_crash_before_the_answer_arrives_costs_nothing() {
     assert_eq!(cluster.terms(1), [1], "saved before the answer");
     cluster.heartbeat(0);
     cluster.deliver_where(between(0, 1));
-    assert_eq!((cluster.terms(1), cluster.core(0).commit()), (vec![1], 1));
+    assert_eq!((cluster.terms(1), cluster.core(0).commit_index()), (vec![1], 1));
 }
 
 /// A follower that crashes before it gets a message has done nothing. (5.5)
@@ -129,7 +129,7 @@ fn a_server_that_is_down_does_nothing() {
     cluster.crash(1);
     cluster.propose(0);
     cluster.deliver_all();
-    assert_eq!(cluster.core(0).commit(), 0);
+    assert_eq!(cluster.core(0).commit_index(), 0);
     cluster.restart(1);
     assert_eq!(cluster.terms(1), [0; 0]);
 }

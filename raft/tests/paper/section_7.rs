@@ -19,7 +19,7 @@ fn a_server_forgets_what_its_service_has_in_a_snapshot() {
     core.take_output();
     core.take_snapshot(2, "two".into());
     assert_eq!(core.log().base(), Place { index: 2, term: 1 });
-    assert_eq!((terms(core.log()), core.commit()), (vec![4, 5], 3));
+    assert_eq!((terms(core.log()), core.commit_index()), (vec![4, 5], 3));
     assert_eq!(core.snapshot(), &Bytes::from("two"));
     let Output { unsaved, installed, committed, .. } = core.take_output();
     assert_eq!(unsaved, Unsaved { snapshot: true, ..Unsaved::default() });
@@ -108,7 +108,7 @@ fn old_and_repeated_snapshots_do_no_harm() {
     cluster.put_back(snapshot);
     cluster.deliver_where(is_install);
     let after = cluster.core(1);
-    assert_eq!((after.commit(), after.log().base().index), (7, 6));
+    assert_eq!((after.commit_index(), after.log().base().index), (7, 6));
     assert_eq!(format!("{after:?}"), before);
 }
 
@@ -141,7 +141,7 @@ fn a_server_comes_back_with_its_snapshot() {
     for server in [0, 1] {
         cluster.crash(server);
         cluster.restart(server);
-        assert_eq!(cluster.core(server).commit(), 4);
+        assert_eq!(cluster.core(server).commit_index(), 4);
         assert_eq!(cluster.core(server).log().base().index, 4);
     }
     cluster.elect(1);

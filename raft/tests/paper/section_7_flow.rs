@@ -176,7 +176,7 @@ fn others_do_not_wait_for_a_snapshot() {
     core.heartbeat_timeout();
     let (_, ticket) = appends(&mut core).iter().find_map(append).unwrap();
     core.append_reply(2, ticket, &accepted(7));
-    assert_eq!(core.commit(), 14);
+    assert_eq!(core.commit_index(), 14);
 }
 
 /// What was lost is sent again when the follower has answered once more, and not before.
@@ -279,7 +279,7 @@ fn a_snapshot_that_is_outdated_when_it_arrives_is_followed_by_a_question() {
         let to_2 = appends(&mut core).into_iter().find(|(to, ..)| *to == 2).unwrap();
         core.append_reply(2, to_2.2, &accepted(7));
     }
-    assert_eq!(core.commit(), 14);
+    assert_eq!(core.commit_index(), 14);
     core.take_output();
     core.take_snapshot(14, snapshot(Place { index: 14, term: 7 }));
     core.install_reply(1, ticket, &InstallSnapshotReply { term: 7 });
@@ -339,7 +339,7 @@ fn forgotten_under_way() -> (Core, Ticket) {
     let sent = appends(&mut core);
     assert_eq!(sent.iter().map(|(to, ..)| *to).collect::<Vec<_>>(), [1, 2]);
     core.append_reply(2, sent[1].2, &accepted(7));
-    assert_eq!(core.commit(), 14);
+    assert_eq!(core.commit_index(), 14);
     core.take_output();
     core.take_snapshot(14, snapshot(Place { index: 14, term: 7 }));
     (core, sent[0].2)
@@ -379,7 +379,7 @@ fn answers_to_what_was_sent_before_a_snapshot_do_not_bring_the_next_one() {
         round(&mut core).expect("a heartbeat")
     });
     core.propose("y".into());
-    assert_eq!((round(&mut core), overtakes.prev, core.commit()), (None, 14, 15));
+    assert_eq!((round(&mut core), overtakes.prev, core.commit_index()), (None, 14, 15));
     core.take_output();
     core.take_snapshot(15, snapshot(Place { index: 15, term: 7 }));
     // The first one has come before the entry.

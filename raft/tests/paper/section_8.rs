@@ -78,7 +78,7 @@ fn a_leader_that_was_deposed_unawares_answers_nothing() {
     cluster.deliver_where(apart);
     cluster.propose(2);
     cluster.deliver_where(apart);
-    assert!(cluster.core(0).is_leader() && cluster.core(2).commit() == 2);
+    assert!(cluster.core(0).is_leader() && cluster.core(2).commit_index() == 2);
     cluster.take(|message| !apart(message));
 
     cluster.read(0, 7);
@@ -144,7 +144,7 @@ fn the_index_is_the_commit_index_of_when_the_read_came() {
     let questions = cluster.take(is_question);
     cluster.propose(0);
     cluster.deliver_all();
-    assert_eq!(cluster.core(0).commit(), 2);
+    assert_eq!(cluster.core(0).commit_index(), 2);
     cluster.put_back(questions);
     cluster.deliver_all();
     assert_eq!(cluster.take_reads(), [(7, Ok(1))]);

@@ -50,7 +50,7 @@ fn storm(servers: usize, seed: u64, snapshots: u32, seen: &mut Seen) {
 /// A service takes a snapshot of what it has applied, or most of it. False if it is not newer than the
 /// last one.
 fn snapshot(cluster: &mut Cluster, rng: &mut Stream, server: usize) -> bool {
-    let applied = cluster.core(server).commit();
+    let applied = cluster.core(server).commit_index();
     let index = applied - rng.random_range(0..3).min(applied);
     let newer = index > cluster.core(server).log().base().index;
     if index > 0 {
@@ -114,7 +114,7 @@ fn recover(cluster: &mut Cluster, servers: usize) -> u64 {
     for server in 0..servers {
         assert_eq!(rest(server), rest(0), "server {server}");
         assert_eq!(cluster.core(server).log().last_index(), last, "server {server}");
-        assert_eq!(cluster.core(server).commit(), last, "server {server}");
+        assert_eq!(cluster.core(server).commit_index(), last, "server {server}");
     }
     last
 }

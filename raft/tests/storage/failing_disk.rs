@@ -67,7 +67,8 @@ fn run(seed: u64, votes: u64, fails_at: u64) -> Run {
         network.add_server("1", Server::new().service(RaftRpcService::of(Arc::new(Spy(spied)))));
         let client = RaftRpcClient::new(end("1 to 0", "0"));
         for term in 1..=votes {
-            let args = RequestVoteArgs { term, candidate: 1, last_log_index: 0, last_log_term: 0 };
+            let args =
+                RequestVoteArgs { term, candidate_id: 1, last_log_index: 0, last_log_term: 0 };
             let answered = answered.clone();
             client.request_vote_then(&args, move |reply| {
                 answered.fetch_add(u64::from(reply.is_ok()), Ordering::Relaxed);

@@ -67,7 +67,7 @@ fn a_server_with_a_vote_of_another_cluster_is_not_made_and_says_so() {
     let mut saved = Saved::new(9);
     saved.core.request_vote(&RequestVoteArgs {
         term: 4,
-        candidate: 7,
+        candidate_id: 7,
         last_log_index: 0,
         last_log_term: 0,
     });

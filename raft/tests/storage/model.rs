@@ -158,7 +158,7 @@ impl Saved {
         let entries: Vec<_> = sizes.iter().map(entry).collect();
         let args = AppendEntriesArgs {
             term,
-            leader: 1,
+            leader_id: 1,
             prev_log_index: prev as u64,
             prev_log_term: prev.checked_sub(1).map_or(0, |place| self.entries[place].term),
             entries: entries.clone(),

@@ -106,7 +106,7 @@ fn nothing_changed_means_nothing_written() {
     let before = (saved.persister.bytes_written(), saved.bytes());
     saved.core.request_vote(&RequestVoteArgs {
         term: 0,
-        candidate: 1,
+        candidate_id: 1,
         last_log_index: 0,
         last_log_term: 0,
     });

@@ -40,7 +40,7 @@ impl Follower {
         let entry = |&size: &usize| Entry { term, command: vec![b'c'; size].into() };
         let args = AppendEntriesArgs {
             term,
-            leader: 1,
+            leader_id: 1,
             prev_log_index: prev,
             prev_log_term: self.core.log().term_at(prev).unwrap(),
             entries: sizes.iter().map(entry).collect(),
@@ -58,7 +58,7 @@ impl Follower {
     fn install(&mut self, last: Place, size: usize) {
         let args = InstallSnapshotArgs {
             term: self.core.term().max(last.term),
-            leader: 1,
+            leader_id: 1,
             last_included_index: last.index,
             last_included_term: last.term,
             data: vec![b'i'; size].into(),
@@ -82,7 +82,7 @@ fn what_was_saved_comes_back_whatever_is_forgotten() {
         let mut rng = Stream::seeded(seed);
         let mut follower = Follower::new();
         for step in 0..200 {
-            let (commit, last) = (follower.core.commit(), follower.core.log().last_index());
+            let (commit, last) = (follower.core.commit_index(), follower.core.log().last_index());
             let base = follower.core.log().base().index;
             match rng.random_range(0..20) {
                 0 => {

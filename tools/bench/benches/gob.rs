@@ -20,7 +20,7 @@ fn message(entries: usize) -> AppendEntriesArgs {
     let entry = |n: usize| Entry { term: 7, command: Bytes::from(vec![n as u8; 100]) };
     AppendEntriesArgs {
         term: 7,
-        leader: 2,
+        leader_id: 2,
         prev_log_index: 70_000,
         prev_log_term: 6,
         entries: (0..entries).map(entry).collect(),

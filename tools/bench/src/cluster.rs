@@ -123,7 +123,7 @@ impl<S: Store> Cluster<S> {
         let data = Bytes::from(vec![2; size]);
         for me in 0..self.servers.len() {
             let core = &mut self.servers[me].core;
-            core.take_snapshot(core.commit(), data.clone());
+            core.take_snapshot(core.commit_index(), data.clone());
             self.perform(me, Vec::new());
         }
     }

@@ -37,7 +37,7 @@ const ELECTION: std::ops::RangeInclusive<u64> = 350..=700;
 #[derive(Clone, Debug, Serialize, Deserialize, Gob)]
 pub struct RequestVoteArgs {
     term: u64,
-    candidate: usize,
+    candidate_id: usize,
 }
 
 /// The answer to RequestVote.
@@ -126,7 +126,7 @@ impl BlockingRaft {
         state.role = Role::Candidate;
         state.votes = 1;
         reset_election_timer(state);
-        let args = RequestVoteArgs { term: state.persistent.term, candidate: self.me };
+        let args = RequestVoteArgs { term: state.persistent.term, candidate_id: self.me };
         for peer in self.others() {
             let (raft, args) = (self.clone(), args.clone());
             thread::spawn(move || {
@@ -208,9 +208,10 @@ impl Rpc for BlockingRaft {
         let mut state = self.state.lock();
         self.see_term(&mut state, args.term);
         let Persistent { term, voted_for } = state.persistent;
-        let vote_granted = args.term == term && voted_for.is_none_or(|vote| vote == args.candidate);
+        let vote_granted =
+            args.term == term && voted_for.is_none_or(|vote| vote == args.candidate_id);
         if vote_granted {
-            state.persistent.voted_for = Some(args.candidate);
+            state.persistent.voted_for = Some(args.candidate_id);
             self.persist(&state);
             reset_election_timer(&mut state);
         }

@@ -38,7 +38,7 @@ fn follows(server: &mut Core, leader: u32, term: u64, entries: &[(u64, &str)], c
     let (prev_log_index, prev_log_term) = (0, 0);
     let args = AppendEntriesArgs {
         term,
-        leader,
+        leader_id: leader,
         prev_log_index,
         prev_log_term,
         entries,
@@ -86,7 +86,7 @@ fn two_votes_in_a_term() {
         let mut server = server(0);
         server.request_vote(&RequestVoteArgs {
             term: 4,
-            candidate,
+            candidate_id: candidate,
             last_log_index: 0,
             last_log_term: 0,
         });
@@ -187,7 +187,7 @@ fn an_entry_committed_before_the_one_it_follows() {
 fn installs(server: &mut Core, leader: u32, term: u64, index: u64, of: u64) {
     server.install_snapshot(&InstallSnapshotArgs {
         term,
-        leader,
+        leader_id: leader,
         last_included_index: index,
         last_included_term: of,
         data: "all".into(),
@@ -215,7 +215,7 @@ fn snapshots_of_what_is_committed_are_not_accused() {
     // It goes on behind it, and may lead: what it has forgotten was committed.
     let args = AppendEntriesArgs {
         term: 2,
-        leader: 0,
+        leader_id: 0,
         prev_log_index: 2,
         prev_log_term: 2,
         entries: vec![Entry { term: 2, command: "z".into() }],
@@ -261,7 +261,7 @@ fn another_entry_behind_a_snapshot() {
     installs(&mut other, 0, 2, 2, 2);
     let args = AppendEntriesArgs {
         term: 2,
-        leader: 0,
+        leader_id: 0,
         prev_log_index: 2,
         prev_log_term: 2,
         entries: vec![Entry { term: 2, command: "other".into() }],
@@ -292,14 +292,14 @@ fn a_checker_of_one_server_learns_from_its_snapshots() {
     saves(&checker, &mut server);
     server.append_entries(&AppendEntriesArgs {
         term: 2,
-        leader: 0,
+        leader_id: 0,
         prev_log_index: 4,
         prev_log_term: 2,
         entries: vec![Entry { term: 2, command: "x".into() }],
         leader_commit: 5,
     });
     saves(&checker, &mut server);
-    assert_eq!(server.commit(), 5);
+    assert_eq!(server.commit_index(), 5);
 }
 
 /// A disk that says yes and keeps nothing, or no snapshots.

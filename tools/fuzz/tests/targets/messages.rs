@@ -67,7 +67,7 @@ fn of_raft() -> Vec<Kind> {
     let entry = |term, command: &'static str| Entry { term, command: command.into() };
     let append = |entries| AppendEntriesArgs {
         term: 300,
-        leader: 1,
+        leader_id: 1,
         prev_log_index: 70_000,
         prev_log_term: 299,
         entries,
@@ -76,7 +76,7 @@ fn of_raft() -> Vec<Kind> {
     let reply = |conflict| AppendEntriesReply { term: 4, success: false, conflict };
     let data = Bytes::from(vec![7; 300]);
     vec![
-        kind([RequestVoteArgs { term: 7, candidate: 2, last_log_index: 300, last_log_term: 6 }]),
+        kind([RequestVoteArgs { term: 7, candidate_id: 2, last_log_index: 300, last_log_term: 6 }]),
         kind([true, false].map(|vote_granted| RequestVoteReply { term: 251, vote_granted })),
         kind([append(vec![]), append(vec![entry(298, "x 0 1 y"), entry(299, "")])]),
         kind([
@@ -86,7 +86,7 @@ fn of_raft() -> Vec<Kind> {
         ]),
         kind([InstallSnapshotArgs {
             term: 4,
-            leader: 0,
+            leader_id: 0,
             last_included_index: 99,
             last_included_term: 3,
             data,
