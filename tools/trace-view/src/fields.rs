@@ -132,7 +132,7 @@ pub(crate) fn numbered_entries(args: &Value) -> Vec<(u64, Option<u64>, &str)> {
     let Some(prev) = number(object(args), Name::PrevIndex) else { return Vec::new() };
     let (mut numbered, mut index) = (Vec::new(), prev);
     for entry in entries(args).unwrap_or_default() {
-        // Behind the last number there is there is no entry: some say `u64::MAX` for none before.
+        // No entry can stand behind the greatest number, which some send for "nothing before".
         let Some(next) = index.checked_add(stands_for(entry)) else { break };
         index = next;
         if items_left_out(entry).is_some() {
