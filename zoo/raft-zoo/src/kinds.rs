@@ -352,6 +352,19 @@ zoo! {
     ///
     /// The thought: "The lock is held at each access."
     StartUnlocked,
+    //= lab.start
+    /// `start` waits a tenth of a second for other commands, to send them together.
+    ///
+    /// Breaks part 2B: "`Start()` should return immediately, without waiting for the log appends to complete".
+    ///
+    /// The thought: "Fewer RPCs are better."
+    StartWaits,
+    /// `make` returns when there may be a leader, and not before.
+    ///
+    /// Breaks the lab's interface: `Make()` returns quickly, since servers are made one after the other.
+    ///
+    /// The thought: "The service cannot do anything without one."
+    MakeWaits,
     //= install.newer
     /// A snapshot of the service is saved when something else is to be saved, and not before.
     ///

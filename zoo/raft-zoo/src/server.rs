@@ -30,6 +30,10 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_millis(120);
 /// How long a command waits for others that can be sent with it.
 const BATCH: Duration = Duration::from_millis(10);
 
+/// How long `start` waits with [`Kind::StartWaits`], and `make` with [`Kind::MakeWaits`].
+const START_WAITS: Duration = Duration::from_millis(100);
+const MAKE_WAITS: Duration = Duration::from_millis(650);
+
 /// Election timeouts, in ms: several heartbeats, and well within the 5 s of the lab.
 const ELECTION: std::ops::RangeInclusive<u64> = 350..=650;
 
@@ -343,6 +347,14 @@ impl Student {
             drop(state);
             state = self.state.lock();
         }
+        if self.has(Kind::StartWaits) {
+            drop(state);
+            thread::sleep(START_WAITS);
+            state = self.state.lock();
+            if state.role != Role::Leader {
+                return None;
+            }
+        }
         // Rules for leaders: "If command received from client: append entry to local log."
         let term = state.current_term;
         state.log.push(Entry { term, command });
@@ -376,6 +388,9 @@ impl<B: Bug> raft_api::Raft for StudentRaft<B> {
         apply: Sender<ApplyMsg>,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
         let student = Student::make(B::kind(), peers, me, persister, apply)?;
+        if student.has(Kind::MakeWaits) {
+            thread::sleep(MAKE_WAITS);
+        }
         Ok(Arc::new(StudentRaft { student, bug: PhantomData }))
     }
 

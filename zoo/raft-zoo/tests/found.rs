@@ -122,6 +122,10 @@ found! { Chosen, "zoo":
         "too many RPC bytes";
     calls_in_turn: CallsInTurn, part_2c::basic_persistence, 3, false, 0..1,
         "a newer term is taken over: server";
+    start_waits: StartWaits, part_2b::basic_agreement, 3, false, 0..1,
+        "start: `start` of server";
+    make_waits: MakeWaits, part_2a::initial_election, 3, false, 0..1,
+        "make: `make` of server 0 took";
     start_unlocked: StartUnlocked, rare::starts_at_the_end_of_a_reign, 3, false, 0..9,
         "elected by a majority: server";
 }
