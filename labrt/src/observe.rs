@@ -93,7 +93,8 @@ pub struct HeldLock {
 
 /// Those locks that the calling task holds which several kinds of tasks had wanted when it took them: a
 /// [handler](as_handler), or tasks that were started at different places. Who holds one of them for long lets others
-/// wait, unless it is [harmless](HeldLock::harmless). The oldest first. Simulated clock only; empty on the real one, which keeps no books.
+/// wait, unless it is [harmless](HeldLock::harmless). The oldest first. Simulated clock only; empty on the real one,
+/// which keeps no books.
 pub fn held_locks_of_several() -> Vec<HeldLock> {
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => kernel.held_of_several(),
