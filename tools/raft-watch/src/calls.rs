@@ -37,9 +37,13 @@ impl Asked {
     pub(crate) fn append(&self) -> Option<Append> {
         match *self {
             Asked::Append(append) => Some(append),
-            Asked::Install(Install { term, last, .. }) => {
-                Some(Append { term, prev: last, last, commit: last.index, says_more: false })
-            }
+            Asked::Install(Install { term, last, .. }) => Some(Append {
+                term,
+                prev: last,
+                last,
+                commit: last.index,
+                may_be_told_to_stand: false,
+            }),
             _ => None,
         }
     }
@@ -63,8 +67,8 @@ pub(crate) struct Append {
     /// The last entry, or `prev` if there are none.
     pub(crate) last: Place,
     pub(crate) commit: u64,
-    /// Something in it is true that nobody here understands, and was not true in the one before it.
-    pub(crate) says_more: bool,
+    /// It tells something that nobody here understands, and the one before it did not.
+    pub(crate) may_be_told_to_stand: bool,
 }
 
 impl Append {
@@ -249,7 +253,8 @@ mod tests {
     /// A call from server 0 to server 1, with an AppendEntries.
     fn call(number: u64) -> Call {
         let place = Place { index: 3, term: TERM };
-        let append = Append { term: TERM, prev: place, last: place, commit: 2, says_more: false };
+        let append =
+            Append { term: TERM, prev: place, last: place, commit: 2, may_be_told_to_stand: false };
         let (from, to) = (0, 1);
         let sent = Sent {
             call: number,

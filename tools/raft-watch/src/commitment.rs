@@ -196,7 +196,10 @@ impl Judge {
                 .fact(leader, format!("what its persister holds ends with entry {has}"))
                 .fact(
                     leader,
-                    format!("without it {count} of {} have the entry", self.servers.len()),
+                    format!(
+                        "without it, in this term {count} of {} are known to have the entry",
+                        self.servers.len()
+                    ),
                 )
                 .hint(
                     "save the log when `start` appends to it, before the entry counts as the \
@@ -235,8 +238,8 @@ impl Judge {
         }
         let words = match commit > self.reigns.committed {
             true => format!(
-                "server {leader}, leader of term {term}, {shows}, but only {count} of {servers} \
-                 servers have it"
+                "server {leader}, leader of term {term}, {shows}, but in this term only {count} of \
+                 {servers} are known to have it"
             ),
             false => {
                 format!("server {leader}, leader of term {term}, {shows}: it cannot know that yet")
@@ -435,7 +438,8 @@ mod tests {
         let begins = "server 0, leader of term 4, says that entry";
         assert_eq!(says(1), format!("{begins} 1 is committed: it cannot know that yet"));
         assert_eq!(says(2), format!("{begins} 2 is committed: it cannot know that yet"));
-        let few = format!("{begins} 3 is committed, but only 1 of 3 servers have it");
+        let few =
+            format!("{begins} 3 is committed, but in this term only 1 of 3 are known to have it");
         assert_eq!(says(3), few);
     }
 
@@ -476,7 +480,7 @@ mod tests {
         assert_eq!(broken.check, "committed by a majority");
         assert_eq!(
             broken.words,
-            "server 0, leader of term 4, says that entry 3 is committed, but only 1 of 3 servers have it"
+            "server 0, leader of term 4, says that entry 3 is committed, but in this term only 1 of 3 are known to have it"
         );
     }
 }

@@ -47,6 +47,10 @@ pub(crate) struct Told {
 #[derive(Clone, Debug)]
 pub(crate) struct Suspicion {
     pub(crate) term: u64,
+    /// The last entry that it is about; 0 if it is about none.
+    pub(crate) upto: u64,
+    /// Its server has been sent entries up to there again since.
+    pub(crate) resent: bool,
     pub(crate) verdict: Box<Verdict>,
 }
 
@@ -207,6 +211,14 @@ impl Server {
         }
     }
 
+    /// What a leader of this term sends brings entries behind this place. What the server may have lost of them it has
+    /// again.
+    pub(crate) fn is_brought(&mut self, term: u64, prev: u64) {
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.resent |= suspicion.term == term && prev < suspicion.upto;
+        }
+    }
+
     /// Entries of one term have been sent to it.
     pub(crate) fn was_sent(&mut self, term: u64, from: u64, to: u64) {
         let (first, last) = self.sent.entry(term).or_insert((from, to));
@@ -290,7 +302,7 @@ mod tests {
     fn a_suspicion_lasts_as_long_as_its_term() {
         let mut server = Server::default();
         let verdict = Box::new(labtrace::verdict("a rule", "words").build());
-        server.suspicion = Some(Suspicion { term: 4, verdict });
+        server.suspicion = Some(Suspicion { term: 4, upto: 0, resent: false, verdict });
         [3, 4].into_iter().for_each(|term| server.promise(term, 0));
         assert!(server.suspicion.is_some());
         server.promise(5, 0);

@@ -5,6 +5,7 @@
 //! - A candidate follows the leader of its term (section 5.2).
 
 use labtrace::{Verdict, verdict};
+use raft_api::{Persisted, SavedEntry};
 
 use super::calls::{Append, Call, Delivered};
 use super::evidence::{Held, Suspicion};
@@ -48,12 +49,20 @@ impl Judge {
             }
             Some(false) => {
                 self.refuse(call, delivered, append, reply, us, means)?;
+                // Who refuses may send the request's term back.
+                if reply.term == Some(append.term) {
+                    return Ok(());
+                }
                 match means.saved.look(call.to, Look::IfCheap) {
                     Some(saved) => super::saved::check_term_saved(call.to, reply, saved),
                     None => Ok(()),
                 }
             }
-            None => Ok(()),
+            None => {
+                // Whatever it means, its server may keep in mind what it was told.
+                self.servers[call.to].tell(append.term, append.commit, 0, us);
+                Ok(())
+            }
         }
     }
 
@@ -159,7 +168,11 @@ impl Judge {
         let Append { term, last, .. } = append;
         let (server, leader) = (call.to, call.from);
         if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
-            return Err(suspicion.verdict);
+            // Who has what follows its entries, and did not get them again, has lost none of them.
+            let has_all = append.prev.index >= suspicion.upto && !suspicion.resent;
+            if !has_all {
+                return Err(suspicion.verdict);
+            }
         }
         let (place, kept) = self.accepts_upto(call, append, reply);
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
@@ -232,11 +245,9 @@ impl Judge {
         let Append { term, prev, last, .. } = append;
         let server = call.to;
         self.suspect_deaf(call, delivered, append, reply, us, means.missing);
-        let of_term = reply.term.is_none_or(|shown| shown == term);
-        if of_term && self.servers[server].promised.term <= term {
-            // What is committed it may keep in mind until a request of this leader has checked so much.
-            self.servers[server].tell(term, append.commit, 0, us);
-        }
+        // What is committed it may keep in mind, whoever says so, until a request of this leader or a later one has
+        // checked so much.
+        self.servers[server].tell(term, append.commit, 0, us);
         let known = &self.servers[server];
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(()) };
         if reply.term.is_none_or(|shown| shown == term) {
@@ -259,13 +270,15 @@ impl Judge {
         let verdict = lost_entries(call, term, prev.index, had, restarted, us);
         // What it has put into a snapshot meanwhile it may refuse.
         let in_snapshot = self.snapshots_seen && prev.index < self.can_know(server);
-        // Its term may have gone on without a word: what it has saved tells, or its next yes in this term.
+        // Its term may have gone on without a word, or it is busy: what it has saved tells, or its next yes in this term.
         match means.saved.look(server, Look::Surely) {
             Some(saved) if saved.log_base > prev.index => Ok(()),
-            Some(saved) if saved.term == term => Err(verdict),
+            Some(saved) if saved.term == term && !holds(saved, had.place) => Err(verdict),
             None if in_snapshot => Ok(()),
             _ => {
-                self.servers[server].suspicion = Some(Suspicion { term, verdict });
+                let upto = had.place.index;
+                self.servers[server].suspicion =
+                    Some(Suspicion { term, upto, resent: false, verdict });
                 Ok(())
             }
         }
@@ -319,7 +332,8 @@ impl Judge {
                  follower and go on as one",
             )
             .build();
-        self.servers[server].deaf = Some((us, Suspicion { term, verdict: Box::new(verdict) }));
+        let verdict = Box::new(verdict);
+        self.servers[server].deaf = Some((us, Suspicion { term, upto: 0, resent: false, verdict }));
     }
 
     /// Who stands for the next term was in the one before until now, or until just now.
@@ -327,13 +341,22 @@ impl Judge {
         // Who asks once more in its term is still in it.
         let known = &mut self.servers[server].deaf;
         match known.take_if(|(_, suspicion)| suspicion.term < term) {
-            Some((then, Suspicion { term: in_term, verdict }))
+            Some((then, Suspicion { term: in_term, verdict, .. }))
                 if in_term.checked_add(1) == Some(term) && us >= then + STANDS_WITHIN_US =>
             {
                 Err(verdict)
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// True if a saved log has an entry there, and it is of this term if that is known.
+fn holds(saved: &Persisted, place: Place) -> bool {
+    match saved.entry(place.index) {
+        SavedEntry::OfTerm(term) => place.term == 0 || term == place.term,
+        SavedEntry::InSnapshot => true,
+        SavedEntry::Missing => false,
     }
 }
 
@@ -400,7 +423,7 @@ mod tests {
         for known in [place(3, 3), place(6, 4), place(8, 4)] {
             reign.terms.add(known).expect("it fits");
         }
-        let append = Append { term: 4, prev, last, commit: 0, says_more: false };
+        let append = Append { term: 4, prev, last, commit: 0, may_be_told_to_stand: false };
         let (from, to, request) = (0, 1, Request::Nothing);
         let sent = Sent { call: 9, from, instance: 1, to, request, us: 0 };
         let call = Call::new(&sent, Asked::Append(append), sent_at);

@@ -8,6 +8,18 @@ use crate::calls::Sent;
 use crate::judge::{Checked, Judge, Means};
 use crate::understanding::{Append, Encoded, Entries, Place, Reply, Request, Understanding};
 
+macro_rules! messages {
+    ($($name:ident { $($field:ident: $ty:ty),* $(,)? })*) => {
+        $(
+            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
+            #[serde(crate = "labgob::serde")]
+            struct $name { $($field: $ty),* }
+        )*
+    };
+}
+
+mod marks;
+mod replies;
 mod shapes;
 
 /// What some servers say to each other.
@@ -112,7 +124,7 @@ fn append(
         prev,
         commit: Some(commit),
         other: None,
-        flags: 0,
+        marks: Vec::new(),
         entries: Entries::Read(entries),
     })
 }
@@ -184,6 +196,47 @@ fn what_a_refused_request_says_is_committed_may_be_remembered() -> Checked {
     play.delivered(early);
     play.replied(early, yes(4))?;
     play.applies(2, 2)
+}
+
+/// A later leader has what an earlier one says is committed, whether or not that one is followed.
+#[test]
+fn what_an_old_leader_says_is_committed_may_be_remembered() -> Checked {
+    let mut play = Play::new(3);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    play.call(0, 1, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+    play.call(1, 2, vote(5, (2, 4)), yes(5))?;
+    play.call(0, 2, append(4, (2, 4), &[], 2), no(5))?;
+    assert!(play.applies(2, 2).is_err(), "its log was not checked at all");
+    play.judge.servers[2].applied = 0;
+    play.call(1, 2, append(5, (0, 0), &[4, 4], 0), yes(5))?;
+    play.applies(2, 2)
+}
+
+/// A leader that brings entry 10 is refused by a follower that has accepted nine.
+fn refused_at_nine() -> Result<Play, Box<labtrace::Verdict>> {
+    let mut play = Play::new(3);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    play.call(0, 1, append(4, (0, 0), &[4; 9], 0), yes(4))?;
+    play.call(0, 1, append(4, (9, 4), &[4], 0), no(4))?;
+    Ok(play)
+}
+
+#[test]
+fn who_was_busy_and_says_yes_to_the_same_has_lost_nothing() -> Checked {
+    refused_at_nine()?.call(0, 1, append(4, (9, 4), &[4], 0), yes(4))?;
+    // What it got again it may have lost.
+    let mut play = refused_at_nine()?;
+    play.call(0, 1, append(4, (4, 4), &[4; 5], 0), no(4))?;
+    let broken =
+        play.call(0, 1, append(4, (2, 4), &[4; 7], 0), yes(4)).expect_err("it has them anew");
+    assert_eq!(broken.check, "accepted entries stay");
+    let mut play = refused_at_nine()?;
+    let again = play.sent(0, 1, append(4, (4, 4), &[4; 5], 0))?;
+    play.delivered(again);
+    play.judge.over(again, true, play.us);
+    let broken = play.call(0, 1, append(4, (9, 4), &[4], 0), yes(4)).expect_err("it has them anew");
+    assert_eq!(broken.check, "accepted entries stay");
+    Ok(())
 }
 
 #[test]

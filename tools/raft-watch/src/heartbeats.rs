@@ -35,8 +35,8 @@ struct Flow {
     /// The last ones of one term that were not like each other, the latest one at the end: since entries were sent, and
     /// those. Behind new entries an old place is worth another look.
     last: Vec<News>,
-    /// The truth values of the last one without entries that nobody here understands.
-    flags: Option<u64>,
+    /// What the last one told in a word that nobody here understands.
+    marks: Option<Vec<u64>>,
     /// When those were sent that were like one of these, in one term.
     repeats: VecDeque<u64>,
     /// A call has failed, its answer was late, or its entries were refused: what that leads to is no heartbeat, though
@@ -56,15 +56,19 @@ struct News {
 }
 
 impl Flows {
-    /// True if in an AppendEntries without entries something is true that nobody here understands, and was not true in
-    /// the one before it.
-    pub(super) fn says_more(&mut self, between: (usize, usize), append: &Append<'_>) -> bool {
-        if !append.entries.are_none() {
+    /// True if an AppendEntries tells something in a word that nobody here understands, and the one before it did not.
+    pub(super) fn may_tell_to_stand(
+        &mut self,
+        between: (usize, usize),
+        append: &Append<'_>,
+    ) -> bool {
+        if append.marks.is_empty() {
             return false;
         }
         let flow = self.0.entry(between).or_default();
-        let before = flow.flags.replace(append.flags);
-        before.is_some_and(|before| append.flags & !before != 0)
+        let before = flow.marks.replace(append.marks.clone());
+        let is_new = |(mark, before): (&u64, &u64)| *mark != 0 && mark != before;
+        before.is_some_and(|before| append.marks.iter().zip(&before).any(is_new))
     }
 
     /// A call is over.
@@ -218,15 +222,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_true_now_and_was_not_is_more() {
+    fn what_is_told_now_and_was_not_is_more() {
         let mut flows = Flows::default();
-        let mut says = |between, flags| {
+        let mut says = |between, marks: &[u64]| {
             let (prev, entries) = (Place { index: 3, term: 3 }, Entries::Read(Vec::new()));
-            let append = Append { term: 4, prev, commit: None, entries, other: None, flags };
-            flows.says_more(between, &append)
+            let append =
+                Append { term: 4, prev, commit: None, entries, other: None, marks: marks.to_vec() };
+            flows.may_tell_to_stand(between, &append)
         };
-        let more = [1, 1, 3, 3, 0, 1, 2].map(|flags| says((0, 1), flags));
-        assert_eq!(more, [false, false, true, false, false, true, true]);
-        assert!(!says((0, 2), 7), "it is the first one to this server");
+        let told = [[7, 0], [7, 0], [7, 5], [7, 5], [0, 0], [7, 0], [0, 5], [0, 6], [0, 0]];
+        let more = told.map(|marks| says((0, 1), &marks));
+        assert_eq!(more, [false, false, true, false, false, true, true, true, false]);
+        assert!(!says((0, 2), &[7, 5]), "it is the first one to this server");
     }
 }

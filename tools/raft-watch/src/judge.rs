@@ -79,6 +79,16 @@ impl Means<'_> {
     }
 }
 
+/// What a reply means as an answer to this. Some tell an old leader of a newer term by what looks like a yes that
+/// accepts up to nothing.
+fn meant(asked: Asked, reply: Reply) -> Reply {
+    let is_newer = reply.term > asked.term();
+    match asked {
+        Asked::Append(_) if is_newer && reply.upto == Some(0) => Reply { yes: None, ..reply },
+        _ => reply,
+    }
+}
+
 impl Judge {
     pub(crate) fn new(servers: usize) -> Judge {
         Judge {
@@ -211,10 +221,15 @@ impl Judge {
                 let last = self.brings(from, append, us, means.missing)?;
                 let commit = append.commit.unwrap_or(0);
                 self.commits(from, append.term, commit, us, means)?;
-                let says_more = self.flows.says_more((from, to), append);
+                let may_be_told_to_stand = self.flows.may_tell_to_stand((from, to), append);
                 self.check_heartbeat((from, to), append, us, means.missing)?;
-                let append =
-                    Append { term: append.term, prev: append.prev, last, commit, says_more };
+                let append = Append {
+                    term: append.term,
+                    prev: append.prev,
+                    last,
+                    commit,
+                    may_be_told_to_stand,
+                };
                 self.resends((from, to), append, us, means.missing)?;
                 Ok(Asked::Append(append))
             }
@@ -268,6 +283,9 @@ impl Judge {
         let (from, to, asked) = (call.from, call.to, call.asked);
         if let Some(append) = asked.append() {
             server.reached(from, calls::original_of(number), append.term, us);
+            // A snapshot brings all that is before its end.
+            let is_snapshot = matches!(asked, Asked::Install(_));
+            server.is_brought(append.term, if is_snapshot { 0 } else { append.prev.index });
         }
         let Server { instance, promised, appends, .. } = *server;
         let saves = means.saved.count(to);
@@ -323,6 +341,7 @@ impl Judge {
         if call.asked.append().is_some() {
             self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
         }
+        let reply = meant(call.asked, reply);
         self.check_term_of_reply(&call, delivered, reply, us)?;
         match call.asked {
             Asked::Vote { term, last } => {

@@ -168,7 +168,7 @@ fn add_place(
     if of > term {
         return Err(wrong_term(
             leader,
-            term,
+            index,
             format!("entry {index} of server {leader}, leader of term {term}, is of term {of}"),
             &[
                 format!("server {leader} leads term {term}"),
@@ -313,10 +313,12 @@ mod tests {
         let shows = |missing: &Missing| {
             let prev = Place { index: 3, term: 5 };
             let entries = Sent::Read(Vec::new());
-            let append = Append { term: 4, prev, commit: None, entries, other: None, flags: 0 };
+            let append =
+                Append { term: 4, prev, commit: None, entries, other: None, marks: Vec::new() };
             Judge::new(3).brings(0, &append, 0, missing)
         };
-        assert_eq!(shows(&Missing::default()).expect_err("it is later").check, "a leader's log");
+        let broken = shows(&Missing::default()).expect_err("it is later");
+        assert_eq!((&broken.check[..], broken.index), ("a leader's log", Some(3)));
         let mut missing = Missing::default();
         missing.note(Part::Entries, "of a test".to_string());
         assert_eq!(shows(&missing).ok(), Some(Place { index: 3, term: 5 }));

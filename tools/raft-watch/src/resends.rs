@@ -105,7 +105,13 @@ mod tests {
 
     fn append(prev: u64, last: u64) -> Append {
         let place = |index| Place { index, term: 3 };
-        Append { term: TERM, prev: place(prev), last: place(last), commit: 0, says_more: false }
+        Append {
+            term: TERM,
+            prev: place(prev),
+            last: place(last),
+            commit: 0,
+            may_be_told_to_stand: false,
+        }
     }
 
     /// Server 0 leads, and has the answer of server 1 to this.

@@ -78,7 +78,7 @@ impl Judge {
     /// it that hands its leadership over (Ongaro's thesis, section 3.10).
     pub(super) fn heeds(&mut self, call: &Call, append: Append, reply: Reply) {
         let term = append.term;
-        if append.says_more {
+        if append.may_be_told_to_stand {
             self.servers[call.to].heeded = None;
             return;
         }
@@ -105,7 +105,7 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         // It may stand for election before it answers who has told it to.
-        let told = self.open_appends(server).any(|append| append.says_more);
+        let told = self.open_appends(server).any(|append| append.may_be_told_to_stand);
         let known = &mut self.servers[server];
         let clock = u64::from(known.clock.unwrap_or(1000));
         let soon = |heeded: &Heeded| {
@@ -157,13 +157,13 @@ mod tests {
     use super::*;
 
     /// Server 1 stands for the next term right after each of some leaders' requests that it has accepted.
-    fn stands_at_once(says_more: bool, answers: bool) -> Checked {
+    fn stands_at_once(may_be_told_to_stand: bool, answers: bool) -> Checked {
         let mut judge = Judge::new(3);
         (0..3).for_each(|server| judge.started(server, 1));
         let missing = Missing::default();
         for term in [4, 6, 8, 10] {
             let (us, place) = (term * 1_000_000, Place { index: 3, term: 3 });
-            let append = Append { term, prev: place, last: place, commit: 0, says_more };
+            let append = Append { term, prev: place, last: place, commit: 0, may_be_told_to_stand };
             let request = Request::Nothing;
             let sent = Sent { call: term, from: 0, instance: 1, to: 1, request, us };
             let call = Call::new(&sent, Asked::Append(append), term);
@@ -173,7 +173,7 @@ mod tests {
                 // The one before it was answered.
                 judge.heeds(
                     &call,
-                    Append { says_more: false, ..append },
+                    Append { may_be_told_to_stand: false, ..append },
                     Reply::new(term, true, None),
                 );
                 judge.calls.insert(call);

@@ -151,6 +151,10 @@ impl Judge {
             Some(false) => self.refuses_vote(call, delivered, (term, last), us, means),
             None => {}
         }
+        let refused = reply.yes == Some(false);
+        if refused && reply.term == Some(term) && self.hears_a_leader(voter, us) {
+            return Ok(());
+        }
         let look = match reply.yes {
             Some(true) => means.saved.since(voter, delivered),
             _ => Look::IfCheap,
@@ -159,6 +163,13 @@ impl Judge {
             Some(saved) => check_vote_saved(candidate, voter, term, reply, saved),
             None => Ok(()),
         }
+    }
+
+    /// True if a leader has called a server just now. Then it need not look at what a candidate says, and may send the
+    /// request's term back with its refusal (Ongaro's thesis, section 4.2.3).
+    fn hears_a_leader(&self, server: usize, us: u64) -> bool {
+        const JUST_NOW_US: u64 = 1_000_000;
+        self.servers[server].heard_us.is_some_and(|heard| us < heard + JUST_NOW_US)
     }
 
     fn refuses_vote(

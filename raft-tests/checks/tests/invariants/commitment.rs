@@ -113,17 +113,23 @@ fn what_is_applied_is_committed() {
         &[1],
         &["it was told that 0 entries are committed"],
     );
-    // One that refuses a request is not told by it.
+    // One that refuses a request is told by it, be it in a later term, but its log is not checked.
+    assert_fine(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).answers(5, false);
+        puppet(0).commits(1, 4, (3, 4), 0, 3);
+        puppet(1).applies(3);
+    });
     assert_broken(
         |_| {
-            puppet(0).commits(1, 4, (0, 0), 3, 0);
+            puppet(0).commits(2, 4, (0, 0), 3, 0);
             puppet(1).answers(5, false);
             puppet(0).commits(1, 4, (3, 4), 0, 3);
             puppet(1).applies(1);
         },
         check,
         &[1],
-        &["it was told that 0 entries are committed"],
+        &["it was told that 3 entries are committed, and its log was checked up to entry 0"],
     );
     // A follower that commits what this request has not checked.
     assert_broken(
@@ -171,7 +177,7 @@ fn a_leader_counts_itself_for_what_it_has_saved() {
         },
         "saved before counted",
         &[0],
-        &["what its persister holds ends with entry 0", "without it 1 of 3 have the entry"],
+        &["what its persister holds ends with entry 0", "without it, in this term 1 of 3 are known to have the entry"],
     );
 }
 

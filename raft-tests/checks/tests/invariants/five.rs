@@ -121,7 +121,7 @@ fn a_leader_without_the_entry_needs_three_others() {
         |_| without_it(2),
         "saved before counted",
         &[0],
-        &["without it 2 of 5 have the entry"],
+        &["without it, in this term 2 of 5 are known to have the entry"],
     );
 }
 

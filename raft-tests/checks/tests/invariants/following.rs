@@ -290,8 +290,9 @@ fn who_has_gone_on_to_a_later_term_may_refuse_without_a_word() {
 }
 
 /// Server 1 has accepted nine entries, was told that they are committed, refuses one request with entries
-/// behind a place, and accepts the next one.
-fn refuses_once(prev: u64, snapshots: bool) {
+/// behind a place, and accepts the next one, which brings what is behind another place.
+fn refuses_once(prev: u64, again: u64, snapshots: bool) {
+    let prev_term = |index| if index > 0 { 4 } else { 0 };
     puppet(0).commits(1, 4, (0, 0), 9, 0);
     puppet(0).commits(1, 4, (9, 4), 0, 9);
     if snapshots {
@@ -300,35 +301,47 @@ fn refuses_once(prev: u64, snapshots: bool) {
     puppet(1).answers(0, false);
     puppet(0).commits(1, 4, (prev, 4), 10 - prev, 9);
     puppet(1).answers(0, true);
-    puppet(0).commits(1, 4, (9, 4), 1, 9);
+    puppet(0).commits(1, 4, (again, prev_term(again)), 10 - again, 9);
 }
 
 #[test]
 fn what_may_be_in_a_snapshot_may_be_refused() {
     let check = "accepted entries stay";
     let fact = &["server 1 accepted entries up to 9"];
-    assert_fine(|_| refuses_once(8, true));
+    assert_fine(|_| refuses_once(8, 0, true));
     // The last entry of a snapshot is still known; and without snapshots all are.
-    assert_broken(|_| refuses_once(9, true), check, &[1], fact);
-    assert_broken(|_| refuses_once(8, false), check, &[1], fact);
+    assert_broken(|_| refuses_once(9, 0, true), check, &[1], fact);
+    assert_broken(|_| refuses_once(8, 0, false), check, &[1], fact);
+}
+
+/// It was busy, or applied a snapshot just then.
+#[test]
+fn who_accepts_what_follows_its_entries_without_getting_them_again_has_them() {
+    assert_fine(|_| refuses_once(9, 9, true));
+    assert_fine(|_| refuses_once(9, 9, false));
+    assert_fine(|_| refuses_once(8, 9, false));
 }
 
 #[test]
-fn what_is_saved_tells_what_is_in_a_snapshot() {
-    fn refuses(prev: u64) {
+fn what_is_saved_tells_what_is_in_a_snapshot_and_what_is_not_lost() {
+    fn refuses(prev: u64, saved: Vec<u64>) {
         puppet(0).commits(1, 4, (0, 0), 12, 0);
         puppet(0).commits(1, 4, (12, 4), 0, 9);
-        puppet(1).saves_behind((9, 4), 4, vec![4; 3], b"s");
+        puppet(1).saves_behind((9, 4), 4, saved, b"s");
         puppet(1).answers(0, false);
         puppet(0).commits(1, 4, (prev, 4), 13 - prev, 9);
     }
-    assert_fine(|_| refuses(8));
-    assert_broken(
-        |_| refuses(9),
-        "accepted entries stay",
-        &[1],
-        &["server 1 accepted entries up to 12"],
-    );
+    assert_fine(|_| refuses(8, vec![4; 3]));
+    // All twelve are there.
+    assert_fine(|_| refuses(9, vec![4; 3]));
+    for saved in [vec![4; 2], vec![4, 4, 3]] {
+        assert_broken(
+            move |_| refuses(9, saved),
+            "accepted entries stay",
+            &[1],
+            &["server 1 accepted entries up to 12"],
+        );
+    }
 }
 
 #[test]
@@ -348,8 +361,8 @@ fn a_candidate_that_was_paused_may_have_been_about_to_say_more() {
 fn what_a_follower_may_have_taken_unheard_makes_older_requests_old() {
     fn follows(cluster: &Cluster, count: u64) {
         puppet(0).commits(1, 4, (0, 0), 3, 0);
-        puppet(1).saves(4, None, vec![4; 5]);
-        // Entries behind the third: handled, saved, and the answer is never given.
+        puppet(1).saves(4, None, vec![4; 2]);
+        // Entries behind the third, and the answer is never given.
         is_not_answered(cluster, move || puppet(0).commits(1, 4, (3, 4), count, 0));
         puppet(1).answers(4, false);
         puppet(0).commits(1, 4, (3, 4), 1, 0);

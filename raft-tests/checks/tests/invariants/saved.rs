@@ -2,7 +2,7 @@
 
 use labtrace::Verdict;
 
-use crate::puppet::{assert_broken, assert_fine, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
 
 #[test]
 fn what_is_promised_is_saved() {
@@ -102,6 +102,31 @@ fn a_vote_is_measured_by_the_vote_that_is_saved_in_its_term() {
     assert_eq!(answers((4, Some(2), &[]), 4, false, asks), None);
     assert_eq!(answers((3, None, &[]), 0, false, asks), None);
     assert_behind(answers((4, None, &[]), 5, false, asks), "answered with term 5", "term 4");
+}
+
+/// Who hears its leader need not look at a candidate's term, and may send it back.
+#[test]
+fn a_term_that_is_sent_back_with_a_refusal_need_not_be_saved() {
+    fn refuses(term: u64, late: bool) -> Option<Verdict> {
+        verdict(move |_| {
+            puppet(1).saves(3, None, Vec::new());
+            puppet(1).answers(3, true);
+            puppet(0).leads(1, 3, (0, 0), &[]);
+            for _ in 0..if late { 10 } else { 0 } {
+                pause();
+            }
+            puppet(1).answers(term, false);
+            puppet(2).asks_for_vote(2, 1, 4);
+        })
+    }
+    assert_eq!(refuses(4, false), None);
+    assert_behind(refuses(5, false), "answered with term 5", "term 3");
+    // Its leader is silent.
+    assert_behind(refuses(4, true), "answered with term 4", "term 3");
+    // So it is with what a leader sends.
+    let leads = || puppet(0).leads(1, 4, (0, 0), &[]);
+    assert_eq!(answers((3, None, &[]), 4, false, leads), None);
+    assert_behind(answers((3, None, &[]), 5, false, leads), "answered with term 5", "term 3");
 }
 
 #[test]

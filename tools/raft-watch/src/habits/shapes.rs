@@ -2,16 +2,6 @@
 
 use super::*;
 
-macro_rules! messages {
-    ($($name:ident { $($field:ident: $ty:ty),* $(,)? })*) => {
-        $(
-            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
-            #[serde(crate = "labgob::serde")]
-            struct $name { $($field: $ty),* }
-        )*
-    };
-}
-
 messages! {
     Entry { term: u64, command: u64 }
     Vote { term: u64, last_log_index: u64, last_log_term: u64 }
@@ -35,6 +25,14 @@ messages! {
     Part {
         term: u64, last_included_index: u64, last_included_term: u64, part: u64, data: Vec<u8>,
     }
+    LastPart {
+        term: u64, last_included_index: u64, last_included_term: u64, seq: u64, data: Vec<u8>,
+        done: bool,
+    }
+    WithTail {
+        term: u64, last_included_index: u64, last_included_term: u64, data: Vec<u8>,
+        tail: Vec<Entry>,
+    }
     Header { from: u64, term: u64 }
     VoteInHeader { header: Header, epoch: u64, last_log_index: u64, last_log_term: u64 }
     ArgsInHeader {
@@ -47,6 +45,11 @@ messages! {
     }
     WithFlag { ok: bool, success: bool, term: u64 }
     WithKind { term: u64, last_log_index: u64, last_log_term: u64, kind: u8 }
+    WithLongKind { term: u64, last_log_index: u64, last_log_term: u64, request_type: u32 }
+    WithFlavour {
+        term: u64, candidate_id: u8, last_log_index: u64, last_log_term: u64, flavour: u8,
+    }
+    WithSmallNumbers { term: u8, candidate_id: u8, last_log_index: u64, last_log_term: u8 }
     WithOption { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: Option<bool> }
     WithNumber { term: u64, last_log_index: u64, last_log_term: u64, pre_vote: u8 }
     WithBare {
@@ -70,12 +73,12 @@ struct WithResult {
     result: Result<u64, Conflict>,
 }
 
-const REQUEST_VOTE: &str = "Raft.RequestVote";
-const INSTALL_SNAPSHOT: &str = "Raft.InstallSnapshot";
-const APPEND_ENTRIES: &str = "Raft.AppendEntries";
+pub(super) const REQUEST_VOTE: &str = "Raft.RequestVote";
+pub(super) const INSTALL_SNAPSHOT: &str = "Raft.InstallSnapshot";
+pub(super) const APPEND_ENTRIES: &str = "Raft.AppendEntries";
 
 /// Server 0 leads this term by the vote of server 1.
-fn led(term: u64, last: (u64, u64)) -> Result<Play, Box<labtrace::Verdict>> {
+pub(super) fn led(term: u64, last: (u64, u64)) -> Result<Play, Box<labtrace::Verdict>> {
     let mut play = Play::new(3);
     let request = Vote { term, last_log_index: last.0, last_log_term: last.1 };
     play.named((0, 1), REQUEST_VOTE, &request, &Voted { term, vote_granted: true })?;
@@ -159,6 +162,15 @@ fn each_part_of_a_snapshot_is_sent_once() -> Checked {
         Ok(())
     }
     sends(&mut led(1, (0, 0))?, 0..100)?;
+    let mut play = led(1, (0, 0))?;
+    play.judge.reigns.committed = 9;
+    play.judge.servers[0].knows = 9;
+    for seq in 0..100 {
+        let (term, last_included_index, last_included_term, data) = (1, 9, 1, vec![1]);
+        let done = seq == 99;
+        let request = LastPart { term, last_included_index, last_included_term, seq, data, done };
+        play.named((0, 1), INSTALL_SNAPSHOT, &request, &Answer { term: 1, success: true })?;
+    }
     // From the beginning again and again it is sent too often.
     let again = (0..100).map(|number| number % 3);
     let broken = sends(&mut led(1, (0, 0))?, again).expect_err("it is there");
@@ -286,8 +298,32 @@ fn what_may_be_the_mark_of_a_pre_vote_is_none_of_a_vote() -> Checked {
         Ok(())
     }
     asks(&WithKind { term: 6, kind: 1, ..WithKind::default() }, "kind")?;
+    asks(&WithLongKind { term: 6, request_type: 1, ..WithLongKind::default() }, "request_type")?;
+    asks(&WithFlavour { term: 6, flavour: 1, ..WithFlavour::default() }, "flavour")?;
     asks(&WithOption { term: 6, pre_vote: Some(true), ..WithOption::default() }, "pre_vote")?;
     asks(&WithNumber { term: 6, pre_vote: 1, ..WithNumber::default() }, "pre_vote")
+}
+
+#[test]
+fn what_says_who_asks_is_no_mark() -> Checked {
+    let mut play = Play::new(3);
+    let request = WithSmallNumbers { term: 6, candidate_id: 2, ..WithSmallNumbers::default() };
+    let granted = Voted { term: 6, vote_granted: true };
+    play.named((2, 1), REQUEST_VOTE, &request, &granted)?;
+    let other = WithSmallNumbers { candidate_id: 0, ..request };
+    let broken = play.named((0, 1), REQUEST_VOTE, &other, &granted).expect_err("it votes twice");
+    assert_eq!(broken.check, "one vote a term");
+    Ok(())
+}
+
+#[test]
+fn entries_behind_a_snapshot_are_seen_whatever_they_are_called() -> Checked {
+    let mut play = led(1, (0, 0))?;
+    let tail = entry(1);
+    let request = WithTail { term: 1, tail, ..WithTail::default() };
+    play.named((0, 1), INSTALL_SNAPSHOT, &request, &Answer { term: 1, success: true })?;
+    assert!(play.says("InstallSnapshot brings entries behind its snapshot"));
+    Ok(())
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn whatever_a_leader_sends_says_no_more_than_it_can_know() {
 fn tells_three() -> Judge {
     let mut judge = three();
     judge.reigns.led_by(0, 4);
-    let append = Append { term: 4, prev: THREE, last: THREE, commit: 3, says_more: false };
+    let append =
+        Append { term: 4, prev: THREE, last: THREE, commit: 3, may_be_told_to_stand: false };
     let (from, to, request) = (0, 1, Request::Nothing);
     let sent = Sent { call: 7, from, instance: 1, to, request, us: 0 };
     judge.calls.insert(Call::new(&sent, Asked::Append(append), 1));

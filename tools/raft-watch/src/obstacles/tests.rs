@@ -21,7 +21,14 @@ struct Play {
 fn append(term: u64, prev: (u64, u64), count: usize, commit: u64) -> Request<'static> {
     let prev = Place { index: prev.0, term: prev.1 };
     let entries = Entries::Read(vec![(term, Bytes::new()); count]);
-    Request::Append(Append { term, prev, commit: Some(commit), other: None, flags: 0, entries })
+    Request::Append(Append {
+        term,
+        prev,
+        commit: Some(commit),
+        other: None,
+        marks: Vec::new(),
+        entries,
+    })
 }
 
 fn vote(term: u64) -> Request<'static> {

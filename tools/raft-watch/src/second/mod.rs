@@ -326,7 +326,13 @@ mod tests {
 
     fn append(term: u64, index: u64) -> Asked {
         let last = Place { index, term };
-        Asked::Append(Append { term, prev: Place::default(), last, commit: 0, says_more: false })
+        Asked::Append(Append {
+            term,
+            prev: Place::default(),
+            last,
+            commit: 0,
+            may_be_told_to_stand: false,
+        })
     }
 
     fn vote(term: u64) -> Asked {

@@ -150,7 +150,7 @@ mod tests {
             prev: place(1),
             last: place(last),
             commit: 0,
-            says_more: false,
+            may_be_told_to_stand: false,
         })
     }
 

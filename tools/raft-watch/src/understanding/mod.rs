@@ -27,6 +27,7 @@ use run_record::names::{self, Name};
 pub(crate) use entries::{Command, Entry};
 use entries::{EntryPlan, Numbers};
 pub(crate) use missing::{Missing, Part};
+use plan::{Plan, Unread};
 use reading::Reading;
 pub(crate) use reply::Reply;
 
@@ -74,8 +75,8 @@ pub(crate) struct Append<'a> {
     pub(crate) entries: Entries<'a>,
     /// What else it brings that nobody here understands, as one number; none if nothing.
     pub(crate) other: Option<u64>,
-    /// Which of the truth values that nobody here understands are true, if it brings no entries.
-    pub(crate) flags: u64,
+    /// What else it may tell in a word: one number for each field, 0 if it tells nothing.
+    pub(crate) marks: Vec<u64>,
 }
 
 /// What an InstallSnapshot says, but for the snapshot itself.
@@ -154,11 +155,20 @@ pub(crate) struct Understanding {
     read_message: fn(&Wire<'_>) -> Meaning,
     /// By method and type. There are few.
     known: Vec<Known>,
-    /// The types of which the Raft itself says what they mean; by method, and whether it is the reply.
-    said: Vec<(Box<str>, bool, &'static Shape)>,
+    said: Vec<Said>,
     missing: Missing,
     bases: Bases,
     numbers: Numbers,
+}
+
+/// A type of which the Raft itself says what it means.
+struct Said {
+    method: Box<str>,
+    reply: bool,
+    shape: &'static Shape,
+    /// What an AppendEntries has by the usual names, and what it may have beside.
+    plan: Plan,
+    unread: Unread,
 }
 
 struct Known {
@@ -232,7 +242,8 @@ impl Understanding {
             } => {
                 let prev = Place { index: prev_log_index, term: prev_log_term };
                 let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
-                Request::Append(Append { term, prev, commit, entries, other: None, flags: 0 })
+                let (other, marks) = self.beside(method, message, entries.are_none());
+                Request::Append(Append { term, prev, commit, entries, other, marks })
             }
             Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
                 let last = Place { index: last_included_index, term: last_included_term };
@@ -247,14 +258,30 @@ impl Understanding {
     /// its names tell.
     fn meaning(&mut self, method: &str, reply: bool, message: Encoded<'_>) -> Meaning {
         let meaning = (self.read_message)(&Wire { method, reply, bytes: message.bytes });
-        let is = |(of, is_reply, shape): &(Box<str>, bool, &'static Shape)| {
-            std::ptr::eq(*shape, message.shape) && *is_reply == reply && **of == *method
-        };
-        if meaning != Meaning::ByNames && !self.said.iter().any(is) {
-            reading::hearsay(method, reply, message.shape, &mut self.missing);
-            self.said.push((method.into(), reply, message.shape));
+        if meaning != Meaning::ByNames && self.said(method, reply, message.shape).is_none() {
+            let shape = message.shape;
+            reading::hearsay(method, reply, shape, &mut self.missing);
+            let plan = Plan::of(shape, reading::APPEND);
+            let unread = plan.unread(shape);
+            self.said.push(Said { method: method.into(), reply, shape, plan, unread });
         }
         meaning
+    }
+
+    fn said(&self, method: &str, reply: bool, shape: &'static Shape) -> Option<&Said> {
+        self.said.iter().find(|said| {
+            std::ptr::eq(said.shape, shape) && said.reply == reply && *said.method == *method
+        })
+    }
+
+    /// What an AppendEntries has beside what its Raft says of it.
+    fn beside(&self, method: &str, message: Encoded<'_>, is_bare: bool) -> (Option<u64>, Vec<u64>) {
+        let Some(value) = message.value else { return (None, Vec::new()) };
+        let Some(Said { plan, unread, .. }) = self.said(method, false, message.shape) else {
+            return (None, Vec::new());
+        };
+        let other = if is_bare && unread.lists { plan.lists(value) } else { None };
+        (other, if unread.marks { plan.marks(value) } else { Vec::new() })
     }
 
     fn request_by_names<'a>(&mut self, method: &str, message: Encoded<'a>) -> Request<'a> {

@@ -19,6 +19,14 @@ enum Step {
     Inside(Plan),
 }
 
+/// What values of a type may have that nobody here understands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread {
+    /// Lists or bytes.
+    pub(crate) lists: bool,
+    pub(crate) marks: bool,
+}
+
 /// A field that may be meant. The least one is the likeliest.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Likely {
@@ -86,6 +94,17 @@ impl Plan {
         likely.min()
     }
 
+    /// Does not take this field after all.
+    pub(crate) fn leave(&mut self, name: Name) {
+        for step in &mut self.0 {
+            match step {
+                Step::Take(taken) if *taken == name => *step = Step::Skip,
+                Step::Inside(inside) => inside.leave(name),
+                Step::Skip | Step::Take(_) => {}
+            }
+        }
+    }
+
     fn take(&mut self, path: &[usize], name: Name) {
         let [place, within @ ..] = path else { return };
         match &mut self.0[*place] {
@@ -137,8 +156,16 @@ impl Plan {
         parts
     }
 
+    /// What values of the type may have beside what it takes.
+    pub(crate) fn unread(&self, shape: &'static Shape) -> Unread {
+        let fields = self.left_out(shape);
+        let lists = fields.iter().any(|field| may_have_items(field.ty.shape()));
+        let marks = fields.iter().any(|field| is_mark(field.name, field.ty.shape()));
+        Unread { lists, marks }
+    }
+
     /// The lists and bytes of a value that it does not take, as one number; none if all of them are empty.
-    pub(crate) fn not_understood(&self, value: Peek<'_>) -> Option<u64> {
+    pub(crate) fn lists(&self, value: Peek<'_>) -> Option<u64> {
         let mut parts = Vec::new();
         self.add_lists(value, &mut parts);
         (!parts.is_empty()).then(|| digest::of(parts))
@@ -154,19 +181,20 @@ impl Plan {
         }
     }
 
-    /// The truth values that it does not take: which of them are true, one bit for each of the first 64.
-    pub(crate) fn flags(&self, value: Peek<'_>) -> u64 {
+    /// What may tell a follower something in a word, and it does not take: one number for each such field; 0 if it has
+    /// nothing to tell.
+    pub(crate) fn marks(&self, value: Peek<'_>) -> Vec<u64> {
         let mut all = Vec::new();
-        self.add_flags(value, &mut all);
-        all.iter().take(64).enumerate().fold(0, |flags, (bit, set)| flags | u64::from(*set) << bit)
+        self.add_marks(value, &mut all);
+        all
     }
 
-    fn add_flags(&self, value: Peek<'_>, flags: &mut Vec<bool>) {
-        for ((_, field), step) in value.fields().zip(&self.0) {
+    fn add_marks(&self, value: Peek<'_>, marks: &mut Vec<u64>) {
+        for ((name, field), step) in value.fields().zip(&self.0) {
             match step {
-                Step::Skip => flags.extend(field.bool()),
-                Step::Take(_) => {}
-                Step::Inside(inside) => inside.add_flags(field, flags),
+                Step::Skip if is_mark(name, field.shape()) => marks.push(mark(field)),
+                Step::Skip | Step::Take(_) => {}
+                Step::Inside(inside) => inside.add_marks(field, marks),
             }
         }
     }
@@ -206,6 +234,11 @@ fn is_place(name: &str) -> bool {
     names::is(name, Name::Index) || names::is(name, Name::ConflictIndex)
 }
 
+/// True for the name of a term that a reply has of some entry.
+pub(crate) fn is_term_of_entry(name: &str) -> bool {
+    ["logterm", "entryterm"].into_iter().any(|term| names::same(name, term))
+}
+
 /// True for a list or for bytes that are not empty, also within a newtype or an `Option`.
 fn has_items(value: Peek<'_>) -> bool {
     match value.shape() {
@@ -217,6 +250,59 @@ fn has_items(value: Peek<'_>) -> bool {
         // Their length comes first.
         Shape::Map(..) | Shape::Primitive(Primitive::Bytes) => value.bytes() != [0],
         _ => false,
+    }
+}
+
+/// True if [`has_items`] may be true of a value.
+fn may_have_items(shape: &'static Shape) -> bool {
+    match shape {
+        Shape::Struct { fields: [only], .. } => may_have_items(only.ty.shape()),
+        Shape::Option(some) => may_have_items(some.shape()),
+        Shape::List(_) | Shape::Set(_) | Shape::Map(..) | Shape::Primitive(Primitive::Bytes) => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// True for a flag, what may be there or not, and what is one of several kinds; and for a number whose name says that
+/// it may tell somebody to stand for election.
+fn is_mark(name: &str, shape: &'static Shape) -> bool {
+    const CALLED: [&str; 3] = ["transfer", "timeout", "campaign"];
+    if is_whole_number(shape) && !may_be_none(shape) {
+        let name = name.to_ascii_lowercase();
+        return CALLED.into_iter().any(|called| name.contains(called));
+    }
+    match inner(shape) {
+        Some(inner) => is_mark(name, inner),
+        None => is_bool(shape) || matches!(shape, Shape::Option(_) | Shape::Enum { .. }),
+    }
+}
+
+/// A mark as a number; 0 for a flag that is not set, none, the first kind, and no number: -1, or 0 if there is no -1.
+fn mark(value: Peek<'_>) -> u64 {
+    let is_nothing = match is_whole_number(value.shape()) && !may_be_none(value.shape()) {
+        true if is_signed(value.shape()) => number(value) == Some(u64::MAX),
+        true => matches!(number(value), Some(0 | u64::MAX)),
+        // First comes which of two or more it is.
+        false => value.bytes().first() == Some(&0),
+    };
+    if is_nothing { 0 } else { digest::of([value.bytes()]).max(1) }
+}
+
+fn is_signed(shape: &'static Shape) -> bool {
+    use Primitive::{I8, I16, I32, I64, I128};
+    match inner(shape) {
+        Some(inner) => is_signed(inner),
+        None => matches!(shape, Shape::Primitive(I8 | I16 | I32 | I64 | I128)),
+    }
+}
+
+/// A number of one byte.
+pub(crate) fn is_byte(shape: &'static Shape) -> bool {
+    match inner(shape) {
+        Some(inner) => is_byte(inner),
+        None => matches!(shape, Shape::Primitive(Primitive::U8 | Primitive::I8)),
     }
 }
 
@@ -353,6 +439,7 @@ pub(crate) fn number_within(view: &View, name: Name) -> Option<(usize, u64)> {
     if name == Name::Term && view.fields().iter().any(|(field, _)| is_place(field)) {
         return None;
     }
-    let numbers = view.fields().iter();
+    let is_of_entry = |field: &str| name == Name::Term && is_term_of_entry(field);
+    let numbers = view.fields().iter().filter(|(field, _)| !is_of_entry(field));
     numbers.filter_map(|(field, value)| Some((names::rank(field, name)?, value.number()?))).min()
 }

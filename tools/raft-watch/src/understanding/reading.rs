@@ -6,7 +6,7 @@ use labgob::{Field, Peek, Shape};
 use run_record::names::{self, Name};
 
 use super::missing::{Missing, Part};
-use super::plan::{self, Plan, fields};
+use super::plan::{self, Plan, Unread, fields};
 use super::reply::{Reply, ReplyPlan};
 use super::{Append, Bases, Entries, EntryPlan, Install, Method, Place, Request};
 use crate::digest;
@@ -15,7 +15,7 @@ use crate::digest;
 pub(crate) enum Reading {
     Vote(Plan),
     /// The entries' place may be known, and not how to read them.
-    Append(Plan, Option<Arc<EntryPlan>>),
+    Append(Plan, Unread, Option<Arc<EntryPlan>>),
     Beat(Plan),
     Install(Plan),
     Reply(ReplyPlan),
@@ -25,7 +25,8 @@ pub(crate) enum Reading {
 }
 
 const VOTE: &[Name] = &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer];
-const APPEND: &[Name] = &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
+pub(super) const APPEND: &[Name] =
+    &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
 /// Indexes of what is before the first entry.
 const NOTHING: [u64; 2] = [0, u64::MAX];
 const INSTALL: &[Name] =
@@ -48,7 +49,7 @@ impl Reading {
             (Method::Beat, false) => look.beat(),
             (Method::Vote, true) => look.reply(Part::VoteReplies),
             (Method::Append, true) => look.reply(Part::AppendReplies),
-            (Method::Beat | Method::Install, true) => Reading::Reply(ReplyPlan::of(shape)),
+            (Method::Beat | Method::Install, true) => Reading::Reply(ReplyPlan::of_another(shape)),
             (Method::Install, false) => look.install(),
             (Method::Other, false) => look.other(),
             (Method::Other, true) => Reading::Unknown,
@@ -58,7 +59,9 @@ impl Reading {
     pub(crate) fn request<'a>(&self, value: Peek<'a>, bases: &mut Bases) -> Request<'a> {
         match self {
             Reading::Vote(plan) => vote(plan, value, bases),
-            Reading::Append(plan, entries) => append(plan, entries.as_ref(), value, bases),
+            Reading::Append(plan, unread, entries) => {
+                append((plan, *unread), entries.as_ref(), value, bases)
+            }
             Reading::Beat(plan) => {
                 let parts = plan.read(value);
                 let Some(term) = parts.get(Name::Term).and_then(plan::number) else {
@@ -122,7 +125,7 @@ fn vote<'a>(plan: &Plan, value: Peek<'a>, bases: &mut Bases) -> Request<'a> {
 }
 
 fn append<'a>(
-    plan: &Plan,
+    (plan, unread): (&Plan, Unread),
     entries: Option<&Arc<EntryPlan>>,
     value: Peek<'a>,
     bases: &mut Bases,
@@ -141,11 +144,10 @@ fn append<'a>(
                 _ => Entries::Unknown,
             };
             let prev = Place { index: bases.index(index), term: prev_term };
-            let (other, flags) = match entries.are_none() {
-                true => (plan.not_understood(value), plan.flags(value)),
-                false => (None, 0),
-            };
-            Request::Append(Append { term, prev, commit, entries, other, flags })
+            let is_bare = unread.lists && entries.are_none();
+            let other = if is_bare { plan.lists(value) } else { None };
+            let marks = if unread.marks { plan.marks(value) } else { Vec::new() };
+            Request::Append(Append { term, prev, commit, entries, other, marks })
         }
         _ => Request::Unknown,
     }
@@ -154,7 +156,6 @@ fn append<'a>(
 fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
     let parts = plan.read(value);
     let number = |name| plan::number(parts.get(name)?);
-    let is_part_known = plan.has(Name::Offset) || plan.has(Name::Done);
     let included_term = parts.get(Name::IncludedTerm).and_then(plan::term_of_entry);
     match (number(Name::Term), number(Name::IncludedIndex), included_term) {
         (Some(term), Some(index), Some(of)) => Request::Install(Install {
@@ -163,7 +164,7 @@ fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
             offset: number(Name::Offset).unwrap_or(0),
             done: parts.get(Name::Done).and_then(plan::answer).is_none_or(|(done, _)| done),
             bytes: value.bytes().len() as u64,
-            part: (!is_part_known).then(|| digest::of([value.bytes()])),
+            part: (!plan.has(Name::Offset)).then(|| digest::of([value.bytes()])),
         }),
         _ => Request::Unknown,
     }
@@ -189,11 +190,13 @@ impl Look<'_> {
             return Reading::Unknown;
         }
         // A mark that nobody knows may be the one of a pre-vote.
-        let is_mark = |name: &&&str| {
+        let is_mark = |name: &&str| {
             let known = |one| names::is(name, one) && plan.has(one);
             !known(Name::PreVote) && !names::is(name, Name::Transfer)
         };
-        if let Some(mark) = marks(self.shape).iter().find(is_mark) {
+        let small = plan.left_out(self.shape).into_iter().find(is_small_number);
+        let mark = marks(self.shape).into_iter().find(is_mark);
+        if let Some(mark) = mark.or(small.map(|field| field.name)) {
             let why = format!("nobody here knows what `{mark}` of {} means", self.method);
             self.missing.note(Part::Votes, why);
             return Reading::Unknown;
@@ -216,7 +219,8 @@ impl Look<'_> {
         if !plan.has(Name::Commit) {
             self.missing.note(Part::Commit, lacks(self.method, "leader_commit", self.shape));
         }
-        Reading::Append(plan, entries)
+        let unread = plan.unread(self.shape);
+        Reading::Append(plan, unread, entries)
     }
 
     fn entries(&mut self, plan: &Plan) -> Option<Arc<EntryPlan>> {
@@ -278,7 +282,12 @@ impl Look<'_> {
             return Reading::Unknown;
         }
         let entries = plan.shape_of(Name::Entries, self.shape);
-        if entries.is_some_and(|list| EntryPlan::of(list).is_ok()) {
+        let named = |field: &&Field| {
+            EntryPlan::of(field.ty.shape()).is_ok_and(|entries| !entries.is_by_place())
+        };
+        if entries.is_some_and(|list| EntryPlan::of(list).is_ok())
+            || plan.left_out(self.shape).iter().any(named)
+        {
             let why = format!("{} brings entries behind its snapshot", self.method);
             self.missing.note(Part::Others, why);
             return Reading::Unknown;
@@ -327,8 +336,16 @@ fn lacks(what: &str, name: &str, shape: &'static Shape) -> String {
     format!("{what} has no `{name}` or the like: {fields}")
 }
 
-/// Names of numbers that say what kind of message it is.
-const KINDS: [&str; 6] = ["kind", "type", "phase", "stage", "mode", "votetype"];
+/// Names of numbers that say what kind of message it is, or how they end.
+const KINDS: [&str; 5] = ["kind", "type", "phase", "stage", "mode"];
+
+/// True for a number that has few values, unless it says who sends the message.
+fn is_small_number(field: &&Field) -> bool {
+    let name = field.name.to_ascii_lowercase();
+    let who = ["id", "from", "to", "candidate", "leader", "sender", "peer", "server", "node"];
+    let says_who = who.into_iter().chain(["version"]).any(|who| name.ends_with(who));
+    !says_who && plan::is_byte(field.ty.shape())
+}
 
 /// The names of the flags of a message, and of what else is one of few.
 fn marks(shape: &'static Shape) -> Vec<&'static str> {
@@ -340,7 +357,8 @@ fn marks(shape: &'static Shape) -> Vec<&'static str> {
         }
     }
     let is_mark = |field: &Field| {
-        let named = KINDS.iter().any(|kind| names::same(field.name, kind));
+        let name = field.name.to_ascii_lowercase();
+        let named = KINDS.iter().any(|kind| name.ends_with(kind));
         named || names::is(field.name, Name::PreVote) || is_one_of_few(field.ty.shape())
     };
     let mut all = Vec::new();

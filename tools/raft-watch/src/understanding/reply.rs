@@ -29,6 +29,11 @@ impl Reply {
     }
 }
 
+/// True for the name of a number that may be a term, the time, or a configuration's epoch.
+fn may_be_any(name: &str) -> bool {
+    ["t", "epoch"].into_iter().any(|any| names::same(name, any))
+}
+
 /// How to read the replies of a type.
 #[derive(Debug)]
 pub(crate) struct ReplyPlan {
@@ -40,10 +45,32 @@ pub(crate) struct ReplyPlan {
 }
 
 impl ReplyPlan {
+    /// How to read replies to RequestVote and AppendEntries.
     pub(crate) fn of(shape: &'static Shape) -> ReplyPlan {
         let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
-        let plan = Plan::of(shape, &[Name::Term, Name::Yes, Name::Accepted, Name::Flushed]);
+        let wanted = [Name::Term, Name::Yes, Name::Accepted, Name::Flushed];
+        let mut plan = Plan::of(shape, &wanted);
+        let term = plan.field_of(Name::Term, shape).map(|field| field.name);
+        let is_term = |field: &&Field| {
+            field.name.to_ascii_lowercase().ends_with("term")
+                && plan::is_whole_number(field.ty.shape())
+        };
+        let has_another = || plan.left_out(shape).iter().any(is_term);
+        if term
+            .is_some_and(|term| plan::is_term_of_entry(term) || may_be_any(term) && has_another())
+        {
+            plan.leave(Name::Term);
+        }
         ReplyPlan { plan, whole, shape }
+    }
+
+    /// The same of replies that need not have a term: what may be anything is none there.
+    pub(crate) fn of_another(shape: &'static Shape) -> ReplyPlan {
+        let mut read = ReplyPlan::of(shape);
+        if read.plan.field_of(Name::Term, shape).is_some_and(|field| may_be_any(field.name)) {
+            read.plan.leave(Name::Term);
+        }
+        read
     }
 
     pub(crate) fn has_answer(&self) -> bool {

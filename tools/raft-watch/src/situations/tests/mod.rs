@@ -29,7 +29,7 @@ fn at(index: u64, term: u64) -> Place {
 }
 
 fn append(term: u64, prev: Place, last: Place, commit: u64) -> Asked {
-    Asked::Append(Append { term, prev, last, commit, says_more: false })
+    Asked::Append(Append { term, prev, last, commit, may_be_told_to_stand: false })
 }
 
 fn heartbeat(term: u64) -> Asked {

@@ -1,0 +1,121 @@
+//! A leader that hands over tells a follower to stand for election at once. Where it does so within an AppendEntries,
+//! by something that nobody here understands, that follower need not wait.
+
+use super::shapes::{APPEND_ENTRIES, REQUEST_VOTE};
+use super::*;
+
+messages! {
+    Entry { term: u64, command: u64 }
+    Vote { term: u64, last_log_index: u64, last_log_term: u64 }
+    Voted { term: u64, vote_granted: bool }
+    Answer { term: u64, success: bool }
+    Plain { term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64 }
+    Flagged {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64,
+        hand_over: bool,
+    }
+    Named {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64,
+        transferee: Option<u64>,
+    }
+    Numbered {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64,
+        transfer_to: i64,
+    }
+    OfKind {
+        term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>, leader_commit: u64,
+        kind: Kind,
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+enum Kind {
+    #[default]
+    Append,
+    TimeoutNow,
+}
+
+/// Server 0 leads some terms. In each it sends server 1 two AppendEntries, the second one with a new entry, and server 1
+/// accepts them and stands for election at once.
+fn stands_at_once<A: Gob>(play: &mut Play, args: impl Fn(u64, Vec<Entry>, bool) -> A) -> Checked {
+    for term in [4, 6, 8, 10] {
+        let vote = |term| Vote { term, last_log_index: 0, last_log_term: 0 };
+        play.named((0, 2), REQUEST_VOTE, &vote(term), &Voted { term, vote_granted: true })?;
+        let success = Answer { term, success: true };
+        play.named((0, 1), APPEND_ENTRIES, &args(term, Vec::new(), false), &success)?;
+        let entries = vec![Entry { term, command: term }];
+        play.named((0, 1), APPEND_ENTRIES, &args(term, entries, true), &success)?;
+        let refused = Voted { term: term + 1, vote_granted: false };
+        play.named((1, 2), REQUEST_VOTE, &vote(term + 1), &refused)?;
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn assert_excused<A: Gob>(args: impl Fn(u64, Vec<Entry>, bool) -> A) {
+    let mut play = Play::new(3);
+    stands_at_once(&mut play, &args).expect("it may have been told to");
+    // What stands in each request tells nobody anything.
+    let mut play = Play::new(3);
+    let broken = stands_at_once(&mut play, |term, entries, _| args(term, entries, false));
+    assert_eq!(broken.expect_err("it was not told to").check, "a follower waits");
+}
+
+#[test]
+fn who_does_not_wait_is_found() {
+    let mut play = Play::new(3);
+    let broken =
+        stands_at_once(&mut play, |term, entries, _| Plain { term, entries, ..Plain::default() });
+    assert_eq!(broken.expect_err("it does not wait").check, "a follower waits");
+}
+
+#[test]
+fn a_mark_is_a_flag_an_option_a_kind_or_a_number_that_is_called_so() {
+    assert_excused(|term, entries, hand_over| Flagged {
+        term,
+        entries,
+        hand_over,
+        ..Flagged::default()
+    });
+    assert_excused(|term, entries, marked| Named {
+        term,
+        entries,
+        transferee: marked.then_some(0),
+        ..Named::default()
+    });
+    assert_excused(|term, entries, marked| {
+        let transfer_to = if marked { 0 } else { -1 };
+        Numbered { term, entries, transfer_to, ..Numbered::default() }
+    });
+    assert_excused(|term, entries, marked| {
+        let kind = if marked { Kind::TimeoutNow } else { Kind::Append };
+        OfKind { term, entries, kind, ..OfKind::default() }
+    });
+}
+
+/// It says what Figure 2 has, and the rest is looked for as in any other message.
+#[test]
+fn who_says_what_its_messages_mean_may_mark_them_too() {
+    let read = |wire: &raft_api::Wire<'_>| {
+        if wire.method != APPEND_ENTRIES || wire.reply {
+            return Meaning::ByNames;
+        }
+        let Ok(append) = labgob::decode::<Flagged>(wire.bytes) else { return Meaning::Nothing };
+        Meaning::AppendEntries {
+            term: append.term,
+            prev_log_index: append.prev_log_index,
+            prev_log_term: append.prev_log_term,
+            entries: append.entries.iter().map(|entry| (entry.term, Bytes::new())).collect(),
+            leader_commit: append.leader_commit,
+        }
+    };
+    let mut play = Play { read: Understanding::new(read), ..Play::new(3) };
+    let stands = stands_at_once(&mut play, |term, entries, hand_over| Flagged {
+        term,
+        entries,
+        hand_over,
+        ..Flagged::default()
+    });
+    stands.expect("it may have been told to");
+}
