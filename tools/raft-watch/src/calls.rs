@@ -98,6 +98,8 @@ pub(crate) struct Call {
     pub(crate) instance: u64,
     pub(crate) to: usize,
     pub(crate) asked: Asked,
+    /// It tells its server to stand for election.
+    pub(crate) tells_to_stand: bool,
     pub(crate) sent_us: u64,
     pub(crate) sent_at: u64,
     /// The server's state when the request reached it.
@@ -125,6 +127,7 @@ impl Call {
             instance: sent.instance,
             to: sent.to,
             asked,
+            tells_to_stand: matches!(sent.request, Request::Stand),
             sent_us: sent.us,
             sent_at: at,
             delivered: None,

@@ -118,6 +118,8 @@ pub(crate) struct Server {
     pub(crate) newer: Option<Newer>,
     /// The latest request of its leader that it has followed.
     pub(crate) heeded: Option<Heeded>,
+    /// When it was last told to stand for election at once.
+    pub(crate) told_to_stand_us: Option<u64>,
     /// When it stood for election right after such a request, without another election of its own in between.
     pub(crate) stood_soon: Vec<u64>,
     /// That it has done nothing for a while but refuse its vote.
@@ -149,7 +151,7 @@ impl Server {
         (self.heard_now, self.applied_when_stood, self.led) = (0, 0, 0);
         (self.restored, self.pending, self.deaf, self.refusals) = (0, None, None, None);
         (self.stored.saves, self.began, self.was_offered) = (0, None, None);
-        (self.heeded, self.stood_soon) = (None, Vec::new());
+        (self.heeded, self.stood_soon, self.told_to_stand_us) = (None, Vec::new(), None);
         (self.open, self.newer, self.log_end) = (0, None, None);
         (self.heard_us, self.sent_us) = (None, None);
     }

@@ -185,6 +185,7 @@ impl Judge {
         (from, to): (usize, usize),
         term: u64,
         us: u64,
+        missing: &Missing,
     ) -> Checked {
         let Some(newer) = self.servers[from].newer else { return Ok(()) };
         if newer.term <= term {
@@ -195,6 +196,9 @@ impl Judge {
         let heard_us =
             self.servers[from].resumed_us.map_or(newer.us, |resumed| newer.us.max(resumed));
         if us < heard_us + GOES_ON_US || self.is_held_up(call, (from, to), newer.us, us) {
+            return Ok(());
+        }
+        if !missing.allows(&rules::NEWER) {
             return Ok(());
         }
         let words = format!(

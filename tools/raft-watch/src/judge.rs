@@ -16,6 +16,7 @@ use super::resends::Resends;
 use super::settled::Settled;
 use super::slow::Slow;
 use super::snapshots::Sendings;
+use super::understanding::missing as rules;
 use super::understanding::{Install, Missing, Place, Reply, Request};
 
 #[cfg(test)]
@@ -205,19 +206,19 @@ impl Judge {
         let Sent { call, from, to, ref request, us, .. } = *sent;
         match request {
             Request::Vote { term, last } => {
-                self.asks_in(from, *term, us)?;
+                self.asks_in(from, *term, us, means.missing)?;
                 // That it stands in a later term ends nothing: what it has prepared as leader may still leave.
                 if self.servers[from].newer.is_some_and(|newer| newer.term > *term) {
-                    self.goes_on(call, (from, to), *term, us)?;
+                    self.goes_on(call, (from, to), *term, us, means.missing)?;
                 }
                 self.stands(from, *term, *last, us, means.missing)?;
                 Ok(Asked::Vote { term: *term, last: *last })
             }
             Request::Append(append) => {
                 self.append_seen = true;
-                self.speaks(from, append.term, us)?;
+                self.speaks(from, append.term, us, means.missing)?;
                 self.leads(from, append.term, us, means)?;
-                self.goes_on(call, (from, to), append.term, us)?;
+                self.goes_on(call, (from, to), append.term, us, means.missing)?;
                 let last = self.brings(from, append, us, means.missing)?;
                 let commit = append.commit.unwrap_or(0);
                 self.commits(from, append.term, commit, us, means)?;
@@ -234,21 +235,21 @@ impl Judge {
                 Ok(Asked::Append(append))
             }
             Request::Install(install) => {
-                self.speaks(from, install.term, us)?;
+                self.speaks(from, install.term, us, means.missing)?;
                 self.leads(from, install.term, us, means)?;
-                self.goes_on(call, (from, to), install.term, us)?;
+                self.goes_on(call, (from, to), install.term, us, means.missing)?;
                 self.offers((from, to), *install, us, means)?;
                 Ok(Asked::Install(*install))
             }
             Request::Beat { term, commit } => {
-                self.speaks(from, *term, us)?;
+                self.speaks(from, *term, us, means.missing)?;
                 self.leads(from, *term, us, means)?;
-                self.goes_on(call, (from, to), *term, us)?;
+                self.goes_on(call, (from, to), *term, us, means.missing)?;
                 let commit = commit.unwrap_or(0);
                 self.commits(from, *term, commit, us, means)?;
                 Ok(Asked::Beat { term: *term, commit })
             }
-            Request::Nothing | Request::Unknown => Ok(Asked::Nothing),
+            Request::Stand | Request::Nothing | Request::Unknown => Ok(Asked::Nothing),
         }
     }
 
@@ -259,15 +260,15 @@ impl Judge {
     }
 
     /// A live server asks for votes in a term.
-    fn asks_in(&mut self, server: usize, term: u64, us: u64) -> Checked {
-        self.check_term_after_restart(server, term)?;
+    fn asks_in(&mut self, server: usize, term: u64, us: u64, missing: &Missing) -> Checked {
+        self.check_term_after_restart(server, term, missing)?;
         self.servers[server].shows(term, us);
         Ok(())
     }
 
     /// A live server speaks as leader of a term.
-    fn speaks(&mut self, server: usize, term: u64, us: u64) -> Checked {
-        self.check_term_after_restart(server, term)?;
+    fn speaks(&mut self, server: usize, term: u64, us: u64, missing: &Missing) -> Checked {
+        self.check_term_after_restart(server, term, missing)?;
         self.servers[server].promise(term, us);
         Ok(())
     }
@@ -291,6 +292,9 @@ impl Judge {
         let saves = means.saved.count(to);
         if !matches!(asked, Asked::Vote { .. }) {
             server.refusals = None;
+        }
+        if call.tells_to_stand {
+            server.told_to_stand_us = Some(us);
         }
         self.calls.reach(number, Delivered { instance, promised, held, appends, saves });
         match asked {
@@ -342,7 +346,9 @@ impl Judge {
             self.servers[call.to].open = self.servers[call.to].open.saturating_sub(1);
         }
         let reply = meant(call.asked, reply);
-        self.check_term_of_reply(&call, delivered, reply, us)?;
+        if means.missing.allows(&rules::TERM) {
+            self.check_term_of_reply(&call, delivered, reply, us)?;
+        }
         match call.asked {
             Asked::Vote { term, last } => {
                 if let Some(known) = self.calls.get_mut(number) {

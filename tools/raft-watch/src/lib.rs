@@ -69,7 +69,8 @@
 //!
 //! # What is missing
 //!
-//! A call that is neither of Figure 2 nor InstallSnapshot switches off what it could change. Entries that
+//! A call that is neither of Figure 2 nor InstallSnapshot nor TimeoutNow switches off what it could change; one without
+//! any fields can only tell a server to stand for election. Entries that
 //! are packed into bytes are not read; their Raft can read them out in `read_message`. Replies that are calls of their own are not understood. Each test says so.
 
 mod any;

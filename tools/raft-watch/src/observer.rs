@@ -36,7 +36,7 @@ impl Watch {
                 Request::Append(append) => Some((Role::Leader, append.term)),
                 Request::Install(install) => Some((Role::Leader, install.term)),
                 Request::Beat { term, .. } => Some((Role::Leader, *term)),
-                Request::Nothing | Request::Unknown => None,
+                Request::Stand | Request::Nothing | Request::Unknown => None,
             };
             let sent = Sent { call, from, instance, to, request, us };
             let checked = self.judge(state, |judge, means| judge.sent(sent, means));

@@ -17,6 +17,8 @@ const WAITS_US: u64 = 100_000;
 const IN_A_ROW: usize = 3;
 /// What came while a server was paused may reach it together with its timer.
 const AFTER_PAUSE_US: u64 = 1_000_000;
+/// And so long it may take a server to do what it was told.
+const AFTER_ORDER_US: u64 = 1_000_000;
 
 /// A request of its leader that a server has followed.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +107,9 @@ impl Judge {
         missing: &Missing,
     ) -> Checked {
         // It may stand for election before it answers who has told it to.
-        let told = self.open_appends(server).any(|append| append.may_be_told_to_stand);
+        let told_us = self.servers[server].told_to_stand_us;
+        let told = told_us.is_some_and(|told| us < told + AFTER_ORDER_US)
+            || self.open_appends(server).any(|append| append.may_be_told_to_stand);
         let known = &mut self.servers[server];
         let clock = u64::from(known.clock.unwrap_or(1000));
         let soon = |heeded: &Heeded| {

@@ -8,13 +8,19 @@ use labtrace::verdict;
 
 use super::calls::{Call, Delivered};
 use super::judge::{Checked, Judge};
-use super::understanding::Reply;
+use super::understanding::missing as rules;
+use super::understanding::{Missing, Reply};
 
 impl Judge {
     /// `currentTerm` is persistent: no instance is behind an earlier one (Figure 2, State).
-    pub(super) fn check_term_after_restart(&self, server: usize, term: u64) -> Checked {
+    pub(super) fn check_term_after_restart(
+        &self,
+        server: usize,
+        term: u64,
+        missing: &Missing,
+    ) -> Checked {
         let before = self.servers[server].before;
-        if term >= before.term {
+        if term >= before.term || !missing.allows(&rules::TERM_KEPT) {
             return Ok(());
         }
         let (before, then) = (before.term, before.us);

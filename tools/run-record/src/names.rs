@@ -24,6 +24,8 @@ pub enum Name {
     PreVoteMethod,
     /// The method InstallSnapshot (Figure 13).
     InstallSnapshot,
+    /// A method that tells a server to stand for election at once (Ongaro's thesis, section 3.10).
+    TimeoutNow,
     /// `term`, in a message or an entry.
     Term,
     /// `candidateId`.
@@ -101,6 +103,17 @@ pub const TABLE: &[(Name, &[&str])] = &[
             "sendsnapshot",
             "installsnap",
             "snapshot",
+        ],
+    ),
+    (
+        Name::TimeoutNow,
+        &[
+            "timeoutnow",
+            "transferleadership",
+            "transferleader",
+            "leadershiptransfer",
+            "campaign",
+            "startelection",
         ],
     ),
     (

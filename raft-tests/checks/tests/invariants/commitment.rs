@@ -177,7 +177,10 @@ fn a_leader_counts_itself_for_what_it_has_saved() {
         },
         "saved before counted",
         &[0],
-        &["what its persister holds ends with entry 0", "without it, in this term 1 of 3 are known to have the entry"],
+        &[
+            "what its persister holds ends with entry 0",
+            "without it, in this term 1 of 3 are known to have the entry",
+        ],
     );
 }
 

@@ -94,6 +94,70 @@ fn a_mark_is_a_flag_an_option_a_kind_or_a_number_that_is_called_so() {
     });
 }
 
+messages! {
+    TimeoutNow { term: u64, leader_id: u64 }
+    TimeoutAnswer { term: u64 }
+    WithMore { term: u64, hint: u64 }
+    Nothing {}
+    Something { data: u64 }
+}
+
+/// What server 0 sends beside AppendEntries in each term that it leads, before server 1 stands for election.
+fn is_told<A: Gob, R: Gob>(play: &mut Play, method: &str, args: &A, reply: &R) -> Checked {
+    for term in [4, 6, 8, 10] {
+        let vote = |term| Vote { term, last_log_index: 0, last_log_term: 0 };
+        play.named((0, 2), REQUEST_VOTE, &vote(term), &Voted { term, vote_granted: true })?;
+        let plain = Plain { term, ..Plain::default() };
+        play.named((0, 1), APPEND_ENTRIES, &plain, &Answer { term, success: true })?;
+        play.named((0, 1), method, args, reply)?;
+        // A heartbeat was on its way.
+        play.named((0, 1), APPEND_ENTRIES, &plain, &Answer { term, success: true })?;
+        let refused = Voted { term: term + 1, vote_granted: false };
+        play.named((1, 2), REQUEST_VOTE, &vote(term + 1), &refused)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn who_is_told_to_stand_for_election_by_a_call_of_its_own_need_not_wait_and_all_rules_judge()
+-> Checked {
+    let (args, reply) = (TimeoutNow { term: 4, leader_id: 0 }, TimeoutAnswer { term: 4 });
+    let mut play = Play::new(3);
+    is_told(&mut play, "Raft.TimeoutNow", &args, &reply)?;
+    assert_eq!(play.read.missing().count(), 0);
+    let mut play = Play::new(3);
+    is_told(&mut play, "Raft.TransferLeadership", &Nothing {}, &Nothing {})?;
+    assert_eq!(play.read.missing().count(), 0);
+    // Who says more may say anything.
+    let mut play = Play::new(3);
+    is_told(&mut play, "Raft.TimeoutNow", &WithMore::default(), &reply)?;
+    assert!(play.says("nobody here knows what TimeoutNow means"));
+    let mut play = Play::new(3);
+    is_told(&mut play, "Raft.TimeoutNow", &args, &WithMore::default())?;
+    assert!(play.says("nobody here knows what TimeoutNow means"));
+    Ok(())
+}
+
+#[test]
+fn a_call_without_fields_can_only_tell_to_stand_for_election() -> Checked {
+    let mut play = Play::new(3);
+    is_told(&mut play, "Raft.Poke", &Nothing {}, &())?;
+    let all = play.read.missing().sentences();
+    assert_eq!(
+        all,
+        ["not judged: a follower waits, because Poke may tell a server to stand for election"]
+    );
+    for method in ["Raft.Poke", "Raft.Tell"] {
+        let mut play = Play::new(3);
+        is_told(&mut play, method, &Nothing {}, &Something::default())?;
+        assert!(play.says("nobody here knows what"));
+        let mut play = Play::new(3);
+        is_told(&mut play, method, &Something::default(), &Nothing {})?;
+        assert!(play.says("nobody here knows what"));
+    }
+    Ok(())
+}
+
 /// It says what Figure 2 has, and the rest is looked for as in any other message.
 #[test]
 fn who_says_what_its_messages_mean_may_mark_them_too() {

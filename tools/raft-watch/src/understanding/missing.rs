@@ -19,8 +19,12 @@ pub(crate) enum Part {
     Commit,
     /// Whether AppendEntries are accepted.
     AppendReplies,
+    /// The terms of replies to RequestVote and AppendEntries.
+    ReplyTerms,
     /// That there are no calls but these.
     Others,
+    /// That no call but those known tells a server to stand for election.
+    NotTold,
     /// That nothing but AppendEntries tells what is committed.
     Hearsay,
     /// What is saved.
@@ -52,6 +56,17 @@ impl Rule {
     }
 }
 
+pub(crate) static TERM: Rule = Rule::new("term", &[Part::Votes, Part::Appends, Part::ReplyTerms]);
+pub(crate) static TERM_KEPT: Rule =
+    Rule::new("persistence: term", &[Part::Votes, Part::Appends, Part::ReplyTerms]);
+/// Each half is judged as far as replies of its kind are understood.
+static STALE: Rule = Rule::new("stale request", &[Part::VoteReplies, Part::AppendReplies]);
+pub(crate) static NEWER: Rule =
+    Rule::new("a newer term is taken over", &[Part::Votes, Part::Appends, Part::ReplyTerms]);
+pub(crate) static COUNTED: Rule = Rule::new(
+    "saved before counted",
+    &[Part::Saved, Part::Votes, Part::Appends, Part::AppendReplies],
+);
 pub(crate) static ELECTED: Rule =
     Rule::new("elected by a majority", &[Part::Votes, Part::VoteReplies, Part::Others]);
 pub(crate) static ONE_VOTE: Rule = Rule::new("one vote a term", &[Part::Votes, Part::VoteReplies]);
@@ -81,7 +96,7 @@ pub(crate) static CHECKED: Rule = Rule::new("accepted after a look", REPLICATION
 pub(crate) static FOLLOWS: Rule =
     Rule { name: "a candidate follows", parts: REPLICATION, also: &[Part::Votes] };
 pub(crate) static WAITS: Rule =
-    Rule { name: "a follower waits", parts: REPLICATION, also: &[Part::Votes] };
+    Rule { name: "a follower waits", parts: REPLICATION, also: &[Part::Votes, Part::NotTold] };
 pub(crate) static SAVED: Rule = Rule::new("saved before answered", &[Part::Saved]);
 pub(crate) static VOTES_SURVIVE: Rule = Rule {
     name: "promises survive a crash (votes)",
@@ -93,12 +108,17 @@ pub(crate) static ENTRIES_SURVIVE: Rule = Rule::new(
     &[Part::Appends, Part::AppendReplies, Part::SecondServer],
 );
 pub(crate) static TERMS_SURVIVE: Rule =
-    Rule::new("promises survive a crash (terms)", &[Part::SecondServer]);
+    Rule::new("promises survive a crash (terms)", &[Part::SecondServer, Part::ReplyTerms]);
 pub(crate) static HEARTBEATS: Rule = Rule::new("heartbeats", &[Part::Appends, Part::Entries]);
 pub(crate) static REFUSED: Rule =
     Rule::new("refused entries", &[Part::Appends, Part::Entries, Part::AppendReplies]);
 
 static ALL: &[&Rule] = &[
+    &TERM,
+    &TERM_KEPT,
+    &STALE,
+    &NEWER,
+    &COUNTED,
     &ELECTION_SAFETY,
     &VOTES_SURVIVE,
     &ENTRIES_SURVIVE,
@@ -157,5 +177,57 @@ impl Missing {
             format!("not judged: {rules}, because {why}")
         };
         self.0.iter().map(sentence).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Verdicts that are judged together with others, and under which name; none if they need nothing.
+    const UNDER_ANOTHER_NAME: &[(&str, Option<&str>)] = &[
+        ("old entries are not committed by counting", Some("committed by a majority")),
+        ("applied when told", Some("committed when told")),
+        ("promises survive a crash", Some("promises survive a crash (votes)")),
+        ("a snapshot's last entry", Some("snapshots of what is committed")),
+        ("snapshots do not go back", Some("snapshots that are saved")),
+        ("state and snapshot belong together", Some("snapshots that are saved")),
+        ("a snapshot is saved", Some("snapshots that are saved")),
+        ("RPC while holding a lock", None),
+    ];
+
+    /// The names of the verdicts in a folder's files, but for those of their tests.
+    fn verdicts(folder: &Path, names: &mut Vec<String>) {
+        for file in fs::read_dir(folder).expect("the sources are there") {
+            let path = file.expect("it can be read").path();
+            if path.is_dir() {
+                verdicts(&path, names);
+            } else if !path.ends_with("tests.rs") && !path.ends_with("missing.rs") {
+                let text = fs::read_to_string(&path).expect("it is text");
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text);
+                for call in code.split("verdict(").skip(1) {
+                    let quoted = call.trim_start().strip_prefix('"');
+                    names.extend(quoted.and_then(|rest| rest.split('"').next()).map(str::to_owned));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_rule_is_said_not_to_be_judged_if_it_is_not() {
+        let is_rule = |name: &str| ALL.iter().any(|rule| rule.name == name);
+        let mut names = Vec::new();
+        verdicts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
+        assert!(names.len() > 30, "{names:?}");
+        for name in names {
+            let known = UNDER_ANOTHER_NAME.iter().find(|(other, _)| *other == name);
+            assert!(is_rule(&name) || known.is_some(), "nothing says when {name} is not judged");
+        }
+        for name in UNDER_ANOTHER_NAME.iter().filter_map(|(_, name)| *name) {
+            assert!(is_rule(name), "{name}");
+        }
     }
 }

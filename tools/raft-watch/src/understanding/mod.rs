@@ -60,6 +60,8 @@ pub(crate) enum Request<'a> {
     Install(Install),
     /// It says no more than who leads, and perhaps what is committed.
     Beat { term: u64, commit: Option<u64> },
+    /// It tells its receiver to stand for election at once.
+    Stand,
     /// It promises nothing.
     Nothing,
     /// Nobody here knows.
@@ -359,6 +361,7 @@ pub(crate) enum Method {
     Beat,
     PreVote,
     Install,
+    TimeoutNow,
     Other,
 }
 
@@ -371,6 +374,7 @@ impl Method {
             () if names::is(short, Name::Heartbeat) => Method::Beat,
             () if names::is(short, Name::PreVoteMethod) => Method::PreVote,
             () if names::is(short, Name::InstallSnapshot) => Method::Install,
+            () if names::is(short, Name::TimeoutNow) => Method::TimeoutNow,
             () => Method::Other,
         }
     }

@@ -298,6 +298,30 @@ fn is_signed(shape: &'static Shape) -> bool {
     }
 }
 
+/// A type of one value, which tells nothing.
+pub(crate) fn is_empty(shape: &'static Shape) -> bool {
+    match shape {
+        Shape::Primitive(Primitive::Unit) | Shape::Struct { fields: [], .. } => true,
+        Shape::Tuple(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// True if some variant of an enum may hold a term.
+pub(crate) fn has_variant_with_term(shape: &'static Shape) -> bool {
+    let is_term = |field: &Field| {
+        names::is(field.name, Name::Term)
+            || fields(field.ty.shape()).iter().any(|field| names::is(field.name, Name::Term))
+    };
+    match (shape, inner(shape)) {
+        (_, Some(inner)) => has_variant_with_term(inner),
+        (Shape::Enum { variants, .. }, None) => {
+            variants.iter().any(|variant| variant.fields.iter().any(is_term))
+        }
+        _ => false,
+    }
+}
+
 /// A number of one byte.
 pub(crate) fn is_byte(shape: &'static Shape) -> bool {
     match inner(shape) {

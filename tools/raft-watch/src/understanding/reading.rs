@@ -19,6 +19,7 @@ pub(crate) enum Reading {
     Beat(Plan),
     Install(Plan),
     Reply(ReplyPlan),
+    Stand,
     /// It promises nothing.
     Nothing,
     Unknown,
@@ -51,8 +52,8 @@ impl Reading {
             (Method::Append, true) => look.reply(Part::AppendReplies),
             (Method::Beat | Method::Install, true) => Reading::Reply(ReplyPlan::of_another(shape)),
             (Method::Install, false) => look.install(),
-            (Method::Other, false) => look.other(),
-            (Method::Other, true) => Reading::Unknown,
+            (Method::TimeoutNow, _) => look.timeout_now(reply),
+            (Method::Other, _) => look.other_or_empty(reply),
         }
     }
 
@@ -71,6 +72,7 @@ impl Reading {
                 Request::Beat { term, commit: commit.map(|commit| bases.commit(commit)) }
             }
             Reading::Install(plan) => install(plan, value, *bases),
+            Reading::Stand => Request::Stand,
             Reading::Nothing => Request::Nothing,
             Reading::Reply(_) | Reading::Unknown => Request::Unknown,
         }
@@ -295,8 +297,55 @@ impl Look<'_> {
         Reading::Install(plan)
     }
 
+    /// Tells its receiver to stand for election, if it says no more than who wants it to.
+    fn timeout_now(self, reply: bool) -> Reading {
+        const ASKS: &[Name] = &[
+            Name::Term,
+            Name::Leader,
+            Name::Candidate,
+            Name::PrevIndex,
+            Name::PrevTerm,
+            Name::LastIndex,
+            Name::LastTerm,
+        ];
+        const ANSWERS: &[Name] = &[Name::Term, Name::Yes];
+        let known = if reply { ANSWERS } else { ASKS };
+        let is_known = |field: &Field| {
+            let shape = field.ty.shape();
+            let is_plain = plan::is_whole_number(shape) || plan::is_bool(shape);
+            is_plain && known.iter().any(|name| names::is(field.name, *name))
+        };
+        let fields = fields(self.shape);
+        let is_plain = plan::is_bool(self.shape) || plan::is_whole_number(self.shape);
+        let says_no_more = plan::is_empty(self.shape)
+            || !fields.is_empty() && fields.iter().all(is_known)
+            || reply && is_plain;
+        match says_no_more {
+            true if reply => Reading::Nothing,
+            true => Reading::Stand,
+            false => self.other(),
+        }
+    }
+
+    /// Nobody knows it. If it has no fields it can still tell somebody to stand for election.
+    fn other_or_empty(self, reply: bool) -> Reading {
+        match plan::is_empty(self.shape) {
+            true if reply => Reading::Nothing,
+            true => {
+                let why = format!("{} may tell a server to stand for election", self.method);
+                self.missing.note(Part::NotTold, why);
+                Reading::Nothing
+            }
+            false => self.other(),
+        }
+    }
+
     fn reply(self, part: Part) -> Reading {
         let plan = ReplyPlan::of(self.shape);
+        if !plan.may_have_term() {
+            let what = format!("the reply to {}", self.method);
+            self.missing.note(Part::ReplyTerms, lacks(&what, "term", self.shape));
+        }
         if !plan.has_answer() {
             let name = if part == Part::VoteReplies { "vote_granted" } else { "success" };
             let what = format!("the reply to {}", self.method);

@@ -73,6 +73,12 @@ impl ReplyPlan {
         read
     }
 
+    /// True if it may say its term, or is nothing but a yes or no.
+    pub(crate) fn may_have_term(&self) -> bool {
+        let answer = self.plan.shape_of(Name::Yes, self.shape);
+        self.whole || self.plan.has(Name::Term) || answer.is_some_and(plan::has_variant_with_term)
+    }
+
     pub(crate) fn has_answer(&self) -> bool {
         self.whole || self.plan.has(Name::Yes)
     }

@@ -12,6 +12,7 @@ messages! {
     Flushed { term: u64, success: bool, last_flushed_log_index: u64 }
     MatchedAndFlushed { term: u64, success: bool, match_index: u64, durable_index: u64 }
     Epochs { epoch: u64, how: Detailed }
+    NoTerm { success: bool, hint: u64 }
     Misnamed { term: u64, success: u64 }
 }
 
@@ -80,6 +81,19 @@ fn a_variant_may_hold_the_term_and_how_much_is_accepted() {
     assert_eq!(read.answers(&Detailed::Rejected { term: 0 }).term, None);
     assert_eq!(read.answers(&Boxed { it: accepted }).yes, Some(true));
     read.assert_all_understood();
+}
+
+#[test]
+fn that_a_reply_has_no_term_is_said() {
+    let mut read = by_names();
+    assert_eq!(read.answers(&NoTerm { success: true, hint: 1 }).yes, Some(true));
+    let why = "the reply to AppendEntries has no `term` or the like: fields success, hint";
+    assert_eq!(read.lacking(Part::ReplyTerms), why);
+    let said = read.missing().sentences();
+    for rule in ["term, ", "persistence: term, ", "a newer term is taken over"] {
+        assert!(said[0].contains(rule), "{rule}: {said:?}");
+    }
+    assert!(!read.missing().allows(&missing::TERM) && read.missing().allows(&missing::ONE_VOTE));
 }
 
 #[test]

@@ -10,7 +10,7 @@ messages! {
     Marked { term: u64, last_log_index: u64, last_log_term: u64, force: bool }
     MarkedWithin { vote: Vote, how: How }
     How { kind: Kind, times: u64 }
-    TellingReply { success: bool, commit_index: u64 }
+    TellingReply { term: u64, success: bool, commit_index: u64 }
     Telling { term: u64, last_log_index: u64, last_log_term: u64, commit_index: u64 }
     TellingVote { term: u64, vote_granted: bool, last_applied: u64 }
     Perhaps { term: u64, last_applied: Option<u64> }
@@ -55,7 +55,10 @@ fn who_may_learn_elsewhere_what_is_committed_is_not_held_to_what_it_was_told() {
     let why = "a server may learn from RequestVote what is committed";
     assert_eq!(read.lacking(Part::Hearsay), why);
     let mut read = by_names();
-    assert_eq!(read.answers(&TellingReply { success: true, commit_index: 3 }).yes, Some(true));
+    assert_eq!(
+        read.answers(&TellingReply { term: 1, success: true, commit_index: 3 }).yes,
+        Some(true)
+    );
     let why = "a server may learn from AppendEntries what is committed";
     assert_eq!(read.lacking(Part::Hearsay), why);
     let mut read = by_names();

@@ -55,6 +55,6 @@ fn of_several_reasons_for_one_part_the_first_one_is_told() {
     assert_eq!(missing.count(), 2);
     assert!(missing.lacks(Part::Saved) && !missing.lacks(Part::Votes));
     assert!(!missing.allows(&missing::SAVED) && missing.allows(&missing::ONE_VOTE));
-    let said = "not judged: saved before answered, snapshots that are saved, because of this";
+    let said = "not judged: saved before counted, saved before answered, snapshots that are saved, because of this";
     assert!(missing.sentences().iter().any(|words| words == said), "{:?}", missing.sentences());
 }
