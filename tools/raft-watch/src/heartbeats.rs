@@ -46,13 +46,25 @@ struct Flow {
     slow_until: Option<u64>,
 }
 
-/// What an AppendEntries without entries can have to say.
+/// What an AppendEntries without entries can have to say, or a heartbeat of a method of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct News {
+pub(crate) struct News {
     term: u64,
     prev: Place,
     commit: Option<u64>,
     other: Option<u64>,
+}
+
+impl News {
+    pub(super) fn of(append: &Append<'_>) -> News {
+        let Append { term, prev, commit, other, .. } = *append;
+        News { term, prev, commit, other }
+    }
+
+    /// All that is in it may be news; the message is told as one number.
+    pub(super) fn of_beat(term: u64, commit: Option<u64>, message: u64) -> News {
+        News { term, prev: Place::default(), commit, other: Some(message) }
+    }
 }
 
 impl Flows {
@@ -90,7 +102,7 @@ impl Judge {
     pub(super) fn check_heartbeat(
         &mut self,
         (from, to): (usize, usize),
-        append: &Append<'_>,
+        (this, is_bare): (News, bool),
         us: u64,
         missing: &Missing,
     ) -> Checked {
@@ -98,13 +110,10 @@ impl Judge {
         let clock = self.servers[from].clock.unwrap_or(1000);
         let window_us = WINDOW_US * 1000 / u64::from(clock.max(1000));
         let flow = self.flows.0.entry((from, to)).or_default();
-        let Append { term, prev, commit, other, .. } = *append;
-        let this = News { term, prev, commit, other };
-        if flow.last.last().is_none_or(|before| before.term != term) {
+        if flow.last.last().is_none_or(|before| before.term != this.term) {
             flow.last.clear();
             flow.repeats.clear();
         }
-        let is_bare = append.entries.are_none();
         if !is_bare {
             flow.last.clear();
         }

@@ -8,7 +8,7 @@ use super::bases::{Given, SentSnapshot};
 use super::calls::{self, Append, Asked, Call, Calls, Delivered, Sent};
 use super::elections::Elections;
 use super::evidence::Server;
-use super::heartbeats::Flows;
+use super::heartbeats::{Flows, News};
 use super::matching::Entries;
 use super::persister::{Look, SavedStates};
 use super::reigns::Reigns;
@@ -152,6 +152,10 @@ impl Judge {
         self.append_seen || self.servers.len() == 1
     }
 
+    pub(crate) fn has_seen_vote(&self) -> bool {
+        self.elections.seen || self.servers.len() == 1
+    }
+
     /// The entries that have been sent as those of an index, as facts of a verdict.
     pub(crate) fn entries_sent(&self, index: u64) -> Vec<labtrace::Fact> {
         self.entries.sent(index)
@@ -223,7 +227,8 @@ impl Judge {
                 let commit = append.commit.unwrap_or(0);
                 self.commits(from, append.term, commit, us, means)?;
                 let may_be_told_to_stand = self.flows.may_tell_to_stand((from, to), append);
-                self.check_heartbeat((from, to), append, us, means.missing)?;
+                let news = (News::of(append), append.entries.are_none());
+                self.check_heartbeat((from, to), news, us, means.missing)?;
                 let append = Append {
                     term: append.term,
                     prev: append.prev,
@@ -241,12 +246,14 @@ impl Judge {
                 self.offers((from, to), *install, us, means)?;
                 Ok(Asked::Install(*install))
             }
-            Request::Beat { term, commit } => {
+            Request::Beat { term, commit, message } => {
                 self.speaks(from, *term, us, means.missing)?;
                 self.leads(from, *term, us, means)?;
                 self.goes_on(call, (from, to), *term, us, means.missing)?;
+                let news = News::of_beat(*term, *commit, *message);
                 let commit = commit.unwrap_or(0);
                 self.commits(from, *term, commit, us, means)?;
+                self.check_heartbeat((from, to), (news, true), us, means.missing)?;
                 Ok(Asked::Beat { term: *term, commit })
             }
             Request::Stand | Request::Nothing | Request::Unknown => Ok(Asked::Nothing),
@@ -365,12 +372,17 @@ impl Judge {
                     known.refused = reply.yes == Some(false);
                 }
                 self.answers(&call, delivered, append, reply, us, means)?;
-                self.heeds(&call, append, reply);
+                self.heeds_append(&call, append, reply);
             }
             Asked::Install(install) => {
                 self.answers_install(&call, delivered, install, reply, us, means)?;
             }
-            Asked::Beat { .. } | Asked::Nothing => {}
+            Asked::Beat { term, .. } => {
+                if reply.yes != Some(false) {
+                    self.heeds(&call, term, reply);
+                }
+            }
+            Asked::Nothing => {}
         }
         let term = call.asked.term();
         if let (Some(asked), Some(term)) = (term, reply.term)

@@ -301,6 +301,9 @@ impl Watcher for Watch {
             if !state.judge.has_seen_append() && !missing.lacks(Part::Appends) {
                 missing.note(Part::Appends, "no AppendEntries was seen".to_string());
             }
+            if !state.judge.has_seen_vote() && !missing.lacks(Part::Votes) {
+                missing.note(Part::Votes, "no RequestVote was seen".to_string());
+            }
             missing.sentences()
         })
     }

@@ -14,7 +14,8 @@ impl Terms {
     /// The log has this entry; or the one that it had, and that contradicts it.
     pub(crate) fn add(&mut self, place: Place) -> Result<(), Place> {
         let Place { index, term } = place;
-        if index == 0 {
+        let known = self.0.get(&term);
+        if index == 0 || known.is_some_and(|(first, last)| (*first..=*last).contains(&index)) {
             return Ok(());
         }
         if let Some((earlier, (_, last))) = self.0.range(..term).next_back()

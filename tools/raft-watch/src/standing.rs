@@ -76,16 +76,19 @@ impl Judge {
         ))
     }
 
-    /// A server has said yes to a request of its leader. That may be one to stand for election at once, as a leader sends
-    /// it that hands its leadership over (Ongaro's thesis, section 3.10).
-    pub(super) fn heeds(&mut self, call: &Call, append: Append, reply: Reply) {
-        let term = append.term;
+    /// A server has answered an AppendEntries of its leader. That may be one to stand for election at once, as a leader
+    /// sends it that hands its leadership over (Ongaro's thesis, section 3.10).
+    pub(super) fn heeds_append(&mut self, call: &Call, append: Append, reply: Reply) {
         if append.may_be_told_to_stand {
             self.servers[call.to].heeded = None;
-            return;
+        } else if reply.yes == Some(true) {
+            self.heeds(call, append.term, reply);
         }
-        let in_term = reply.term.is_none_or(|shown| shown == term);
-        if reply.yes != Some(true) || !in_term {
+    }
+
+    /// A server has not refused a request of its leader.
+    pub(super) fn heeds(&mut self, call: &Call, term: u64, reply: Reply) {
+        if reply.term.is_some_and(|shown| shown != term) {
             return;
         }
         let heeded = Heeded { term, leader: call.from, sent_us: call.sent_us };
@@ -172,10 +175,10 @@ mod tests {
             let sent = Sent { call: term, from: 0, instance: 1, to: 1, request, us };
             let call = Call::new(&sent, Asked::Append(append), term);
             if answers {
-                judge.heeds(&call, append, Reply::new(term, true, None));
+                judge.heeds_append(&call, append, Reply::new(term, true, None));
             } else {
                 // The one before it was answered.
-                judge.heeds(
+                judge.heeds_append(
                     &call,
                     Append { may_be_told_to_stand: false, ..append },
                     Reply::new(term, true, None),

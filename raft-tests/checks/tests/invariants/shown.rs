@@ -112,7 +112,11 @@ fn that_no_leader_spoke_is_told_unless_there_is_nobody_to_speak_to() {
     let spoken = not_judged_of(3, |_| puppet(0).leads(1, 4, (0, 0), &[]));
     assert!(!spoken.iter().any(|sentence| sentence.ends_with(why)), "{spoken:?}");
     let alone = not_judged_of(1, |_| {});
-    assert!(!alone.iter().any(|sentence| sentence.ends_with(why)), "{alone:?}");
+    assert_eq!(alone, Vec::<String>::new());
+    // And so it is with candidates.
+    let why = "because no RequestVote was seen";
+    assert!(spoken.iter().any(|sentence| sentence.ends_with(why)), "{spoken:?}");
+    assert!(!silent.iter().any(|sentence| sentence.ends_with(why)), "{silent:?}");
 }
 
 #[test]

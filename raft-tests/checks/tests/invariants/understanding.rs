@@ -202,6 +202,7 @@ struct Odd {
 
 #[derive(Clone, Debug, Serialize, Deserialize, Gob)]
 struct Header {
+    from: u64,
     t: u64,
 }
 
@@ -243,7 +244,7 @@ dress!(Enums, (Bytes, u32), |term| (Bytes::new(), *term as u32), Verdicts, |term
 });
 dress!(Bools, Odd, |term| Odd { epoch: *term, what: Vec::new() }, bool, |_term| true);
 dress!(Wrappers, Odd, |term| Odd { epoch: *term, what: Vec::new() }, Wrapped, |term| Wrapped {
-    header: Header { t: term },
+    header: Header { from: 1, t: term },
     body: Ok(1)
 });
 dress!(Packed, Bytes, |_term| Bytes::new(), Success, |term| Success { term, success: true });

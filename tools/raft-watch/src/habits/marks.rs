@@ -158,6 +158,48 @@ fn a_call_without_fields_can_only_tell_to_stand_for_election() -> Checked {
     Ok(())
 }
 
+messages! {
+    Beat { term: u64, leader_id: u64, leader_commit: u64 }
+    BeatAt { term: u64, sent_at: u64 }
+    BeatAnswer { term: u64 }
+}
+
+const HEARTBEAT: &str = "Raft.Heartbeat";
+
+#[test]
+fn heartbeats_of_a_method_of_their_own_are_counted() -> Checked {
+    fn sends<A: Gob>(beat: impl Fn(u64) -> A) -> Checked {
+        let mut play = Play::new(3);
+        let vote = Vote { term: 4, ..Vote::default() };
+        play.named((0, 2), REQUEST_VOTE, &vote, &Voted { term: 4, vote_granted: true })?;
+        (0..100).try_for_each(|number| {
+            play.named((0, 1), HEARTBEAT, &beat(number), &BeatAnswer { term: 4 })
+        })
+    }
+    let broken = sends(|_| Beat { term: 4, ..Beat::default() }).expect_err("there are too many");
+    assert_eq!(broken.check, "heartbeats");
+    // What is in it may be news.
+    sends(|sent_at| BeatAt { term: 4, sent_at })
+}
+
+#[test]
+fn who_hears_a_heartbeat_of_a_method_of_its_own_waits() {
+    let stands = |refused: bool| {
+        let mut play = Play::new(3);
+        for term in [4, 6, 8, 10] {
+            let vote = |term| Vote { term, ..Vote::default() };
+            play.named((0, 2), REQUEST_VOTE, &vote(term), &Voted { term, vote_granted: true })?;
+            let beat = Beat { term, ..Beat::default() };
+            play.named((0, 1), HEARTBEAT, &beat, &Answer { term, success: !refused })?;
+            let no = Voted { term: term + 1, vote_granted: false };
+            play.named((1, 2), REQUEST_VOTE, &vote(term + 1), &no)?;
+        }
+        Ok::<(), Box<labtrace::Verdict>>(())
+    };
+    assert_eq!(stands(false).expect_err("it does not wait").check, "a follower waits");
+    assert!(stands(true).is_ok());
+}
+
 /// It says what Figure 2 has, and the rest is looked for as in any other message.
 #[test]
 fn who_says_what_its_messages_mean_may_mark_them_too() {

@@ -59,7 +59,12 @@ pub(crate) enum Request<'a> {
     /// It brings a snapshot, or a part of one.
     Install(Install),
     /// It says no more than who leads, and perhaps what is committed.
-    Beat { term: u64, commit: Option<u64> },
+    Beat {
+        term: u64,
+        commit: Option<u64>,
+        /// All of the message as one number.
+        message: u64,
+    },
     /// It tells its receiver to stand for election at once.
     Stand,
     /// It promises nothing.

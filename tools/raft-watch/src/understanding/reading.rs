@@ -69,7 +69,8 @@ impl Reading {
                     return Request::Unknown;
                 };
                 let commit = parts.get(Name::Commit).and_then(plan::number);
-                Request::Beat { term, commit: commit.map(|commit| bases.commit(commit)) }
+                let commit = commit.map(|commit| bases.commit(commit));
+                Request::Beat { term, commit, message: digest::of([value.bytes()]) }
             }
             Reading::Install(plan) => install(plan, value, *bases),
             Reading::Stand => Request::Stand,

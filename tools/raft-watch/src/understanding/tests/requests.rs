@@ -127,7 +127,7 @@ messages! {
 
 #[track_caller]
 fn assert_beat(request: Request<'_>, of: (u64, Option<u64>)) {
-    let Request::Beat { term, commit } = request else { panic!("{request:?}") };
+    let Request::Beat { term, commit, .. } = request else { panic!("{request:?}") };
     assert_eq!((term, commit), of);
 }
 
