@@ -25,7 +25,8 @@ impl Seen {
             // The group may come to stand as it stood before; then it is not known where the server is.
             None if self.history[at].standing == self.front().standing => Found::New,
             None if !self.place(server).may_be_ahead() => Found::Apart(at),
-            None if standing.config >= self.front().standing.config => Found::New,
+            // In the front's configuration it would hide what a snapshot lacks: there it has to tell.
+            None if standing.config > self.front().standing.config => Found::New,
             None => {
                 let not_later =
                     |step: &usize| self.history[*step].standing.config <= standing.config;
