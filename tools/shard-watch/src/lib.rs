@@ -14,8 +14,8 @@
 //! element, the *front*, is where the group stands.
 //!
 //! A server that starts begins anywhere in the history, and goes forward from there. One that gets a
-//! snapshot leaves a part out, and may say nothing of it: so one that has a snapshot may be at the front
-//! unseen. Any other way through the history is a mistake.
+//! snapshot leaves a part out, and may say nothing of it: so one that has a snapshot may have come to the
+//! front unseen, if it goes on to the next configuration. Any other way through the history is a mistake.
 //!
 //! Before a group can serve a shard, the group that had it must have stopped: some server of that one
 //! has executed the entry, and has said so, before the data set off. So the fronts of all groups
