@@ -64,11 +64,9 @@ pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> O
     let limit = kernel.settings.stuck_after;
     let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
     let mut watch = Watch::new(limit);
-    // How long it has been watched. Who looks much too late was stopped, and the world was, too (by Ctrl-Z, or
-    // with the whole machine): then time went by in which it could make no step.
     let (mut at, mut looked) = (Duration::ZERO, Instant::now());
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(look) {
-        at += std::mem::replace(&mut looked, Instant::now()).elapsed().min(2 * look);
+        at += watched(std::mem::replace(&mut looked, Instant::now()).elapsed(), look);
         let [steps, time] =
             [&kernel.progress, &kernel.time].map(|number| number.load(Ordering::Relaxed));
         if kernel.hosts.load(Ordering::Relaxed) > 0 {
@@ -79,6 +77,13 @@ pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> O
         }
     }
     None
+}
+
+/// How long a world has been watched, of the time since the last look. Who looks much too late was stopped (by Ctrl-Z,
+/// or with the whole machine) or had no processor, and so it was with the world, or with who has a lock that it waits
+/// for. That says next to nothing; not nothing, so that a world that is stuck is told in the end.
+fn watched(since_look: Duration, look: Duration) -> Duration {
+    if since_look <= 2 * look { since_look } else { look / 10 }
 }
 
 /// As long as it lives a task of the calling thread's world is a host: it runs a world within this one, and waits
@@ -210,6 +215,19 @@ mod tests {
         // Who waited for long and blocks then has all the time again.
         let late = stuck_after(|s| (s.min(50), 5, usage(50, s.min(50) * 990, s < 50)));
         assert!(late.is_some_and(|(seconds, _)| (69..73).contains(&seconds)), "{late:?}");
+    }
+
+    #[test]
+    fn who_is_hardly_looked_at_is_not_stuck() {
+        // Each look comes ten seconds late, and between them another world's thread had what this one waited for.
+        let mut watch = Watch::new(LIMIT);
+        let mut at = Duration::ZERO;
+        let told = (1..100).find(|looks| {
+            at += watched(Duration::from_secs(11), Duration::from_secs(1));
+            watch.look(at, looks / 2, 5, usage(*looks, 0, false)).is_some()
+        });
+        assert_eq!(told, None, "that is 18 minutes");
+        assert_eq!(watched(Duration::from_secs(2), Duration::from_secs(1)), Duration::from_secs(2));
     }
 
     #[test]
