@@ -87,6 +87,7 @@ fn where_no_leader_has_sent_anything_that_is_said() {
     let votes = run(|| puppet(0).asks_for_vote(0, 1, 4)).not_judged();
     assert!(votes.iter().any(|words| words.ends_with("no AppendEntries was seen")), "{votes:?}");
     let both = run(|| {
+        puppet(1).answers(4, true);
         puppet(0).asks_for_vote(0, 1, 4);
         puppet(0).leads(1, 4, (0, 0), &[]);
     });
