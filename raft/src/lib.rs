@@ -49,7 +49,7 @@
 //! beginning of a term.
 //!
 //! Without check-quorum a leader that reaches nobody leads on, and takes commands: what its log holds and is not
-//! committed has no bound but what its clients send (see [`server`](crate::server)).
+//! committed has no bound but what its clients send (see [`server`]).
 //!
 //! A leader forgets at once what its service has put into a snapshot, also if a follower has not got
 //! it yet, and keeps its snapshot in memory. So a follower that comes back while commands keep coming
