@@ -60,8 +60,8 @@ habits! {
     noop,
     /// A leader that has not heard a majority for a while follows again, in the same term.
     check_quorum,
-    /// A leader that has led for a second and has nothing to do asks a follower that has its whole log to
-    /// stand for election at once (Ongaro's thesis, section 3.10). It does so once.
+    /// A leader that has led for a second and has nothing to do, since all servers have its whole log, asks a
+    /// follower to stand for election at once (Ongaro's thesis, section 3.10). It does so once.
     leadership_transfer,
 
     // ---- What a follower does ------------------------------------------------------------------

@@ -246,13 +246,17 @@ fn a_leader_may_hand_over_once_when_it_has_nothing_to_do() {
     odd.start(Bytes::from_static(b"x"), later).expect("it leads");
     let message = sent(&mut odd, 1, later);
     accept(&mut odd, 1, &message, later);
-    let mut offer = |now| match odd.request_if_due(1, now) {
+    let offer = |odd: &mut Server, now| match odd.request_if_due(1, now) {
         Some(Request::TimeoutNow(asked)) => Some(asked),
         _ => None,
     };
-    assert_eq!(offer(later + super::HEARTBEAT), None, "a command has just come");
-    let asked = offer(later + LONG).expect("server 1 has all entries");
-    assert_eq!((asked.term, asked.leader, offer(later + 2 * LONG)), (2, 0, None));
+    assert_eq!(offer(&mut odd, later + super::HEARTBEAT), None, "a command has just come");
+    assert_eq!(offer(&mut odd, later + LONG), None, "server 2 lacks it");
+    let message = sent(&mut odd, 2, later + LONG);
+    accept(&mut odd, 2, &message, later + LONG);
+    let asked = offer(&mut odd, later + 2 * LONG).expect("all have all entries");
+    assert_eq!((asked.term, asked.leader), (2, 0));
+    assert_eq!(offer(&mut odd, later + 3 * LONG), None);
 
     let (mut follower, now) = server(habits, 2, &[]);
     answer(&mut follower, append(2, (0, 0), &[], 0), now);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use labrt::time::Instant;
 
+use super::progress::Progress;
 use super::{Role, Server};
 use crate::message::{TimeoutNowReply, TimeoutNowRequest};
 
@@ -35,14 +36,15 @@ impl Server {
         }
     }
 
-    /// Asks this server to take over, if that is due and it has all entries, which are committed. What
-    /// else is due to it is sent as ever: it may not get this message.
+    /// Asks this server to take over, if that is due and all servers have all entries: one that is behind would have
+    /// to be found anew by each leader. What else is due to the server is sent as ever: it may not get this message.
     pub(super) fn transfer_if_due(&mut self, to: usize, now: Instant) -> Option<TimeoutNowRequest> {
         let last = self.durable.log.last_index();
-        let (term, leader, committed) = (self.durable.term, self.me, self.commit == last);
+        let (term, leader) = (self.durable.term, self.me);
         let Role::Leader(reign) = &mut self.role else { return None };
         let due = reign.transfer.as_ref().is_some_and(|transfer| transfer.at <= now);
-        if !due || !committed || reign.followers[to].matched != last {
+        let has_all = |(server, one): (usize, &Progress)| server == leader || one.matched == last;
+        if !due || to == leader || !reign.followers.iter().enumerate().all(has_all) {
             return None;
         }
         reign.transfer = None;
