@@ -63,8 +63,8 @@ impl Board {
 
     /// True if this server has not asked its group yet to take these, which it then does. A leader that is cut
     /// off can ask for years; its log need not hold the same shards more than once.
-    pub(crate) fn begin_receiving(&self, parcel: Parcel) -> bool {
-        self.posted.lock().receiving.insert(parcel)
+    pub(crate) fn begin_receiving(&self, parcel: &Parcel) -> bool {
+        self.posted.lock().receiving.insert(parcel.clone())
     }
 
     /// What became of that is known, or will never be.

@@ -110,9 +110,11 @@ impl<R: Raft, C: 'static> ShardKV for Server<R, C> {
                 }
                 reply.send(received);
             }
-            None if !self.board.begin_receiving(parcel(&handover)) => reply.send(Received::NotYet),
             None => {
                 let (board, parcel) = (self.board.clone(), parcel(&handover));
+                if !board.begin_receiving(&parcel) {
+                    return reply.send(Received::NotYet);
+                }
                 self.rsm.submit_then(Request::Receive(handover), move |result| {
                     board.end_receiving(&parcel);
                     reply.send(match result {
