@@ -29,22 +29,20 @@ fn drive(browser: &std::path::Path, trace: &Trace, fragment: &str, driver: &str)
     open(browser, trace, &Opened { driver: &driver, fragment, size: (1280, 900), dark: false })
 }
 
-/// The number of the event at which a call returned: much led to it.
-fn a_return(trace: &Trace) -> u64 {
+/// The same of a small trace, at an event at which a call returned: much led to it.
+fn drive_at_a_return(browser: &std::path::Path, driver: &str) -> Page {
+    let (trace, _) = small();
     let returned = trace.events.iter().find(|event| matches!(event.what, What::Returned { .. }));
-    returned.expect("a call returned").n
+    let fragment = format!("#sel={}", returned.expect("a call returned").n);
+    drive(browser, &trace, &fragment, driver)
 }
 
 #[test]
 fn brackets_can_be_typed_on_all_keyboards_and_letters_do_the_same() {
     const NAME: &str = "brackets_can_be_typed_on_all_keyboards_and_letters_do_the_same";
     let Some(browser) = browser(NAME) else { return };
-    let (trace, _) = small();
-    let fragment = format!("#sel={}", a_return(&trace));
-    let page = drive(
+    let page = drive_at_a_return(
         &browser,
-        &trace,
-        &fragment,
         r##"
   said.start = status();
   const altGr = { ctrlKey: true, altKey: true, modifierAltGraph: true };
@@ -98,12 +96,8 @@ fn enter_goes_to_a_hit_of_what_stands_in_the_field() {
 #[test]
 fn who_follows_causes_with_keys_stays_in_the_panel() {
     let Some(browser) = browser("who_follows_causes_with_keys_stays_in_the_panel") else { return };
-    let (trace, _) = small();
-    let fragment = format!("#sel={}", a_return(&trace));
-    let page = drive(
+    let page = drive_at_a_return(
         &browser,
-        &trace,
-        &fragment,
         r##"
   const press = async (link) => { link.focus(); link.click(); await rest(); };
   const place = () => {
