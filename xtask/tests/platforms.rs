@@ -107,7 +107,7 @@ const KNOWN: [(&str, &str, &str, &str); 56] = [
         ANY,
         "without git, no commit is known",
     ),
-    ("linearizability/tests/page.rs", "Command::new(\"chromium\")", ANY, "skipped without it"),
+    ("linearizability/tests/all/page.rs", "Command::new(\"chromium\")", ANY, "skipped without it"),
     ("xtask/src/shell.rs", "Command::new(\"sh\")", UNIX, "a test of quoting for a shell"),
     ("tools/run-record/src/shell.rs", "Command::new(\"sh\")", UNIX, "what a shell makes of a line"),
     ("xtask/src/shrink/args.rs", "Command::new(\"sh\")", UNIX, "what a shell makes of a line"),

@@ -114,7 +114,7 @@ fn an_undecided_history_says_how_far_it_came() {
 
 /// The colours of the page, light and then dark.
 fn colours() -> Vec<Vec<(String, [f64; 3])>> {
-    let css = include_str!("../src/view/page/page.css");
+    let css = include_str!("../../src/view/page/page.css");
     let blocks = css.split(":root {").skip(1).map(|block| block.split('}').next().unwrap());
     let colour = |entry: &str| {
         let (name, value) = entry.trim().strip_prefix("--")?.split_once(": #")?;

@@ -2,11 +2,9 @@
 //!
 //! `LINEARIZABILITY_HISTORIES` says how many; a million take a minute in release.
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::{Bag, Drawn, Ops, draw, draw_by, history, random};
+use crate::common::{Bag, Drawn, Ops, draw, draw_by, history, random};
 use linearizability::models::{
     CasRegister, Kv, KvInput, KvOutput, Queue, Register, Unsplit, VersionedKv,
 };

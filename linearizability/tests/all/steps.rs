@@ -1,11 +1,9 @@
 //! How many steps and bytes a search takes. They are counted by hand here: what makes a search
 //! short is worth as much as what makes it right.
 
-mod counted;
-
 use std::hash::{Hash, Hasher};
 
-use counted::Counted;
+use crate::counted::Counted;
 use linearizability::models::{
     CasInput, CasOutput, CasRegister, Register, RegisterInput, RegisterOutput,
 };

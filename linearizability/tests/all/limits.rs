@@ -1,12 +1,9 @@
 //! What a decision may take, what it took, and who gets what of it.
 
-mod common;
-mod counted;
-
 use std::fmt::Debug;
 
-use common::{Bag, Drawn, Ops, draw, history, random};
-use counted::Counted;
+use crate::common::{Bag, Drawn, Ops, draw, history, random};
+use crate::counted::Counted;
 use linearizability::models::{
     CasRegister, Kv, KvInput, KvOutput, Queue, Register, RegisterInput, RegisterOutput,
     VersionedInput, VersionedKv, VersionedOutput, VersionedState,

@@ -1,10 +1,8 @@
 //! What each model says of each operation: the step, whether it only reads, and its words.
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::{Bag, Drawn, draw, history, random};
+use crate::common::{Bag, Drawn, draw, history, random};
 use linearizability::models::{
     CasInput, CasOutput, CasRegister, Kv, KvInput, KvOutput, Queue, QueueInput, QueueOutput,
     Register, RegisterInput, RegisterOutput, Unsplit, VersionedInput, VersionedKv, VersionedOutput,
@@ -201,7 +199,7 @@ fn an_unsplit_map_keeps_the_states_that_are_not_the_first() {
     let taken = Step::ToAny(
         [[2], [1]].iter().map(|left| [((), numbers(left))].into_iter().collect()).collect(),
     );
-    steps(&Unsplit(Bag), &bag, [(common::BagInput::Take, Some(true), taken)]);
+    steps(&Unsplit(Bag), &bag, [(crate::common::BagInput::Take, Some(true), taken)]);
 }
 
 #[test]

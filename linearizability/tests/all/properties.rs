@@ -1,8 +1,6 @@
 //! What must not change an answer, and what limits do.
 
-mod common;
-
-use common::{Bag, Drawn, Ops, draw, history, random};
+use crate::common::{Bag, Drawn, Ops, draw, history, random};
 use linearizability::models::{CasRegister, Kv, Queue, Register, VersionedKv};
 use linearizability::{Answer, Limits, Means, Operation, Returned, check, check_by};
 

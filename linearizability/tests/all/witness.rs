@@ -1,10 +1,8 @@
 //! Orders that a caller has: right ones, wrong ones, and what is said of the wrong ones.
 
-mod common;
-
 use std::fmt::Debug;
 
-use common::{Bag, BagInput, Drawn, draw, history, random};
+use crate::common::{Bag, BagInput, Drawn, draw, history, random};
 use linearizability::models::{CasRegister, Kv, Queue, Register, VersionedKv};
 use linearizability::witness::{WitnessError, verify};
 use linearizability::{
