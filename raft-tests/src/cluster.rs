@@ -40,6 +40,8 @@ struct Inner {
     watch: Watch,
     /// Whether the service above takes snapshots (part 2D).
     snapshots: bool,
+    /// When servers were last connected or cut off, in microseconds of the run.
+    links_changed_us: Leaf<u64>,
 }
 
 /// A Raft in a slot of the tester's.
@@ -118,7 +120,9 @@ impl Cluster {
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));
         watch.hears_what_is_applied();
-        Cluster { inner: Arc::new(Inner { raft, group, applied, watch, snapshots }) }
+        let links_changed_us = Leaf::new(0);
+        let inner = Inner { raft, group, applied, watch, snapshots, links_changed_us };
+        Cluster { inner: Arc::new(inner) }
     }
 
     /// Starts and connects all servers.
@@ -231,16 +235,23 @@ impl Cluster {
     /// Lets a server reach all connected ones and them reach it.
     pub fn connect(&self, server: usize) {
         self.inner.group.connect(server);
+        self.links_have_changed();
     }
 
     /// Cuts a server off from all others.
     pub fn disconnect(&self, server: usize) {
         self.inner.group.disconnect(server);
+        self.links_have_changed();
     }
 
     /// Splits the cluster into parts that each live on by themselves; see [`Group::partition`].
     pub fn partition(&self, parts: &[&[usize]]) {
         self.inner.group.partition(parts);
+        self.links_have_changed();
+    }
+
+    fn links_have_changed(&self) {
+        self.inner.links_changed_us.with(|at| *at = labtrace::now_us());
     }
 
     /// Lets all servers reach each other.

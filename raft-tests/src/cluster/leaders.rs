@@ -186,11 +186,23 @@ impl Cluster {
     /// Makes sure that no connected server claims to lead. They must be no majority.
     ///
     /// # Panics
-    /// If one does.
+    /// If one does, unless it may have been elected with votes from before the others were cut off.
     #[track_caller]
     pub fn check_no_leader(&self) {
         let span = Span::begin(SpanOf::Tester, &"check no leader");
-        if let Some((leader, state)) = self.connected_states().find(|(_, state)| state.is_leader) {
+        let connected = (0..self.servers()).filter(|server| self.is_connected(*server));
+        self.check_nobody_leads(connected);
+        span.end("none");
+    }
+
+    /// The same for these servers, which may be connected with each other and are no majority.
+    #[track_caller]
+    pub(crate) fn check_nobody_leads(&self, servers: impl IntoIterator<Item = usize>) {
+        let states = servers.into_iter().filter_map(|server| Some((server, self.state(server)?)));
+        let leads = |(server, state): &(usize, RaftState)| {
+            state.is_leader && !self.stood_before_links_changed(*server, state.term)
+        };
+        if let Some((leader, state)) = states.into_iter().find(leads) {
             let term = state.term;
             let words =
                 format!("expected no leader, but {leader} claims to be leader (of term {term})");
@@ -202,7 +214,13 @@ impl Cluster {
                 );
             self.fail(broken);
         }
-        span.end("none");
+    }
+
+    /// Whether the server's election in this term was under way when servers were last connected or cut off: votes of
+    /// a majority may have been on their way to it.
+    fn stood_before_links_changed(&self, server: usize, term: u64) -> bool {
+        let changed = self.inner.links_changed_us.with(|at| *at);
+        self.inner.watch.stood_us(server, term).is_some_and(|stood| stood <= changed)
     }
 }
 

@@ -56,7 +56,13 @@ impl Elections {
 
     /// True if the server has asked for votes in this term.
     pub(crate) fn stood(&self, server: usize, term: u64) -> bool {
-        self.votes.get(&(server, term)).is_some_and(|vote| vote.candidate == server)
+        self.stood_us(server, term).is_some()
+    }
+
+    /// When the server first asked for votes in this term.
+    pub(crate) fn stood_us(&self, server: usize, term: u64) -> Option<u64> {
+        let own = self.votes.get(&(server, term)).filter(|vote| vote.candidate == server);
+        own.map(|vote| vote.us)
     }
 
     /// What was refused in terms after that of the last leader, the latest first.

@@ -289,6 +289,11 @@ impl Watch {
         })
     }
 
+    /// When a server first asked for votes in this term, in microseconds of the run; none if nobody has seen it do so.
+    pub fn stood_us(&self, server: usize, term: u64) -> Option<u64> {
+        self.inner.state.with(|state| state.judge.elections.stood_us(server, term))
+    }
+
     /// True if a server leads, as far as messages have told it, while another one leads a later term.
     pub fn is_deposed(&self, server: usize) -> bool {
         self.inner.state.with(|state| state.spotter.is_deposed(server))

@@ -17,7 +17,7 @@ use super::understanding::{Missing, Place, Reply};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vote {
     pub(crate) candidate: usize,
-    us: u64,
+    pub(super) us: u64,
     instance: u64,
     /// It is known to be saved.
     pub(super) saved: bool,

@@ -3,10 +3,12 @@
 //! It is a library without threads, clock or network. Here it gets a mutex, a ticker and a thread for
 //! each message, and its messages take one of two forms: its own, or the names of Figure 2.
 //!
-//! Two things need care. A new leader appends an entry without a command, so the indexes of its log
-//! are not those of the service: commands are counted. And it draws its election timeouts from the
+//! Three things need care. A new leader appends an entry without a command, so the indexes of its log
+//! are not those of the service: commands are counted. It draws its election timeouts from the
 //! operating system's randomness, so that a simulated run could not be repeated: after each step the
-//! timeout is set to one that was drawn here.
+//! timeout is set to one that was drawn here. And it lets each later term start the timer anew, so that
+//! once in a while those who cannot be elected keep the one who can from it for ten seconds: what was
+//! waited is put back.
 
 use std::error::Error;
 use std::sync::{Arc, Weak};

@@ -8,12 +8,11 @@ use labrt::rng::{self, RngExt, Stream};
 use persister::Persister;
 use raft_api::{ApplyMsg, Bytes, RaftState, Started};
 use tikv_raft::eraftpb::{Entry, Message};
-use tikv_raft::{Config, RawNode, StateRole};
+use tikv_raft::{Config, INVALID_ID, RawNode, StateRole};
 
 use super::store::{Saved, Store};
 
-/// Election timeouts in ticks: 350 to 850 ms. The library lets a later term restart the timer,
-/// so that with a smaller range now and then nobody is elected for long.
+/// Election timeouts in ticks: 350 to 850 ms.
 const ELECTION: std::ops::Range<usize> = 14..34;
 
 /// Heartbeats in ticks: seven a second, so that those and their answers fit the lab's limits.
@@ -77,18 +76,40 @@ impl Node {
     }
 
     pub(super) fn step(&mut self, message: Message) {
+        let raft = &self.raw.raft;
+        let (term, led, waited) = (raft.term, self.leads(), raft.election_elapsed);
         // What it refuses to look at, it does not answer either.
         let _ = self.raw.step(message);
+        let raft = &self.raw.raft;
+        let found_nobody = raft.vote == INVALID_ID && raft.leader_id == INVALID_ID;
+        if raft.term > term && !led && found_nobody {
+            self.wait_on(waited);
+        }
         self.keep_timeout();
+    }
+
+    /// The library lets a later term alone start the timer anew, Figure 2 does not. Where one server only has the
+    /// log to be elected, the others could put it off for long.
+    fn wait_on(&mut self, waited: usize) {
+        self.raw.raft.election_elapsed = waited;
+        self.drawn_for = self.role();
     }
 
     /// The library has drawn a new timeout if its term or role has changed.
     fn keep_timeout(&mut self) {
-        let now = (self.raw.raft.term, self.raw.raft.state);
+        let now = self.role();
         if std::mem::replace(&mut self.drawn_for, now) != now {
             self.draw_timeout();
         }
         self.raw.raft.set_randomized_election_timeout(self.timeout);
+    }
+
+    fn role(&self) -> (u64, StateRole) {
+        (self.raw.raft.term, self.raw.raft.state)
+    }
+
+    fn leads(&self) -> bool {
+        self.raw.raft.state == StateRole::Leader
     }
 
     fn draw_timeout(&mut self) {
@@ -98,7 +119,7 @@ impl Node {
 
     /// Offers a command; none is taken by a server that does not lead.
     pub(super) fn propose(&mut self, command: &Bytes) -> Option<Started> {
-        if self.raw.raft.state != StateRole::Leader {
+        if !self.leads() {
             return None; // the library would pass it on to the leader
         }
         assert!(!command.is_empty(), "a command without a byte is what the library appends itself");
@@ -115,8 +136,7 @@ impl Node {
     }
 
     pub(super) fn state(&self) -> RaftState {
-        let raft = &self.raw.raft;
-        RaftState { term: raft.term, is_leader: raft.state == StateRole::Leader }
+        RaftState { term: self.raw.raft.term, is_leader: self.leads() }
     }
 
     /// Saves, applies, and returns what is to be sent: as the library's documentation says.
@@ -161,5 +181,38 @@ impl Node {
             // The applier ends when the service no longer listens.
             let _ = self.applier.send(ApplyMsg::Command { index, command });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use persister::MemoryPersister;
+    use tikv_raft::eraftpb::MessageType;
+
+    use super::*;
+
+    fn message(kind: MessageType, term: u64) -> Message {
+        Message { msg_type: kind, term, from: id(1), to: id(0), reject: true, ..Message::default() }
+    }
+
+    /// How long the server has waited, and for how long it waits.
+    fn timer(node: &Node) -> (usize, usize) {
+        (node.raw.raft.election_elapsed, node.timeout)
+    }
+
+    #[test]
+    fn a_later_term_alone_starts_no_timer_anew() {
+        labrt::simulate(1, || {
+            let (applier, _applied) = labrt::channel::unbounded();
+            let persister = Arc::new(MemoryPersister::new());
+            let mut node = Node::new((0, 3), false, persister, applier).expect("a new server");
+            (0..5).for_each(|_| node.tick());
+            let before = timer(&node);
+            node.step(message(MessageType::MsgRequestVoteResponse, 7));
+            assert_eq!((node.raw.raft.term, timer(&node)), (7, before));
+            node.step(message(MessageType::MsgHeartbeat, 7));
+            assert_eq!(timer(&node).0, 0, "a leader does");
+        })
+        .expect("no failure");
     }
 }

@@ -72,7 +72,7 @@ fn count(odd: &Odd, tests: Tests, seeds: Range<u64>) -> Count {
 }
 
 /// Runs a test once. If it fails, returns the check that was not met, and what was said.
-fn run(odd: &Odd, test: &Test, seed: u64) -> Result<(), (String, String)> {
+pub(crate) fn run(odd: &Odd, test: &Test, seed: u64) -> Result<(), (String, String)> {
     let raft = RaftType::of::<OddRaft>();
     let (test, odd, run) = (test.general(raft), odd.clone(), Run::silent());
     let session = run.session().clone();
@@ -87,7 +87,7 @@ fn run(odd: &Odd, test: &Test, seed: u64) -> Result<(), (String, String)> {
     Err((check, failure.message))
 }
 
-fn replay(odd: &Odd, test: &str, seed: u64) -> String {
+pub(crate) fn replay(odd: &Odd, test: &str, seed: u64) -> String {
     let variable = odd_rafts::VARIABLE;
     format!("{variable}={odd} LAB_SEED={seed} cargo test -p odd-rafts --test sim -- --exact {test}")
 }

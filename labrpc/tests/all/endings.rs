@@ -1,12 +1,10 @@
 //! How callers hear of the end of a call: always, within the time the facts give, and on a task where
 //! they can do what they like.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{JunkClient, Setup, millis, on_both, on_simulated};
+use crate::common::{JunkClient, Setup, millis, on_both, on_simulated};
 use labrpc::{Faults, Network, NoReply, Reply, Server, Service};
 use labrt::sync::{Condvar, Mutex};
 use labrt::time::Instant;

@@ -1,12 +1,9 @@
 //! The rules of the network one by one, among them those that other ports got wrong.
 
-mod common;
-mod on_request;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Junk, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
+use crate::common::{Junk, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
 use labrpc::{Faults, Name, Network, NoReply, Server, Service};
 use labrt::sync::Mutex;
 use labrt::time::Instant;

@@ -1,6 +1,4 @@
 //! What the tests of the network share: a service with methods of several kinds, and both clocks.
-#![allow(dead_code, reason = "each test program uses its own part")]
-#![allow(unreachable_pub, reason = "shared by several test programs")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +9,23 @@ use labrt::sync::Mutex;
 use labrt::thread;
 use labrt::world::Builder;
 
-pub fn millis(n: u64) -> Duration {
+pub(crate) fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
-pub struct JunkArgs {
-    pub x: i32,
+pub(crate) struct JunkArgs {
+    pub(crate) x: i32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
-pub struct JunkReply {
-    pub x: String,
+pub(crate) struct JunkReply {
+    pub(crate) x: String,
 }
 
 /// Methods of every kind.
 #[labrpc::service]
-pub trait Junk {
+pub(crate) trait Junk {
     /// Counts as called, and answers with the number as text.
     fn handler1(&self, args: String) -> i32;
     fn handler2(&self, args: i32) -> String;
@@ -48,9 +46,9 @@ pub trait Junk {
 }
 
 #[derive(Default)]
-pub struct JunkServer {
-    pub log1: Mutex<Vec<String>>,
-    pub log2: Mutex<Vec<i32>>,
+pub(crate) struct JunkServer {
+    pub(crate) log1: Mutex<Vec<String>>,
+    pub(crate) log2: Mutex<Vec<i32>>,
 }
 
 impl Junk for JunkServer {
@@ -100,25 +98,25 @@ impl Junk for JunkServer {
     fn nothing(&self, (): ()) {}
 }
 
-pub struct Setup {
-    pub network: Network,
-    pub junk: Arc<JunkServer>,
+pub(crate) struct Setup {
+    pub(crate) network: Network,
+    pub(crate) junk: Arc<JunkServer>,
 }
 
 impl Setup {
     /// A network with one server, named 99.
-    pub fn new() -> Setup {
+    pub(crate) fn new() -> Setup {
         let (network, junk) = (Network::new(), Arc::<JunkServer>::default());
         network.add_server(99, Server::new().service(JunkService::of(junk.clone())));
         Setup { network, junk }
     }
 
     /// An end that reaches the server.
-    pub fn client(&self, name: usize) -> JunkClient {
+    pub(crate) fn client(&self, name: usize) -> JunkClient {
         JunkClient::new(self.end(name))
     }
 
-    pub fn end(&self, name: usize) -> ClientEnd {
+    pub(crate) fn end(&self, name: usize) -> ClientEnd {
         let end = self.network.make_end(name);
         self.network.connect(name, 99);
         self.network.enable(name, true);
@@ -133,14 +131,14 @@ impl Drop for Setup {
 }
 
 /// Runs a test on a few seeds and on the real clock.
-pub fn on_both(test: fn()) {
+pub(crate) fn on_both(test: fn()) {
     on_simulated(10, test);
     if let Err(failure) = Builder::real().run(test) {
         panic!("{failure}");
     }
 }
 
-pub fn on_simulated(seeds: u64, test: fn()) {
+pub(crate) fn on_simulated(seeds: u64, test: fn()) {
     for seed in 0..seeds {
         if let Err(failure) = Builder::simulated(seed).run(test) {
             panic!("{failure}");

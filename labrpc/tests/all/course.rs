@@ -1,10 +1,8 @@
 //! The tests of the course's package, on both clocks.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{JunkArgs, JunkReply, Setup, millis, on_both};
+use crate::common::{JunkArgs, JunkReply, Setup, millis, on_both};
 use labrpc::NoReply;
 use labrt::rng::{self, RngExt};
 use labrt::time::Instant;

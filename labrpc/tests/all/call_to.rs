@@ -1,11 +1,9 @@
 //! Calls whose results go to a channel.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Setup, millis, on_both, on_simulated};
+use crate::common::{Setup, millis, on_both, on_simulated};
 use labgob::{Deserialize, Gob, Serialize};
 use labrpc::{Network, NoReply, Returned, Server, Service};
 use labrt::sync::Mutex;

@@ -3,12 +3,10 @@
 //!
 //! Each check allows four standard deviations. The seed is fixed, so the result is too.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Setup, millis};
+use crate::common::{Setup, millis};
 use labrpc::{Faults, Network, Server, Service};
 use labrt::sync::Mutex;
 use labrt::thread;
