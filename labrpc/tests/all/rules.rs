@@ -14,7 +14,7 @@ use labrt::{Failure, Node, channel, thread};
 fn a_new_end_is_disabled_and_unconnected() {
     on_both(|| {
         let setup = Setup::new();
-        let client = common::JunkClient::new(setup.network.make_end("new"));
+        let client = crate::common::JunkClient::new(setup.network.make_end("new"));
         assert_eq!(client.handler2(&1), Err(NoReply));
         setup.network.enable("new", true);
         assert_eq!(client.handler2(&1), Err(NoReply), "enabled but unconnected");

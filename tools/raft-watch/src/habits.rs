@@ -212,6 +212,23 @@ fn what_an_old_leader_says_is_committed_may_be_remembered() -> Checked {
     play.applies(2, 2)
 }
 
+/// A Raft may save its commit index.
+#[test]
+fn what_is_committed_may_be_heard_and_saved_right_before_a_crash() -> Checked {
+    let mut play = Play::new(3);
+    play.call(0, 1, vote(4, (0, 0)), yes(4))?;
+    for follower in [1, 2] {
+        play.call(0, follower, append(4, (0, 0), &[4, 4], 0), yes(4))?;
+    }
+    let last = play.sent(0, 2, append(4, (2, 4), &[], 1))?;
+    play.delivered(last);
+    play.judge.crashed(2);
+    play.judge.started(2, 2);
+    play.applies(2, 1)?;
+    assert!(play.applies(2, 2).is_err(), "nobody has told it");
+    Ok(())
+}
+
 /// A leader that brings entry 10 is refused by a follower that has accepted nine.
 fn refused_at_nine() -> Result<Play, Box<labtrace::Verdict>> {
     let mut play = Play::new(3);

@@ -115,6 +115,8 @@ impl Judge {
     }
 
     pub(crate) fn crashed(&mut self, server: usize) {
+        // What it has not answered yet, it may have saved.
+        self.servers[server].knows = self.can_know(server);
         self.servers[server].alive = false;
         self.servers[server].paused = false;
     }
