@@ -29,8 +29,8 @@ use parking_lot::Mutex;
 
 pub use super::op::Op;
 pub(crate) use super::op::Touch;
-use super::state::nanos;
 pub(crate) use super::state::{EPOCH, State};
+use super::state::{MOST_STEPS_IN_A_ROW, nanos};
 use super::switch::Switch;
 pub(crate) use super::task::{
     At, Body, Key, ROOM, Receives, Status, TO_WRITE, Task, TaskId, Waiting, Woken,
@@ -43,10 +43,6 @@ use crate::time::ClockRate;
 use crate::world::{SCHEDULE, SCHEDULER, Settings, WorldShared};
 
 pub(super) type StateGuard<'a> = parking_lot::MutexGuard<'a, State>;
-
-/// After so many steps in a row of one task others have their turn, also where no switches are
-/// forced (any more): a task may rightly loop until another one has done something.
-const MOST_STEPS_IN_A_ROW: u64 = 10_000;
 
 /// One simulated world's scheduler and clock. See the module.
 pub(crate) struct Kernel {
@@ -154,13 +150,13 @@ impl Kernel {
 
     /// Takes the turn from the running task, if another one can have it.
     fn force_switch<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
-        state.until_switch = state.chance.gap();
-        if !state.may_force() {
+        let is_due = state.gap_is_over();
+        if !is_due || !state.may_force() {
             let in_a_row = state.steps - state.turn_began;
-            if in_a_row >= MOST_STEPS_IN_A_ROW {
+            if in_a_row >= u64::from(MOST_STEPS_IN_A_ROW) {
                 return self.give_way(state);
             }
-            state.until_switch = (MOST_STEPS_IN_A_ROW - in_a_row) as u32;
+            state.look_again_after(MOST_STEPS_IN_A_ROW - in_a_row as u32);
             return state;
         }
         self.perhaps_let_time_pass(&mut state);
@@ -176,11 +172,10 @@ impl Kernel {
     fn step_in_order<'s>(&'s self, mut state: StateGuard<'s>) -> StateGuard<'s> {
         if state.until_switch > 0 {
             state.until_switch -= 1;
-        } else if state.may_force() {
-            state.until_switch = state.chance.gap();
+        } else if state.may_force() && state.gap_is_over() {
             self.perhaps_let_time_pass(&mut state);
         }
-        if state.steps - state.turn_began >= MOST_STEPS_IN_A_ROW {
+        if state.steps - state.turn_began >= u64::from(MOST_STEPS_IN_A_ROW) {
             return self.give_way(state);
         }
         match state.take_preferred() {

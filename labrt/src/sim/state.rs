@@ -27,6 +27,10 @@ use timers::{Timer, moment_of_change};
 /// reasonable `d`, as it does on the real clock.
 pub(crate) const EPOCH: Duration = Duration::from_secs(1_000_000);
 
+/// After so many steps in a row of one task others have their turn, also where no switches are
+/// forced (any more): a task may rightly loop until another one has done something.
+pub(super) const MOST_STEPS_IN_A_ROW: u32 = 10_000;
+
 /// How much simulated time the destructors of an ending world may take.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(600);
 
@@ -72,8 +76,10 @@ pub(crate) struct State {
     next_change: Duration,
     /// Who chooses the next task, if it is not the walk.
     pub(super) order: Option<Box<dyn Order>>,
-    /// Steps until the next forced switch point.
+    /// Steps until the next forced switch point, or until it is looked whether the turn has lasted too long.
     pub(super) until_switch: u32,
+    /// How many more then still lie before the next forced switch point.
+    gap_left: u32,
     /// How many forced switches there were, and how many there may be.
     pub(crate) forced_switches: u64,
     pub(super) most_forced_switches: u64,
@@ -101,9 +107,9 @@ impl State {
         settings: &Settings,
     ) -> State {
         let mut chance = Chance::new(scheduler_seed, settings.switch_every);
-        let until_switch = chance.gap();
+        let gap = chance.gap();
         let next_change = moment_of_change(changes.as_deref(), 0);
-        State {
+        let mut state = State {
             now: EPOCH,
             now_ns: nanos(EPOCH),
             steps: 0,
@@ -129,7 +135,8 @@ impl State {
             changed: 0,
             next_change,
             order,
-            until_switch,
+            until_switch: 0,
+            gap_left: 0,
             forced_switches: 0,
             most_forced_switches: settings.forced_switches,
             turn_began: 0,
@@ -140,7 +147,9 @@ impl State {
             deadline: EPOCH.saturating_add(settings.time_limit),
             ending: false,
             abandoned: false,
-        }
+        };
+        state.set_gap(gap, MOST_STEPS_IN_A_ROW);
+        state
     }
 
     pub(crate) fn running(&mut self) -> &mut Task {
@@ -256,6 +265,27 @@ impl State {
             let event = Event { time, task: serial, op, at };
             self.events.iter_mut().for_each(|events| events.push(event));
         }
+    }
+
+    /// True if the gap between two forced switches is over; the next one begins then. A long one is looked at
+    /// in between.
+    pub(super) fn gap_is_over(&mut self) -> bool {
+        let is_over = self.gap_left == 0;
+        let gap = if is_over { self.chance.gap() } else { self.gap_left };
+        self.set_gap(gap, MOST_STEPS_IN_A_ROW);
+        is_over
+    }
+
+    /// The turn is looked at after so many steps, before the gap is over if need be.
+    pub(super) fn look_again_after(&mut self, steps: u32) {
+        // Where nothing is forced any more, no gap counts.
+        let gap = if self.may_force() { self.until_switch + self.gap_left } else { steps };
+        self.set_gap(gap, steps);
+    }
+
+    fn set_gap(&mut self, gap: u32, look_after: u32) {
+        self.until_switch = gap.min(look_after);
+        self.gap_left = gap - self.until_switch;
     }
 
     /// True if another forced switch, or what counts as one, is allowed.

@@ -143,9 +143,10 @@ fn a_world_whose_process_was_stopped_is_not_stuck() {
 
 #[test]
 fn a_spin_wait_for_another_task_ends_without_forced_switches() {
-    for builder in [Builder::simulated(1).forced_switches(0), Builder::simulated(1).switch_every(0)]
-    {
-        let outcome = builder.run(|| {
+    let world = || Builder::simulated(1);
+    let rarely = [0, 1_000_000, u32::MAX].map(|steps| world().switch_every(steps));
+    for builder in rarely.into_iter().chain([world().forced_switches(0)]) {
+        let outcome = builder.steps_per_instant(100_000).run(|| {
             let flag = Arc::new(labrt::sync::atomic::AtomicBool::new(false));
             let setter = flag.clone();
             thread::spawn(move || setter.store(true, Ordering::SeqCst));
