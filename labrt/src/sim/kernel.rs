@@ -334,7 +334,8 @@ impl Kernel {
     /// Whether a reader lets a writer go first that waits for a lock.
     pub(crate) fn bars_readers(&self) -> bool {
         let mut state = self.state.lock();
-        let bars = state.may_force() && state.chance.below(2) == 0;
+        // A writer of a paused node does not take the lock, and nobody else would let the reader go on.
+        let bars = state.paused_nodes == 0 && state.may_force() && state.chance.below(2) == 0;
         state.forced_switches += u64::from(bars);
         bars
     }

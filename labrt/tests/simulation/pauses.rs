@@ -1,7 +1,7 @@
 //! Nodes that are paused: nothing of them runs, and nothing that is theirs is lost.
 
 use labrt::sync::atomic::{AtomicU32, Ordering};
-use labrt::sync::{Arc, Mutex};
+use labrt::sync::{Arc, Mutex, RwLock};
 use labrt::time::Instant;
 use labrt::world::Builder;
 use labrt::{FailureKind, Node, Schedule, SwitchBy, channel, simulate, thread};
@@ -284,5 +284,23 @@ fn what_a_paused_task_does_not_take_another_one_gets() {
         });
         let message = message.unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(message.value, Ok(7));
+    }
+}
+
+#[test]
+fn a_writer_of_a_paused_node_does_not_bar_readers() {
+    for (seed, schedule) in (0..100).zip(all_schedules().into_iter().cycle()) {
+        let run = Builder::simulated(seed).schedule(schedule).run(|| {
+            let (lock, node) = (Arc::new(RwLock::new(())), Node::new("n"));
+            let (wanted, share) = (lock.clone(), lock.read());
+            let writer = node.spawn(move || drop(wanted.write()));
+            thread::sleep(millis(1));
+            node.pause();
+            drop(share);
+            drop(lock.read());
+            node.resume();
+            writer.join().expect("it gets the lock");
+        });
+        run.unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
