@@ -240,7 +240,8 @@ impl Builder {
         self
     }
 
-    /// After how much wall time without a step a simulated world counts as stuck. Default: 20 s. Time in which it
+    /// After how much wall time without a step a simulated world counts as stuck. Default: 20 s. So does one whose
+    /// time stands still for as long, and that makes fewer than 10,000 steps a second meanwhile. Time in which it
     /// waits for a processor does not count, where the system says how long that is (Linux).
     pub fn stuck_after(mut self, wall_time: Duration) -> Builder {
         self.settings.stuck_after = wall_time;

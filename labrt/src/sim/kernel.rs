@@ -35,6 +35,7 @@ use super::switch::Switch;
 pub(crate) use super::task::{
     At, Body, Key, ROOM, Receives, Status, TO_WRITE, Task, TaskId, Waiting, Woken,
 };
+use super::watch::Threads;
 use super::{order, report};
 use crate::failure::FailureKind;
 use crate::node::Node;
@@ -57,6 +58,8 @@ pub(crate) struct Kernel {
     pub(crate) time: AtomicU64,
     /// Some node's clock does not run as the world's does.
     clocks_differ: AtomicBool,
+    /// The threads that it runs on.
+    pub(super) threads: Threads,
     /// How many of its tasks run a world of their own just now.
     pub(super) hosts: AtomicUsize,
 }
@@ -76,6 +79,7 @@ impl Kernel {
             progress: AtomicU64::new(0),
             time: AtomicU64::new(nanos(EPOCH)),
             clocks_differ: AtomicBool::new(false),
+            threads: Threads::default(),
             hosts: AtomicUsize::new(0),
         })
     }

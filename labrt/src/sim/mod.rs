@@ -54,10 +54,8 @@ pub(crate) fn run_world<T: Send + 'static>(
     };
     let (done, ended) = bounded::<()>(1);
     let world = kernel.clone();
-    let thread = watch::Thread::default();
-    let own = thread.clone();
     let work = move || {
-        own.is_this();
+        world.threads.add_this();
         context::enter_kernel(&world);
         let first = world.start(Arc::from("main"), body, at);
         switch::run(&world, first);
@@ -70,7 +68,7 @@ pub(crate) fn run_world<T: Send + 'static>(
         return Err(Box::new(kernel.fail_to_begin(&error)));
     }
     let _hosting = watch::Hosting::begin();
-    if let Some(failure) = watch::watch(&kernel, &ended, &thread) {
+    if let Some(failure) = watch::watch(&kernel, &ended) {
         return Err(Box::new(failure));
     }
     let mut state = kernel.state.lock();

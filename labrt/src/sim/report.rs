@@ -164,7 +164,11 @@ pub(super) enum Stuck {
     /// It makes no step.
     NoStep,
     /// It makes few steps, and its time stands still.
-    TimeStands { steps: u64 },
+    TimeStands {
+        steps: u64,
+        /// It has run most of the time, as far as that is known.
+        computes: bool,
+    },
 }
 
 pub(super) fn stuck(state: &State, how: Stuck, after: Duration) -> Report {
@@ -176,12 +180,19 @@ pub(super) fn stuck(state: &State, how: Stuck, after: Duration) -> Report {
              labrt's (a std or parking_lot lock, a socket, a foreign channel) or computes without \
              end; its last call into labrt was at the place given"
         ),
-        Stuck::TimeStands { steps } => format!(
-            "simulated time stands still, and in {seconds} s of wall time only {steps} steps were \
-             made: something sleeps or waits by a clock that is not labrt's (std::thread::sleep, \
-             std::time, tokio); `cargo clippy` names the lines; the last call into labrt was at the \
-             place given"
-        ),
+        Stuck::TimeStands { steps, computes } => {
+            let why = match computes {
+                true => "it computes for long between its calls into labrt",
+                false => {
+                    "something sleeps or waits by a clock that is not labrt's (std::thread::sleep, \
+                     std::time, tokio); `cargo clippy` names the lines"
+                }
+            };
+            format!(
+                "simulated time stands still, and in {seconds} s of wall time only {steps} steps were \
+                 made: {why}; the last call into labrt was at the place given"
+            )
+        }
     };
     Report {
         task: running.map(title),

@@ -99,6 +99,7 @@ impl Baton {
 /// A worker runs each task of its slot.
 fn work(kernel: &Arc<Kernel>, slot: usize, seat: &Seat) {
     context::enter_kernel(kernel);
+    kernel.threads.add_this();
     while let Order::Run = seat.await_order() {
         let next = run_task(kernel, slot);
         if let Switch::Threads(baton) = &kernel.switch {

@@ -4,11 +4,12 @@
 //! no processor says nothing: on a machine with far too much to do that can be most of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
+use parking_lot::Mutex;
 
 use super::kernel::Kernel;
 use super::report::Stuck;
@@ -19,34 +20,52 @@ use crate::failure::Failure;
 /// one that switches between threads makes more.
 const SLOW: u64 = 10_000;
 
-/// The thread that a world runs on; known when it has begun.
-#[derive(Clone, Default)]
-pub(super) struct Thread(Arc<OnceLock<PathBuf>>);
+/// The threads that a world runs on, each from when it has begun: one, or one for each task. They end with the
+/// world.
+#[derive(Default)]
+pub(crate) struct Threads(Mutex<Vec<PathBuf>>);
 
-/// What the system says of a thread. Where it says nothing, all is zero.
+/// What the system says of threads, of which one at a time has something to do. Where it says nothing, all is zero.
 #[derive(Clone, Copy, Default)]
 struct Usage {
-    /// How long it has run.
+    /// How long they have run.
     cpu: Duration,
-    /// How long it could have run and had no processor, up to when it had one the last time.
+    /// How long they could have run and had no processor, up to when they had one the last time.
     waited: Duration,
-    /// It runs, or waits for a processor.
+    /// One of them runs, or waits for a processor.
     can_run: bool,
 }
 
-impl Thread {
-    /// It is the calling one.
-    pub(super) fn is_this(&self) {
+impl Usage {
+    fn and(self, other: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu + other.cpu,
+            waited: self.waited + other.waited,
+            can_run: self.can_run || other.can_run,
+        }
+    }
+}
+
+impl Threads {
+    /// The calling one is one of them.
+    pub(super) fn add_this(&self) {
         if let Ok(link) = std::fs::read_link("/proc/thread-self") {
-            let _ = self.0.set(Path::new("/proc").join(link));
+            self.0.lock().push(Path::new("/proc").join(link));
         }
     }
 
     fn usage(&self) -> Usage {
-        let text = |file: &str| std::fs::read_to_string(self.0.get()?.join(file)).ok();
-        let (times, state) = (text("schedstat"), text("stat"));
-        times.zip(state).and_then(|(times, state)| usage(&times, &state)).unwrap_or_default()
+        self.0
+            .lock()
+            .iter()
+            .filter_map(|thread| usage_of(thread))
+            .fold(Usage::default(), Usage::and)
     }
+}
+
+fn usage_of(thread: &Path) -> Option<Usage> {
+    let text = |file: &str| std::fs::read_to_string(thread.join(file)).ok();
+    usage(&text("schedstat")?, &text("stat")?)
 }
 
 /// From Linux's files on a thread.
@@ -60,7 +79,7 @@ fn usage(times: &str, state: &str) -> Option<Usage> {
 
 /// Waits for the end of the world; gives up on one that makes no step, or that makes few although its
 /// time stands still.
-pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> Option<Failure> {
+pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>) -> Option<Failure> {
     let limit = kernel.settings.stuck_after;
     let look = (limit / 10).clamp(Duration::from_millis(1), Duration::from_secs(1));
     let mut watch = Watch::new(limit);
@@ -71,8 +90,8 @@ pub(super) fn watch(kernel: &Kernel, ended: &Receiver<()>, thread: &Thread) -> O
             [&kernel.progress, &kernel.time].map(|number| number.load(Ordering::Relaxed));
         if kernel.hosts.load(Ordering::Relaxed) > 0 {
             // Somebody else watches over the world within.
-            watch.begin(at, steps, time, thread.usage());
-        } else if let Some(how) = watch.look(at, steps, time, thread.usage()) {
+            watch.begin(at, steps, time, kernel.threads.usage());
+        } else if let Some(how) = watch.look(at, steps, time, kernel.threads.usage()) {
             return Some(kernel.fail_stuck(how));
         }
     }
@@ -148,10 +167,12 @@ impl Watch {
     /// Looks at a world that has been watched for so long.
     fn look(&mut self, watched: Duration, steps: u64, time: u64, usage: Usage) -> Option<Stuck> {
         let now = Mark::new(watched, usage);
+        let limit = self.limit;
+        let has_run = |since: Mark| now.cpu.saturating_sub(since.cpu) >= limit / 2;
         let is_over = |since: Mark| {
             // Who can run and has hardly done so has waited all the time, which is told later.
-            let starved = usage.can_run && now.cpu.saturating_sub(since.cpu) < self.limit / 2;
-            now.at.saturating_sub(since.at) >= self.limit && !starved
+            let starved = usage.can_run && !has_run(since);
+            now.at.saturating_sub(since.at) >= limit && !starved
         };
         if time != self.time {
             (self.time, self.time_since, self.steps_before) = (time, now, steps);
@@ -164,24 +185,33 @@ impl Watch {
         let made = steps - self.steps_before;
         let stood = now.at.saturating_sub(self.time_since.at);
         let slow = (made as f64) < SLOW as f64 * stood.as_secs_f64();
-        (slow && is_over(self.time_since)).then_some(Stuck::TimeStands { steps: made })
+        let how = Stuck::TimeStands { steps: made, computes: has_run(self.time_since) };
+        (slow && is_over(self.time_since)).then_some(how)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::Builder;
+    use crate::{SwitchBy, thread};
 
     const LIMIT: Duration = Duration::from_secs(20);
 
-    /// After how many seconds a world counts as stuck of which this is seen at each of them, within five minutes.
-    fn stuck_after(look: impl Fn(u64) -> (u64, u64, Usage)) -> Option<(u64, bool)> {
+    /// After how many seconds a world counts as stuck of which this is seen at each of them, within five minutes,
+    /// and how.
+    fn stuck(look: impl Fn(u64) -> (u64, u64, Usage)) -> Option<(u64, Stuck)> {
         let mut watch = Watch::new(LIMIT);
         (1..300).find_map(|second| {
             let (steps, time, usage) = look(second);
             let how = watch.look(Duration::from_secs(second), steps, time, usage)?;
-            Some((second, matches!(how, Stuck::NoStep)))
+            Some((second, how))
         })
+    }
+
+    /// The same, and whether it makes no step.
+    fn stuck_after(look: impl Fn(u64) -> (u64, u64, Usage)) -> Option<(u64, bool)> {
+        stuck(look).map(|(second, how)| (second, matches!(how, Stuck::NoStep)))
     }
 
     fn usage(cpu_ms: u64, waited_ms: u64, can_run: bool) -> Usage {
@@ -200,6 +230,17 @@ mod tests {
         assert_eq!(stuck_after(|s| (s * 9_000, 5, usage(s * 100, 0, false))), Some((21, false)));
         assert_eq!(stuck_after(|s| (s * 11_000, 5, usage(s * 100, 0, true))), None);
         assert_eq!(stuck_after(|s| (s, s, usage(s, 0, false))), None);
+    }
+
+    #[test]
+    fn who_computes_between_its_steps_is_not_said_to_sleep() {
+        let computes = |cpu_ms| {
+            let how = stuck(|s| (s * 900, 5, usage(s * cpu_ms, 0, true))).expect("it is stuck").1;
+            matches!(how, Stuck::TimeStands { computes: true, .. })
+        };
+        assert!(computes(1000) && computes(600));
+        let sleeps = stuck(|s| (s * 900, 5, usage(s * 100, 0, false))).expect("it is stuck").1;
+        assert!(matches!(sleeps, Stuck::TimeStands { computes: false, .. }));
     }
 
     #[test]
@@ -242,13 +283,24 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_thread_is_known() {
-        let thread = Thread::default();
-        assert_eq!(thread.usage().cpu, Duration::ZERO, "nobody has said which one it is");
-        thread.is_this();
-        let before = thread.usage();
-        let began = Instant::now();
-        while thread.usage().cpu == before.cpu && began.elapsed() < Duration::from_secs(60) {}
-        assert!(thread.usage().cpu > before.cpu && thread.usage().can_run);
+    fn the_thread_that_has_the_turn_is_known() {
+        fn compute() {
+            context::with(|clock| {
+                let Clock::Simulated(kernel) = clock else { unreachable!("it is simulated") };
+                let (usage, began) = (|| kernel.threads.usage(), Instant::now());
+                let before = usage();
+                while usage().cpu == before.cpu && began.elapsed() < Duration::from_secs(60) {}
+                assert!(usage().cpu > before.cpu && usage().can_run);
+            });
+        }
+        assert_eq!(
+            Threads::default().usage().cpu,
+            Duration::ZERO,
+            "nobody has said which they are"
+        );
+        for by in [SwitchBy::Coroutines, SwitchBy::Threads] {
+            let world = Builder::simulated(1).switch_by(by);
+            world.run(|| thread::spawn(compute).join().expect("it ends")).expect("nothing fails");
+        }
     }
 }

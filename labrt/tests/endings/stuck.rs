@@ -123,6 +123,29 @@ fn a_sleep_on_the_wrong_clock_is_reported() {
     }
 }
 
+/// Only Linux says how long a thread has run.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_world_that_computes_is_not_said_to_sleep() {
+    for by in [SwitchBy::Coroutines, SwitchBy::Threads] {
+        let builder = Builder::simulated(1).switch_by(by).stuck_after(millis(300));
+        let failure = builder
+            .run(|| {
+                let lock = Mutex::new(0);
+                loop {
+                    let began = std::time::Instant::now();
+                    while began.elapsed() < millis(10) {
+                        std::hint::spin_loop();
+                    }
+                    *lock.lock() += 1;
+                }
+            })
+            .unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Stuck);
+        assert!(failure.message.contains("it computes for long between its calls"), "{failure}");
+    }
+}
+
 /// Ctrl-Z, or a machine that sleeps: nothing can go on, and that is nobody's fault.
 #[cfg(unix)]
 #[test]
