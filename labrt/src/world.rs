@@ -450,6 +450,7 @@ impl WorldShared {
 
     /// A task of the world has panicked: the world has failed (real clock).
     pub(crate) fn fail_by_panic(&self, task: Option<&str>, message: String) {
+        let location = panics::take_location(&message);
         let task = task.map(|name| format!("task `{name}`"));
         self.fail(Failure {
             kind: FailureKind::Panic,
@@ -457,7 +458,7 @@ impl WorldShared {
             time: self.began.elapsed(),
             task,
             message,
-            location: panics::take_location(),
+            location,
             details: Vec::new(),
             forced_switches: 0,
         });

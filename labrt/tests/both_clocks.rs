@@ -6,6 +6,7 @@
     reason = "the tests look at worlds from outside"
 )]
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use labrt::channel::{self, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
@@ -344,6 +345,19 @@ fn a_real_world_has_a_time_limit_and_ends_its_threads() {
                 let _kept = kept;
                 loop {
                     thread::sleep(millis(10));
+/// What a task has caught before is something else.
+#[test]
+fn a_panic_that_began_nowhere_has_no_place() {
+    fn catch_and_panic() {
+        let _ = catch_unwind(|| panic!("this is caught"));
+        resume_unwind(Box::new("this is not"));
+    }
+    for builder in [Builder::simulated(1), Builder::real()] {
+        let failure = builder.run(catch_and_panic).expect_err("it panics");
+        assert_eq!((&*failure.message, failure.location), ("this is not", None));
+    }
+}
+
                 }
             });
             let _kept = inside;

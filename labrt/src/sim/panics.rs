@@ -102,7 +102,9 @@ fn last_words(time: std::time::Duration) -> Failure {
     })
 }
 
-/// Where the calling thread's last panic began (real clock).
-pub(crate) fn take_location() -> Option<String> {
-    LAST.with_borrow_mut(|last| std::mem::take(last)[1].take()?.at)
+/// Where the panic of these words began, which has ended what the calling thread did (real clock). None if it began
+/// elsewhere: the thread may have caught others before.
+pub(crate) fn take_location(words: &str) -> Option<String> {
+    let last = LAST.take();
+    last.into_iter().flatten().rfind(|begun| begun.words == words)?.at
 }
