@@ -10,8 +10,8 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use labrt::channel::{self, RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
-use labrt::sync::atomic::{AtomicUsize, Ordering};
-use labrt::sync::{Arc, Condvar, Mutex};
+use labrt::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use labrt::sync::{Arc, Condvar, Mutex, OnceLock};
 use labrt::time::Instant;
 use labrt::world::Builder;
 use labrt::{FailureKind, Killed, Node, thread};
@@ -223,6 +223,32 @@ fn a_node_dies_wherever_its_tasks_are() {
 }
 
 #[test]
+fn a_task_dies_with_its_node_though_it_only_looks() {
+    on_both(|| {
+        let (flag, cell) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::<u32>::new()));
+        let flag_is_set = move || flag.load(Ordering::SeqCst);
+        let cell_is_set = move || cell.get().is_some();
+        let looks: [Box<dyn Fn() -> bool + Send>; 2] =
+            [Box::new(flag_is_set), Box::new(cell_is_set)];
+        for look in looks {
+            let node = Node::new("server");
+            let (sender, receiver) = channel::unbounded();
+            let task = node.spawn(move || {
+                sender.send("it looks").expect("somebody receives");
+                while !look() {
+                    std::hint::spin_loop();
+                }
+            });
+            assert_eq!(receiver.recv(), Ok("it looks"));
+            node.kill();
+            let ended = receiver.recv_timeout(Duration::from_secs(10));
+            assert_eq!(ended, Err(RecvTimeoutError::Disconnected));
+            assert!(task.join().unwrap_err().is::<Killed>());
+        }
+    });
+}
+
+#[test]
 fn entering_a_node_ends_with_the_node_and_the_task_goes_on() {
     on_both(|| {
         let node = Node::new("server");
@@ -319,6 +345,19 @@ fn a_panic_in_a_real_task_fails_its_world() {
     assert!(failure.location.as_deref().unwrap().contains("both_clocks.rs:"));
 }
 
+/// What a task has caught before is something else.
+#[test]
+fn a_panic_that_began_nowhere_has_no_place() {
+    fn catch_and_panic() {
+        let _ = catch_unwind(|| panic!("this is caught"));
+        resume_unwind(Box::new("this is not"));
+    }
+    for builder in [Builder::simulated(1), Builder::real()] {
+        let failure = builder.run(catch_and_panic).expect_err("it panics");
+        assert_eq!((&*failure.message, failure.location), ("this is not", None));
+    }
+}
+
 #[test]
 fn a_panic_ends_a_real_world_wherever_its_main_task_is() {
     let began = std::time::Instant::now();
@@ -345,19 +384,6 @@ fn a_real_world_has_a_time_limit_and_ends_its_threads() {
                 let _kept = kept;
                 loop {
                     thread::sleep(millis(10));
-/// What a task has caught before is something else.
-#[test]
-fn a_panic_that_began_nowhere_has_no_place() {
-    fn catch_and_panic() {
-        let _ = catch_unwind(|| panic!("this is caught"));
-        resume_unwind(Box::new("this is not"));
-    }
-    for builder in [Builder::simulated(1), Builder::real()] {
-        let failure = builder.run(catch_and_panic).expect_err("it panics");
-        assert_eq!((&*failure.message, failure.location), ("this is not", None));
-    }
-}
-
                 }
             });
             let _kept = inside;

@@ -10,7 +10,7 @@ fn step(touch: Touch) {
     let at = Location::caller();
     context::with(|clock| match clock {
         Clock::Simulated(kernel) => kernel.step(Op::Atomic, touch, at),
-        Clock::Real => {}
+        Clock::Real => context::checkpoint(),
     });
 }
 

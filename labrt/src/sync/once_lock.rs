@@ -28,7 +28,7 @@ impl<T> OnceLock<T> {
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Atomic, Touch::Reads(Key::of(&self.value)), at)
             }
-            Clock::Real => {}
+            Clock::Real => context::checkpoint(),
         });
         self.value.get()
     }
