@@ -9,8 +9,9 @@ use labrt::rng::{RngExt, Stream};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Faults {
-    /// How long each message travels that nothing else delays, in *microseconds*. Default: 0, so
-    /// that on a reliable network a call takes no time but the handler's.
+    /// How long a message travels, in *microseconds*: each request on a reliable network, and each reply that
+    /// is not late. Default: 0, so that on a reliable network a call takes no time but the handler's. A request
+    /// on an unreliable one takes [`request_delay`](Faults::request_delay).
     ///
     /// A simulated client that makes one call after the other would make any number of them in no
     /// time; this gives its calls a length.

@@ -186,7 +186,7 @@ impl Network {
         self.exchange.state.with(|state| state.fault_counts)
     }
 
-    /// How many calls the server of this name has been given.
+    /// How many requests the server of this name has been given; one that comes twice is two.
     ///
     /// # Panics
     /// If there is no server of this name.

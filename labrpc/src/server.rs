@@ -62,7 +62,7 @@ impl Server {
         Server::of(parts)
     }
 
-    /// How many calls it has been given.
+    /// How many requests it has been given; one that comes twice is two.
     pub fn count(&self) -> u64 {
         self.inner.count.load(Ordering::Relaxed)
     }

@@ -40,7 +40,7 @@ pub(crate) const ENDS_PROCESS: &str =
 pub enum FailureKind {
     /// A task panicked.
     Panic,
-    /// No task can run and no timer is set.
+    /// Tasks wait for each other in a circle, or no task can run and no timer is set.
     Deadlock,
     /// A task makes calls for ever without letting simulated time pass.
     Spinning,

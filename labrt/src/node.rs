@@ -158,7 +158,8 @@ impl Node {
     /// This is how a network's task runs a handler of a server that may crash meanwhile.
     ///
     /// # Errors
-    /// [`Killed`] if the node is dead already or is killed before `f` returns.
+    /// [`Killed`] if the node is dead already, or if a kill ends `f`. What makes no call into this crate after the
+    /// kill returns.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> Result<R, Killed> {
         if self.is_killed() {
             return Err(Killed::already());

@@ -167,8 +167,7 @@ impl Builder {
     /// only passes its request on, say.
     ///
     /// # Errors
-    /// The payload of the panic that ended `f`: [`Killed`] if the node is dead or dies before `f`
-    /// returns.
+    /// The payload of the panic that ended `f`: [`Killed`] if the node is dead already, or if a kill ends `f`.
     pub fn run_here<T>(self, f: impl FnOnce() -> T) -> Result<T> {
         if let Membership::Of(node) = &self.node
             && node.is_killed()
