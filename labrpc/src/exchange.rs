@@ -458,7 +458,10 @@ fn reply(state: &mut State, id: CallId, bytes: Vec<u8>) -> (Next, Option<Target>
             Duration::ZERO => deliver(state, id),
             delay => Next::Wait(delay, Due::Deliver(id), Pause::Travels, label),
         },
-        ReplyFate::Late(delay) => Next::Wait(delay, Due::Deliver(id), Pause::ReplyLate, label),
+        ReplyFate::Late(delay) => {
+            let delay = delay.saturating_add(slowness);
+            Next::Wait(delay, Due::Deliver(id), Pause::ReplyLate, label)
+        }
         ReplyFate::Lost => finish(state, id, Answer::NoReply, Some(Loss::Dropped)),
     };
     (next, Some(target))

@@ -114,6 +114,15 @@ fn both_messages_of_a_slow_end_take_their_time() {
         let began = Instant::now();
         assert!(other.handler2(&1).is_ok());
         assert!(began.elapsed() < millis(10), "another end is as fast as ever");
+        let mut faults = Faults::default();
+        (faults.reordering, faults.reordering_spread) = (1.0, 0);
+        setup.network.set_faults(faults);
+        setup.network.set_long_reordering(true);
+        let began = Instant::now();
+        assert!(slow.handler2(&1).is_ok());
+        let took = began.elapsed();
+        assert!((millis(280)..=millis(310)).contains(&took), "a late reply is slow, too: {took:?}");
+        setup.network.set_long_reordering(false);
         setup.network.set_slowness(1, 0, 0);
         let began = Instant::now();
         assert!(slow.handler2(&1).is_ok());
