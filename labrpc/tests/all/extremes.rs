@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use labrpc::{ClientEnd, Faults, Network, NoReply, Server, Service};
+use labrpc::{ClientEnd, Faults, Network, NoReply, Returned, Server, Service};
 use labrt::sync::Mutex;
 use labrt::world::Builder;
-use labrt::{simulate, thread};
+use labrt::{channel, simulate, thread};
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -75,15 +75,39 @@ impl Drop for Caller {
     }
 }
 
+fn add_caller(network: &Network, task: thread::JoinHandle<()>) {
+    let caller = Arc::new(Caller(Mutex::new(Some(task))));
+    let service = Service::new("C").method("Nothing", move |(): ()| drop(caller.clone()));
+    network.add_server("caller", Server::new().service(service));
+}
+
+#[test]
+fn a_network_that_nobody_has_any_more_ends_calls_before_servers() {
+    let outcome = simulate(1, || {
+        let network = Network::new();
+        with_faults(&network, |faults| faults.unreachable_delay = (1_000_000, 1_000_000));
+        let end = end_to_a_server(&network, Duration::ZERO);
+        network.enable("end", false);
+        let task = thread::spawn(move || {
+            let (to, results) = channel::unbounded::<Returned<(), u32>>();
+            end.call_to::<u32, u32, _, _>("S.Echo", &1, (), &to);
+            drop((end, to));
+            assert!(results.recv().is_err(), "nobody answers any more");
+        });
+        add_caller(&network, task);
+        thread::sleep(millis(10));
+        drop(network);
+    });
+    let elapsed = outcome.expect("nothing fails").elapsed;
+    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+}
+
 #[test]
 fn at_the_end_calls_end_before_servers() {
     let outcome = simulate(1, || {
         let network = Network::new();
         let end = end_to_a_server(&network, Duration::from_secs(1000));
-        let task = thread::spawn(move || _ = end.call::<u32, u32>("S.Echo", &1));
-        let caller = Arc::new(Caller(Mutex::new(Some(task))));
-        let service = Service::new("C").method("Nothing", move |(): ()| drop(caller.clone()));
-        network.add_server("caller", Server::new().service(service));
+        add_caller(&network, thread::spawn(move || _ = end.call::<u32, u32>("S.Echo", &1)));
         thread::sleep(millis(10));
         network.cleanup();
     });
