@@ -1,5 +1,5 @@
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
 use labgob::Gob;
@@ -111,7 +111,9 @@ impl ClientEnd {
         );
         let request = request::<A, R>(method, args);
         let (method, network, to) = (request.method.clone(), self.weak(), to.clone());
-        let done = move |answer| {
+        let at = Location::caller();
+        let done = move |answer: Answer| {
+            let answer = answer.to_call_at(at);
             let make = || M::from(Returned { tag, result: result(&method, answer) });
             match catch_unwind(AssertUnwindSafe(|| uninterrupted(make))) {
                 // If nobody listens any more, its destructor is not the business of this task.
@@ -131,6 +133,7 @@ impl ClientEnd {
     /// `then` runs on a task of its own, which may block. It belongs to the node of the task that
     /// made the call: if that is killed, `then` is dropped or ends. A programming error as above
     /// panics on that task, and `then` is not called.
+    #[track_caller]
     pub fn call_then<A: Gob, R: Gob>(
         &self,
         method: &str,
@@ -139,7 +142,8 @@ impl ClientEnd {
     ) {
         let request = request::<A, R>(method, args);
         let method = request.method.clone();
-        let done = move |answer| then(result(&method, answer));
+        let at = Location::caller();
+        let done = move |answer: Answer| then(result(&method, answer.to_call_at(at)));
         let done = Done::Function(Box::new(done), Node::current());
         self.network.call(&self.end, request, done);
     }

@@ -117,7 +117,8 @@
 //! # Mistakes fail loudly
 //!
 //! A service or method that does not exist, arguments or a reply of another type than the
-//! handler's: the call panics with the names that do exist. Twice the same end name: likewise.
+//! handler's: the call panics with the names that do exist, and with the line that makes it. Twice the same
+//! end name: likewise.
 //!
 //! # What is missing
 //!

@@ -1,6 +1,7 @@
 //! What goes through the network: a request, and how its call ends.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use labgob::{Gob, Shape};
@@ -26,6 +27,16 @@ pub(crate) enum Answer {
     NoReply,
     /// A programming error of the caller, in words.
     Misuse(String),
+}
+
+impl Answer {
+    /// A programming error is that of this line, wherever it is heard of.
+    pub(crate) fn to_call_at(self, at: &Location<'_>) -> Answer {
+        match self {
+            Answer::Misuse(words) => Answer::Misuse(format!("{words}\n  called at {at}")),
+            other => other,
+        }
+    }
 }
 
 /// The types of a method's arguments and reply.

@@ -106,6 +106,7 @@ fn call(service: &str, method: &Method) -> TokenStream {
             args: &#args,
             then: impl ::core::ops::FnOnce(::core::result::Result<#reply, ::labrpc::NoReply>)
                 + ::core::marker::Send
+        #[track_caller]
                 + 'static,
         ) {
             self.end.call_then(#wire_name, args, then);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Junk, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
-use labrpc::{Faults, Name, Network, NoReply, Server, Service};
+use crate::common::{Junk, JunkClient, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
+use labrpc::{Faults, Name, Network, NoReply, Returned, Server, Service};
 use labrt::sync::Mutex;
 use labrt::time::Instant;
 use labrt::world::Builder;
@@ -14,7 +14,7 @@ use labrt::{Failure, Node, channel, thread};
 fn a_new_end_is_disabled_and_unconnected() {
     on_both(|| {
         let setup = Setup::new();
-        let client = crate::common::JunkClient::new(setup.network.make_end("new"));
+        let client = JunkClient::new(setup.network.make_end("new"));
         assert_eq!(client.handler2(&1), Err(NoReply));
         setup.network.enable("new", true);
         assert_eq!(client.handler2(&1), Err(NoReply), "enabled but unconnected");
@@ -256,6 +256,28 @@ fn misuse_is_said_of_the_call() {
     };
     let failure = Builder::simulated(1).run(misuse).expect_err("it must fail");
     assert!(failure.location.as_deref().is_some_and(|at| at.contains("rules.rs")), "{failure}");
+    fn client(setup: &Setup) -> JunkClient {
+        setup.network.add_server(99, Server::new());
+        setup.client(1)
+    }
+    let place = ["no service `Junk`", "called at labrpc/tests/rules.rs:"];
+    assert_words(
+        || {
+            let setup = Setup::new();
+            client(&setup).handler2_then(&1, |_| ());
+            thread::sleep(Duration::from_secs(60));
+        },
+        &place,
+    );
+    assert_words(
+        || {
+            let setup = Setup::new();
+            let (results, _queue) = channel::unbounded::<Returned<(), String>>();
+            client(&setup).handler2_to(&1, (), &results);
+            thread::sleep(Duration::from_secs(60));
+        },
+        &place,
+    );
 }
 
 #[test]
