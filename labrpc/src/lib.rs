@@ -106,7 +106,7 @@
 //!
 //! Nothing of these runs while a lock of the network is held. A panic ends only what it happens in:
 //! in a world it fails the run, under the name of the method or of the network, and elsewhere the
-//! call fails and the network goes on.
+//! call fails and the network goes on. (A call whose observer panics there may stay open for ever.)
 //!
 //! # Watching
 //!

@@ -22,7 +22,7 @@ pub trait Observer: Send + Sync {
     /// [`CallStep::Returned`] and [`CallStep::Failed`]. Elsewhere it is ignored.
     ///
     /// It must neither block nor make a call. A panic in it is a panic of the task: in a world it
-    /// fails the run, which is how a checker fails it.
+    /// fails the run, which is how a checker fails it. Elsewhere the call may stay open for ever.
     fn observe(&self, event: &CallEvent<'_>) -> Option<Cause>;
 }
 
