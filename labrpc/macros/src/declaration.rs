@@ -18,6 +18,8 @@ pub(crate) struct Service {
 
 pub(crate) struct Method {
     pub(crate) docs: Vec<Attribute>,
+    /// Whether it is there at all: what is made for it is there if it is.
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) wire_name: String,
     pub(crate) args: Type,
@@ -114,10 +116,12 @@ fn read_method(method: &mut TraitItemFn) -> Result<Method> {
         }
         (values, output) => return Err(Error::new(signature.span(), wrong_shape(values, output))),
     };
-    let docs = method.attrs.iter().filter(|a| a.path().is_ident("doc")).cloned().collect();
+    let named =
+        |name: &str| method.attrs.iter().filter(|a| a.path().is_ident(name)).cloned().collect();
+    let (docs, cfgs) = (named("doc"), named("cfg"));
     let name = signature.ident.clone();
     let wire_name = camel_case(&name.to_string());
-    Ok(Method { docs, name, wire_name, args, reply, how })
+    Ok(Method { docs, cfgs, name, wire_name, args, reply, how })
 }
 
 /// What is wrong with the arguments and the result of a method, and what to do about it.

@@ -29,7 +29,9 @@ pub(crate) fn service(service: &Service) -> TokenStream {
             where
                 S: #name + ::core::marker::Send + ::core::marker::Sync + 'static,
             {
-                ::labrpc::Service::new(#wire_name) #(#registrations)*
+                let service = ::labrpc::Service::new(#wire_name);
+                #(#registrations)*
+                service
             }
         }
 
@@ -51,7 +53,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
 }
 
 fn registration(method: &Method) -> TokenStream {
-    let Method { name, wire_name, args, reply, .. } = method;
+    let Method { cfgs, name, wire_name, args, reply, .. } = method;
     let returns = matches!(method.how, How::Returns);
     let register = match method.how {
         How::Returns => quote!(method),
@@ -66,15 +68,16 @@ fn registration(method: &Method) -> TokenStream {
         }
     };
     quote! {
-        .#register(#wire_name, {
+        #(#cfgs)*
+        let service = service.#register(#wire_name, {
             let implementation = ::std::sync::Arc::clone(&implementation);
             #handler
-        })
+        });
     }
 }
 
 fn call(service: &str, method: &Method) -> TokenStream {
-    let Method { docs, name, wire_name, args, reply, .. } = method;
+    let Method { docs, cfgs, name, wire_name, args, reply, .. } = method;
     let wire_name = format!("{service}.{wire_name}");
     let then = format_ident!("{name}_then");
     let call_doc = format!("Calls `{wire_name}` and waits for the reply.");
@@ -87,6 +90,7 @@ fn call(service: &str, method: &Method) -> TokenStream {
          tag; see `labrpc::ClientEnd::call_to`."
     );
     quote! {
+        #(#cfgs)*
         #(#docs)*
         ///
         #[doc = #call_doc]
@@ -98,20 +102,22 @@ fn call(service: &str, method: &Method) -> TokenStream {
             self.end.call(#wire_name, args)
         }
 
+        #(#cfgs)*
         #(#docs)*
         ///
         #[doc = #then_doc]
+        #[track_caller]
         pub fn #then(
             &self,
             args: &#args,
             then: impl ::core::ops::FnOnce(::core::result::Result<#reply, ::labrpc::NoReply>)
                 + ::core::marker::Send
-        #[track_caller]
                 + 'static,
         ) {
             self.end.call_then(#wire_name, args, then);
         }
 
+        #(#cfgs)*
         #(#docs)*
         ///
         #[doc = #to_doc]

@@ -226,3 +226,22 @@ fn names_may_have_any_letters() {
     })
     .unwrap();
 }
+
+#[labrpc::service]
+trait Partial {
+    fn always(&self, args: u8) -> u8;
+    #[cfg(any())]
+    fn never(&self, args: Missing) -> Missing;
+}
+
+#[test]
+fn a_method_that_is_not_compiled_is_no_part_of_its_service() {
+    struct Always;
+    impl Partial for Always {
+        fn always(&self, args: u8) -> u8 {
+            args
+        }
+    }
+    let service = format!("{:?}", PartialService::of(Arc::new(Always)));
+    assert!(service.contains("Always") && !service.contains("Never"), "{service}");
+}
