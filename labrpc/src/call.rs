@@ -39,10 +39,21 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The observer has been told that the request has reached its server.
+    /// The observer is to be told now what its handler answers: how it knows the call, if it does.
+    pub(crate) fn to_be_told(&mut self) -> Option<Arc<Label>> {
+        let label = self.label.clone()?;
+        self.set_telling(true);
+        Some(label)
+    }
+
+    /// The observer has been told.
     pub(crate) fn was_told(&mut self) {
-        if let Stage::Running { told, .. } = &mut self.stage {
-            *told = true;
+        self.set_telling(false);
+    }
+
+    fn set_telling(&mut self, now: bool) {
+        if let Stage::Running { telling, .. } = &mut self.stage {
+            *telling = now;
         }
     }
 }
@@ -53,8 +64,8 @@ pub(crate) enum Stage {
     Lost,
     /// The request is on its way.
     Requested(Request, Target),
-    /// The request has reached its server. `told`: so has the observer been told.
-    Running { target: Target, since: Instant, told: bool },
+    /// The request has reached its server. `telling`: the observer is just being told so, or what is answered.
+    Running { target: Target, since: Instant, telling: bool },
     /// The reply is on its way.
     Replied(Vec<u8>),
 }

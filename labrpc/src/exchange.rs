@@ -15,7 +15,7 @@ use crate::copies::{Copies, Copy, CopyId};
 use crate::ends::{EndId, EndRef, Ends};
 use crate::faults::{self, Conditions, FaultCounts, Faults, ReplyFate};
 use crate::name::Name;
-use crate::observer::{CallStep, Label, Leg, Loss, Observer, Watch};
+use crate::observer::{self, CallStep, Label, Leg, Loss, Observer, Watch};
 use crate::reply::{Answers, RawReply};
 use crate::request::{Answer, CallId, Request};
 use crate::server::Server;
@@ -176,16 +176,22 @@ impl Exchange {
             let (calls, copies) = (state.calls.take_all(), state.copies.take_all());
             (calls, copies, std::mem::take(&mut state.servers))
         });
-        self.timers.close();
-        for call in calls {
-            self.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
-        }
+        node::outside(|| {
+            self.timers.close();
+            for call in calls {
+                self.finish(call, Answer::NoReply, Some(Loss::CleanedUp));
+            }
+        });
         // Last, since a server may wait in its destructor for a task of its own that makes a call.
         drop((copies, servers));
     }
 
     /// Has calls whose handler runs looked at, when their next regular look is due.
     pub(crate) fn check_running(&self, concerned: impl Fn(EndId, &Target) -> bool) {
+        node::outside(|| self.schedule_checks(concerned));
+    }
+
+    fn schedule_checks(&self, concerned: impl Fn(EndId, &Target) -> bool) {
         let now = Instant::of_world();
         let checks = self.state.with(|state| {
             let every = state.faults.liveness_check;
@@ -235,7 +241,7 @@ impl Exchange {
             }
             if conditions.reliable && fate.delay.is_zero() {
                 let (server, copy) = (target.server.clone(), state.copy(&request, &target, &label));
-                call.stage = Stage::Running { target, since: now, told: label.is_none() };
+                call.stage = Stage::Running { target, since: now, telling: label.is_some() };
                 let (call, check_at) = (state.calls.insert(call), None);
                 return Next::Run(Run { call, request, server, label, check_at, copy });
             }
@@ -275,10 +281,7 @@ impl Exchange {
                 {
                     watch.tell(label, step);
                 }
-                // What lies too far ahead never happens.
-                if let Some(at) = Instant::of_world().checked_add(delay) {
-                    self.schedule(at, due);
-                }
+                node::outside(|| self.schedule_in(delay, due));
             }
             Next::Finish(call, answer, lost) => self.finish(call, answer, lost),
             Next::Drop(copy) => drop(copy),
@@ -288,22 +291,23 @@ impl Exchange {
 
     fn start_handler(self: &Arc<Self>, run: Run) {
         let Run { call, request, server, label, check_at, copy } = run;
-        if let Some(at) = check_at {
-            self.schedule(at, Due::Check(call));
-        }
-        if let Some((later, copy)) = copy {
-            if let Some((watch, label)) = self.watched(&label) {
+        let reply = RawReply::new(self.clone(), call);
+        let cause = self.watched(&label).and_then(|(watch, label)| {
+            if let Some((later, _)) = copy {
                 watch.tell(label, CallStep::Duplicated(later));
             }
-            self.schedule(Instant::of_world() + later, Due::Copy(copy));
-        }
-        let reply = RawReply::new(self.clone(), call);
-        let Some((watch, label)) = self.watched(&label) else {
-            return server.dispatch(&self.pool, request, reply);
-        };
-        watch.tell_and_run(label, CallStep::Delivered, || {
+            let cause = watch.tell(label, CallStep::Delivered);
             self.state.with(|state| state.calls.get_mut(call).into_iter().for_each(Call::was_told));
-            server.dispatch(&self.pool, request, reply);
+            cause
+        });
+        node::outside(|| {
+            if let Some(at) = check_at {
+                self.schedule(at, Due::Check(call));
+            }
+            observer::led_to(cause, || server.dispatch(&self.pool, request, reply));
+            if let Some((later, copy)) = copy {
+                self.schedule_in(later, Due::Copy(copy));
+            }
         });
     }
 
@@ -333,25 +337,32 @@ impl Exchange {
     /// Tells the caller how its call ended. Whose task this is does not matter: code of the caller's
     /// gets one of its own.
     fn tell(&self, done: Done, answer: Answer) {
-        match done {
+        node::outside(|| match done {
             Done::Message(send) => send(answer),
             Done::Function(function, None) => self.pool.run(move || function(answer)),
             Done::Function(function, Some(node)) => self.pool.run(move || {
                 // A dead node's functions are dropped.
                 let _ = node.enter(|| function(answer));
             }),
-        }
+        });
     }
 
     /// Has something performed at this moment.
+    ///
+    /// A caller's task does this for all, so it is done [outside](node::outside) of its node: if that is killed or
+    /// paused half way, the network must not be left with a call that has no timer, or with a timer that nobody
+    /// knows of.
     fn schedule(&self, at: Instant, due: Due) {
-        // A caller's task does this for all: if its node is killed or paused at this moment, the network must
-        // not be left with a timer that nobody knows of.
-        node::outside(|| {
-            if self.timers.schedule(at, due) {
-                self.start_timers();
-            }
-        });
+        if self.timers.schedule(at, due) {
+            self.start_timers();
+        }
+    }
+
+    /// The same after so long. What lies too far ahead never happens.
+    fn schedule_in(&self, delay: Duration, due: Due) {
+        if let Some(at) = Instant::of_world().checked_add(delay) {
+            self.schedule(at, due);
+        }
     }
 
     /// Starts the task that performs what is due.
@@ -387,7 +398,7 @@ impl Exchange {
 impl Answers for Exchange {
     fn answer(self: Arc<Self>, id: CallId, answer: Answer) {
         if let (Some(watch), Answer::Reply(bytes)) = (self.watch.get(), &answer)
-            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.label.clone())
+            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.to_be_told())
         {
             watch.replied(&label, bytes);
         }
@@ -416,8 +427,8 @@ fn dispatch(state: &mut State, id: CallId, now: Instant) -> Next {
     match std::mem::replace(&mut call.stage, Stage::Lost) {
         Stage::Requested(request, target) => {
             let (server, end, label) = (target.server.clone(), call.end, call.label.clone());
-            let told = label.is_none();
-            call.stage = Stage::Running { target: target.clone(), since: now, told };
+            let telling = label.is_some();
+            call.stage = Stage::Running { target: target.clone(), since: now, telling };
             // What cut it off while the request was under way could not be noticed then.
             let cut_off = !state.can_answer(end, &target);
             let check_at = cut_off.then(|| now.checked_add(state.faults.liveness_check)).flatten();
@@ -479,12 +490,12 @@ fn deliver(state: &mut State, id: CallId) -> Next {
 
 fn check(state: &mut State, id: CallId) -> Next {
     let Some(call) = state.calls.get_mut(id) else { return Next::Nothing };
-    let Stage::Running { target, told, .. } = &call.stage else { return Next::Nothing };
-    let (end, target, told) = (call.end, target.clone(), *told);
+    let Stage::Running { target, telling, .. } = &call.stage else { return Next::Nothing };
+    let (end, target, telling) = (call.end, target.clone(), *telling);
     match state.can_answer(end, &target) {
         true => Next::Nothing,
-        // An observer is told first that the request arrives, then of the call's end.
-        false if !told => {
+        // An observer is told first that the request arrives and what is answered, then of the call's end.
+        false if telling => {
             Next::Wait(state.faults.liveness_check, Due::Check(id), Pause::Travels, None)
         }
         false => finish(state, id, Answer::NoReply, Some(Loss::Gone)),

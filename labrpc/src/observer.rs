@@ -228,9 +228,14 @@ impl Watch {
         step: CallStep<'_>,
         f: impl FnOnce() -> R,
     ) -> R {
-        match self.tell(label, step) {
-            None => f(),
-            cause => observe::with_cause(cause, f),
-        }
+        led_to(self.tell(label, step), f)
+    }
+}
+
+/// Runs `f`, which this cause has led to, if there is one.
+pub(crate) fn led_to<R>(cause: Option<Cause>, f: impl FnOnce() -> R) -> R {
+    match cause {
+        None => f(),
+        cause => observe::with_cause(cause, f),
     }
 }

@@ -1,12 +1,14 @@
 //! How callers hear of the end of a call: always, within the time the facts give, and on a task where
 //! they can do what they like.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::{JunkClient, Setup, millis, on_both, on_simulated};
-use labrpc::{Faults, Network, NoReply, Reply, Server, Service};
-use labrt::sync::{Condvar, Mutex};
+use labrpc::{CallEvent, CallStep, Faults, Network, NoReply, Observer, Reply, Server, Service};
+use labrt::observe::Cause;
+use labrt::sync::{Condvar, Leaf, Mutex};
 use labrt::time::Instant;
 use labrt::world::Builder;
 use labrt::{FailureKind, Node, channel, simulate, thread};
@@ -245,6 +247,78 @@ fn a_handlers_panic_outside_a_world_ends_its_call_only() {
     assert_eq!(end.call::<bool, u8>("Bad.Inline", &true), Err(NoReply));
     assert_eq!(end.call::<bool, u8>("Bad.Inline", &false), Ok(1));
     network.cleanup();
+}
+
+/// The calls that were made and have not come to their end.
+#[derive(Clone, Default)]
+struct Open(Arc<Leaf<BTreeSet<u64>>>);
+
+impl Observer for Open {
+    fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
+        self.0.with(|open| match event.step {
+            CallStep::Sent { .. } => _ = open.insert(event.call),
+            CallStep::Returned | CallStep::Failed => _ = open.remove(&event.call),
+            _ => {}
+        });
+        None
+    }
+}
+
+#[test]
+fn a_call_comes_to_its_end_though_its_caller_is_killed() {
+    let networks = [(true, 0.0), (true, 1.0), (false, 0.0)];
+    for (seed, (reliable, duplication)) in (0..1500).zip(networks.into_iter().cycle()) {
+        let open = Open::default();
+        let told = open.clone();
+        let run = simulate(seed, move || {
+            let network = Network::new();
+            network.watch(told);
+            let echo = Service::new("Echo").method("Back", |x: u64| x);
+            network.add_server(0, Server::new().service(echo));
+            let end = network.make_end(1);
+            network.connect(1, 0);
+            network.enable(1, true);
+            network.set_reliable(reliable);
+            let mut faults = Faults::default();
+            faults.duplication = duplication;
+            network.set_faults(faults);
+            let node = Node::new("caller");
+            node.spawn(move || while end.call::<u64, u64>("Echo.Back", &1).is_ok() {});
+            (0..seed % 20).for_each(|_| thread::yield_now());
+            node.kill();
+            thread::sleep(Duration::from_secs(10));
+        });
+        run.unwrap_or_else(|failure| panic!("{failure}"));
+        let open = open.0.with(|open| open.clone());
+        assert!(open.is_empty(), "seed {seed}: calls {open:?} of a world that is over");
+    }
+}
+
+#[test]
+fn a_call_that_is_cut_off_by_who_is_killed_fails_in_time() {
+    let cuts: [Cut; 3] = [CUTS[0].1, CUTS[1].1, Network::cleanup];
+    for (seed, cut) in (0..600).zip(cuts.into_iter().cycle()) {
+        let run = simulate(seed, move || {
+            let network = Network::new();
+            let service = Service::new("S").method("Echo", |x: u64| x);
+            let service = service.method("Never", |(): ()| thread::sleep(Duration::from_secs(60)));
+            network.add_server(0, Server::new().service(service));
+            let end = network.make_end(1);
+            network.connect(1, 0);
+            network.enable(1, true);
+            let caller = end.clone();
+            let open = thread::spawn(move || caller.call::<(), ()>("S.Never", &()));
+            thread::sleep(millis(1));
+            let (node, theirs) = (Node::new("cuts it off"), network.clone());
+            node.spawn(move || cut(&theirs));
+            (0..seed % 10).for_each(|_| thread::yield_now());
+            node.kill();
+            let is_cut_off = end.call::<u64, u64>("S.Echo", &1).is_err();
+            thread::sleep(millis(200));
+            assert!(!is_cut_off || open.is_finished(), "the call is still open");
+        });
+        run.unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }
 
 /// In each world a node makes calls, and something is done to it at some moment; then somebody else calls.

@@ -87,22 +87,25 @@ fn a_call_that_succeeds_is_seen_at_each_step() {
 
 #[test]
 fn of_a_request_that_comes_twice_both_answers_are_seen() {
-    let log = Log::default();
-    let seen = log.clone();
-    simulated(move || {
-        let (network, end) = network(&log);
-        network.set_faults(faults(|faults| {
-            (faults.duplication, faults.duplication_spread) = (1.0, 0);
-        }));
-        assert_eq!(end.call::<u32, u32>("Math.Double", &21), Ok(42));
-        thread::sleep(Duration::from_millis(100));
-    });
-    let lines = seen.lines();
-    let copy = ["Duplicated(0ns)", "DeliveredAgain", "replied again 42"]
-        .map(|step| format!("0 #1 c->s Math.Double {step}"));
-    let of_copy: Vec<_> = lines.iter().filter(|line| copy.contains(line)).collect();
-    assert_eq!(of_copy, copy.iter().collect::<Vec<_>>(), "{lines:?}");
-    assert!(lines.contains(&"0 #1 c->s Math.Double replied 42".to_string()), "{lines:?}");
+    for seed in 0..200 {
+        let log = Log::default();
+        let seen = log.clone();
+        let run = simulate(seed, move || {
+            let (network, end) = network(&log);
+            network.set_faults(faults(|faults| {
+                (faults.duplication, faults.duplication_spread) = (1.0, 0);
+            }));
+            assert_eq!(end.call::<u32, u32>("Math.Double", &21), Ok(42));
+            thread::sleep(Duration::from_millis(100));
+        });
+        run.expect("nothing fails");
+        let lines = seen.lines();
+        let steps = lines.iter().filter_map(|line| line.split_once("Math.Double ")).map(|(_, s)| s);
+        let copy = ["Duplicated(0ns)", "Delivered", "DeliveredAgain", "replied again 42"];
+        let of_copy: Vec<_> = steps.clone().filter(|step| copy.contains(step)).collect();
+        assert_eq!(of_copy, copy, "seed {seed}: {lines:?}");
+        assert_eq!(steps.filter(|step| *step == "replied 42").count(), 1, "seed {seed}: {lines:?}");
+    }
 }
 
 #[test]
@@ -116,56 +119,72 @@ fn what_the_observer_returns_is_the_cause_of_what_follows() {
     });
 }
 
-/// Takes its time to see a request arrive.
+/// Takes its time to see one of the steps.
 struct Slow {
-    arrives: channel::Sender<()>,
-    failed: Arc<AtomicBool>,
+    slow_at: &'static str,
+    reached: channel::Sender<()>,
+    failed: AtomicBool,
     steps: Arc<Leaf<Vec<&'static str>>>,
 }
 
 impl Observer for Slow {
     fn observe(&self, event: &CallEvent<'_>) -> Option<Cause> {
         let step = match event.step {
-            CallStep::Delivered => {
-                self.arrives.send(()).expect("somebody waits");
-                let until = Instant::now() + Duration::from_millis(400);
-                while !self.failed.load(Ordering::SeqCst) && Instant::now() < until {
-                    std::hint::spin_loop();
-                }
-                "delivered"
-            }
-            CallStep::Failed => {
-                self.failed.store(true, Ordering::SeqCst);
-                "failed"
-            }
+            CallStep::Delivered => "delivered",
+            CallStep::Replied(_) => "replied",
+            CallStep::Failed => "failed",
             _ => return None,
         };
+        if step == self.slow_at {
+            self.reached.send(()).expect("somebody waits");
+            let until = Instant::now() + Duration::from_millis(400);
+            while !self.failed.load(Ordering::SeqCst) && Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        }
+        self.failed.fetch_or(step == "failed", Ordering::SeqCst);
         self.steps.with(|steps| steps.push(step));
         None
     }
+}
+
+/// What is seen of a call that is cut off while the observer sees one of the steps.
+fn seen_of_a_call_that_is_cut_off(
+    slow_at: &'static str,
+    handler: fn(Reply<()>),
+) -> Vec<&'static str> {
+    let (reached, is_reached) = channel::unbounded();
+    let steps = Arc::new(Leaf::default());
+    let network = Network::new();
+    network.watch(Slow { slow_at, reached, failed: AtomicBool::new(false), steps: steps.clone() });
+    let end = network.make_end("c");
+    network.connect("c", "s");
+    network.enable("c", true);
+    let service = Service::new("S").method_later("M", move |(): (), reply| handler(reply));
+    network.add_server("s", Server::new().service(service));
+    let caller = thread::spawn(move || end.call::<(), ()>("S.M", &()));
+    is_reached.recv().expect("it comes to that");
+    network.enable("c", false);
+    assert_eq!(caller.join().expect("it ends"), Err(NoReply));
+    steps.with(|steps| steps.clone())
 }
 
 /// On the real clock, where others go on while an observer is told: who forgets a call at its end would not
 /// know what the handler does.
 #[test]
 fn a_request_arrives_before_its_call_fails() {
-    let (arrives, arrived) = channel::unbounded();
-    let (failed, steps) = (Arc::new(AtomicBool::new(false)), Arc::new(Leaf::default()));
-    let network = Network::new();
-    network.watch(Slow { arrives, failed, steps: steps.clone() });
-    let end = network.make_end("c");
-    network.connect("c", "s");
-    network.enable("c", true);
-    let service = Service::new("Math").method_later("Never", |(): (), reply: Reply<()>| {
+    let late = |reply: Reply<()>| {
         thread::sleep(Duration::from_secs(2));
         reply.send(());
-    });
-    network.add_server("s", Server::new().service(service));
-    let caller = thread::spawn(move || end.call::<(), ()>("Math.Never", &()));
-    arrived.recv().expect("the request arrives");
-    network.enable("c", false);
-    assert_eq!(caller.join().expect("it ends"), Err(NoReply));
-    assert_eq!(steps.with(|steps| steps.clone()), ["delivered", "failed"]);
+    };
+    assert_eq!(seen_of_a_call_that_is_cut_off("delivered", late), ["delivered", "failed"]);
+}
+
+/// Likewise.
+#[test]
+fn an_answer_is_seen_before_its_call_fails() {
+    let seen = seen_of_a_call_that_is_cut_off("replied", |reply| reply.send(()));
+    assert_eq!(seen, ["delivered", "replied", "failed"]);
 }
 
 #[test]
