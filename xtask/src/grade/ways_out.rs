@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
 use super::allowed::Allowed;
 use super::files::{sources, too_much_source};
@@ -20,13 +20,14 @@ use super::student::Student;
 
 mod around;
 
-use around::{Stands, Within, begins_with, ends_with, goes_on, taken, texts};
+use around::{Stands, Within, begins_with, ends_with, goes_on, plain_name, taken, text, texts};
 
 /// How many places of a kind are named.
 const NAMED: usize = 5;
 
 /// What is no Rust to us cannot be searched.
-const UNREAD: &str = "the crate does not compile, or has a file that ends in .rs and is no Rust: fix it or leave it out";
+const UNREAD: &str = "the crate does not compile, or has a file that ends in .rs and is no Rust, or has what the search reads \
+    otherwise than the compiler (`cr\"...\"`, or a lifetime with a text right behind it): fix it or leave it out";
 
 /// Attributes that reach the linker by words that mean something else elsewhere.
 const LINKING: [&str; 3] = ["link", "link_args", "link_name"];
@@ -43,7 +44,7 @@ const OWN_NAMES: [&str; 6] = ["std", "core", "alloc", "labrt", "labtrace", "test
 const WORLD: &str = "world";
 /// Modules through which code learns, or does, more than a server should, such as a test's name.
 const OUTSIDE: [(&str, &[&str]); 2] = [
-    ("std", &["env", "fs", "net", "process", "*"]),
+    ("std", &["env", "fs", "net", "process", "*", ANY]),
     ("labrt", &["env", "node", "Node", "observe", "*"]),
 ];
 /// The words of a type that nothing can be written to. `static` is here for its lifetime.
@@ -51,7 +52,7 @@ const CONSTANT: &str = "& ' [ ] ; < > , static str bool char u8 u16 u32 u64 u128
     isize f32 f64 Duration";
 /// What declares a type, or what stands in a type's place.
 const DECLARING: [&str; 5] = ["type", "struct", "enum", "union", "trait"];
-/// Stands among what is declared for a name that a macro is given.
+/// Stands for a name that a macro is given: it may be any.
 const ANY: &str = "$";
 
 /// What a source has, in words with their places.
@@ -193,6 +194,10 @@ impl Found {
                         self.note(&name, &stands);
                     }
                     TokenTree::Punct(sign) if sign.as_char() == ';' => within.import = false,
+                    TokenTree::Literal(literal) if is_read_otherwise(literal, before) => {
+                        let line = literal.span().start().line;
+                        self.unread.push(format!("{}:{line}", file.display()));
+                    }
                     _ => {}
                 }
             }
@@ -213,7 +218,7 @@ impl Found {
     fn note_names(&mut self, name: &str, stands: &Stands) {
         let Stands { within, before, behind, .. } = *stands;
         let at = |what: &str| stands.at(what);
-        if OWN_NAMES.contains(&name) {
+        if OWN_NAMES.contains(&&*plain_name(name)) {
             let aliased = within.import || ends_with(before, &["extern", "crate"]);
             let own = aliased && begins_with(behind, &["as"]) && !begins_with(behind, &["as", "_"]);
             let taken = taken(behind);
@@ -235,9 +240,9 @@ impl Found {
             }
             _ => return,
         };
-        let named = named.strip_prefix("r#").unwrap_or(&named);
-        if is_constant_word(named) {
-            self.declared.entry(named.into()).or_insert_with(|| at(&format!("{name} {named}")));
+        let named = plain_name(&named);
+        if is_constant_word(&named) {
+            self.declared.entry(named.clone()).or_insert_with(|| at(&format!("{name} {named}")));
         }
     }
 
@@ -245,7 +250,7 @@ impl Found {
     fn note_elsewhere(&mut self, name: &str, stands: &Stands) {
         let Stands { within, before, behind, .. } = *stands;
         let at = |what: &str| stands.at(what);
-        let name = name.strip_prefix("r#").unwrap_or(name);
+        let name = &*plain_name(name);
         if within.attribute && LINKING.contains(&name) {
             self.unguarded.push(at(name));
         }
@@ -289,11 +294,21 @@ impl Found {
             let found = modules.iter().filter(|module| taken.iter().any(|one| one == *module));
             self.outside.extend(found.map(|module| at(&format!("{name}::{module}"))));
         }
-        // By itself in a list; the rest was seen above.
-        if name == "labrt" && taken.len() > 1 && taken.iter().any(|one| one == WORLD) {
-            self.shared.push(at(WORLD));
+        if name == "labrt" {
+            // By itself in a list; the rest was seen above.
+            let listed = taken.len() > 1 && taken.iter().any(|one| one == WORLD);
+            self.shared.extend(listed.then(|| at(WORLD)));
+            // Whatever a macro is given: it may be that.
+            let any = taken.iter().any(|one| one == ANY);
+            self.shared.extend(any.then(|| at("labrt::$")));
         }
     }
+}
+
+/// True if the compiler takes a literal otherwise than the search, and so what follows it: before edition 2021 `cr` is a
+/// name and no part of a raw text, and what stands right behind `'` is always a name, such as the `r` of `'r"..."`.
+fn is_read_otherwise(literal: &Literal, before: &[TokenTree]) -> bool {
+    literal.to_string().starts_with("cr") || ends_with(before, &["'"])
 }
 
 /// True if a name that is called as the macro `include` may be that macro, or lead to another name for it: not that
@@ -312,7 +327,7 @@ fn unsound(before: &[TokenTree], name: &str, behind: &[TokenTree]) -> Option<&'s
     if !ends_with(before, &["&", "'"]) || !begins_with(behind, &["&", "'"]) {
         return None;
     }
-    let (inner, to) = (behind.get(2)?.to_string(), behind.get(3));
+    let (inner, to) = (text(behind.get(2)?), behind.get(3));
     let to_nothing = matches!(to, Some(TokenTree::Group(group))
         if group.delimiter() == Delimiter::Parenthesis && group.stream().is_empty());
     match (name, inner.as_str()) {
@@ -335,7 +350,7 @@ fn constant(behind: &[TokenTree]) -> Option<Vec<String>> {
     }
     let mut names = Vec::new();
     let mut left: Vec<Vec<TokenTree>> =
-        vec![behind[2..].iter().take_while(|tree| tree.to_string() != "=").cloned().collect()];
+        vec![behind[2..].iter().take_while(|tree| text(tree) != "=").cloned().collect()];
     while let Some(trees) = left.pop() {
         for tree in trees {
             match tree {
@@ -476,6 +491,52 @@ mod tests {
         let text = "use labrt::{env, thread};\nuse labrt::sync::Mutex;\nlet world = env;";
         assert_eq!(found(text).outside, ["`labrt::env` at a.rs:1"]);
         assert_eq!(found(text).shared, [""; 0]);
+        for (text, place) in [
+            ("fn f() { std::r#env::set_var(k, v); }", "std::env"),
+            ("use std::r#fs;", "std::fs"),
+            ("use r#std::{fmt, r#env};", "std::env"),
+            ("use std::{{env, fmt}};", "std::env"),
+            ("use std::{fmt, {sync, {io, env}}};", "std::env"),
+            ("macro_rules! m { ($w:ident) => { std::$w::args() } } m!(env);", "std::$"),
+            ("use std::{a::{b, $w}, $w};", "std::$"),
+        ] {
+            assert_eq!(found(text).outside, [format!("`{place}` at a.rs:1")], "{text}");
+        }
+        assert_eq!(found("use std::{a::{env}, b::{{fs}}};").outside, [""; 0]);
+        let text = "macro_rules! s { ($w:ident) => { labrt::$w::local::<Board>() } } s!(world);";
+        assert_eq!(found(text).shared, ["`labrt::$` at a.rs:1"]);
+    }
+
+    #[test]
+    fn what_the_compiler_reads_otherwise_hides_nothing() {
+        let board = "static BOARD: AtomicU64 = AtomicU64::new(0);";
+        for text in [
+            format!("n! {{ cr#\"a\" {{ {board} }} \"b\"# }}"),
+            format!("n! {{ cr\"\\\" {{ {board} }} \"//\"\n }}"),
+            format!("n! {{ 'r\"\\\" \" {{ {board} }} \"//\"\n}}"),
+            format!("n! {{ 'br\"\\\" \" {{ {board} }} \"//\"\n}}"),
+        ] {
+            assert_eq!(read(&text).unread.len(), 1, "{text}");
+        }
+        let usual =
+            "fn f<'r>(x: &'r str) { g('r', 'x', \"'\", r\"\\\", br#\"'\"#, c\"x\"); 'a: loop {} }";
+        assert_eq!(read(usual), Found::default());
+    }
+
+    #[test]
+    fn no_nesting_is_too_deep_to_be_searched() {
+        let deep = 100_000;
+        let [open, close] = ["(", ")"].map(|sign| sign.repeat(deep));
+        for text in [
+            format!("{open}{close}"),
+            format!("{open}{close} a"),
+            format!("a::{open}{close}"),
+            format!("static A: {open}{close} = 1;"),
+            format!("&'a &'b {open}{close}"),
+            format!("use std::{}{};", "{".repeat(deep), "}".repeat(deep)),
+        ] {
+            found(&text);
+        }
     }
 
     #[test]
@@ -537,6 +598,8 @@ mod tests {
             "use {core as c, a::b};",
             "use labrt::{thread, self as l};",
             "mod m { pub(crate) use labrt as l; }",
+            "use r#std as s;",
+            "use labrt::{{self as l}};",
         ] {
             assert_eq!(found(text).renamed.len(), 1, "{text}");
         }

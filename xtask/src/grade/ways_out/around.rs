@@ -62,24 +62,46 @@ pub(super) fn goes_on(behind: &[TokenTree]) -> bool {
     first == [":", ":"] || first.first().is_some_and(|word| word == "as")
 }
 
-/// What is taken out of a module whose name stands before this: `::name`, or all in `::{a, b}`.
+/// What is taken out of a module whose name stands before this: `::name`, or all in `::{a, {b, c}}`.
 pub(super) fn taken(behind: &[TokenTree]) -> Vec<String> {
     match behind {
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Ident(name), ..] => {
-            vec![name.to_string()]
-        }
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Punct(all), ..] => {
-            vec![all.to_string()]
-        }
-        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Group(list), ..] => {
-            list.stream().into_iter().map(|tree| tree.to_string()).collect()
-        }
+        [TokenTree::Punct(_), TokenTree::Punct(_), TokenTree::Group(list), ..] => listed(list),
+        [TokenTree::Punct(_), TokenTree::Punct(_), taken, ..] => vec![plain_name(&text(taken))],
         _ => Vec::new(),
     }
 }
 
+/// The words of a list, and of lists that are its elements.
+fn listed(list: &Group) -> Vec<String> {
+    let (mut words, mut left) = (Vec::new(), vec![list.stream()]);
+    while let Some(list) = left.pop() {
+        let mut begins = true;
+        for tree in list {
+            match &tree {
+                TokenTree::Group(inner) if begins => left.push(inner.stream()),
+                tree => words.push(plain_name(&text(tree))),
+            }
+            begins = matches!(tree, TokenTree::Punct(sign) if sign.as_char() == ',');
+        }
+    }
+    words
+}
+
+/// A name without the mark of a raw one: it is the same name, unless it is a keyword.
+pub(super) fn plain_name(name: &str) -> String {
+    name.strip_prefix("r#").unwrap_or(name).to_string()
+}
+
+/// A token as it stands; of a group nothing: it may be nested as deeply as its author likes.
+pub(super) fn text(tree: &TokenTree) -> String {
+    match tree {
+        TokenTree::Group(_) => String::new(),
+        tree => tree.to_string(),
+    }
+}
+
 pub(super) fn texts(trees: &[TokenTree]) -> impl Iterator<Item = String> {
-    trees.iter().map(ToString::to_string)
+    trees.iter().map(text)
 }
 
 pub(super) fn ends_with(trees: &[TokenTree], words: &[&str]) -> bool {
