@@ -28,7 +28,8 @@ pub(crate) struct Autograder {
     /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     lab: &'static Lab,
-    /// Options for `cargo xtask grade`, such as `-- --seeds 10 --time-limit 9m`.
+    /// Options for `cargo xtask grade`, such as `-- --seeds 10 --time-limit 9m`. The file that --weights names is taken
+    /// along. --out and --class cannot be among them.
     #[arg(last = true)]
     options: Vec<String>,
 }
@@ -41,13 +42,17 @@ struct Line {
     grade: Grade,
 }
 
+/// The points of each part, at the zip's top; and the option that names them there.
+const WEIGHTS: &str = "weights.json";
+const WEIGHTS_OPTION: &str = "--weights";
+
 const SETUP: &str = include_str!("../autograder/setup.sh.in");
 const RUN: &str = include_str!("../autograder/run_autograder.in");
 
 /// Writes the zip.
 pub(crate) fn write(autograder: &Autograder) -> Result<()> {
     let Autograder { file, lab, options } = autograder;
-    let scripts = scripts(lab, options)?;
+    let top = files_at_top(lab, options)?;
     let root = workspace();
     // Before the zip is begun: it may lie in the workspace.
     let paths = grade::workspace_files()?;
@@ -56,8 +61,9 @@ pub(crate) fn write(autograder: &Autograder) -> Result<()> {
     new.push(".new");
     let write = || -> Result<()> {
         let mut zip = ZipWriter::new(File::create(&new).with_context(cannot)?);
-        for (name, text) in scripts {
-            add(&mut zip, name, text.as_bytes(), 0o755).with_context(cannot)?;
+        for (name, text) in top {
+            let mode = if name == WEIGHTS { 0o644 } else { 0o755 };
+            add(&mut zip, name, text.as_bytes(), mode).with_context(cannot)?;
         }
         for path in paths {
             let from = root.join(&path);
@@ -76,34 +82,62 @@ pub(crate) fn write(autograder: &Autograder) -> Result<()> {
     say::print(format!("wrote {}\n", file.display()))
 }
 
-/// The two scripts, each with its name.
-fn scripts(lab: &Lab, options: &[String]) -> Result<[(&'static str, String); 2]> {
+/// The two scripts, and the points of each part if some are named, each with its name.
+fn files_at_top(lab: &Lab, options: &[String]) -> Result<Vec<(&'static str, String)>> {
     let lab_option = ["--lab".to_string(), lab.number.to_string()];
     let options: Vec<String> = lab_option.iter().chain(options).cloned().collect();
     let line = ["grade".to_string(), ".".to_string()].into_iter().chain(options.iter().cloned());
     let grade = Line::try_parse_from(line)?.grade;
-    if grade.out.is_some() || grade.class.is_some() || grade.weights.is_some() {
-        let words = "Gradescope grades one submission, and its results have their place: --out, --class and \
-                     --weights cannot be among the options";
+    if grade.out.is_some() || grade.class.is_some() {
+        let words = "Gradescope grades one submission, and its results have their place: --out and --class cannot be \
+                     among the options";
         return Err(Line::command().error(ErrorKind::ArgumentConflict, words).into());
     }
+    let weights = grade.weights.as_deref().map(|file| {
+        grade::read_weights(grade.lab, Some(file))?;
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    });
+    let weights = weights.transpose()?;
+    let weights_option = match weights {
+        Some(_) => format!(" {WEIGHTS_OPTION} \"$home/source/{WEIGHTS}\""),
+        None => String::new(),
+    };
     let room = if grade.open_room { " --open-room" } else { "" };
     let quoted = |words: &[String]| {
         words.iter().map(|word| shell::quoted(Path::new(word))).collect::<Vec<_>>().join(" ")
     };
     let warm = match calibrate::right(lab) {
         Some(right) => format!(
-            "target/debug/xtask grade {} --lab {}{room} --seeds 1 --out \"$right\"\n\
+            "target/debug/xtask grade {} --lab {}{room} --seeds 1{weights_option} --out \"$right\"\n\
              grep -qE ': ([0-9.]+) of \\1 points$' \"$right/grade.txt\"",
             quoted(&right),
             lab.number
         ),
         None => "true".to_string(),
     };
-    let options = quoted(&options);
-    let fill = |text: &str| text.replace("{warm}", &warm).replace("{options}", &options);
+    let options = quoted(&without_weights(&options));
+    let fill = |text: &str| {
+        let filled = text.replace("{warm}", &warm).replace("{options}", &options);
+        filled.replace("{weights}", &weights_option)
+    };
     let setup = fill(&SETUP.replace("{rust}", &toolchain()?));
-    Ok([("setup.sh", setup), ("run_autograder", fill(RUN))])
+    let scripts = [("setup.sh", setup), ("run_autograder", fill(RUN))];
+    Ok(scripts.into_iter().chain(weights.map(|text| (WEIGHTS, text))).collect())
+}
+
+/// Options without the one that names a file of this machine.
+fn without_weights(options: &[String]) -> Vec<String> {
+    let mut options = options.iter();
+    let mut left = Vec::new();
+    while let Some(option) = options.next() {
+        match option.strip_prefix(WEIGHTS_OPTION) {
+            // What follows is the file.
+            Some("") => drop(options.next()),
+            Some(rest) if rest.starts_with('=') => {}
+            _ => left.push(option.clone()),
+        }
+    }
+    left
 }
 
 /// The version of the compiler: a seed gives the same run there.
@@ -170,10 +204,35 @@ mod tests {
     }
 
     #[test]
+    fn points_of_parts_are_taken_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("of my course.json");
+        let text = r#"{"2A": 30, "2D": 70}"#;
+        fs::write(&file, text).expect("a file");
+        let file = file.display().to_string();
+        for options in [
+            ["--weights", &file, "--seeds", "5"].map(String::from).to_vec(),
+            vec!["--seeds".into(), "5".into(), format!("--weights={file}")],
+        ] {
+            let files = files_at_top(lab(), &options).expect("the options are right");
+            let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, ["setup.sh", "run_autograder", WEIGHTS]);
+            let option = "--weights \"$home/source/weights.json\" --out";
+            assert!(files[0].1.contains(&format!("--seeds 1 {option}")), "{}", files[0].1);
+            let graded = format!("/submission\" --lab 2 --seeds 5 {option}");
+            assert!(files[1].1.contains(&graded), "{}", files[1].1);
+            assert_eq!(files[2].1, text);
+        }
+        fs::write(&file, "{}").expect("a file");
+        let error = files_at_top(lab(), &["--weights".to_string(), file]).expect_err("no part");
+        assert!(error.to_string().contains("names no part"), "{error}");
+    }
+
+    #[test]
     fn options_that_make_no_sense_are_refused() {
         for options in [["--seeds", "x"], ["--out", "y"], ["--class", "z"], ["--lab", "3"]] {
             let options = options.map(String::from);
-            let error = scripts(lab(), &options).expect_err("it makes no sense");
+            let error = files_at_top(lab(), &options).expect_err("it makes no sense");
             assert!(error.is::<clap::Error>(), "{options:?}: it is the command line: {error}");
         }
     }

@@ -38,7 +38,7 @@ mod tokens;
 mod warm;
 mod ways_out;
 
-pub(crate) use args::{Grade, LEAST_LOSS, SEEDS};
+pub(crate) use args::{Grade, LEAST_LOSS, SEEDS, read_weights};
 pub(crate) use files::sources;
 use one::Grader;
 pub(crate) use ours::all as workspace_files;
