@@ -17,8 +17,9 @@ use test_runs::{package, platform};
 
 use super::allowed::Allowed;
 use super::disk::Building;
+use super::files;
 use super::rooms::Rooms;
-use super::student::{Metadata, Package, Student, members, metadata};
+use super::student::{Killed, Metadata, Package, Student, members, metadata};
 use crate::labs::Lab;
 use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::{skeleton, workspace};
@@ -70,6 +71,8 @@ pub(crate) struct Stamped {
     metadata: Metadata,
     /// Our lock file.
     lock: String,
+    /// What the student has others say.
+    own_words: String,
 }
 
 /// How cargo ended.
@@ -123,7 +126,9 @@ pub(crate) fn stamp(
     let options = package::host().map(|host| ["--filter-platform".to_string(), host]);
     let options = options.map_err(Failure::Machine)?;
     // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
-    let metadata = metadata(dir, &options.each_ref().map(String::as_str)).map_err(no_metadata)?;
+    let own_words = own_words(student.top()).map_err(Failure::Machine)?;
+    let metadata = metadata(dir, &options.each_ref().map(String::as_str));
+    let metadata = metadata.map_err(|error| no_metadata(error, &own_words))?;
     let lock = lock_file(&workspace()).map_err(Failure::Machine)?;
     Ok(Stamped {
         dir: dir.to_owned(),
@@ -135,15 +140,38 @@ pub(crate) fn stamp(
         files,
         metadata,
         lock,
+        own_words,
     })
 }
 
+/// What cargo and the compiler may show in words of their own, whatever it says: the names of a crate's files, and its
+/// manifests.
+fn own_words(top: &Path) -> Result<String> {
+    let mut words = String::new();
+    for file in files::files(top)? {
+        words += &format!("{}\n", file.display());
+        if file.file_name().is_some_and(|name| name == "Cargo.toml") {
+            let path = top.join(file);
+            let text =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            words += &String::from_utf8_lossy(&text);
+        }
+    }
+    Ok(words)
+}
+
+/// True if something said has one of these words, and has it not from the student.
+fn tells<'a>(said: &str, mut of: impl Iterator<Item = &'a &'a str>, own_words: &str) -> bool {
+    of.any(|words| said.contains(words) && !own_words.contains(words))
+}
+
 /// Cargo cannot tell what a crate is made of.
-fn no_metadata(error: Error) -> Failure {
+fn no_metadata(error: Error, own_words: &str) -> Failure {
     let words = format!("{error:#}");
     // Cargo shows what it does not understand, whatever it says.
     let shown = words.contains("failed to parse manifest");
-    if !shown && MACHINE.iter().chain(&NETWORK).any(|of| words.contains(of)) {
+    let machine = !shown && tells(&words, MACHINE.iter().chain(&NETWORK), own_words);
+    if machine || error.is::<Killed>() {
         return Failure::Machine(error.context("cargo cannot find or fetch what the crate needs"));
     }
     Failure::Student(format!(
@@ -293,6 +321,7 @@ impl Stamped {
         self.check()?;
         let own = self.scratch.join("program").with_extension(std::env::consts::EXE_EXTENSION);
         fs::copy(&program.path, &own)
+            .and_then(|_| platform::let_all_run(&own))
             .with_context(|| format!("cannot copy {}", program.path.display()))?;
         if !student.is_ours() {
             // It would only take room.
@@ -326,7 +355,7 @@ impl Stamped {
             return Ok(ended.out);
         }
         let all = ended.in_words();
-        if ended.is_fault_of_code() && self.is_theirs(&ended.said) {
+        if ended.is_fault_of_code(&self.own_words) && self.is_theirs(&ended.said) {
             return Err(fault(&shortened(&all)));
         }
         Err(Failure::Machine(anyhow!("the build came to no end:\n{}", shortened(&all))))
@@ -411,14 +440,14 @@ impl Ended {
 
     /// True if nothing tells of the machine. What is said of a place in the source does not count: its author has
     /// the compiler say what he likes.
-    fn is_fault_of_code(&self) -> bool {
+    fn is_fault_of_code(&self, own_words: &str) -> bool {
         let without_place = self.diagnostics().filter(|said| said.spans.is_empty());
         let warning = |line: &&str| line.starts_with("warning: ");
         let cargos = self.said.lines().filter(|line| !warning(line)).map(str::to_string);
         let told =
             without_place.map(|said| said.message).chain(cargos).collect::<Vec<_>>().join("\n");
         self.messages().any(|message| message.reason == "build-finished")
-            && !MACHINE.iter().any(|words| told.contains(words))
+            && !tells(&told, MACHINE.iter(), own_words)
     }
 }
 
@@ -453,6 +482,7 @@ mod tests {
             files: ["", "", ""].map(|name| (name, String::new())),
             metadata: Metadata { packages: packages.iter().map(package).collect() },
             lock: lock_file(&workspace()).expect("a lock file"),
+            own_words: String::new(),
         }
     }
 
@@ -480,7 +510,7 @@ mod tests {
             "rustc 1.95.0 is not supported by the following package:\n  my-raft@0.1.0 requires rustc 1.999",
             "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  invalid character in `No space left on device`",
         ] {
-            let Failure::Student(problem) = no_metadata(anyhow!("{words}")) else {
+            let Failure::Student(problem) = no_metadata(anyhow!("{words}"), "") else {
                 panic!("{words}")
             };
             assert!(problem.ends_with(words), "{problem}");
@@ -490,11 +520,44 @@ mod tests {
             "[6] Could not resolve hostname (Could not resolve host: example.com)",
             "failed to write `/x`: No space left on device (os error 28)",
         ] {
-            let Failure::Machine(error) = no_metadata(anyhow!("{words}")) else {
+            let Failure::Machine(error) = no_metadata(anyhow!("{words}"), "timed out") else {
                 panic!("{words}")
             };
             assert!(format!("{error:#}").contains(words), "{error:#}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn that_cargo_was_killed_is_no_fault_of_the_student_s() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let killed = Killed(std::process::ExitStatus::from_raw(2));
+        let Failure::Machine(error) = no_metadata(killed.into(), "") else {
+            panic!("it is the machine's")
+        };
+        assert!(format!("{error:#}").contains("signal: 2"), "{error:#}");
+    }
+
+    #[test]
+    fn what_a_student_has_cargo_say_is_no_fault_of_the_machine() {
+        let top = tempfile::tempdir().expect("a folder");
+        let own = top.path().join("os error 28");
+        fs::create_dir(&own).expect("a folder");
+        fs::write(own.join("lib.rs"), "").expect("a file");
+        let manifest = "[dependencies]\nown = { path = \"timed out\" }";
+        fs::write(top.path().join("Cargo.toml"), manifest).expect("a file");
+        let own_words = own_words(top.path()).expect("its files can be read");
+        let words = "failed to get `own` as a dependency\n\nCaused by:\n  failed to read `/x/timed out/Cargo.toml`";
+        assert!(matches!(no_metadata(anyhow!("{words}"), &own_words), Failure::Student(_)));
+        let words = format!("{words}: Could not resolve host");
+        assert!(matches!(no_metadata(anyhow!("{words}"), &own_words), Failure::Machine(_)));
+        let said = "   Compiling own v0.1.0 (/x/os error 28)\nerror: could not compile `own`\n";
+        let end = "{\"reason\":\"build-finished\",\"success\":false}\n".to_string();
+        let ended = |said: String| Ended { passed: false, out: end.clone(), said };
+        assert!(ended(said.to_string()).is_fault_of_code(&own_words));
+        let full = format!("{said}: No space left on device");
+        assert!(!ended(full).is_fault_of_code(&own_words));
     }
 
     #[test]
@@ -513,18 +576,18 @@ mod tests {
         };
         let at_a_place =
             ended("os error 28", "[{\"line_start\":1}]", "error: could not compile `x`\n");
-        assert!(at_a_place.is_fault_of_code());
+        assert!(at_a_place.is_fault_of_code(""));
         assert_eq!(at_a_place.in_words(), "error: os error 28\nerror: could not compile `x`");
         for words in ["failed to write x: No space left on device", "linking with `cc` failed"] {
-            assert!(!ended(words, "[]", "").is_fault_of_code(), "{words}");
+            assert!(!ended(words, "[]", "").is_fault_of_code(""), "{words}");
         }
         let killed = "error: could not compile `x`\n\nCaused by:\n  process didn't exit (signal: 9, SIGKILL)";
-        assert!(!ended("unused", "[{}]", killed).is_fault_of_code());
+        assert!(!ended("unused", "[{}]", killed).is_fault_of_code(""));
         let manifest =
             "warning: unused manifest key: package.os error 28\nerror: could not compile `x`\n";
-        assert!(ended("unused", "[{}]", manifest).is_fault_of_code());
+        assert!(ended("unused", "[{}]", manifest).is_fault_of_code(""));
         let no_end = Ended { passed: false, out: String::new(), said: String::new() };
-        assert!(!no_end.is_fault_of_code());
+        assert!(!no_end.is_fault_of_code(""));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The crate that is graded.
 
 use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::process::{ExitStatus, Output};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -274,11 +277,31 @@ pub(crate) fn metadata(dir: &Path, options: &[&str]) -> Result<Metadata> {
     cargo.args(["metadata", "--format-version", "1", "--color", "never"]).args(options);
     cargo.arg("--manifest-path").arg(dir.join("Cargo.toml"));
     let output = cargo.current_dir(workspace()).output().context("cannot run cargo")?;
+    understood(&output)
+}
+
+/// What cargo has said of a crate.
+fn understood(output: &Output) -> Result<Metadata> {
+    if output.status.code().is_none() {
+        bail!(Killed(output.status));
+    }
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
     serde_json::from_slice(&output.stdout).context("cannot read cargo's metadata")
 }
+
+/// Cargo did not end by itself: that says nothing about the crate.
+#[derive(Debug)]
+pub(crate) struct Killed(pub(crate) ExitStatus);
+
+impl Display for Killed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "cargo was ended by somebody else: {}", self.0)
+    }
+}
+
+impl Error for Killed {}
 
 #[cfg(test)]
 mod tests {
@@ -292,6 +315,24 @@ mod tests {
             std::fs::write(top.path().join(dir).join("Cargo.toml"), text).expect("a file");
         }
         top
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_kills_cargo_says_nothing_about_the_crate() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let output = |status| Output {
+            status: ExitStatus::from_raw(status),
+            stdout: Vec::new(),
+            stderr: b"words".to_vec(),
+        };
+        for signal in [2, 9, 15] {
+            let error = understood(&output(signal)).expect_err("it was killed");
+            assert!(error.is::<Killed>(), "{error:#}");
+        }
+        let error = understood(&output(101 << 8)).expect_err("it refused");
+        assert!(!error.is::<Killed>() && error.to_string() == "words", "{error:#}");
     }
 
     #[test]
