@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Class;
 use super::alike::{PAIRS_OF_ONE, Pair, most_equal};
-use crate::grade::outcome::Begun;
+use crate::grade::outcome::{Begun, NOT_JUDGED};
 use crate::stress::markdown::{escape, table_with_words};
 
 /// What is said of a result that stands until there is a new one.
@@ -31,9 +31,9 @@ impl Row {
     /// The line of the student with this folder.
     pub(crate) fn of(name: &str, begun: &Begun) -> Row {
         let outcome = begun.shown();
-        let doubted = outcome.tests.iter().filter(|test| !test.doubts.is_empty()).count();
-        let doubts = (doubted > 0).then(|| format!("not all was judged in {doubted} tests"));
         let before = begun.is_of_before().then(|| OF_BEFORE.to_string());
+        let of_tests: Vec<&[String]> = outcome.tests.iter().map(|test| &*test.doubts).collect();
+        let doubts = doubts(&of_tests);
         let remarks = before.iter().chain(&outcome.remarks).chain(&doubts).map(String::as_str);
         let words: Vec<&str> = [outcome.state()]
             .into_iter()
@@ -67,6 +67,18 @@ impl Row {
         cells.push(self.state.clone());
         cells
     }
+}
+
+/// In how many tests there are doubts of each kind; given are those of each test.
+fn doubts(of_tests: &[&[String]]) -> Vec<String> {
+    let count = |is: fn(&str) -> bool| {
+        of_tests.iter().filter(|doubts| doubts.iter().any(|doubt| is(doubt))).count()
+    };
+    let not_judged = count(|doubt| doubt.starts_with(NOT_JUDGED));
+    let not_the_same = count(|doubt| !doubt.starts_with(NOT_JUDGED));
+    let kinds = [("not all was judged in", not_judged), ("not the same again in", not_the_same)];
+    let kinds = kinds.into_iter().filter(|(_, count)| *count > 0);
+    kinds.map(|(words, count)| format!("{words} {count} tests")).collect()
 }
 
 /// The names of the columns.
@@ -197,6 +209,18 @@ pub(crate) mod tests {
              '=bob,my-raft,75.50,100.00,30.00,45.50,\"<b>no</b>, \"\"x\"\" | y\"\r\n\
              cid,my-raft,,100.00,,,there is no result\r\n";
         assert_eq!(csv(&class()), expected);
+    }
+
+    #[test]
+    fn what_was_not_judged_and_what_was_not_the_same_again_are_counted_apart() {
+        let rule = "not judged: a rule".to_string();
+        let again = "seed 1 gave another run".to_string();
+        assert_eq!(doubts(&[&[]]), [""; 0]);
+        assert_eq!(doubts(&[&[], &[again.clone()]]), ["not the same again in 1 tests"]);
+        assert_eq!(
+            doubts(&[&[rule.clone(), again], &[rule.clone(), rule]]),
+            ["not all was judged in 2 tests", "not the same again in 1 tests"]
+        );
     }
 
     #[test]
