@@ -188,26 +188,75 @@ pub fn threads_of(_: &Child) -> String {
     "  they cannot be looked at on this system".to_string()
 }
 
-/// Lets any user write to a file, or remove what is in a folder. Its way is through folders that are ours.
-///
-/// # Errors
-/// If it is not ours.
-#[cfg(unix)]
-pub fn share(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
+/// The user and the group that own nothing.
+pub const NOBODY: u32 = 65534;
 
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+/// True if we are root, and may be anybody else.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
-/// Lets any user through a folder of ours to what is in it, without looking around.
+/// False: there is no root.
+#[cfg(not(unix))]
+pub fn is_root() -> bool {
+    false
+}
+
+/// Gives a file or a folder to [`NOBODY`].
+///
+/// # Errors
+/// If we are not root.
+#[cfg(unix)]
+pub fn give_to_nobody(path: &Path) -> io::Result<()> {
+    std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))
+}
+
+/// Lets [`NOBODY`], and no other user, through a folder of ours to what is in it, without looking around.
+///
+/// # Errors
+/// If we are not root.
+#[cfg(unix)]
+pub fn let_nobody_through(folder: &Path) -> io::Result<()> {
+    std::os::unix::fs::chown(folder, None, Some(NOBODY))?;
+    set_mode(folder, 0o710)
+}
+
+/// Lets any user start a program of ours, whatever we let others do with new files. Folders are in the way of who is
+/// not to.
 ///
 /// # Errors
 /// If it is not ours.
 #[cfg(unix)]
-pub fn let_through(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
+pub fn let_all_run(program: &Path) -> io::Result<()> {
+    set_mode(program, 0o755)
+}
 
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))
+/// Lets any user read all that is in a folder of ours, whatever we let others do with new files. Folders around it are
+/// in the way of who is not to.
+///
+/// # Errors
+/// If it is not ours.
+#[cfg(unix)]
+pub fn let_all_read(folder: &Path) -> io::Result<()> {
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        set_mode(&folder, 0o755)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+            if kind.is_dir() {
+                left.push(path);
+            } else if kind.is_file() {
+                set_mode(&path, 0o644)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 /// Nothing: who runs a test is who we are.
@@ -215,7 +264,7 @@ pub fn let_through(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn let_through(_: &Path) -> io::Result<()> {
+pub fn give_to_nobody(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -224,7 +273,25 @@ pub fn let_through(_: &Path) -> io::Result<()> {
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn share(_: &Path) -> io::Result<()> {
+pub fn let_nobody_through(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing: who runs a test is who we are.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn let_all_run(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing: who runs a test is who we are.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn let_all_read(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

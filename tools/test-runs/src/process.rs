@@ -34,7 +34,7 @@ pub const NOT_ALONE: &str =
     "; it did not when it was run alone, so an earlier run may have caused it";
 
 /// The end of the message of a run whose process was killed, and killed again when the run was made alone.
-const KILLED_AGAIN: &str = "; so it did when it was run once more, alone";
+pub const KILLED_AGAIN: &str = "; so it did when it was run once more, alone";
 
 /// What a process may do.
 #[derive(Clone, Debug)]
@@ -146,7 +146,7 @@ fn once(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<(Finished, bool)> {
-    let files = Files::new(scratch)?;
+    let files = Files::new(scratch, limits)?;
     let ending = execute(&mut command(test, items, limits, &files), limits, &files, stop)?;
     // A process that could not write its records looks like one that has crashed.
     check_room(scratch)?;
@@ -166,7 +166,7 @@ fn once(
 }
 
 impl Files {
-    fn new(scratch: &Path) -> Result<Files> {
+    fn new(scratch: &Path, limits: &Limits) -> Result<Files> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = scratch.join(format!("{number}.records"));
@@ -176,7 +176,11 @@ impl Files {
         let options = &mut File::options();
         let reader = options.read(true).append(true).create_new(true).open(&records);
         let reader = reader.with_context(cannot)?;
-        platform::share(&folder).and_then(|()| platform::share(&records)).with_context(cannot)?;
+        if limits.room.as_ref().is_some_and(Room::changes_user) {
+            let given =
+                [&folder, &records].into_iter().try_for_each(|path| platform::give_to_nobody(path));
+            given.with_context(cannot)?;
+        }
         let output = scratch.join(format!("{number}.out"));
         Ok(Files { folder, records, reader, output, key: key() })
     }
@@ -204,7 +208,7 @@ impl Drop for Files {
 /// returned in words; none if it ends as it should, or is ended by `stop`.
 ///
 /// # Errors
-/// If it cannot be started, with the limits or at all.
+/// If it cannot be started, with the limits or at all, or is killed each time and not by us.
 pub fn check(
     program: &Program,
     limits: &Limits,
@@ -212,7 +216,7 @@ pub fn check(
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
     let list = || {
-        let files = Files::new(scratch)?;
+        let files = Files::new(scratch, limits)?;
         let mut command = in_room(program, limits, &[]);
         command.args(["--list", "--format", "terse"]).stdin(Stdio::null());
         let ending = execute(command.current_dir(&program.dir), limits, &files, stop)?;
@@ -222,6 +226,9 @@ pub fn check(
     if ending.is_kill() {
         // It need not be its own fault, so what it does now counts.
         (ending, output) = list()?;
+    }
+    if ending.is_kill() {
+        bail!("{} was killed twice: {}", program.path.display(), output.trim());
     }
     match ending.status() {
         Some(status) if status.success() => return Ok(None),
@@ -256,7 +263,7 @@ pub fn by_itself(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<Told> {
-    let files = Files::new(scratch)?;
+    let files = Files::new(scratch, limits)?;
     let mut command = command(test, std::slice::from_ref(item), limits, &files);
     command.env_remove(run_record::VARIABLE).env_remove(SEALED).stdin(Stdio::null());
     let ending = execute(&mut command, limits, &files, stop)?;
@@ -451,7 +458,7 @@ fn confirm(
 ) -> Result<()> {
     let Some((victim, log)) = finished.runs.last_mut() else { return Ok(()) };
     let Some(failure) = &mut victim.failure else { return Ok(()) };
-    if items.len() == 1 || !["crash", "exit", "output"].contains(&failure.kind.as_str()) {
+    if items.len() == 1 || !["crash", "exit", "memory", "output"].contains(&failure.kind.as_str()) {
         return Ok(());
     }
     let Some(item) = item_of(victim.index, items) else { return Ok(()) };

@@ -68,6 +68,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// True if who runs in it is not who we are, but [nobody](platform::NOBODY).
+    pub fn changes_user(&self) -> bool {
+        self.nobody && platform::is_root()
+    }
+
     /// The command that runs a program in the room. Of our variables it is told only what is harmless.
     ///
     /// # Panics

@@ -85,6 +85,7 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
             fs::copy(&from, &to).with_context(cannot)?;
         }
     }
+    platform::let_all_read(to).with_context(|| format!("cannot share {}", to.display()))?;
     taken.remarks.extend(finds.remarks);
     taken.problem = (!finds.refused.is_empty()).then(|| finds.refused.join("\n"));
     Ok(taken)

@@ -16,14 +16,15 @@ use seccompiler::{
 };
 
 use super::Room;
+use crate::platform::NOBODY;
 
 /// Without what came with this version, files could be truncated and linked elsewhere.
 const LEAST: ABI = ABI::V3;
 /// What came later is used where it is there.
 const MOST: ABI = ABI::V6;
 
-/// The user and the group that own nothing.
-const NOBODY: u32 = 65534;
+/// How many seconds of CPU time a process has once it was told that it has no more.
+const GRACE: u64 = 30;
 
 /// Gives up all rights but those of the room.
 pub(super) fn enter(room: &Room) -> Result<(), String> {
@@ -34,7 +35,7 @@ pub(super) fn enter(room: &Room) -> Result<(), String> {
         )
     })?;
     rules.restrict_self().map_err(|error| format!("Landlock does not work: {error}"))?;
-    if room.nobody && rustix::process::geteuid().is_root() {
+    if room.changes_user() {
         become_nobody().map_err(|error| format!("root cannot become nobody: {error}"))?;
     }
     for filter in filters(room).map_err(|error| format!("there is no seccomp for this: {error}"))? {
@@ -44,17 +45,19 @@ pub(super) fn enter(room: &Room) -> Result<(), String> {
 }
 
 fn limit(room: &Room) -> rustix::io::Result<()> {
-    let set = |resource, most: Option<u64>| {
+    let set = |resource, most: Option<u64>, grace: u64| {
         let Some(most) = most else { return Ok(()) };
         // Only root may ask for more than is allowed already.
-        let most = getrlimit(resource).maximum.map_or(most, |allowed| most.min(allowed));
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+        let allowed = |most: u64| getrlimit(resource).maximum.map_or(most, |all| most.min(all));
+        let (current, maximum) = (allowed(most), allowed(most.saturating_add(grace)));
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
     };
-    set(Resource::Core, Some(0))?;
-    set(Resource::Fsize, room.file_size)?;
-    set(Resource::Cpu, room.cpu)?;
-    set(Resource::As, room.memory)?;
-    set(Resource::Nproc, room.processes)
+    set(Resource::Core, Some(0), 0)?;
+    set(Resource::Fsize, room.file_size, 0)?;
+    // At the hard limit the signal is that of any kill: who has ended the process could not be told.
+    set(Resource::Cpu, room.cpu, GRACE)?;
+    set(Resource::As, room.memory, 0)?;
+    set(Resource::Nproc, room.processes, 0)
 }
 
 /// What may be done with files; the network, other processes and sockets without names are out of reach.
