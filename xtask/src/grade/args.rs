@@ -39,6 +39,9 @@ pub(crate) struct Grade {
     /// for each crate, and an hour if nothing is said.
     #[arg(long, value_parser = duration::parse, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,
+    /// How many processes to run at once, compilers too [default: the cores].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) jobs: Option<u64>,
     /// A crate that students' crates may depend on, beside the usual ones: one of a registry, or of this
     /// workspace. May be given several times.
     #[arg(long, value_name = "CRATE")]
@@ -70,7 +73,7 @@ pub(crate) struct Grade {
     /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
     #[arg(long, default_value = "2", value_parser = Lab::named)]
     pub(crate) lab: &'static Lab,
-    /// A JSON file with the points of each part, such as {"2A": 30, "2B": 35, "2C": 35}.
+    /// A JSON file with the points of each part of the lab, such as {"2A": 30, "2B": 35, "2C": 35}.
     #[arg(long)]
     pub(crate) weights: Option<PathBuf>,
     /// A type of the crate under test, if it has another name than usual: `--type MyRaft` where there
@@ -78,7 +81,8 @@ pub(crate) struct Grade {
     #[arg(long = "type", value_name = "[NAME=]TYPE")]
     pub(crate) types: Vec<String>,
     /// The folder for grade.txt, grade.json and results.json (for Gradescope) [default:
-    /// target/grade/NAME]; with --class, a folder like it for each crate, and the table.
+    /// target/grade/NAME, of labs 3 and 4 NAME-labN]; with --class, a folder like it for each crate, and the table
+    /// [default: target/grade/class-NAME-labN].
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
 }
@@ -158,7 +162,10 @@ pub(crate) fn read_weights(lab: &Lab, file: Option<&Path>) -> Result<Weights> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let weights: Weights = serde_json::from_str(&text).with_context(|| {
-        format!("{} must be JSON such as {{\"2A\": 30, \"2B\": 70}}", file.display())
+        let usual = lab.parts.iter().filter(|part| part.points > 0.0);
+        let usual: Vec<String> =
+            usual.map(|part| format!("\"{}\": {}", part.name, part.points)).collect();
+        format!("{} must be JSON such as {{{}}}", file.display(), usual.join(", "))
     })?;
     ensure!(!weights.is_empty(), "{} names no part of the lab", file.display());
     for (part, points) in &weights {
@@ -229,6 +236,6 @@ mod tests {
         assert!(refused(r#"{"2A": 7}"#).contains("lab 3 has no part `2A`; it has 3A, 3B"));
         assert!(refused(r#"{"3A": -1}"#).contains("part 3A has -1 points"));
         assert!(refused("{}").contains("names no part"));
-        assert!(refused("[]").contains("must be JSON such as"));
+        assert!(refused("[]").ends_with("must be JSON such as {\"3A\": 50, \"3B\": 50}"));
     }
 }

@@ -11,7 +11,7 @@ use test_runs::build::{Program, TestCase};
 use test_runs::engine::{self, Runs};
 use test_runs::plan;
 use test_runs::platform;
-use test_runs::process::{self, Item, Limits};
+use test_runs::process::{self, Item, KILLED_AGAIN, Limits, NOT_ALONE};
 use test_runs::room::Room;
 use test_runs::run::{Run, without_numbers};
 use test_runs::scratch::Scratch;
@@ -45,14 +45,16 @@ impl Execution {
     /// How a crate's tests are run, until it has to stop.
     pub(crate) fn new(grade: &Grade, room: Option<Room>, stop: Stop) -> Result<Execution> {
         let scratch = Scratch::new()?;
-        let cannot = || format!("cannot use {}", scratch.path().display());
-        platform::let_through(scratch.path()).with_context(cannot)?;
+        if room.as_ref().is_some_and(Room::changes_user) {
+            let cannot = || format!("cannot use {}", scratch.path().display());
+            platform::let_nobody_through(scratch.path()).with_context(cannot)?;
+        }
         Ok(Execution {
             scratch,
             seeds: grade.seeds,
             base: grade.seed,
             strict: grade.strict,
-            jobs: crate::under_test::jobs(None),
+            jobs: crate::under_test::jobs(grade.jobs),
             limits: Limits {
                 hang_after: HANG_AFTER,
                 memory_mib: MEMORY_MIB,
@@ -85,6 +87,11 @@ impl Execution {
         true
     }
 
+    /// The same, but for what has all its runs: then nothing has ended early.
+    pub(crate) fn ends_before_all(&self, outcome: &mut Outcome) -> bool {
+        !outcome.has_all() && self.ends(outcome)
+    }
+
     /// Sees to it that the program can be started at all: if not, that is nobody's fault but ours. What goes wrong
     /// once it runs is returned in words.
     pub(crate) fn check(&self, program: &Program) -> Result<Option<String>> {
@@ -108,7 +115,7 @@ impl Execution {
         let items: Vec<Item> = (0..self.seeds).map(item).collect();
         let (first, rest) = items.split_at(items.len().min(FIRST));
         let mut runs = self.make(&test, first, 1)?;
-        let given_up = !rest.is_empty() && hang_alike(&runs);
+        let given_up = is_given_up(&runs, first.len(), rest.len());
         if !given_up {
             let size = rest.len().div_ceil(self.jobs).clamp(1, MOST_RUNS);
             runs.extend(self.make(&test, rest, size)?);
@@ -128,14 +135,7 @@ impl Execution {
         let Some(run) = passed.max_by_key(|run| run.before) else { return Ok(None) };
         let item = Item::new(run.index, run.seed);
         let again = self.make(test, &[item], 1)?;
-        let same = again.first().is_none_or(|(again, _)| again.hash == run.hash);
-        Ok((!same).then(|| {
-            format!(
-                "seed {} gave another run when it was repeated in a process of its own: the code depends \
-                 on something outside the simulation, or on what an earlier run has left",
-                run.seed.unwrap_or_default()
-            )
-        }))
+        Ok(again.first().and_then(|(again, _)| doubt(run, again)))
     }
 
     /// Makes these runs, so many in each process.
@@ -151,11 +151,50 @@ impl Execution {
         while !left.is_empty() && !self.stop().load(Ordering::Relaxed) {
             let scratch = self.scratch.path();
             let finished = process::run(test, &left, &self.limits, scratch, self.stop())?;
-            runs.extend(finished.runs);
             left = finished.left;
+            for (run, log) in finished.runs {
+                match fails_among_others(&run) {
+                    // With more cores it would have been alone: what it does then counts.
+                    true => runs.extend(self.all_of(test, &[Item::new(run.index, run.seed)])?),
+                    false => runs.push((run, log)),
+                }
+            }
         }
         Ok(runs)
     }
+}
+
+/// True if a run failed by what other runs of its process have left: alone it passes.
+fn fails_among_others(run: &Run) -> bool {
+    run.failure.as_ref().is_some_and(|failure| failure.message.ends_with(NOT_ALONE))
+}
+
+/// What is to be said of a run that passed if it was another one when it was made again; nothing if it was the same, or
+/// nobody knows since its process was killed, and not by us.
+fn doubt(run: &Run, again: &Run) -> Option<String> {
+    let seed = run.seed.unwrap_or_default();
+    match &again.failure {
+        Some(failure) if failure.message.ends_with(KILLED_AGAIN) => None,
+        Some(failure) => {
+            let words = failure.message.lines().next().unwrap_or_default();
+            Some(format!(
+                "seed {seed} failed when it was repeated in a process of its own: {}: {}",
+                failure.title(),
+                plain(words)
+            ))
+        }
+        None => (again.hash != run.hash).then(|| {
+            format!(
+                "seed {seed} gave another run when it was repeated in a process of its own: the code depends \
+                 on something outside the simulation, or on what an earlier run has left"
+            )
+        }),
+    }
+}
+
+/// True if all of the first runs of a test were made and hang alike, and there are others, which need not be made.
+fn is_given_up(runs: &Runs, first: usize, rest: usize) -> bool {
+    rest > 0 && runs.len() == first && hang_alike(runs)
 }
 
 /// True if these runs all hang, for what looks like one reason.
@@ -201,9 +240,13 @@ fn words((run, log): &(Run, Option<String>)) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use test_runs::run::RunFailure;
 
+    use super::super::print::Print;
+    use super::super::stops::Signals;
     use super::*;
+    use crate::labs::Lab;
 
     fn run(index: u64, failure: Option<(&str, &str)>) -> (Run, Option<String>) {
         let replay = format!("LAB_SEED={index} cargo test");
@@ -220,6 +263,82 @@ mod tests {
         assert!(!hang_alike(&vec![stuck(20), run(1, Some(("hang", "it made no progress")))]));
         assert!(!hang_alike(&vec![run(0, Some(("panic", "x"))), run(1, Some(("panic", "x")))]));
         assert!(!hang_alike(&Vec::new()));
+    }
+
+    #[test]
+    fn a_test_is_given_up_only_if_all_first_runs_were_made() {
+        let stuck = |count: u64| -> Runs {
+            (0..count).map(|index| run(index, Some(("stuck", "no step")))).collect()
+        };
+        assert!(is_given_up(&stuck(3), 3, 22));
+        // It was to end in the middle of them.
+        assert!(!is_given_up(&stuck(1), 3, 22) && !is_given_up(&Vec::new(), 3, 22));
+        assert!(!is_given_up(&stuck(3), 3, 0), "there are no others");
+    }
+
+    #[test]
+    fn only_what_the_code_does_is_held_against_a_run_that_is_made_again() {
+        let hashed = |hash: Option<&str>, failure| {
+            let (run, _) = run(7, failure);
+            Run { hash: hash.map(String::from), ..run }
+        };
+        let words = |again| doubt(&hashed(Some("a"), None), &again);
+        assert_eq!(words(hashed(Some("a"), None)), None);
+        let said = words(hashed(Some("b"), None)).expect("it is another one");
+        assert!(said.starts_with("seed 7 gave another run when it was repeated"), "{said}");
+        let said = words(hashed(None, Some(("panic", "no\nmore")))).expect("it fails");
+        assert!(said.ends_with("in a process of its own: panic: no"), "{said}");
+        let killed = format!("the process died of signal 9{KILLED_AGAIN}");
+        assert_eq!(words(hashed(None, Some(("crash", &killed)))), None);
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        grade: Grade,
+    }
+
+    fn execution(options: &[&str], room: Option<Room>) -> Execution {
+        let grade = Line::parse_from([&["grade"], options].concat()).grade;
+        Execution::new(&grade, room, Signals::default().stop()).expect("a folder")
+    }
+
+    #[test]
+    fn as_many_processes_run_at_once_as_is_said() {
+        assert_eq!(execution(&["--jobs", "3"], None).jobs, 3);
+        assert!(execution(&[], None).jobs > 0);
+    }
+
+    #[test]
+    fn what_is_done_has_not_run_out_of_time() {
+        let weights = [("2A".to_string(), 30.0)].into();
+        let lab = Lab::named("2").expect("a lab");
+        let mut outcome = Outcome::new("x", lab, &weights, (1, 10.0), Print::default());
+        let mut execution = execution(&[], None);
+        execution.begin_limit(Some(Duration::ZERO));
+        let done = || Counted { runs: 1, passed: 1, done: true, ..Counted::default() };
+        (0..3).for_each(|place| outcome.take(place, done()));
+        assert!(!execution.ends_before_all(&mut outcome));
+        outcome.finish();
+        assert_eq!((outcome.points, outcome.state()), (Some(30.0), "graded"));
+        outcome.take(2, Counted::default());
+        assert!(execution.ends_before_all(&mut outcome));
+        assert!(outcome.state().starts_with("the time limit of 0s"), "{}", outcome.state());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_other_user_looks_into_the_folder_for_temporary_files() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        for nobody in [false, true] {
+            let room = Some(Room { nobody, ..Room::default() });
+            let execution = execution(&[], room.clone());
+            let data = std::fs::metadata(execution.scratch()).expect("it is there");
+            let let_through = room.is_some_and(|room| room.changes_user());
+            assert_eq!(data.mode() & 0o777, if let_through { 0o710 } else { 0o700 });
+            assert_eq!(data.gid() == platform::NOBODY, let_through);
+        }
     }
 
     #[test]

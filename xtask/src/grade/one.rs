@@ -177,6 +177,8 @@ impl<'a> Grader<'a> {
         let types = self.types.clone();
         let stamped = match stamp::stamp(&suite, scratch, student, lab, types, &self.target) {
             Ok(stamped) => stamped,
+            // What has ended us may have ended cargo before.
+            Err(_) if execution.ends(outcome) => return Ok(()),
             Err(Failure::Machine(error)) => return Err(error),
             Err(Failure::Student(problem) | Failure::Type(problem)) => {
                 outcome.fail(&problem);
@@ -219,7 +221,7 @@ impl<'a> Grader<'a> {
             }
             let counted = execution.run(&program, &outcome.tests[place].test)?;
             outcome.take(place, counted);
-            if execution.ends(outcome) {
+            if execution.ends_before_all(outcome) {
                 return Ok(());
             }
             begun.write(folder)?;

@@ -19,6 +19,8 @@ pub(crate) use begun::Begun;
 
 /// The file for programs.
 const JSON: &str = "grade.json";
+/// How a doubt begins that is about a rule; others are about a run that was made again.
+pub(crate) const NOT_JUDGED: &str = "not judged";
 /// What is noted as long as there is something to do.
 const NOT_FINISHED: &str = "not finished";
 
@@ -173,6 +175,11 @@ impl Outcome {
         let any_failed = self.tests.iter().any(|test| test.passed < test.runs);
         let most = if any_failed { (self.of - self.least_loss).max(0.0) } else { self.of };
         self.points = Some(self.by_tests().min(most));
+    }
+
+    /// True if no more runs are to be made of any test.
+    pub(crate) fn has_all(&self) -> bool {
+        self.tests.iter().all(|test| test.done)
     }
 
     /// The points of all tests.

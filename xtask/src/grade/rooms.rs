@@ -44,6 +44,8 @@ pub(crate) struct Rooms {
     run: Option<Room>,
     /// Where the toolchain is.
     sysroot: PathBuf,
+    /// How many compilers run at once, if that is said.
+    jobs: Option<u64>,
 }
 
 impl Rooms {
@@ -54,7 +56,7 @@ impl Rooms {
     pub(crate) fn new(grade: &Grade, target: &Path) -> Result<Rooms> {
         let sysroot = sysroot()?;
         if grade.open_room {
-            return Ok(Rooms { build: None, run: None, sysroot });
+            return Ok(Rooms { build: None, run: None, sysroot, jobs: grade.jobs });
         }
         if let Some(words) = room::lacking() {
             bail!(
@@ -76,7 +78,8 @@ impl Rooms {
             processes: Some(TASKS),
             ..Room::default()
         };
-        Ok(Rooms { build: Some(build(&sysroot, target, &run)?), run: Some(run), sysroot })
+        let build = Some(build(&sysroot, target, &run)?);
+        Ok(Rooms { build, run: Some(run), sysroot, jobs: grade.jobs })
     }
 
     /// Cargo, in the room that a crate is built in: it reads what the crate is, and writes to the suite's
@@ -95,6 +98,7 @@ impl Rooms {
             None => Command::new(tool("cargo")),
         };
         cargo.env("RUSTC", tool("rustc")).env("TMPDIR", suite);
+        cargo.envs(self.jobs.map(|jobs| ("CARGO_BUILD_JOBS", jobs.to_string())));
         cargo
     }
 
@@ -113,7 +117,7 @@ fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
         Some(folder) => PathBuf::from(folder),
         None => std::env::home_dir().context("there is no home directory")?.join(".cargo"),
     };
-    // Not all of it: it may hold the keys of a registry.
+    // Not all of it: `credentials.toml` may hold the keys of a registry.
     room.read.extend(["registry", "git", "config.toml"].map(|name| cargo.join(name)));
     // Where results and other students' crates are is none of its business.
     room.read.extend(ours::parts()?);
@@ -127,4 +131,22 @@ fn sysroot() -> Result<PathBuf> {
     let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(workspace()).output();
     let output = output.context("cannot run rustc")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_compilers_run_at_once_as_is_said() {
+        let jobs = |jobs| {
+            let rooms = Rooms { build: None, run: None, sysroot: PathBuf::new(), jobs };
+            let cargo = rooms.cargo(Path::new("a"), Path::new("b"));
+            let mut envs = cargo.get_envs();
+            let value =
+                envs.find_map(|(name, value)| (name == "CARGO_BUILD_JOBS").then_some(value));
+            value.flatten().map(|value| value.to_string_lossy().into_owned())
+        };
+        assert_eq!((jobs(None), jobs(Some(3))), (None, Some("3".to_string())));
+    }
 }
