@@ -388,3 +388,69 @@ fn without_a_closed_room_nothing_is_graded_unless_it_is_asked_for() {
     assert!(said.contains("--open-room"), "{said}");
     assert!(!out.exists(), "nothing was graded");
 }
+
+/// For want of memory, or by a signal for all of us.
+#[test]
+#[cfg(unix)]
+fn who_kills_cargo_costs_nobody_points() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = student(folder.path(), "unlucky", &[]);
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
+    for (number, kill) in ["kill -9 $$", "kill -TERM 0"].into_iter().enumerate() {
+        let script = folder.path().join("cargo");
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in *metadata*/suite/Cargo.toml*) {kill};; esac\nexec {cargo} \"$@\"\n"
+        );
+        fs::write(&script, text).expect("a file");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let out = folder.path().join(format!("out-{number}"));
+        let mut xtask = command(&["grade", &dir, "--open-room", "--out"]);
+        let output = xtask.arg(&out).env("CARGO", &script).process_group(0).output();
+        let output = output.expect("xtask runs");
+        assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+        let grade = json(&out.join("grade.json"));
+        assert_eq!((&grade["finished"], &grade["problem"]), (&Value::Bool(false), &Value::Null));
+        let note = grade["note"].as_str().expect("a note");
+        // Whichever of the two is known first.
+        let interrupted = number == 1 && note.contains("was interrupted");
+        assert!(interrupted || note.contains("there is no result: "), "{grade}");
+    }
+}
+
+/// Root's files may be closed to nobody, who runs what students have written.
+#[test]
+#[cfg(unix)]
+fn what_new_files_let_others_do_does_not_matter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let dir = student(folder.path(), "closed", &[]);
+    fs::write(path("weights"), r#"{"2A": 60}"#).expect("a file");
+    let args =
+        ["grade", &dir, "--seeds", "1", "--weights", &path("weights"), "--out", &path("out")];
+    let xtask = command(&args);
+    let mut masked = Command::new("sh");
+    masked.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(xtask.get_program());
+    masked.args(xtask.get_args());
+    masked.envs(xtask.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = masked.output().expect("xtask runs");
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&folder.path().join("out/grade.json"));
+    let failure = grade["tests"][0]["failure"].as_str().expect("a failure");
+    assert!(failure.contains("expected one leader"), "{failure}");
+}
+
+/// At the hard limit it would be killed as by anybody, and that is nobody's fault.
+#[test]
+#[cfg(target_os = "linux")]
+fn who_computes_for_ever_is_told_so() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let room = r#"{"read":["/"],"run":["/"],"write":["/"],"change":[],"alone":false,"nobody":false,"cpu":1}"#;
+    let args = ["--in-a-closed-room", room, "/bin/sh", "-c", "while :; do :; done"];
+    let output = xtask(&args);
+    // XCPU, not KILL.
+    assert_eq!(output.status.signal(), Some(24), "{}", words(&output));
+}

@@ -257,3 +257,21 @@ fn a_crate_whose_runs_depend_on_each_other_is_noticed() {
         "{text}"
     );
 }
+
+/// Ten runs of one process have no less room than ten processes.
+#[test]
+fn how_many_runs_a_process_makes_costs_no_points() {
+    let top = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let make = "    ) -> Result<Arc<BlockingRaft>, Box<dyn Error + Send + Sync>> {\n";
+    let prints = format!(
+        "{make}        let _ = std::io::Write::write_all(&mut std::io::stderr(), &vec![b'x'; 3 << 20]);\n"
+    );
+    student(top.path(), "talkative", "talkative", &[(make, &prints)]);
+    fs::write(path("weights"), r#"{"2A": 100}"#).expect("a file");
+    let (dir, weights, out) = (path("talkative"), path("weights"), path("out"));
+    let line = ["grade", &dir, "--type", "BlockingRaft", "--seeds", "13", "--jobs", "1"];
+    let output = xtask(&[&line[..], &["--weights", &weights, "--out", &out]].concat());
+    assert!(output.status.success(), "{}", words(&output));
+    assert!(words(&output).contains("talkative: 100.0 of 100.0 points"), "{}", words(&output));
+}
