@@ -151,9 +151,10 @@ impl Execution {
         while !left.is_empty() && !self.stop().load(Ordering::Relaxed) {
             let scratch = self.scratch.path();
             let finished = process::run(test, &left, &self.limits, scratch, self.stop())?;
+            let among_others = left.len() > 1;
             left = finished.left;
             for (run, log) in finished.runs {
-                match fails_among_others(&run) {
+                match among_others && passes_alone(&run) {
                     // With more cores it would have been alone: what it does then counts.
                     true => runs.extend(self.all_of(test, &[Item::new(run.index, run.seed)])?),
                     false => runs.push((run, log)),
@@ -164,8 +165,8 @@ impl Execution {
     }
 }
 
-/// True if a run failed by what other runs of its process have left: alone it passes.
-fn fails_among_others(run: &Run) -> bool {
+/// True if a run that failed among others passed when it was made alone, as far as its words can tell.
+fn passes_alone(run: &Run) -> bool {
     run.failure.as_ref().is_some_and(|failure| failure.message.ends_with(NOT_ALONE))
 }
 
@@ -174,7 +175,7 @@ fn fails_among_others(run: &Run) -> bool {
 fn doubt(run: &Run, again: &Run) -> Option<String> {
     let seed = run.seed.unwrap_or_default();
     match &again.failure {
-        Some(failure) if failure.message.ends_with(KILLED_AGAIN) => None,
+        Some(failure) if failure.kind == "crash" && failure.message.ends_with(KILLED_AGAIN) => None,
         Some(failure) => {
             let words = failure.message.lines().next().unwrap_or_default();
             Some(format!(
@@ -290,6 +291,7 @@ mod tests {
         assert!(said.ends_with("in a process of its own: panic: no"), "{said}");
         let killed = format!("the process died of signal 9{KILLED_AGAIN}");
         assert_eq!(words(hashed(None, Some(("crash", &killed)))), None);
+        assert!(words(hashed(None, Some(("panic", &killed)))).is_some(), "the code can say so too");
     }
 
     #[derive(Parser)]
