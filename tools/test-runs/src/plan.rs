@@ -46,6 +46,11 @@ impl Shard {
         number * self.n + self.k - 1
     }
 
+    /// Whether the run with this number, in the whole plan, is of this part.
+    pub fn has(self, index: u64) -> bool {
+        index % self.n == self.k - 1
+    }
+
     /// How many runs of a plan with so many are in this part.
     pub fn share(self, all: u64) -> u64 {
         all / self.n + u64::from(all % self.n >= self.k)
@@ -117,13 +122,13 @@ impl Plan {
         let place = self.most_behind()?;
         let (goal, total, (base, shard)) = (self.goal, self.total(), (self.base, self.shard));
         let test = &mut self.tests[place];
-        let mut items: Vec<Item> = std::mem::take(&mut test.left);
-        let size = if items.is_empty() { test.batch_size(goal) } else { 0 };
-        for _ in 0..size {
-            if total.is_some_and(|total| test.next >= total) {
-                break;
+        let size = usize::try_from(test.batch_size(goal)).unwrap_or(usize::MAX);
+        // Of what is left, too, no process is given more than it can make.
+        let mut items: Vec<Item> = test.left.drain(..size.min(test.left.len())).collect();
+        if items.is_empty() {
+            while items.len() < size && total.is_none_or(|total| test.next < total) {
+                items.push(test.next_item(base, shard));
             }
-            items.push(test.next_item(base, shard));
         }
         test.under_way += items.len() as u64;
         Some((place, items))
@@ -273,7 +278,8 @@ impl Progress {
                 let fits = u64::try_from(left / mean.as_nanos().max(1)).unwrap_or(u64::MAX);
                 size.min(fits.max(1))
             }
-            Goal::UpperBound(rate) => size.min(self.wanted(rate)),
+            // After a failure nothing more is wanted, but for what is left.
+            Goal::UpperBound(rate) => size.min(self.wanted(rate)).max(1),
             Goal::Iterations(_) => size,
         }
     }
@@ -375,6 +381,29 @@ mod tests {
         let mut closed = plan(&[0, 1, 5], 1);
         closed.close_resumed();
         assert_eq!(all(&mut closed), [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_is_made_up_is_handed_out_in_batches_as_everything_is() {
+        let mut test = test();
+        let mut sizes = |clock, last: u64| {
+            test.program.clock = clock;
+            let mut plan = Plan::new(&[test.clone()], 0, Goal::Iterations(2_000), None);
+            plan.resume(0, [0, 1, last].into(), 1);
+            plan.close_resumed();
+            let mut sizes = Vec::new();
+            while let Some((place, items)) = plan.hand_out() {
+                sizes.push(items.len() as u64);
+                let runs = (items.len() as u64, 0);
+                plan.finished(place, runs, Vec::new(), Duration::from_micros(1));
+            }
+            sizes
+        };
+        // A real test runs once in its process.
+        assert_eq!(sizes(Clock::Real, 5), [1, 1, 1]);
+        let simulated = sizes(Clock::Sim, 1_000);
+        assert_eq!(simulated.iter().sum::<u64>(), 998);
+        assert_eq!(simulated.iter().max(), Some(&LARGEST_BATCH));
     }
 
     #[test]
