@@ -186,26 +186,29 @@ type Seen = BTreeMap<(String, Clock), BTreeSet<u64>>;
 
 /// Counts the runs of a part, and copies them.
 fn recount(dir: &Path, part: &Report, seen: &mut Seen, to: &mut Folder) -> Result<Vec<TestReport>> {
-    let shard = part.shards.first().and_then(|shard| parse_shard(shard).ok());
+    let shards = shards_of(part)?;
     let stops = part.subject.stops_at_failure;
-    let tally = |test: &TestReport| {
-        Tally::new(&test.test, &test.part, test.clock, shard.unwrap_or(Shard::WHOLE), stops)
+    let tally = |test: &TestReport, shard: &Shard| {
+        Tally::new(&test.test, &test.part, test.clock, *shard, stops)
     };
-    let mut tallies: Vec<Tally> = part.tests.iter().map(tally).collect();
+    // Each shard of a part that was merged has its own first failure.
+    let of_test = |test| shards.iter().map(|shard| tally(test, shard)).collect();
+    let mut tallies: Vec<Vec<Tally>> = part.tests.iter().map(of_test).collect();
     let mut lines = Vec::new();
     each_run(dir, |mut line| {
-        let is = |tally: &&mut Tally| {
-            (tally.report().test.as_str(), tally.report().clock) == (line.test.as_str(), line.clock)
-        };
-        let Some(tally) = tallies.iter_mut().find(is) else {
+        let is = |test: &TestReport| (&test.test, test.clock) == (&line.test, line.clock);
+        let Some(place) = part.tests.iter().position(is) else {
             bail!("{} has a run of {}, which its report does not know", dir.display(), line.test)
         };
         let (name, index) = (line.test.clone(), line.run.index);
+        let Some(shard) = shards.iter().position(|shard| shard.has(index)) else {
+            bail!("{} has run {index} of {name}, which is of none of its shards", dir.display())
+        };
         if !seen.entry((name, line.clock)).or_default().insert(index) {
             let (name, clock) = (&line.test, clock(line.clock));
             bail!("run {index} of {name} on clock `{clock}` is there twice");
         }
-        tally.add(&mut line.run);
+        tallies[place][shard].add(&mut line.run);
         lines.push(line);
         if lines.len() >= 1000 {
             to.append(&lines)?;
@@ -214,7 +217,10 @@ fn recount(dir: &Path, part: &Report, seen: &mut Seen, to: &mut Folder) -> Resul
         Ok(())
     })?;
     to.append(&lines)?;
-    let mut tests: Vec<TestReport> = tallies.into_iter().map(Tally::into_report).collect();
+    let mut tests = empty(&part.tests);
+    for (test, tallies) in tests.iter_mut().zip(tallies) {
+        tallies.into_iter().for_each(|tally| absorb(test, tally.into_report()));
+    }
     // What came of failures that were tried again is not in the runs.
     for (test, known) in tests.iter_mut().zip(&part.tests) {
         for group in &mut test.groups {
@@ -223,6 +229,13 @@ fn recount(dir: &Path, part: &Report, seen: &mut Seen, to: &mut Folder) -> Resul
         }
     }
     Ok(tests)
+}
+
+/// The shards whose runs a part has; the whole as one if it has none.
+fn shards_of(part: &Report) -> Result<Vec<Shard>> {
+    let shards = part.shards.iter().map(|shard| parse_shard(shard).map_err(anyhow::Error::msg));
+    let shards: Vec<Shard> = shards.collect::<Result<_>>()?;
+    Ok(if shards.is_empty() { vec![Shard::WHOLE] } else { shards })
 }
 
 /// Brings the logs of a part over; their names tell test, clock and run.
@@ -237,25 +250,72 @@ fn copy_logs(from: &Path, out: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use test_runs::run::Run;
+
     use super::super::folder::Line;
+    use super::super::model::Counted;
     use super::super::program::Program;
     use super::*;
     use crate::stress::model::tests::{report, run};
 
-    /// The folder of a shard of two, with one run.
-    fn shard(top: &Path, k: u64, change: impl FnOnce(&mut Report)) -> PathBuf {
-        let path = top.join(format!("shard-{k}"));
+    /// The folder of a shard with these runs.
+    fn of_runs(
+        top: &Path,
+        shard: Shard,
+        runs: Vec<Run>,
+        change: impl FnOnce(&mut Report),
+    ) -> PathBuf {
+        let path = top.join(format!("shard-{}", shard.k));
         let mut folder = Folder::new(&path).expect("a folder");
-        let failure = (k == 2).then_some("no");
-        let mut report = report("r", vec![run(k - 1, failure)]);
-        report.shards = vec![format!("{k}/2")];
+        let mut report = report("r", runs.clone());
+        report.shards = vec![format!("{}/{}", shard.k, shard.n)];
         report.subject.iterations = Some(1);
         change(&mut report);
         let test = &report.tests[0];
-        let line = Line { test: test.test.clone(), clock: test.clock, run: run(k - 1, failure) };
-        folder.append(&[line]).expect("it can be written");
+        let line = |run| Line { test: test.test.clone(), clock: test.clock, run };
+        let lines: Vec<Line> = runs.into_iter().map(line).collect();
+        folder.append(&lines).expect("it can be written");
         folder.write_json("report.json", &report).expect("it can be written");
         path
+    }
+
+    /// The folder of a shard of two, with one run.
+    fn shard(top: &Path, k: u64, change: impl FnOnce(&mut Report)) -> PathBuf {
+        let failure = (k == 2).then_some("no");
+        of_runs(top, Shard { k, n: 2 }, vec![run(k - 1, failure)], change)
+    }
+
+    #[test]
+    fn shards_that_were_merged_before_count_as_those_that_were_not() {
+        // In each shard that fails, the last run of ten does.
+        for failing in [&[1][..], &[1, 2], &[3], &[]] {
+            let top = tempfile::tempdir().expect("a folder");
+            let parts = [1, 2, 3].map(|k| {
+                let failure = |number| (number == 9 && failing.contains(&k)).then_some("no");
+                let runs = (0..10).map(|number| run(number * 3 + k - 1, failure(number)));
+                let stops = |report: &mut Report| report.subject.stops_at_failure = true;
+                of_runs(top.path(), Shard { k, n: 3 }, runs.collect(), stops)
+            });
+            let merged = |parts: &[PathBuf], name: &str| {
+                let (whole, folder) = merge(parts, &top.path().join(name)).expect("one plan");
+                folder.write_json("report.json", &whole).expect("it can be written");
+                (whole, folder.path().to_owned())
+            };
+            let (_, two) = merged(&parts[..2], "two");
+            let at_once = merged(&parts, "at-once").0;
+            let in_steps = merged(&[two, parts[2].clone()], "in-steps").0;
+            let counted = Counted { failures: failing.len() as u64, runs: 30 };
+            assert_eq!(at_once.tests[0].until_failure, Some(counted));
+            assert_eq!(in_steps.tests, at_once.tests);
+        }
+    }
+
+    #[test]
+    fn a_run_of_another_shard_is_none_of_a_part() {
+        let top = tempfile::tempdir().expect("a folder");
+        let part = of_runs(top.path(), Shard { k: 1, n: 2 }, vec![run(3, None)], |_| {});
+        let words = merge(&[part], &top.path().join("out")).expect_err("3 is of 2/2").to_string();
+        assert!(words.contains("has run 3 of initial_election_2A, which is of none"), "{words}");
     }
 
     #[test]
