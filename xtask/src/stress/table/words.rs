@@ -58,7 +58,7 @@ pub(crate) fn claim(report: &Report) -> String {
     let count = if least == most { count } else { format!("at least {count}") };
     let below = percent(wilson(0, least).1);
     let mut parts: Vec<_> = match failing.len() {
-        0..=MOST_CLAIMS => failing.iter().map(|test| failing_claim(test)).collect(),
+        0..=MOST_CLAIMS => failing.iter().map(|test| failing_claim(report, test)).collect(),
         many => vec![format!("{many} tests failed, as often as the table says")],
     };
     parts.push(match (clean.len(), failing.len(), least) {
@@ -83,13 +83,16 @@ pub(crate) fn claim(report: &Report) -> String {
 }
 
 /// What can be claimed of a test that failed.
-fn failing_claim(test: &TestReport) -> String {
+fn failing_claim(report: &Report, test: &TestReport) -> String {
     let (low, high) = test.interval();
     let (name, of, low, high) = (&test.test, clock(test.clock), percent(low), percent(high));
     let TestReport { failures, runs, .. } = test;
     let counted = match test.until_failure {
-        // Whoever stops at a failure has chosen when: another interval belongs to that.
-        Some(Counted { failures: 1, runs }) => format!(", first in run {runs}"),
+        // Whoever stops at a failure has chosen when: another interval belongs to that. Of several shards, the
+        // number is a sum, and no run has it.
+        Some(Counted { failures: 1, runs }) if report.shards.len() <= 1 => {
+            format!(", first in run {runs}")
+        }
         _ => String::new(),
     };
     format!(
@@ -315,6 +318,11 @@ mod tests {
                         and 11.94 % of its runs fail";
         assert!(claim(&report).starts_with(expected), "{}", claim(&report));
         assert_eq!(rate(&report.tests[0]), "3.33 % (0.0844 % to 11.94 %)");
+        // Of two shards, nobody knows the run by the sum of both.
+        let shards = vec!["1/2".into(), "2/2".into()];
+        let expected = expected.replace(", first in run 30", "");
+        let merged = claim(&Report { shards, ..report });
+        assert!(merged.starts_with(&expected), "{merged}");
     }
 
     #[test]
