@@ -290,8 +290,9 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
     Ok(names.filter(wanted).map(case).collect())
 }
 
-/// Whether a function may be called so; a program can print whatever it likes among its tests.
-fn is_name(text: &str) -> bool {
+/// Whether a function may be called so; a program can print whatever it likes among its tests, and a file can name
+/// any.
+pub fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_:#".contains(c))
 }
 

@@ -1,6 +1,7 @@
 //! Whether a report can be what came of some runs. Its file may be damaged, or written by hand, and what is
 //! made of it relies on this.
 
+use test_runs::build::is_name;
 use test_runs::run::Run;
 
 use super::distribution::Distribution;
@@ -25,6 +26,8 @@ pub(crate) fn report(report: &Report) -> Result<(), String> {
     at_most("wall_us", report.wall_us, MOST)?;
     at_most("jobs", report.jobs, MOST)?;
     at_most("repeated", report.determinism.repeated, MOST)?;
+    let differences = &report.determinism.differences;
+    differences.iter().try_for_each(|difference| of_name("a test", &difference.test))?;
     report.tests.iter().try_for_each(|test| {
         of_test(test).map_err(|problem| format!("of {}: {problem}", test.test.escape_debug()))
     })
@@ -49,7 +52,19 @@ fn at_most(name: &str, value: u64, most: u64) -> Result<(), String> {
     }
 }
 
+/// What names a test, or a part: nothing cleans it where it is shown.
+fn of_name(what: &str, name: &str) -> Result<(), String> {
+    match is_name(name) {
+        true => Ok(()),
+        false => Err(format!("`{}` is no name of {what}", name.escape_debug())),
+    }
+}
+
 fn of_test(test: &TestReport) -> Result<(), String> {
+    of_name("a test", &test.test)?;
+    if !test.part.is_empty() {
+        of_name("a part", &test.part)?;
+    }
     let TestReport { runs, failures, .. } = *test;
     let until = test.until_failure.unwrap_or(Counted { failures: 0, runs: 0 });
     for Counted { failures, runs } in [Counted { failures, runs }, until] {
@@ -83,5 +98,35 @@ fn of_values(values: &Distribution, runs: u64) -> Result<(), String> {
     match counted == Some(values.count) && values.count == runs {
         true => Ok(()),
         false => Err(format!("{} values of {runs} runs are not all there", values.count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Difference;
+    use super::super::model::tests;
+    use super::*;
+
+    #[test]
+    fn what_names_a_test_steers_nothing() {
+        const EVIL: &str = "\x1b]0;x\x07a_2A";
+        let refused = |change: fn(&mut Report)| {
+            let mut changed = tests::report("r", vec![tests::run(0, None)]);
+            change(&mut changed);
+            report(&changed).err().unwrap_or_default()
+        };
+        assert_eq!(refused(|_| {}), "");
+        // A name may end in what separates the part.
+        assert_eq!(refused(|report| report.tests[0].part = String::new()), "");
+        for words in [
+            refused(|report| report.tests[0].test = EVIL.into()),
+            refused(|report| report.tests[0].part = EVIL.into()),
+            refused(|report| {
+                let (test, words) = (EVIL.into(), String::new());
+                report.determinism.differences.push(Difference { test, seed: 1, words });
+            }),
+        ] {
+            assert!(words.contains("`\\u{1b}]0;x\\u{7}a_2A` is no name of a "), "{words}");
+        }
     }
 }
