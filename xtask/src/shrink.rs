@@ -12,6 +12,7 @@
 //! The search is a pure function of what two [`trials::World`]s say.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,13 +85,23 @@ pub(crate) fn run(args: &Shrink) -> Result<u8> {
     let display = Display::new(std::io::stderr().is_terminal());
     let result = shrink(args, &package.name, &mut world, &display);
     display.finish();
-    let Some(report) = result? else { return Ok(PASSES) };
+    let Some(Shrunk { report, broken }) = result? else { return Ok(PASSES) };
     let text = match args.json {
         true => serde_json::to_string_pretty(&report).context("cannot encode the result")? + "\n",
         false => report.text(),
     };
     say::print(text)?;
+    if let Some(error) = broken {
+        return Err(error);
+    }
     Ok(if report.repeated == Some(false) { crate::BROKEN } else { 0 })
+}
+
+/// What came of a search.
+struct Shrunk {
+    report: Report,
+    /// Why not all of it could be done.
+    broken: Option<anyhow::Error>,
 }
 
 /// `None` if the seed does not fail.
@@ -99,7 +110,7 @@ fn shrink(
     package: &str,
     world: &mut Processes,
     display: &Display,
-) -> Result<Option<Report>> {
+) -> Result<Option<Shrunk>> {
     display.say(&format!("shrink: {} of {package} with seed {}", world.test.name, args.seed));
     if let Some(absent) = platform::ABSENT {
         display.say(&format!("note: {absent}"));
@@ -119,6 +130,12 @@ fn shrink(
         Err(_) => bail!("it was interrupted before it was known whether the run fails"),
     };
     let first = Case { setting: args.setting, seed: args.seed, failed };
+    let home = match &args.out {
+        Some(folder) => folder.clone(),
+        None => traces::usual(&args.which.find(&[&args.test])?, true)?,
+    };
+    // Whoever has named a folder that nobody can write to is to know it before the search.
+    drop(Unfinished::new(&home)?);
     display.say(&format!("it fails: {}", first.failed.verdict.name()));
     let same_test = find_reference(args, package, world, display)?;
     let began = Instant::now();
@@ -133,11 +150,13 @@ fn shrink(
         Options { seeds: usize::try_from(args.seeds).unwrap_or(usize::MAX), most_runs: args.tries };
     let watch = &mut |step: &search::Step<'_>| display.step(step);
     let mut reference = reference.as_mut();
-    let mut found =
-        search::search(world, &name, first.clone(), reference.as_deref_mut(), options, watch)?;
+    let (mut found, mut broken) =
+        search::search(world, &name, first.clone(), reference.as_deref_mut(), options, watch);
     let absent = world.absent();
     let once = |setting: &Setting, seed| world.once(setting, seed, args.hang_after, None);
-    plain(args.setting, &absent, &mut found, &once, reference)?;
+    if broken.is_none() {
+        broken = plain(args.setting, &absent, &mut found, &once, reference).err();
+    }
 
     let mut report = Report::new(&first, &found, args.seeds, &absent);
     report.package = package.to_string();
@@ -145,11 +164,13 @@ fn shrink(
     report.wall_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     report.replay.clone_from(&found.case.failed.replay);
     report.go_on = args.go_on(&found.case);
-    if found.end != End::Interrupted {
-        look_around(args, world, &found, began + args.budget, &mut report, display)?;
-        show(args, world, &found, &mut report)?;
+    if found.end != End::Interrupted && broken.is_none() {
+        let deadline = began + args.budget;
+        broken = look_around(args, world, &found, deadline, &mut report, display)
+            .and_then(|()| show(args, world, &found, &home, &mut report))
+            .err();
     }
-    Ok(Some(report))
+    Ok(Some(Shrunk { report, broken }))
 }
 
 /// The same test with the reference; none if there is no such test, or if that is the one in question.
@@ -247,12 +268,14 @@ fn look_around(
 }
 
 /// Makes the smallest run once more: does it fail again, and what happens in it?
-fn show(args: &Shrink, world: &Processes, found: &Found, report: &mut Report) -> Result<()> {
-    let home = match &args.out {
-        Some(folder) => folder.clone(),
-        None => traces::usual(&args.which.find(&[&args.test])?, true)?,
-    };
-    let left = Unfinished::new(&home)?;
+fn show(
+    args: &Shrink,
+    world: &Processes,
+    found: &Found,
+    home: &Path,
+    report: &mut Report,
+) -> Result<()> {
+    let left = Unfinished::new(home)?;
     let Case { setting, seed, failed } = &found.case;
     let patience = PATIENCE * args.hang_after;
     let again = match world.once(setting, *seed, patience, Some(left.folder().to_owned())) {

@@ -184,6 +184,46 @@ fn tries_and_budget_end_a_search_with_the_best_so_far() {
     assert_eq!(report["smallest"]["setting"], LEAST);
 }
 
+#[test]
+fn a_folder_that_cannot_be_made_is_named_before_the_search() {
+    let out = folder();
+    std::fs::write(out.path().join("file"), "").expect("a file");
+    let below = out.path().join("file/none");
+    let output = command("reducible_2C", FAILS, &below, &[]).output().expect("xtask runs");
+    assert_code(&output, 70);
+    let text = words(&output);
+    assert!(text.contains("cannot make a folder in ") && !text.contains("not seen to"), "{text}");
+}
+
+#[test]
+fn a_trace_that_cannot_be_left_takes_nothing_of_the_result_with_it() {
+    use std::process::Stdio;
+
+    let top = folder();
+    let out = top.path().join("traces");
+    let mut command = command("reducible_2C", FAILS, &out, &["--json", "--neighbours", "20"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("xtask runs");
+    let mut progress = std::io::BufReader::new(child.stderr.take().expect("its output"));
+    let mut line = String::new();
+    while !line.contains("it fails: ") {
+        line.clear();
+        let read = std::io::BufRead::read_line(&mut progress, &mut line).expect("its output");
+        assert!(read > 0, "it has ended");
+    }
+    std::fs::remove_dir(&out).expect("it was made, and is empty");
+    std::fs::write(&out, "").expect("a file");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut progress, &mut rest).expect("its output");
+    let output = child.wait_with_output().expect("it ends");
+    assert_code(&output, 70);
+    assert!(rest.contains("error: cannot make a folder in "), "{rest}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&report["end"], &report["repeated"]), (&"minimal".into(), &Value::Null));
+    assert_eq!(report["smallest"]["setting"], LEAST);
+    assert_eq!(report["neighbours"]["runs"], 20);
+}
+
 /// Windows lets no process send Ctrl-C to another.
 #[test]
 #[cfg(unix)]

@@ -25,7 +25,7 @@ pub(crate) struct Report {
     verdict: Verdict,
     original: CaseReport,
     smallest: CaseReport,
-    /// `minimal`, `budget`, `tries` or `interrupted`.
+    /// `minimal`, `budget`, `tries`, `interrupted` or `broken`.
     end: &'static str,
     /// The kinds of trouble of which one less was not seen to fail.
     checked: Vec<Trouble>,
@@ -176,6 +176,7 @@ impl Report {
                 End::Budget => "budget",
                 End::Tries => "tries",
                 End::Interrupted => "interrupted",
+                End::Broken => "broken",
             },
             checked: found.checked.clone(),
             needed: found.needed.clone(),
@@ -259,6 +260,7 @@ impl Report {
             "minimal" => return self.what_is_minimal(),
             "budget" => "the time was used up",
             "tries" => "all runs that were allowed were made",
+            "broken" => "runs could not be made any more",
             _ => "it was interrupted",
         };
         format!("unknown, since {ended}; go on with\n              {}", clean(&self.go_on))
@@ -409,6 +411,8 @@ mod tests {
         );
         let ended = text(rest, End::Interrupted, &[]);
         assert_says(&ended, "unknown, since it was interrupted; go on with");
+        let broken = text(rest, End::Broken, &[]);
+        assert_says(&broken, "unknown, since runs could not be made any more; go on with");
         assert_says(&ended, "seed 7, when is not known (the process died): what happened");
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum End {
     Budget,
     Tries,
     Interrupted,
+    /// Runs could not be made any more.
+    Broken,
 }
 
 /// The result of a search.
@@ -86,10 +88,8 @@ const OVERLOOKED: f64 = 0.02;
 const ENOUGH: usize = 4;
 const ENOUGH_AT_THE_END: usize = 16;
 
-/// Searches downhill from a case that fails.
-///
-/// # Errors
-/// If the world is broken.
+/// Searches downhill from a case that fails. If the world breaks, what was found until then is there all the same,
+/// with the reason.
 pub(crate) fn search(
     world: &mut dyn World,
     test: &str,
@@ -97,7 +97,7 @@ pub(crate) fn search(
     reference: Option<&mut Reference<'_>>,
     options: Options,
     watch: &mut dyn FnMut(&Step<'_>),
-) -> anyhow::Result<Found> {
+) -> (Found, Option<anyhow::Error>) {
     let trials = Trials::new(world, test, &first, options.most_runs);
     let mut search = Search {
         trials,
@@ -109,15 +109,19 @@ pub(crate) fn search(
         log: Vec::new(),
         watch,
     };
-    let (end, (checked, needed)) = match search.descend() {
-        Ok(checked) => (End::Minimal, checked),
-        Err(Halt::Budget) => (End::Budget, Default::default()),
-        Err(Halt::Tries) => (End::Tries, Default::default()),
-        Err(Halt::Interrupted) => (End::Interrupted, Default::default()),
-        Err(Halt::Broken(error)) => return Err(error),
+    let ((checked, needed), halt) = match search.descend() {
+        Ok(checked) => (checked, None),
+        Err(halt) => (Default::default(), Some(halt)),
+    };
+    let (end, broken) = match halt {
+        None => (End::Minimal, None),
+        Some(Halt::Budget) => (End::Budget, None),
+        Some(Halt::Tries) => (End::Tries, None),
+        Some(Halt::Interrupted) => (End::Interrupted, None),
+        Some(Halt::Broken(error)) => (End::Broken, Some(error)),
     };
     let passes = search.reference.as_ref().and_then(|one| one.known(search.best.setting));
-    Ok(Found {
+    let found = Found {
         case: search.best,
         end,
         checked,
@@ -128,7 +132,8 @@ pub(crate) fn search(
         runs: search.trials.runs,
         others: search.trials.others.into_values().collect(),
         disobedient: search.trials.disobedient,
-    })
+    };
+    (found, broken)
 }
 
 /// The kinds of which less was not seen to fail, and those of which the test itself needs what is left.

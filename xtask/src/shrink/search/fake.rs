@@ -55,7 +55,13 @@ pub(super) fn searched(
     let options = Options { seeds: SEEDS, most_runs };
     let mut steps = 0;
     let found = search(&mut world, "t", first, None, options, &mut |_| steps += 1);
-    Searched { found: found.expect("the world is not broken"), made: world.made, steps }
+    Searched { found: unbroken(found), made: world.made, steps }
+}
+
+/// What was found in a world that does not break.
+fn unbroken((found, broken): (Found, Option<anyhow::Error>)) -> Found {
+    assert!(broken.is_none(), "{broken:?}");
+    found
 }
 
 pub(super) fn found(rule: &Rule<'_>) -> Found {
@@ -80,7 +86,7 @@ pub(super) fn found_beside_for(rule: &Rule<'_>, reference: &Rule<'_>, budget: us
     let options = Options { seeds: SEEDS, most_runs: None };
     let mut reference = Reference::new(fake(reference, budget), "t");
     let found = search(&mut world, "t", first, Some(&mut reference), options, &mut |_| ());
-    found.expect("the world is not broken")
+    unbroken(found)
 }
 
 /// Something that a run draws: chaotic, and the same each time.

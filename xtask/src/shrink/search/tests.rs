@@ -305,3 +305,30 @@ fn a_kind_for_which_no_limit_is_found_keeps_none() {
     assert_eq!(found.case.setting, exactly(&[]).with(Losses, None));
     assert_eq!((found.end, found.checked), (End::Minimal, Vec::new()));
 }
+
+/// A world that breaks where the time of another one is used up.
+struct Breaks<'a>(Fake<'a>);
+
+impl World for Breaks<'_> {
+    fn run(&mut self, setting: &Setting, seeds: &[u64]) -> Result<Vec<Outcome>, Halt> {
+        let run = self.0.run(setting, seeds);
+        run.map_err(|_| Halt::Broken(anyhow::anyhow!("there is no room")))
+    }
+}
+
+#[test]
+fn a_world_that_breaks_leaves_the_best_so_far() {
+    let needed = counts(&[(Crashes, 1), (Rounds, 33)]);
+    let rule = |setting: &Setting, seed| {
+        let present = within(setting, natural(seed));
+        has(present, needed).then(|| fails("c", Some(present), 5))?
+    };
+    let failed = rule(&Setting::default(), 0).expect("it fails");
+    let first = Case { setting: Setting::default(), seed: 0, failed };
+    let options = Options { seeds: SEEDS, most_runs: None };
+    let mut world = Breaks(Fake { rule: &rule, made: Default::default(), budget: 40 });
+    let (found, broken) = search(&mut world, "t", first, None, options, &mut |_| ());
+    assert_eq!(broken.map(|error| error.to_string()).as_deref(), Some("there is no room"));
+    assert_eq!((found.end, found.checked), (End::Broken, Vec::new()));
+    assert_ne!(found.case.setting, Setting::default());
+}
