@@ -65,7 +65,7 @@ struct Args {
     /// How many threads search: 1 to 256 [default: one for each core]. The result does not depend on it.
     #[arg(long, value_parser = value_parser!(u16).range(1..=256), value_name = "N")]
     threads: Option<u16>,
-    /// Where the trace and the page of a counterexample go.
+    /// Where the trace and the page of a counterexample go, seen from where the command is given.
     #[arg(long, default_value = "target/traces", value_name = "FOLDER")]
     traces: PathBuf,
 }
