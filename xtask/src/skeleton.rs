@@ -141,8 +141,8 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
     let own = OWN.iter().find(|own| own.lab == lab.number);
     let own = own.with_context(|| format!("there is no skeleton for lab {}", lab.number))?;
     let (types, first) = (suite_arguments(lab), lab.parts[0].name);
-    for (path, template) in SHARED.iter().chain([&("src/lib.rs", own.source)]) {
-        let text = template
+    let filled_in = |template: &str| {
+        template
             .replace("{dependencies}", &dependencies(own))
             .replace("{profile}", PROFILE)
             .replace("{packages}", PACKAGES)
@@ -158,21 +158,41 @@ pub(crate) fn write(dir: &Path, lab: &Lab) -> Result<()> {
             .replace("{workspace}", &in_quotes(&workspace))
             .replace("{folder}", &workspace.display().to_string())
             .replace("{name}", &name)
-            .replace("{crate}", &name.replace('-', "_"));
-        let path = dir.join(path);
-        let parent = path.parent().expect("a file of the skeleton lies in its directory");
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+            .replace("{crate}", &name.replace('-', "_"))
+    };
+    let source = ("src/lib.rs", own.source);
+    let files = SHARED.iter().chain([&source]).map(|(path, template)| (*path, filled_in(template)));
     // Cargo strikes out what the skeleton does not need.
-    let path = dir.join("Cargo.lock");
-    fs::write(&path, lock).with_context(|| format!("cannot write {}", path.display()))?;
+    write_all(&dir, files.chain([("Cargo.lock", lock)]))?;
     say::print(format!(
         "wrote a skeleton to {}; now:\n\n    cd {}\n    cargo test -- {first}\n\n\
          The tests fail until src/lib.rs is filled in. README.md says where to begin.\n",
         dir.display(),
         shell::quoted(&dir)
     ))
+}
+
+/// Writes the files of a directory that is empty, or is not there yet. If one of them cannot be written, none is
+/// left: the next try would not find it empty.
+fn write_all<'a>(dir: &Path, mut files: impl Iterator<Item = (&'a str, String)>) -> Result<()> {
+    let was_there = dir.exists();
+    let write = |(path, text): (&str, String)| {
+        let path = dir.join(path);
+        let parent = path.parent().expect("a file of the skeleton lies in its directory");
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    let written = files.try_for_each(write);
+    if written.is_err() {
+        // What cannot be removed is named when somebody tries again.
+        for path in crate::entries(dir) {
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+        if !was_there {
+            let _ = fs::remove_dir(dir);
+        }
+    }
+    written
 }
 
 /// The types of the crate, as the macro of the lab's suite takes them.
@@ -309,6 +329,27 @@ mod tests {
         let theirs = [PROFILE, PACKAGES].map(|text| text.lines().filter(|line| line.contains('=')));
         for line in theirs.into_iter().flatten() {
             assert!(ours.lines().any(|ours| ours == line), "`{line}` is not in Cargo.toml");
+        }
+    }
+
+    #[test]
+    fn a_skeleton_that_cannot_be_written_to_its_end_can_be_tried_again() {
+        let top = tempfile::tempdir().expect("a directory");
+        let file = |path| (path, String::new());
+        let files = || ["Cargo.toml", ".cargo/config.toml", "src/lib.rs"].map(file).into_iter();
+        for (name, was_there) in [("new", false), ("empty", true)] {
+            let dir = top.path().join(name);
+            if was_there {
+                fs::create_dir(&dir).expect("a directory");
+            }
+            // Nothing can be below a file.
+            let words = write_all(&dir, files().chain([file("src/lib.rs/none")]));
+            let words = words.expect_err("it is below a file").to_string();
+            assert!(words.contains("cannot make "), "{words}");
+            assert_eq!(dir.exists(), was_there);
+            refuse_to_overwrite(&dir).expect("nothing is left");
+            write_all(&dir, files()).expect("it can be written");
+            assert!(dir.join("src/lib.rs").exists());
         }
     }
 
