@@ -101,14 +101,16 @@ impl Folder {
         Ok(Folder { path: path.to_owned(), _lock: lock, runs, length })
     }
 
-    /// Takes away what [`Folder::new`] has made, and the runs and logs since; the folder, too, if nothing else is
-    /// in it.
+    /// Takes away what [`Folder::new`] has made, and the runs, logs and reports since; the folder, too, if nothing
+    /// else is in it.
     pub(crate) fn remove(self) {
         let Folder { path, _lock: lock, runs, .. } = self;
         // Some systems remove no file that is open.
         drop((runs, lock));
         // What cannot be removed is named when somebody wants the folder again.
-        let _ = fs::remove_file(path.join("runs.ndjson"));
+        for file in ["runs.ndjson", "report.json", "report.md", "junit.xml", "report.html"] {
+            let _ = fs::remove_file(path.join(file));
+        }
         let _ = fs::remove_dir_all(path.join("logs"));
         let _ = fs::remove_file(path.join(lock::FILE));
         let _ = fs::remove_dir(&path);

@@ -70,18 +70,22 @@ impl TestEntry {
     }
 }
 
-/// Appends a run to the history, which is made if it does not exist.
+/// Appends a run to the history, which is made if it does not exist. What stands there already, as of a run that
+/// somebody wanted to go on with, is not there twice.
 ///
 /// # Errors
 /// If the file cannot be read or written.
 pub(crate) fn append(file: &Path, report: &Report) -> Result<()> {
     let context = || format!("cannot write the history {}", file.display());
     fs::create_dir_all(file.parent().unwrap_or(file)).with_context(context)?;
-    let mut line = serde_json::to_string(&Entry::of(report)).with_context(context)? + "\n";
-    // A line that was torn must not tear this one too.
-    if bytes(file).with_context(context)?.last().is_some_and(|last| *last != b'\n') {
-        line.insert(0, '\n');
+    let line = serde_json::to_string(&Entry::of(report)).with_context(context)?;
+    let known = bytes(file).with_context(context)?;
+    if known.split(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
+        return Ok(());
     }
+    // A line that was torn must not tear this one too.
+    let torn = known.last().is_some_and(|last| *last != b'\n');
+    let line = format!("{}{line}\n", if torn { "\n" } else { "" });
     let mut to = OpenOptions::new().append(true).create(true).open(file).with_context(context)?;
     to.write_all(line.as_bytes()).with_context(context)
 }

@@ -50,7 +50,7 @@ use table::words;
 use args::{Command, RunArgs};
 pub(crate) use args::{Soak, Stress, parse_name};
 use folder::Folder;
-use model::Report;
+use model::{Report, State};
 
 use crate::say::{note, print};
 
@@ -64,7 +64,7 @@ pub(crate) const NOT_WHOLE: u8 = 4;
 pub(crate) fn run(stress: &Stress) -> Result<u8> {
     if let Some(Command::Merge { reports, out }) = &stress.command {
         let (report, folder) = merge::merge(reports, out)?;
-        return conclude(&report, &folder, None);
+        return joined(&report, folder);
     }
     if let Some([a, b]) = stress.compare.as_deref() {
         let [a, b] = [a, b].map(|named| folder::report(&session::folder_of(named)));
@@ -82,28 +82,50 @@ pub(crate) fn soak(soak: Soak) -> Result<u8> {
     session::run(&RunArgs { soak: true, ..soak.run })
 }
 
-/// Writes all forms of the report, then shows it; returns the exit code.
+/// Writes all forms of the report of a run, then shows it; returns the exit code.
 fn conclude(report: &Report, folder: &Folder, history: Option<&Path>) -> Result<u8> {
     let budgets = budget::check(report);
     // The table is shown whatever becomes of the files, and the files are there whatever becomes of it.
-    let written = folder
-        .write_json("report.json", report)
-        .and_then(|()| folder.write("report.md", &markdown::render(report, &budgets)))
-        .and_then(|()| folder.write("junit.xml", &junit::render(report, &budgets)?))
-        .and_then(|()| folder.write("report.html", &html::render(report, &budgets)));
-    if let Some(history) = history
+    let written = write(report, &budgets, folder);
+    // A run that was ended early stands there when somebody has gone on with it to its end.
+    if let Some(history) = history.filter(|_| report.state == State::Finished)
         && let Err(error) = history::append(&history.join("history.ndjson"), report)
     {
         note(&format!("stress: note: {error:#}"));
     }
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut text = table::render(report, &budgets, colour);
-    if written.is_ok() {
-        text += &format!("\nreport: {}\n", folder.path().join("report.html").display());
-    }
-    let printed = print(&text);
-    written.and(printed)?;
+    let shown = show(report, &budgets, written.is_ok().then_some(folder.path()));
+    written.and(shown)?;
     Ok(code(report, &budgets))
+}
+
+/// The same for a report that was merged. If it cannot be written, its folder is not in the way of the next try.
+fn joined(report: &Report, folder: Folder) -> Result<u8> {
+    let budgets = budget::check(report);
+    let written = write(report, &budgets, &folder);
+    let shown = show(report, &budgets, written.is_ok().then_some(folder.path()));
+    if written.is_err() {
+        folder.remove();
+    }
+    written.and(shown)?;
+    Ok(code(report, &budgets))
+}
+
+/// Writes all forms of a report.
+fn write(report: &Report, budgets: &[budget::Line], folder: &Folder) -> Result<()> {
+    folder.write_json("report.json", report)?;
+    folder.write("report.md", &markdown::render(report, budgets))?;
+    folder.write("junit.xml", &junit::render(report, budgets)?)?;
+    folder.write("report.html", &html::render(report, budgets))
+}
+
+/// Shows a report, and where it was written, if it was.
+fn show(report: &Report, budgets: &[budget::Line], folder: Option<&Path>) -> Result<()> {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut text = table::render(report, budgets, colour);
+    if let Some(folder) = folder {
+        text += &format!("\nreport: {}\n", folder.join("report.html").display());
+    }
+    print(&text)
 }
 
 /// What the report comes to, the worst first.
@@ -129,4 +151,44 @@ fn stress_folder(dir: &Path) -> Result<PathBuf> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merged_report_that_cannot_be_written_is_not_in_the_way_of_the_next_try() {
+        let top = tempfile::tempdir().expect("a folder");
+        let report = model::tests::report("r", vec![model::tests::run(0, None)]);
+        for form in ["report.json", "report.html"] {
+            let out = top.path().join(form);
+            // Where it would be written, nothing can be.
+            let new = out.join(format!("{form}.new"));
+            std::fs::create_dir_all(&new).expect("a folder");
+            let words = joined(&report, Folder::new(&out).expect("it has no results"));
+            let words = words.expect_err("it cannot be written").to_string();
+            assert!(words.contains("cannot write"), "{words}");
+            std::fs::remove_dir(new).expect("it is left");
+            assert_eq!(crate::entries(&out).count(), 0);
+            joined(&report, Folder::new(&out).expect("nothing is in the way")).expect("a report");
+        }
+    }
+
+    #[test]
+    fn a_run_stands_in_the_history_once_however_often_it_was_gone_on_with() {
+        let top = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(&top.path().join("r")).expect("a folder");
+        let of = |runs, state| {
+            let runs = (0..runs).map(|index| model::tests::run(index, None)).collect();
+            Report { state, ..model::tests::report("r", runs) }
+        };
+        let (first, second) = (of(4, State::Interrupted), of(7, State::Interrupted));
+        let (last, again) = (of(10, State::Finished), of(10, State::Finished));
+        for report in [first, second, last, again] {
+            conclude(&report, &folder, Some(top.path())).expect("it is written");
+        }
+        let entries = history::read(&top.path().join("history.ndjson")).expect("a history");
+        assert_eq!(entries.iter().map(|entry| entry.runs).collect::<Vec<_>>(), [10]);
+    }
 }
