@@ -119,3 +119,25 @@ impl fmt::Debug for LastWords {
         f.write_str("LastWords")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_docs_name_each_kind_of_failure() {
+        let docs = include_str!("../../docs/stress.md");
+        let next = |kind: &FailureKind| match kind {
+            FailureKind::Panic => Some(FailureKind::Deadlock),
+            FailureKind::Deadlock => Some(FailureKind::Spinning),
+            FailureKind::Spinning => Some(FailureKind::Stuck),
+            FailureKind::Stuck => Some(FailureKind::TimeLimit),
+            FailureKind::TimeLimit => Some(FailureKind::Teardown),
+            FailureKind::Teardown => Some(FailureKind::NoMemory),
+            FailureKind::NoMemory => None,
+        };
+        for kind in std::iter::successors(Some(FailureKind::Panic), next) {
+            assert!(docs.contains(&format!("`{kind}`")), "docs/stress.md has no {kind}");
+        }
+    }
+}
