@@ -271,7 +271,11 @@ impl Lab {
 
     /// The lab that a test of this name belongs to.
     pub(crate) fn of(test: &str) -> Option<&'static Lab> {
-        LABS.iter().find(|lab| lab.parts.iter().any(|part| part.tests.contains(&test)))
+        LABS.iter().find(|lab| lab.has(test))
+    }
+
+    fn has(&self, test: &str) -> bool {
+        self.parts.iter().any(|part| part.tests.contains(&test))
     }
 
     /// A part by its name.
@@ -288,13 +292,25 @@ impl Lab {
 
 /// The package with the tests that words are about, such as `3A` or `speed_3A`.
 pub(crate) fn suite_with<S: AsRef<str>>(words: &[S]) -> &'static str {
+    about(words).unwrap_or(&LABS[0]).suite
+}
+
+/// The suite with the tests that a word is about, if that is another one than this suite.
+pub(crate) fn other_suite(suite: &str, word: &str) -> Option<&'static str> {
+    let other = about(&[word]).map(|lab| lab.suite).filter(|other| *other != suite);
+    other.filter(|_| suites().any(|known| known == suite))
+}
+
+/// What words are about: of names that a lab and the layer both have, the lab.
+fn about<S: AsRef<str>>(words: &[S]) -> Option<&'static Lab> {
+    let all = || LABS.iter().chain([&LAYER]);
     let words = || words.iter().map(AsRef::as_ref);
-    // Some parts of several labs have one name, but no two tests have.
-    let named = words().find_map(Lab::of);
+    // Some parts of several labs have one name, but no two tests of labs have.
+    let named = words().find_map(|word: &str| all().find(|lab| lab.has(word)));
     let about = |lab: &&Lab| {
         words().any(|word: &str| lab.parts.iter().any(|part| word.ends_with(part.name)))
     };
-    named.or_else(|| LABS.iter().find(about)).unwrap_or(&LABS[0]).suite
+    named.or_else(|| all().find(about))
 }
 
 /// The tests of the layer below a service: no lab of the course has them.
@@ -396,5 +412,15 @@ mod tests {
         assert_eq!(suite_with(&["service_soak"]), "kv-tests");
         assert_eq!(suite_with(&["shards_soak"]), "shard-tests");
         assert_eq!(suite_with(&["churn"]), "raft-tests");
+        // The layer's, where no lab has a test or a part of the name.
+        for words in ["4C", "snapshot_4C", "leader_partition_4A", "concurrent_4A"] {
+            assert_eq!(suite_with(&[words]), "rsm-tests", "{words}");
+        }
+        assert_eq!(suite_with(&["basic_4A"]), "shard-tests");
+        assert_eq!(other_suite("raft-tests", "3A"), Some("kv-tests"));
+        assert_eq!(other_suite("shard-tests", "4C"), Some("rsm-tests"));
+        assert_eq!(other_suite("kv-tests", "3A"), None);
+        assert_eq!(other_suite("kv-tests", "churn"), None);
+        assert_eq!(other_suite("my-raft", "3A"), None);
     }
 }

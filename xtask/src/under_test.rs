@@ -30,7 +30,7 @@ impl How {
 /// no lab at the end.
 ///
 /// # Errors
-/// If they do not build, or there are none.
+/// If they do not build, there are none, or a filter matches none.
 pub(crate) fn find(package: &Package, filters: &[String], how: How) -> Result<Vec<TestCase>> {
     find_ending(package, filters, "", how)
 }
@@ -65,11 +65,20 @@ fn matching(
     end: &str,
 ) -> Result<Vec<TestCase>> {
     tests.retain(|test| test.name.ends_with(end));
-    if tests.is_empty() {
+    let matches_none =
+        |filter: &&String| !tests.iter().any(|test| test.name.contains(filter.as_str()));
+    // Whoever has misspelled one would take its tests for tests that pass.
+    let idle: Vec<&str> = filters.iter().filter(matches_none).map(String::as_str).collect();
+    if tests.is_empty() || !idle.is_empty() {
+        let elsewhere = |filter: &&str| {
+            let suite = labs::other_suite(package, filter)?;
+            Some(format!("; {suite} has tests for {filter} (--package {suite})"))
+        };
         bail!(
-            "no test of {package} on this clock matches {}{}; `cargo test -p {package} -- --list` shows all",
-            if filters.is_empty() { "anything".into() } else { filters.join(", ") },
-            if end.is_empty() { String::new() } else { format!(" and ends in `{end}`") }
+            "no test of {package} on this clock matches {}{}; `cargo test -p {package} -- --list` shows all{}",
+            if filters.is_empty() { "anything".into() } else { idle.join(", ") },
+            if end.is_empty() { String::new() } else { format!(" and ends in `{end}`") },
+            idle.iter().filter_map(elsewhere).collect::<String>()
         );
     }
     Ok(tests)
@@ -157,8 +166,28 @@ mod tests {
             "{words}"
         );
         let soak = TestCase { name: "anything_soak".into(), ..cases().remove(0) };
-        assert_eq!(soaks(cases().into_iter().chain([soak]).collect()), Ok(1));
-        assert_eq!(matching(cases(), "my-raft", &filters, "").expect("all").len(), 3);
+        let words = soaks([&cases()[..], std::slice::from_ref(&soak)].concat());
+        let words = words.expect_err("no soak is of 2C");
+        assert!(words.contains("matches 2C and ends in `_soak`; "), "{words}");
+        let found = matching(vec![soak], "my-raft", &["soak".to_string()], labs::SOAK);
+        assert_eq!(found.expect("it is one").len(), 1);
+    }
+
+    #[test]
+    fn each_filter_matches_something() {
+        let found = |package, filters: &[&str]| {
+            let filters: Vec<String> = filters.iter().map(|filter| filter.to_string()).collect();
+            let found = matching(cases(), package, &filters, "");
+            found.map(|found| found.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(found("my-raft", &[]), Ok(3));
+        assert_eq!(found("my-raft", &["2C", "backup", "figure"]), Ok(3));
+        let words = found("my-raft", &["backup_2B", "fgure_8", "3A"]).expect_err("two do not");
+        assert!(words.contains("matches fgure_8, 3A; ") && words.ends_with("shows all"), "{words}");
+        let words = found("raft-tests", &["2C", "3A"]).expect_err("that is another lab");
+        let hint = "matches 3A; `cargo test -p raft-tests -- --list` shows all; kv-tests has tests \
+                    for 3A (--package kv-tests)";
+        assert!(words.ends_with(hint), "{words}");
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::which::Which;
 /// Exit codes: 0 nothing failed, 1 failures, 64 wrong command line, 70 the machine is at fault.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Hunt {
-    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
+    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ... One that is in no name
+    /// is an error.
     pub(crate) filters: Vec<String>,
     /// How long to search [default: 5m, if --runs does not end it].
     #[arg(long, value_parser = crate::duration::parse)]

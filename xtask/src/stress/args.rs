@@ -65,7 +65,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunArgs {
-    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ...
+    /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ... One that is in no name
+    /// is an error.
     pub(crate) filters: Vec<String>,
     /// How often to run each test [default: 100].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MOST_RUNS))]
