@@ -86,6 +86,7 @@ impl Args {
         let words = match &self.task {
             Task::Stress(stress) => stress.run.without_effect(),
             Task::Soak(soak) => soak.run.without_effect(),
+            Task::Hunt(hunt) => hunt.without_effect(),
             _ => None,
         };
         match words {
@@ -178,6 +179,13 @@ mod tests {
                 refused(&format!("xtask {task} --clock real --seed 9")).expect("no");
             assert!(error && words.contains("--seed has no effect with --clock real"), "{words}");
             assert_eq!(refused(&format!("xtask {task} --seed 9")), None);
+        }
+        for line in ["--by nothing --measure 5", "--by situations,nothing"] {
+            let (error, words) = refused(&format!("xtask hunt --runs 5 {line}")).expect("no");
+            assert!(error && words.contains("--by nothing has no effect"), "{words}");
+        }
+        for line in ["--by nothing", "--measure 5", "--measure 5 --by pairs,states"] {
+            assert_eq!(refused(&format!("xtask hunt --runs 5 {line}")), None);
         }
         for line in ["xtask fuzz --iters", "xtask hunt --runs 5 --measure"] {
             assert_eq!(refused(&format!("{line} 1")), None);

@@ -93,6 +93,19 @@ impl Hunt {
         self.by.iter().filter_map(kind).collect()
     }
 
+    /// Which options have no effect beside others, in words; none if all have.
+    pub(crate) fn without_effect(&self) -> Option<String> {
+        if !self.by.contains(&By::Nothing) {
+            return None;
+        }
+        if !self.kinds().is_empty() {
+            return Some("--by nothing has no effect beside what there is to go by".into());
+        }
+        let words =
+            "--by nothing has no effect with --measure, which always shows seeds alone, too";
+        self.measure.map(|_| words.into())
+    }
+
     /// The options of this hunt that `trace` and `shrink` have too, as they were given.
     pub(crate) fn again(&self) -> String {
         let setting = match self.setting.is_whole() {
