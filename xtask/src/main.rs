@@ -76,7 +76,8 @@ enum Task {
     Readme,
     /// Check that the commands of docs/debugging.md still say what it shows.
     Samples,
-    /// Check that the workspace builds on other systems, as far as the toolchain has their targets.
+    /// Check that the workspace's libraries and programs build on other systems, as far as the toolchain has their
+    /// targets.
     Platforms,
 }
 

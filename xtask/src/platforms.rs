@@ -18,8 +18,8 @@ const TARGETS: [&str; 6] = [
     "aarch64-pc-windows-msvc",
 ];
 
-/// Checks the workspace for each target that the toolchain has; the others are named. This machine's own is
-/// what every other command builds for.
+/// Checks the workspace's libraries and programs for each target that the toolchain has; the others are named. This
+/// machine's own is what every other command builds for.
 pub(crate) fn run() -> Result<()> {
     let host = package::host()?;
     for target in TARGETS {
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<()> {
         if !status.success() {
             bail!("the workspace does not build for {target}; see cargo's messages");
         }
-        say::print(format!("{target}: builds\n"))?;
+        say::print(format!("{target}: libraries and programs build\n"))?;
     }
     Ok(())
 }
