@@ -2,15 +2,18 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use run_record::choices::{self, Choices};
-use run_record::schedule::{self, Choice};
-use run_record::setting::{self, Setting};
+use run_record::choices::Choices;
+use run_record::schedule::Choice;
+use run_record::setting::Setting;
 use run_record::trace;
 use run_record::trace::{Trace as Recorded, TraceError};
+use test_runs::build::TestCase;
+use test_runs::process::{self, Item, Limits, Told};
+use test_runs::scratch::Scratch;
 use trace_view::terminal::{self, Options, parse_time};
 
 use crate::say;
@@ -22,6 +25,12 @@ use crate::which::Which;
 const VARIABLE: &str = "LAB_TRACE";
 /// How much of what a test printed is shown if it left no trace.
 const SHOWN_OUTPUT: usize = 30;
+/// Why a test leaves no trace that was not ended from outside.
+const NO_TRACE: &str =
+    "it has ended its process in the middle of the run, or its tests are too old to make one";
+/// How long a run may take: much longer than the simulation itself waits before it reports a task that blocks outside
+/// of it, since its report says more than ours.
+const PATIENCE: Duration = Duration::from_secs(900);
 /// How wide the view is if nobody knows.
 const USUAL_WIDTH: usize = 120;
 
@@ -36,7 +45,7 @@ pub(crate) struct Trace {
     /// The trace, a file that ends in .ndjson.
     // An option that requires `test` would not miss it beside a file, with which `test` cannot be.
     #[arg(required_unless_present = "test", conflicts_with_all =
-        ["test", "seed", "package", "dir", "choices", "setting", "schedule", "release"])]
+        ["test", "seed", "package", "dir", "choices", "setting", "schedule", "release", "memory"])]
     file: Option<PathBuf>,
     /// Run this test and show that run.
     #[arg(long, requires = "seed", value_name = "NAME")]
@@ -58,6 +67,10 @@ pub(crate) struct Trace {
     /// Build and run with optimisations and without debug assertions.
     #[arg(long, requires = "test")]
     release: bool,
+    /// How much memory the run may take, in MiB; only Linux can limit it.
+    #[arg(long, requires = "test", default_value_t = 4096, value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(64..))]
+    memory: u64,
 
     /// Only events with one of these topics: vote,leader
     #[arg(long, value_delimiter = ',', value_parser = topic, value_name = "TOPICS")]
@@ -206,36 +219,35 @@ fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
     let left = Unfinished::new(&home)?;
     let seed = args.seed.context("with which seed? give --seed N")?;
     say::note(&format!("trace: {} of {} with seed {seed}", case.name, package.name));
-    let mut command = Command::new(&case.program.path);
-    command.args(["--exact", &case.name, "--test-threads", "1"]).current_dir(&case.program.dir);
-    command.env_remove("LAB_SEEDS").env_remove(run_record::VARIABLE).stdin(Stdio::null());
-    command.env("LAB_SEED", seed.to_string()).env(VARIABLE, left.folder());
-    match &args.setting {
-        Some(setting) => command.env(setting::VARIABLE, setting.to_string()),
-        None => command.env_remove(setting::VARIABLE),
-    };
-    match &args.choices {
-        Some(choices) => command.env(choices::VARIABLE, choices.to_string()),
-        None => command.env_remove(choices::VARIABLE),
-    };
-    command.env(schedule::VARIABLE, args.schedule.to_string());
-    let output = command.output();
-    let output = output.with_context(|| format!("cannot run {}", case.program.path.display()))?;
+    let case = TestCase { setting: args.setting.unwrap_or_default(), ..case };
+    let choices = args.choices.clone().unwrap_or_default();
+    let told = run_once(args, &case, &Item { choices, ..Item::new(0, Some(seed)) }, left.folder())?;
     let trace = left.trace().map(|file| read(&file)).transpose()?;
     let Some((file, trace)) = left.finish()?.zip(trace) else {
-        let text =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = text.lines().collect();
+        let lines: Vec<&str> = told.output.lines().collect();
         let end = lines[lines.len().saturating_sub(SHOWN_OUTPUT)..].join("\n");
+        let why = told.ended.as_deref().unwrap_or(NO_TRACE);
         bail!(
-            "{} ended ({}) without a trace in {}; its tests may be too old to make one. It \
-             printed:\n{end}",
+            "{} ended without a trace in {}: {why}. It printed:\n{end}",
             case.name,
-            output.status,
             home.display()
         );
     };
     Ok((file, trace))
+}
+
+/// Makes one run, which leaves its trace in this folder, with the limits that it has in other tasks.
+fn run_once(args: &Trace, case: &TestCase, item: &Item, folder: &Path) -> Result<Told> {
+    let scratch = Scratch::new()?;
+    let stop = under_test::stop_on_signal()?;
+    let limits = Limits {
+        hang_after: PATIENCE,
+        memory_mib: args.memory,
+        trace: Some(folder.to_owned()),
+        coverage: false,
+        room: None,
+    };
+    process::by_itself(case, item, &limits, scratch.path(), &stop)
 }
 
 #[cfg(test)]
@@ -266,7 +278,7 @@ mod tests {
             parsed.err().map(|error| error.to_string()).unwrap_or_default()
         };
         let options =
-            ["--choices 1.5:7", "--setting losses=0", "--schedule pos", "--release", "--all"];
+            ["--choices 1.5:7", "--setting losses=0", "--schedule pos", "--release", "--memory 99"];
         for option in options {
             let words = refused(&format!("trace t.ndjson --seed 3 {option}"));
             assert!(words.contains("cannot be used with"), "{option}: {words}");

@@ -117,15 +117,22 @@ pub(crate) fn jobs(asked: Option<u64>) -> usize {
     asked.map_or(cores, |jobs| usize::try_from(jobs).unwrap_or(cores))
 }
 
-/// What is set when somebody asks us to end: by Ctrl-C, SIGTERM or SIGHUP.
+/// What a shell says of a program that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
+
+/// What is set when somebody asks us to end: by Ctrl-C, SIGTERM or SIGHUP. Once it is dropped, that ends us at once.
 ///
 /// # Errors
 /// If the system does not tell us.
 pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))
-        .context("cannot take care of Ctrl-C")?;
+    let asked = Arc::downgrade(&stop);
+    let on_signal = move || match asked.upgrade() {
+        Some(stop) => stop.store(true, Ordering::Relaxed),
+        // Nobody looks at it any more, so there is nothing that would have to be brought to an end.
+        None => std::process::exit(INTERRUPTED),
+    };
+    ctrlc::set_handler(on_signal).context("cannot take care of Ctrl-C")?;
     Ok(stop)
 }
 

@@ -117,10 +117,27 @@ fn a_test_is_run_and_shown() {
         fn main() {
             let test = "leaves_a_trace_2A";
             if std::env::args().any(|arg| arg == "--list") {
-                return println!("{test}: test\nleaves_nothing_2A: test");
+                let others = ["leaves_nothing", "floods", "hoards", "aborts", "exits"];
+                println!("{test}: test");
+                return others.iter().for_each(|test| println!("{test}_2A: test"));
             }
             let var = |name| std::env::var(name).unwrap_or_default();
             println!("it is run");
+            let of = std::env::args().skip_while(|arg| arg != "--exact").nth(1);
+            match of.as_deref() {
+                Some("floods_2A") => loop {
+                    println!("{}", "x".repeat(1000));
+                },
+                Some("hoards_2A") => {
+                    // Memory counts once it is written to.
+                    let hoard = vec![1_u8; 200 << 20];
+                    std::thread::sleep(std::time::Duration::from_secs(600));
+                    println!("{}", hoard.len());
+                }
+                Some("aborts_2A") => std::process::abort(),
+                Some("exits_2A") => std::process::exit(0),
+                _ => {}
+            }
             if std::env::args().any(|arg| arg == test) {
                 let setting = format!("\"{}\"", var("LAB_SETTING"));
                 let file = format!("{}/{test}-{}.ndjson", var("LAB_TRACE"), var("LAB_SEED"));
@@ -148,6 +165,21 @@ fn a_test_is_run_and_shown() {
     assert_eq!(code, Some(70));
     let (_, err, _) = traced("leaves_nothing_2B", &[]);
     assert!(err.contains("there are leaves_a_trace_2A, leaves_nothing_2A"), "{err}");
+    // It has the limits of the runs of `stress`, whose texts send the user here.
+    let mut deaths = vec![
+        ("floods_2A", "it printed more than 64 MiB and was killed. It printed"),
+        ("exits_2A", "it has ended its process in the middle of the run, or its tests are too old"),
+    ];
+    if cfg!(unix) {
+        deaths.push(("aborts_2A", "the process died of signal "));
+    }
+    if cfg!(target_os = "linux") {
+        deaths.push(("hoards_2A", " MiB of memory and was killed. It printed"));
+    }
+    for (test, why) in deaths {
+        let (_, err, code) = traced(test, &["--memory", "64"]);
+        assert!(err.contains(why) && code == Some(70), "{test}: {err}");
+    }
     let (_, err, _) = traced("leaves", &[]);
     assert!(err.contains("may be any of several tests"), "{err}");
 }
