@@ -124,7 +124,8 @@ pub trait Raft: Send + Sync + Sized + 'static {
     /// second server from the bytes now and then, by [`make`](Raft::make), and asks that one.)
     ///
     /// Its indexes are those of the messages. A Raft whose log holds more than the service sees (such
-    /// as entries without a command) gives the log as it is.
+    /// as entries without a command) gives the log as it is, and says how many of the forgotten entries the
+    /// service saw ([`Persisted::log_base_commands`]).
     fn read_persisted(_state: &[u8]) -> Option<Persisted> {
         None
     }
@@ -219,6 +220,10 @@ pub struct Persisted {
     pub log_base: u64,
     /// The term of that entry (`lastIncludedTerm`); 0 if [`log_base`](Persisted::log_base) is 0.
     pub log_base_term: u64,
+    /// How many of the entries up to [`log_base`](Persisted::log_base) are commands: the index up to which
+    /// the service's snapshot must go at least. Fewer than all, if the log holds entries that the service
+    /// does not see. `None`, the default, if the Raft does not say.
+    pub log_base_commands: Option<u64>,
     /// The terms of the entries of `log[]`, from the one after [`log_base`](Persisted::log_base) on.
     pub log_terms: Vec<u64>,
 }

@@ -276,6 +276,7 @@ impl raft_api::Raft for Raft {
             voted_for: hard.voted_for,
             log_base: log.base().index,
             log_base_term: log.base().term,
+            log_base_commands: Some(log.base().index),
             log_terms: log.entries().iter().map(|entry| entry.term).collect(),
         })
     }

@@ -143,9 +143,12 @@ impl<M: Machine> Reader<M> {
 
 /// Whether a saved log goes on from a snapshot up to this index.
 fn goes_on(snapshot: u64, saved: &Persisted) -> Result<(), MakeError> {
-    let base = saved.log_base;
+    // A log may hold entries that are no commands. If nobody says how many of them are forgotten, one thing is
+    // certain: what is forgotten was in a snapshot, and that had at least one command.
+    let base = saved.log_base_commands.unwrap_or(saved.log_base);
+    let least = saved.log_base_commands.unwrap_or(saved.log_base.min(1));
     let last = base.saturating_add(saved.log_terms.len() as u64);
-    match (base..=last).contains(&snapshot) {
+    match (least..=last).contains(&snapshot) {
         true => Ok(()),
         false => Err(MakeError::Apart { snapshot, first: base.saturating_add(1), last }),
     }
@@ -155,9 +158,15 @@ fn goes_on(snapshot: u64, saved: &Persisted) -> Result<(), MakeError> {
 mod tests {
     use super::*;
 
+    /// A saved log of three entries.
+    fn of_three(log_base: u64, log_base_commands: Option<u64>) -> Persisted {
+        let log_terms = vec![1; 3];
+        Persisted { log_base, log_base_commands, log_terms, ..Persisted::default() }
+    }
+
     #[test]
     fn a_log_goes_on_from_its_snapshot_or_still_has_some_of_it() {
-        let saved = Persisted { log_base: 5, log_terms: vec![1; 3], ..Persisted::default() };
+        let saved = of_three(5, Some(5));
         assert!((5..=8).all(|snapshot| goes_on(snapshot, &saved).is_ok()));
         for apart in [0, 4, 9, u64::MAX] {
             let error = goes_on(apart, &saved).expect_err("entries are missing").to_string();
@@ -168,5 +177,14 @@ mod tests {
             );
         }
         goes_on(0, &Persisted::default()).expect("nothing is saved");
+    }
+
+    #[test]
+    fn a_log_may_have_forgotten_entries_that_are_no_commands() {
+        let fits = |snapshot, saved: &Persisted| goes_on(snapshot, saved).is_ok();
+        let said = of_three(7, Some(5));
+        assert_eq!([4, 5, 8, 9].map(|at| fits(at, &said)), [false, true, true, false]);
+        let not_said = of_three(7, None);
+        assert_eq!([0, 1, 10, 11].map(|at| fits(at, &not_said)), [false, true, true, false]);
     }
 }

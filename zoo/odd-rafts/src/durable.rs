@@ -57,6 +57,7 @@ impl Durable {
             voted_for: self.voted_for,
             log_base: self.log.base().index,
             log_base_term: self.log.base().term,
+            log_base_commands: Some(self.commands_forgotten),
             log_terms: self.log.entries().iter().map(|entry| entry.term).collect(),
         }
     }

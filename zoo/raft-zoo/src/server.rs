@@ -331,7 +331,8 @@ impl Student {
         let (term, voted_for, log) = restore(saved).ok()?;
         let log_terms = log.entries().iter().map(|entry| entry.term).collect();
         let (log_base, log_base_term) = (log.base(), log.base_term());
-        Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
+        let log_base_commands = Some(log_base);
+        Some(Persisted { term, voted_for, log_base, log_base_term, log_base_commands, log_terms })
     }
 
     fn services(self: &Arc<Self>) -> Vec<Service> {

@@ -99,6 +99,7 @@ fn a_type_of_raft_says_what_was_saved() {
         log_base: 7,
         log_base_term: 3,
         log_terms: vec![3, 4],
+        ..Persisted::default()
     };
     assert_eq!(raft.read_persisted(&state), Some(expected));
     assert_eq!(raft.read_persisted(b"?"), None);

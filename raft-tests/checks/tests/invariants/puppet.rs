@@ -199,7 +199,14 @@ impl Raft for Puppet {
         }
         // Empty for a test that does not care.
         let (term, voted_for, (log_base, log_base_term), log_terms) = labgob::decode(state).ok()?;
-        Some(Persisted { term, voted_for, log_base, log_base_term, log_terms })
+        Some(Persisted {
+            term,
+            voted_for,
+            log_base,
+            log_base_term,
+            log_terms,
+            ..Persisted::default()
+        })
     }
 
     fn kill(&self) {

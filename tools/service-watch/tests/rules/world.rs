@@ -195,7 +195,7 @@ impl Raft for Below {
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         let (log_base, log_terms, _) = labgob::decode::<(u64, Vec<u64>, Vec<u8>)>(state).ok()?;
         let log_base_term = u64::from(log_base > 0);
-        Some(Persisted { term: 1, voted_for: None, log_base, log_base_term, log_terms })
+        Some(Persisted { term: 1, log_base, log_base_term, log_terms, ..Persisted::default() })
     }
 
     fn kill(&self) {
