@@ -6,8 +6,8 @@
 
 use labrt::sync::{Condvar, Mutex};
 
-use crate::Machine;
-use crate::pending::Tell;
+use crate::pending::{Tell, Told, all};
+use crate::{Machine, SubmitError};
 
 /// A request, and whom to tell how it ended.
 pub(crate) type Submission<M> = (<M as Machine>::Request, Tell<<M as Machine>::Reply>);
@@ -44,8 +44,7 @@ impl<M: Machine> Queue<M> {
         Ok(())
     }
 
-    /// Waits for requests, and takes the first ones, `most` at most. `None`: the server is over, and none
-    /// is left.
+    /// Waits for requests, and takes the first ones, `most` at most. `None`: the server is over.
     pub(crate) fn take(&self, most: usize) -> Option<Vec<Submission<M>>> {
         let mut inner = self.inner.lock();
         while inner.waiting.is_empty() {
@@ -58,9 +57,14 @@ impl<M: Machine> Queue<M> {
         Some(inner.waiting.drain(..count).collect())
     }
 
-    /// The server is over: nothing is added any more.
-    pub(crate) fn end(&self) {
-        self.inner.lock().over = true;
+    /// The server is over: nothing is added any more. Returns all who wait: the task that would take them may
+    /// be the one that has failed.
+    pub(crate) fn end(&self) -> Vec<Told<M::Reply>> {
+        let mut inner = self.inner.lock();
+        inner.over = true;
+        let waiting = std::mem::take(&mut inner.waiting);
+        drop(inner);
         self.changed.notify_all();
+        all(waiting.into_iter().map(|(_, tell)| tell), SubmitError::Ended)
     }
 }

@@ -203,7 +203,7 @@ impl<R> Pending<R> {
 }
 
 /// All of these are told the same error.
-fn all<R>(tells: impl IntoIterator<Item = Tell<R>>, error: SubmitError) -> Vec<Told<R>> {
+pub(crate) fn all<R>(tells: impl IntoIterator<Item = Tell<R>>, error: SubmitError) -> Vec<Told<R>> {
     tells.into_iter().map(|tell| Told(tell, Err(error))).collect()
 }
 

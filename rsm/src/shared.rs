@@ -96,7 +96,7 @@ impl<M: Machine> Shared<M> {
         let _ = self.over.set(()); // a second end changes nothing
         self.update(Pending::end);
         self.changed.notify_all();
-        self.queue.end();
+        self.queue.end().into_iter().for_each(Told::tell);
         self.stand.end();
         // If nobody receives it, nobody reads.
         let _ = self.to_read.send(ToRead::End);

@@ -165,10 +165,13 @@ impl Raft for Puppet {
         })
     }
 
-    /// A saved state of some bytes: three entries, behind so many that the first byte says.
+    /// A saved state of some bytes: three entries, behind so many that the first byte says, of which so many
+    /// are commands that the second one says.
     fn read_persisted(state: &[u8]) -> Option<Persisted> {
         let log_base = u64::from(*state.first()?);
-        Some(Persisted { log_base, log_terms: vec![1; 3], ..Persisted::default() })
+        let log_base_commands = state.get(1).map(|count| u64::from(*count));
+        let log_terms = vec![1; 3];
+        Some(Persisted { log_base, log_base_commands, log_terms, ..Persisted::default() })
     }
 
     fn kill(&self) {
@@ -184,8 +187,13 @@ fn with_limit(limit: usize) -> Options {
 
 /// A server with this saved Raft state.
 fn make(options: Options, saved: &[u8]) -> Result<Server, MakeError> {
+    make_behind(&[], options, saved)
+}
+
+/// A server with this snapshot, and this Raft state beside it.
+fn make_behind(snapshot: &[u8], options: Options, saved: &[u8]) -> Result<Server, MakeError> {
     let persister = MemoryPersister::new();
-    persister.save_raft_state(saved).expect("memory can be written");
+    persister.save_state_and_snapshot(saved, snapshot).expect("memory can be written");
     Rsm::make(Vec::new(), 0, Arc::new(persister), options, Diary::default())
 }
 
@@ -327,6 +335,28 @@ fn a_server_whose_log_does_not_go_on_from_its_snapshot_is_not_made() {
     });
 }
 
+/// Such as those without a command that a new leader appends. The indexes of `read_persisted` count them, those of
+/// the snapshot do not.
+#[test]
+fn a_server_whose_log_has_forgotten_what_is_no_command_is_made() {
+    play(|| {
+        let snapshot = snapshot_of(5);
+        for saved in [&[7, 5][..], &[7]] {
+            let server = make_behind(&snapshot, Options::default(), saved).expect("it goes on");
+            server.raft().strings.with(|strings| strings.last = 5);
+            assert_eq!(execute(&server, 6, 7), Ok(6));
+            server.kill();
+        }
+        let Err(error) = make_behind(&snapshot, Options::default(), &[7, 6]) else {
+            panic!("the command 6 is missing")
+        };
+        assert!(
+            matches!(error, MakeError::Apart { snapshot: 5, first: 7, last: 9 }),
+            "it says: {error}"
+        );
+    });
+}
+
 /// (The front page: "a task looks every 100 ms, and only while somebody waits".)
 #[test]
 fn a_server_looks_whether_it_leads_only_while_somebody_waits() {
@@ -429,6 +459,23 @@ fn a_submitter_that_panics_on_a_task_of_the_server_lets_nobody_else_wait() {
     wait_until_killed(&server);
     assert_eq!(submit(&server, 7).recv(), Ok(Err(SubmitError::Ended)));
     assert!(server.is_over());
+}
+
+/// On the real clock, too. The task that panics is the only one that takes them out of the queue.
+#[test]
+fn who_waits_for_an_entry_is_told_when_the_task_that_starts_entries_panics() {
+    let server = server(Options { batch: NonZeroUsize::new(1), ..Options::default() });
+    server.raft().believes(RaftState { term: 1, is_leader: false });
+    let (they_wait, begin) = channel::bounded::<()>(1);
+    server.submit_then(7, move |result| {
+        let _ = begin.recv();
+        panic!("a service that cannot bear {result:?}")
+    });
+    let waiting = [submit(&server, 7), submit(&server, 7)];
+    they_wait.send(()).expect("it is the first one that is refused");
+    for result in waiting {
+        assert_eq!(result.recv_timeout(Duration::from_secs(60)), Ok(Err(SubmitError::Ended)));
+    }
 }
 
 #[test]
