@@ -10,7 +10,7 @@ use run_record::coverage::Coverage;
 use run_record::situations::{Counts, Situations};
 use tester::{Call, ClientCall, Members, Obstacles, SaveCount, Watcher};
 
-use crate::operations::Reply;
+use crate::operations::{Operation, Reply};
 use crate::sizes::{Limits, Size};
 use crate::tries::Answer;
 use crate::waiting::Waiting;
@@ -124,7 +124,7 @@ impl Watcher for Eye {
         });
         match event.step {
             CallStep::Delivered => self.watch.inner.with(|state| {
-                let operation = state.operations.number_of(client);
+                let operation = state.spotter.operation_of(self.group, call);
                 let seen = &mut state.groups[self.group];
                 let term = seen.below.shown_term(server);
                 let waiting = Waiting::new((client, operation), event.method, term, us);
@@ -186,21 +186,27 @@ impl State {
     /// A reply has reached its client.
     fn returned(&mut self, group: usize, of: &ClientCall<'_>) {
         let reply = self.groups[group].replies.remove(&of.event.call);
-        if let (Some(reply), Some(operation)) = (reply, self.operations.open_of(of.client)) {
+        if let (Some(reply), Some(operation)) =
+            (reply, self.open_of(of.client, group, of.event.call))
+        {
             operation.replies.push(reply);
             operation.failed = None;
         }
     }
 
-    /// A client learns that a call to a server has failed. One that it made for what is done by now does not
-    /// count.
+    /// A client learns that a call to a server has failed.
     fn failed(&mut self, to: (usize, usize), client: u64, call: u64, us: u64) {
-        let of = self.spotter.operation_of(to.0, call);
-        if of.is_some()
-            && of == self.operations.number_of(client)
-            && let Some(operation) = self.operations.open_of(client)
-        {
+        if let Some(operation) = self.open_of(client, to.0, call) {
             operation.failed = Some((to, us));
         }
+    }
+
+    /// The operation that a client has under way, if this call was made for it and not for what is done by now.
+    fn open_of(&mut self, client: u64, group: usize, call: u64) -> Option<&mut Operation> {
+        let of = self.spotter.operation_of(group, call)?;
+        if self.operations.number_of(client) != Some(of) {
+            return None;
+        }
+        self.operations.open_of(client)
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Operation {
     pub(crate) ended: Option<u64>,
     /// The entries that are its own, in the order in which they were first sent.
     pub(crate) entries: Vec<Entry>,
-    /// The replies that have come back to its client since it began.
+    /// The replies to calls that its client made for it, while it was under way.
     pub(crate) replies: Vec<Reply>,
     /// The server that its last call was to, and when that call failed, in microseconds; none if a reply has come
     /// back since.

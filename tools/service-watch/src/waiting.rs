@@ -24,7 +24,7 @@ const HEARD_US: u64 = 500_000;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     client: u64,
-    /// For which of its operations, if it has said so.
+    /// For which of its operations it made the call, if it has said so.
     operation: Option<Number>,
     method: String,
     /// The highest term that the server had shown when the request reached it.

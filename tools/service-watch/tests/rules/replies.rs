@@ -183,6 +183,21 @@ fn a_call_for_what_is_done_by_now_that_fails_does_not_count() {
     });
 }
 
+#[test]
+fn a_reply_to_a_call_for_what_is_done_by_now_does_not_count() {
+    let words = "client was done with Append k x 0 1 y when its call to server 1 had failed, and nobody had replied to it";
+    wrong(TOO_EARLY, words, |world| {
+        let client = world.client("client");
+        let before = world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 0));
+        world.watch.answered(before, Some(""));
+        let operation = world.watch.asks(&client, append("k", "x 0 1 y"));
+        fails(world, &client, 1);
+        world.replies((0, 0), "late");
+        world.watch.answered(operation, None);
+    });
+}
+
 /// The client calls a server that it does not reach, and learns that.
 fn fails(world: &World, client: &tester::Client, server: usize) {
     client.disconnect(world.groups[0].members(), &[server]);

@@ -178,6 +178,26 @@ fn who_has_an_answer_from_elsewhere_does_not_wait() {
 }
 
 #[test]
+fn who_has_an_answer_before_its_request_arrives_elsewhere_does_not_wait() {
+    for goes_on in [false, true] {
+        right(move |world| {
+            world.commits(1, "something");
+            let client = world.client("client");
+            let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+            world.net.set_travel(300_000, 300_000);
+            world.calls(&client, (0, 0));
+            world.net.set_travel(0, 0);
+            world.watch.answered(operation, None);
+            if goes_on {
+                world.watch.asks(&client, get("l"));
+            }
+            sleep_ms(400);
+            hears(world, (1, 2), 60);
+        });
+    }
+}
+
+#[test]
 fn of_who_never_led_it_is_not_said_that_it_does_not_lead_any_more() {
     let words = "server 2 has kept client waiting for 4.0 s in Ask.Ask, and does not lead";
     wrong(RULE, words, |world| {
