@@ -170,9 +170,12 @@ impl fmt::Debug for Client {
 
 /// Calls in words, for traces and verdicts.
 pub(crate) mod words {
-    use service_watch::{Asked, Change};
+    use service_watch::{Asked, Change, end_of};
 
     use super::{KvInput, KvOutput};
+
+    /// How many characters of a value are shown.
+    const SHOWN: usize = 40;
 
     /// A call as the rules for services need to know it.
     pub(crate) fn to_watch(input: &KvInput) -> Asked {
@@ -188,27 +191,33 @@ pub(crate) mod words {
     pub(crate) fn asked(input: &KvInput) -> String {
         match input {
             KvInput::Get { key } => format!("Get {key:?}"),
-            KvInput::Put { key, value } => format!("Put {key:?} {}", end_of(value)),
-            KvInput::Append { key, value } => format!("Append {key:?} {}", end_of(value)),
+            KvInput::Put { key, value } => format!("Put {key:?} {}", end_of(value, SHOWN)),
+            KvInput::Append { key, value } => format!("Append {key:?} {}", end_of(value, SHOWN)),
         }
     }
 
     /// What came of it.
     pub(crate) fn got(output: &KvOutput) -> String {
         match output {
-            KvOutput::Value(value) => end_of(value),
+            KvOutput::Value(value) => end_of(value, SHOWN),
             KvOutput::Done => String::new(),
         }
     }
+}
 
-    /// A value, of which the end says most: what was added last.
-    fn end_of(value: &str) -> String {
-        const SHOWN: usize = 40;
-        match value.char_indices().nth_back(SHOWN) {
-            None => format!("{value:?}"),
-            Some((begin, _)) => {
-                format!("...{:?} ({} bytes)", &value[begin..], value.len())
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_value_the_last_forty_characters_are_shown() {
+        let put = |length: usize| {
+            let value = (0..length).map(|place| if place % 2 == 0 { 'a' } else { 'b' }).collect();
+            words::asked(&KvInput::Put { key: "k".into(), value })
+        };
+        let shown = "ab".repeat(20);
+        assert_eq!(put(40), format!("Put \"k\" \"{shown}\""));
+        let shown = "ba".repeat(20);
+        assert_eq!(put(41), format!("Put \"k\" ...\"{shown}\" (41 bytes)"));
     }
 }

@@ -33,10 +33,12 @@ pub(crate) fn entries(count: u64) -> String {
     }
 }
 
-/// A value, of which the end says most: what was added last.
-pub(crate) fn end_of(value: &str) -> String {
-    const SHOWN: usize = 60;
-    match value.char_indices().nth_back(SHOWN - 1) {
+/// How many characters of a value a verdict shows.
+pub(crate) const SHOWN: usize = 60;
+
+/// A value, of which the last characters say most: what was added last. So many are shown.
+pub fn end_of(value: &str, shown: usize) -> String {
+    match value.char_indices().rev().take(shown).last() {
         None | Some((0, _)) => format!("{value:?}"),
         Some((begin, _)) => format!("...{:?} ({} bytes)", &value[begin..], value.len()),
     }

@@ -77,6 +77,7 @@ use labrt::sync::Leaf;
 use labtrace::Verdict;
 use tester::{Client, Group, Judged, Run, Server};
 
+pub use facts::end_of;
 use group::{Eye, Seen};
 use operations::{Number, Operations};
 use situations::Spotter;

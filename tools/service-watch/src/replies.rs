@@ -109,7 +109,9 @@ impl State {
         let broken = verdict("a read that cannot know", words).index(entry.place.index);
         let broken = facts::of_operation(broken, write, "");
         let broken = self.entry(broken, &entry);
-        let got = read.map_or(String::new(), |read| format!(", and got {}", facts::end_of(read)));
+        let got = read.map_or(String::new(), |read| {
+            format!(", and got {}", facts::end_of(read, facts::SHOWN))
+        });
         let broken = self.replies(facts::of_operation(broken, operation, &got), replies);
         let hint = "a read that is answered from the server's own state, without an entry in the log \
                     and without asking a majority whether it still leads";

@@ -173,7 +173,7 @@ impl State {
                 broken = self.entry(broken, entry);
             }
         }
-        let got = format!(", and got {}", facts::end_of(value));
+        let got = format!(", and got {}", facts::end_of(value, facts::SHOWN));
         broken = facts::of_operation(broken, operation, &got);
         let hint = if groups.len() > 1 { TWICE_ELSEWHERE } else { TWICE };
         Err(Box::new(broken.hint(hint).at("what was read".to_string()).build()))
