@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use labrt::channel;
 use labrt::sync::Leaf;
 use labrt::thread;
 use labrt::time::Instant;
@@ -123,6 +124,17 @@ impl Cluster {
     /// Has a request executed by one of the connected servers among these, within 10 s. `None`: none
     /// has done it, or no server runs any more.
     pub fn try_one(&self, among: &[usize], request: Request) -> Option<Reply> {
+        let (sender, reply) = channel::bounded(1);
+        let (cluster, among) = (self.clone(), among.to_vec());
+        // In a task of its own: a submit may never return.
+        thread::Builder::new().name("submitter").spawn(move || {
+            let _ = sender.send(cluster.ask_all(&among, request)); // it may be too late
+        });
+        reply.recv_timeout(ONE).ok().flatten()
+    }
+
+    /// As [`try_one`](Cluster::try_one), but waits for as long as a submit takes.
+    pub(crate) fn ask_all(&self, among: &[usize], request: Request) -> Option<Reply> {
         let until = Instant::now() + ONE;
         while Instant::now() < until && self.is_any_running() {
             let first = self.inner.state.with(|state| state.leader);

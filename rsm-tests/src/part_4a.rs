@@ -127,7 +127,7 @@ fn stop_submitters(cluster: &Cluster) {
     const NULLS: usize = 100;
     cluster.group().partition(&[&[0], &[1], &[2]]);
     let at = cluster.clone();
-    let nulls = at_once(NULLS, move || at.try_one(&ALL, Request::Null));
+    let nulls = at_once(NULLS, move || at.ask_all(&ALL, Request::Null));
     thread::sleep(Duration::from_millis(20));
     cluster.stop_all();
     check_ends(&nulls, ONE + Duration::from_secs(1), "all servers were stopped");

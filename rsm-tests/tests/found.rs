@@ -61,3 +61,14 @@ fn a_layer_without_mistakes_passes() {
         assert_eq!(failures::<Right>(name, 3), [], "{name}");
     }
 }
+
+#[test]
+fn an_inc_whose_submitter_is_told_nothing_fails_after_ten_seconds() {
+    struct TellsNothing;
+    impl Habits for TellsNothing {
+        const TELLS_THE_REPLY: bool = false;
+    }
+    let failures = failures::<TellsNothing>("basic_4A", 3);
+    let (_, words) = failures.first().expect("it is found");
+    assert!(words.contains("an Inc was not executed within 10 s"), "{words}");
+}

@@ -20,6 +20,8 @@ use rsm_tests::{Counter, Reply, Request};
 
 /// What a student may get wrong. As they are here, all is right.
 pub(crate) trait Habits: Send + Sync + 'static {
+    /// Submitters are told of their replies.
+    const TELLS_THE_REPLY: bool = true;
     /// Submitters are let go when there is a newer term.
     const LETS_GO_WHEN_DEPOSED: bool = true;
     /// Submitters are let go when the server is over.
@@ -78,6 +80,9 @@ impl State {
 
     /// What is known of a request that was to stand at this index.
     fn outcome<H: Habits>(&self, id: Id, index: u64) -> Option<Result<Reply, WrongLeader>> {
+        if !H::TELLS_THE_REPLY {
+            return None;
+        }
         if !H::LOOKS_WHO_SUBMITTED {
             return self.executed.get(&index).map(|(_, reply)| Ok(*reply));
         }
