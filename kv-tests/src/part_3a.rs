@@ -93,6 +93,7 @@ pub(crate) fn one_partition(subject: Subject, run: &Run) -> Totals {
     let cluster = Cluster::new(subject, run, 5, false, None);
     let mut client = cluster.client(&cluster.all());
     client.put("1", "13");
+    let before = cluster.totals();
 
     let (majority, minority) = cluster.leader_in_minority();
     cluster.partition(&majority, &minority);
@@ -102,7 +103,7 @@ pub(crate) fn one_partition(subject: Subject, run: &Run) -> Totals {
     above.put("1", "14");
     above.check("1", "14");
     let progress = cluster.totals();
-    run.ends_step(progress);
+    run.ends_step(progress.since(&before));
 
     let waiting = below.each_ref().map(|client| client.ends().clone());
     let [mut writer, mut reader] = below;

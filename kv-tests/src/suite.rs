@@ -27,8 +27,8 @@ macro_rules! suite {
         $crate::suite!($clock, $server, $clerk, "3A");
         $crate::suite!($clock, $server, $clerk, "3B");
     };
-    ($clock:ident, $server:ty, $clerk:ty, "soak") => {
-        $crate::tests! { $clock, $server, $clerk,
+    (simulated, $server:ty, $clerk:ty, "soak") => {
+        $crate::tests! { simulated, $server, $clerk,
             service_soak
         }
     };

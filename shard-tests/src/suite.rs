@@ -27,8 +27,8 @@ macro_rules! suite {
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "4B");
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "storm");
     };
-    ($clock:ident, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "soak") => {
-        $crate::tests! { $clock, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
+    (simulated, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "soak") => {
+        $crate::tests! { simulated, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
             shards_soak
         }
     };

@@ -5,9 +5,11 @@
 mod around;
 mod chosen;
 mod found;
+mod odd_rafts;
 mod options;
 mod situations;
 mod snapshots;
 mod soak;
 mod stale_reads;
+mod steps;
 mod waits;

@@ -151,7 +151,8 @@ impl Run {
         self.inner.state.with(|state| state.steps.push(totals));
     }
 
-    pub(crate) fn steps(&self) -> Vec<Totals> {
+    /// How the steps were that are done.
+    pub fn steps(&self) -> Vec<Totals> {
         self.inner.state.with(|state| state.steps.clone())
     }
 
