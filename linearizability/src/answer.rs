@@ -102,7 +102,7 @@ pub struct Violation<K> {
     pub minimal: bool,
     /// The longest orders that were found of operations of this object up to the culprit's return,
     /// longest first. Each respects time and the model, and none can be continued to one with all of
-    /// them.
+    /// them. There is none if no operation can be the first.
     pub orders: Vec<Vec<usize>>,
 }
 

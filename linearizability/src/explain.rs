@@ -62,7 +62,7 @@ pub(crate) fn explain<M: Model>(
     // A way that needs no search may know one that the search does not come to.
     let before = up_to(items, end_of(culprit).saturating_sub(1));
     if let Decided::Order(order) = decider.decide(&before, &limits)
-        && orders.first().is_none_or(|longest| longest.len() < order.len())
+        && orders.first().map_or(0, Vec::len) < order.len()
     {
         orders.insert(0, order);
     }

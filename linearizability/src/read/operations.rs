@@ -139,6 +139,7 @@ fn history<I: PartialEq, O>(
     output: impl Fn(&Event) -> Result<O, ReadError>,
 ) -> Result<History<I, O>, ReadError> {
     let operation = |Call { process, call, invoke, ok }: Call| {
+        refuse_many_objects(&invoke)?;
         let asked = input(&invoke)?;
         let returned = match ok {
             Some((at, event)) => {
@@ -160,6 +161,34 @@ fn history<I: PartialEq, O>(
     // Events have times of their own, and calls of one process do not overlap: nothing else is left
     // but too many of them.
     History::new(operations).map_err(|error| ReadError::new(1, error.to_string()))
+}
+
+/// Refuses what `jepsen.independent` writes: the values of many objects, each as a pair with the object's key. As values
+/// of one object they would accuse a right service.
+fn refuse_many_objects(invoke: &Event) -> Result<(), ReadError> {
+    let Edn::Sequence(values) = &invoke.value else { return Ok(()) };
+    let of_many = match (&invoke.f[..], &values[..]) {
+        // Who asks for a value has none yet.
+        ("read" | "dequeue", [_, value]) => *value == Edn::Nil,
+        ("cas", [key, Edn::Sequence(pair)]) => is_key(key) && pair.len() == 2,
+        _ => false,
+    };
+    match of_many {
+        false => Ok(()),
+        true => {
+            let problem = format!(
+                "{} looks like a key and a value, as jepsen.independent writes them for many objects: make a \
+                 file for each key, with the values alone",
+                show(&invoke.value)
+            );
+            Err(ReadError::new(invoke.line, problem))
+        }
+    }
+}
+
+/// Whether this may be a key. A register of pairs may be swapped from a pair, or from nothing.
+fn is_key(value: &Edn) -> bool {
+    !matches!(value, Edn::Nil | Edn::Sequence(_))
 }
 
 /// The text of an event; `nil` is the empty one.

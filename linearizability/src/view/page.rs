@@ -103,10 +103,14 @@ fn write_bar(out: &mut String, bar: &Bar) {
     out.push(']');
 }
 
-/// `[operation, state]`
+/// `[operation, state]`, and its text in this order if that is another one.
 fn write_placed(out: &mut String, placed: &Placed) {
     let _ = write!(out, "[{},", placed.operation);
     json::text(out, &placed.state);
+    if let Some(text) = &placed.text {
+        out.push(',');
+        json::text(out, text);
+    }
     out.push(']');
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Bar {
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub(super) operation: usize,
+    /// What it is in this order, if it must have had another output here than it had in the end.
+    pub(super) text: Option<String>,
     /// What it leaves; empty if the model has no words for it, if several states are possible, or if the states before
     /// it were too large to describe more.
     pub(super) state: String,
@@ -73,6 +75,8 @@ pub(super) struct Note {
 
 /// How long a text may be. Longer ones lose their middle.
 const LONGEST_TEXT: usize = 400;
+/// Said of an operation in an order that ends before the operation returned.
+const NOT_RETURNED: &str = " (not returned yet)";
 /// How many operations all orders together may have. Beyond it the shorter orders are left out.
 const MOST_PLACED: usize = 100_000;
 /// How many bytes all states together may have that are put into words. A text that grows with each operation would
@@ -193,10 +197,14 @@ fn with_states<M: Model>(
     let mut state = Some(model.initial());
     let place = |&operation: &usize| {
         let of = &history.operations()[operation];
+        let mut text = None;
         if let Some(known) = &mut state {
             // An operation that is in the order before its return may have had any output.
             let step = match model.step(known, &of.input, of.output()) {
-                Step::Impossible => model.step(known, &of.input, None),
+                Step::Impossible => {
+                    text = Some(shorten(model.describe(&of.input, None)) + NOT_RETURNED);
+                    model.step(known, &of.input, None)
+                }
                 step => step,
             };
             match step {
@@ -212,7 +220,7 @@ fn with_states<M: Model>(
             }
         }
         let state = state.as_ref().map(|state| shorten(model.describe_state(state)));
-        Placed { operation, state: state.unwrap_or_default() }
+        Placed { operation, text, state: state.unwrap_or_default() }
     };
     order.iter().map(place).collect()
 }
@@ -223,14 +231,21 @@ fn claim<M: Model>(
     answer: &Answer<M::Key>,
 ) -> Claim {
     match answer {
-        Answer::Linearizable(_) => Claim {
-            kind: ClaimKind::Good,
-            headline: "Linearizable".into(),
-            more: vec![format!("All {} operations fit into one order.", history.len())],
-        },
+        Answer::Linearizable(order) => good(order.len(), history.len()),
         Answer::NotLinearizable(violation) => bad(model, violation),
         Answer::Undecided(undecided) => unsure(model, history, undecided),
     }
+}
+
+fn good(ordered: usize, all: usize) -> Claim {
+    let more = match all - ordered {
+        0 => format!("All {all} operations fit into one order."),
+        _ => format!(
+            "{ordered} of {all} operations fit into one order. What is left out never returned, and need not \
+             have happened."
+        ),
+    };
+    Claim { kind: ClaimKind::Good, headline: "Linearizable".into(), more: vec![more] }
 }
 
 /// What an object is called. Where there is only one, it needs no name.

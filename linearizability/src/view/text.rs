@@ -54,7 +54,7 @@ impl Picture {
                 "" => String::new(),
                 state => format!("   now {}", short(state)),
             };
-            let text = short(&bar.text);
+            let text = short(placed.text.as_ref().unwrap_or(&bar.text));
             let _ = writeln!(out, "  {:>4}. client {:<3} {text}{state}", number + 1, bar.client);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use linearizability::models::{Kv, KvInput, KvOutput};
+use linearizability::models::{CasInput, CasOutput, CasRegister, Kv, KvInput, KvOutput};
 use linearizability::view::Picture;
 use linearizability::{Answer, History, Limits, Operation, Undecided, check};
 
@@ -96,6 +96,47 @@ The longest order has 3 operations:
      3. client 3   append \"T\" \"T3\"   now \"T2T3\"
 ";
     assert_eq!(stale("T").1.text(), expected);
+}
+
+/// Up to the wrong read the swap may have succeeded; in the end it says that it failed.
+#[test]
+fn an_operation_that_has_not_returned_yet_is_shown_without_its_output() {
+    let swap = CasInput::Cas { from: 0, to: 1 };
+    let read =
+        |call, value| Operation::new(call, call, CasInput::Read, call + 1, CasOutput::Value(value));
+    let operations =
+        vec![Operation::new(1, 0, swap, 30, CasOutput::Swapped(false)), read(2, 1), read(11, 0)];
+    let history = History::new(operations).unwrap();
+    let model = CasRegister { initial: 0 };
+    let report = check(&model, &history, &Limits::default());
+    let picture = Picture::new("T", &model, &history, &report.answer);
+    let text = picture.text();
+    assert!(text.contains("1. client 1   cas 0 to 1 (not returned yet)   now 1\n"), "{text}");
+    let page = picture.page();
+    assert!(page.contains("[0,\"1\",\"cas 0 to 1 (not returned yet)\"],[1,\"1\"]"), "{page}");
+    let Some(shown) = in_browser(&page, "") else { return };
+    has(&shown, "client 1: cas 0 to 1 (not returned yet)");
+}
+
+#[test]
+fn what_is_left_out_of_an_order_is_said_to_be() {
+    let write = |n: u64| {
+        let input = KvInput::Put { key: "k".into(), value: n.to_string() };
+        match n {
+            0 => Operation::new(n, 0, input, 1, KvOutput::Done),
+            _ => Operation::pending(n, 0, input),
+        }
+    };
+    let said = |operations: std::ops::Range<u64>| {
+        let history = History::new(operations.map(write).collect()).unwrap();
+        let report = check(&Kv, &history, &Limits::default());
+        Picture::new("T", &Kv, &history, &report.answer).text()
+    };
+    let claim = |words: &str| format!("T: linearizable\n{words}\n");
+    let left_out = "What is left out never returned, and need not have happened.";
+    assert_eq!(said(0..1), claim("All 1 operations fit into one order."));
+    assert_eq!(said(0..4), claim(&format!("1 of 4 operations fit into one order. {left_out}")));
+    assert_eq!(said(1..2), claim(&format!("0 of 1 operations fit into one order. {left_out}")));
 }
 
 #[test]
@@ -227,6 +268,27 @@ fn the_chart_shows_operations_orders_and_notes() {
     let chosen = in_browser(&page, "#0").unwrap();
     has(&chosen, "class=\"bar in core chosen\"");
     has(&chosen, "The longest order with it: 3 operations");
+}
+
+/// A single read of what nobody wrote.
+fn lone_read() -> Picture {
+    let (input, output) = (KvInput::Get { key: "k".into() }, KvOutput::Value("zzz".into()));
+    let history = History::new(vec![Operation::new(1, 0, input, 1, output)]).unwrap();
+    let report = check(&Kv, &history, &Limits::default());
+    let Answer::NotLinearizable(violation) = &report.answer else { panic!("{report:?}") };
+    assert_eq!(violation.orders, Vec::<Vec<usize>>::new());
+    Picture::new("T", &Kv, &history, &report.answer)
+}
+
+#[test]
+fn where_nothing_can_be_ordered_no_order_is_shown() {
+    let picture = lone_read();
+    let text = picture.text();
+    assert!(!text.contains("longest order"), "{text}");
+    assert!(picture.page().contains("\"orders\":[]"));
+    let Some(shown) = in_browser(&picture.page(), "") else { return };
+    has(&shown, "class=\"names\"");
+    has(&shown, "It is in no order that was looked for");
 }
 
 #[test]

@@ -110,6 +110,33 @@ fn what_is_wrong_is_named_with_its_line() {
 }
 
 #[test]
+fn a_history_of_many_independent_objects_is_refused() {
+    let op = |process: u32, kind: &str, f: &str, value: &str| {
+        format!("{{:process {process} :type {kind} :f {f} :value {value}}}\n")
+    };
+    let both = |f: &str, value: &str| op(0, ":invoke", f, value) + &op(0, ":ok", f, value);
+    let writes = both(":write", "[1 3]") + &both(":write", "[2 5]");
+    let words = |problem: &str| {
+        format!(
+            "{problem} looks like a key and a value, as jepsen.independent writes them for many objects: make a \
+             file for each key, with the values alone"
+        )
+    };
+    let reads = writes + &op(1, ":invoke", ":read", "[1 nil]") + &op(1, ":ok", ":read", "[1 3]");
+    assert_eq!(read::register(&reads).unwrap_err().to_string(), words("line 5: `[1 nil]`"));
+    let dequeue = op(1, ":invoke", ":dequeue", "[:a nil]");
+    assert_eq!(read::queue(&dequeue).unwrap_err().to_string(), words("line 1: `[:a nil]`"));
+    let swap = op(1, ":invoke", ":cas", "[1 [3 4]]");
+    assert_eq!(read::cas_register(&swap).unwrap_err().to_string(), words("line 1: `[1 [3 4]]`"));
+
+    // Pairs as values of one object.
+    let swaps = both(":cas", "[nil [1 2]]") + &both(":cas", "[[1 2] [3 4]]");
+    let read = op(0, ":invoke", ":read", "nil") + &op(0, ":ok", ":read", "[3 nil]");
+    assert_eq!(read::cas_register(&(swaps + &read)).unwrap().len(), 3);
+    assert_eq!(read::queue(&both(":enqueue", "[3 nil]")).unwrap().len(), 1);
+}
+
+#[test]
 fn each_model_reads_what_it_knows_and_names_what_it_does_not() {
     let op = |f: &str, value: &str| {
         format!("{{:process 0, :type :invoke, :f {f}, :key 7, :value {value}}}")

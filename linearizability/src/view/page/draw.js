@@ -125,7 +125,7 @@ function draw() {
   drawAxis(visible);
   drawNotes(visible);
   drawBars(visible, placed && new Set(placed.map((point) => point.id)));
-  if (placed && operations[placed[0].id].object === (view.object ?? operations[placed[0].id].object)) drawOrder(visible, placed);
+  if (placed?.length && operations[placed[0].id].object === (view.object ?? operations[placed[0].id].object)) drawOrder(visible, placed);
   drawNames();
 }
 

@@ -30,10 +30,10 @@ function standing(of) {
 // How many operations of an order are listed before and after the one in question, or its end.
 const AROUND = 60;
 
-function step([id, state], number, here) {
+function step([id, state, text], number, here) {
   const item = element('li', undefined, id === here ? 'here' : '');
   item.value = number + 1;
-  const link = element('button', 'client ' + operations[id].client + ': ' + operations[id].text, 'link');
+  const link = element('button', 'client ' + operations[id].client + ': ' + (text ?? operations[id].text), 'link');
   link.dataset.operation = id;
   item.append(link);
   if (state !== '') item.append(element('div', 'now ' + state, 'state'));
