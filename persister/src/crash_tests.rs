@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::disk::Disk;
 use crate::sim_disk::{DIR, Fault, SimDisk};
 use crate::{FilePersister, PersistError, Persister};
 
@@ -172,6 +173,21 @@ fn a_directory_that_was_there_lasts_as_surely_as_a_new_one() {
             let found = content(&open(&cut).unwrap()).0;
             assert_eq!(found, b"acknowledged", "killed before operation {killed_at}");
         }
+    }
+}
+
+/// As it is if the directory was open without syncing.
+#[test]
+fn a_snapshot_that_was_never_synced_lasts_after_an_open() {
+    let disk = SimDisk::default();
+    open(&disk).unwrap().save_state_and_snapshot(b"state", b"snapshot").unwrap();
+    let name = "snapshot-0000000000000001";
+    disk.create(name).unwrap().write_at(0, b"snapshot").unwrap();
+    disk.sync().unwrap();
+    open(&disk).unwrap().append_raft_state(b"+").unwrap();
+    for cut in disk.power_cuts() {
+        let again = open(&cut).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(content(&again), (b"state+".to_vec(), b"snapshot".to_vec()));
     }
 }
 

@@ -158,3 +158,25 @@ fn an_old_snapshot_that_cannot_be_removed_goes_at_the_next_open() {
     assert_eq!(content(&open(&disk).unwrap()), (b"2+".to_vec(), b"two".to_vec()));
     assert_eq!(snapshots(&disk), 1);
 }
+
+/// The save has taken the room that the next open needs.
+#[test]
+fn what_a_failed_save_has_left_goes_before_the_next_open_writes() {
+    let disk = SimDisk::default();
+    open(&disk).unwrap().save_state_and_snapshot(b"1", b"one").unwrap();
+    let saved = disk.restarted(None);
+    let persister = open(&saved).unwrap();
+    let opened = saved.ops().len();
+    persister.save_state_and_snapshot(b"2", b"two").unwrap();
+    let writes: Vec<usize> =
+        (opened..saved.ops().len()).filter(|at| saved.ops()[*at].starts_with("write")).collect();
+    assert_eq!(writes.len(), 2, "of the snapshot and of the state");
+    for at in writes {
+        let disk = disk.restarted(Some(Fault::Fail(at, ErrorKind::StorageFull)));
+        open(&disk).unwrap().save_state_and_snapshot(b"2", b"two").unwrap_err();
+        let disk = disk.restarted(None);
+        assert_eq!(content(&open(&disk).unwrap()), (b"1".to_vec(), b"one".to_vec()));
+        let when = |what: &str| disk.ops().iter().position(|op| op == what).expect(what);
+        assert!(when("remove snapshot-0000000000000002") < when("create raft-state.tmp"));
+    }
+}

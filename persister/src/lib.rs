@@ -112,8 +112,9 @@
 //! the directory; remove the old snapshot. The rename is the one step that changes both strings,
 //! because the header in `raft-state` says which snapshot is meant.
 //!
-//! **Open**: read and check everything; sync the directories above; then replace `raft-state` by a
-//! copy of the good records, and remove what an unfinished replacement left. The copy is needed
+//! **Open**: read and check everything; sync the directories above; remove the new snapshot that an
+//! unfinished replacement left, whose room may be needed; sync the snapshot; then replace `raft-state` by a
+//! copy of the good records, and remove the old snapshots. The copy is needed
 //! because a file can be read from the operating system's memory although an earlier sync of it
 //! failed. It also makes all records part of the base.
 //!

@@ -41,7 +41,7 @@ impl Store {
         // First everything is read and checked. Up to here nothing is changed.
         let names = disk.list().map_err(|e| failed("list", dir, e))?;
         let found = find_state(&*disk, dir, &names)?;
-        let snapshot = match &found {
+        let mut snapshot = match &found {
             Some((_, log)) => open_snapshot(&*disk, dir, &log.header)?,
             None => None,
         };
@@ -53,6 +53,14 @@ impl Store {
             None => (Header::default(), Cow::default(), 0, 0),
         };
         sync_above(&*disk, dir)?;
+        // A save that failed has left it, and nothing can need it: a power cut only brings older states back. It may
+        // have taken the room that this open needs.
+        remove_snapshots(&*disk, dir, &names, |generation| generation > header.generation)?;
+        // It may never have been synced, if the directory was open without that. Before the state, which needs it.
+        if let Some(file) = &mut snapshot {
+            let path = dir.join(snapshot_name(header.generation));
+            file.sync().map_err(|e| failed("sync", &path, e))?;
+        }
         // What was read may be in the operating system's memory only: the last process may have
         // been killed before its sync, or its sync may have failed. Only writing it again makes it
         // last. This also drops a torn tail, brings an old file to the form of today, and finds out
@@ -60,11 +68,8 @@ impl Store {
         let state = write_state(&*disk, dir, header, &base, false)?;
         // After the sync: until then, a power cut could bring back an older state file, and it
         // would need the older snapshot.
-        for name in names.iter().filter(|name| generation_of(name).is_some()) {
-            if *name != snapshot_name(state.header.generation) {
-                disk.remove(name).map_err(|e| failed("remove", &dir.join(name), e))?;
-            }
-        }
+        let newest = state.header.generation;
+        remove_snapshots(&*disk, dir, &names, |generation| generation < newest)?;
         let dir = dir.to_owned();
         Ok((Store { disk, dir, state, snapshot, state_size, first_failure: None }, torn))
     }
@@ -278,6 +283,19 @@ fn open_snapshot(
     };
     check_snapshot(&*file, dir, header)?;
     Ok(Some(file))
+}
+
+/// Removes the snapshots of these generations, of those that have such a name.
+fn remove_snapshots(
+    disk: &dyn Disk,
+    dir: &Path,
+    names: &[String],
+    of: impl Fn(u64) -> bool,
+) -> Result<(), PersistError> {
+    for name in names.iter().filter(|name| generation_of(name).is_some_and(&of)) {
+        disk.remove(name).map_err(|e| failed("remove", &dir.join(name), e))?;
+    }
+    Ok(())
 }
 
 /// Reads a snapshot and compares it with what the state file says of it.
