@@ -163,13 +163,15 @@ impl Text<'_> {
     fn expanded(&mut self) {
         match self.description.node(0) {
             Node::Struct(name, fields) => {
-                self.out.push_str(name);
+                self.push(name);
                 self.fields(fields);
             }
             Node::Enum(name, variants) => {
-                self.out.push_str(&format!("enum {name} {{ "));
+                self.out.push_str("enum ");
+                self.push(name);
+                self.out.push_str(" { ");
                 self.list(variants, |text, (name, fields)| {
-                    text.out.push_str(name);
+                    text.push(name);
                     text.fields(fields);
                 });
                 self.out.push_str(" }");
@@ -190,7 +192,8 @@ impl Text<'_> {
             _ => {
                 self.out.push_str(" { ");
                 self.list(fields, |text, (name, place)| {
-                    text.out.push_str(&format!("{name}: "));
+                    text.push(name);
+                    text.out.push_str(": ");
                     text.name(*place, 0);
                 });
                 self.out.push_str(" }");
@@ -216,11 +219,10 @@ impl Text<'_> {
             return self.out.push_str("...");
         }
         match self.description.node(place) {
-            Node::Primitive(name) | Node::Struct(name, _) | Node::Enum(name, _) => {
-                self.out.push_str(name);
-            }
+            Node::Primitive(name) | Node::Struct(name, _) | Node::Enum(name, _) => self.push(name),
             Node::Generic(name, items) => {
-                self.out.push_str(&format!("{name}<"));
+                self.push(name);
+                self.out.push('<');
                 self.list(items, |text, item| text.name(*item, depth + 1));
                 self.out.push('>');
             }
@@ -235,6 +237,12 @@ impl Text<'_> {
                 self.out.push_str(if items.len() == 1 { ",)" } else { ")" });
             }
         }
+    }
+
+    /// A name, which may be forged: nothing in it disturbs a terminal.
+    fn push(&mut self, name: &str) {
+        // Of a longer one not all is shown.
+        self.out.extend(name.chars().take(2 * LONGEST + 1).flat_map(char::escape_debug));
     }
 
     fn finish(mut self) -> String {

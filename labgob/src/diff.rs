@@ -167,10 +167,10 @@ fn share<T>(these: &[(String, T)], those: &[(String, T)]) -> bool {
     these.iter().any(|(name, _)| those.iter().any(|(other, _)| name == other))
 }
 
-/// A name from the bytes may be forged, and as long as they are.
+/// A name from the bytes may be forged: as long as they are, and with what would disturb a terminal.
 fn short(name: &str) -> String {
     match name.char_indices().nth(200) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.into(),
+        Some((end, _)) => format!("{}...", name[..end].escape_debug()),
+        None => name.escape_debug().to_string(),
     }
 }

@@ -498,3 +498,21 @@ fn names_that_are_too_long_or_cut_off() {
     let error = Decoder::new(&forged).decode_named::<u64>("term").unwrap_err();
     assert!(error.to_string().contains("is named `\\u{1b}[\u{fffd}`"), "{error}");
 }
+
+#[test]
+fn names_of_a_forged_description_disturb_no_terminal() {
+    let mut bytes = encode_described(&now::Vote { term: 1, candidate: 2 });
+    let at = bytes.windows(9).position(|name| name == b"candidate").expect("the field's name");
+    bytes[at..at + 4].copy_from_slice(b"\x1b[2J");
+    let texts = [
+        decode::<u64>(&bytes).unwrap_err().to_string(),
+        decode::<fewer::Vote>(&bytes).unwrap_err().to_string(),
+        decode::<now::Vote>(&[encode(&now::Vote { term: 1, candidate: 2 }), bytes].concat())
+            .unwrap_err()
+            .to_string(),
+    ];
+    for text in texts {
+        assert!(text.contains("\\u{1b}[2Jidate: u32 }`"), "{text}");
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
