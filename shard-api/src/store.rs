@@ -37,8 +37,8 @@ pub trait Server: Send + Sync + Sized + 'static {
     ///
     /// `peers` has one end per server of the group, for Raft. As the saved Raft state (log included,
     /// snapshot not) comes near `max_raft_state` bytes, the server makes a snapshot; with `None` it
-    /// never does. `gid` is the group's number, which belongs to what its servers have saved: a group that begins
-    /// with nothing needs a number that no group has had. `controllers` has an end for each server of the
+    /// never does. `gid` is the group's number, which is never [`NOBODY`](crate::NOBODY). It belongs to what its
+    /// servers have saved: a group that begins with nothing needs a number that no group has had. `controllers` has an end for each server of the
     /// controller. A configuration has names of servers, for `make_end`.
     ///
     /// # Errors

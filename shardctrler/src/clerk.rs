@@ -43,7 +43,8 @@ impl ControllerClerk for Clerk {
         )
     }
 
-    /// Nothing happens if group 0 is one of them: that number stands for nobody.
+    /// Nothing happens if one of them has the number 0, which stands for nobody, or no servers: the others
+    /// do not join either.
     fn join(&mut self, groups: BTreeMap<Gid, Vec<String>>) {
         let (client, number) = self.next();
         let args = JoinArgs { groups, client, number };

@@ -29,7 +29,8 @@
 //! # Requests that make no sense
 //!
 //! A Move to a group that the configuration does not have, a Move of a shard that does not exist, and a
-//! Join of group 0 change nothing and make no configuration: every shard is always at a group of
+//! Join in which a group has the number 0 or no servers change nothing and make no configuration; the
+//! other groups of such a Join do not join either. So every shard is always at a group of
 //! its configuration, or at nobody if there are none. A Leave of a group that is not there is a change
 //! like others. A Join of a group that is there replaces the names of its servers.
 //!

@@ -12,7 +12,7 @@ use persister::Persister;
 use raft_api::Raft;
 use rsm::once::Numbered;
 use rsm::{Options, Rsm};
-use shard_api::{ControllerClerk, Gid, MakeEnd};
+use shard_api::{ControllerClerk, Gid, MakeEnd, NOBODY};
 
 use crate::board::{Board, Replica, parcel};
 use crate::group::{Reply, Request};
@@ -44,6 +44,9 @@ impl<R: Raft, C: ControllerClerk> shard_api::Server for Server<R, C> {
         controllers: Vec<ClientEnd>,
         make_end: MakeEnd,
     ) -> Result<Arc<Self>, Box<dyn Error + Send + Sync>> {
+        if gid == NOBODY {
+            return Err(format!("{NOBODY} is no group's number: it stands for nobody").into());
+        }
         let board = Arc::new(Board::default());
         let replica = Replica::new(gid, board.clone());
         let options = Options { max_raft_state, ..Options::default() };

@@ -1,13 +1,14 @@
 //! Servers that end by themselves.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use labrpc::{ClientEnd, Network, Server};
 use persister::MemoryPersister;
 use raft::Raft;
 use raft_api::Raft as _;
-use shard_api::{Config, ControllerClerk, Gid, SHARDS, Server as _};
+use shard_api::{Config, ControllerClerk, Gid, NOBODY, SHARDS, Server as _};
 use shardkv::{GetArgs, Outcome, ShardKVClient};
 
 use crate::world::cluster::Ends;
@@ -28,6 +29,25 @@ impl ControllerClerk for Careless {
     fn move_shard(&mut self, _: usize, _: Gid) {}
 }
 
+/// The only server of a group with this number.
+fn make(
+    peers: Vec<ClientEnd>,
+    gid: Gid,
+) -> Result<Arc<shardkv::Server<Raft, Careless>>, Box<dyn Error + Send + Sync>> {
+    let persister = Arc::new(MemoryPersister::new());
+    let nobody = Arc::new(|name: &str| panic!("nobody is to be called, and not {name}"));
+    shardkv::Server::<Raft, Careless>::make(peers, 0, persister, None, gid, Vec::new(), nobody)
+}
+
+/// It would wait for ever for shards that nobody has.
+#[test]
+fn a_group_cannot_have_the_number_of_nobody() {
+    let network = Network::new();
+    let peers = vec![Ends::new(&network, "alone".into()).to("server")];
+    let error = make(peers, NOBODY).expect_err("there is no such group");
+    assert_eq!(error.to_string(), "0 is no group's number: it stands for nobody");
+}
+
 /// On the real clock, where the panic of a task ends nothing else: a server that went on would lead its group and
 /// never come to another configuration.
 #[test]
@@ -35,11 +55,7 @@ fn a_server_that_cannot_follow_its_controller_does_not_go_on() {
     let network = Network::new();
     let ends = Ends::new(&network, "alone".into());
     let peers = vec![ends.to("server")];
-    let persister = Arc::new(MemoryPersister::new());
-    let nobody = Arc::new(|name: &str| panic!("nobody is to be called, and not {name}"));
-    let server =
-        shardkv::Server::<Raft, Careless>::make(peers, 0, persister, None, 1, Vec::new(), nobody)
-            .expect("nothing is saved");
+    let server = make(peers, 1).expect("nothing is saved");
     let services = server.clone().services().into_iter();
     network.add_server("server", services.fold(Server::new(), Server::service));
     while !server.raft().state().is_leader {
