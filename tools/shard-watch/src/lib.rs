@@ -157,7 +157,7 @@ impl Watch {
     }
 
     /// Demands that each group has data of the shards only that the latest configuration which is known
-    /// gives to it: each group has come to it, has all of its shards, and has deleted all others.
+    /// gives to it: each group has all of its shards, and has deleted all others.
     ///
     /// For a test that has waited long enough. Groups that tell nothing are not judged.
     ///
@@ -170,6 +170,17 @@ impl Watch {
     /// All moves of shards that servers have told of, in the order in which they ended.
     pub fn moves(&self) -> Vec<Move> {
         self.inner.with(|state| state.handed.moves.clone())
+    }
+
+    /// Judges what a server says, if it is still news and still its own: on the real clock the server may have been
+    /// killed meanwhile, and its successor may run.
+    fn judge(&self, server: &Node, standing: Standing, us: u64) {
+        self.check(|state| match state.hear(server.name(), &standing) {
+            Some((group, number, _)) if !server.is_killed() => {
+                state.told(group, number, standing, us)
+            }
+            _ => Ok(()),
+        });
     }
 
     pub(crate) fn check(&self, check: impl FnOnce(&mut State) -> Checked) {
@@ -189,10 +200,10 @@ impl Listener for Watch {
         }
         let us = labtrace::now_us();
         let news = self.inner.with(|state| state.hear(server.name(), &standing));
-        let Some((group, server, gid)) = news else { return };
-        let lane = self.inner.with(|state| state.groups[group].members.lane(server));
+        let Some((group, number, gid)) = news else { return };
+        let lane = self.inner.with(|state| state.groups[group].members.lane(number));
         labtrace::record(Some(lane), || words::event(gid, &standing));
-        self.check(|state| state.told(group, server, standing, us));
+        self.judge(server, standing, us);
     }
 }
 
