@@ -169,6 +169,9 @@
 //!   shards. Give new servers a new number.
 //! - Two groups that have handed shards to each other and change the names of their servers in one moment may wait for
 //!   each other for ever: each must come to the configuration that says where the other one is now.
+//! - A clerk of the controller tries for ever and cannot be stopped. So a leader that is killed or dropped while the
+//!   controller is away leaves a task that asks on and keeps the shards in memory, until the controller answers or the
+//!   node is killed.
 
 mod board;
 mod clerk;
