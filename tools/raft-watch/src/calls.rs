@@ -249,6 +249,7 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
+    use super::super::understanding::Leader;
     use super::*;
 
     const TERM: u64 = 4;
@@ -340,6 +341,7 @@ mod tests {
         let beat = Asked::Beat { term: TERM, commit: 2 };
         let install = Asked::Install(Install {
             term: TERM,
+            leader: Leader::Sender,
             last,
             offset: 0,
             done: true,

@@ -65,6 +65,17 @@ impl Elections {
         own.map(|vote| vote.us)
     }
 
+    /// The server that is known to lead a term.
+    pub(crate) fn leader_of(&self, term: u64) -> Option<usize> {
+        self.leaders.get(&term).map(|(leader, ..)| *leader)
+    }
+
+    /// True if a server is known to lead a term, or can, by the votes that have reached it.
+    pub(crate) fn is_elected(&self, server: usize, term: u64) -> bool {
+        let votes = self.received.get(&(server, term)).map_or(0, BTreeSet::len);
+        votes > self.servers / 2 || self.leader_of(term) == Some(server)
+    }
+
     /// What was refused in terms after that of the last leader, the latest first.
     pub(super) fn refusals_since_the_last_leader(&self) -> impl Iterator<Item = &Refusal> {
         let since = self.leaders.last_key_value().map_or(0, |(term, _)| *term);

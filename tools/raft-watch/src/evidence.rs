@@ -43,14 +43,34 @@ pub(crate) struct Told {
     pub(crate) us: u64,
 }
 
-/// A rule that is broken if a server is still in this term.
+/// A follower that has lost what it had accepted, if it is still in this term and was not only busy.
 #[derive(Clone, Debug)]
 pub(crate) struct Suspicion {
     pub(crate) term: u64,
-    /// The last entry that it is about; 0 if it is about none.
-    pub(crate) upto: u64,
-    /// Its server has been sent entries up to there again since.
+    /// It has refused what follows this entry, which it had.
+    pub(crate) refused: u64,
+    /// It has been sent what it may have lost again since.
     pub(crate) resent: bool,
+    pub(crate) verdict: Box<Verdict>,
+}
+
+impl Suspicion {
+    /// True if entries behind this one may be what it has lost. Some leaders go back by one entry whenever they are
+    /// refused; one that goes further was refused again, or was told how much is lost.
+    pub(crate) fn is_resent_by(&self, prev: u64) -> bool {
+        prev.saturating_add(1) < self.refused
+    }
+}
+
+/// A candidate that has refused to follow the leader of its term, if it is still in this term and was not only busy.
+#[derive(Clone, Debug)]
+pub(crate) struct Deaf {
+    pub(crate) term: u64,
+    pub(crate) us: u64,
+    /// The index of the entry that the leader's first request followed: the last one of its log.
+    pub(crate) log_end: u64,
+    /// When it refused a request that was sent after that.
+    pub(crate) again_us: Option<u64>,
     pub(crate) verdict: Box<Verdict>,
 }
 
@@ -125,7 +145,7 @@ pub(crate) struct Server {
     /// That it has done nothing for a while but refuse its vote.
     pub(crate) refusals: Option<Refusals>,
     /// When it refused to follow, if it is still in this term.
-    pub(crate) deaf: Option<(u64, Suspicion)>,
+    pub(crate) deaf: Option<Deaf>,
     /// The end of its log as it said when it last stood for election, and how many AppendEntries had
     /// reached it by then.
     pub(crate) log_end: Option<(Place, u64)>,
@@ -217,8 +237,13 @@ impl Server {
     /// again.
     pub(crate) fn is_brought(&mut self, term: u64, prev: u64) {
         if let Some(suspicion) = &mut self.suspicion {
-            suspicion.resent |= suspicion.term == term && prev < suspicion.upto;
+            suspicion.resent |= suspicion.term == term && suspicion.is_resent_by(prev);
         }
+    }
+
+    /// It follows the leader of this term, whatever it has refused.
+    pub(crate) fn follows(&mut self, term: u64) {
+        self.deaf.take_if(|deaf| deaf.term == term);
     }
 
     /// Entries of one term have been sent to it.
@@ -304,7 +329,7 @@ mod tests {
     fn a_suspicion_lasts_as_long_as_its_term() {
         let mut server = Server::default();
         let verdict = Box::new(labtrace::verdict("a rule", "words").build());
-        server.suspicion = Some(Suspicion { term: 4, upto: 0, resent: false, verdict });
+        server.suspicion = Some(Suspicion { term: 4, refused: 0, resent: false, verdict });
         [3, 4].into_iter().for_each(|term| server.promise(term, 0));
         assert!(server.suspicion.is_some());
         server.promise(5, 0);

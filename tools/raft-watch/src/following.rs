@@ -7,8 +7,8 @@
 use labtrace::{Verdict, verdict};
 use raft_api::{Persisted, SavedEntry};
 
-use super::calls::{Append, Call, Delivered};
-use super::evidence::{Held, Suspicion};
+use super::calls::{Append, Asked, Call, Delivered};
+use super::evidence::{Deaf, Held, Suspicion};
 use super::judge::{Checked, Judge, Means};
 use super::persister::Look;
 use super::reigns::{Accepted, Refused};
@@ -168,9 +168,7 @@ impl Judge {
         let Append { term, last, .. } = append;
         let (server, leader) = (call.to, call.from);
         if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
-            // Who has what follows its entries, and did not get them again, has lost none of them.
-            let has_all = append.prev.index >= suspicion.upto && !suspicion.resent;
-            if !has_all {
+            if suspicion.resent || suspicion.is_resent_by(append.prev.index) {
                 return Err(suspicion.verdict);
             }
         }
@@ -185,8 +183,7 @@ impl Judge {
             (call.accepted, call.kept) = (Some(place), Some(kept));
         }
         let known = &mut self.servers[server];
-        // Whatever it has refused, it follows.
-        known.deaf.take_if(|(_, suspicion)| suspicion.term == term);
+        known.follows(term);
         known.tell(term, append.commit, last.index, us);
         if missing.allows(&rules::CHECKED) {
             known.holds(Held { place: kept, leader, in_term: term, us, instance });
@@ -212,6 +209,30 @@ impl Judge {
             // It may have accepted less.
             () if upto < last.index || is_more => (said, said),
             () => (last, last),
+        }
+    }
+
+    /// A reply that is no yes to entries may tell, too, up to where its server has accepted what this leader has sent
+    /// it: so much the leader may count. More is not promised by it.
+    pub(super) fn says_accepted(&mut self, call: &Call, reply: Reply, us: u64) {
+        let is_other = match call.asked {
+            Asked::Append(_) => reply.yes != Some(true),
+            Asked::Install(_) | Asked::Beat { .. } => true,
+            Asked::Vote { .. } | Asked::Nothing => false,
+        };
+        let (Some(term), Some(index), true) = (call.asked.term(), reply.upto, is_other) else {
+            return;
+        };
+        let in_term = reply.term.is_none_or(|shown| shown == term);
+        if !in_term || index == 0 || index > self.may_have_accepted(call.to, call.from, term) {
+            return;
+        }
+        let Some(reign) = self.reigns.of(term) else { return };
+        let place = Place { index, term: reign.terms.at(index).unwrap_or(0) };
+        let instance = self.servers[call.to].instance;
+        self.reigns.may_count(term, call.to, Accepted { place, us, at: self.now, instance });
+        if let Some(call) = self.calls.get_mut(call.number) {
+            call.accepted = Some(place);
         }
     }
 
@@ -274,11 +295,14 @@ impl Judge {
         match means.saved.look(server, Look::Surely) {
             Some(saved) if saved.log_base > prev.index => Ok(()),
             Some(saved) if saved.term == term && !holds(saved, had.place) => Err(verdict),
+            Some(saved) if saved.term == term => Ok(()),
             None if in_snapshot => Ok(()),
             _ => {
-                let upto = had.place.index;
-                self.servers[server].suspicion =
-                    Some(Suspicion { term, upto, resent: false, verdict });
+                let known = &mut self.servers[server].suspicion;
+                if known.as_ref().is_none_or(|known| known.term != term) {
+                    let refused = prev.index;
+                    *known = Some(Suspicion { term, refused, resent: false, verdict });
+                }
                 Ok(())
             }
         }
@@ -289,7 +313,8 @@ impl Judge {
 impl Judge {
     /// "If AppendEntries RPC received from new leader: convert to follower" (Figure 2, Rules for candidates).
     /// A candidate that refuses the first request of its term's leader, though its log holds what is before
-    /// the entries, is suspected: it may be in a later term already, of which it has said nothing yet.
+    /// the entries, is suspected: it may be in a later term already, of which it has said nothing yet. If it refuses
+    /// the next one as well, it does not follow.
     fn suspect_deaf(
         &mut self,
         call: &Call,
@@ -301,10 +326,17 @@ impl Judge {
     ) {
         let Append { term, prev, .. } = append;
         let (leader, server) = (call.from, call.to);
-        let known = &self.servers[server];
+        let in_term = reply.term.is_none_or(|shown| shown == term);
+        let known = &mut self.servers[server];
+        if let Some(deaf) = &mut known.deaf {
+            // What is before its entries was in the log, too.
+            let may_follow = call.sent_us > deaf.us && prev.index <= deaf.log_end;
+            if deaf.term == term && in_term && may_follow {
+                deaf.again_us.get_or_insert(us);
+            }
+        }
         let stood = self.elections.stood(server, term)
             && (delivered.promised.term, delivered.instance) == (term, known.instance);
-        let in_term = reply.term.is_none_or(|shown| shown == term);
         let first_since = known
             .log_end
             .filter(|(_, appends)| delivered.appends == appends + 1)
@@ -333,20 +365,20 @@ impl Judge {
             )
             .build();
         let verdict = Box::new(verdict);
-        self.servers[server].deaf = Some((us, Suspicion { term, upto: 0, resent: false, verdict }));
+        let (log_end, again_us) = (prev.index, None);
+        self.servers[server].deaf = Some(Deaf { term, us, log_end, again_us, verdict });
     }
 
-    /// Who stands for the next term was in the one before until now, or until just now.
+    /// Who stands for the next term was in the one before until now, or until just now. Once it may have been busy, and
+    /// have followed all the same.
     pub(super) fn check_deaf(&mut self, server: usize, term: u64, us: u64) -> Checked {
         // Who asks once more in its term is still in it.
         let known = &mut self.servers[server].deaf;
-        match known.take_if(|(_, suspicion)| suspicion.term < term) {
-            Some((then, Suspicion { term: in_term, verdict, .. }))
-                if in_term.checked_add(1) == Some(term) && us >= then + STANDS_WITHIN_US =>
-            {
-                Err(verdict)
-            }
-            _ => Ok(()),
+        let Some(deaf) = known.take_if(|deaf| deaf.term < term) else { return Ok(()) };
+        let is_next = deaf.term.checked_add(1) == Some(term);
+        match deaf.again_us.is_some_and(|again| us >= again + STANDS_WITHIN_US) && is_next {
+            true => Err(deaf.verdict),
+            false => Ok(()),
         }
     }
 }
@@ -406,7 +438,7 @@ const LOOK: &str = "a heartbeat is an AppendEntries: \"reply false if log doesn'
 
 #[cfg(test)]
 mod tests {
-    use super::super::calls::{Asked, Sent};
+    use super::super::calls::Sent;
     use super::super::evidence::Promise;
     use super::super::understanding::Request;
     use super::*;

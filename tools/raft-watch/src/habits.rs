@@ -6,7 +6,9 @@ use raft_api::Meaning;
 
 use crate::calls::Sent;
 use crate::judge::{Checked, Judge, Means};
-use crate::understanding::{Append, Encoded, Entries, Place, Reply, Request, Understanding};
+use crate::understanding::{
+    Append, Encoded, Entries, Leader, Place, Reply, Request, Understanding,
+};
 
 macro_rules! messages {
     ($($name:ident { $($field:ident: $ty:ty),* $(,)? })*) => {
@@ -43,9 +45,12 @@ impl Play {
         self.us += 1000;
         let instance = self.judge.servers[from].instance;
         let sent = Sent { call: self.calls, from, instance, to, request, us: self.us };
-        let (judge, read) = (&mut self.judge, &self.read);
-        Means::with(read.missing(), |means| judge.sent(sent, means))?;
-        Ok(self.calls)
+        let (judge, read) = (&mut self.judge, &mut self.read);
+        let checked = Means::with(read.missing(), |means| judge.sent(sent, means));
+        for (part, why) in judge.take_doubts() {
+            read.missing_mut().note(part, why.to_string());
+        }
+        checked.map(|()| self.calls)
     }
 
     fn delivered(&mut self, call: u64) {
@@ -121,6 +126,7 @@ fn append(
     let prev = Place { index, term: prev_term };
     Request::Append(Append {
         term,
+        leader: Leader::Sender,
         prev,
         commit: Some(commit),
         other: None,
@@ -254,6 +260,62 @@ fn who_was_busy_and_says_yes_to_the_same_has_lost_nothing() -> Checked {
     let broken = play.call(0, 1, append(4, (9, 4), &[4], 0), yes(4)).expect_err("it has them anew");
     assert_eq!(broken.check, "accepted entries stay");
     Ok(())
+}
+
+/// Figure 2's leader goes back by one entry when it is refused.
+#[test]
+fn who_was_busy_once_below_a_leader_that_goes_back_by_one_has_lost_nothing() -> Checked {
+    refused_at_nine()?.call(0, 1, append(4, (8, 4), &[4, 4], 0), yes(4))?;
+    // Who has lost them refuses again, whether or not it is asked the same once more.
+    for again in [&[8][..], &[9, 8]] {
+        let mut play = refused_at_nine()?;
+        for prev in again {
+            play.call(0, 1, append(4, (*prev, 4), &[4, 4], 0), no(4))?;
+        }
+        let broken = play.call(0, 1, append(4, (7, 4), &[4; 3], 0), yes(4));
+        assert_eq!(broken.expect_err("it has lost some").check, "accepted entries stay");
+    }
+    Ok(())
+}
+
+/// Servers 0 and 1 stand for term 5, and 0 is elected. It sends server 1 so many requests, which that one refuses.
+fn refuses_its_leader(requests: u64) -> Checked<Play> {
+    let mut play = Play::new(3);
+    play.call(1, 2, vote(5, (0, 0)), no(5))?;
+    play.call(0, 2, vote(5, (0, 0)), yes(5))?;
+    for _ in 0..requests {
+        play.call(0, 1, append(5, (0, 0), &[], 0), no(5))?;
+        play.us += 100_000;
+    }
+    Ok(play)
+}
+
+#[test]
+fn a_candidate_that_was_busy_once_may_stand_again_when_its_leader_is_gone() -> Checked {
+    let stands = |mut play: Play| {
+        play.us += 300_000;
+        play.call(1, 2, vote(6, (0, 0)), no(6))
+    };
+    stands(refuses_its_leader(1)?)?;
+    assert_eq!(
+        stands(refuses_its_leader(2)?).expect_err("it does not follow").check,
+        "a candidate follows"
+    );
+    // Requests that were under way together meet it while it is busy.
+    let mut play = refuses_its_leader(0)?;
+    let calls: Vec<u64> =
+        (0..2).map(|_| play.sent(0, 1, append(5, (0, 0), &[], 0))).collect::<Result<_, _>>()?;
+    for call in calls {
+        play.delivered(call);
+        play.replied(call, no(5))?;
+        play.over(call);
+    }
+    stands(play)?;
+    // It follows what it hears.
+    let mut play = refuses_its_leader(2)?;
+    let beat = Request::Beat { term: 5, leader: Leader::Sender, commit: None, message: 1 };
+    play.call(0, 1, beat, yes(5))?;
+    stands(play)
 }
 
 #[test]

@@ -231,7 +231,7 @@ impl Judge {
 
 #[cfg(test)]
 mod tests {
-    use super::super::understanding::Entries;
+    use super::super::understanding::{Entries, Leader};
     use super::*;
 
     #[test]
@@ -239,8 +239,9 @@ mod tests {
         let mut flows = Flows::default();
         let mut says = |between, marks: &[u64]| {
             let (prev, entries) = (Place { index: 3, term: 3 }, Entries::Read(Vec::new()));
+            let (leader, marks) = (Leader::Sender, marks.to_vec());
             let append =
-                Append { term: 4, prev, commit: None, entries, other: None, marks: marks.to_vec() };
+                Append { term: 4, leader, prev, commit: None, entries, other: None, marks };
             flows.may_tell_to_stand(between, &append)
         };
         let told = [[7, 0], [7, 0], [7, 5], [7, 5], [0, 0], [7, 0], [0, 5], [0, 6], [0, 0]];

@@ -17,7 +17,7 @@ use super::settled::Settled;
 use super::slow::Slow;
 use super::snapshots::Sendings;
 use super::understanding::missing as rules;
-use super::understanding::{Install, Missing, Place, Reply, Request};
+use super::understanding::{Install, Leader, Missing, Part, Place, Reply, Request};
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +58,10 @@ pub(crate) struct Judge {
     /// Some server stood for election after a restart, and had applied nothing of what it had known to
     /// be committed before: this Raft does not save the commit index.
     pub(super) commit_is_forgotten: bool,
+    /// Some leader names another one than itself as leader, by a number that is no server's.
+    leaders_are_misnamed: bool,
+    /// What has turned out not to be understood.
+    doubts: Vec<(Part, &'static str)>,
     /// How many commands were offered to a cluster of one.
     offered_alone: u64,
     /// Counts the requests that are sent.
@@ -208,8 +212,46 @@ impl Judge {
         Ok(())
     }
 
+    /// What has turned out not to be understood since this was asked last, and why.
+    pub(crate) fn take_doubts(&mut self) -> Vec<(Part, &'static str)> {
+        std::mem::take(&mut self.doubts)
+    }
+
+    /// True if what a message says of a leader is its sender's own word; else that is noted.
+    fn is_own_word(&mut self, from: usize, request: &Request<'_>) -> bool {
+        let (term, leader) = match request {
+            Request::Append(append) => (append.term, append.leader),
+            Request::Install(install) => (install.term, install.leader),
+            Request::Beat { term, leader, .. } => (*term, *leader),
+            _ => return true,
+        };
+        let named = match leader {
+            Leader::Sender => return true,
+            Leader::Named(named) => usize::try_from(named).ok(),
+            Leader::Unsaid => None,
+        };
+        let is_leader = named.is_some() && named == self.elections.leader_of(term);
+        let doubt = match request {
+            _ if named == Some(from) => return true,
+            Request::Beat { .. } if self.elections.is_elected(from, term) => return true,
+            Request::Beat { .. } => (Part::Others, "who does not lead may send heartbeats, too"),
+            _ if is_leader && !self.leaders_are_misnamed => {
+                (Part::Appends, "a server passes on what the leader that it names sends")
+            }
+            _ => {
+                self.leaders_are_misnamed = true;
+                return true;
+            }
+        };
+        self.doubts.push(doubt);
+        false
+    }
+
     fn asks(&mut self, sent: &Sent<'_>, means: &mut Means<'_>) -> Checked<Asked> {
         let Sent { call, from, to, ref request, us, .. } = *sent;
+        if !self.is_own_word(from, request) {
+            return Ok(Asked::Nothing);
+        }
         match request {
             Request::Vote { term, last } => {
                 self.asks_in(from, *term, us, means.missing)?;
@@ -248,7 +290,7 @@ impl Judge {
                 self.offers((from, to), *install, us, means)?;
                 Ok(Asked::Install(*install))
             }
-            Request::Beat { term, commit, message } => {
+            Request::Beat { term, commit, message, .. } => {
                 self.speaks(from, *term, us, means.missing)?;
                 self.leads(from, *term, us, means)?;
                 self.goes_on(call, (from, to), *term, us, means.missing)?;
@@ -386,6 +428,7 @@ impl Judge {
             }
             Asked::Nothing => {}
         }
+        self.says_accepted(&call, reply, us);
         let term = call.asked.term();
         if let (Some(asked), Some(term)) = (term, reply.term)
             && term > asked
@@ -453,8 +496,8 @@ impl Judge {
         if let (Asked::Append(append), false) = (asked, failed) {
             self.resends.over(&call, append);
         }
-        if let (Asked::Append(append), Some(place), false) = (asked, accepted, failed) {
-            self.counts(from, to, append.term, place);
+        if let (Some(term), Some(place), false) = (asked.term(), accepted, failed) {
+            self.counts(from, to, term, place);
         }
         if let (Asked::Install(install), true, false) = (asked, installed, failed) {
             self.knows_installed(&call, install, us);

@@ -36,8 +36,8 @@ struct Known {
 }
 
 impl Known {
-    fn command(&self) -> String {
-        Command { bytes: &self.bytes, shape: self.shape }.show()
+    fn command(&self) -> Command<'_> {
+        Command { bytes: &self.bytes, shape: self.shape }
     }
 }
 
@@ -55,7 +55,12 @@ impl Entries {
         let Entry { term, command } = entry;
         let of_index = &mut self.by_index[place];
         match of_index.iter().position(|known| known.term == term) {
-            Some(at) if *of_index[at].bytes == *command.bytes => Ok(()),
+            Some(at) if of_index[at].command().may_be(&command) => {
+                if of_index[at].command().is_none() {
+                    of_index[at].bytes = command.bytes.into();
+                }
+                Ok(())
+            }
             Some(at) => Err(&of_index[at]),
             None => {
                 let (bytes, shape) = (command.bytes.into(), command.shape);
@@ -81,7 +86,7 @@ impl Entries {
     pub(crate) fn sent(&self, index: u64) -> Vec<Fact> {
         let place = usize::try_from(index.saturating_sub(1)).unwrap_or(usize::MAX);
         let fact = |known: &Known| Fact {
-            text: sent_entry(known.server, &known.command(), known.term, index),
+            text: sent_entry(known.server, &known.command().show(), known.term, index),
             us: Some(known.us),
             server: u32::try_from(known.server).ok(),
         };
@@ -229,7 +234,7 @@ fn sent_entry(server: usize, command: &str, term: u64, index: u64) -> String {
 
 fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, us: u64) -> Verdict {
     let Known { term, server: first, us: then, .. } = *known;
-    let (one, other) = (known.command(), command.show());
+    let (one, other) = (known.command().show(), command.show());
     let sent = |server, command: &str| sent_entry(server, command, term, index);
     //= append.new, leaders.own-log
     verdict(
@@ -248,7 +253,7 @@ fn two_entries(index: u64, known: &Known, server: usize, command: Command<'_>, u
 
 #[cfg(test)]
 mod tests {
-    use super::super::understanding::{Entries as Sent, Part};
+    use super::super::understanding::{Entries as Sent, Leader, Part};
     use super::*;
 
     fn add(entries: &mut Entries, index: u64, term: u64, bytes: &[u8]) -> bool {
@@ -279,6 +284,21 @@ mod tests {
         assert_eq!(read(&entries, 0), (all.to_vec(), 3));
         assert_eq!(read(&entries, 2), (all[2..].to_vec(), 3));
         assert_eq!(read(&entries, 3), (vec![], 3));
+    }
+
+    /// One that brings none may mean the command that its receiver has.
+    #[test]
+    fn no_command_in_the_place_of_one_is_no_other_one() {
+        use labgob::Gob;
+        let mut entries = Entries::default();
+        let mut add = |command: Option<u8>| {
+            let bytes = command.map_or(vec![0], |command| vec![1, command]);
+            let command = Command { bytes: &bytes, shape: Some(Option::<u8>::SHAPE) };
+            entries.add(3, Entry { term: 4, command }, 2, 73).is_ok()
+        };
+        assert!(add(None) && add(Some(7)) && add(None));
+        assert!(add(Some(7)) && !add(Some(8)));
+        assert_eq!(read(&entries, 0), (vec![(3, 4, vec![1, 7])], 1));
     }
 
     #[test]
@@ -313,8 +333,9 @@ mod tests {
         let shows = |missing: &Missing| {
             let prev = Place { index: 3, term: 5 };
             let entries = Sent::Read(Vec::new());
+            let (leader, marks) = (Leader::Sender, Vec::new());
             let append =
-                Append { term: 4, prev, commit: None, entries, other: None, marks: Vec::new() };
+                Append { term: 4, leader, prev, commit: None, entries, other: None, marks };
             Judge::new(3).brings(0, &append, 0, missing)
         };
         let broken = shows(&Missing::default()).expect_err("it is later");

@@ -42,6 +42,8 @@ impl Watch {
             let checked = self.judge(state, |judge, means| judge.sent(sent, means));
             if let Some(sent) = state.judge.calls.get(call) {
                 state.spotter.sent(call, from, to, sent.asked);
+                // It may be another one's word.
+                inferred = inferred.filter(|_| sent.asked.term().is_some());
             }
             state.second.sent(from, to, event, &state.judge);
             state.retries.sent(call, (from, to), event.method, args.bytes());
@@ -92,10 +94,13 @@ impl Watch {
         let saved = SavedStates::new(saves, self.inner.reading);
         let mut means = Means { missing: understanding.missing(), saved };
         let checked = rules(judge, &mut means);
-        if means.saved.are_silent() {
+        let is_silent = means.saved.are_silent();
+        let missing = understanding.missing_mut();
+        if is_silent {
             let why = "`read_persisted` does not say what the saved state means".to_string();
-            understanding.missing_mut().note(Part::Saved, why);
+            missing.note(Part::Saved, why);
         }
+        judge.take_doubts().into_iter().for_each(|(part, why)| missing.note(part, why.to_string()));
         checked
     }
 

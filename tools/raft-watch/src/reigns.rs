@@ -291,6 +291,12 @@ impl Reigns {
         let taken = &mut reign.taken[server];
         *taken = (*taken).max(accepted.place.index);
         Accepted { place: kept, ..accepted }.goes_beyond(&mut reign.kept[server]);
+        self.may_count(term, server, accepted);
+    }
+
+    /// A leader may count a follower for what that has accepted.
+    pub(crate) fn may_count(&mut self, term: u64, server: usize, accepted: Accepted) {
+        let Some(reign) = self.by_term.get_mut(&term) else { return };
         if !accepted.goes_beyond(&mut reign.accepted[server]) {
             return;
         }

@@ -91,6 +91,7 @@ impl Judge {
         if reply.term.is_some_and(|shown| shown != term) {
             return;
         }
+        self.servers[call.to].follows(term);
         let heeded = Heeded { term, leader: call.from, sent_us: call.sent_us };
         let known = &mut self.servers[call.to].heeded;
         if known.is_none_or(|known| (known.term, known.sent_us) < (term, call.sent_us)) {

@@ -396,8 +396,17 @@ pub fn rank(name: &str, known: Name) -> Option<usize> {
 
 /// True if a name is this one, in whatever case, with or without underscores.
 pub fn same(name: &str, plain: &str) -> bool {
-    let letters = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
-    letters.map(|byte| byte.to_ascii_lowercase()).eq(plain.bytes())
+    plain_letters(name).eq(plain.chars())
+}
+
+/// A name in small letters, without underscores.
+pub fn letters(name: &str) -> String {
+    plain_letters(name).collect()
+}
+
+fn plain_letters(name: &str) -> impl Iterator<Item = char> + '_ {
+    let letters = name.chars().filter(|letter| !matches!(letter, '_' | '-'));
+    letters.map(|letter| letter.to_ascii_lowercase())
 }
 
 /// The name of a method without the service's: `Raft.AppendEntries` is `AppendEntries`.
@@ -420,6 +429,7 @@ mod tests {
         assert!(!is("prev_log_indexes", Name::PrevIndex));
         assert!(is(method("Raft.AppendEntries"), Name::AppendEntries));
         assert_eq!((method(""), method("Raft.")), ("", "Raft."));
+        assert_eq!(letters("Prev-Log_Index"), "prevlogindex");
     }
 
     #[test]

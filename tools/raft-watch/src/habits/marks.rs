@@ -200,6 +200,95 @@ fn who_hears_a_heartbeat_of_a_method_of_its_own_waits() {
     assert!(stands(true).is_ok());
 }
 
+messages! {
+    Ping { term: u64, from: u64 }
+    PingOfLeader { term: u64, leader_id: u64 }
+    BeatWithTerm { term: u64, leader_id: u64, commit_index: u64, commit_term: u64 }
+    BeatWithPlace { term: u64, leader_id: u64, commit: Placed }
+    Placed { index: u64, term: u64 }
+}
+
+/// Some ask all others now and then whether they are there.
+#[test]
+fn who_does_not_lead_may_send_heartbeats_that_do_not_say_who_leads() -> Checked {
+    let vote = Vote { term: 4, ..Vote::default() };
+    let granted = Voted { term: 4, vote_granted: true };
+    let answer = BeatAnswer { term: 4 };
+    let pings = |play: &mut Play, from: usize| {
+        play.named((from, 2), HEARTBEAT, &Ping { term: 4, from: 1 }, &answer)
+    };
+    let led = || -> Result<Play, Box<labtrace::Verdict>> {
+        let mut play = Play::new(3);
+        play.named((0, 2), REQUEST_VOTE, &vote, &granted)?;
+        Ok(play)
+    };
+    let mut play = led()?;
+    pings(&mut play, 0)?;
+    assert_eq!(play.read.missing().count(), 0);
+    pings(&mut play, 1)?;
+    assert!(play.says("committed by a majority") && play.says("may send heartbeats, too"));
+    // It stands for election, and nobody leads yet.
+    let mut play = Play::new(3);
+    play.named((1, 0), REQUEST_VOTE, &vote, &Voted { term: 4, vote_granted: false })?;
+    pings(&mut play, 1)?;
+    play.named((0, 2), REQUEST_VOTE, &vote, &granted)?;
+    let plain = Plain { term: 4, ..Plain::default() };
+    play.named((0, 1), APPEND_ENTRIES, &plain, &Answer { term: 4, success: true })?;
+    // Whom it takes for the leader it may say.
+    let mut play = led()?;
+    let of_leader = |leader_id| PingOfLeader { term: 4, leader_id };
+    play.named((1, 2), HEARTBEAT, &of_leader(0), &answer)?;
+    assert!(play.says("may send heartbeats, too"));
+    let broken =
+        led()?.named((1, 2), HEARTBEAT, &of_leader(1), &answer).expect_err("it was not elected");
+    assert_eq!(broken.check, "elected by a majority");
+    let beat = Beat { term: 4, leader_id: 1, leader_commit: 0 };
+    let broken = led()?.named((1, 2), HEARTBEAT, &beat, &answer).expect_err("it was not elected");
+    assert_eq!(broken.check, "elected by a majority");
+    Ok(())
+}
+
+/// A follower that has the entry of this term there has all that is before it.
+#[test]
+fn who_is_told_the_term_of_what_is_committed_needs_no_look() -> Checked {
+    fn is_told<A: Gob>(beat: impl Fn(u64, u64) -> A) -> Checked<Play> {
+        let mut play = Play::new(3);
+        for (leader, term, index, of) in [(0, 1, 0, 0), (1, 2, 1, 1)] {
+            let vote = Vote { term, last_log_index: index, last_log_term: of };
+            play.named((leader, 2), REQUEST_VOTE, &vote, &Voted { term, vote_granted: true })?;
+            if term == 1 {
+                for follower in [1, 2] {
+                    let entries = vec![Entry { term, command: 7 }];
+                    let first = Plain { term, entries, ..Plain::default() };
+                    let success = Answer { term, success: true };
+                    play.named((0, follower), APPEND_ENTRIES, &first, &success)?;
+                }
+                play.named((0, 1), HEARTBEAT, &beat(0, term), &BeatAnswer { term })?;
+            }
+        }
+        play.named((1, 2), HEARTBEAT, &beat(1, 2), &BeatAnswer { term: 2 })?;
+        Ok(play)
+    }
+    let mut with_term = is_told(|leader_id, term| BeatWithTerm {
+        term,
+        leader_id,
+        commit_index: 1,
+        commit_term: 1,
+    })?;
+    with_term.applies(2, 1)?;
+    assert!(with_term.says("a server may learn from Heartbeat what is committed"));
+    let mut with_place = is_told(|leader_id, term| {
+        let commit = Placed { index: 1, term: 1 };
+        BeatWithPlace { term, leader_id, commit }
+    })?;
+    with_place.applies(2, 1)?;
+    // Without the term it has to be checked.
+    let mut without = is_told(|leader_id, term| Beat { term, leader_id, leader_commit: 1 })?;
+    let broken = without.applies(2, 1).expect_err("its log was not checked in this term");
+    assert_eq!(broken.check, "applied when told");
+    Ok(())
+}
+
 /// It says what Figure 2 has, and the rest is looked for as in any other message.
 #[test]
 fn who_says_what_its_messages_mean_may_mark_them_too() {

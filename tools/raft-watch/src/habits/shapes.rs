@@ -60,6 +60,15 @@ messages! {
         term: u64, prev_log_index: u64, prev_log_term: u64, segment_term: u64,
         entries: Vec<(u64, Vec<u8>)>, leader_commit: u64,
     }
+    WithLeader {
+        term: u64, leader_id: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<Entry>,
+        leader_commit: u64,
+    }
+    SnapshotOfLeader {
+        term: u64, leader_id: u64, last_included_index: u64, last_included_term: u64, data: Vec<u8>,
+    }
+    Beat { term: u64, leader_id: u64, leader_commit: u64 }
+    BeatFlushed { term: u64, flushed_index: u64 }
     WithPairs {
         term: u64, prev_log_index: u64, prev_log_term: u64, entries: Vec<(u64, Entry)>,
         leader_commit: u64,
@@ -243,6 +252,92 @@ fn what_is_not_flushed_yet_is_not_counted() -> Checked {
     assert_eq!(broken.check, "committed by a majority");
     // Whether a number that is called otherwise means that, is not clear.
     commits(&WithMatch { term: 1, success: true, match_index: 0 })
+}
+
+/// Server 0 leads term 1, and server 1 says by other replies than a yes to entries up to where it has them. Server 0
+/// counts that.
+fn commits_by_other_replies<A: Gob, R: Gob, N: Gob>(
+    entries_answer: &R,
+    (method, request, answer): (&str, &A, &N),
+) -> Checked {
+    let mut play = led(1, (0, 0))?;
+    let first = Args { term: 1, entries: entry(1), ..Args::default() };
+    play.named((0, 1), APPEND_ENTRIES, &first, entries_answer)?;
+    play.named((0, 1), method, request, answer)?;
+    let beat = Beat { term: 1, leader_id: 0, leader_commit: 1 };
+    play.named((0, 1), HEARTBEAT, &beat, answer)
+}
+
+const HEARTBEAT: &str = "Raft.Heartbeat";
+
+#[test]
+fn what_other_replies_say_to_be_accepted_is_counted() -> Checked {
+    let flushed =
+        |last_flushed_log_index| Flushed { term: 1, success: true, last_flushed_log_index };
+    let beat = Beat { term: 1, ..Beat::default() };
+    let now = |flushed_index| BeatFlushed { term: 1, flushed_index };
+    commits_by_other_replies(&flushed(0), (HEARTBEAT, &beat, &now(1)))?;
+    // A refusal, of what is sent too early.
+    let early = Args { term: 1, prev_log_index: 3, prev_log_term: 1, ..Args::default() };
+    let refused = WithMatch { term: 1, success: false, match_index: 1 };
+    commits_by_other_replies(&flushed(0), (APPEND_ENTRIES, &early, &refused))?;
+    // Not so much, not in this term, and more than anybody has sent.
+    for answer in [now(0), BeatFlushed { term: 2, flushed_index: 1 }, now(2)] {
+        let broken = commits_by_other_replies(&flushed(0), (HEARTBEAT, &beat, &answer));
+        assert_eq!(broken.expect_err("it has not").check, "committed by a majority");
+    }
+    Ok(())
+}
+
+/// The answers to the entries themselves are lost.
+#[test]
+fn an_answer_that_is_lost_is_made_up_for_by_that_to_a_heartbeat() -> Checked {
+    let mut play = led(1, (0, 0))?;
+    let first = Args { term: 1, entries: entry(1), ..Args::default() };
+    let request = play.read.request(APPEND_ENTRIES, encoded(&first));
+    let call = play.sent(0, 1, request)?;
+    play.delivered(call);
+    play.judge.over(call, true, play.us);
+    let beat = Beat { term: 1, ..Beat::default() };
+    let answer = WithMatch { term: 1, success: true, match_index: 1 };
+    play.named((0, 1), HEARTBEAT, &beat, &answer)?;
+    play.named((0, 1), HEARTBEAT, &Beat { leader_commit: 1, ..beat }, &answer)
+}
+
+/// A leader lets a follower send to another one what is its own word.
+#[test]
+fn what_is_passed_on_for_the_leader_that_it_names_is_not_its_senders() -> Checked {
+    let success = Answer { term: 1, success: true };
+    let entries = WithLeader { term: 1, entries: entry(1), ..WithLeader::default() };
+    let data = vec![1];
+    let snapshot = SnapshotOfLeader { term: 1, data, ..SnapshotOfLeader::default() };
+    let mut play = led(1, (0, 0))?;
+    play.named((0, 1), APPEND_ENTRIES, &entries, &success)?;
+    assert_eq!(play.read.missing().count(), 0);
+    play.named((1, 2), APPEND_ENTRIES, &entries, &success)?;
+    assert!(play.says("Election Safety") && play.says("passes on what the leader"));
+    let mut play = led(1, (0, 0))?;
+    play.named((0, 1), APPEND_ENTRIES, &entries, &success)?;
+    play.named((1, 2), INSTALL_SNAPSHOT, &snapshot, &success)?;
+    assert!(play.says("passes on what the leader"));
+    Ok(())
+}
+
+#[test]
+fn who_names_itself_or_anybody_leads_by_what_it_sends() -> Checked {
+    let success = Answer { term: 1, success: true };
+    let leads = |play: &mut Play, from, leader_id| {
+        let request = WithLeader { term: 1, leader_id, ..WithLeader::default() };
+        play.named((from, 2), APPEND_ENTRIES, &request, &success)
+    };
+    // By itself; by one that does not lead; by numbers that are no servers'.
+    for named in [[0, 1], [0, 2], [1, 2], [5, 0]] {
+        let mut play = led(1, (0, 0))?;
+        leads(&mut play, 0, named[0])?;
+        let broken = leads(&mut play, 1, named[1]).expect_err("it was not elected");
+        assert_eq!(broken.check, "elected by a majority", "{named:?}");
+    }
+    Ok(())
 }
 
 /// What a Raft itself says of its replies is so.

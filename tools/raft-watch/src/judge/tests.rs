@@ -13,8 +13,9 @@ fn three() -> Judge {
 
 /// A leader may say that it leads by a call without entries, or with a snapshot.
 fn leads(term: u64) -> [Request<'static>; 2] {
-    let install = Install { term, last: THREE, offset: 0, done: true, bytes: 10, part: None };
-    [Request::Beat { term, commit: Some(3), message: 0 }, Request::Install(install)]
+    let (leader, part) = (Leader::Sender, None);
+    let install = Install { term, leader, last: THREE, offset: 0, done: true, bytes: 10, part };
+    [Request::Beat { term, leader, commit: Some(3), message: 0 }, Request::Install(install)]
 }
 
 /// What is broken when server 0 leads this term by its second instance.

@@ -6,7 +6,7 @@ use super::*;
 use crate::calls::Sent;
 use crate::judge::Means;
 use crate::persister::{Reading, SavedStates, Saves};
-use crate::understanding::{Append, Entries, Install, Place, Reply, Request};
+use crate::understanding::{Append, Entries, Install, Leader, Place, Reply, Request};
 
 /// Three servers whose messages a test writes.
 struct Play {
@@ -23,6 +23,7 @@ fn append(term: u64, prev: (u64, u64), count: usize, commit: u64) -> Request<'st
     let entries = Entries::Read(vec![(term, Bytes::new()); count]);
     Request::Append(Append {
         term,
+        leader: Leader::Sender,
         prev,
         commit: Some(commit),
         other: None,
@@ -37,7 +38,8 @@ fn vote(term: u64) -> Request<'static> {
 
 fn install(term: u64, last: (u64, u64)) -> Request<'static> {
     let last = Place { index: last.0, term: last.1 };
-    Request::Install(Install { term, last, offset: 0, done: true, bytes: 1, part: None })
+    let (leader, part) = (Leader::Sender, None);
+    Request::Install(Install { term, leader, last, offset: 0, done: true, bytes: 1, part })
 }
 
 fn yes(term: u64) -> Reply {

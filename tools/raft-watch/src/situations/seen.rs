@@ -138,7 +138,7 @@ mod tests {
     use super::super::Role;
     use super::*;
     use crate::calls::Append;
-    use crate::understanding::{Install, Place};
+    use crate::understanding::{Install, Leader, Place};
 
     fn place(index: u64) -> Place {
         Place { index, term: 4 }
@@ -156,8 +156,15 @@ mod tests {
 
     /// One request of each kind, of term 4.
     fn requests() -> [Asked; 6] {
-        let install =
-            Install { term: 4, last: place(1), offset: 0, done: true, bytes: 1, part: None };
+        let install = Install {
+            term: 4,
+            leader: Leader::Sender,
+            last: place(1),
+            offset: 0,
+            done: true,
+            bytes: 1,
+            part: None,
+        };
         [
             Asked::Vote { term: 4, last: place(1) },
             append(2),

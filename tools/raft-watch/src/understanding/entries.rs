@@ -41,6 +41,18 @@ pub(crate) struct Command<'a> {
 }
 
 impl Command<'_> {
+    /// True if it holds nothing: none, or a variant without content. That may stand for a command that its receiver
+    /// has.
+    pub(crate) fn is_none(&self) -> bool {
+        let has_kinds = matches!(self.shape, Some(Shape::Option(_) | Shape::Enum { .. }));
+        has_kinds && self.bytes.len() == 1
+    }
+
+    /// True if the two may be one command.
+    pub(crate) fn may_be(&self, other: &Command<'_>) -> bool {
+        self.bytes == other.bytes || self.is_none() || other.is_none()
+    }
+
     /// The command for people.
     pub(crate) fn show(&self) -> String {
         let Some(shape) = self.shape else { return labtrace::show(self.bytes) };

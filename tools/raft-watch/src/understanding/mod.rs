@@ -45,6 +45,18 @@ impl Place {
     }
 }
 
+/// Who leads by what a message says that leaders send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Leader {
+    /// Its sender: nobody else sends such messages.
+    #[default]
+    Sender,
+    /// The server of this number, as it says.
+    Named(u64),
+    /// It does not say, and who does not lead may send it too.
+    Unsaid,
+}
+
 /// What a request says, as far as it is understood.
 #[derive(Debug)]
 pub(crate) enum Request<'a> {
@@ -61,6 +73,7 @@ pub(crate) enum Request<'a> {
     /// It says no more than who leads, and perhaps what is committed.
     Beat {
         term: u64,
+        leader: Leader,
         commit: Option<u64>,
         /// All of the message as one number.
         message: u64,
@@ -77,6 +90,7 @@ pub(crate) enum Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Append<'a> {
     pub(crate) term: u64,
+    pub(crate) leader: Leader,
     pub(crate) prev: Place,
     pub(crate) commit: Option<u64>,
     pub(crate) entries: Entries<'a>,
@@ -90,6 +104,7 @@ pub(crate) struct Append<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Install {
     pub(crate) term: u64,
+    pub(crate) leader: Leader,
     /// The last entry that the snapshot takes the place of.
     pub(crate) last: Place,
     /// Where in the snapshot this part of it begins.
@@ -250,12 +265,14 @@ impl Understanding {
                 let prev = Place { index: prev_log_index, term: prev_log_term };
                 let (commit, entries) = (Some(leader_commit), Entries::Read(entries));
                 let (other, marks) = self.beside(method, message, entries.are_none());
-                Request::Append(Append { term, prev, commit, entries, other, marks })
+                let leader = Leader::Sender;
+                Request::Append(Append { term, leader, prev, commit, entries, other, marks })
             }
             Meaning::InstallSnapshot { term, last_included_index, last_included_term } => {
                 let last = Place { index: last_included_index, term: last_included_term };
-                let bytes = message.bytes.len() as u64;
-                Request::Install(Install { term, last, offset: 0, done: true, bytes, part: None })
+                let (leader, bytes) = (Leader::Sender, message.bytes.len() as u64);
+                let (offset, done, part) = (0, true, None);
+                Request::Install(Install { term, leader, last, offset, done, bytes, part })
             }
             _ => Request::Nothing,
         }
@@ -300,6 +317,7 @@ impl Understanding {
             self.missing.note(part, format!("{} {why}", names::method(method)));
         }
         match &request {
+            Request::Beat { leader: Leader::Unsaid, .. } => {}
             Request::Beat { term, .. } => self.numbers.leads(*term),
             Request::Append(Append { term, prev, entries, .. }) if entries.are_by_place() => {
                 self.numbers.leads(*term);

@@ -333,22 +333,54 @@ pub(crate) fn is_byte(shape: &'static Shape) -> bool {
 /// True if somebody may learn from a message what is committed: by a number of such a name, also one that may be none or
 /// is in a variant of an enum.
 pub(crate) fn tells_commit(shape: &'static Shape) -> bool {
-    tells_commit_within(shape, DEPTH + 1)
+    has_field(shape, DEPTH + 1, &|field| is_number_of(field, &COMMITTED) || is_place_of(field))
 }
 
-fn tells_commit_within(shape: &'static Shape, depth: usize) -> bool {
-    let is_named = |name| names::is(name, Name::Commit) || names::is(name, Name::Applied);
-    let tells = |field: &Field| {
-        let shape = field.ty.shape();
-        let number = is_named(field.name) && is_whole_number(shape);
-        number || (depth > 1 && tells_commit_within(shape, depth - 1))
+/// True if a message says what is committed together with the term of that entry.
+pub(crate) fn tells_commit_with_term(shape: &'static Shape) -> bool {
+    let is_term = |field: &Field| {
+        let name = names::letters(field.name);
+        let is_of = |name_of: &&str| name.starts_with(name_of);
+        let named = COMMITTED.iter().any(|known| names::aliases(*known).iter().any(is_of));
+        let ends = ["term", "epoch"].into_iter().any(|term| name.ends_with(term));
+        named && ends && is_whole_number(field.ty.shape())
     };
+    has_field(shape, DEPTH + 1, &|field| is_term(field) || is_place_of(field))
+}
+
+/// True if a message says where a snapshot of its sender ends: all in it is committed.
+pub(crate) fn tells_snapshot(shape: &'static Shape) -> bool {
+    /// The end of a log may be called so, and any index.
+    const OTHERS: [&str; 3] = ["lastindex", "lastlogindex", "index"];
+    let is_other = |name: &str| OTHERS.into_iter().any(|other| names::same(name, other));
+    has_field(shape, DEPTH + 1, &|field| {
+        is_number_of(field, &[Name::IncludedIndex]) && !is_other(field.name)
+    })
+}
+
+const COMMITTED: [Name; 2] = [Name::Commit, Name::Applied];
+
+fn is_number_of(field: &Field, known: &[Name]) -> bool {
+    known.iter().any(|name| names::is(field.name, *name)) && is_whole_number(field.ty.shape())
+}
+
+/// True for an index with its term up to which all is committed.
+fn is_place_of(field: &Field) -> bool {
+    let shape = field.ty.shape();
+    let is_of = |known: &Name| names::is(field.name, *known);
+    COMMITTED.iter().any(is_of) && !is_whole_number(shape) && !fields(shape).is_empty()
+}
+
+/// True if there is such a field in a type, also in what may be none or is in a variant of an enum.
+fn has_field(shape: &'static Shape, depth: usize, is: &dyn Fn(&Field) -> bool) -> bool {
+    let has =
+        |field: &Field| is(field) || (depth > 1 && has_field(field.ty.shape(), depth - 1, is));
     match shape {
-        Shape::Struct { fields, .. } => fields.iter().any(tells),
+        Shape::Struct { fields, .. } => fields.iter().any(has),
         Shape::Enum { variants, .. } => {
-            variants.iter().any(|variant| variant.fields.iter().any(tells))
+            variants.iter().any(|variant| variant.fields.iter().any(has))
         }
-        Shape::Option(some) => tells_commit_within(some.shape(), depth),
+        Shape::Option(some) => has_field(some.shape(), depth, is),
         _ => false,
     }
 }

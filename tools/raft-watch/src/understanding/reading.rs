@@ -6,9 +6,9 @@ use labgob::{Field, Peek, Shape};
 use run_record::names::{self, Name};
 
 use super::missing::{Missing, Part};
-use super::plan::{self, Plan, Unread, fields};
+use super::plan::{self, Parts, Plan, Unread, fields};
 use super::reply::{Reply, ReplyPlan};
-use super::{Append, Bases, Entries, EntryPlan, Install, Method, Place, Request};
+use super::{Append, Bases, Entries, EntryPlan, Install, Leader, Method, Place, Request};
 use crate::digest;
 
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub(crate) enum Reading {
     Vote(Plan),
     /// The entries' place may be known, and not how to read them.
     Append(Plan, Unread, Option<Arc<EntryPlan>>),
-    Beat(Plan),
+    /// And who leads, if the message does not name it.
+    Beat(Plan, Leader),
     Install(Plan),
     Reply(ReplyPlan),
     Stand,
@@ -27,11 +28,18 @@ pub(crate) enum Reading {
 
 const VOTE: &[Name] = &[Name::Term, Name::LastIndex, Name::LastTerm, Name::PreVote, Name::Transfer];
 pub(super) const APPEND: &[Name] =
-    &[Name::Term, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
+    &[Name::Term, Name::Leader, Name::PrevIndex, Name::PrevTerm, Name::Entries, Name::Commit];
 /// Indexes of what is before the first entry.
 const NOTHING: [u64; 2] = [0, u64::MAX];
-const INSTALL: &[Name] =
-    &[Name::Term, Name::IncludedIndex, Name::IncludedTerm, Name::Offset, Name::Done, Name::Entries];
+const INSTALL: &[Name] = &[
+    Name::Term,
+    Name::Leader,
+    Name::IncludedIndex,
+    Name::IncludedTerm,
+    Name::Offset,
+    Name::Done,
+    Name::Entries,
+];
 
 impl Reading {
     /// Works out how to read a type, and notes what cannot be read.
@@ -63,14 +71,15 @@ impl Reading {
             Reading::Append(plan, unread, entries) => {
                 append((plan, *unread), entries.as_ref(), value, bases)
             }
-            Reading::Beat(plan) => {
+            Reading::Beat(plan, otherwise) => {
                 let parts = plan.read(value);
                 let Some(term) = parts.get(Name::Term).and_then(plan::number) else {
                     return Request::Unknown;
                 };
                 let commit = parts.get(Name::Commit).and_then(plan::number);
                 let commit = commit.map(|commit| bases.commit(commit));
-                Request::Beat { term, commit, message: digest::of([value.bytes()]) }
+                let leader = leader(&parts, *otherwise);
+                Request::Beat { term, leader, commit, message: digest::of([value.bytes()]) }
             }
             Reading::Install(plan) => install(plan, value, *bases),
             Reading::Stand => Request::Stand,
@@ -89,8 +98,8 @@ impl Reading {
         let part = match (self, request) {
             (Reading::Vote(_), Request::Unknown) => Part::Votes,
             (Reading::Append(..), Request::Unknown) => Part::Appends,
-            (Reading::Install(_) | Reading::Beat(_), Request::Unknown) => Part::Others,
-            (Reading::Beat(plan), _) => {
+            (Reading::Install(_) | Reading::Beat(..), Request::Unknown) => Part::Others,
+            (Reading::Beat(plan, _), _) => {
                 // Some leave it at nothing, and others answer as to an AppendEntries.
                 let prev = plan.read(value).get(Name::PrevIndex).and_then(plan::number);
                 return prev.is_some_and(|prev| !NOTHING.contains(&prev)).then_some((
@@ -109,6 +118,11 @@ impl Reading {
             _ => Reply::default(),
         }
     }
+}
+
+/// Who leads, as a message names it.
+fn leader(parts: &Parts<'_>, otherwise: Leader) -> Leader {
+    parts.get(Name::Leader).and_then(plan::number).map_or(otherwise, Leader::Named)
 }
 
 fn vote<'a>(plan: &Plan, value: Peek<'a>, bases: &mut Bases) -> Request<'a> {
@@ -150,7 +164,8 @@ fn append<'a>(
             let is_bare = unread.lists && entries.are_none();
             let other = if is_bare { plan.lists(value) } else { None };
             let marks = if unread.marks { plan.marks(value) } else { Vec::new() };
-            Request::Append(Append { term, prev, commit, entries, other, marks })
+            let leader = leader(&parts, Leader::Sender);
+            Request::Append(Append { term, leader, prev, commit, entries, other, marks })
         }
         _ => Request::Unknown,
     }
@@ -163,6 +178,7 @@ fn install<'a>(plan: &Plan, value: Peek<'a>, bases: Bases) -> Request<'a> {
     match (number(Name::Term), number(Name::IncludedIndex), included_term) {
         (Some(term), Some(index), Some(of)) => Request::Install(Install {
             term,
+            leader: leader(&parts, Leader::Sender),
             last: Place { index: bases.index(index), term: of },
             offset: number(Name::Offset).unwrap_or(0),
             done: parts.get(Name::Done).and_then(plan::answer).is_none_or(|(done, _)| done),
@@ -216,7 +232,7 @@ impl Look<'_> {
         let needed = [(Name::PrevIndex, "prev_log_index"), (Name::PrevTerm, "prev_log_term")];
         if let Some((_, name)) = needed.into_iter().find(|(name, _)| !plan.has(*name)) {
             self.lacks(Part::Appends, name);
-            return Reading::Beat(plan);
+            return Reading::Beat(plan, Leader::Sender);
         }
         let entries = self.entries(&plan);
         if !plan.has(Name::Commit) {
@@ -266,10 +282,19 @@ impl Look<'_> {
 
     fn beat(self) -> Reading {
         let plan = Plan::of(self.shape, APPEND);
-        match plan.has(Name::Term) {
-            true => Reading::Beat(plan),
-            false => self.other(),
+        if !plan.has(Name::Term) {
+            return self.other();
         }
+        // Who does not lead has neither of these to tell.
+        let is_leaders = |name| {
+            let field = plan.field_of(name, self.shape);
+            field.is_some_and(|field| names::letters(field.name).starts_with("leader"))
+        };
+        let otherwise = match is_leaders(Name::Term) || is_leaders(Name::Commit) {
+            true => Leader::Sender,
+            false => Leader::Unsaid,
+        };
+        Reading::Beat(plan, otherwise)
     }
 
     /// What it lacks is as if nobody knew the method.
@@ -368,9 +393,14 @@ impl Look<'_> {
 
 /// Notes what is not only learned from AppendEntries.
 pub(super) fn hearsay(method: &str, reply: bool, shape: &'static Shape, missing: &mut Missing) {
-    let is_told = matches!(Method::of(method), Method::Append | Method::Beat) && !reply;
-    let is_known = Method::of(method) != Method::Other;
-    if is_known && !is_told && plan::tells_commit(shape) {
+    let may_be_learned = match (Method::of(method), reply) {
+        (Method::Other, _) => false,
+        // With its term a follower knows it without a look at what is before the entries.
+        (Method::Append | Method::Beat, false) => plan::tells_commit_with_term(shape),
+        (Method::Install, false) => plan::tells_commit(shape),
+        _ => plan::tells_commit(shape) || plan::tells_snapshot(shape),
+    };
+    if may_be_learned {
         let method = names::method(method);
         let why = format!("a server may learn from {method} what is committed");
         missing.note(Part::Hearsay, why);

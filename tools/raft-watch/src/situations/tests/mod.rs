@@ -12,7 +12,7 @@ use run_record::situations::Situation::{self, *};
 
 use super::Spotter;
 use crate::calls::{Append, Asked};
-use crate::understanding::{Install, Place, Reply};
+use crate::understanding::{Install, Leader, Place, Reply};
 
 /// The longest history has so many servers.
 const SERVERS: usize = 5;
@@ -41,7 +41,8 @@ fn vote(term: u64) -> Asked {
 }
 
 fn snapshot(term: u64, last: Place) -> Asked {
-    Asked::Install(Install { term, last, offset: 0, done: true, bytes: 1, part: None })
+    let (leader, part) = (Leader::Sender, None);
+    Asked::Install(Install { term, leader, last, offset: 0, done: true, bytes: 1, part })
 }
 
 fn yes(term: u64) -> Reply {

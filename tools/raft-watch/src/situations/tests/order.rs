@@ -100,7 +100,9 @@ fn messages_that_overtake_each_other() {
             h.reached(2, 1, snapshot(2, at(4, 1)));
         }
     };
-    let part = Install { term: 1, last: at(5, 1), offset: 0, done: false, bytes: 1, part: None };
+    let leader = Leader::Sender;
+    let part =
+        Install { term: 1, leader, last: at(5, 1), offset: 0, done: false, bytes: 1, part: None };
     check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(Asked::Install(part), 1));
     check(SnapshotOld, first(snapshot(1, at(5, 1)), 1), first(snapshot(1, at(5, 1)), 2));
     check(

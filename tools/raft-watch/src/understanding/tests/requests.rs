@@ -89,6 +89,26 @@ fn what_was_applied_tells_too_what_is_committed() {
     read.assert_all_understood();
 }
 
+messages! {
+    SnapshotAnswer { term: u64, success: bool, snapshot_index: u64 }
+    LogEndAnswer { term: u64, success: bool, last_log_index: u64, index: u64 }
+}
+
+/// What is in a snapshot is committed.
+#[test]
+fn where_the_snapshot_of_another_one_ends_tells_what_is_committed() {
+    for method in ["RequestVote", "AppendEntries", "Heartbeat", "InstallSnapshot"] {
+        let mut read = by_names();
+        read.reply(&format!("Raft.{method}"), encoded(&SnapshotAnswer::default()));
+        let why = format!("a server may learn from {method} what is committed");
+        assert_eq!(read.lacking(Part::Hearsay), why);
+    }
+    // The end of a log tells nothing.
+    let mut read = by_names();
+    read.answers(&LogEndAnswer::default());
+    read.assert_all_understood();
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Gob)]
 #[serde(crate = "labgob::serde")]
 enum TellingAnswer {
