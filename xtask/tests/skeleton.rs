@@ -1,6 +1,6 @@
 //! `cargo xtask skeleton`, as a user runs it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn xtask(args: &[&str]) -> Output {
@@ -133,6 +133,70 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
         text.contains("LAB_SEED=0 cargo test -p my-shards --test sim -- --exact basic_4A"),
         "{text}"
     );
+}
+
+/// A skeleton of lab 4, with what its README says that one writes to do one part first.
+struct OnePart {
+    _outside: tempfile::TempDir,
+    dir: PathBuf,
+    readme: String,
+}
+
+impl OnePart {
+    fn new() -> OnePart {
+        let outside = tempfile::tempdir().expect("a directory");
+        let dir = outside.path().join("my-shards");
+        let written = xtask(&["skeleton", dir.to_str().expect("a plain path"), "--lab", "4"]);
+        assert!(written.status.success(), "{}", words(&written));
+        let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
+        OnePart { _outside: outside, dir, readme }
+    }
+
+    /// What the README has between backticks and begins so.
+    fn quoted(&self, beginning: &str) -> &str {
+        let mut quoted = self.readme.split('`').skip(1).step_by(2);
+        quoted.find(|quoted| quoted.starts_with(beginning)).expect("the README says it")
+    }
+
+    fn replace(&self, file: &str, old: &str, new: &str) {
+        let path = self.dir.join(file);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(old), "{file} has no `{old}`:\n{text}");
+        std::fs::write(path, text.replace(old, new)).expect("a file");
+    }
+
+    fn depend_on(&self, krate: &str, section: &str) {
+        let line = self.quoted(&format!("{krate} = "));
+        self.replace("Cargo.toml", section, &format!("{section}\n{line}"));
+    }
+
+    /// Has the tests take this type for that of the crate.
+    fn take(&self, new: &str, old: &str) {
+        let new = self.quoted(new);
+        self.replace("tests/sim.rs", &format!("{old},"), &format!("{new},"));
+    }
+}
+
+#[test]
+fn part_4a_can_be_done_first_as_the_readme_says() {
+    let one = OnePart::new();
+    one.depend_on("shardkv", "[dev-dependencies]");
+    one.take("shardkv::Server<", "my_shards::Server");
+    one.take("shardkv::Clerk<", "my_shards::Clerk");
+    let (compiled, text) = cargo(&one.dir, &["test", "--no-run", "--test", "sim"]);
+    assert!(compiled, "{text}");
+}
+
+#[test]
+fn part_4b_can_be_done_first_as_the_readme_says() {
+    let one = OnePart::new();
+    one.depend_on("shardctrler", "[dependencies]");
+    one.take("shardctrler::Server<", "my_shards::Controller");
+    // It stands last.
+    one.replace("tests/sim.rs", "my_shards::ControllerClerk", one.quoted("shardctrler::Clerk"));
+    one.replace("src/lib.rs", "controller: ControllerClerk", "controller: shardctrler::Clerk");
+    let (passed, text) = cargo(&one.dir, &["test", "--test", "sim", "--", "--exact", "basic_4A"]);
+    assert!(passed && text.contains("1 passed"), "{text}");
 }
 
 #[test]
