@@ -101,6 +101,10 @@ fn commands(markdown: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
@@ -114,19 +118,102 @@ mod tests {
         let root = crate::workspace();
         let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
         let (readme, map) = (read("README.md"), read("ARCHITECTURE.md"));
-        let manifest = read("Cargo.toml");
-        let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
-        let members = members.expect("a list of members").0;
-        let folders = members.split(',').map(|one| one.trim().trim_matches('"'));
-        let folders: Vec<&str> = folders.filter(|folder| !folder.is_empty()).collect();
-        assert!(folders.len() > 20, "{folders:?}");
-        for folder in folders {
-            let manifest = read(&format!("{folder}/Cargo.toml"));
-            let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
-            let name = name.expect("a name").trim_matches('"');
+        let members = members(&root);
+        assert!(members.len() > 20, "{members:?}");
+        for name in members.keys() {
             assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
-            let mut words = map.split(|c: char| !c.is_alphanumeric() && c != '-');
-            assert!(words.any(|word| word == name), "ARCHITECTURE.md does not name {name}");
+            assert!(words(&map).any(|word| word == name), "ARCHITECTURE.md does not name {name}");
+        }
+    }
+
+    /// What the crates of the workspace depend on of each other: always, and for their own tests only.
+    type Members = BTreeMap<String, [BTreeSet<String>; 2]>;
+
+    fn members(root: &Path) -> Members {
+        let manifest = |folder: &str| -> toml::Table {
+            let text = fs::read_to_string(root.join(folder).join("Cargo.toml")).expect("a file");
+            text.parse().expect("a manifest")
+        };
+        let top = manifest("");
+        let folders = top["workspace"]["members"].as_array().expect("a list of members");
+        let of = |folder: &toml::Value| {
+            let manifest = manifest(folder.as_str().expect("a folder"));
+            let name = manifest["package"]["name"].as_str().expect("a name").to_string();
+            let names = |kind: &str| match manifest.get(kind).and_then(toml::Value::as_table) {
+                Some(table) => table.keys().cloned().collect(),
+                None => BTreeSet::new(),
+            };
+            (name, ["dependencies", "dev-dependencies"].map(names))
+        };
+        let mut members: Members = folders.iter().map(of).collect();
+        let known: BTreeSet<String> = members.keys().cloned().collect();
+        members.values_mut().flatten().for_each(|names| names.retain(|name| known.contains(name)));
+        members
+    }
+
+    /// Words, and names of crates.
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        text.split(|c: char| !c.is_alphanumeric() && c != '-')
+    }
+
+    /// These crates and all that they depend on.
+    fn with_what_they_need(names: &BTreeSet<String>, members: &Members) -> BTreeSet<String> {
+        let mut all = names.clone();
+        loop {
+            let next = all.iter().flat_map(|name| &members[name][0]).cloned();
+            let more: BTreeSet<String> = next.chain(all.iter().cloned()).collect();
+            if more.len() == all.len() {
+                return all;
+            }
+            all = more;
+        }
+    }
+
+    #[test]
+    fn the_map_has_the_arrows_of_the_manifests() {
+        let root = crate::workspace();
+        let members = members(&root);
+        let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("a file");
+        let (_, map) =
+            page.split_once("An arrow means \"depends on\".\n\n```text\n").expect("a map");
+        let (map, _) = map.split_once("```").expect("an end");
+        // What stands far to the right goes on with the row above.
+        let far = format!("\n{}", " ".repeat(30));
+        let map = map.replace(&far, " ");
+        let named = |text: &str| -> BTreeSet<String> {
+            words(text).filter(|word| members.contains_key(*word)).map(str::to_string).collect()
+        };
+        let mut seen = 0;
+        let has_arrow = |row: &&str| ["->", "<-"].iter().any(|arrow| row.contains(arrow));
+        for row in map.lines().filter(has_arrow) {
+            let (left, right) = row.split_once("->").unwrap_or((row, ""));
+            let (below, of) = left.split_once("<-").unwrap_or(("", left));
+            let (always, tests) = right.split_once(';').unwrap_or((right, ""));
+            let [below, of, mut always, tests] = [below, of, always, tests].map(named);
+            always.extend(below);
+            let both = always.union(&tests).cloned().collect();
+            for name in of {
+                seen += 1;
+                let [needs, its_tests] = &members[&name];
+                assert!(always.is_subset(needs), "{name} does not depend on all of {always:?}");
+                assert!(tests.is_subset(its_tests), "{name}'s tests do not need all of {tests:?}");
+                for (needs, shown) in [(needs, &always), (its_tests, &both)] {
+                    let shown = with_what_they_need(shown, &members);
+                    let missing: Vec<_> = needs.difference(&shown).collect();
+                    assert!(missing.is_empty(), "{name} depends on {missing:?}, too");
+                }
+            }
+        }
+        assert!(seen > 30, "only {seen} crates were seen");
+    }
+
+    #[test]
+    fn the_readme_names_each_task() {
+        let readme = fs::read_to_string(crate::workspace().join("README.md")).expect("the README");
+        let row = readme.lines().find(|line| line.starts_with("| `xtask` |")).expect("a row");
+        for task in crate::Args::command().get_subcommands() {
+            let name = task.get_name();
+            assert!(words(row).any(|word| word == name), "the README does not name {name}");
         }
     }
 
