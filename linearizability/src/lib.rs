@@ -12,6 +12,13 @@
 //! - **undecided** within the [`Limits`], with what was decided. Limits count steps and bytes and never
 //!   seconds: an answer is the same on every machine.
 //!
+//! In `Cargo.toml`, for a crate beside this workspace:
+//!
+//! ```toml
+//! [dependencies]
+//! linearizability = { path = "../raft-lab/linearizability" }
+//! ```
+//!
 //! ```
 //! use linearizability::models::{Kv, KvInput, KvOutput};
 //! use linearizability::{Answer, Limits, Recorder, check, view::Picture};
