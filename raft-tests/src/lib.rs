@@ -11,7 +11,8 @@
 //!
 //! Each test's name ends in its part of the lab, so `cargo test -- 2A` runs part 2A. (Those that end in
 //! `sizes`, `rare`, `rare2D` or `soak` belong to no part: clusters of one server, and of even numbers; on the
-//! simulated clock, [situations that are rare elsewhere](rare), and [any faults at once](soak).) Its lines
+//! simulated clock, [situations that are rare elsewhere](rare), and [any faults at once](soak). What `cargo test -- 2D`
+//! runs of `rare2D` is no test of part 2D.) Its lines
 //! are those of the course: seconds of lab time, servers, RPCs sent, entries committed; in part 2D the bytes of the
 //! RPCs stand before the entries.
 //!
