@@ -19,7 +19,7 @@ pub struct Options {
     /// the followers of a leader that is well would stand for election.
     pub heartbeat: Duration,
     /// The range that election timeouts are drawn from, in ms. Default: 300 to 600; the paper's 150
-    /// to 300 is too short for ten heartbeats a second (see the lab's handout). The first number is the least one,
+    /// to 300 is too short for ten heartbeats a second (see the course's handout). The first number is the least one,
     /// and must not be above the second.
     pub election_timeout_ms: (u64, u64),
     /// Who looks at this server. Default: nobody, and what the operator should hear of goes to

@@ -96,7 +96,7 @@ impl Flows {
 }
 
 impl Judge {
-    /// At most ten heartbeats a second (the lab's handout). One that carries something new does not count,
+    /// At most ten heartbeats a second (the course's handout). One that carries something new does not count,
     /// nor does one for each call that has failed or was answered late, or whose entries were refused: many who are
     /// refused send again at once, and do not look whether they have done so since.
     pub(super) fn check_heartbeat(

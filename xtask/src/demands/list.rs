@@ -254,7 +254,7 @@ pub(super) static DEMANDS: &[Demand] = &[
         "A follower that lacks what was forgotten is sent the snapshot, and then what follows it",
         &[],
     ),
-    // The handout
+    // The course's handout
     demand(
         "lab.half",
         "The lab",

@@ -42,8 +42,8 @@ pub(crate) struct Stress {
 /// both directions or in one, slow links, crashes, also in the middle of a save, servers that pause, clocks that run
 /// fast or slow.
 ///
-/// Of this workspace it is the test of lab 2, unless --package kv-tests or --package shard-tests asks for that of
-/// lab 3 or 4.
+/// Of this workspace it is the test of lab 2, unless a filter is the name of another lab's, such as service_soak, or
+/// --package names that lab's tests.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Soak {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The handout's budgets, and what a stress run used of them.
+//! The budgets of the course's handouts, and what a stress run used of them.
 //!
 //! Only what was measured in full is judged: a sum over the suite says nothing if a test is
 //! missing.
@@ -48,7 +48,7 @@ const fn wish(what: &'static str, tests: Tests, time: Time, limit_s: f64) -> Bud
     Budget { what, tests, time, limit_s, hard: false }
 }
 
-/// The handouts' budgets. What is over a hard one is not let pass; the others are called reasonable.
+/// What is wanted by the course's handouts, which are meant below, too. What is over a hard one is not let pass; the others are called reasonable.
 static BUDGETS: [Budget; 14] = [
     Budget { hard: true, ..wish("lab time of all tests", LAB_2, Time::Lab, 600.0) },
     wish("lab time of all tests", LAB_2, Time::Lab, 240.0),
