@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Junk, JunkClient, JunkServer, JunkService, Setup, millis, on_both, on_simulated};
+use crate::common::{
+    Junk, JunkClient, JunkServer, JunkService, Setup, millis, on_both, on_simulated,
+};
 use labrpc::{Faults, Name, Network, NoReply, Returned, Server, Service};
 use labrt::sync::Mutex;
 use labrt::time::Instant;
