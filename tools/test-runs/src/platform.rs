@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 /// What tasks that run test processes must do without here, in words for the user.
 pub const ABSENT: Option<&str> = if cfg!(target_os = "linux") {
     None
@@ -186,6 +188,17 @@ pub fn threads_of(child: &Child) -> String {
 #[cfg(not(target_os = "linux"))]
 pub fn threads_of(_: &Child) -> String {
     "  they cannot be looked at on this system".to_string()
+}
+
+/// A new folder for temporary files that no other user can look into.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) fn private_folder() -> io::Result<TempDir> {
+    let mut folder = tempfile::Builder::new();
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    folder.tempdir()
 }
 
 /// The user and the group that own nothing.

@@ -10,7 +10,7 @@ use crate::{platform, watchdog};
 /// With less room than this, in bytes, what a test process leaves behind cannot be trusted.
 const LEAST_ROOM: u64 = 1 << 20;
 
-/// A folder for temporary files. It goes with this value, and also if our process is killed.
+/// A folder for temporary files, for no other user. It goes with this value, and also if our process is killed.
 #[derive(Debug)]
 pub struct Scratch(TempDir);
 
@@ -20,7 +20,7 @@ impl Scratch {
     /// # Errors
     /// If it cannot be made, or if there is no room for what test processes write.
     pub fn new() -> Result<Scratch> {
-        let folder = tempfile::tempdir().with_context(|| {
+        let folder = platform::private_folder().with_context(|| {
             format!(
                 "cannot make a folder for temporary files in {}",
                 std::env::temp_dir().display()
