@@ -85,29 +85,19 @@ pub(crate) fn soak(soak: Soak) -> Result<u8> {
 /// Writes all forms of the report of a run, then shows it; returns the exit code.
 fn conclude(report: &Report, folder: &Folder, history: Option<&Path>) -> Result<u8> {
     let budgets = budget::check(report);
-    // The table is shown whatever becomes of the files, and the files are there whatever becomes of it.
     let written = write(report, &budgets, folder);
-    // A run that was ended early stands there when somebody has gone on with it to its end.
-    if let Some(history) = history.filter(|_| report.state == State::Finished)
-        && let Err(error) = history::append(&history.join("history.ndjson"), report)
-    {
-        note(&format!("stress: note: {error:#}"));
+    if let Some(history) = history {
+        remember(report, history);
     }
-    let shown = show(report, &budgets, written.is_ok().then_some(folder.path()));
-    written.and(shown)?;
-    Ok(code(report, &budgets))
+    show(report, &budgets, folder.path(), written)
 }
 
-/// The same for a report that was merged. If it cannot be written, its folder is not in the way of the next try.
+/// The same for a report that was merged.
 fn joined(report: &Report, folder: Folder) -> Result<u8> {
     let budgets = budget::check(report);
-    let written = write(report, &budgets, &folder);
-    let shown = show(report, &budgets, written.is_ok().then_some(folder.path()));
-    if written.is_err() {
-        folder.remove();
-    }
-    written.and(shown)?;
-    Ok(code(report, &budgets))
+    let path = folder.path().to_owned();
+    let written = write_or_remove(report, &budgets, folder);
+    show(report, &budgets, &path, written)
 }
 
 /// Writes all forms of a report.
@@ -118,14 +108,41 @@ fn write(report: &Report, budgets: &[budget::Line], folder: &Folder) -> Result<(
     folder.write("report.html", &html::render(report, budgets))
 }
 
-/// Shows a report, and where it was written, if it was.
-fn show(report: &Report, budgets: &[budget::Line], folder: Option<&Path>) -> Result<()> {
+/// The same. If it cannot be written, its folder is not in the way of the next try.
+fn write_or_remove(report: &Report, budgets: &[budget::Line], folder: Folder) -> Result<()> {
+    let written = write(report, budgets, &folder);
+    if written.is_err() {
+        folder.remove();
+    }
+    written
+}
+
+/// Adds a run to the history in this folder.
+fn remember(report: &Report, history: &Path) {
+    // One that was ended early stands there when somebody has gone on with it to its end.
+    if report.state == State::Finished
+        && let Err(error) = history::append(&history.join("history.ndjson"), report)
+    {
+        note(&format!("stress: note: {error:#}"));
+    }
+}
+
+/// Shows a report, and where it was written, if it was; returns the exit code.
+fn show(
+    report: &Report,
+    budgets: &[budget::Line],
+    folder: &Path,
+    written: Result<()>,
+) -> Result<u8> {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // The table is shown whatever becomes of the files, and the files are there whatever becomes of it.
     let mut text = table::render(report, budgets, colour);
-    if let Some(folder) = folder {
+    if written.is_ok() {
         text += &format!("\nreport: {}\n", folder.join("report.html").display());
     }
-    print(&text)
+    let printed = print(&text);
+    written.and(printed)?;
+    Ok(code(report, budgets))
 }
 
 /// What the report comes to, the worst first.
@@ -166,19 +183,21 @@ mod tests {
             // Where it would be written, nothing can be.
             let new = out.join(format!("{form}.new"));
             std::fs::create_dir_all(&new).expect("a folder");
-            let words = joined(&report, Folder::new(&out).expect("it has no results"));
-            let words = words.expect_err("it cannot be written").to_string();
+            let write = || {
+                let folder = Folder::new(&out).expect("nothing is in the way");
+                write_or_remove(&report, &budget::check(&report), folder)
+            };
+            let words = write().expect_err("it cannot be written").to_string();
             assert!(words.contains("cannot write"), "{words}");
             std::fs::remove_dir(new).expect("it is left");
             assert_eq!(crate::entries(&out).count(), 0);
-            joined(&report, Folder::new(&out).expect("nothing is in the way")).expect("a report");
+            write().expect("a report");
         }
     }
 
     #[test]
     fn a_run_stands_in_the_history_once_however_often_it_was_gone_on_with() {
         let top = tempfile::tempdir().expect("a folder");
-        let folder = Folder::new(&top.path().join("r")).expect("a folder");
         let of = |runs, state| {
             let runs = (0..runs).map(|index| model::tests::run(index, None)).collect();
             Report { state, ..model::tests::report("r", runs) }
@@ -186,7 +205,7 @@ mod tests {
         let (first, second) = (of(4, State::Interrupted), of(7, State::Interrupted));
         let (last, again) = (of(10, State::Finished), of(10, State::Finished));
         for report in [first, second, last, again] {
-            conclude(&report, &folder, Some(top.path())).expect("it is written");
+            remember(&report, top.path());
         }
         let entries = history::read(&top.path().join("history.ndjson")).expect("a history");
         assert_eq!(entries.iter().map(|entry| entry.runs).collect::<Vec<_>>(), [10]);
