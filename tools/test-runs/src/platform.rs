@@ -195,7 +195,7 @@ pub fn threads_of(_: &Child) -> String {
 /// # Errors
 /// If it cannot be made.
 pub(crate) fn private_folder() -> io::Result<TempDir> {
-    let mut folder = tempfile::Builder::new();
+    let folder = &mut tempfile::Builder::new();
     #[cfg(unix)]
     folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     folder.tempdir()
