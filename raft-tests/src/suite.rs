@@ -23,6 +23,12 @@ macro_rules! suite {
         $crate::suite!($clock, $raft, "2D");
         $crate::suite!($clock, $raft, "sizes");
     };
+    (real, $raft:ty, "rare") => {
+        compile_error!("the rare situations are there on the simulated clock only");
+    };
+    (real, $raft:ty, "soak") => {
+        compile_error!("the swarm test is there on the simulated clock only");
+    };
     ($clock:ident, $raft:ty, "rare") => {
         $crate::tests! { $clock, $raft,
             "rare" rare {

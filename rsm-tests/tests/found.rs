@@ -2,15 +2,17 @@
 
 mod student;
 
+use labrt::world::Builder;
 use rsm_tests::{Subject, all_tests};
 use student::{Habits, Student};
-use tester::Run;
+use tester::{Run, TIME_LIMIT};
 
 /// With which of a few seeds a student's layer with these habits fails in a test, and the words.
 fn failures<H: Habits>(test: &str, seeds: u64) -> Vec<(u64, String)> {
     let play = |seed| {
         let test = rsm_tests::test(test, Subject::of::<Student<H>>());
-        let failure = labrt::simulate(seed, move || test.play(&Run::silent())).err()?;
+        let world = Builder::simulated(seed).time_limit(TIME_LIMIT);
+        let failure = world.run(move || test.play(&Run::silent())).err()?;
         Some((seed, failure.message))
     };
     (0..seeds).filter_map(play).collect()
