@@ -207,11 +207,11 @@ fn add_to_log(log: &mut LogChange, change: &LogChange) {
         None => *log = change.clone(),
     }
     log.base = base;
-    let forgotten = base.map_or(0, |base| (base.index + 1).saturating_sub(log.from));
+    let forgotten = base.map_or(0, |base| base.index.saturating_add(1).saturating_sub(log.from));
     let forgotten = usize::try_from(forgotten).unwrap_or(usize::MAX).min(log.entries.len());
     let surplus = log.entries.len().saturating_sub(MOST_ENTRIES).max(forgotten);
     log.entries.drain(..surplus);
-    log.from += surplus as u64;
+    log.from = log.from.saturating_add(surplus as u64);
 }
 
 /// How many bytes of a trace it will take, roughly.

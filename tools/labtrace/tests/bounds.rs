@@ -163,6 +163,26 @@ fn a_log_behind_the_gap_begins_at_its_base() {
     assert_eq!(logs.collect::<Vec<_>>(), [kept]);
 }
 
+/// Whoever tells of a log may count as it likes.
+#[test]
+fn a_log_may_begin_anywhere() {
+    let session = session(Keep::All);
+    let base = Some(LogBase { index: u64::MAX, term: 0 });
+    let entries = vec![LogEntry { term: 3, command: "a".into() }];
+    fill(&session);
+    for from in [1, u64::MAX] {
+        let log = Some(LogChange { from, entries: entries.clone(), base });
+        let state = State { role: Role::Leader, term: 3, vote: None, commit: None, log };
+        session.record(Some(1), What::State(state));
+    }
+    fill(&session);
+    let logs = written(&session).into_iter().filter_map(|event| match event.what {
+        What::State(state) => state.log,
+        _ => None,
+    });
+    assert_eq!(logs.map(|log| (log.from, log.base)).collect::<Vec<_>>(), [(u64::MAX, base)]);
+}
+
 #[test]
 fn what_still_holds_behind_the_gap_is_kept() {
     let session = session(Keep::All);
