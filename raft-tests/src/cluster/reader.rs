@@ -186,15 +186,21 @@ impl Cluster {
             self.inner.applied.with(|all| all.logs[server].iter().take(count).cloned().collect());
         let commands = [Bytes::new()].into_iter().chain::<Vec<Bytes>>(applied).collect();
         let snapshot = Bytes::from(labgob::encode(&Snapshot { index, commands }));
-        if let Some(instance) = self.inner.group.instance(server)
+        // While a server is paused, so is the service above it.
+        while let Some(instance) = self.inner.group.instance(server)
             && self.is_current(reader)
         {
-            self.inner.watch.gives_snapshot(server, index, &snapshot);
-            let bytes = snapshot.len() as u64;
-            let event = self.inner.group.record(server, What::Snapshot { index, bytes });
-            observe::with_cause(event.or_else(observe::cause), || {
-                instance.enter(|raft| raft.0.snapshot(index, snapshot));
+            let cause = observe::cause();
+            let given = instance.enter(|raft| {
+                self.inner.watch.gives_snapshot(server, index, &snapshot);
+                let bytes = snapshot.len() as u64;
+                let event = self.inner.group.record(server, What::Snapshot { index, bytes });
+                observe::with_cause(event.or(cause), || raft.0.snapshot(index, snapshot.clone()));
             });
+            if given.is_some() {
+                return;
+            }
+            thread::sleep(BUSY_FOR);
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use labrpc::{ClientEnd, Service};
 use labrt::channel::Sender;
-use labrt::sync::Mutex;
-use labrt::thread;
+use labrt::sync::{Leaf, Mutex};
+use labrt::{thread, world};
 use persister::Persister;
 use raft_api::{ApplyMsg, Raft, RaftState, Started};
 use raft_tests::run::Run;
@@ -232,10 +232,14 @@ impl Habit for AppliesInMake {
     }
 
     fn snapshot(server: &Parts<Self>, index: u64, snapshot: Bytes) {
-        let state = index.to_string();
-        let saved = server.persister.save_state_and_snapshot(state.as_bytes(), &snapshot);
-        saved.expect("memory can be written");
+        saves(server, index, &snapshot);
     }
+}
+
+fn saves<H>(server: &Parts<H>, index: u64, snapshot: &Bytes) {
+    let state = index.to_string();
+    let saved = server.persister.save_state_and_snapshot(state.as_bytes(), snapshot);
+    saved.expect("memory can be written");
 }
 
 #[test]
@@ -245,6 +249,45 @@ fn a_snapshot_that_is_due_in_make_is_taken_after_it() {
         for server in 0..3 {
             assert!(cluster.group().snapshot_size(server) > 0, "server {server} has a snapshot");
         }
+    });
+    assert_eq!(words, "");
+}
+
+/// Applies what the test says.
+#[derive(Default)]
+struct AppliesWhatIsSaid;
+
+/// By what server 0 applies.
+#[derive(Default)]
+struct Applies(Leaf<Option<Sender<ApplyMsg>>>);
+
+impl Habit for AppliesWhatIsSaid {
+    fn make(server: &Arc<Parts<Self>>) {
+        if server.me == 0 {
+            let applies = world::local::<Applies>().expect("in a world");
+            applies.0.with(|apply| *apply = Some(server.apply.clone()));
+        }
+    }
+
+    fn snapshot(server: &Parts<Self>, index: u64, snapshot: Bytes) {
+        saves(server, index, &snapshot);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_due_in_a_pause_is_taken_after_it() {
+    let words = verdict_of_part::<Parts<AppliesWhatIsSaid>>("2D", |cluster, run| {
+        let applies = world::local::<Applies>().expect("in a world");
+        let apply = applies.0.with(|apply| apply.clone()).expect("server 0 was made");
+        apply_all(&apply, &NINE[..8]);
+        nothing(cluster, run);
+        cluster.group().pause(0);
+        apply_all(&apply, &NINE[8..]);
+        nothing(cluster, run);
+        assert_eq!(cluster.group().snapshot_size(0), 0, "it does nothing");
+        cluster.group().resume(0);
+        nothing(cluster, run);
+        assert!(cluster.group().snapshot_size(0) > 0, "it has a snapshot");
     });
     assert_eq!(words, "");
 }
