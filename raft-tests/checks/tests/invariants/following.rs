@@ -126,13 +126,20 @@ fn two_candidates() {
     puppet(0).asks_with_log(0, 2, 4, (0, 0));
 }
 
+/// Server 0 sends server 1 two requests, one after the other.
+fn leads_twice(term: u64, prev: (u64, u64), entries: &[(u64, &str)]) {
+    for _ in 0..2 {
+        puppet(0).leads(1, term, prev, entries);
+        pause();
+    }
+}
+
 #[test]
 fn a_candidate_follows_the_leader_of_its_term() {
     assert_broken(
         |_| {
             two_candidates();
-            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
-            pause();
+            leads_twice(4, (0, 0), &[(4, "a")]);
             puppet(1).asks_with_log(1, 2, 5, (0, 0));
         },
         "a candidate follows",
@@ -147,8 +154,7 @@ fn a_candidate_follows_the_leader_of_its_term() {
             puppet(1).asks_with_log(1, 2, 4, (1, 3));
             puppet(2).answers(0, true);
             puppet(0).asks_with_log(0, 2, 4, (1, 3));
-            puppet(0).leads(1, 4, (1, 3), &[]);
-            pause();
+            leads_twice(4, (1, 3), &[]);
             puppet(1).asks_with_log(1, 2, 5, (1, 3));
         },
         "a candidate follows",
@@ -159,16 +165,24 @@ fn a_candidate_follows_the_leader_of_its_term() {
 
 #[test]
 fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
+    // It was busy once, and heard no more of its leader.
+    assert_fine(|_| {
+        two_candidates();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
+        pause();
+        puppet(1).asks_with_log(1, 2, 5, (0, 0));
+    });
     // Nothing is known of its log behind its end.
     assert_fine(|_| {
         two_candidates();
-        puppet(0).leads(1, 4, (3, 3), &[(4, "a")]);
-        pause();
+        leads_twice(4, (3, 3), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
     // It has begun the next election, and sends the request's term back.
     assert_fine(|_| {
         two_candidates();
+        leads_twice(4, (0, 0), &[(4, "a")]);
         puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
@@ -184,16 +198,14 @@ fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
     // It was in a later term, and stands for the one after that.
     assert_fine(|_| {
         two_candidates();
-        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
-        pause();
+        leads_twice(4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 6, (0, 0));
     });
     // It has said so.
     assert_fine(|_| {
         two_candidates();
         puppet(1).answers(5, false);
-        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
-        pause();
+        leads_twice(4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 6, (0, 0));
     });
 }
@@ -205,8 +217,7 @@ fn a_candidate_that_shows_its_term_with_its_refusal_is_in_that_term() {
         |_| {
             two_candidates();
             puppet(1).answers(4, false);
-            puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
-            pause();
+            leads_twice(4, (0, 0), &[(4, "a")]);
             puppet(1).asks_with_log(1, 2, 5, (0, 0));
         },
         "a candidate follows",
@@ -223,8 +234,7 @@ fn who_stood_in_an_earlier_term_is_no_candidate() {
         [1, 2].into_iter().for_each(|server| puppet(server).answers(0, true));
         puppet(0).asks_with_log(0, 1, 4, (0, 0));
         puppet(1).answers(0, false);
-        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
-        pause();
+        leads_twice(4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
 }
@@ -348,7 +358,7 @@ fn what_is_saved_tells_what_is_in_a_snapshot_and_what_is_not_lost() {
 fn a_candidate_that_was_paused_may_have_been_about_to_say_more() {
     assert_fine(|cluster| {
         two_candidates();
-        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        leads_twice(4, (0, 0), &[(4, "a")]);
         cluster.group().pause(1);
         pause();
         cluster.group().resume(1);
@@ -384,8 +394,7 @@ fn a_deaf_candidate_may_ask_again() {
                 puppet(2).answers(0, true);
                 puppet(0).asks_with_log(0, 2, 4, (0, 0));
                 puppet(1).answers(4, false);
-                puppet(0).leads(1, 4, (0, 0), &[]);
-                pause();
+                leads_twice(4, (0, 0), &[]);
                 puppet(2).answers(0, false);
                 if again {
                     puppet(1).asks_with_log(1, 2, 4, (0, 0));
