@@ -2,7 +2,7 @@
 //! ([`run_record::names`]).
 
 use run_record::names::{self, Name};
-use run_record::trace::items_left_out;
+use run_record::trace::{Trace, What, items_left_out};
 use serde_json::{Map, Value};
 
 /// What a call is for.
@@ -70,6 +70,28 @@ pub(crate) fn number(message: &Value, name: Name) -> Option<u64> {
     field(message, name)?.as_u64()
 }
 
+/// An index as services count, if messages have `base` for what is before the first entry: 0, or -1 as the greatest
+/// number.
+pub(crate) fn index(message: &Value, name: Name, base: u64) -> Option<u64> {
+    let value = field(message, name)?;
+    let minus_one = || (value.as_i64()? == -1).then_some(u64::MAX);
+    Some(value.as_u64().or_else(minus_one)?.wrapping_sub(base))
+}
+
+/// What the messages of a trace have for what is before the first entry: its first candidate says it, if its log is
+/// empty.
+pub(crate) fn base(trace: &Trace) -> u64 {
+    let vote = trace.events.iter().find_map(|event| match &event.what {
+        What::Sent { method, args, .. } if Kind::of(method, args) == Kind::Vote => {
+            Some(object(args))
+        }
+        _ => None,
+    });
+    let has = |name, number| vote.and_then(|vote| index(vote, name, 0)) == Some(number);
+    let no_term = has(Name::LastTerm, 0) || has(Name::LastTerm, u64::MAX);
+    if has(Name::LastIndex, u64::MAX) && no_term { u64::MAX } else { 0 }
+}
+
 /// Whether a reply says yes: by a flag, by the name of a variant, or by being no more than that.
 pub(crate) fn answer(reply: &Value) -> Option<bool> {
     let said = |value: &Value| match value {
@@ -104,9 +126,19 @@ pub(crate) fn installs(args: &Value, reply: &Value) -> Option<bool> {
 }
 
 /// Index and term of the last entry that the snapshot of an InstallSnapshot covers.
-pub(crate) fn included(args: &Value) -> (Option<u64>, Option<u64>) {
+pub(crate) fn included(args: &Value, base: u64) -> (Option<u64>, Option<u64>) {
     let args = object(args);
-    (number(args, Name::IncludedIndex), number(args, Name::IncludedTerm))
+    (index(args, Name::IncludedIndex, base), number(args, Name::IncludedTerm))
+}
+
+/// Up to which index a yes to an AppendEntries accepts: all that is in the request, or as much of it as a number in the
+/// reply says.
+pub(crate) fn accepted(args: &Value, reply: &Value, base: u64) -> Option<u64> {
+    let prev = index(object(args), Name::PrevIndex, base)?;
+    let all = prev.checked_add(entry_count(args))?;
+    let said = |name| index(object(reply), name, base).filter(|upto| *upto > prev);
+    let least = [Name::Accepted, Name::Flushed].into_iter().filter_map(said).min();
+    Some(least.map_or(all, |upto| upto.min(all)))
 }
 
 /// How many bytes of a snapshot an InstallSnapshot brings, as far as the trace tells.
@@ -128,8 +160,8 @@ fn text_bytes(text: &str) -> u64 {
 
 /// The entries that an AppendEntries brings, as far as the trace holds them: index, term and command
 /// of each.
-pub(crate) fn numbered_entries(args: &Value) -> Vec<(u64, Option<u64>, &str)> {
-    let Some(prev) = number(object(args), Name::PrevIndex) else { return Vec::new() };
+pub(crate) fn numbered_entries(args: &Value, base: u64) -> Vec<(u64, Option<u64>, &str)> {
+    let Some(prev) = index(object(args), Name::PrevIndex, base) else { return Vec::new() };
     let (mut numbered, mut index) = (Vec::new(), prev);
     for entry in entries(args).unwrap_or_default() {
         // No entry can stand behind the greatest number, which some send for "nothing before".

@@ -32,6 +32,8 @@ const MOST_APART: u64 = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct Replay<'t> {
     trace: &'t Trace,
+    /// What messages have for what is before the first entry.
+    base: u64,
     position: usize,
     us: u64,
     servers: Vec<Server<'t>>,
@@ -299,19 +301,20 @@ impl<'t> Server<'t> {
         }
     }
 
-    /// The server has these entries, since it sent or accepted them.
-    fn has_entries(&mut self, args: &'t Value) {
+    /// The server has these entries up to an index, since it sent or accepted them.
+    fn has_entries(&mut self, args: &'t Value, upto: u64, base: u64) {
         if self.reports_log {
             return;
         }
-        for (index, term, command) in fields::numbered_entries(args) {
+        let entries = fields::numbered_entries(args, base).into_iter();
+        for (index, term, command) in entries.filter(|(index, ..)| *index <= upto) {
             self.log.store(index, Entry { term, command });
         }
     }
 
     /// The server sends its snapshot: it is behind it by now.
-    fn sends_snapshot(&mut self, args: &'t Value) {
-        if let (Some(index), term) = fields::included(args)
+    fn sends_snapshot(&mut self, args: &'t Value, base: u64) {
+        if let (Some(index), term) = fields::included(args, base)
             && !self.reports_log
         {
             self.log.begin_behind(index, term);
@@ -319,8 +322,8 @@ impl<'t> Server<'t> {
     }
 
     /// The server has the snapshot that it was sent, or had all of it before.
-    fn has_snapshot(&mut self, args: &'t Value) {
-        if let (Some(index), term) = fields::included(args)
+    fn has_snapshot(&mut self, args: &'t Value, base: u64) {
+        if let (Some(index), term) = fields::included(args, base)
             && !self.reports_log
             && index > self.applied
         {
@@ -377,6 +380,7 @@ impl<'t> Replay<'t> {
         let server = Server { up: began, connected: began, ..Server::default() };
         Replay {
             trace,
+            base: fields::base(trace),
             position: 0,
             us: 0,
             servers: vec![server; count],
@@ -477,6 +481,7 @@ impl<'t> Replay<'t> {
     }
 
     fn learn(&mut self, event: &'t Event) {
+        let base = self.base;
         match &event.what {
             What::Sent { call, to, method, args, .. } => {
                 let (from, sent_us) = (event.lane, event.us);
@@ -484,8 +489,8 @@ impl<'t> Replay<'t> {
                 self.calls.insert(*call, sent);
                 if let Some(server) = self.server_mut(from) {
                     match Kind::of(method, args) {
-                        Kind::Snapshot => server.sends_snapshot(args),
-                        _ => server.has_entries(args),
+                        Kind::Snapshot => server.sends_snapshot(args, base),
+                        _ => server.has_entries(args, u64::MAX, base),
                     }
                 }
             }
@@ -496,10 +501,13 @@ impl<'t> Replay<'t> {
                 let Some(server) = self.server_mut(Some(to)) else { return };
                 match Kind::of(method, args) {
                     Kind::Snapshot if fields::installs(args, reply) == Some(true) => {
-                        server.has_snapshot(args);
+                        server.has_snapshot(args, base);
                     }
                     Kind::Snapshot => {}
-                    _ if fields::accepts(reply) => server.has_entries(args),
+                    _ if fields::accepts(reply) => {
+                        let upto = fields::accepted(args, reply, base).unwrap_or_default();
+                        server.has_entries(args, upto, base);
+                    }
                     _ => {}
                 }
             }

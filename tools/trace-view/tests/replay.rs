@@ -2,8 +2,9 @@
 
 mod scripted;
 
-use run_record::trace::{Role, What};
+use run_record::trace::{Role, Trace, What};
 use scripted::Script;
+use serde_json::{Value, json};
 use trace_view::replay::Replay;
 
 #[test]
@@ -114,6 +115,84 @@ fn of_a_trace_that_lost_its_beginning_servers_are_taken_to_run() {
     assert!(replay.servers().iter().all(|server| server.reachable() && server.term.is_none()));
     let entire = scripted::small();
     assert!(Replay::new(&entire).servers().iter().all(|server| !server.up));
+}
+
+/// Messages of servers that do not say what they have. A reply may follow.
+fn messages(of: &[(usize, What)]) -> Trace {
+    let mut script = Script::new(3);
+    script.reports = false;
+    script = script.begin();
+    of.iter().for_each(|(lane, what)| script.event(Some(*lane), what.clone()));
+    script.passed()
+}
+
+fn sent(call: u64, method: &str, args: Value) -> What {
+    What::Sent { call, to: 1, method: format!("Raft.{method}"), args, bytes: 1 }
+}
+
+fn replied(call: u64, reply: Value) -> What {
+    What::Replied { call, reply, bytes: 1 }
+}
+
+fn offered(command: &str, index: u64, term: u64) -> What {
+    What::Offered { command: command.into(), index: Some(index), term: Some(term) }
+}
+
+/// Index, term and command of the entries of a server's log, in the end.
+fn entries(trace: &Trace, server: usize) -> Vec<(u64, Option<u64>, &str)> {
+    let mut replay = Replay::new(trace);
+    replay.run_to(u64::MAX);
+    let entries = replay.servers()[server].log.entries();
+    entries.map(|(index, entry)| (index, entry.term, entry.command)).collect()
+}
+
+#[test]
+fn indexes_that_count_from_0_are_those_of_the_service_in_logs() {
+    // -1 as a number of either kind.
+    for none in [json!(-1), json!(u64::MAX)] {
+        let vote = json!({"term": 1, "last_log_index": none, "last_log_term": 0});
+        let first = json!({
+            "term": 1, "prev_log_index": none, "prev_log_term": 0,
+            "entries": [{"term": 1, "command": "101"}]
+        });
+        let second = json!({
+            "term": 2, "prev_log_index": 0, "prev_log_term": 1,
+            "entries": [{"term": 2, "command": "102"}]
+        });
+        let yes = json!({"term": 2, "success": true});
+        let trace = messages(&[
+            (0, sent(1, "RequestVote", vote)),
+            (0, offered("101", 1, 1)),
+            (0, sent(2, "AppendEntries", first)),
+            (1, replied(2, yes.clone())),
+            (0, offered("102", 2, 2)),
+            (0, sent(3, "AppendEntries", second)),
+            (1, replied(3, yes)),
+        ]);
+        for server in [0, 1] {
+            assert_eq!(entries(&trace, server), [(1, Some(1), "101"), (2, Some(2), "102")]);
+        }
+    }
+}
+
+#[test]
+fn a_yes_to_a_part_of_the_entries_is_one_to_that_part() {
+    let command = |index: u64| json!({"term": 3, "command": index.to_string()});
+    let args = json!({
+        "term": 3, "prev_log_index": 4, "prev_log_term": 3,
+        "entries": (5..9).map(command).collect::<Vec<_>>()
+    });
+    let has = |reply: Value| {
+        let trace =
+            messages(&[(0, sent(1, "AppendEntries", args.clone())), (1, replied(1, reply))]);
+        entries(&trace, 1).len()
+    };
+    assert_eq!(has(json!({"term": 3, "success": true})), 4);
+    assert_eq!(has(json!({"term": 3, "success": true, "match_index": 6})), 2);
+    assert_eq!(has(json!({"term": 3, "success": true, "match_index": 8, "flushed": 5})), 1);
+    // A number that is for refusals, and one that says more than was asked.
+    assert_eq!(has(json!({"term": 3, "success": true, "match_index": 0})), 4);
+    assert_eq!(has(json!({"term": 3, "success": true, "match_index": 99})), 4);
 }
 
 /// The base of each server's log, its last index, and what it has applied.

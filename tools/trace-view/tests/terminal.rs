@@ -10,6 +10,7 @@ use std::path::Path;
 
 use run_record::trace::{Event, Role, State, Trace, Verdict, What};
 use scripted::Script;
+use serde_json::json;
 use trace_view::terminal::{Options, logs, render};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -131,6 +132,25 @@ fn logs_side_by_side() {
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1], ["2", "●╌", "t6", "8/8", "0", "○", "t6", "8/8"]);
     assert_eq!(rows[4], ["▶", "8", "≠", "6:200", "ca", "6:201", "ca", "≠"]);
+}
+
+#[test]
+fn logs_that_only_messages_tell_stand_beside_a_verdict_too() {
+    let mut script = Script::new(3);
+    script.reports = false;
+    script = script.begin();
+    for (from, command) in [(0, "a"), (2, "b")] {
+        let args = json!({
+            "term": 1, "prev_log_index": 0, "prev_log_term": 0,
+            "entries": [{"term": 1, "command": command}]
+        });
+        let method = "Raft.AppendEntries".to_string();
+        let what = What::Sent { call: from as u64, to: 1, method, args, bytes: 1 };
+        script.event(Some(from), what);
+    }
+    let verdict = Verdict { check: "Log Matching".into(), index: Some(1), ..Verdict::default() };
+    let text = show(&script.failed(verdict), &at(120));
+    assert!(text.contains("logs around index 1") && text.contains("1:b ≠"), "{text}");
 }
 
 #[test]

@@ -69,7 +69,7 @@ pub(super) fn legend(trace: &Trace, options: &Options) -> Vec<String> {
     let told = trace.events.iter().any(|event| matches!(event.what, What::State(_)));
     if inferred && !told {
         let words = "the servers do not report their state: roles and terms are inferred from the \
-                     messages they send, logs are what they have applied";
+                     messages they send, logs are what they have sent, accepted and applied";
         head.add(PLAIN, "", words);
     }
     head.out

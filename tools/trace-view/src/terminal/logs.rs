@@ -7,6 +7,7 @@ use super::options::Options;
 use super::parts::Parts;
 use super::text;
 use super::topic::Topic;
+use crate::fields;
 use crate::groups;
 use crate::replay::{Entry, MOST_SERVERS, Replay, Server};
 
@@ -144,8 +145,12 @@ fn most_common<'t>(entries: &[Option<Entry<'t>>]) -> Option<Entry<'t>> {
 
 /// True if there are logs to show.
 pub(super) fn some(trace: &Trace) -> bool {
-    let known = |what: &What| {
-        matches!(what, What::State(_) | What::Applied { .. } | What::Installed { .. })
+    let base = fields::base(trace);
+    let known = |what: &What| match what {
+        What::State(_) | What::Applied { .. } | What::Installed { .. } => true,
+        What::Offered { index, .. } => index.is_some(),
+        What::Sent { args, .. } => !fields::numbered_entries(args, base).is_empty(),
+        _ => false,
     };
     let server =
         |lane: Option<u32>| lane.is_some_and(|l| l < trace.header.servers.min(MOST_SERVERS));

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::parts::{ASIDE, Parts};
 use super::text;
 use crate::fields::{
-    Kind, answer, entries, entry_count, entry_parts, field, included, installs, number, object,
-    snapshot_bytes,
+    Kind, accepted, answer, entries, entry_count, entry_parts, field, included, installs, number,
+    object, snapshot_bytes,
 };
 use crate::grouped;
 
@@ -103,11 +103,10 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
         }
         (Kind::Append | Kind::Heartbeat, Some(success)) => {
             let parts = parts.with(0, words(success, "ok")).with_some(2, term);
-            // What it confirms is not in the reply but in the request.
-            let prev = args.and_then(|args| number(object(args), Name::PrevIndex));
-            let count = args.map_or(0, entry_count);
-            let up_to = prev.map(|prev| format!("up to {}", prev.saturating_add(count)));
-            let parts = parts.with_some(1, up_to.filter(|_| success && count > 0));
+            // Mostly what it confirms is not in the reply but in the request. As in messages, not as services count.
+            let brings = args.filter(|args| success && entry_count(args) > 0);
+            let up_to = brings.and_then(|args| accepted(args, reply, 0));
+            let parts = parts.with_some(1, up_to.map(|index| format!("up to {index}")));
             let parts = parts.with_some(1, conflict(reply).filter(|_| !success));
             let known =
                 [Name::Term, Name::Yes, Name::Conflict, Name::ConflictTerm, Name::ConflictIndex];
@@ -115,7 +114,7 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
         }
         (Kind::Snapshot, _) if args.is_some_and(|args| installs(args, reply).is_some()) => {
             let yes = args.and_then(|args| installs(args, reply)) == Some(true);
-            let up_to = args.and_then(|args| included(args).0).filter(|_| yes);
+            let up_to = args.and_then(|args| included(args, 0).0).filter(|_| yes);
             let parts = parts.with(0, words(yes, "ok")).with_some(2, term);
             let parts = parts.with_some(1, up_to.map(|index| format!("up to {index}")));
             parts.with_some(5, rest(reply, &[Name::Term, Name::Yes]))
@@ -258,6 +257,12 @@ mod tests {
         let expected = "AE no t3 conflict 4 {XLen: 9}";
         assert_eq!(reply("AppendEntries", Some(&args), &no).whole(), expected);
         assert!(refuses(&no) && !refuses(&ok));
+        // A yes to a part; and a number that says no more than what was there before.
+        for (upto, words) in [(5, "up to 5 {match_index: 5}"), (4, "up to 6 {match_index: 4}")] {
+            let ok = json!({"term": 3, "success": true, "match_index": upto});
+            let text = reply("AppendEntries", Some(&args), &ok).whole();
+            assert_eq!(text, format!("AE ok t3 {words}"));
+        }
     }
 
     #[test]
@@ -269,7 +274,7 @@ mod tests {
         assert_eq!(text, "AE t3 prev 4 +59 [5..63] 2:a …57 more… 2:z");
         let ok = reply("Raft.AppendEntries", Some(&args), &json!({"term": 3, "success": true}));
         assert_eq!(ok.whole(), "AE ok t3 up to 63");
-        assert_eq!(numbered_entries(&args), [(5, Some(2), "a"), (63, Some(2), "z")]);
+        assert_eq!(numbered_entries(&args, 0), [(5, Some(2), "a"), (63, Some(2), "z")]);
     }
 
     #[test]
