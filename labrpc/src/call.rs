@@ -40,14 +40,14 @@ pub(crate) struct Call {
 
 impl Call {
     /// The observer is to be told now what its handler answers: how it knows the call, if it does.
-    pub(crate) fn to_be_told(&mut self) -> Option<Arc<Label>> {
+    pub(crate) fn begin_telling(&mut self) -> Option<Arc<Label>> {
         let label = self.label.clone()?;
         self.set_telling(true);
         Some(label)
     }
 
     /// The observer has been told.
-    pub(crate) fn was_told(&mut self) {
+    pub(crate) fn end_telling(&mut self) {
         self.set_telling(false);
     }
 

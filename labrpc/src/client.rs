@@ -113,7 +113,7 @@ impl ClientEnd {
         let (method, network, to) = (request.method.clone(), self.weak(), to.clone());
         let at = Location::caller();
         let done = move |answer: Answer| {
-            let answer = answer.to_call_at(at);
+            let answer = answer.made_at(at);
             let make = || M::from(Returned { tag, result: result(&method, answer) });
             match catch_unwind(AssertUnwindSafe(|| uninterrupted(make))) {
                 // If nobody listens any more, its destructor is not the business of this task.
@@ -143,7 +143,7 @@ impl ClientEnd {
         let request = request::<A, R>(method, args);
         let method = request.method.clone();
         let at = Location::caller();
-        let done = move |answer: Answer| then(result(&method, answer.to_call_at(at)));
+        let done = move |answer: Answer| then(result(&method, answer.made_at(at)));
         let done = Done::Function(Box::new(done), Node::current());
         self.network.call(&self.end, request, done);
     }

@@ -297,7 +297,8 @@ impl Exchange {
                 watch.tell(label, CallStep::Duplicated(later));
             }
             let cause = watch.tell(label, CallStep::Delivered);
-            self.state.with(|state| state.calls.get_mut(call).into_iter().for_each(Call::was_told));
+            self.state
+                .with(|state| state.calls.get_mut(call).into_iter().for_each(Call::end_telling));
             cause
         });
         node::outside(|| {
@@ -398,7 +399,7 @@ impl Exchange {
 impl Answers for Exchange {
     fn answer(self: Arc<Self>, id: CallId, answer: Answer) {
         if let (Some(watch), Answer::Reply(bytes)) = (self.watch.get(), &answer)
-            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.to_be_told())
+            && let Some(label) = self.state.with(|state| state.calls.get_mut(id)?.begin_telling())
         {
             watch.replied(&label, bytes);
         }

@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// A programming error is that of this line, wherever it is heard of.
-    pub(crate) fn to_call_at(self, at: &Location<'_>) -> Answer {
+    pub(crate) fn made_at(self, at: &Location<'_>) -> Answer {
         match self {
             Answer::Misuse(words) => Answer::Misuse(format!("{words}\n  called at {at}")),
             other => other,

@@ -5,7 +5,6 @@
 mod around;
 mod chosen;
 mod found;
-mod odd_rafts;
 mod options;
 mod situations;
 mod snapshots;
