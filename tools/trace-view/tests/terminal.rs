@@ -150,7 +150,7 @@ fn logs_that_only_messages_tell_stand_beside_a_verdict_too() {
     }
     let verdict = Verdict { check: "Log Matching".into(), index: Some(1), ..Verdict::default() };
     let text = show(&script.failed(verdict), &at(120));
-    assert!(text.contains("logs around index 1") && text.contains("1:b ≠"), "{text}");
+    assert!(text.contains("logs around index 1") && text.contains("1:b  ≠"), "{text}");
 }
 
 #[test]

@@ -182,7 +182,8 @@ fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
     // It has begun the next election, and sends the request's term back.
     assert_fine(|_| {
         two_candidates();
-        leads_twice(4, (0, 0), &[(4, "a")]);
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
         puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
         puppet(1).asks_with_log(1, 2, 5, (0, 0));
     });
@@ -205,7 +206,8 @@ fn a_candidate_may_refuse_what_does_not_fit_and_who_is_late() {
     assert_fine(|_| {
         two_candidates();
         puppet(1).answers(5, false);
-        leads_twice(4, (0, 0), &[(4, "a")]);
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        pause();
         puppet(1).asks_with_log(1, 2, 6, (0, 0));
     });
 }
