@@ -167,10 +167,10 @@ impl Judge {
     ) -> Checked<Place> {
         let Append { term, last, .. } = append;
         let (server, leader) = (call.to, call.from);
-        if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term) {
-            if suspicion.resent || suspicion.is_resent_by(append.prev.index) {
-                return Err(suspicion.verdict);
-            }
+        if let Some(suspicion) = self.servers[server].suspicion.take_if(|s| s.term == term)
+            && (suspicion.resent || suspicion.is_resent_by(append.prev.index))
+        {
+            return Err(suspicion.verdict);
         }
         let (place, kept) = self.accepts_upto(call, append, reply);
         let Some(reign) = self.reigns.of_mut(term) else { return Ok(last) };
