@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 56] = [
+const KNOWN: [(&str, &str, &str, &str); 65] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -65,6 +65,8 @@ const KNOWN: [(&str, &str, &str, &str); 56] = [
     (TEST_RUNS, "\"/proc/{}/task\"", LINUX, "what the threads of a process do"),
     (TEST_RUNS, "unix::process::ExitStatusExt", UNIX, "the signal that ended a process"),
     (TEST_RUNS, "unix::fs::PermissionsExt", UNIX, "a folder for a process with another user"),
+    (TEST_RUNS, "unix::fs::chown", UNIX, "a file for another user"),
+    (TEST_RUNS, "rustix::process::geteuid", UNIX, "who is root"),
     (ROOM, "libc::SYS_fork", X86, "other processors have no such call"),
     (ROOM, "libc::", LINUX, "the numbers of system calls"),
     (ROOM, "rustix::", LINUX, "limits, and another user"),
@@ -94,6 +96,13 @@ const KNOWN: [(&str, &str, &str, &str); 56] = [
     ),
     (OPEN_CALLS, "\"/proc/self/status\"", ANY, "elsewhere it says nothing of memory"),
     ("xtask/tests/grade.rs", "{Pid, Signal, kill_process}", UNIX, "signals for others"),
+    ("xtask/tests/grade.rs", "unix::fs::PermissionsExt", UNIX, "a script is a program"),
+    ("xtask/tests/grade.rs", "unix::process::CommandExt", UNIX, "a process group"),
+    ("xtask/tests/grade.rs", "Command::new(\"sh\")", UNIX, "what new files let others do"),
+    ("xtask/tests/grade.rs", "unix::process::ExitStatusExt", LINUX, "how a process ended"),
+    ("xtask/src/grade/stamp.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
+    ("xtask/src/grade/student.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
+    ("xtask/src/grade/execute.rs", "unix::fs::MetadataExt", UNIX, "who may look into a folder"),
     ("tools/test-runs/src/fit.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
     ("tools/test-runs/src/ending.rs", "unix::process::ExitStatusExt", UNIX, "the same"),
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),

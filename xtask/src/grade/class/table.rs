@@ -216,7 +216,8 @@ pub(crate) mod tests {
         let rule = "not judged: a rule".to_string();
         let again = "seed 1 gave another run".to_string();
         assert_eq!(doubts(&[&[]]), [""; 0]);
-        assert_eq!(doubts(&[&[], &[again.clone()]]), ["not the same again in 1 tests"]);
+        let one = std::slice::from_ref(&again);
+        assert_eq!(doubts(&[&[], one]), ["not the same again in 1 tests"]);
         assert_eq!(
             doubts(&[&[rule.clone(), again], &[rule.clone(), rule]]),
             ["not all was judged in 2 tests", "not the same again in 1 tests"]
