@@ -262,7 +262,7 @@ fn misuse_is_said_of_the_call() {
         setup.network.add_server(99, Server::new());
         setup.client(1)
     }
-    let place = ["no service `Junk`", "called at labrpc/tests/rules.rs:"];
+    let place = ["no service `Junk`", "called at labrpc/tests/all/rules.rs:"];
     assert_words(
         || {
             let setup = Setup::new();
