@@ -100,7 +100,7 @@ const KNOWN: [(&str, &str, &str, &str); 65] = [
     ("xtask/tests/grade.rs", "unix::process::CommandExt", UNIX, "a process group"),
     ("xtask/tests/grade.rs", "Command::new(\"sh\")", UNIX, "what new files let others do"),
     ("xtask/tests/grade.rs", "unix::process::ExitStatusExt", LINUX, "how a process ended"),
-    ("xtask/src/grade/stamp.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
+    ("xtask/src/grade/stamp/tests.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
     ("xtask/src/grade/student.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),
     ("xtask/src/grade/execute.rs", "unix::fs::MetadataExt", UNIX, "who may look into a folder"),
     ("tools/test-runs/src/fit.rs", "unix::process::ExitStatusExt", UNIX, "how a process ended"),

@@ -1,0 +1,172 @@
+use super::super::student::Target;
+use super::*;
+
+/// A suite that is made of packages with these names in these folders.
+fn stamped(dir: &Path, packages: &[(&str, PathBuf)]) -> Stamped {
+    let package = |(name, dir): &(&str, PathBuf)| Package {
+        name: name.to_string(),
+        manifest_path: dir.join("Cargo.toml"),
+        source: None,
+        targets: vec![Target { name: name.replace('-', "_"), kind: vec!["lib".to_string()] }],
+    };
+    Stamped {
+        dir: dir.to_owned(),
+        scratch: dir.to_owned(),
+        target: dir.to_owned(),
+        name: "grading-my-raft".to_string(),
+        lab: Lab::named("2").expect("a lab"),
+        types: Vec::new(),
+        files: ["", "", ""].map(|name| (name, String::new())),
+        metadata: Metadata { packages: packages.iter().map(package).collect() },
+        lock: lock_file(&workspace()).expect("a lock file"),
+        own_words: String::new(),
+    }
+}
+
+#[test]
+fn only_members_and_the_suite_are_trusted() {
+    let top = workspace().join("target");
+    fs::create_dir_all(&top).expect("a folder");
+    let top = tempfile::tempdir_in(&top).expect("a folder");
+    let [suite, own] = ["suite", "own"].map(|name| top.path().join(name));
+    for dir in [&suite, &own] {
+        fs::create_dir(dir).expect("a folder");
+    }
+    let raft = ("raft", workspace().join("raft"));
+    let packages = [("grading-my-raft", suite.clone()), ("grading-my-raft", own), raft];
+    let stamped = stamped(&suite, &packages);
+    let theirs: Vec<_> = stamped.students_packages().map(Package::dir).collect();
+    assert_eq!(theirs, [packages[1].1.as_path()], "not by a name, or by where the checkout is");
+}
+
+#[test]
+fn a_manifest_that_cargo_does_not_take_is_the_students_fault() {
+    for words in [
+        "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  feature `edition2077` is required",
+        "failed to select a version for the requirement `anyhow = \"^99\"`",
+        "rustc 1.95.0 is not supported by the following package:\n  my-raft@0.1.0 requires rustc 1.999",
+        "failed to parse manifest at `/x/Cargo.toml`\n\nCaused by:\n  invalid character in `No space left on device`",
+    ] {
+        let Failure::Student(problem) = no_metadata(anyhow!("{words}"), "") else {
+            panic!("{words}")
+        };
+        assert!(problem.ends_with(words), "{problem}");
+    }
+    for words in [
+        "failed to get `x` as a dependency\n\nCaused by:\n  failed to download from `https://example.com`",
+        "[6] Could not resolve hostname (Could not resolve host: example.com)",
+        "failed to write `/x`: No space left on device (os error 28)",
+    ] {
+        let Failure::Machine(error) = no_metadata(anyhow!("{words}"), "timed out") else {
+            panic!("{words}")
+        };
+        assert!(format!("{error:#}").contains(words), "{error:#}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn that_cargo_was_killed_is_no_fault_of_the_student_s() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let killed = Killed(std::process::ExitStatus::from_raw(2));
+    let Failure::Machine(error) = no_metadata(killed.into(), "") else {
+        panic!("it is the machine's")
+    };
+    assert!(format!("{error:#}").contains("signal: 2"), "{error:#}");
+}
+
+#[test]
+fn what_a_student_has_cargo_say_is_no_fault_of_the_machine() {
+    let top = tempfile::tempdir().expect("a folder");
+    let own = top.path().join("os error 28");
+    fs::create_dir(&own).expect("a folder");
+    fs::write(own.join("lib.rs"), "").expect("a file");
+    let manifest = "[dependencies]\nown = { path = \"timed out\" }";
+    fs::write(top.path().join("Cargo.toml"), manifest).expect("a file");
+    let own_words = own_words(top.path()).expect("its files can be read");
+    let words = "failed to get `own` as a dependency\n\nCaused by:\n  failed to read `/x/timed out/Cargo.toml`";
+    assert!(matches!(no_metadata(anyhow!("{words}"), &own_words), Failure::Student(_)));
+    let words = format!("{words}: Could not resolve host");
+    assert!(matches!(no_metadata(anyhow!("{words}"), &own_words), Failure::Machine(_)));
+    let said = "   Compiling own v0.1.0 (/x/os error 28)\nerror: could not compile `own`\n";
+    let end = "{\"reason\":\"build-finished\",\"success\":false}\n".to_string();
+    let ended = |said: String| Ended { passed: false, out: end.clone(), said };
+    assert!(ended(said.to_string()).is_fault_of_code(&own_words));
+    let full = format!("{said}: No space left on device");
+    assert!(!ended(full).is_fault_of_code(&own_words));
+}
+
+#[test]
+fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
+    let line = |words: &str, spans: &str| {
+        format!(
+            "{{\"reason\":\"compiler-message\",\"message\":{{\"message\":{words:?},\"rendered\":\"error: {words}\\n\",\
+             \"spans\":{spans}}}}}\n"
+        )
+    };
+    let ended = |words: &str, spans: &str, said: &str| {
+        let out = line(words, spans)
+            + &line("aborting due to 1 previous error", "[]")
+            + "{\"reason\":\"build-finished\",\"success\":false}\n";
+        Ended { passed: false, out, said: said.to_string() }
+    };
+    let at_a_place = ended("os error 28", "[{\"line_start\":1}]", "error: could not compile `x`\n");
+    assert!(at_a_place.is_fault_of_code(""));
+    assert_eq!(at_a_place.in_words(), "error: os error 28\nerror: could not compile `x`");
+    for words in ["failed to write x: No space left on device", "linking with `cc` failed"] {
+        assert!(!ended(words, "[]", "").is_fault_of_code(""), "{words}");
+    }
+    let killed =
+        "error: could not compile `x`\n\nCaused by:\n  process didn't exit (signal: 9, SIGKILL)";
+    assert!(!ended("unused", "[{}]", killed).is_fault_of_code(""));
+    let manifest =
+        "warning: unused manifest key: package.os error 28\nerror: could not compile `x`\n";
+    assert!(ended("unused", "[{}]", manifest).is_fault_of_code(""));
+    let no_end = Ended { passed: false, out: String::new(), said: String::new() };
+    assert!(!no_end.is_fault_of_code(""));
+}
+
+#[test]
+fn nobody_takes_the_name_of_what_all_need() {
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        grade: super::super::Grade,
+    }
+
+    let dir = Path::new("/does/not/exist");
+    let options = Line::parse_from(["grade", "--allow-build"]).grade;
+    let allowed = Allowed::new(&options).expect("what is allowed");
+    let [name, root] = ["my-raft".to_string(), String::new()];
+    let student = Student { name, dir: dir.to_owned(), root: root.into() };
+    let problem = |name: &str| {
+        let packages = [("my-raft", dir.join("own")), (name, dir.join("helper"))];
+        stamped(dir, &packages).problem(&student, &allowed)
+    };
+    for taken in ["serde", "serde-json", "libserde", "libserde-json", "raft_api", "grading-my-raft"]
+    {
+        let words = problem(taken).expect("a problem");
+        assert!(words.contains(&format!("`{taken}`")) && words.contains("another name"), "{words}");
+    }
+    assert_eq!(problem("my-serde"), None);
+    // Files are called as a library is, whatever its package is called.
+    let packages = [("my-raft", dir.join("own"))];
+    let mut renamed = stamped(dir, &packages);
+    renamed.metadata.packages[0].targets[0].name = "of_ann".to_string();
+    assert!(renamed.students_names().eq(["my-raft", "of_ann"]));
+    assert_eq!(renamed.problem(&student, &allowed), None);
+    renamed.metadata.packages[0].targets[0].name = "serde_json".to_string();
+    let words = renamed.problem(&student, &allowed).expect("a problem");
+    assert!(words.contains("`serde_json`") && words.contains("another name"), "{words}");
+}
+
+#[test]
+fn of_many_words_the_first_are_kept() {
+    assert_eq!(shortened("error: x"), "error: x");
+    let long = "é".repeat(100_000);
+    let short = shortened(&long);
+    assert!(short.len() < KEPT_WORDS + 30 && short.ends_with("é\n... and 134 kB more"));
+}
