@@ -40,8 +40,17 @@ struct Inner {
     watch: Watch,
     /// Whether the service above takes snapshots (part 2D).
     snapshots: bool,
-    /// When servers were last connected or cut off, in microseconds of the run.
-    links_changed_us: Leaf<u64>,
+    /// When servers were last connected or cut off.
+    links_changed: Leaf<LinksChange>,
+}
+
+/// A moment in which servers were connected or cut off.
+#[derive(Clone, Copy, Default)]
+struct LinksChange {
+    /// In microseconds of the run.
+    us: u64,
+    /// The latest term that was known then to have a leader; 0 if none was.
+    led: u64,
 }
 
 /// A Raft in a slot of the tester's.
@@ -120,8 +129,8 @@ impl Cluster {
         };
         let (applied, watch) = (Arc::new(Leaf::new(applied)), Watch::of(raft, &group));
         watch.hears_what_is_applied();
-        let links_changed_us = Leaf::new(0);
-        let inner = Inner { raft, group, applied, watch, snapshots, links_changed_us };
+        let links_changed = Leaf::default();
+        let inner = Inner { raft, group, applied, watch, snapshots, links_changed };
         Cluster { inner: Arc::new(inner) }
     }
 
@@ -251,7 +260,8 @@ impl Cluster {
     }
 
     fn links_have_changed(&self) {
-        self.inner.links_changed_us.with(|at| *at = labtrace::now_us());
+        let change = LinksChange { us: labtrace::now_us(), led: self.inner.watch.latest_led() };
+        self.inner.links_changed.with(|last| *last = change);
     }
 
     /// Lets all servers reach each other.

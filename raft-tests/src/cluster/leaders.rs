@@ -186,7 +186,8 @@ impl Cluster {
     /// Makes sure that no connected server claims to lead. They must be no majority.
     ///
     /// # Panics
-    /// If one does, unless it may have been elected with votes from before the others were cut off.
+    /// If one does, unless it may have been elected with votes from before the others were cut off. A leader of an
+    /// earlier term than one that had a leader by then is not excused: it has been told since.
     #[track_caller]
     pub fn check_no_leader(&self) {
         let span = Span::begin(SpanOf::Tester, &"check no leader");
@@ -217,10 +218,11 @@ impl Cluster {
     }
 
     /// Whether the server's election in this term was under way when servers were last connected or cut off: votes of
-    /// a majority may have been on their way to it.
+    /// a majority may have been on their way to it. It was over if a later term had a leader.
     fn stood_before_links_changed(&self, server: usize, term: u64) -> bool {
-        let changed = self.inner.links_changed_us.with(|at| *at);
-        self.inner.watch.stood_us(server, term).is_some_and(|stood| stood <= changed)
+        let change = self.inner.links_changed.with(|last| *last);
+        let stood = self.inner.watch.stood_us(server, term);
+        term >= change.led && stood.is_some_and(|stood| stood <= change.us)
     }
 }
 

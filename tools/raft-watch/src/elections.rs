@@ -70,6 +70,11 @@ impl Elections {
         self.leaders.get(&term).map(|(leader, ..)| *leader)
     }
 
+    /// The latest term that is known to have a leader; 0 if none is.
+    pub(crate) fn latest_led(&self) -> u64 {
+        self.leaders.last_key_value().map_or(0, |(term, _)| *term)
+    }
+
     /// True if a server is known to lead a term, or can, by the votes that have reached it.
     pub(crate) fn is_elected(&self, server: usize, term: u64) -> bool {
         let votes = self.received.get(&(server, term)).map_or(0, BTreeSet::len);
@@ -78,7 +83,7 @@ impl Elections {
 
     /// What was refused in terms after that of the last leader, the latest first.
     pub(super) fn refusals_since_the_last_leader(&self) -> impl Iterator<Item = &Refusal> {
-        let since = self.leaders.last_key_value().map_or(0, |(term, _)| *term);
+        let since = self.latest_led();
         self.refusals.iter().rev().filter(move |refusal| refusal.term > since)
     }
 

@@ -294,6 +294,11 @@ impl Watch {
         self.inner.state.with(|state| state.judge.elections.stood_us(server, term))
     }
 
+    /// The latest term that is known to have, or to have had, a leader; 0 if none is.
+    pub fn latest_led(&self) -> u64 {
+        self.inner.state.with(|state| state.judge.elections.latest_led())
+    }
+
     /// True if a server leads, as far as messages have told it, while another one leads a later term.
     pub fn is_deposed(&self, server: usize) -> bool {
         self.inner.state.with(|state| state.spotter.is_deposed(server))

@@ -236,6 +236,13 @@ zoo! {
     ///
     /// The thought: "If there is a new leader, it will tell me."
     NewerTermIgnored,
+    //= all.newer-term
+    /// A leader takes over no newer term, neither of a request nor of a reply, and answers no.
+    ///
+    /// Breaks the same rule: a leader that was deposed while it was away leads on for ever.
+    ///
+    /// The thought: "I was elected; those who ask are candidates."
+    LeaderDeaf,
     //= candidates.leader
     /// A candidate refuses the AppendEntries of its term's leader.
     ///

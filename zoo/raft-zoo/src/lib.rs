@@ -65,6 +65,7 @@
 //! | [`BothMustBeGreater`] | 2 | a command without agreement |
 //! | [`RefusedBeforeTerm`] | 4 | a command without agreement |
 //! | [`NewerTermIgnored`] | none, in 40 seeds | *a newer term is taken over*: `out_of_touch_rare` 54 %, `anything_soak` 1 % |
+//! | [`LeaderDeaf`] | 22 of today's 40 | *a newer term is taken over*, a command without agreement, *no leader* in `election_after_network_failure` |
 //! | [`CandidateDeaf`] | none, in 40 seeds, before there was a rule | *a candidate follows*: 20 % of the runs of `anything_soak` |
 //! | [`LeaderCleansLog`] | 15 | *Leader Completeness*, *State Machine Safety* |
 //! | [`MatchIndexKept`] | 1 | a command without agreement |

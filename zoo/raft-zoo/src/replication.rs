@@ -170,7 +170,8 @@ impl Student {
         let mut state = self.state.lock();
         self.see_term(&mut state, args.term);
         // 1. "Reply false if term < currentTerm."
-        let deaf = state.role == Role::Candidate && self.has(Kind::CandidateDeaf);
+        let deaf = (state.role == Role::Candidate && self.has(Kind::CandidateDeaf))
+            || (state.role == Role::Leader && self.has(Kind::LeaderDeaf));
         if (args.term < state.current_term && !self.has(Kind::OldLeaderHeard)) || deaf {
             if self.has(Kind::TimerResetByAnyRpc) {
                 self.reset_election_timer(&mut state);

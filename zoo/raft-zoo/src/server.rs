@@ -170,7 +170,8 @@ impl Student {
     /// Rules for all servers: "If RPC request or response contains term T > currentTerm: set
     /// currentTerm = T, convert to follower."
     pub(crate) fn see_term(&self, state: &mut State, term: u64) {
-        if term > state.current_term {
+        let deaf = state.role == Role::Leader && self.has(Kind::LeaderDeaf);
+        if term > state.current_term && !deaf {
             state.current_term = term;
             state.voted_for = None;
             if !self.has(Kind::TermNotPersisted) {

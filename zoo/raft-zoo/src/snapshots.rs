@@ -85,7 +85,8 @@ impl Student {
         self.see_term(&mut state, args.term);
         let reply = InstallSnapshotReply { term: state.current_term };
         // 1. "Reply immediately if term < currentTerm."
-        if args.term < state.current_term {
+        let deaf = state.role == Role::Leader && self.has(Kind::LeaderDeaf);
+        if args.term < state.current_term || deaf {
             return reply;
         }
         state.role = Role::Follower;

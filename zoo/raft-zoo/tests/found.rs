@@ -50,6 +50,8 @@ found! { Chosen, "zoo":
         "committed by a majority: server";
     newer_term_ignored: NewerTermIgnored, rare::out_of_touch, 3, false, 0..9,
         "a newer term is taken over: server";
+    leader_deaf: LeaderDeaf, part_2a::election_after_network_failure, 3, false, 0..9,
+        "expected no leader, but";
     same_timeout: SameTimeout, part_2a::multiple_elections, 7, false, 0..3,
         "and none was won";
     stale_vote_counted: StaleVoteCounted, part_2c::figure_8_unreliable, 5, true, 0..9,
