@@ -49,7 +49,7 @@ impl Choice {
             controllers: CONTROLLERS,
             groups: (0..groups).map(|_| rng.random_range(1..=5)).collect(),
             // What was written while nobody could agree may be larger than that for long.
-            limits: Limits::default(),
+            limits: Limits { state: None, ..Limits::of_lab(max_raft_state) },
             ..Layout::of_course(rng.random_bool(0.7), max_raft_state)
         };
         Choice { layout, clients: rng.random_range(3..=8), rounds: rng.random_range(40..=160) }

@@ -22,13 +22,27 @@ macro_rules! found {
     ($($name:ident: $mistake:ident, $test:literal, $words:literal;)*) => {$(
         #[test]
         fn $name() {
-            let name = stringify!($name);
-            if env::var_os("LAB_SEED").is_none() {
-                return assert_found(name, Mistake::$mistake, $words);
-            }
-            simulated(&shard_tests::test($test, subject()), origin!(name));
+            find(stringify!($name), Mistake::$mistake, $test, $words, 0);
         }
     )*};
+}
+
+/// In a storm with a limit the store makes snapshots, and is right to.
+#[test]
+fn a_snapshot_in_a_storm_without_a_limit_is_found() {
+    let name = "a_snapshot_in_a_storm_without_a_limit_is_found";
+    find(name, Mistake::Snapshots, "anything_storm", "snapshot size: ", WITHOUT_LIMIT);
+}
+
+/// A seed whose storm has no limit.
+const WITHOUT_LIMIT: u64 = 4;
+
+/// Is a test of this name, or the run that it is about: of this mistake in one of the suite's tests.
+fn find(name: &'static str, mistake: Mistake, test: &str, words: &str, seed: u64) {
+    if env::var_os("LAB_SEED").is_none() {
+        return assert_found(name, mistake, words, seed);
+    }
+    simulated(&shard_tests::test(test, subject()), origin!(name));
 }
 
 found! {
@@ -69,10 +83,10 @@ found! {
 }
 
 /// Runs one of the tests above with this mistake, and looks for these words.
-fn assert_found(name: &str, mistake: Mistake, expected: &str) {
+fn assert_found(name: &str, mistake: Mistake, expected: &str, seed: u64) {
     let run = Command::new(env::current_exe().expect("a running program"))
         .args(["--exact", name, "--nocapture"])
-        .env("LAB_SEED", "0")
+        .env("LAB_SEED", seed.to_string())
         .env(wrong::VARIABLE, format!("{mistake:?}"))
         .env_remove("LAB_SEEDS")
         .env_remove("LAB_RECORDS")
