@@ -1,5 +1,6 @@
 //! The tester and the tests of a replicated state machine, for any such layer on any Raft, on both
-//! clocks. They are those of the course's form of 2025: part 4A, and one of part 4C.
+//! clocks. They are those of the course's form of 2025: part 4A, and one of part 4C; another one of
+//! that part (`snapshot_behind_4C`) has no model there.
 //!
 //! [`suite!`] stamps all tests out for an [`rsm_api::Server`] whose machine is the tests' [`Counter`]:
 //!
@@ -31,6 +32,7 @@
 //! | `shutdown_4A` | an Inc; a hundred Nulls at once, while no server reaches another one; all servers stop |
 //! | `restart_submit_4A` | as `restart_replay_4A`, then a hundred Nulls in the same way, stop and start, an Inc |
 //! | `snapshot_4C` | a hundred Incs with a limit of 1,000 bytes for the saved Raft state; stop, start, an Inc |
+//! | `snapshot_behind_4C` | the same limit; a follower is cut off; a hundred Incs; it is back; another server is cut off; an Inc |
 //!
 //! # What is checked
 //!

@@ -35,3 +35,26 @@ pub(crate) fn snapshot(subject: Subject, run: &Run) -> Totals {
     cluster.check_counter(value + 1, SERVERS);
     cluster.finish()
 }
+
+/// A server that was away while logs were cut gets a snapshot instead, and has to become what that was taken of.
+pub(crate) fn snapshot_behind(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, Some(MAX_RAFT_STATE));
+    let mut value = 1;
+    cluster.check_inc(value);
+    cluster.check_counter(value, SERVERS);
+
+    let behind = (cluster.leader() + 1) % SERVERS;
+    cluster.group().disconnect(behind);
+    for _ in run.rounds(100) {
+        value += 1;
+        cluster.check_inc(value);
+    }
+    cluster.group().connect(behind);
+    cluster.check_counter(value, SERVERS);
+
+    // Now nothing goes on without it.
+    cluster.group().disconnect((behind + 1) % SERVERS);
+    cluster.check_inc(value + 1);
+    cluster.check_counter(value + 1, SERVERS - 1);
+    cluster.finish()
+}

@@ -29,7 +29,10 @@ macro_rules! suite {
         }
     };
     ($clock:ident, $server:ty, "4C") => {
-        $crate::tests! { $clock, $server, snapshot_4C }
+        $crate::tests! { $clock, $server,
+            snapshot_4C
+            snapshot_behind_4C
+        }
     };
 }
 
@@ -58,7 +61,7 @@ pub fn test(name: &str, subject: Subject) -> Test {
 
 /// All tests as values, by name: for those who run them in a way of their own.
 pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
-    let tests: [Named; 8] = [
+    let tests: [Named; 9] = [
         ("basic_4A", "RSM basic", part_4a::basic),
         ("concurrent_4A", "concurrent submit", part_4a::concurrent),
         ("leader_failure_4A", "leader failure", part_4a::leader_failure),
@@ -67,6 +70,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
         ("shutdown_4A", "shutdown", part_4a::shutdown),
         ("restart_submit_4A", "restart and submit", part_4a::restart_submit),
         ("snapshot_4C", "creating and restoring snapshot", part_4c::snapshot),
+        ("snapshot_behind_4C", "snapshot for a server that was away", part_4c::snapshot_behind),
     ];
     let part = |name: &'static str| name.rsplit('_').next().unwrap_or(name);
     tests

@@ -74,3 +74,16 @@ fn an_inc_whose_submitter_is_told_nothing_fails_after_ten_seconds() {
     let (_, words) = failures.first().expect("it is found");
     assert!(words.contains("an Inc was not executed within 10 s"), "{words}");
 }
+
+#[test]
+fn a_snapshot_of_another_server_that_is_not_taken_is_found() {
+    struct TakesNone;
+    impl Habits for TakesNone {
+        const TAKES_SNAPSHOTS: bool = false;
+    }
+    let failures = failures::<TakesNone>("snapshot_behind_4C", 3);
+    assert_eq!(failures.len(), 3, "with each seed: {failures:?}");
+    for (_, words) in failures {
+        assert!(words.contains("only 2 servers have counted to 101, and not 3"), "{words}");
+    }
+}

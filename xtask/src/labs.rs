@@ -242,7 +242,12 @@ pub(crate) static LAYER: Lab = Lab {
                 "restart_submit_4A",
             ],
         },
-        Part { name: "4C", points: 0.0, ours: false, tests: &["snapshot_4C"] },
+        Part {
+            name: "4C",
+            points: 0.0,
+            ours: false,
+            tests: &["snapshot_4C", "snapshot_behind_4C"],
+        },
     ],
 };
 
@@ -413,7 +418,9 @@ mod tests {
         assert_eq!(suite_with(&["shards_soak"]), "shard-tests");
         assert_eq!(suite_with(&["churn"]), "raft-tests");
         // The layer's, where no lab has a test or a part of the name.
-        for words in ["4C", "snapshot_4C", "leader_partition_4A", "concurrent_4A"] {
+        for words in
+            ["4C", "snapshot_4C", "snapshot_behind_4C", "leader_partition_4A", "concurrent_4A"]
+        {
             assert_eq!(suite_with(&[words]), "rsm-tests", "{words}");
         }
         assert_eq!(suite_with(&["basic_4A"]), "shard-tests");

@@ -38,6 +38,8 @@ pub(crate) trait Habits: Send + Sync + 'static {
     const EXECUTES_ALL: bool = true;
     /// The machine is restored from the persister's snapshot.
     const RESTORES: bool = true;
+    /// The machine becomes what a snapshot that comes out of the apply channel was taken of.
+    const TAKES_SNAPSHOTS: bool = true;
     /// Snapshots are made.
     const MAKES_SNAPSHOTS: bool = true;
 }
@@ -172,6 +174,7 @@ impl<H: Habits> Student<H> {
         for message in committed {
             match message {
                 ApplyMsg::Command { index, command } => self.execute(index, &command),
+                ApplyMsg::Snapshot { .. } if !H::TAKES_SNAPSHOTS => {}
                 ApplyMsg::Snapshot { snapshot, .. } => self.state.lock().restore(&snapshot),
                 other => panic!("what is {other:?}?"),
             }
