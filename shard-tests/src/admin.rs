@@ -21,9 +21,6 @@ pub struct Admin {
     changes: Changes,
 }
 
-/// So long must a name be to show whose entry an entry is.
-const TELLING: usize = 6;
-
 impl Admin {
     pub(crate) fn new(
         clerk: Box<dyn Configures>,
@@ -81,14 +78,13 @@ impl Admin {
     }
 }
 
-/// A call as the rules for services need to know it. What it writes is known by a name in it that is
-/// like no other; a call without such a name only has to know what came before it.
+/// A call as the rules for services need to know it. A Join is known by the names of the servers in it, which an entry
+/// of it holds; a call without names only has to know what came before it.
 fn to_watch(input: &Input) -> Asked {
-    let name = match input {
-        Input::Join(groups) => groups.values().flatten().find(|name| name.len() >= TELLING),
-        _ => None,
+    let change = match input {
+        Input::Join(groups) => Change::AddAll(groups.values().flatten().cloned().collect()),
+        Input::Latest | Input::Leave(_) | Input::Move(..) => Change::Nothing,
     };
-    let change = name.map_or(Change::Nothing, |name| Change::Add(name.clone()));
     Asked { text: input.to_string(), object: "the configuration".into(), change }
 }
 

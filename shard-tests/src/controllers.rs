@@ -19,6 +19,8 @@ use crate::subject::Subject;
 pub struct Controllers {
     subject: Subject,
     group: Group<AnyServer>,
+    /// Its own, and not that of the store: a clerk of the store asks a controller too, in the middle of its operations,
+    /// and what that replies answers none of them.
     watch: Watch,
     changes: Changes,
 }

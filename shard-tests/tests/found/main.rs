@@ -72,6 +72,8 @@ found! {
         "log size: logs were not trimmed";
     a_snapshot_although_there_is_no_limit: Snapshots, "join_leave_4B",
         "snapshot size: ";
+    a_join_that_is_done_when_it_was_refused: TakesRefusals, "join_leave_4B",
+        "answered when applied: ";
     who_is_not_concerned_waits: NoWayOut, "anything_storm",
         "progress after healing: ";
     an_append_that_happens_twice: AppendsTwice, "unreliable_2_4B",

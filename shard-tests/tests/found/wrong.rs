@@ -8,6 +8,7 @@ use labrpc::{ClientEnd, Service};
 use labrt::Node;
 use persister::{PersistError, Persister};
 use shard_api::{Config, ControllerClerk as _, Gid, MakeEnd, SHARDS};
+use shardctrler::{JoinArgs, Outcome, ShardCtrlerClient};
 
 /// The environment variable that chooses the mistake.
 pub(crate) const VARIABLE: &str = "SHARD_MISTAKE";
@@ -36,6 +37,8 @@ mistakes! {
     ChangesTwiceAtSecond,
     /// A Query of a number that is too large gives configuration 0.
     TooLargeIsEmpty,
+    /// Each Join of a clerk but its first one is done as soon as anybody has refused it.
+    TakesRefusals,
     /// A Move does nothing.
     MovesNothing,
     /// Each group believes that it has all shards.
@@ -68,14 +71,29 @@ fn own_group() -> Option<Gid> {
     node.name().strip_prefix("server ")?.split_once('-')?.0.parse().ok()
 }
 
+/// The number of a clerk for requests that are refused.
+const REFUSED: u64 = 1;
+
 /// A controller's clerk: of the tester, of groups and of clerks.
 pub(crate) struct ControllerClerk {
     right: shardctrler::Clerk,
+    servers: Vec<ShardCtrlerClient>,
+    joins: u64,
     /// Whether it is one of the second controller.
     of_second: bool,
 }
 
 impl ControllerClerk {
+    /// Asks one server after the other to add groups, until one refuses.
+    fn is_refused(&self, groups: &BTreeMap<Gid, Vec<String>>) -> bool {
+        let (client, number) = (REFUSED, self.joins);
+        let join = JoinArgs { groups: groups.clone(), client, number };
+        let refuses = |server: &ShardCtrlerClient| {
+            server.join(&join).is_ok_and(|reply| reply.outcome == Outcome::WrongLeader)
+        };
+        self.servers.iter().any(refuses)
+    }
+
     fn shown(&mut self, mut config: Config) -> Config {
         let first = config.groups.keys().next().copied();
         if has(Mistake::MovesMore) && config.number.is_multiple_of(2) {
@@ -99,7 +117,9 @@ impl shard_api::ControllerClerk for ControllerClerk {
     fn make(servers: Vec<ClientEnd>) -> Self {
         // An end's name has that of its server, and that has the name of its group.
         let of_second = servers.iter().all(|end| format!("{end:?}").contains("to other-"));
-        ControllerClerk { right: shard_api::ControllerClerk::make(servers), of_second }
+        let clients = servers.iter().cloned().map(ShardCtrlerClient::new).collect();
+        let right = shard_api::ControllerClerk::make(servers);
+        ControllerClerk { right, servers: clients, joins: 0, of_second }
     }
 
     fn query(&mut self, number: Option<u64>) -> Config {
@@ -113,6 +133,10 @@ impl shard_api::ControllerClerk for ControllerClerk {
     fn join(&mut self, groups: BTreeMap<Gid, Vec<String>>) {
         if has(Mistake::ChangesTwice) || self.of_second && has(Mistake::ChangesTwiceAtSecond) {
             self.right.join(groups.clone());
+        }
+        self.joins += 1;
+        if has(Mistake::TakesRefusals) && self.joins > 1 && self.is_refused(&groups) {
+            return;
         }
         self.right.join(groups);
     }

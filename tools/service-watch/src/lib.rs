@@ -11,7 +11,8 @@
 //! them: an entry is that of a write if it holds the text that is written, and was first sent after
 //! the client had called. Texts that are too short to be told from others by chance have to stand
 //! there with their length in front, as labgob writes them, and with the name of the object that is
-//! written to, at another place. An empty text is no text: no rule is about it. A service whose entries were never
+//! written to, at another place. Of several texts that are written at once all have to stand there; if these are
+//! only a few bytes together, nothing is said of the write. An empty text is no text: no rule is about it. A service whose entries were never
 //! seen to hold what clients write (it may compress them) is not judged by the rules that need it.
 //!
 //! That some entries hold what is written does not mean that all do. A right service may compress those that are
@@ -104,13 +105,27 @@ pub enum Change {
     Set(String),
     /// This text comes behind what was there.
     Add(String),
+    /// All these texts come to what was there, at once. An entry that is its own holds all of them. So texts that
+    /// are too short to tell alone tell together, and the name of the object need not stand beside them. What is
+    /// read is not searched for them.
+    AddAll(Vec<String>),
 }
 
 impl Change {
+    /// What it writes, if that is a single text that can be looked for in what is read.
     fn text(&self) -> Option<&str> {
         match self {
-            Change::Nothing => None,
+            Change::Nothing | Change::AddAll(_) => None,
             Change::Set(text) | Change::Add(text) => Some(text),
+        }
+    }
+
+    /// All that it writes.
+    fn texts(&self) -> &[String] {
+        match self {
+            Change::Nothing => &[],
+            Change::Set(text) | Change::Add(text) => std::slice::from_ref(text),
+            Change::AddAll(texts) => texts,
         }
     }
 }

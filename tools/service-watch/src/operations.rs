@@ -1,7 +1,7 @@
 //! What clients have asked for, and the entries that came of it.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr_iter;
 use raft_watch::SentEntry;
@@ -239,7 +239,7 @@ impl Operations {
         entries.sort_by_key(|entry| Reverse(entry.place.index));
         let by_group = entries.into_iter().map(|entry| (entry.place.group, entry));
         // Of each group the first one remains.
-        let is_plain = !operation.asked.is_empty();
+        let is_plain = !operation.asked.tells_nothing();
         for (group, entry) in by_group.filter(|_| is_plain).collect::<BTreeMap<_, _>>() {
             let own = Acknowledged { number, entry };
             let known = latest.entry(group).or_insert(own);
@@ -275,7 +275,7 @@ impl Operations {
                 of_others += u64::from(terms.peek().is_some() && terms.all(|of| of != term));
                 operation.entries.push(Entry { place, term, server, replaced: false });
                 match operation.asked.telling() {
-                    None if operation.asked.is_empty() => {}
+                    None if operation.asked.tells_nothing() => {}
                     None => self.understands_short = true,
                     longest => self.longest_understood = self.longest_understood.max(longest),
                 }
@@ -287,7 +287,7 @@ impl Operations {
     /// Whether entries are known to hold what such a write writes. An empty text is no text to look for.
     pub(crate) fn understands(&self, asked: &Asked) -> bool {
         match asked.telling() {
-            None if asked.is_empty() => false,
+            None if asked.tells_nothing() => false,
             None => self.understands_short,
             Some(length) => {
                 let alike = |longest: usize| length <= longest.next_power_of_two();
@@ -339,14 +339,26 @@ impl Operations {
 }
 
 impl Asked {
-    /// How long its text is, in bytes, if an entry that holds it does so by no chance.
+    /// How long its longest text is, in bytes, if an entry that holds it does so by no chance.
     fn telling(&self) -> Option<usize> {
-        self.change.text().map(str::len).filter(|length| *length >= TELLING)
+        let longest = self.change.texts().iter().map(String::len).max();
+        longest.filter(|length| *length >= TELLING)
     }
 
-    /// Whether its text is empty: that is in every entry.
+    /// Whether it writes, and only what is empty: that is in every entry.
     fn is_empty(&self) -> bool {
-        self.change.text() == Some("")
+        self.change != Change::Nothing && self.change.texts().iter().all(String::is_empty)
+    }
+
+    /// Whether nobody can tell an entry of it from others, whatever that holds.
+    fn tells_nothing(&self) -> bool {
+        match &self.change {
+            Change::AddAll(texts) => {
+                let with_lengths: usize = distinct(texts).iter().map(|text| 1 + text.len()).sum();
+                with_lengths < TELLING
+            }
+            _ => self.is_empty(),
+        }
     }
 
     /// Whether its text stands in what was read by no chance.
@@ -355,13 +367,29 @@ impl Asked {
     }
 }
 
+/// Texts that are written at once, without those that say nothing.
+fn distinct(texts: &[String]) -> BTreeSet<&str> {
+    texts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect()
+}
+
 /// Whether a command can be that of a write.
 fn holds(command: &[u8], asked: &Asked) -> bool {
+    if let Change::AddAll(texts) = &asked.change {
+        return !asked.tells_nothing() && holds_all(command, texts, asked.telling().is_some());
+    }
     let Some(text) = asked.change.text() else { return false };
     match asked.telling() {
         Some(_) => has(command, text),
         None => has_both(command, text, &asked.object),
     }
+}
+
+/// All these texts. Where some tell by themselves, the short ones beside them need not stand there as texts.
+fn holds_all(bytes: &[u8], texts: &[String], some_tell: bool) -> bool {
+    distinct(texts).into_iter().all(|text| match text.len() {
+        TELLING.. => has(bytes, text),
+        _ => some_tell || has_with_length(bytes, text),
+    })
 }
 
 /// A short text and the name of an object, each with its length in front of it, at two places. If both are the same
@@ -501,5 +529,27 @@ mod tests {
         let alike =
             Asked { text: String::new(), object: "1".into(), change: Change::Set("1".into()) };
         assert!(holds(b"\x011\x011", &alike) && !holds(b"\x03k:1\x011", &alike));
+    }
+
+    #[test]
+    fn short_texts_that_are_written_at_once_tell_together() {
+        let all = |texts: &[&str]| {
+            asked(Change::AddAll(texts.iter().map(|text| (*text).into()).collect()))
+        };
+        let two = all(&["1-0", "1-1"]);
+        assert!(holds(b"..\x031-1..\x031-0", &two), "the object need not be there");
+        assert!(!holds(b"\x031-0", &two) && !holds(b"1-0 1-1", &two));
+        assert!(holds(b"\x05100-0", &all(&["100-0"])), "with its length it is long enough");
+        // What is too short together is told from nothing.
+        for texts in [&["10-0"][..], &["1", "2"], &["a", "a", "a"], &["", "", "", "", "", ""], &[]]
+        {
+            assert!(!holds(b"\x0410-0\x011\x012\x01a\0", &all(texts)), "{texts:?}");
+            assert!(all(texts).tells_nothing(), "{texts:?}");
+        }
+        assert!(all(&["", ""]).is_empty() && !all(&["", "1"]).is_empty());
+        // Where one tells by itself, nobody asks how the others are written.
+        let mixed = all(&["server-1", "server-2", "x"]);
+        assert!(holds(b"server-2 server-1", &mixed) && !holds(b"server-2 x", &mixed));
+        assert_eq!((mixed.telling(), two.telling()), (Some(8), None));
     }
 }

@@ -5,7 +5,7 @@ use tester::{Client, Run};
 
 use crate::replies::{EARLY_WORDS, TOO_EARLY};
 use crate::world::{
-    World, append, get, judge, pause, put, right, right_of_two, texts, understood, wrong,
+    World, append, get, join, judge, pause, put, right, right_of_two, texts, understood, wrong,
 };
 
 #[test]
@@ -308,5 +308,66 @@ fn what_is_missing_in_a_read_and_was_seen_in_no_entry_is_told() {
         let facts = texts(&world.watch.behind(read));
         assert!(facts.contains("client: Append k x 0 0 y, acknowledged at 0."), "{facts}");
         assert!(facts.contains("and no entry that holds it has been sent by anybody"), "{facts}");
+    });
+}
+
+/// A write of short names at once, whose entry has them with their lengths, and no object.
+fn joined(world: &World) {
+    let client = world.client("client");
+    let operation = world.watch.asks(&client, join(&["1-0", "1-1"]));
+    world.commits(1, "\x031-0 \x031-1");
+    world.gets_reply(&client, (0, 0));
+    world.watch.answered(operation, None);
+    pause();
+}
+
+#[test]
+fn short_texts_that_are_written_at_once_are_judged() {
+    let words =
+        "server 0 answered client, Join 2-0 2-1, before an entry of it can have been applied there";
+    wrong(TOO_EARLY, words, |world| {
+        joined(world);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, join(&["2-0", "2-1"]));
+        world.only_sends(2, "\x032-1 \x032-0");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(operation, None);
+    });
+    right(|world| {
+        joined(world);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, join(&["2-0", "2-1"]));
+        world.commits(2, "\x032-1 \x032-0");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(operation, None);
+    });
+    // Who reads has to know of them.
+    let words = "server 2 answered client, Get the configuration, and cannot know of what was acknowledged before";
+    wrong("a read that cannot know", words, |world| {
+        joined(world);
+        world.reads(&world.client("client"), "the configuration", "", 2);
+    });
+}
+
+#[test]
+fn of_a_write_whose_texts_are_too_short_together_it_is_said_that_nobody_has_judged_it() {
+    let sentence = "not judged: answered when applied, a read that cannot know, because no entry of a log was \
+                    seen to hold what clients write";
+    let of = judge(Run::silent(), &[""], Default::default(), |world| {
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, join(&["1", "2"]));
+        world.only_sends(1, "\x011\x012");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(operation, None);
+    });
+    assert_eq!((of.verdict, of.not_judged), (None, vec![sentence.to_string()]));
+    // Others of the same run are understood, and say nothing of it.
+    right(|world| {
+        joined(world);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, join(&["1", "2"]));
+        world.only_sends(2, "\x011\x012");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(operation, None);
     });
 }

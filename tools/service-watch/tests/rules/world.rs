@@ -422,6 +422,12 @@ pub(crate) fn append(key: &str, value: &str) -> Asked {
     asked(format!("Append {key} {value}"), key, Change::Add(value.to_string()))
 }
 
+/// Adds servers to the only object that there is, by their names.
+pub(crate) fn join(names: &[&str]) -> Asked {
+    let all = names.iter().map(|name| (*name).to_string()).collect();
+    asked(format!("Join {}", names.join(" ")), "the configuration", Change::AddAll(all))
+}
+
 /// Texts of facts, one a line.
 pub(crate) fn texts(facts: &[Fact]) -> String {
     facts.iter().map(|fact| fact.text.clone() + "\n").collect()
