@@ -83,8 +83,9 @@ impl<K> Answer<K> {
 pub struct Violation<K> {
     /// The object whose operations have no order.
     pub key: K,
-    /// The operation with whose return it became certain: up to just before it there is an order. If
-    /// the explanation came to its bound, it may be one that returned later. It is one of `operations`.
+    /// The operation with whose return it became certain: up to just before it there is an order. It may be one that
+    /// returned later, if the explanation came to its bound; or if more than 16 operations are needed to show it with
+    /// that return, and no more than these with a later one. It is one of `operations`.
     pub culprit: usize,
     /// Operations that cannot be ordered, in order of their calls, *even if no other operation had
     /// ever returned*: the others may take effect at any time after their calls, with any output, or
@@ -98,7 +99,7 @@ pub struct Violation<K> {
     /// the longest orders) may take a third of [`Limits::steps`], but no more than 2,000,000 steps and four times those
     /// of the decision: what was decided in a second is explained in seconds. Larger limits do not lift that. Each
     /// question that it asks on the way may take a sixteenth of what is left, so it can come to its bound with most of
-    /// the steps left.
+    /// the steps left. And all operations of all questions for the fewest are no more than 50,000,000.
     pub minimal: bool,
     /// The longest orders that were found of operations of this object up to the culprit's return,
     /// longest first. Each respects time and the model, and none can be continued to one with all of

@@ -12,6 +12,11 @@ use crate::search::Observer;
 /// without a single step.
 const MOST_LOOKED_AT: usize = 50_000_000;
 
+/// So many operations are few: if more are needed to show a violation with the first return with which it is certain,
+/// few are looked for that show it with a later one. Of a queue, whoever took out a value too early may be wrong only
+/// because of all that was put in and taken out before; with the next one that comes out, three operations tell it.
+const FEW: usize = 16;
+
 /// About how many operations of dead ends are looked at for the longest orders. It bounds what an
 /// explanation takes, whatever the limits.
 const LONGEST_WORK: usize = 20_000_000;
@@ -43,24 +48,37 @@ pub(crate) fn explain<M: Model>(
         end: decider.work.steps + steps,
         decider,
         known: &known,
-        operations: bound(&known),
+        operations: bound(items),
         limits,
         minimal: true,
         may_look_at: MOST_LOOKED_AT,
     };
-    let mut kept = shrinker.shrink(culprit);
-    if !is_first {
+    let mut kept = shrinker.shrink(Some(culprit), FEW);
+    if kept.as_ref().is_none_or(|kept| kept.len() > FEW)
+        && let Some(few) = shrinker.few_of(items)
+    {
+        kept = Some(few);
+    }
+    let mut kept = kept.unwrap_or_else(|| {
+        shrinker.minimal = true;
+        let whole = shrinker.shrink(Some(culprit), usize::MAX);
+        whole.expect("there is no limit")
+    });
+    if !is_first && kept.contains(&culprit) {
         shrinker.try_without(culprit, &mut kept);
     }
     let minimal = shrinker.minimal;
-    if !kept.contains(&culprit) {
-        // It was certain when the last of those that are left returned.
+    // Until here there may be an order of all.
+    let mut certain = end_of(culprit);
+    if !kept.contains(&culprit) || kept.iter().any(|&kept| end_of(kept) > certain) {
+        // With the last of those that are left it is certain by them alone.
         culprit = kept.iter().copied().max_by_key(|&kept| end_of(kept)).unwrap_or(culprit);
+        certain = certain.min(end_of(culprit));
         known = up_to(items, end_of(culprit));
     }
     let mut orders = longest_orders(decider, &known, &limits);
     // A way that needs no search may know one that the search does not come to.
-    let before = up_to(items, end_of(culprit).saturating_sub(1));
+    let before = up_to(items, certain.saturating_sub(1));
     if let Decided::Order(order) = decider.decide(&before, &limits)
         && orders.first().map_or(0, Vec::len) < order.len()
     {
@@ -128,25 +146,43 @@ struct Shrinker<'a, 'd, 'i, M: Model> {
     may_look_at: usize,
 }
 
-impl<'i, M: Model> Shrinker<'_, '_, 'i, M> {
-    /// The operations, in order of their calls. The culprit is one in any case: if it is the first, there
-    /// is an order without it.
-    fn shrink(&mut self, culprit: usize) -> Vec<usize> {
+impl<'a, 'i, M: Model> Shrinker<'a, '_, 'i, M> {
+    /// The operations, in order of their calls; nothing as soon as it is certain that they are more than `most`.
+    ///
+    /// The culprit, if there is one, is among them in any case: if it is the first, there is an order without it.
+    /// Without one the last to return are the first to be left out, so that what is left is certain soon.
+    fn shrink(&mut self, culprit: Option<usize>, most: usize) -> Option<Vec<usize>> {
         let returned = self.known.iter().filter(|item| item.has_returned());
-        let others = returned.map(|item| item.operation).filter(|&operation| operation != culprit);
-        let mut kept: Vec<usize> = others.collect();
+        let mut others: Vec<_> =
+            returned.filter(|item| Some(item.operation) != culprit).copied().collect();
+        if culprit.is_none() {
+            others.sort_unstable_by_key(|item| std::cmp::Reverse(item.end));
+        }
+        let mut kept: Vec<usize> = others.into_iter().map(|item| item.operation).collect();
         let mut size = kept.len().next_power_of_two();
         loop {
-            kept = self.without_groups(kept, size, culprit);
+            kept = self.without_groups(kept, size, culprit, most)?;
             if size <= 1 {
                 break;
             }
             size /= 2;
         }
-        kept.push(culprit);
+        kept.extend(culprit);
         kept.sort_unstable();
         let is_kept = |item: &&Item<M>| kept.binary_search(&item.operation).is_ok();
-        self.known.iter().filter(is_kept).map(|item| item.operation).collect()
+        Some(self.known.iter().filter(is_kept).map(|item| item.operation).collect())
+    }
+
+    /// Few of all these that have no order, with whichever return, if some are found.
+    fn few_of(&mut self, all: &'a [Item<'i, M>]) -> Option<Vec<usize>> {
+        let (known, minimal) = (self.known, self.minimal);
+        (self.known, self.minimal) = (all, true);
+        let few = self.shrink(None, FEW).filter(|few| few.len() <= FEW);
+        if few.is_none() {
+            self.minimal = minimal;
+        }
+        self.known = known;
+        few
     }
 
     /// Leaves this one out of all that are kept, if there is no order without it either.
@@ -159,17 +195,31 @@ impl<'i, M: Model> Shrinker<'_, '_, 'i, M> {
         }
     }
 
-    /// Leaves out each group of this size without which there is no order either.
-    fn without_groups(&mut self, mut kept: Vec<usize>, size: usize, culprit: usize) -> Vec<usize> {
+    /// Leaves out each group of this size without which there is no order either. Nothing as soon as it is certain that
+    /// more than `most` remain in the end: some of each group that is needed.
+    fn without_groups(
+        &mut self,
+        mut kept: Vec<usize>,
+        size: usize,
+        culprit: Option<usize>,
+        most: usize,
+    ) -> Option<Vec<usize>> {
         let mut from = 0;
+        let mut needed = usize::from(culprit.is_some());
         while from < kept.len() {
             let to = (from + size).min(kept.len());
-            let rest = [&kept[..from], &kept[to..], &[culprit]].concat();
+            let rest = [&kept[..from], &kept[to..], culprit.as_slice()].concat();
             match self.is_impossible(&rest) {
                 Some(true) => {
                     kept.drain(from..to);
                 }
-                Some(false) => from = to,
+                Some(false) => {
+                    needed += 1;
+                    if needed > most {
+                        return None;
+                    }
+                    from = to;
+                }
                 None => {
                     // What a group of one could not tell, a smaller rest cannot make up for.
                     self.minimal &= size > 1;
@@ -177,7 +227,7 @@ impl<'i, M: Model> Shrinker<'_, '_, 'i, M> {
                 }
             }
         }
-        kept
+        Some(kept)
     }
 
     /// Whether these have no order if the others never returned.
@@ -298,6 +348,10 @@ mod tests {
         })
     }
 
+    fn shrunk(shrinker: &mut Shrinker<CasRegister<u8>>, culprit: usize) -> Vec<usize> {
+        shrinker.shrink(Some(culprit), usize::MAX).expect("there is no limit")
+    }
+
     #[test]
     fn each_part_has_a_third_of_the_steps_and_fewer_if_the_decision_took_few() {
         assert_eq!(steps_of_a_part(30, 1_000), 10);
@@ -310,7 +364,7 @@ mod tests {
     #[test]
     fn any_two_that_found_the_same_are_the_fewest() {
         let fewest = |culprit| {
-            shrinks(10_000, 1_000, |shrinker| (shrinker.shrink(culprit), shrinker.minimal))
+            shrinks(10_000, 1_000, |shrinker| (shrunk(shrinker, culprit), shrinker.minimal))
         };
         assert_eq!(fewest(1), (vec![1, 3], true));
         assert_eq!(fewest(0), (vec![0, 3], true));
@@ -318,12 +372,21 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_fewer_than_are_needed_is_told_so() {
+        for culprit in [Some(3), None] {
+            let most = |most| shrinks(10_000, 1_000, |shrinker| shrinker.shrink(culprit, most));
+            assert_eq!(most(1), None);
+            assert_eq!(most(2).map(|kept| kept.len()), Some(2));
+        }
+    }
+
+    #[test]
     fn a_set_counts_as_smallest_if_each_single_operation_was_decided() {
         // Nothing may be asked, so nothing is left out.
         let ended = |size| {
             shrinks(0, 1_000, |shrinker| {
-                let kept = shrinker.without_groups(vec![0, 1, 2], size, 3);
-                (kept, shrinker.minimal)
+                let kept = shrinker.without_groups(vec![0, 1, 2], size, Some(3), usize::MAX);
+                (kept.expect("there is no limit"), shrinker.minimal)
             })
         };
         assert_eq!(ended(1), (vec![0, 1, 2], false));
@@ -368,7 +431,7 @@ mod tests {
     #[test]
     fn what_may_be_looked_at_ends_an_explanation() {
         let fewest = |may_look_at| {
-            shrinks(10_000, may_look_at, |shrinker| (shrinker.shrink(3), shrinker.minimal))
+            shrinks(10_000, may_look_at, |shrinker| (shrunk(shrinker, 3), shrinker.minimal))
         };
         // Four decisions of four operations: all three others at once, two, the third, and once more
         // by itself.

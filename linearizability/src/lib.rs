@@ -87,15 +87,16 @@
 //! | witness | `n log n` to sort, then one step of the model each | `n` |
 //! | distinct values | `n log n`, and the length of all that was read | `n` |
 //! | a map's own way | the length of all that was read, times the texts that are beginnings of each other | that length |
-//! | a queue's own way | `n log n`, and `n` for each dequeue that found nothing | `n` |
+//! | a queue's own way | `n log n` | `n` |
 //! | search | up to `n · 2^c · states`, in practice about `n · c` if the history is linearizable | as many entries, of 2 words for `c` up to 64, and each different state once |
 //!
 //! The limits count what the search does. The other means have bounds of their own where they take longer than it takes
 //! to sort: beyond these a model's own way knows nothing, and the search decides.
 //!
 //! An explanation asks for a decision some `2 k log n` times, where `k` is the number of operations that
-//! remain. It is bounded by the limits too, and by what the decision took, whatever the limits. It says if that ended
-//! it ([`Violation::minimal`]).
+//! remain. If these are many, it asks as often again for few that show it with a later return. It is bounded by the limits
+//! too, by what the decision took, and by the number of operations that it asks about, whatever the limits. It says if
+//! that ended it ([`Violation::minimal`]).
 //!
 //! # What a violation says
 //!

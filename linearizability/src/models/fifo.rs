@@ -15,15 +15,14 @@
 //! Dequeues that never returned may have taken any value out, at any time after their call. They get those values that
 //! must have come out and were not seen to, in order of the time by which they had to.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
 use super::queue::{QueueInput, QueueOutput};
 use crate::model::{Known, Seen};
-
-/// How much looking for moments at which the queue was empty may take: values times such moments.
-const MOST_LOOKED_AT: usize = 50_000_000;
 
 /// Moments from the first to the last one, both included. There is one after each call and each return, and between two
 /// of them there is room for the dequeues that found nothing; see [`Moments`].
@@ -61,23 +60,23 @@ impl Value {
     }
 }
 
-/// Decides it, if the values are distinct.
+/// Decides it, if the values are distinct. It takes no longer than sorting does.
 pub(super) fn decide<V: Eq + Hash>(
     operations: &[Seen<'_, QueueInput<V>, QueueOutput<V>>],
 ) -> Known {
-    let decided = Queued::new(operations).and_then(|mut queued| {
-        queued.tighten()?;
-        queued.check_order()?;
-        let moments = queued.choose_moments()?;
-        queued.make_room(&moments)?;
-        queued.take_out()?;
-        let order = queued.values_in_order()?;
-        queued.operations_in_order(&order, &moments)
-    });
-    match decided {
-        Ok(order) => Known::Order(order),
-        Err(known) => known,
-    }
+    decide_and_count(operations).0
+}
+
+/// The same, and how often a value was looked at while the order was made.
+fn decide_and_count<V: Eq + Hash>(
+    operations: &[Seen<'_, QueueInput<V>, QueueOutput<V>>],
+) -> (Known, usize) {
+    let mut queued = match Queued::new(operations) {
+        Ok(queued) => queued,
+        Err(known) => return (known, 0),
+    };
+    let known = queued.order().map_or_else(|known| known, Known::Order);
+    (known, queued.looked)
 }
 
 /// What is known of all values.
@@ -90,6 +89,8 @@ struct Queued {
     open: Vec<(u64, usize)>,
     /// How many moments there are between two events.
     room: u64,
+    /// How often a value was looked at while room was made and values were put in order.
+    looked: usize,
 }
 
 /// A dequeue that found nothing, by its place, and when.
@@ -104,7 +105,8 @@ impl Queued {
         let found_nothing =
             |seen: &&Seen<'_, _, QueueOutput<V>>| matches!(seen.output, Some(Dequeued(None)));
         let room = 2 * operations.iter().filter(found_nothing).count() as u64 + 1;
-        let mut queued = Queued { values: Vec::new(), empty: Vec::new(), open: Vec::new(), room };
+        let (values, empty, open) = (Vec::new(), Vec::new(), Vec::new());
+        let mut queued = Queued { values, empty, open, room, looked: 0 };
         let mut enqueues: FxHashMap<&V, Vec<usize>> = FxHashMap::default();
         let mut dequeues: FxHashMap<&V, Vec<usize>> = FxHashMap::default();
         for (place, seen) in operations.iter().enumerate() {
@@ -145,6 +147,17 @@ impl Queued {
         Ok(queued)
     }
 
+    /// All operations in an order, as places in the list.
+    fn order(&mut self) -> Result<Vec<usize>, Known> {
+        self.tighten()?;
+        self.check_order()?;
+        let moments = self.choose_moments()?;
+        self.make_room(&moments)?;
+        self.take_out()?;
+        let order = self.values_in_order()?;
+        self.operations_in_order(&order, &moments)
+    }
+
     /// When an operation may have taken effect: after its call, and before its return.
     fn span(&self, called: u32, returned: Option<u32>) -> Span {
         let last = returned.map_or(NEVER - 1, |returned| u64::from(returned) * self.room - 1);
@@ -160,9 +173,6 @@ impl Queued {
 
     /// For each dequeue that found nothing the first moment at which no value was certainly in the queue.
     fn choose_moments(&self) -> Result<Moments, Known> {
-        if self.empty.len() * self.values.len() > MOST_LOOKED_AT {
-            return Err(Known::Nothing);
-        }
         // Who never returned may have taken anything out, from then on. It is not assumed to if that is not needed.
         let first_open = self.open.first().map_or(NEVER, |(called, _)| *called);
         let (all, fewest) = (self.certainly_in(NEVER), self.certainly_in(first_open));
@@ -200,44 +210,61 @@ impl Queued {
     }
 
     /// At each of these moments what has to be out is out, and what goes in later comes later.
+    ///
+    /// What is before one of them is before all later ones, and until then none matters to it but the last that it was
+    /// not before. So each value is moved once.
     fn make_room(&mut self, moments: &Moments) -> Result<(), Known> {
+        let mut by_last_in = self.sorted_by(|value| value.goes_in.last).peekable();
+        let mut by_last_out = self.sorted_by(|value| value.comes_out.last).peekable();
+        let mut is_before = vec![false; self.values.len()];
+        // Of those before the moment: when the last one is in at the earliest, and when out. One that nobody was seen to
+        // take out may come out as soon as it is in.
+        let (mut latest_in, mut latest_out) = (0, 0);
+        // What was not before an earlier moment goes in from here on.
+        let mut from = 0;
         for &(moment, _) in moments {
-            let mut is_before: Vec<bool> =
-                self.values.iter().map(|value| value.goes_in.last < moment).collect();
-            // Whoever comes out before one of them is out, too.
             loop {
-                let before = || self.values.iter().zip(&is_before).filter(|(_, before)| **before);
-                let latest_in = before().map(|(value, _)| value.goes_in.first).max();
-                let Some(latest_in) = latest_in else { break };
-                // One that nobody was seen to take out may come out as soon as it is in.
-                let seen_out = before().filter(|(value, _)| value.dequeue.is_some());
-                let latest_out = seen_out.map(|(value, _)| value.comes_out.first).max();
-                let latest_out = latest_out.unwrap_or(0);
-                let mut changed = false;
-                for (value, before) in self.values.iter().zip(&mut is_before) {
-                    let needed =
-                        value.goes_in.last < latest_in || value.comes_out.last < latest_out;
-                    changed |= needed && !*before;
-                    *before |= needed;
+                // Whoever comes out before one of them is out, too.
+                let until = moment.max(latest_in);
+                let in_by = |place: &usize| self.values[*place].goes_in.last < until;
+                let out_by = |place: &usize| self.values[*place].comes_out.last < latest_out;
+                let next = by_last_in.next_if(in_by).or_else(|| by_last_out.next_if(out_by));
+                let Some(place) = next else { break };
+                self.looked += 1;
+                if std::mem::replace(&mut is_before[place], true) {
+                    continue;
                 }
-                if !changed {
-                    break;
+                let value = &mut self.values[place];
+                value.goes_in.first = value.goes_in.first.max(from);
+                if !value.tighten() {
+                    return Err(Known::Nothing);
                 }
-            }
-            for (value, before) in self.values.iter_mut().zip(is_before) {
-                if before {
-                    value.comes_out.last = value.comes_out.last.min(moment - 1);
-                } else {
-                    value.goes_in.first = value.goes_in.first.max(moment + 1);
+                latest_in = latest_in.max(value.goes_in.first);
+                if value.dequeue.is_some() {
+                    latest_out = latest_out.max(value.comes_out.first);
                 }
+                value.comes_out.last = value.comes_out.last.min(moment - 1);
                 // One that nobody took out by then was taken out by somebody who never returned.
-                let is_open = before && value.dequeue.is_none();
-                if !is_open && !value.tighten() {
+                if value.dequeue.is_some() && !value.tighten() {
                     return Err(Known::Nothing);
                 }
             }
+            from = moment + 1;
+        }
+        for (value, _) in self.values.iter_mut().zip(is_before).filter(|(_, before)| !before) {
+            value.goes_in.first = value.goes_in.first.max(from);
+            if !value.tighten() {
+                return Err(Known::Nothing);
+            }
         }
         Ok(())
+    }
+
+    /// The places of all values in this order.
+    fn sorted_by(&self, key: impl Fn(&Value) -> u64) -> std::vec::IntoIter<usize> {
+        let mut places: Vec<usize> = (0..self.values.len()).collect();
+        places.sort_by_key(|&place| key(&self.values[place]));
+        places.into_iter()
     }
 
     /// By when those values have to come out that nobody was seen to take out, with their places; the most urgent first.
@@ -295,19 +322,16 @@ impl Queued {
     }
 
     /// The values in an order that goes with when they went in and when they came out.
-    fn values_in_order(&self) -> Result<Vec<usize>, Known> {
-        let sorted_by = |key: &dyn Fn(&Value) -> u64| {
-            let mut places: Vec<usize> = (0..self.values.len()).collect();
-            places.sort_by_key(|&place| key(&self.values[place]));
-            places.into_iter()
-        };
-        let mut by_first = sorted_by(&|value| value.goes_in.first).peekable();
-        let mut by_last_in = sorted_by(&|value| value.goes_in.last).peekable();
-        let mut by_last_out = sorted_by(&|value| value.comes_out.last).peekable();
+    fn values_in_order(&mut self) -> Result<Vec<usize>, Known> {
+        let mut by_first = self.sorted_by(|value| value.goes_in.first).peekable();
+        let mut by_last_in = self.sorted_by(|value| value.goes_in.last).peekable();
+        let mut by_last_out = self.sorted_by(|value| value.comes_out.last).peekable();
         let mut is_placed = vec![false; self.values.len()];
         let mut order = Vec::with_capacity(self.values.len());
-        // Those that may have gone in before the first that has to be in.
-        let mut candidates: Vec<usize> = Vec::new();
+        // Those that may have gone in before the first that has to be in: until they may come out before the first that
+        // has to be out, and from then on. That moment never falls, so each is moved once.
+        let mut waiting = BinaryHeap::new();
+        let mut candidates = BinaryHeap::new();
         while order.len() < self.values.len() {
             while by_last_in.next_if(|&place| is_placed[place]).is_some() {}
             while by_last_out.next_if(|&place| is_placed[place]).is_some() {}
@@ -315,15 +339,17 @@ impl Queued {
             let last_out = by_last_out.peek().map_or(NEVER, |&at| self.values[at].comes_out.last);
             let may_be_first = |place: &usize| self.values[*place].goes_in.first <= last_in;
             while let Some(place) = by_first.next_if(may_be_first) {
-                candidates.push(place);
+                waiting.push(Reverse((self.values[place].comes_out.first, place)));
             }
-            let next = candidates
-                .iter()
-                .enumerate()
-                .filter(|(_, place)| self.values[**place].comes_out.first <= last_out)
-                .min_by_key(|(_, place)| (self.values[**place].comes_out.last, **place));
-            let Some((at, &place)) = next else { return Err(Known::Nothing) };
-            candidates.swap_remove(at);
+            while let Some(&Reverse((first, place))) = waiting.peek()
+                && first <= last_out
+            {
+                waiting.pop();
+                self.looked += 1;
+                candidates.push(Reverse((self.values[place].comes_out.last, place)));
+            }
+            let Some(Reverse((_, place))) = candidates.pop() else { return Err(Known::Nothing) };
+            self.looked += 1;
             is_placed[place] = true;
             order.push(place);
         }
@@ -377,5 +403,51 @@ impl Filled {
             }
             _ => Some(span.first),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::QueueInput::{Dequeue, Enqueue};
+    use super::QueueOutput::{Dequeued, Enqueued};
+    use super::*;
+
+    type Operation = (QueueInput<u32>, Option<QueueOutput<u32>>);
+
+    /// One after the other; those without an output never return.
+    fn decide_in_turn(operations: &[Operation]) -> (Known, usize) {
+        let mut seen = Vec::new();
+        for ((input, output), called) in operations.iter().zip((0..).step_by(2)) {
+            let returned = output.as_ref().map(|_| called + 1);
+            seen.push(Seen { input, output: output.as_ref(), called, returned });
+        }
+        decide_and_count(&seen)
+    }
+
+    #[test]
+    fn enqueues_that_never_returned_cost_no_more_than_others() {
+        let many = 100_000;
+        let enqueues = (0..many).map(|value| (Enqueue(value), None));
+        let dequeues = (0..many).map(|value| (Dequeue, Some(Dequeued(Some(value)))));
+        let operations: Vec<_> = enqueues.chain(dequeues).collect();
+        let (known, looked) = decide_in_turn(&operations);
+        let Known::Order(order) = known else { panic!("{known:?}") };
+        assert_eq!(order.len(), operations.len());
+        assert!(looked <= 3 * many as usize, "{looked} looks at {many} values");
+    }
+
+    #[test]
+    fn dequeues_that_found_nothing_do_not_have_all_values_looked_at() {
+        let many = 20_000;
+        let nothing = (Dequeue, Some(Dequeued(None)));
+        let empty = (0..many).map(|_| nothing.clone());
+        let pass =
+            |value| [(Enqueue(value), Some(Enqueued)), (Dequeue, Some(Dequeued(Some(value))))];
+        let between = (0..many).flat_map(|value| pass(value).into_iter().chain([nothing.clone()]));
+        let operations: Vec<_> = empty.clone().chain(between).chain(empty.clone()).collect();
+        let (known, looked) = decide_in_turn(&operations);
+        let Known::Order(order) = known else { panic!("{known:?}") };
+        assert!(order.iter().copied().eq(0..operations.len()), "there is one order only");
+        assert!(looked <= 4 * many as usize, "{looked} looks at {many} values");
     }
 }

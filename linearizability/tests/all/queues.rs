@@ -1,9 +1,12 @@
 //! Long histories of queues, which no search decides.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use linearizability::models::{Queue, QueueInput, QueueOutput};
-use linearizability::{Answer, History, Limits, Means, check, check_by};
+use linearizability::{
+    Answer, History, Known, Limits, Means, Model, Seen, Step, Violation, check, check_by,
+};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -142,6 +145,22 @@ fn spoil(operations: &mut Vec<Operation>, way: usize) -> bool {
     true
 }
 
+/// When the return comes up to just before which there is an order.
+fn certain_at(operations: &[Operation]) -> u64 {
+    let up_to = |at: u64| {
+        let known = operations.iter().filter(|operation| operation.call <= at).cloned();
+        let known = known.map(|mut operation| {
+            operation.returned = operation.returned.filter(|returned| returned.at <= at);
+            operation
+        });
+        known.collect::<Vec<_>>()
+    };
+    let mut ends: Vec<u64> =
+        operations.iter().filter_map(|operation| Some(operation.returned.as_ref()?.at)).collect();
+    ends.sort_unstable();
+    ends[ends.partition_point(|end| !shortcut(&up_to(*end)).is_violation())]
+}
+
 #[test]
 fn wrong_histories_need_no_search_and_are_explained() {
     let mut of_way = [0; 4];
@@ -163,7 +182,9 @@ fn wrong_histories_need_no_search_and_are_explained() {
                 assert!(violation.minimal);
             }
             let longest = violation.orders.first().expect("there is one").len();
-            let end = operations[violation.culprit].returned.as_ref().expect("it returned").at;
+            let end = certain_at(&operations);
+            let culprit = operations[violation.culprit].returned.as_ref().expect("it returned");
+            assert!(culprit.at >= end, "seed {seed}, way {way}: there is an order until {end}");
             let known = |operation: &&Operation| {
                 operation.returned.as_ref().is_some_and(|returned| returned.at < end)
             };
@@ -172,4 +193,108 @@ fn wrong_histories_need_no_search_and_are_explained() {
         }
     }
     assert!(of_way.iter().all(|count| *count >= 5), "{of_way:?}");
+}
+
+/// A queue that counts the operations that it is asked about.
+#[derive(Debug)]
+struct Asked {
+    queue: Queue<u32>,
+    operations: Cell<usize>,
+}
+
+impl Model for Asked {
+    type Key = ();
+    type State = VecDeque<u32>;
+    type Input = QueueInput<u32>;
+    type Output = QueueOutput<u32>;
+
+    fn key(&self, _: &Self::Input) {}
+    fn initial(&self) -> Self::State {
+        self.queue.initial()
+    }
+    fn step(
+        &self,
+        state: &Self::State,
+        input: &Self::Input,
+        output: Option<&Self::Output>,
+    ) -> Step<Self::State> {
+        self.queue.step(state, input, output)
+    }
+    fn advance(
+        &self,
+        state: &mut Self::State,
+        input: &Self::Input,
+        output: Option<&Self::Output>,
+    ) -> Step<Self::State> {
+        self.queue.advance(state, input, output)
+    }
+    fn shortcut(&self, operations: &[Seen<'_, Self::Input, Self::Output>]) -> Known {
+        self.operations.set(self.operations.get() + operations.len());
+        self.queue.shortcut(operations)
+    }
+    fn describe(&self, input: &Self::Input, output: Option<&Self::Output>) -> String {
+        self.queue.describe(input, output)
+    }
+}
+
+/// Explains a violation; and how many operations all questions together had.
+fn explained(operations: &[Operation]) -> (Violation<()>, usize) {
+    let model = Asked { queue: Queue::new(), operations: Cell::new(0) };
+    let limits = Limits { steps: 10_000, bytes: 1 << 28 };
+    let report = check(&model, &history(operations), &limits);
+    let Answer::NotLinearizable(violation) = report.answer else { panic!("{report:?}") };
+    (violation, model.operations.get())
+}
+
+/// One after the other, each by a client of its own; those without an output never return.
+fn in_turn(operations: Vec<(QueueInput<u32>, Option<QueueOutput<u32>>)>) -> Vec<Operation> {
+    let of = |(client, (input, output))| match output {
+        Some(output) => Operation::new(client, 2 * client, input, 2 * client + 1, output),
+        None => Operation::pending(client, 2 * client, input),
+    };
+    (0..).zip(operations).map(of).collect()
+}
+
+/// Values in order, but the last two.
+fn last_two_swapped(
+    count: u32,
+) -> impl Iterator<Item = (QueueInput<u32>, Option<QueueOutput<u32>>)> {
+    let values = (0..count - 2).chain([count - 1, count - 2]);
+    values.map(|value| (Dequeue, Some(Dequeued(Some(value)))))
+}
+
+#[test]
+fn two_values_in_the_wrong_order_are_told_by_the_two() {
+    for count in [3, 10, 100] {
+        let enqueues = (0..count).map(|value| (Enqueue(value), Some(Enqueued)));
+        let operations = in_turn(enqueues.chain(last_two_swapped(count)).collect());
+        let (violation, _) = explained(&operations);
+        assert!(violation.minimal);
+        let last = operations.len() - 1;
+        if count == 100 {
+            // The value that went in first of the two, and both that came out.
+            let all = [count as usize - 2, last - 1, last];
+            assert_eq!((violation.culprit, &violation.operations[..]), (last, &all[..]));
+        } else {
+            assert_eq!(violation.culprit, last - 1, "few tell it with the first return");
+        }
+        let longest = violation.orders.first().expect("there is one").len();
+        assert!(longest >= last - 1, "{count} values: {longest}");
+    }
+}
+
+/// (The documentation of `Violation::minimal`: "no more than 50,000,000".)
+#[test]
+fn what_an_explanation_asks_about_is_bounded() {
+    let count = 2_000;
+    let open = |value| (Enqueue(value), (value >= count - 2).then_some(Enqueued));
+    let never_returned = (0..count).map(open).chain(last_two_swapped(count));
+    let nothing = (0..count).map(|_| (Dequeue, Some(Dequeued(None))));
+    let returned = (0..count).map(|value| (Enqueue(value), Some(Enqueued)));
+    let after_nothing = nothing.chain(returned).chain(last_two_swapped(count));
+    for operations in [never_returned.collect(), after_nothing.collect()] {
+        let (violation, asked) = explained(&in_turn(operations));
+        assert!(asked <= 50_000_000, "{asked} operations");
+        assert!(violation.minimal && violation.operations.len() <= 4, "{violation:?}");
+    }
 }
