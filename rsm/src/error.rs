@@ -12,7 +12,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// This server does not lead, so nothing was done.
+    /// This server did not lead when it was asked, so nothing was done.
     #[error("this server is not the leader")]
     NotLeader,
     /// This server led, and lost its place before the request was committed: another one was
@@ -29,8 +29,12 @@ pub enum SubmitError {
         /// Where it was to stand.
         index: u64,
     },
-    /// This server is over, or was over before Raft said what it had done with the request. That may have been
-    /// executed, or may be.
+    /// This server led when it was asked, and its Raft gave the request no place. Another one leads by now, and nothing
+    /// was done; or this server is over, and may have saved the request before, so that it may be executed after a
+    /// restart. A Raft does not tell which.
+    #[error("this server led, and its Raft gave the request no place")]
+    NoPlace,
+    /// This server is over. The request may have been executed, or may be.
     #[error("this server is over")]
     Ended,
 }
@@ -39,7 +43,7 @@ impl SubmitError {
     /// Whether the request may have been executed, or may be later. If not, it can be sent again
     /// without being executed twice.
     pub fn may_have_happened(self) -> bool {
-        matches!(self, SubmitError::Unknown { .. } | SubmitError::Ended)
+        matches!(self, SubmitError::Unknown { .. } | SubmitError::NoPlace | SubmitError::Ended)
     }
 }
 
@@ -74,14 +78,14 @@ pub enum MakeError {
 
 #[cfg(test)]
 mod tests {
-    use super::SubmitError::{Ended, NotLeader, Replaced, Unknown};
+    use super::SubmitError::{Ended, NoPlace, NotLeader, Replaced, Unknown};
 
     #[test]
     fn what_was_not_executed_for_certain_may_be_sent_again() {
         for certain in [NotLeader, Replaced { index: 5 }] {
             assert!(!certain.may_have_happened(), "{certain:?}");
         }
-        for open in [Unknown { index: 5 }, Ended] {
+        for open in [Unknown { index: 5 }, NoPlace, Ended] {
             assert!(open.may_have_happened(), "{open:?}");
         }
     }

@@ -72,13 +72,14 @@
 //! | what happens | the result |
 //! |---|---|
 //! | the request is executed here | the reply |
-//! | Raft refuses it, since this server does not lead | [`NotLeader`](SubmitError::NotLeader) |
+//! | this server does not lead when it is asked | [`NotLeader`](SubmitError::NotLeader) |
+//! | it does, and Raft gives the request no place all the same | [`NoPlace`](SubmitError::NoPlace) |
 //! | another request is executed at its index | [`Replaced`](SubmitError::Replaced) |
 //! | this server is in a later term than when it started the request, or leads no longer | [`Unknown`](SubmitError::Unknown) |
 //! | a snapshot comes that covers its index | [`Unknown`](SubmitError::Unknown) |
 //! | this server ends | [`Ended`](SubmitError::Ended) |
 //!
-//! The fourth needs somebody who looks: a deposed leader may never be told of anything at its old
+//! The fifth needs somebody who looks: a deposed leader may never be told of anything at its old
 //! indexes. A task looks every 100 ms, and only while somebody waits.
 //!
 //! A leader that is cut off from all others is no case of these: it cannot know that another one has
@@ -88,7 +89,7 @@
 //! another one, because of what a submitter has it call. A service's own tasks can have the same done for them
 //! ([`Rsm::ends_with_task`]).
 //!
-//! After `Unknown` the request may still be executed, later. Whoever sends it again needs
+//! After `Unknown`, `NoPlace` and `Ended` the request may still be executed, later. Whoever sends it again needs
 //! [`once`]: requests with numbers, executed once.
 //!
 //! # Snapshots

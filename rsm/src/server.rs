@@ -170,8 +170,7 @@ impl<M: Machine, R: Raft> Works<M, R> {
         };
         let command = labgob::encode(&LogEntry::new(name, requests));
         let refuse = |why| self.shared.update(|pending| pending.refused(name, why));
-        let before = self.raft.state();
-        if !before.is_leader {
+        if !self.raft.state().is_leader {
             return refuse(SubmitError::NotLeader);
         }
         // Without the lock: a Raft may take its time here, and may have the entry executed before
@@ -181,13 +180,10 @@ impl<M: Machine, R: Raft> Works<M, R> {
                 self.shared.update(|pending| pending.started(name, place));
                 self.shared.changed.notify_one();
             }
-            // It led. If it is a follower of a later term now, it has refused. If not, it is over, and may have saved
-            // the command before that; also if it leads a later term, for which it may have taken the command.
-            None => {
-                let RaftState { term, is_leader } = self.raft.state();
-                let deposed = term > before.term && !is_leader;
-                refuse(if deposed { SubmitError::NotLeader } else { SubmitError::Ended });
-            }
+            // It led. It may have been deposed, and have refused; or it is over, and may have saved the command before
+            // that. What it believes now does not tell: who is over does not lead, in whatever term it was deposed or
+            // took the command.
+            None => refuse(SubmitError::NoPlace),
         }
     }
 
