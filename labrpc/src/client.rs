@@ -47,7 +47,10 @@ impl ClientEnd {
     /// Go: `Call`.
     ///
     /// # Errors
-    /// [`NoReply`], after up to 7 s; never later, unless the handler never returns.
+    /// [`NoReply`]: if the server cannot be reached, after up to 7 s; if that becomes so while the handler runs, 0.1 s
+    /// later at most; if a message is lost on the way, when it would have gone on. So that a reply is lost shows when the
+    /// handler has ended, and a call to a server that is [paused](labrt::Node::pause) fails only after that goes on.
+    /// [`Faults`](crate::Faults) and [slow](crate::Network::set_slowness) ends may make all of it longer.
     ///
     /// # Panics
     /// If the server has no such service or method, or it has other types: a programming error.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use labrpc::{ClientEnd, Faults, Network, NoReply, Returned, Server, Service};
 use labrt::sync::Mutex;
+use labrt::time::Instant;
 use labrt::world::Builder;
 use labrt::{channel, simulate, thread};
 
@@ -113,4 +114,22 @@ fn at_the_end_calls_end_before_servers() {
     });
     let elapsed = outcome.expect("nothing fails").elapsed;
     assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+}
+
+/// Nobody can know earlier that there will be none.
+#[test]
+fn a_call_whose_reply_is_lost_takes_as_long_as_its_handler() {
+    let handler_takes = Duration::from_secs(20);
+    let play = move || {
+        let network = Network::new();
+        with_faults(&network, |faults| {
+            (faults.request_delay, faults.request_loss, faults.reply_loss) = ((0, 0), 0.0, 1.0);
+        });
+        network.set_reliable(false);
+        let end = end_to_a_server(&network, handler_takes);
+        let called = Instant::now();
+        (end.call::<u32, u32>("S.Echo", &1), called.elapsed())
+    };
+    let (result, took) = labrt::simulate(1, play).expect("nothing fails").value;
+    assert_eq!((result, took), (Err(NoReply), handler_takes));
 }
