@@ -3,7 +3,7 @@
 // Whoever draws something says what should stand beside it, and where that could be. When all is
 // drawn, the labels are placed by their worth, each at the first of its spots that is free. So no two
 // of them lie on each other, whatever they belong to. A label that must be seen is moved further away
-// if need be, with a line to what it names.
+// if need be, with a line to what it names; and if the whole view is full, it is counted by a last one.
 
 /** What a label is worth. */
 const WORTH = { verdict: 9, guilty: 8, fact: 7, chain: 6, step: 5, role: 4, apply: 3, message: 2, note: 1 };
@@ -11,7 +11,7 @@ const WORTH = { verdict: 9, guilty: 8, fact: 7, chain: 6, step: 5, role: 4, appl
 /**
  * Asks for a label. `spots` are the left ends of its middle line, in order of preference; `most` cuts
  * the text off in pixels. Options: `bold`, `size`, `box` (a filled box in this colour), `inside` (it may
- * stand on bands), `must` (it is moved about until it finds room), `at` (what it names).
+ * stand on bands), `must` (it is moved about until it finds room, or counted), `at` (what it names).
  */
 function label(frame, worth, text, color, spots, options = {}) {
   frame.labels.push({ worth, text: String(text), color, spots, ...options });
@@ -31,29 +31,99 @@ function placeLabels(frame) {
   frame.placed = [];
   frame.bands = layout.shown.map((lane) => ({ x: frame.left, width: layout.plot,
     y: layout.y[lane] - topOf(frame.app, lane) - 1, height: topOf(frame.app, lane) + halfOf(frame.model, lane) + 2 }));
-  frame.labels.map((one, order) => ({ one, order }))
-    .sort((a, b) => b.one.worth - a.one.worth || a.order - b.order)
-    .forEach(({ one }) => placeLabel(frame, one));
+  const sorted = frame.labels.map((one, order) => ({ one, order }))
+    .sort((a, b) => b.one.worth - a.one.worth || a.order - b.order).map(({ one }) => one);
+  placeNeeded(frame, sorted.filter((one) => one.must));
+  sorted.filter((one) => !one.must).forEach((one) => placeLabel(frame, one, one.spots));
   for (const { one, spot } of frame.placed) drawLabel(frame, one, spot);
   context.textAlign = "left";
 }
 
-function placeLabel(frame, one) {
-  const { context } = frame;
-  context.font = fontOf(one);
-  one.text = fitText(context, one.text, one.most);
-  if (one.text === "") return;
-  const pad = one.box ? 4 : 1;
-  const width = context.measureText(one.text).width + 2 * pad;
-  const height = (one.size || 11) + (one.box ? 6 : 2);
-  const spots = one.must ? withFurther(one.spots, width, frame) : one.spots;
+/** Places what must be seen. If that is more than there is room for, the rest is one label. */
+function placeNeeded(frame, needed) {
+  const { left, right, colors, layout } = frame;
+  const taken = [...frame.taken];
+  if (needed.every((one) => placeNeededLabel(frame, one))) return;
+  // Once more, with room for how many are missing: in the corner, whatever badges there are.
+  const fold = { worth: WORTH.step, text: `+${needed.length} more`, color: colors.back, box: colors.bad, bold: true };
+  const size = sizeOf(frame, fold);
+  const corner = { x: Math.max(left, right - size.width - 1), y: layout.height - size.height - 1, ...size };
+  frame.taken = [...taken, corner];
+  frame.placed = [];
+  let at = 0;
+  // They are sorted by their worth: what comes behind the first one that has no room is worth no more.
+  while (placeNeededLabel(frame, needed[at])) at++;
+  fold.text = `+${needed.length - at} more`;
+  put(frame, fold, corner);
+}
+
+/** False if there is no room in the whole view. */
+function placeNeededLabel(frame, one) {
+  if (placeLabel(frame, one, withFurther(one.spots, sizeOf(frame, one).width, frame))) return true;
+  if (one.text === "") return true;
+  const rect = anyRoom(frame, one);
+  if (rect === null) return false;
+  frame.taken.push(rect);
+  put(frame, one, rect);
+  return true;
+}
+
+/** Places a label at the first of some spots that is free; false if none is. */
+function placeLabel(frame, one, spots) {
+  const { width, height } = sizeOf(frame, one);
+  if (one.text === "") return false;
+  const pad = padOf(one);
   for (const [x, y] of spots) {
     const rect = { x: x - pad, y: y - height / 2, width, height };
     if (!isFree(frame, rect, one)) continue;
     frame.taken.push(rect);
-    frame.placed.push({ one, spot: { ...rect, text: x, middle: y } });
-    return;
+    put(frame, one, rect);
+    return true;
   }
+  return false;
+}
+
+const padOf = (one) => (one.box ? 4 : 1);
+
+/** How large a label is, whose text is cut off if need be. */
+function sizeOf(frame, one) {
+  frame.context.font = fontOf(one);
+  one.text = fitText(frame.context, one.text, one.most);
+  const width = frame.context.measureText(one.text).width + 2 * padOf(one);
+  return { width, height: (one.size || 11) + (one.box ? 6 : 2) };
+}
+
+function put(frame, one, rect) {
+  frame.placed.push({ one, spot: { ...rect, text: rect.x + padOf(one), middle: rect.y + rect.height / 2 } });
+}
+
+/** The free place that is nearest in height to where a label should be, also on bands; null if there is none. */
+function anyRoom(frame, one) {
+  const { left, right, layout, taken } = frame;
+  // In whole pixels, so that no rounding makes neighbours touch.
+  const { height, width: exact } = sizeOf(frame, one);
+  const width = Math.ceil(exact);
+  const [[wishedX, middle]] = one.spots;
+  const wishedY = middle - height / 2;
+  const rows = [];
+  for (let y = 0; y + height <= layout.height; y++) rows.push(y);
+  rows.sort((a, b) => Math.abs(a - wishedY) - Math.abs(b - wishedY));
+  for (const y of rows) {
+    const inRow = taken.filter((other) => y < other.y + other.height && other.y < y + height);
+    inRow.sort((a, b) => a.x - b.x);
+    let best = null;
+    let from = left;
+    for (const { x, width: length } of [...inRow, { x: right, width: 0 }]) {
+      const to = Math.floor(x);
+      if (to - from >= width) {
+        const at = Math.max(from, Math.min(to - width, Math.round(wishedX) - padOf(one)));
+        if (best === null || Math.abs(at - wishedX) < Math.abs(best - wishedX)) best = at;
+      }
+      from = Math.max(from, Math.ceil(x + length));
+    }
+    if (best !== null) return { x: best, y, width, height };
+  }
+  return null;
 }
 
 function isFree(frame, rect, one) {

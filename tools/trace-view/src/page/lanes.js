@@ -51,9 +51,8 @@ function drawRoles(frame, lane) {
     const end = s + 1 < at.length ? at[s + 1] : model.count;
     const x2 = Math.min(right + 9, xe(end));
     if (x2 < left || HEIGHTS[role[s]] === 0) continue;
-    // Who leads a term that others have left behind leads nobody any more.
-    const deposed = role[s] === LEADER && term[s] !== null ? deposedAt(model, lane, term[s]) : end;
-    const turn = deposed >= end ? x2 : Math.max(x1, Math.min(x2, xe(Math.max(deposed, at[s]))));
+    const stale = staleFrom(model, lane, s);
+    const turn = stale >= end ? x2 : Math.max(x1, Math.min(x2, xe(stale)));
     const one = { role: role[s], inferred: inferred[s], bottom, height: HEIGHTS[role[s]], cut: x1 > left };
     if (turn > x1) drawRole(frame, one, x1, turn, false);
     if (turn < x2) drawRole(frame, one, turn, x2, true);
@@ -199,7 +198,9 @@ function drawApplied(frame, lane) {
       skip = x;
     }
     if (dense && !matters) continue;
-    if (group !== null && !matters && !group.matters && x < group.x + 70) {
+    // A restart or a snapshot lies between indexes that do not follow each other.
+    const follows = group !== null && event.index === group.to + 1;
+    if (follows && !matters && !group.matters && x < group.x + 70) {
       group.to = event.index;
       continue;
     }
@@ -229,7 +230,7 @@ function drawSnapshots(frame, lane) {
     context.fillRect(x - 4, y + 1, 8, 7);
     context.strokeRect(x - 4, y + 1, 8, 7);
     const verb = !installs ? "snapshot" : event.term === undefined ? "begins with snapshot" : "installs";
-    const spots = [19, 30, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
+    const spots = [19, 33, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
     label(frame, installs || event.index === conflict ? WORTH.step : WORTH.apply + 0.5, `${verb} ≤${event.index}`,
       colors.snapshot, spots, { bold: true });
   }
@@ -243,7 +244,7 @@ function labelApplied(frame, { x, command, from, to, matters }, y) {
     context.strokeRect(x - 3, y - 6, 6, 12);
   }
   const text = from === to ? `applies ${from}: ${shortCommand(command)}` : `applies ${from}–${to}`;
-  const spots = [19, 30, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
+  const spots = [19, 33, 8].flatMap((down) => [[x + 3, y + down], [x - 50, y + down]]);
   label(frame, matters ? WORTH.step : WORTH.apply, text, matters ? colors.bad : colors.text, spots, { bold: matters });
 }
 

@@ -228,6 +228,17 @@ function deposedAt(model, lane, term) {
   return place < highest.length ? at[place] : model.count;
 }
 
+/**
+ * From which event on a lane, in the role with this number, leads a term that others have left behind, and so
+ * leads nobody any more; the end of that role if it never does.
+ */
+function staleFrom(model, lane, s) {
+  const { at, role, term } = model.states[lane].roles;
+  const end = s + 1 < at.length ? at[s + 1] : model.count;
+  if (role[s] !== LEADER || term[s] === null) return end;
+  return Math.min(end, Math.max(at[s], deposedAt(model, lane, term[s])));
+}
+
 /** Intervals less others: of a server that has crashed, nobody asks whether it is connected. */
 function without(intervals, others) {
   for (const [from, to] of others) {
@@ -300,17 +311,35 @@ function lastAtMost(list, value) {
 /** A log of which nothing is known: entries by index, and where it begins: its base and the term there. */
 const newLog = () => Object.assign([], { base: 0, baseTerm: null });
 
+/**
+ * Follows a server's log: what is returned takes its events in order, and keeps as `log` what it is after each.
+ * Behind a gap, where events are left out, nothing is known of it: `begin(i)`, which comes before the event
+ * itself, says whether that is so.
+ */
+function logFollower(model) {
+  let next = 0;
+  const follower = {
+    log: newLog(),
+    begin(i) {
+      const passed = next;
+      while (next < model.gaps.length && model.gaps[next] < i) next++;
+      if (next > passed) follower.log = newLog();
+      return next > passed;
+    },
+    take(i) { changeLog(follower.log, model.events[i]); },
+  };
+  return follower;
+}
+
 /** A server's log after an event. Some entries may not be known. */
 function logAt(model, lane, event) {
-  let log = newLog();
-  let since = 0;
+  const follower = logFollower(model);
   for (const i of model.states[lane].logAt) {
     if (i > event) break;
-    if (model.gaps.some((gap) => gap > since && gap < i)) log = newLog();
-    since = i;
-    changeLog(log, model.events[i]);
+    follower.begin(i);
+    follower.take(i);
   }
-  return log;
+  return follower.log;
 }
 
 /** Brings a log up to date with what an event of its server says of it. */

@@ -50,11 +50,15 @@ function drawStrip(app, context, width, height) {
     const y = STRIP_TOP + row * STRIP_ROW;
     const { roles, cuts, downs } = model.states[lane];
     for (let s = 0; s < roles.at.length; s++) {
-      const x1 = x(roles.at[s]);
-      const x2 = s + 1 < roles.at.length ? x(roles.at[s + 1]) : x(model.count);
+      const end = s + 1 < roles.at.length ? roles.at[s + 1] : model.count;
+      const stale = staleFrom(model, lane, s);
       const tall = [1, 2, 4, STRIP_ROW - 1, 0][roles.role[s]];
-      context.fillStyle = colors.role[roles.role[s]];
-      context.fillRect(x1, y + STRIP_ROW - 1 - tall, Math.max(0.7, x2 - x1), tall);
+      const draw = (from, to, color) => {
+        context.fillStyle = color;
+        context.fillRect(x(from), y + STRIP_ROW - 1 - tall, Math.max(0.7, x(to) - x(from)), tall);
+      };
+      if (roles.at[s] < stale) draw(roles.at[s], stale, colors.role[roles.role[s]]);
+      if (stale < end) draw(stale, end, colors["old-leader"]);
     }
     for (const one of model.operationsOf[lane]) {
       context.fillStyle = one.bad ? colors.bad : colors.bar;

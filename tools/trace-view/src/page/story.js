@@ -18,14 +18,17 @@ function storyOf(model, index, lanes) {
 
 function storyOnLane(model, index, lane) {
   const steps = [];
-  const log = newLog();
+  const follower = logFollower(model);
+  // How far it has committed; nothing where that is not known.
   let committed = 0;
   for (const i of model.laneEvents[lane]) {
     const event = model.events[i];
     const kind = model.kind[i];
+    if (follower.begin(i)) committed = null;
+    const { log } = follower;
     const before = log[index];
     const wasIn = log.base >= index;
-    changeLog(log, event);
+    follower.take(i);
     if (!wasIn && log.base >= index) {
       steps.push({ i, text: `has it in a snapshot, up to ${log.base}`, bad: false });
     }
@@ -42,7 +45,9 @@ function storyOnLane(model, index, lane) {
       steps.push({ i, text: `applies ${shortCommand(event.command)}`, bad: false, strong: true });
     }
     if (kind === K.crashed) committed = 0;
-    if (kind !== K.state || !(event.commit > committed)) continue;
+    if (kind !== K.state || event.commit === undefined) continue;
+    if (committed === null) committed = event.commit;
+    if (!(event.commit > committed)) continue;
     if (committed < index && event.commit >= index && event.role === "leader") {
       steps.push(commitStep(i, event, log));
     }

@@ -16,6 +16,7 @@
 mod first_look;
 mod harness;
 mod keyboard;
+mod labels;
 mod traces;
 mod ways;
 
@@ -202,6 +203,30 @@ fn a_gap_in_a_long_run_is_shown() {
     let html = trace_view::page::render(&trace);
     assert!(html.contains("The run was too long to be kept whole: between "), "the reader is told");
     assert!(html.contains(", 5 events are left out."));
+}
+
+/// What a server had before a gap says nothing of how it came to what it has behind it.
+#[test]
+fn the_story_of_an_index_begins_anew_behind_a_gap() {
+    let Some(browser) = browser("the_story_of_an_index_begins_anew_behind_a_gap") else { return };
+    let mut run = Writer::new();
+    run.start(2);
+    run.state(0, Role::Leader, 1, 0, Some((1, "old".into())));
+    run.state(1, Role::Follower, 1, 0, Some((1, "old".into())));
+    run.add(None, None, What::LeftOut { events: 5, until_us: 0 });
+    // The leader of another term has committed it meanwhile.
+    run.state(0, Role::Leader, 3, 1, Some((1, "new".into())));
+    let takes = What::Offered { command: "new".into(), index: Some(1), term: Some(3) };
+    run.add(1, None, takes);
+    let n = run.add(0, None, What::Applied { index: 1, command: "new".into() });
+    let page = open(&browser, &run.finish(2, None), &format!("#sel={n}"));
+    let logs = page.after("start", "logs");
+    assert!(logs.contains("How index 1 came about"), "{logs}");
+    assert!(logs.contains("S0 has term 3: new"), "{logs}");
+    assert!(logs.contains("S1 takes term 3: new from the tester"), "{logs}");
+    for never_seen in ["replaces", "commits"] {
+        assert!(!logs.contains(never_seen), "{logs}");
+    }
 }
 
 #[test]
