@@ -11,7 +11,8 @@ use run_record::trace::{Event, LogChange, State, What};
 use crate::message::Message;
 use crate::session::Keep;
 
-/// How much of the beginning is kept, in bytes of the trace that is written in the end.
+/// How much of the beginning is kept, in bytes of the trace that is written in the end, or of its page, whichever
+/// is more.
 const BEGINNING: usize = 8 << 20;
 /// How much of the end.
 const END: usize = 24 << 20;
@@ -22,7 +23,7 @@ const MOST_ENTRIES: usize = 200;
 struct Stored {
     event: Event,
     message: Option<Message>,
-    /// In bytes of the trace, roughly.
+    /// In bytes of the trace or of its page, roughly.
     size: usize,
 }
 
@@ -214,22 +215,39 @@ fn add_to_log(log: &mut LogChange, change: &LogChange) {
     log.from = log.from.saturating_add(surplus as u64);
 }
 
-/// How many bytes of a trace it will take, roughly.
+/// How many bytes of a trace or of its page it will take, roughly.
 fn size(event: &Event, message: Option<&Message>) -> usize {
     let own = match &event.what {
-        What::Sent { method, .. } => method.len(),
-        What::Offered { command, .. } | What::Applied { command, .. } => command.len(),
+        What::Sent { method, .. } => in_page(method),
+        What::Offered { command, .. } | What::Applied { command, .. } => in_page(command),
         What::State(State { log: Some(change), .. }) => {
-            change.entries.iter().map(|entry| 32 + entry.command.len()).sum()
+            change.entries.iter().map(|entry| 32 + in_page(&entry.command)).sum()
         }
         What::Shards { serves, keeps, .. } => 3 * (serves.len() + keeps.len()),
         What::Configured { owners, .. } => 6 * owners.len(),
-        What::Begin { name, .. } => name.len(),
-        What::End { text, .. } => text.len(),
-        What::Note { topic, text } => topic.len() + text.len(),
-        What::Called { text, .. } | What::Answered { text, .. } => text.len(),
+        What::Begin { name, .. } => in_page(name),
+        What::End { text, .. } => in_page(text),
+        What::Note { topic, text } => in_page(topic) + in_page(text),
+        What::Called { text, .. } | What::Answered { text, .. } => in_page(text),
         _ => 0,
     };
     const USUAL: usize = 120;
-    USUAL + event.task.len() + own + message.map_or(0, Message::size)
+    USUAL + in_page(&event.task) + own + message.map_or(0, Message::size)
+}
+
+/// How many bytes a text takes in a page.
+fn in_page(text: &str) -> usize {
+    let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t');
+    let control = |byte: &u8| *byte < b' ' && !escaped(byte);
+    let more = text.bytes().filter(escaped).count() + 5 * text.bytes().filter(control).count();
+    more + json_in_page(text)
+}
+
+/// How many bytes JSON takes in a page, where some letters of its texts are written as six: else they could end
+/// an element.
+pub(crate) fn json_in_page(json: &str) -> usize {
+    let long = |byte: &u8| matches!(byte, b'<' | b'>' | b'&' | 0x7f);
+    // With this begin two rare letters of three bytes, which are lines' ends to JavaScript.
+    let rare = |byte: &u8| *byte == 0xe2;
+    json.len() + 5 * json.bytes().filter(long).count() + 3 * json.bytes().filter(rare).count()
 }

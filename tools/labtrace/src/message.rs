@@ -4,6 +4,8 @@ use labgob::{Field, Peek, Shape};
 use run_record::trace::{What, left_out};
 use serde_json::{Map, Value};
 
+use crate::kept::json_in_page;
+
 /// Messages of so many bytes and fewer stay encoded, which costs least.
 const SMALL: usize = 256;
 /// Longer lists are shortened to this beginning and this end.
@@ -35,12 +37,12 @@ impl Message {
         }
     }
 
-    /// How many bytes of a trace it will take, roughly.
+    /// How many bytes of a trace or of its page it will take, roughly.
     pub(crate) fn size(&self) -> usize {
         match self {
-            // Numbers of a byte or two, and the names of their fields.
+            // Numbers of a byte or two, and the names of their fields; no letter takes more than six.
             Message::Encoded { bytes, .. } => 40 + 6 * bytes.len(),
-            Message::Shown(text) => text.len(),
+            Message::Shown(text) => json_in_page(text),
         }
     }
 

@@ -1,4 +1,4 @@
-//! However long a run is, and whatever its messages hold: memory and trace stay bounded.
+//! However long a run is, and whatever its messages hold: memory, trace and page stay bounded.
 
 use labgob::{Deserialize, Gob, Serialize};
 use labtrace::{Keep, LogBase, LogChange, LogEntry, Role, Session, SpanOf, State, What};
@@ -7,7 +7,7 @@ use run_record::trace::{Event, Footer, Header, Trace, VERSION};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
-/// The most that a trace may take as a file.
+/// The most that a trace may take as a file, and that its page may.
 const TRACE: u64 = 50 * MIB;
 /// The most memory that recording one may take.
 const MEMORY: u64 = 160 * MIB;
@@ -37,7 +37,11 @@ fn session(keep: Keep) -> Session {
 }
 
 fn append(entries: u64, command: usize) -> Vec<u8> {
-    let entry = |index: u64| Entry { term: index, command: vec![b'x'; command] };
+    append_of(entries, &vec![b'x'; command])
+}
+
+fn append_of(entries: u64, command: &[u8]) -> Vec<u8> {
+    let entry = |index: u64| Entry { term: index, command: command.to_vec() };
     labgob::encode(&AppendEntries {
         term: 7,
         leader_id: 1,
@@ -54,7 +58,7 @@ fn send(session: &Session, call: u64, message: &[u8]) {
     session.record_message(Some(1), what, message, AppendEntries::SHAPE);
 }
 
-/// Takes what was recorded out of a session; checks memory and the size of the file.
+/// Takes what was recorded out of a session; checks memory and the sizes of the file and of its page.
 #[track_caller]
 fn written(session: &Session) -> Vec<Event> {
     let mut recorded = None;
@@ -82,6 +86,9 @@ fn written(session: &Session) -> Vec<Event> {
     let size = std::fs::metadata(&file).expect("it is there").len();
     println!("{} events, {size} bytes", trace.events.len());
     assert!(size < TRACE, "{} MiB", size / MIB);
+    let page = trace_view::page::render(&trace).len() as u64;
+    println!("{page} bytes of page");
+    assert!(page < TRACE, "{} MiB of page", page / MIB);
     assert!(trace.events.is_sorted_by(|a, b| a.n < b.n), "the order of a trace");
     assert!(trace.events.is_sorted_by_key(|event| event.us), "the times of a trace");
     let missing = trace.events.iter().map(|event| match event.what {
@@ -119,6 +126,22 @@ fn large_messages_take_little_room() {
     let events =
         recorded(&session, || (1..=20_000).for_each(|call| send(&session, call, &message)));
     assert_eq!(events.len(), 20_000, "shortened, they all fit");
+}
+
+/// Letters that a page writes as six bytes, and such that both trace and page write as more than one.
+#[test]
+fn a_page_stays_small_whatever_letters_its_texts_have() {
+    for letters in ["<>&", "\u{1}", "\"\\", "\u{2028}", "\u{7f}"] {
+        let session = session(Keep::All);
+        let text = letters.repeat(1000);
+        let commands = append_of(40, letters.repeat(100).as_bytes());
+        for call in 1..=6000 {
+            session.record(None, What::Note { topic: "t".into(), text: text.clone() });
+            session.record(Some(0), What::Applied { index: call, command: text.clone() });
+            send(&session, call, &commands);
+        }
+        written(&session);
+    }
 }
 
 #[test]
