@@ -1,5 +1,7 @@
 //! A call that is under way, and the table of them.
 
+use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::Arc;
 
 use labrt::Node;
@@ -31,6 +33,8 @@ pub(crate) struct Target {
 /// A call that is under way.
 pub(crate) struct Call {
     pub(crate) end: EndId,
+    /// Who made it.
+    pub(crate) at: &'static Location<'static>,
     pub(crate) conditions: Conditions,
     pub(crate) done: Done,
     pub(crate) stage: Stage,
@@ -79,4 +83,21 @@ pub(crate) fn running(calls: &Calls) -> impl Iterator<Item = (CallId, EndId, &Ta
         Stage::Running { target, since, .. } => Some((id, call.end, target, *since)),
         _ => None,
     })
+}
+
+/// So many open calls of one place are worth a line in a report: an ordinary program has fewer.
+const MANY: usize = 100;
+/// As many places have a line.
+const MOST_PLACES: usize = 3;
+
+/// Where most of the calls were made, in words; nothing if they are few.
+pub(crate) fn crowds(calls: &Calls) -> Vec<String> {
+    let mut counts: BTreeMap<&Location<'_>, usize> = BTreeMap::new();
+    for (_, call) in calls.iter() {
+        *counts.entry(call.at).or_default() += 1;
+    }
+    let mut crowds: Vec<_> = counts.into_iter().filter(|(_, count)| *count >= MANY).collect();
+    crowds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let line = |(at, count)| format!("{count} calls made at {at} are open");
+    crowds.into_iter().take(MOST_PLACES).map(line).collect()
 }

@@ -1,16 +1,18 @@
 //! What becomes of each call.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use labrt::node;
+use labrt::observe::{self, Witness};
 use labrt::rng::{self, Stream};
 use labrt::sync::Leaf;
 use labrt::thread::{self, Pool};
 use labrt::time::Instant;
 
-use crate::call::{Call, Calls, Done, Stage, Target, running};
+use crate::call::{Call, Calls, Done, Stage, Target, crowds, running};
 use crate::copies::{Copies, Copy, CopyId};
 use crate::ends::{EndId, EndRef, Ends};
 use crate::faults::{self, Conditions, FaultCounts, Faults, ReplyFate};
@@ -155,13 +157,16 @@ impl Exchange {
             total_bytes: 0,
             cleaned_up: false,
         };
-        Arc::new_cyclic(|itself| Exchange {
+        let network = Arc::new_cyclic(|itself| Exchange {
             state: Leaf::new(state),
             timers: Arc::default(),
             pool: Pool::new("labrpc"),
             watch: OnceLock::new(),
             itself: itself.clone(),
-        })
+        });
+        let witness: Weak<Exchange> = network.itself.clone();
+        observe::add_witness(witness);
+        network
     }
 
     /// Has an observer told of everything; false if there is one already.
@@ -212,7 +217,9 @@ impl Exchange {
     }
 
     /// Makes a call; `done` is called when it is over.
+    #[track_caller]
     pub(crate) fn call(self: &Arc<Self>, end: &EndRef, request: Request, done: Done) {
+        let at = Location::caller();
         let now = Instant::of_world();
         let label = self.sent(end, &request);
         let end = end.id;
@@ -220,7 +227,8 @@ impl Exchange {
             state.total_count += 1;
             state.total_bytes += request.args.len() as u64;
             let conditions = state.conditions;
-            let mut call = Call { end, conditions, done, stage: Stage::Lost, label: label.clone() };
+            let (stage, label_of_call) = (Stage::Lost, label.clone());
+            let mut call = Call { end, at, conditions, done, stage, label: label_of_call };
             if state.cleaned_up {
                 return Next::Finish(call, Answer::NoReply, Some(Loss::CleanedUp));
             }
@@ -393,6 +401,13 @@ impl Exchange {
     /// Runs a short task that belongs to the network.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
         self.pool.run(job);
+    }
+}
+
+/// Calls that nobody waits for with a task of their own are seen in no other part of a report.
+impl Witness for Exchange {
+    fn lines(&self) -> Vec<String> {
+        self.state.with(|state| crowds(&state.calls))
     }
 }
 

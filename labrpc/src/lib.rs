@@ -94,6 +94,9 @@
 //! More than half of the first line is the system's work for 10,000 stacks; a program with up to 1,024
 //! calls open at a time gets them from earlier worlds.
 //!
+//! Of the second line no task is to be seen. So if a run fails at its time limit, or since there is no memory for
+//! another task, its report says at which lines most of the open calls were made, if these are a hundred or more.
+//!
 //! # What runs on which task
 //!
 //! | what | where | may it block? |

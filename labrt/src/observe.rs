@@ -12,6 +12,7 @@
 //! real clock they travel to started tasks only.
 
 use std::num::NonZeroU64;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -131,6 +132,23 @@ pub fn waits_of(node: &str, at_least: Duration) -> Vec<String> {
         Clock::Simulated(kernel) => kernel.waits_of(node, at_least),
         Clock::Real => Vec::new(),
     })
+}
+
+/// Something that knows of a world what its tasks do not show, such as a network that has calls open.
+pub trait Witness: Send + Sync {
+    /// What a report should say besides the tasks: some lines, or none.
+    ///
+    /// A simulated world is locked meanwhile: no call into this crate but [`Leaf::with`](crate::sync::Leaf::with).
+    fn lines(&self) -> Vec<String>;
+}
+
+/// Has a witness asked if the caller's world fails at its time limit, or since there is no memory for another
+/// task: what it says is among the failure's [details](crate::Failure::details). It is asked as long as it lives.
+/// Does nothing outside a world.
+pub fn add_witness(witness: Weak<dyn Witness>) {
+    if let Some(world) = context::world() {
+        world.witnesses.add(witness);
+    }
 }
 
 /// The cause that a message sent now carries.

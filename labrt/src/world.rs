@@ -3,8 +3,8 @@
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use crate::changes::Changes;
 use crate::context::{self, Clock};
 use crate::failure::{Failure, FailureKind, LastWords};
+use crate::observe::Witness;
 use crate::schedule::{Schedule, Work};
 use crate::sim::kernel::Op;
 use crate::sim::order;
@@ -366,6 +367,28 @@ impl Values {
     }
 }
 
+/// Who knows more of a world than its tasks show.
+#[derive(Default)]
+pub(crate) struct Witnesses(Mutex<Vec<Weak<dyn Witness>>>);
+
+impl Witnesses {
+    pub(crate) fn add(&self, witness: Weak<dyn Witness>) {
+        let mut all = self.0.lock();
+        // Those who come and go take the room of those who are gone.
+        if all.len() == all.capacity() {
+            all.retain(|one| one.strong_count() > 0);
+        }
+        all.push(witness);
+    }
+
+    /// What they say. On the simulated clock no task runs meanwhile, so whoever has a witness has it still
+    /// afterwards: none of them is dropped here, where the world may be locked.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let all = self.0.lock().clone();
+        all.iter().filter_map(Weak::upgrade).flat_map(|one| one.lines()).collect()
+    }
+}
+
 /// What all tasks of a world share, whatever its clock.
 pub(crate) struct WorldShared {
     pub(crate) seed: u64,
@@ -374,6 +397,7 @@ pub(crate) struct WorldShared {
     /// How often each label has been asked for.
     streams: Mutex<BTreeMap<String, u64>>,
     locals: Values,
+    pub(crate) witnesses: Witnesses,
     /// What the worlds get that are run from within this one.
     inherited: Values,
     /// The world's tasks are to end (real clock; the kernel knows by itself).
@@ -393,6 +417,7 @@ impl WorldShared {
             changes,
             streams: Mutex::default(),
             locals: Values::default(),
+            witnesses: Witnesses::default(),
             inherited: context::world()
                 .map_or_else(Values::default, |world| world.inherited.pass_on()),
             ending: AtomicBool::new(false),

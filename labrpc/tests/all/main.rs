@@ -7,5 +7,6 @@ mod endings;
 mod extremes;
 mod observer;
 mod on_request;
+mod open_calls;
 mod rules;
 mod statistics;

@@ -225,7 +225,8 @@ impl Kernel {
     pub(crate) fn no_stack(&self, slot: usize, error: &std::io::Error) -> Option<usize> {
         let mut state = self.state.lock();
         if state.failure.is_none() {
-            let report = report::no_stack(&state, self.settings.stack_size, error);
+            let mut report = report::no_stack(&state, self.settings.stack_size, error);
+            report.details.extend(self.shared.witnesses.lines());
             self.fail_in(&mut state, FailureKind::NoMemory, report);
         }
         state.without_stack.push(slot);

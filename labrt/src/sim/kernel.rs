@@ -494,7 +494,8 @@ impl Kernel {
         if state.ending {
             return self.abandon(state);
         }
-        let report = report::time_limit(state, self.settings.time_limit);
+        let mut report = report::time_limit(state, self.settings.time_limit);
+        report.details.extend(self.shared.witnesses.lines());
         self.fail_in(state, FailureKind::TimeLimit, report);
     }
 

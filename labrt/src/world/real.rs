@@ -40,7 +40,8 @@ pub(super) fn run_world<T: Send + 'static>(
         let goes_on = matches!(value, Err(RecvTimeoutError::Timeout));
         let is_over = limit.is_some_and(|limit| Instant::now() >= limit);
         if goes_on && is_over {
-            shared.fail(over_the_limit(settings.time_limit, shared.began.elapsed()));
+            let failure = over_the_limit(settings.time_limit, shared.began.elapsed());
+            shared.fail(Failure { details: shared.witnesses.lines(), ..failure });
         }
         if !goes_on || shared.is_ending() {
             break value;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use labrt::observe::{self, Witness};
 use labrt::sync::Arc;
 use labrt::sync::atomic::Ordering;
 use labrt::world::Builder;
@@ -10,10 +11,21 @@ use labrt::{FailureKind, Node, thread};
 use crate::common::{is_child, run_child, stderr};
 use crate::{NEVER, Nosy, millis};
 
-/// Thousands of tasks, each with destructors that call into labrt.
+/// Who knows more of a run than its tasks show.
+struct Knows;
+
+impl Witness for Knows {
+    fn lines(&self) -> Vec<String> {
+        vec!["something else is open".to_string()]
+    }
+}
+
+/// Thousands of tasks, each with destructors that call into labrt; and somebody who knows more.
 fn too_many_tasks(count: usize, alive: &Arc<AtomicUsize>) -> Result<(), Box<labrt::Failure>> {
     let alive = alive.clone();
     let run = Builder::simulated(1).run(move || {
+        let knows: Arc<dyn Witness> = Arc::new(Knows);
+        observe::add_witness(Arc::downgrade(&knows));
         let first = Nosy::first(&alive);
         for _ in 0..count {
             let nosy = Nosy::new(&first);
@@ -44,6 +56,7 @@ fn no_memory_for_a_stack_fails_the_run_and_nothing_else() {
         failure.message.contains("of them started at labrt/tests/endings/memory.rs:"),
         "{failure}"
     );
+    assert_eq!(failure.details.last().map(String::as_str), Some("something else is open"));
     assert!(failure.details.len() < 20, "like tasks are counted, not listed: {failure}");
     assert_eq!(alive.load(Ordering::SeqCst), 0, "what was started has ended: {failure}");
     // What the run had goes back to the system, for whoever needs it next.
