@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use labrt::sync::Leaf;
+use trace_view::clean_lines;
 
 use crate::test::Totals;
 
@@ -71,11 +72,12 @@ impl Lines {
         Lines { part: empty(), title: Leaf::default(), details: empty(), id: SILENT }
     }
 
-    /// Writes a line of this test.
+    /// Writes a line of this test. Nothing in it steers a terminal: code under test may have had a word in it.
     pub(crate) fn line(&self, text: &str) {
         if self.id == SILENT {
             return;
         }
+        let text = clean_lines(text);
         let follows = LAST.swap(self.id, Ordering::Relaxed) == self.id;
         match follows {
             true => write(&format!("  ... {text}\n")),

@@ -70,7 +70,8 @@ pub fn simulated(test: &Test, origin: Origin) {
                     runner.fail(&lines, case, failed, ran.files)
                 }
                 Err(run) => {
-                    lines.line(&format!("FAILED ({case}): {}", run.verdict.words));
+                    let words = verdict::said(&run.verdict.words);
+                    lines.line(&format!("FAILED ({case}): {words}"));
                     failed += 1;
                 }
             }
@@ -116,16 +117,20 @@ fn say_what_is_missing(ran: &Ran, said: &mut BTreeSet<String>, lines: &Lines) {
             lines.line(sentence);
         }
     }
-    let missing = match &ran.files {
-        Some(Err(words)) => Some(("trace", words)),
-        Some(Ok(trace_files::Files { page: Err(words), .. })) => Some(("page", words)),
-        _ => None,
+    let missing: Vec<(&str, &String)> = match &ran.files {
+        Some(Err(words)) => vec![("trace", words)],
+        Some(Ok(trace_files::Files { page, papers, .. })) => {
+            let papers = papers.iter().map(|(name, paper)| (*name, paper));
+            let all = [("page", page)].into_iter().chain(papers);
+            all.filter_map(|(name, file)| Some((name, file.as_ref().err()?))).collect()
+        }
+        None => Vec::new(),
     };
     // Each failed run says so in its report.
-    if let (Ok(_), Some((what, words))) = (&ran.result, missing)
-        && said.insert(format!("no {what}"))
-    {
-        lines.line(&format!("warning: there is no {what}: {words}"));
+    for (what, words) in missing.into_iter().filter(|_| ran.result.is_ok()) {
+        if said.insert(format!("no {what}")) {
+            lines.line(&format!("warning: there is no {what}: {words}"));
+        }
     }
 }
 
@@ -312,11 +317,13 @@ impl<'a> Runner<'a> {
             Some(Ok(files)) => {
                 let line = |name, path: &Path| format!("\n    {name}: {}", path.display());
                 report.push_str(&line("trace", &files.trace));
-                report.push_str(&match &files.page {
-                    Ok(page) => line("page", page),
-                    Err(words) => format!("\n    there is no page: {words}"),
-                });
-                files.papers.iter().for_each(|(name, path)| report.push_str(&line(name, path)));
+                let papers = files.papers.iter().map(|(name, paper)| (*name, paper));
+                for (name, file) in [("page", &files.page)].into_iter().chain(papers) {
+                    report.push_str(&match file {
+                        Ok(path) => line(name, path),
+                        Err(words) => format!("\n    there is no {name}: {words}"),
+                    });
+                }
             }
             Some(Err(words)) => report.push_str(&format!("\n    there is no trace: {words}")),
             None => {}
@@ -343,6 +350,8 @@ impl<'a> Runner<'a> {
             return;
         }
         let words = twice::difference(case.seed, [first, &second], [&run(true), &run(true)]);
+        // Tasks have names, and who gives them may write anything.
+        let words = verdict::said(&words);
         lines.line("FAILED: two runs with the same seed differ");
         let foreign = foreign_lines(foreign::Trouble::Differed);
         let replay = self.replay(Some(case));

@@ -7,6 +7,9 @@ use run_record::choices::{self, Case, Choices};
 /// How many, unless `LAB_SEEDS` says otherwise.
 const DEFAULT_SEEDS: u64 = 4;
 
+/// More than anybody has time for: it is a mistake.
+const MOST_SEEDS: u64 = 1_000_000;
+
 /// With up to so many seeds each run has its own lines; with more, each block of [`BLOCK`].
 const LINES_EACH: usize = 10;
 const BLOCK: usize = 100;
@@ -43,6 +46,9 @@ impl Seeds {
         };
         let count = count.map(|text| number("LAB_SEEDS", text)).transpose()?;
         match (&list[..], count) {
+            (_, Some(count)) if count > MOST_SEEDS => {
+                Err(format!("LAB_SEEDS={count} is too much: the most is {MOST_SEEDS}"))
+            }
             (_, Some(0)) => Err("LAB_SEEDS=0 would test nothing".to_string()),
             ([_, _, ..], Some(_)) => {
                 Err("LAB_SEED lists all seeds, so LAB_SEEDS cannot say how many".to_string())
@@ -121,6 +127,10 @@ mod tests {
         assert!(refused(None, Some("0")).contains("LAB_SEEDS=0 would test nothing"));
         assert!(refused(Some("x"), None).contains("LAB_SEED must be a whole number, not `x`"));
         assert!(refused(None, Some("-1")).contains("LAB_SEEDS must be a whole number, not `-1`"));
+        for count in ["18446744073709551615", "1000000000", "1000001"] {
+            let words = refused(None, Some(count));
+            assert_eq!(words, format!("LAB_SEEDS={count} is too much: the most is 1000000"));
+        }
         assert!(refused(Some("1,2"), Some("5")).contains("LAB_SEED lists all seeds"));
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use labtrace::Verdict;
 use run_record::setting::Setting;
-use run_record::trace::{Footer, Header, Trace, VERSION};
+use run_record::trace::{Footer, Header, Trace, VERSION, write_whole};
 use run_record::{Clock, file_name};
 
 use crate::run::{Paper, Run};
@@ -16,7 +16,7 @@ use crate::run::{Paper, Run};
 pub const VARIABLE: &str = "LAB_TRACE";
 
 /// Longer texts of a verdict are cut off here, in bytes: a panic may say anything.
-const LONGEST_TEXT: usize = 8 << 10;
+pub(crate) const LONGEST_TEXT: usize = 8 << 10;
 
 /// Where traces go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(crate) struct Files {
     pub(crate) trace: PathBuf,
     /// Or why there is none.
     pub(crate) page: Result<PathBuf, String>,
-    /// What else there is, by its name.
-    pub(crate) papers: Vec<(&'static str, PathBuf)>,
+    /// What else there is, by its name; or why it is not.
+    pub(crate) papers: Vec<(&'static str, Result<PathBuf, String>)>,
 }
 
 /// Which run it was.
@@ -112,8 +112,8 @@ pub(crate) fn write(
     let mut files = Files { trace: path, page, papers: Vec::new() };
     for Paper { name, extension, text } in run.papers() {
         let path = folder.0.join(format!("{stem}-{name}.{extension}"));
-        fs::write(&path, text).map_err(|error| cannot(&path, &error))?;
-        files.papers.push((name, path));
+        let written = write_whole(&path, |out| out.write_all(text.as_bytes()));
+        files.papers.push((name, written.map_err(|error| cannot(&path, &error)).map(|()| path)));
     }
     Ok(files)
 }

@@ -8,11 +8,13 @@ use labtrace::Verdict;
 use run_record::coverage::Coverage;
 use run_record::setting::Counts;
 use run_record::situations::Situations;
+use run_record::trace::cut;
+use trace_view::clean_lines;
 
 use crate::observer::Obstacles;
 use crate::run::Run;
 use crate::test::Totals;
-use crate::trace_files::Files;
+use crate::trace_files::{Files, LONGEST_TEXT};
 
 /// A run that has failed.
 pub(crate) struct Failed {
@@ -133,9 +135,22 @@ pub fn said_of(failure: &Failure, run: &Run) -> String {
     text(&failed.verdict, failed.kind())
 }
 
-/// The verdict in lines; more about the run follows.
+/// Words that code under test may have written, as they are shown to people: nothing in them steers a terminal, and who
+/// panics with all that he has does not bury the rest.
+pub(crate) fn said(words: &str) -> String {
+    let mut said = words.to_string();
+    // What is thrown away need not be cleaned, and what was cleaned may be longer.
+    cut(&mut said, LONGEST_TEXT);
+    said = clean_lines(&said);
+    cut(&mut said, LONGEST_TEXT);
+    said
+}
+
+/// The verdict in lines, made harmless by [`said`]; more about the run follows.
 pub(crate) fn text(verdict: &Verdict, kind: FailureKind) -> String {
     let mut text = String::new();
+    let mut verdict = verdict.clone();
+    verdict.each_text(|text| *text = said(text));
     // Without a check of its own, the kind of failure says what it was.
     let kind = kind.to_string();
     let (check, kind) = match verdict.check == kind {

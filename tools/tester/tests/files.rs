@@ -55,3 +55,33 @@ fn tests_of_one_name_leave_files_of_their_own() {
     let all = stems.map(|stem| ["html", "ndjson"].map(|kind| format!("{stem}-7.{kind}")));
     assert_eq!(names, all.into_iter().flatten().collect());
 }
+
+#[test]
+fn a_paper_that_cannot_be_written_is_said_to_be_missing_and_nothing_else_is() {
+    let name = "a_paper_that_cannot_be_written_is_said_to_be_missing_and_nothing_else_is";
+    if env::var_os(TRACE_VARIABLE).is_some() {
+        let test = Test::new("0", "a title", |run| {
+            run.leave("history", "html", "what was seen".to_string());
+            panic!("not linearizable");
+        });
+        return tester::simulated(&test, tester::origin!(name));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = || {
+        let mut run = Command::new(env::current_exe().expect("a running program"));
+        run.args(["--exact", name]).env("LAB_SEED", "7").env(TRACE_VARIABLE, folder.path());
+        let output = run.output().expect("it can be run");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let paper = folder.path().join(format!("{name}-7-history.html"));
+    let words = said();
+    assert!(words.contains(&format!("\n    history: {}", paper.display())), "{words}");
+    assert_eq!(fs::read_to_string(&paper).expect("it is there"), "what was seen");
+    fs::remove_file(&paper).expect("it can be removed");
+    fs::create_dir(&paper).expect("something is in its place");
+    let words = said();
+    for part in ["\n    trace: ", "\n    page: ", "\n    there is no history: cannot write "] {
+        assert!(words.contains(part), "`{part}` is not in: {words}");
+    }
+}

@@ -70,3 +70,33 @@ fn each_step_has_a_title_and_a_line() {
     ];
     assert_eq!(lines, expected);
 }
+
+/// What the code under test panics with may be anything, and as long as it likes. (On the real clock std prints it too,
+/// by itself.)
+#[test]
+fn words_of_the_code_steer_no_terminal_and_do_not_bury_the_rest() {
+    let name = "words_of_the_code_steer_no_terminal_and_do_not_bury_the_rest";
+    if env::var_os(INSIDE).is_some() {
+        let test = Test::new("0", "a title", |_| {
+            let evil = "\x1b]0;x\x07 \0 \u{9b}2J \u{202e}dlrow\u{2066}";
+            panic!("{evil}{}", "long ".repeat(2_000_000));
+        });
+        return tester::simulated(&test, origin!(name));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = Command::new(env::current_exe().expect("a running program"));
+    run.args(["--exact", name]).env(INSIDE, "7").env(tester::TRACE_VARIABLE, folder.path());
+    let output = run.env("RUST_BACKTRACE", "0").output().expect("it can be run");
+    assert!(!output.status.success());
+    let said = [output.stdout, output.stderr].concat();
+    assert!(said.len() < 20_000, "{} bytes", said.len());
+    let said = String::from_utf8(said).expect("text");
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && c != '\n')
+    };
+    assert!(!said.contains(steers), "{said:?}");
+    for part in ["FAILED: \\u{1b}]0;x", "bytes)", "replay: LAB_SEED=7 cargo test"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}

@@ -34,10 +34,15 @@ impl Verdict {
         const MOST_LINES: usize = 1000;
         self.facts.truncate(MOST_LINES);
         self.details.truncate(MOST_LINES);
+        self.each_text(|text| cut(text, longest));
+    }
+
+    /// Changes each of its texts.
+    pub fn each_text(&mut self, change: impl FnMut(&mut String)) {
         let Verdict { check, words, facts, hint, task, location, details, .. } = self;
         let single = [check, words].into_iter().chain(hint).chain(task).chain(location);
         let facts = facts.iter_mut().map(|fact| &mut fact.text);
-        single.chain(facts).chain(details).for_each(|text| cut(text, longest));
+        single.chain(facts).chain(details).for_each(change);
     }
 }
 
