@@ -177,8 +177,9 @@ pub(super) fn stuck(state: &State, how: Stuck, after: Duration) -> Report {
     let message = match how {
         Stuck::NoStep => format!(
             "no step for {seconds} s of wall time: the task blocks in something that is not \
-             labrt's (a std or parking_lot lock, a socket, a foreign channel) or computes without \
-             end; its last call into labrt was at the place given"
+             labrt's (a std or parking_lot lock, a socket, a foreign channel; run `cargo clippy`, \
+             which names the lines) or computes without end; its last call into labrt was at the \
+             place given"
         ),
         Stuck::TimeStands { steps, computes } => {
             let why = match computes {

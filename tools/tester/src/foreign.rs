@@ -5,7 +5,7 @@
 //! looked through for the names that `clippy.toml` refuses. This is a guess for people and no more: it
 //! reads names, not types, and only in the package that the test is run in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -151,7 +151,7 @@ fn end_of_text(rest: &str) -> usize {
 
 /// The paths of a source, with what its `use` lines say put in for short names; those lines too.
 fn paths(tokens: &[Token<'_>]) -> Vec<(usize, String)> {
-    let (mut paths, mut names) = (Vec::new(), BTreeMap::new());
+    let (mut paths, mut names) = (Vec::new(), Names::of(tokens));
     let mut at = 0;
     while let Some(&(line, word)) = tokens.get(at) {
         let begins = word.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
@@ -159,18 +159,62 @@ fn paths(tokens: &[Token<'_>]) -> Vec<(usize, String)> {
             at += 1;
             imports(tokens, &mut at, "", &mut paths, &mut names);
         } else if begins {
-            let mut path = names.get(word).cloned().unwrap_or_else(|| word.to_string());
+            // What follows `.` is a field or a method, and what follows `::` stands in something else.
+            let is_first = at == 0 || ![".", "::"].contains(&tokens[at - 1].1);
+            let mut path = word.to_string();
             at += 1;
             while let [(_, "::"), (_, next), ..] = &tokens[at..] {
                 path = format!("{path}::{next}");
                 at += 2;
             }
-            paths.push((line, path));
+            let meanings = match is_first {
+                true => names.meanings(path, tokens.get(at).is_some_and(|(_, next)| *next == "(")),
+                false => vec![path],
+            };
+            paths.extend(meanings.into_iter().map(|path| (line, path)));
         } else {
             at += 1;
         }
     }
     paths
+}
+
+/// What the names of a source mean.
+#[derive(Default)]
+struct Names {
+    /// By its `use` lines.
+    known: BTreeMap<String, String>,
+    /// Of what it takes all names in, such as `std::thread` by `use std::thread::*`.
+    globs: Vec<String>,
+    /// What it gives a meaning of its own to, somewhere.
+    own: BTreeSet<String>,
+}
+
+impl Names {
+    /// Before any `use` was read.
+    fn of(tokens: &[Token<'_>]) -> Names {
+        let defines = |word| {
+            ["fn", "struct", "enum", "union", "trait", "type", "mod", "const", "static"]
+                .contains(&word)
+        };
+        let pairs = tokens.windows(2).filter(|pair| defines(pair[0].1));
+        Names { own: pairs.map(|pair| pair[1].1.to_string()).collect(), ..Names::default() }
+    }
+
+    /// What a path may mean that nothing stands before, and which is called or is not.
+    fn meanings(&self, path: String, is_called: bool) -> Vec<String> {
+        let (word, rest) = path.split_at(path.find("::").unwrap_or(path.len()));
+        if let Some(meaning) = self.known.get(word) {
+            return vec![format!("{meaning}{rest}")];
+        }
+        // A small word may be anything, such as an argument, unless it is called.
+        let is_plain = rest.is_empty() && !is_called && word.starts_with(char::is_lowercase);
+        let of_globs = match is_plain || self.own.contains(word) {
+            true => Vec::new(),
+            false => self.globs.iter().map(|glob| format!("{glob}::{path}")).collect(),
+        };
+        [path].into_iter().chain(of_globs).collect()
+    }
 }
 
 /// Reads one branch of a `use`, behind this prefix: each whole path, and the name it has from here on.
@@ -179,7 +223,7 @@ fn imports(
     at: &mut usize,
     prefix: &str,
     paths: &mut Vec<(usize, String)>,
-    names: &mut BTreeMap<String, String>,
+    names: &mut Names,
 ) {
     let mut path = prefix.to_string();
     let mut name = None;
@@ -188,6 +232,10 @@ fn imports(
         match word {
             "{" => return branches(tokens, at, &path, paths, names),
             "::" => {}
+            "*" => {
+                names.globs.push(path.clone());
+                name = None;
+            }
             "self" => name = path.rsplit("::").next().map(str::to_string),
             "as" => {
                 *at += 1;
@@ -203,7 +251,7 @@ fn imports(
         }
         *at += 1;
     }
-    names.extend(name.map(|name| (name, path.clone())));
+    names.known.extend(name.map(|name| (name, path.clone())));
     paths.push((place, path));
 }
 
@@ -213,7 +261,7 @@ fn branches(
     at: &mut usize,
     prefix: &str,
     paths: &mut Vec<(usize, String)>,
-    names: &mut BTreeMap<String, String>,
+    names: &mut Names,
 ) {
     *at += 1;
     while let Some((_, word)) = tokens.get(*at) {
@@ -256,6 +304,20 @@ mod tests {
             ("use std::{self, time};\ntime::SystemTime::now()", (2, "std::time::SystemTime")),
             ("x(::std::thread::spawn(|| ()))", (1, "std::thread::spawn")),
             ("async fn f() { tokio::time::sleep(x).await }", (1, "tokio::time::sleep")),
+            ("let (tx, rx) = std::sync::mpsc::channel();", (1, "std::sync::mpsc::channel")),
+            ("use std::sync::mpsc;\n\nmpsc::channel::<u8>()", (3, "std::sync::mpsc::channel")),
+            ("use std::sync::mpsc;\nmpsc::sync_channel(1)", (2, "std::sync::mpsc::sync_channel")),
+            ("use std::sync::mpsc::SyncSender;", (1, "std::sync::mpsc::SyncSender")),
+            ("use crossbeam_channel as c;\nc::unbounded()", (2, "crossbeam_channel::unbounded")),
+            ("use tokio::sync::mpsc;\nmpsc::channel(1)", (2, "tokio::sync::mpsc::channel")),
+            ("rand::thread_rng().random()", (1, "rand::thread_rng")),
+            ("use rand;\nrand::rng()", (2, "rand::rng")),
+            // By what all names were taken in of.
+            ("use std::thread::*;\nfn f() {\n    sleep(d)\n}", (3, "std::thread::sleep")),
+            ("use std::time::*;\nlet x = Instant::now();", (2, "std::time::Instant")),
+            ("use std::{io, time::*};\nfn f(x: SystemTime) {}", (2, "std::time::SystemTime")),
+            ("use std::sync::*;\nmpsc::channel()", (2, "std::sync::mpsc::channel")),
+            ("use std::*;\nthread::spawn(|| ())", (2, "std::thread::spawn")),
             ("use std::collections::{BTreeMap, HashMap};", (1, "std::collections::HashMap")),
         ] {
             assert_eq!(found(text), [expected], "{text}");
@@ -271,6 +333,10 @@ mod tests {
             "// std::time::Instant\n/* std::thread::sleep */ /// std::thread::spawn",
             "let x = \"std::time::Instant \\\" std::time::Instant\"; let y = '\"';",
             "let sleep = std::thread::sleepless;",
+            "use std::sync::*;\nuse labrt::sync::Mutex;\nfn f(x: Mutex<Arc<u8>>) {}",
+            "use std::thread::*;\nfn f(park: bool) { x.sleep(d); labrt::thread::sleep(d); own::spawn() }",
+            "use std::time::*;\nstruct Instant;\nfn f(x: Instant) -> Duration { x }",
+            "use super::*;\nuse labrt::thread::*;\nsleep(d)",
             "use",
             "use {",
             "use std::{;}",
