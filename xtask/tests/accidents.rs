@@ -7,6 +7,8 @@
     reason = "these tests run processes, not simulations"
 )]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -182,6 +184,20 @@ fn the_time_in_which_it_is_stopped_does_not_count() {
     assert_eq!(child.wait().expect("it ends").code(), Some(1), "the run has failed");
 }
 
+/// By the system for want of memory, or by somebody who cleans up: nobody knows what the run would have been.
+#[test]
+fn a_run_that_is_killed_when_it_is_made_again_is_no_other_one() {
+    let trial = Trial::new();
+    let output = trial.stress(&["shot", "--iters", "300"]).output().expect("xtask runs");
+    assert_code(&output, 0);
+    let shot = fs::read_to_string(trial.path("pids")).expect("what was done");
+    assert_eq!(shot.lines().filter(|line| line.starts_with("shot ")).count(), 1);
+    let determinism = &trial.report()["determinism"];
+    // Of the three runs to be repeated, those behind it are.
+    assert_eq!(determinism["repeated"], 2, "{determinism}");
+    assert_eq!(determinism["differences"].as_array().map(Vec::len), Some(0), "{determinism}");
+}
+
 #[test]
 fn what_a_test_has_started_ends_with_it_also_if_it_passes() {
     let trial = Trial::new();
@@ -233,11 +249,17 @@ fn on_small_disk(trial: &Trial, at: &str, command: &Command, kib: u32) -> Option
     for (name, value) in command.get_envs() {
         all.env(name, value.unwrap_or_default());
     }
-    let output = all.env("OUT", trial.path("out")).output().ok()?;
+    let output = all.env("OUT", trial.path("out")).output();
+    let Ok(output) = output else {
+        let why = "there is no program `unshare`";
+        common::skipped(common::SMALL_DISK, "a_full_disk_is_no_fault_of_the_code_under_test", why);
+        return None;
+    };
     // The user has no right to it, or the system no such program.
     let refused = output.status.code() == Some(99) || !words(&output).contains("stress:");
     if refused {
-        println!("no small disk could be had: {}", words(&output));
+        let why = format!("no small disk could be had: {}", words(&output));
+        common::skipped(common::SMALL_DISK, "a_full_disk_is_no_fault_of_the_code_under_test", &why);
     }
     (!refused).then_some(output)
 }

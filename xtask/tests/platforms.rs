@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 65] = [
+const KNOWN: [(&str, &str, &str, &str); 66] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -110,6 +110,7 @@ const KNOWN: [(&str, &str, &str, &str); 65] = [
     (ACCIDENTS, "{Pid, Signal, kill_process, test_kill_process}", UNIX, "signals for others"),
     (ACCIDENTS, "\"/dev/full\"", LINUX, "a file that is always full"),
     (ACCIDENTS, "Command::new(\"unshare\")", LINUX, "a small disk"),
+    ("xtask/tests/fake-suite/tests/sim.rs", "Command::new(\"sh\")", UNIX, "a kill"),
     (
         "xtask/src/stress/subject.rs",
         "Command::new(\"git\")",

@@ -7,6 +7,8 @@ use run_record::setting::Counts;
 use run_record::situations::Situations;
 use serde::{Deserialize, Serialize};
 
+use crate::process::KILLED_AGAIN;
+
 /// One run. Times are in microseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -72,6 +74,20 @@ impl Run {
             asked: BTreeSet::new(),
             failure: None,
         }
+    }
+
+    /// Its lab time, in microseconds; none if its process died before it could say so.
+    pub fn known_lab_us(&self) -> Option<u64> {
+        self.troubles.map(|_| self.lab_us)
+    }
+
+    /// True if its process was killed, was killed again when the run was made alone, and not by us. So nobody knows
+    /// what the code would have done.
+    pub fn was_killed(&self) -> bool {
+        let by_others = |failure: &RunFailure| {
+            failure.kind == "crash" && failure.message.ends_with(KILLED_AGAIN)
+        };
+        self.failure.as_ref().is_some_and(by_others)
     }
 }
 
@@ -159,7 +175,19 @@ fn without_quoted(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{without_numbers, without_quoted};
+    use super::{KILLED_AGAIN, Run, RunFailure, without_numbers, without_quoted};
+
+    #[test]
+    fn only_who_was_killed_twice_and_not_by_us_tells_nothing() {
+        let ended = |kind: &str, words: &str| {
+            let message = format!("the process died of signal 9{words}");
+            let failure = Some(RunFailure::new(kind, message));
+            Run { failure, ..Run::unmeasured(1, Some(1)) }
+        };
+        assert!(ended("crash", KILLED_AGAIN).was_killed());
+        assert!(!ended("crash", "").was_killed() && !Run::unmeasured(1, None).was_killed());
+        assert!(!ended("panic", KILLED_AGAIN).was_killed(), "the code can say so too");
+    }
 
     #[test]
     fn messages_are_alike_whatever_they_quote() {

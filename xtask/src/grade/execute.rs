@@ -11,7 +11,7 @@ use test_runs::build::{Program, TestCase};
 use test_runs::engine::{self, Runs};
 use test_runs::plan;
 use test_runs::platform;
-use test_runs::process::{self, Item, KILLED_AGAIN, Limits, NOT_ALONE};
+use test_runs::process::{self, Item, Limits, NOT_ALONE};
 use test_runs::room::Room;
 use test_runs::run::{Run, without_numbers};
 use test_runs::scratch::Scratch;
@@ -175,7 +175,7 @@ fn passes_alone(run: &Run) -> bool {
 fn doubt(run: &Run, again: &Run) -> Option<String> {
     let seed = run.seed.unwrap_or_default();
     match &again.failure {
-        Some(failure) if failure.kind == "crash" && failure.message.ends_with(KILLED_AGAIN) => None,
+        Some(_) if again.was_killed() => None,
         Some(failure) => {
             let words = failure.message.lines().next().unwrap_or_default();
             Some(format!(
@@ -242,6 +242,7 @@ fn words((run, log): &(Run, Option<String>)) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use test_runs::process::KILLED_AGAIN;
     use test_runs::run::RunFailure;
 
     use super::super::print::Print;

@@ -74,7 +74,7 @@ pub(crate) fn outcome(run: &Run) -> Outcome {
         message: failure.message.clone(),
         location: failure.location.clone().unwrap_or_default(),
     };
-    let lab_us = run.troubles.map(|_| run.lab_us);
+    let lab_us = run.known_lab_us();
     let replay = failure.replay.clone();
     Some(Failed { verdict, troubles: run.troubles, lab_us, replay })
 }

@@ -91,8 +91,7 @@ fn joined(parts: &[&Report]) -> Result<Report> {
             whole.state = part.state;
         }
         whole.shards.extend(part.shards.iter().cloned());
-        whole.determinism.repeated += part.determinism.repeated;
-        whole.determinism.differences.extend(part.determinism.differences.iter().cloned());
+        whole.determinism.absorb(&part.determinism);
     }
     whole.name = names.join("+");
     whole.missing = missing(&whole.shards)?;
@@ -208,7 +207,9 @@ fn recount(dir: &Path, part: &Report, seen: &mut Seen, to: &mut Folder) -> Resul
             let (name, clock) = (&line.test, clock(line.clock));
             bail!("run {index} of {name} on clock `{clock}` is there twice");
         }
-        tallies[place][shard].add(&mut line.run);
+        let tally = &mut tallies[place][shard];
+        tally.shed(&mut line.run);
+        tally.add(&line.run);
         lines.push(line);
         if lines.len() >= 1000 {
             to.append(&lines)?;

@@ -12,7 +12,7 @@ use run_record::Clock;
 use run_record::schedule::Choice;
 use serde::{Deserialize, Serialize};
 use test_runs::run::{Run, RunFailure};
-use test_runs::stats::{inverse, wilson};
+use test_runs::stats::{inverse, inverse_of_parts, wilson};
 
 use super::distribution::Distribution;
 use super::program::Program;
@@ -98,6 +98,9 @@ pub(crate) struct TestReport {
     pub(crate) failures: u64,
     /// If a failure ends the runs: those up to the first that failed, which alone count for the rate.
     pub(crate) until_failure: Option<Counted>,
+    /// If a failure ends the runs: it is put together of parts, and some of them have ended without one.
+    #[serde(default)]
+    pub(crate) has_clean_part: bool,
     /// The failed run with the least number.
     pub(crate) first_failing: Option<Name>,
     /// The longest lab time of all runs.
@@ -160,7 +163,34 @@ pub(crate) struct Alone {
 pub(crate) struct Determinism {
     /// How many runs were made again.
     pub(crate) repeated: u64,
+    /// Those that differed; of each test the first [`MOST_DIFFERENCES`].
     pub(crate) differences: Vec<Difference>,
+    /// How many more there were.
+    #[serde(default)]
+    pub(crate) more: u64,
+}
+
+/// Of so many runs of a test that differ it is said where. They grow with the number of runs, and a report does not.
+pub(crate) const MOST_DIFFERENCES: usize = 20;
+
+impl Determinism {
+    /// How many runs differed.
+    pub(crate) fn differed(&self) -> u64 {
+        self.differences.len() as u64 + self.more
+    }
+
+    /// Adds what was found in other runs.
+    pub(crate) fn absorb(&mut self, other: &Determinism) {
+        self.repeated += other.repeated;
+        self.more += other.more;
+        for difference in &other.differences {
+            let of_test = self.differences.iter().filter(|known| known.test == difference.test);
+            match of_test.count() < MOST_DIFFERENCES {
+                true => self.differences.push(difference.clone()),
+                false => self.more += 1,
+            }
+        }
+    }
 }
 
 /// A run that was another one the second time.
@@ -213,6 +243,7 @@ impl TestReport {
             runs: 0,
             failures: 0,
             until_failure: None,
+            has_clean_part: false,
             first_failing: None,
             longest_us: 0,
             all_wall_us: 0,
@@ -237,6 +268,7 @@ impl TestReport {
     pub(crate) fn interval(&self) -> (f64, f64) {
         let Counted { failures, runs } = self.counted();
         match self.until_failure {
+            Some(_) if self.has_clean_part => inverse_of_parts(failures, runs),
             Some(_) => inverse(failures, runs),
             None => wilson(failures, runs),
         }
@@ -272,6 +304,7 @@ fn groups_of(test: &TestReport) -> impl Iterator<Item = (&TestReport, &Group)> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use run_record::setting::Counts;
     use test_runs::plan::Shard;
 
     use super::*;
@@ -288,6 +321,7 @@ pub(crate) mod tests {
             bytes: 500,
             committed: 3,
             hash: Some(format!("{index:016x}")),
+            troubles: Some(Counts::default()),
             failure: failure.map(|message| RunFailure {
                 location: Some("a.rs:1:1".into()),
                 log: Some(format!("logs/{index}.txt")),
@@ -301,7 +335,7 @@ pub(crate) mod tests {
     /// A test with these runs.
     pub(crate) fn test(name: &str, clock: Clock, runs: Vec<Run>) -> TestReport {
         let mut tally = Tally::new(name, "2A", clock, Shard::WHOLE, false);
-        runs.into_iter().for_each(|mut run| tally.add(&mut run));
+        runs.into_iter().for_each(|run| tally.add(&run));
         tally.into_report()
     }
 
@@ -341,6 +375,23 @@ pub(crate) mod tests {
             tests: vec![test("initial_election_2A", Clock::Sim, runs)],
             determinism: Determinism::default(),
         }
+    }
+
+    #[test]
+    fn of_many_differences_the_first_of_each_test_are_kept_and_the_others_counted() {
+        let of = |test: &str, seed| Difference { test: test.into(), seed, words: "step 7".into() };
+        let mut whole = Determinism::default();
+        for seed in 0..300 {
+            let differences = vec![of("a_2A", seed), of("b_2B", seed)];
+            whole.absorb(&Determinism { repeated: 2, differences, more: 0 });
+        }
+        assert_eq!((whole.differences.len(), whole.more), (2 * MOST_DIFFERENCES, 560));
+        assert_eq!((whole.repeated, whole.differed()), (600, 600));
+        assert!(whole.differences.iter().all(|difference| difference.seed < 20));
+        // Reports of earlier versions have all of them.
+        let read: Determinism =
+            serde_json::from_str(r#"{"repeated":1,"differences":[]}"#).expect("it is read");
+        assert_eq!(read.more, 0);
     }
 
     #[test]

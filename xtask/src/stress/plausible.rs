@@ -26,6 +26,7 @@ pub(crate) fn report(report: &Report) -> Result<(), String> {
     at_most("wall_us", report.wall_us, MOST)?;
     at_most("jobs", report.jobs, MOST)?;
     at_most("repeated", report.determinism.repeated, MOST)?;
+    at_most("more", report.determinism.more, MOST)?;
     let differences = &report.determinism.differences;
     differences.iter().try_for_each(|difference| of_name("a test", &difference.test))?;
     report.tests.iter().try_for_each(|test| {

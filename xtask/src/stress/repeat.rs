@@ -4,7 +4,7 @@
 //! such as the value of a static, shows.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use run_record::Clock;
@@ -13,7 +13,7 @@ use test_runs::engine;
 use test_runs::process::{self, Item, Limits, NOT_ALONE, Told};
 use test_runs::run::{Run, RunFailure};
 
-use super::model::{Alone, Determinism, Difference, Group};
+use super::model::{Alone, Determinism, Difference, Group, MOST_DIFFERENCES};
 use super::tally::Tally;
 
 /// What lets a seed give two different runs, in words.
@@ -35,7 +35,8 @@ pub(crate) struct Again<'a> {
 }
 
 impl Again<'_> {
-    /// Repeats some of the simulated runs that passed and compares their hashes.
+    /// Repeats some of the simulated runs that passed and compares their hashes. Of those of a test that differ, the
+    /// first are made again to see where; of the others it is enough that they do.
     pub(crate) fn passed(&self, tallies: &[Tally]) -> Result<Determinism> {
         let simulated = self.tests.iter().zip(tallies).filter(|(test, _)| is_simulated(test));
         let some: Vec<_> = simulated
@@ -45,26 +46,47 @@ impl Again<'_> {
             .collect();
         let parts = engine::each(self.jobs, &some, |(test, runs)| self.compare(test, runs))?;
         let mut whole = Determinism::default();
-        for part in parts {
-            whole.repeated += part.repeated;
-            whole.differences.extend(part.differences);
+        let mut differing: Vec<(&TestCase, Vec<&Run>)> = Vec::new();
+        for ((test, _), (repeated, runs)) in some.iter().zip(parts) {
+            whole.repeated += repeated;
+            match differing.last_mut() {
+                Some((last, known)) if std::ptr::eq(*last, *test) => known.extend(runs),
+                _ => differing.push((*test, runs)),
+            }
         }
+        let mut explained = Vec::new();
+        for (test, runs) in differing {
+            whole.more += runs.len().saturating_sub(MOST_DIFFERENCES) as u64;
+            explained.extend(runs.into_iter().take(MOST_DIFFERENCES).map(|run| (test, run)));
+        }
+        whole.differences = engine::each(self.jobs, &explained, |(test, run)| {
+            let words = self.first_difference(test, run)?;
+            let seed = run.seed.unwrap_or_default();
+            Ok(Difference { test: test.name.clone(), seed, words })
+        })?;
         Ok(whole)
     }
 
-    fn compare(&self, test: &TestCase, runs: &[Run]) -> Result<Determinism> {
-        let mut determinism = Determinism::default();
-        let items: Vec<Item> = runs.iter().map(item).collect();
-        let again = process::run(test, &items, self.limits, self.scratch, self.stop)?;
-        for (once, (twice, _)) in runs.iter().zip(&again.runs) {
-            determinism.repeated += 1;
-            if once.hash != twice.hash {
-                let seed = once.seed.unwrap_or_default();
-                let words = self.first_difference(test, once)?;
-                determinism.differences.push(Difference { test: test.name.clone(), seed, words });
+    /// Makes these runs again; returns how many were compared, and those that differ.
+    fn compare<'r>(&self, test: &TestCase, runs: &'r [Run]) -> Result<(u64, Vec<&'r Run>)> {
+        let (mut repeated, mut differing) = (0, Vec::new());
+        let mut left: Vec<Item> = runs.iter().map(item).collect();
+        // One that takes its process down leaves those behind it for the next one.
+        while !left.is_empty() && !self.stop.load(Ordering::Relaxed) {
+            let again = process::run(test, &left, self.limits, self.scratch, self.stop)?;
+            for (twice, _) in &again.runs {
+                let Some(once) = runs.iter().find(|once| once.index == twice.index) else {
+                    continue;
+                };
+                let Some(same) = is_same(once, twice) else { continue };
+                repeated += 1;
+                if !same {
+                    differing.push(once);
+                }
             }
+            left = again.left;
         }
-        Ok(determinism)
+        Ok((repeated, differing))
     }
 
     /// Has the test itself make the run twice, event by event; it says where they differ.
@@ -109,16 +131,26 @@ impl Again<'_> {
             return Ok(None);
         }
         let again = process::run(test, &[item(run)], self.limits, self.scratch, self.stop)?;
-        let Some((again, _)) = again.runs.first() else { return Ok(None) };
-        Ok(Some(match &again.failure {
-            None => Alone { same: false, words: "it passed then".into() },
-            Some(other) if alike(failure, other) => Alone { same: true, words: String::new() },
-            Some(other) => Alone {
-                same: false,
-                words: format!("it failed otherwise then, {}: {}", other.title(), other.message),
-            },
-        }))
+        Ok(again.runs.first().and_then(|(again, _)| came_of(failure, again)))
     }
+}
+
+/// Whether a run that passed was the same one when it was made again; none if nobody knows.
+fn is_same(once: &Run, twice: &Run) -> Option<bool> {
+    (!twice.was_killed()).then(|| once.hash == twice.hash)
+}
+
+/// What came of making a run that failed like this once more; none if nobody knows.
+fn came_of(failure: &RunFailure, again: &Run) -> Option<Alone> {
+    Some(match &again.failure {
+        None => Alone { same: false, words: "it passed then".into() },
+        Some(other) if alike(failure, other) => Alone { same: true, words: String::new() },
+        Some(_) if again.was_killed() => return None,
+        Some(other) => Alone {
+            same: false,
+            words: format!("it failed otherwise then, {}: {}", other.title(), other.message),
+        },
+    })
 }
 
 /// Whether a run has failed in the same way again. Which limit a runaway program meets first is a
@@ -159,7 +191,30 @@ fn where_they_part(told: &Told) -> String {
 
 #[cfg(test)]
 mod tests {
+    use test_runs::process::KILLED_AGAIN;
+
     use super::*;
+    use crate::stress::model::tests::run;
+
+    #[test]
+    fn a_run_that_is_killed_when_it_is_made_again_tells_nothing() {
+        let killed = |kind: &str| {
+            let message = format!("the process died of signal 9{KILLED_AGAIN}");
+            let failure = Some(RunFailure::new(kind, message));
+            Run { failure, hash: None, ..run(1, None) }
+        };
+        let once = run(1, None);
+        assert_eq!(is_same(&once, &killed("crash")), None);
+        assert_eq!(is_same(&once, &killed("panic")), Some(false), "the code can say so too");
+        assert_eq!(is_same(&once, &once), Some(true));
+        let failure = RunFailure::new("panic", "no");
+        assert_eq!(came_of(&failure, &killed("crash")), None);
+        let otherwise = came_of(&failure, &run(1, None)).expect("it is known");
+        assert!(!otherwise.same && otherwise.words == "it passed then");
+        // One that was always killed is so each time.
+        let always = killed("crash").failure.expect("it failed");
+        assert!(came_of(&always, &killed("crash")).is_some_and(|alone| alone.same));
+    }
 
     #[test]
     fn where_two_runs_part_is_said_or_why_nobody_knows() {

@@ -123,14 +123,14 @@ impl Session {
         let places: BTreeMap<_, _> = self.tests.iter().map(key).zip(0..).collect();
         let mut done = vec![BTreeSet::new(); self.tests.len()];
         let path = self.folder.path().to_owned();
-        folder::each_run(&path, |mut line| {
+        folder::each_run(&path, |line| {
             let place = places.get(&(line.test.clone(), line.clock));
             let Some(&place) = place else {
                 bail!("{} has runs of {}, which does not exist any more", path.display(), line.test)
             };
             let place: usize = place;
             if done[place].insert(line.run.index) {
-                self.tallies[place].add(&mut line.run);
+                self.tallies[place].add(&line.run);
                 self.kept += 1;
             }
             Ok(())
@@ -199,29 +199,40 @@ impl Session {
     /// Some runs of a test have ended.
     fn take(&mut self, place: usize, runs: Runs) -> Result<()> {
         let test = &self.tests[place];
-        let mut lines = Vec::new();
         let mut is_news = false;
-        for (mut run, log) in runs {
-            if let Some(failure) = &mut run.failure {
-                failure.log = Some(log_file(&test.name, test.program.clock, run.index));
-            }
-            if let Some(program) = &mut self.order.subject.program {
+        if let Some(program) = &mut self.order.subject.program {
+            for (run, _) in &runs {
                 is_news |= program.asked(&run.asked);
             }
-            self.tallies[place].add(&mut run);
-            // Of many alike failures, only some keep theirs.
-            let file = run.failure.as_ref().and_then(|failure| failure.log.as_ref());
-            if let (Some(file), Some(log)) = (file, log) {
-                self.folder.write(file, &log)?;
-            }
-            lines.push(Line { test: test.name.clone(), clock: test.program.clock, run });
         }
         // Before the runs: with what they depend on they can be gone on with, and not without.
         if is_news {
             self.folder.write_json("plan.json", &self.order)?;
         }
-        self.folder.append(&lines)?;
-        self.kept += lines.len() as u64;
+        for (mut run, log) in runs {
+            if let Some(failure) = &mut run.failure {
+                failure.log = Some(log_file(&test.name, test.program.clock, run.index));
+            }
+            // Of many alike failures, only some keep theirs.
+            self.tallies[place].shed(&mut run);
+            let failure = run.failure.as_mut().filter(|failure| failure.log.is_some());
+            if let (Some(failure), Some(log)) = (failure, log)
+                && let Some(file) = &failure.log
+                && let Err(error) = self.folder.write(file, &log)
+            {
+                // The run is what counts. Of a disk that is full, its line will tell.
+                note(&format!(
+                    "stress: there is no log of run {} of {}: {error:#}",
+                    run.index, test.name
+                ));
+                failure.log = None;
+            }
+            let line = Line { test: test.name.clone(), clock: test.program.clock, run };
+            self.folder.append(std::slice::from_ref(&line))?;
+            // Only what is kept is counted: otherwise the two would not agree.
+            self.tallies[place].add(&line.run);
+            self.kept += 1;
+        }
         if self.reported.elapsed() >= REPORTED_EVERY {
             self.write(State::Running, &Determinism::default())?;
             self.reported = Instant::now();
@@ -344,7 +355,65 @@ fn log_file(test: &str, clock: Clock, index: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use clap::Parser;
+    use test_runs::build;
+    use test_runs::run::Run;
+
     use super::*;
+    use crate::stress::model::tests::{report, run};
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: RunArgs,
+    }
+
+    /// A session of one test that nobody runs, in this folder.
+    fn session(out: &Path) -> Session {
+        let order = Order {
+            version: VERSION,
+            name: "r".into(),
+            began: 0,
+            subject: report("r", Vec::new()).subject,
+            dir: out.to_owned(),
+            args: CommandLine::parse_from(["stress"]).args,
+        };
+        let program = build::Program {
+            clock: Clock::Sim,
+            path: PathBuf::new(),
+            dir: PathBuf::new(),
+            replay: String::new(),
+            kept: None,
+            sources: Vec::new(),
+        };
+        let (setting, schedule) = Default::default();
+        let test = TestCase { name: "a_2A".into(), program, setting, schedule };
+        Session::new(order, Folder::new(out).expect("a folder"), vec![test])
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_costs_that_log_alone() {
+        let top = tempfile::tempdir().expect("a folder");
+        let out = top.path().join("out");
+        let mut session = session(&out);
+        fs::create_dir(out.join("logs/a_2A-sim-1.txt")).expect("something is in its place");
+        let runs = [None, Some("no"), Some("no"), None].into_iter().zip(0..);
+        let runs = runs.map(|(failure, index)| (run(index, failure), failure.map(String::from)));
+        session.take(0, runs.collect()).expect("the runs can be written");
+        let mut kept: Vec<Run> = Vec::new();
+        folder::each_run(&out, |line| {
+            kept.push(line.run);
+            Ok(())
+        })
+        .expect("they can be read");
+        assert_eq!((session.kept, session.tallies[0].report().runs), (4, 4));
+        assert_eq!(kept.iter().map(|run| run.index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let log = |index: usize| kept[index].failure.as_ref().expect("it failed").log.clone();
+        assert_eq!((log(1), log(2)), (None, Some("logs/a_2A-sim-2.txt".into())));
+        assert_eq!(fs::read_to_string(out.join("logs/a_2A-sim-2.txt")).expect("a log"), "no");
+    }
 
     #[test]
     fn a_log_has_a_name_that_every_system_takes() {

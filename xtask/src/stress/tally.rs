@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::Clock;
 use test_runs::plan::Shard;
-use test_runs::run::Run;
+use test_runs::run::{Run, RunFailure};
 
 use super::model::{Counted, Group, Name, TestReport};
 use super::situations;
@@ -56,9 +56,24 @@ impl Tally {
         }
     }
 
-    /// Counts a run. What there is enough of already is taken away from it: of a failure that has
+    /// Takes away from a run that is to be counted next what there is enough of already: of a failure that has
     /// happened very often, the text of the verdict and the log.
-    pub(crate) fn add(&mut self, run: &mut Run) {
+    pub(crate) fn shed(&self, run: &mut Run) {
+        let Some(likeness) = run.failure.as_ref().map(RunFailure::likeness) else { return };
+        let Some(group) = self.place(&likeness).map(|place| &self.report.groups[place]) else {
+            return;
+        };
+        if group.count >= KEPT_ALIKE
+            && !is_earlier(run, &group.first)
+            && let Some(failure) = &mut run.failure
+        {
+            failure.log = None;
+            failure.text = String::new();
+        }
+    }
+
+    /// Counts a run.
+    pub(crate) fn add(&mut self, run: &Run) {
         let report = &mut self.report;
         report.runs += 1;
         report.longest_us = report.longest_us.max(run.lab_us);
@@ -95,13 +110,18 @@ impl Tally {
         }
     }
 
-    fn add_to_group(&mut self, run: &mut Run) {
-        let Some(failure) = &mut run.failure else { return };
-        let likeness = failure.likeness();
+    /// Where the group of failures of this kind is, if there is one.
+    fn place(&self, likeness: &Likeness) -> Option<usize> {
+        let full = self.groups.len() >= MOST_GROUPS;
+        self.groups.get(likeness).copied().or(self.mixed.filter(|_| full))
+    }
+
+    fn add_to_group(&mut self, run: &Run) {
+        let Some(likeness) = run.failure.as_ref().map(RunFailure::likeness) else { return };
+        let place = self.place(&likeness);
         let groups = &mut self.report.groups;
-        let known = self.groups.get(&likeness).copied();
-        let mixed = known.is_none() && self.groups.len() >= MOST_GROUPS;
-        let Some(place) = (if mixed { self.mixed } else { known }) else {
+        let Some(place) = place else {
+            let mixed = self.groups.len() >= MOST_GROUPS;
             match mixed {
                 true => self.mixed = Some(groups.len()),
                 false => drop(self.groups.insert(likeness, groups.len())),
@@ -111,11 +131,8 @@ impl Tally {
         };
         let group = &mut groups[place];
         group.count += 1;
-        if run.lab_us < group.first.lab_us {
+        if is_earlier(run, &group.first) {
             group.first = run.clone();
-        } else if group.count > KEPT_ALIKE {
-            failure.log = None;
-            failure.text = String::new();
         }
     }
 
@@ -178,6 +195,15 @@ impl Made {
     }
 }
 
+/// Whether a run failed earlier in lab time than another one. Of a process that died nobody knows when: it stands for
+/// others only if of none is more known.
+fn is_earlier(run: &Run, than: &Run) -> bool {
+    match (run.known_lab_us(), than.known_lab_us()) {
+        (Some(us), Some(than)) => us < than,
+        (known, than) => known.is_some() && than.is_none(),
+    }
+}
+
 /// Adds the runs of another part of the same test.
 pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.runs += part.runs;
@@ -185,6 +211,9 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     whole.first_failing = whole.first_failing.into_iter().chain(part.first_failing).min();
     whole.longest_us = whole.longest_us.max(part.longest_us);
     whole.all_wall_us = whole.all_wall_us.saturating_add(part.all_wall_us);
+    let is_clean =
+        |some: &TestReport| some.until_failure.is_some_and(|counted| counted.failures == 0);
+    whole.has_clean_part |= part.has_clean_part || is_clean(whole) || is_clean(&part);
     whole.until_failure = match (whole.until_failure, part.until_failure) {
         (Some(a), Some(b)) => {
             Some(Counted { failures: a.failures + b.failures, runs: a.runs + b.runs })
@@ -208,7 +237,7 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
         match whole.groups.iter_mut().find(alike) {
             Some(known) => {
                 known.count += group.count;
-                if group.first.lab_us < known.first.lab_us {
+                if is_earlier(&group.first, &known.first) {
                     (known.first, known.alone) = (group.first, group.alone);
                 }
             }
@@ -231,14 +260,16 @@ mod tests {
         let mut tally = tally(false);
         for index in 0..300 {
             let mut run = run(index, Some("no"));
-            tally.add(&mut run);
+            tally.shed(&mut run);
+            tally.add(&run);
             let log = run.failure.expect("it failed").log;
             assert_eq!(log.is_some(), index < 100, "{index}");
         }
         // The earliest of all is shown, so it keeps them too.
         let mut earlier = run(300, Some("no"));
         earlier.lab_us = 1;
-        tally.add(&mut earlier);
+        tally.shed(&mut earlier);
+        tally.add(&earlier);
         assert!(earlier.failure.expect("it failed").log.is_some());
         assert_eq!(tally.report().groups[0].first.index, 300);
     }
@@ -249,10 +280,10 @@ mod tests {
         for index in 0..1000 {
             let letters: String =
                 format!("{index}").chars().map(|c| (c as u8 + 49) as char).collect();
-            tally.add(&mut run(index, Some(&letters)));
+            tally.add(&run(index, Some(&letters)));
         }
         // One of a known kind is no further one.
-        tally.add(&mut run(1000, Some("b")));
+        tally.add(&run(1000, Some("b")));
         let report = tally.into_report();
         assert_eq!(report.groups.len(), MOST_GROUPS + 1);
         assert_eq!(report.groups.iter().map(|group| group.count).sum::<u64>(), 1001);
@@ -270,9 +301,53 @@ mod tests {
         assert_eq!((mixed(&other), other.groups[0].count), (vec![800], 1));
     }
 
+    #[test]
+    fn who_died_and_told_nothing_is_not_the_earliest() {
+        let dead = || Run { lab_us: 0, troubles: None, ..run(7, Some("no")) };
+        for order in [[dead(), run(8, Some("no"))], [run(8, Some("no")), dead()]] {
+            let mut tally = tally(false);
+            order.iter().for_each(|run| tally.add(run));
+            assert_eq!(tally.report().groups[0].first.index, 8);
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_runs_fit_in_memory_and_in_a_report() {
+        const RUNS: u64 = 100_000;
+        let mut tally = tally(true);
+        let mut size_before = 0;
+        for number in 0..RUNS {
+            // All values differ, and one run in ten fails in words of its own.
+            let words = format!(
+                "key {}: {}",
+                (b'a' + (number % 26) as u8) as char,
+                "x".repeat(1 + number as usize % 500)
+            );
+            let mut run = run(number * 4 + 1, (number % 10 == 9).then_some(&*words));
+            (run.wall_us, run.cpu_us) = (number * 7919 % 1_000_003, number * 104_729 % 1_000_003);
+            (run.rpcs, run.bytes) = (number * 31 % 100_003, number * 1_299_709 % 10_000_019);
+            tally.shed(&mut run);
+            tally.add(&run);
+            if number + 1 == RUNS / 2 {
+                size_before = encoded(tally.report());
+            }
+        }
+        assert_eq!((tally.report().runs, tally.report().failures), (RUNS, RUNS / 10));
+        assert!(tally.to_repeat().len() as u64 <= RUNS / REPEATED);
+        assert!(tally.made.others.len() <= 1, "what is made in order is one number");
+        let size = encoded(tally.report());
+        assert!(size < 1 << 20, "{size} bytes");
+        assert!(size < size_before + size_before / 5, "{size_before} bytes, then {size}");
+    }
+
+    /// How many bytes it takes in `report.json`.
+    fn encoded(report: &TestReport) -> usize {
+        serde_json::to_string(report).expect("it is encoded").len()
+    }
+
     fn tally_of_one(message: &str) -> TestReport {
         let mut tally = tally(false);
-        tally.add(&mut run(0, Some(message)));
+        tally.add(&run(0, Some(message)));
         tally.into_report()
     }
 
@@ -280,14 +355,14 @@ mod tests {
     fn runs_that_were_never_made_do_not_count() {
         let mut tally = Tally::new("a_2A", "2A", Clock::Sim, Shard::WHOLE, true);
         for (index, failure) in [(0, None), (1, None), (5, Some("no"))] {
-            tally.add(&mut run(index, failure));
+            tally.add(&run(index, failure));
         }
         assert_eq!(tally.report().counted(), Counted { failures: 1, runs: 3 });
         // What is behind the first that failed does not count either, and what is made up does.
         for (index, failure, runs) in
             [(7, None, 3), (4, Some("no"), 3), (2, None, 4), (8, None, 4), (3, None, 5)]
         {
-            tally.add(&mut run(index, failure));
+            tally.add(&run(index, failure));
             assert_eq!(tally.report().counted(), Counted { failures: 1, runs }, "{index}");
         }
     }
@@ -296,9 +371,8 @@ mod tests {
     fn the_run_with_the_most_before_it_is_repeated() {
         let mut tally = tally(false);
         for index in 0..250 {
-            let mut run = run(index, None);
-            run.before = index % 50;
-            tally.add(&mut run);
+            let run = Run { before: index % 50, ..run(index, None) };
+            tally.add(&run);
         }
         let chosen: Vec<_> = tally.to_repeat().iter().map(|run| (run.index, run.before)).collect();
         assert_eq!(chosen, [(49, 49), (149, 49), (249, 49)]);
@@ -310,16 +384,18 @@ mod tests {
         // The numbers of the second of four parts are 1, 5, 9, ...
         for number in [0, 1, 3, 2, 4] {
             let failure = (number >= 3).then_some("no");
-            tally.add(&mut run(number * 4 + 1, failure));
+            tally.add(&run(number * 4 + 1, failure));
         }
         let report = tally.into_report();
         assert_eq!(report.counted(), Counted { failures: 1, runs: 4 });
         assert_eq!(report.interval(), test_runs::stats::inverse(1, 4));
         let mut clean = Tally::new("a_2A", "2A", Clock::Sim, Shard { k: 1, n: 4 }, true);
-        clean.add(&mut run(0, None));
+        clean.add(&run(0, None));
         let mut whole = clean.into_report();
         assert_eq!(whole.interval(), test_runs::stats::wilson(0, 1));
         absorb(&mut whole, report);
         assert_eq!(whole.until_failure, Some(Counted { failures: 1, runs: 5 }));
+        // The part without a failure was bounded: that the last run of all has failed is not so.
+        assert_eq!(whole.interval(), test_runs::stats::inverse_of_parts(1, 5));
     }
 }

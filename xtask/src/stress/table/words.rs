@@ -128,7 +128,11 @@ pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
         facts.push(("not by this seed alone", words));
     }
     let name = Name { index: first.index, seed: first.seed };
-    facts.push(("earliest", format!("{}, after {} of lab time", seed(name), time(first.lab_us))));
+    facts.push(match first.known_lab_us() {
+        Some(us) => ("earliest", format!("{}, after {} of lab time", seed(name), time(us))),
+        // Its process died, and so did those of all others.
+        None => ("one of them", seed(name)),
+    });
     facts.extend(failure.log.as_ref().map(|log| ("log", clean_line(log))));
     facts.push(("replay", clean_line(&failure.replay)));
     facts
@@ -145,11 +149,14 @@ pub(crate) fn determinism(report: &Report) -> String {
         let runs = if repeated == 1 { "1 run was" } else { &*format!("{repeated} runs were") };
         return format!("Determinism: {runs} repeated, and none differed.");
     }
-    let mut text =
-        format!("Determinism: {} of {repeated} repeated runs differed.", differences.len());
+    let differed = report.determinism.differed();
+    let mut text = format!("Determinism: {differed} of {repeated} repeated runs differed.");
     for difference in differences {
         let words = clean_line(&difference.words);
         text += &format!("\n    {} with seed {}: {words}", difference.test, difference.seed);
+    }
+    if report.determinism.more > 0 {
+        text += &format!("\n    and {} more", report.determinism.more);
     }
     text + &format!("\n    {CAUSES}")
 }
@@ -276,6 +283,20 @@ mod tests {
         report.determinism.differences.push(Difference { test: "t".into(), seed: 3, words });
         let text = "Determinism: 1 of 5 repeated runs differed.\n    t with seed 3: step 7\\u{1b}[2J\n    usual";
         assert!(determinism(&report).starts_with(text), "{}", determinism(&report));
+        (report.determinism.repeated, report.determinism.more) = (300, 280);
+        let text = determinism(&report);
+        assert!(text.starts_with("Determinism: 281 of 300 repeated runs differed."), "{text}");
+        assert!(text.contains("\n    and 280 more\n    usual"), "{text}");
+    }
+
+    #[test]
+    fn no_lab_time_is_said_of_a_run_that_told_none() {
+        let mut dead = run(7, Some("no"));
+        (dead.lab_us, dead.troubles) = (0, None);
+        let report = report("r", vec![dead]);
+        let facts = group_facts(report.groups()[0].1);
+        assert!(facts.contains(&("one of them", "seed 70".to_string())), "{facts:?}");
+        assert!(!facts.iter().any(|(_, value)| value.contains("lab time")), "{facts:?}");
     }
 
     #[test]
@@ -312,7 +333,7 @@ mod tests {
     #[test]
     fn runs_that_a_failure_ended_have_the_interval_for_that() {
         let mut tally = Tally::new("a_2A", "2A", Clock::Sim, Shard::WHOLE, true);
-        (0..40).for_each(|index| tally.add(&mut run(index, (index >= 29).then_some("no"))));
+        (0..40).for_each(|index| tally.add(&run(index, (index >= 29).then_some("no"))));
         let report = Report { tests: vec![tally.into_report()], ..report("r", Vec::new()) };
         let expected = "Test a_2A (sim) failed in 11 of 40 runs, first in run 30: between 0.0844 % \
                         and 11.94 % of its runs fail";

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use run_record::choices::{self, Choices};
 use run_record::coverage::{self, Coverage, Kind};
-use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::seal::Writer;
+use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
 
-const TESTS: [&str; 25] = [
+const TESTS: [&str; 26] = [
     "passes_2A",
     "fails_1_in_10_2A",
     "hangs_2B",
@@ -41,6 +41,7 @@ const TESTS: [&str; 25] = [
     "judged_2B",
     "patient_2A",
     "hidden_2C",
+    "shot_2B",
 ];
 
 /// How many runs this process has begun.
@@ -90,10 +91,32 @@ fn start_sleeper() {
     let _ = sleeper.expect("it starts");
 }
 
+/// Is killed, as by somebody else, if this run is made again and no other one was killed before, and each time from
+/// then on.
+#[cfg(unix)]
+fn be_shot(seed: u64) {
+    let Some(file) = std::env::var_os(PIDS) else { return };
+    let done = std::fs::read_to_string(&file).unwrap_or_default();
+    let (run, shot) = (format!("run {seed}"), format!("shot {seed}"));
+    let note = |line: &str| {
+        let mut file = OpenOptions::new().create(true).append(true).open(&file).expect("a file");
+        file.write_all(format!("{line}\n").as_bytes()).expect("it can be written");
+    };
+    if !done.lines().any(|line| line == run) {
+        return note(&run);
+    }
+    match done.lines().find(|line| line.starts_with("shot ")) {
+        None => note(&shot),
+        Some(line) if line == shot => {}
+        Some(_) => return,
+    }
+    let kill = format!("kill -9 {}", std::process::id());
+    let _ = Command::new("sh").args(["-c", &kill]).status();
+}
+
 fn record(record: Record) {
-    static WRITER: LazyLock<Option<Mutex<Writer>>> = LazyLock::new(|| {
-        Writer::from_environment().expect("standard input").map(Mutex::new)
-    });
+    static WRITER: LazyLock<Option<Mutex<Writer>>> =
+        LazyLock::new(|| Writer::from_environment().expect("standard input").map(Mutex::new));
     match WRITER.as_ref() {
         Some(writer) => {
             let mut writer = writer.lock().expect("nobody panics here");
@@ -209,6 +232,8 @@ fn run(test: &str, seed: u64, choices: Choices) -> bool {
             );
             end.failure = Some(failure);
         }
+        #[cfg(unix)]
+        "shot_2B" => be_shot(seed),
         "patient_2A" => std::thread::sleep(Duration::from_millis(20)),
         // Fails but when somebody looks.
         "moody_2C" if std::env::var_os("LAB_TRACE").is_none() => {
