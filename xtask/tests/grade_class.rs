@@ -5,6 +5,8 @@
     reason = "these tests run processes, not simulations"
 )]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -82,7 +84,8 @@ fn each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own() {
     ];
     let output = xtask(&line);
     if words(&output).contains("cannot be locked in on this system") {
-        println!("SKIPPED: {}", words(&output));
+        let test = "each_crate_of_a_class_has_a_result_and_its_trouble_is_its_own";
+        common::skipped(common::ROOM, test, &words(&output));
         return;
     }
     assert!(output.status.success(), "{}", words(&output));
