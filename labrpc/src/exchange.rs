@@ -242,6 +242,8 @@ impl Exchange {
             };
             let State { faults, rng, fault_counts, .. } = state;
             let mut fate = faults.request(conditions, rng, fault_counts);
+            // What a slow link adds is no delay by the network: it is not counted as one, nor limited.
+            let is_delayed = !conditions.reliable && !fate.delay.is_zero();
             fate.delay += state.slowness(end);
             if fate.lost {
                 let due = Due::Fail(state.calls.insert(call));
@@ -255,7 +257,7 @@ impl Exchange {
             }
             call.stage = Stage::Requested(request, target);
             let due = Due::Dispatch(state.calls.insert(call));
-            let pause = if conditions.reliable { Pause::Travels } else { Pause::RequestDelayed };
+            let pause = if is_delayed { Pause::RequestDelayed } else { Pause::Travels };
             Next::Wait(fate.delay, due, pause, label)
         });
         self.go_on(next);

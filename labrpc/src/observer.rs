@@ -63,7 +63,8 @@ pub enum CallStep<'a> {
         /// Whether the calling task blocks until it is over.
         blocking: bool,
     },
-    /// The request waits for so long before it arrives.
+    /// The network is unreliable and delays the request, which arrives after so long: never zero, and with what
+    /// the link takes. A link that is [slow](crate::Network::set_slowness) delays nothing by itself.
     Delayed(Duration),
     /// Request or reply are lost, so the call will fail.
     Lost {

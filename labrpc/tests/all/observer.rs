@@ -275,6 +275,35 @@ fn late_replies_and_delayed_requests_are_seen() {
     assert_eq!(seen.lines(), expected);
 }
 
+/// How many delays are counted, and of how many an observer is told, if ten calls are made under these conditions.
+fn delays(slowness: (u64, u64), change: fn(&mut Faults)) -> (u64, usize) {
+    let log = Log::default();
+    let seen = log.clone();
+    let counted = simulated(move || {
+        let (network, end) = network(&log);
+        network.set_reliable(false);
+        network.set_slowness("c", slowness.0, slowness.1);
+        network.set_faults(faults(|faults| {
+            (faults.request_loss, faults.reply_loss) = (0.0, 0.0);
+            change(faults);
+        }));
+        for _ in 0..10 {
+            assert_eq!(end.call::<u32, u32>("Math.Double", &1), Ok(2));
+        }
+        network.fault_counts().delays
+    });
+    let told = seen.lines().iter().filter(|line| line.contains("Delayed")).count();
+    (counted.value, told)
+}
+
+#[test]
+fn what_a_slow_link_takes_is_no_delay() {
+    assert_eq!(delays((5000, 5000), |faults| faults.most_delays = 0), (0, 0));
+    assert_eq!(delays((5000, 5000), |faults| faults.request_delay = (0, 0)), (0, 0));
+    assert_eq!(delays((0, 0), |faults| faults.most_delays = 0), (0, 0));
+    assert_eq!(delays((5000, 5000), |faults| faults.request_delay = (3, 3)), (10, 10));
+}
+
 #[test]
 fn watching_does_not_change_a_run() {
     let run = |watch: bool| {

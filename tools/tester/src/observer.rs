@@ -255,7 +255,7 @@ impl Sight {
 
     fn count(&self, step: CallStep<'_>) {
         match step {
-            CallStep::Delayed(by) if by > Duration::ZERO => self.run.count(Trouble::Delays),
+            CallStep::Delayed(_) => self.run.count(Trouble::Delays),
             CallStep::Late(_) => self.run.count(Trouble::Reorders),
             CallStep::Duplicated(_) => self.run.count(Trouble::Duplicates),
             CallStep::Lost { why: Loss::Dropped, .. } => self.run.count(Trouble::Losses),

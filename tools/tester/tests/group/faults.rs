@@ -66,6 +66,23 @@ fn messages_over_a_slow_link_take_longer_in_both_directions() {
     });
 }
 
+/// How many delays are counted while a server asks another one over a slow link, on an unreliable network.
+fn delays_of_a_slow_link(group: &Group<Idle>) -> u64 {
+    group.net().set_reliable(false);
+    group.slow_down(0, 1, Duration::from_millis(100));
+    let server = group.instance(0).expect("it runs");
+    for _ in 0..20 {
+        server.enter(|server| server.asks(1));
+    }
+    group.run().troubles().get(Trouble::Delays)
+}
+
+#[test]
+fn what_a_slow_link_takes_is_not_counted_as_a_delay() {
+    with_setting("delays=0,losses=0", |group| assert_eq!(delays_of_a_slow_link(group), 0));
+    with_setting("delays=5,losses=0", |group| assert_eq!(delays_of_a_slow_link(group), 5));
+}
+
 #[test]
 fn a_paused_server_answers_late_and_nobody_can_enter_it() {
     with_setting("pauses=2", |group| {
