@@ -18,7 +18,7 @@ use bytes::Bytes;
 use labgob::{DecodeError, Gob};
 use serde::{Deserialize, Serialize};
 
-use crate::Machine;
+use crate::{Machine, Readable};
 
 /// A request with the name that it has for ever, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Gob)]
@@ -140,6 +140,20 @@ impl<M: Machine<Reply: Gob + Clone>> Machine for Once<M> {
         self.machine.restore(&machine)?;
         self.replies = replies;
         Ok(())
+    }
+}
+
+/// A read needs no number, since reading twice has no effect: it is answered from the machine inside, whatever its
+/// client has asked for since, and leaves no reply behind. One that goes [through the log](crate::Rsm::read) is
+/// executed like any other request.
+impl<M: Readable<Reply: Gob + Clone>> Readable for Once<M> {
+    fn is_read(numbered: &Self::Request) -> bool {
+        M::is_read(&numbered.request)
+    }
+
+    /// Never `None`.
+    fn read(&self, numbered: &Self::Request) -> Self::Reply {
+        Some(self.machine.read(&numbered.request))
     }
 }
 

@@ -14,6 +14,7 @@ use labrt::sync::Leaf;
 use labrt::thread;
 use persister::{MemoryPersister, Persister};
 use raft_api::{ApplyMsg, NoReadIndex, Raft, RaftState, Started, TellReadIndex};
+use rsm::once::{Numbered, Once};
 use rsm::{Machine, Options, Readable, Rsm, SubmitError};
 
 /// Keeps all requests, in their order.
@@ -290,4 +291,78 @@ fn readers_are_told_of_the_end_wherever_they_wait() {
         }
         assert_eq!(server.read(0), Err(SubmitError::Ended));
     });
+}
+
+/// Adds up what is not zero; a zero only asks for the sum.
+#[derive(Default)]
+struct Sum(u32);
+
+impl Machine for Sum {
+    type Request = u32;
+    type Reply = u32;
+
+    fn apply(&mut self, add: u32) -> u32 {
+        self.0 += add;
+        self.0
+    }
+
+    fn snapshot(&self) -> Bytes {
+        Bytes::from(labgob::encode(&self.0))
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), DecodeError> {
+        self.0 = labgob::decode(snapshot)?;
+        Ok(())
+    }
+}
+
+impl Readable for Sum {
+    fn is_read(add: &u32) -> bool {
+        *add == 0
+    }
+
+    fn read(&self, _: &u32) -> u32 {
+        self.0
+    }
+}
+
+#[test]
+fn a_machine_that_executes_once_can_be_read_without_an_entry() {
+    let run = || {
+        let persister = Arc::new(MemoryPersister::new());
+        let server: Arc<Rsm<Once<Sum>, Alone>> =
+            Rsm::make(Vec::new(), 0, persister, READS, Once::new(Sum::default()))
+                .expect("there is no snapshot");
+        let numbered = |number, request| Numbered { client: 7, number, request };
+        server.raft().says(Ok(0));
+        assert_eq!(server.read(numbered(1, 0)), Ok(Some(0)));
+        for _ in 0..2 {
+            assert_eq!(server.submit(numbered(2, 5)), Ok(Some(5)), "it has one effect");
+        }
+        // Also where the client has gone on since.
+        for number in [1, 3] {
+            assert_eq!(server.read(numbered(number, 0)), Ok(Some(5)));
+        }
+        assert_eq!(server.raft().entries(), 2, "reads need none");
+        server.raft().says(Err(NoReadIndex::NothingCommitted));
+        assert_eq!(server.read(numbered(3, 0)), Ok(Some(5)));
+        assert_eq!(server.raft().entries(), 3, "where there is no index they do");
+        server.kill();
+    };
+    labrt::simulate(0, run).expect("nothing fails");
+}
+
+#[test]
+#[should_panic(expected = "a request that changes something was to be read: it needs `submit`")]
+fn what_changes_a_machine_that_executes_once_is_no_read() {
+    let run = || {
+        let persister = Arc::new(MemoryPersister::new());
+        let server: Arc<Rsm<Once<Sum>, Alone>> =
+            Rsm::make(Vec::new(), 0, persister, READS, Once::new(Sum::default()))
+                .expect("there is no snapshot");
+        let _ = server.read(Numbered { client: 7, number: 1, request: 5 });
+    };
+    if let Err(failure) = labrt::simulate(0, run) {
+        panic!("{}", failure.message);
+    }
 }
