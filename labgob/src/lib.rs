@@ -96,7 +96,10 @@
 //! other. `#[serde(rename = "...")]` sets the name that counts, so that a field can have a new
 //! name in the program and keep its old one in the bytes.
 //!
-//! A type with parameters says to serde that they are [`Gob`], which it cannot know by itself:
+//! A type with parameters needs no bounds: serde's derives add theirs, and this one adds [`Gob`]. If it bounds a
+//! parameter by [`Gob`] itself, it says so to serde as well, with `#[serde(bound = "T: Gob")]`. Else serde adds a
+//! bound of its own to one that says the same, the compiler cannot choose between the two, and stops with E0283,
+//! "type annotations needed: cannot satisfy `T: Deserialize<'de>`":
 //!
 //! ```
 //! # use labgob::{Deserialize, Gob, Serialize};
@@ -106,7 +109,14 @@
 //!     value: T,
 //!     signer: u64,
 //! }
+//!
+//! #[derive(Serialize, Deserialize, Gob)]
+//! struct Dated<T> {
+//!     value: T,
+//!     day: u64,
+//! }
 //! # labgob::encode(&Signed { value: 7u8, signer: 1 });
+//! # labgob::encode(&Dated { value: 7u8, day: 1 });
 //! ```
 //!
 //! Many bytes are best kept as [`bytes::Bytes`], which is copied as a whole; a `Vec<u8>` is encoded

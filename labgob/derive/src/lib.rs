@@ -21,6 +21,8 @@ use proc_macro::TokenStream;
 ///   it. It tells the compiler not to follow the shape any further, and does not count for the
 ///   fingerprint; on a field that does not lead back it changes nothing.
 /// - `#[gob(crate = "path")]` on the type: where labgob is, if not at `::labgob`.
+/// - A parameter that the type bounds by `Gob`, as in `struct Signed<T: Gob>`, needs `#[serde(bound = "T: Gob")]`
+///   beside it, or serde's code stops with E0283. One without a bound needs nothing.
 ///
 /// # Errors
 ///
