@@ -21,7 +21,15 @@ use crate::part::Item;
 /// is none. Nothing at all if the values are not distinct.
 pub(crate) fn decide<M: Model>(model: &M, items: &[Item<M>]) -> Option<Option<Vec<usize>>> {
     let operations: Vec<_> = items.iter().map(|item| (item.input, item.output)).collect();
-    let accesses = dense(model.accesses(&operations)?);
+    let accesses = model.accesses(&operations)?;
+    assert!(
+        accesses.len() == operations.len(),
+        "`Model::accesses` of {} names {} accesses for {} operations: it needs one for each, in their order",
+        std::any::type_name::<M>(),
+        accesses.len(),
+        operations.len(),
+    );
+    let accesses = dense(accesses);
     let values = Values::new(items, &accesses)?;
     Some(order(items, &accesses, &values))
 }

@@ -91,7 +91,8 @@ pub trait Model {
     }
 
     /// The operations of one object as reads and writes of *distinct* values, if they are that: see
-    /// [`Access`]. Then the decision takes polynomial time ([`Means::Distinct`](crate::Means)).
+    /// [`Access`]. Then the decision takes polynomial time ([`Means::Distinct`](crate::Means)). One access for each
+    /// operation, in their order: a check panics if there are more or fewer.
     ///
     /// `None` if they are not; that is always right.
     fn accesses(

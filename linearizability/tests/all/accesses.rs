@@ -1,11 +1,11 @@
 //! What models say of distinct values: who read whose.
 
 use linearizability::Access::{self, Nothing, Read, Update, Write};
-use linearizability::Model;
 use linearizability::models::{
     CasInput, CasOutput, CasRegister, Kv, KvInput, KvOutput, Register, RegisterInput,
     RegisterOutput,
 };
+use linearizability::{History, Limits, Model, Operation, Step, check};
 
 fn accesses<M: Model>(
     model: &M,
@@ -166,4 +166,54 @@ fn texts_that_can_be_taken_apart_in_two_ways_are_not_distinct() {
     assert_eq!(accesses(&Kv, &[(put("a"), done()), (put("a"), None)]), None);
     assert_eq!(accesses(&Kv, &[(get(), done())]), None);
     assert_eq!(accesses(&Kv, &[(put("a"), text(""))]), None);
+}
+
+/// Takes any write, and says of so many of them too few or too many what they are.
+struct Miscounts(fn(usize) -> usize);
+
+impl Model for Miscounts {
+    type Key = ();
+    type State = u32;
+    type Input = u32;
+    type Output = ();
+
+    fn key(&self, _: &u32) {}
+
+    fn initial(&self) -> u32 {
+        0
+    }
+
+    fn step(&self, _: &u32, write: &u32, _: Option<&()>) -> Step<u32> {
+        Step::To(*write)
+    }
+
+    fn describe(&self, write: &u32, _: Option<&()>) -> String {
+        format!("write {write}")
+    }
+
+    fn accesses(&self, operations: &[(&u32, Option<&()>)]) -> Option<Vec<Access>> {
+        Some((1..=self.0(operations.len()) as u32).map(Write).collect())
+    }
+}
+
+fn check_miscounted(count: fn(usize) -> usize) {
+    let operations = (1..=3).map(|at| Operation::new(0, 2 * at, at as u32, 2 * at + 1, ()));
+    let history = History::new(operations.collect()).unwrap();
+    let _ = check(&Miscounts(count), &history, &Limits::default());
+}
+
+#[test]
+#[should_panic(
+    expected = "Miscounts names 2 accesses for 3 operations: it needs one for each, in their order"
+)]
+fn a_model_that_names_too_few_accesses_is_told_so() {
+    check_miscounted(|count| count - 1);
+}
+
+#[test]
+#[should_panic(
+    expected = "Miscounts names 4 accesses for 3 operations: it needs one for each, in their order"
+)]
+fn a_model_that_names_too_many_accesses_is_told_so() {
+    check_miscounted(|count| count + 1);
 }
