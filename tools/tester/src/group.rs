@@ -52,6 +52,9 @@ pub struct Seat {
 /// Each server is made within a [`Node`] of its own. A crash needs no cooperation: the server leaves
 /// the network, its node is killed with all tasks, and what its persister held is copied, so that it
 /// can change nothing any more.
+///
+/// # Panics
+/// Each method that is given the number of a server panics, at its caller's line, if the group has no such server.
 pub struct Group<S: Server> {
     inner: Arc<Inner<S>>,
 }
@@ -157,6 +160,21 @@ impl<S: Server> Group<S> {
         self.inner.slots.len()
     }
 
+    /// Refuses the number of a server that there is not, at the line of who calls the method that was given it.
+    #[track_caller]
+    fn check(&self, server: usize) {
+        let servers = self.servers();
+        if server < servers {
+            return;
+        }
+        let there = match servers {
+            0 => "no servers".to_string(),
+            1 => "server 0 only".to_string(),
+            _ => format!("servers 0 to {}", servers - 1),
+        };
+        panic!("{}: the group has {there}", self.members().node_name(server));
+    }
+
     fn slot(&self, server: usize) -> &Leaf<Slot<S>> {
         &self.inner.slots[server]
     }
@@ -177,7 +195,9 @@ impl<S: Server> Group<S> {
     }
 
     /// Records something about a server.
+    #[track_caller]
     pub fn record(&self, server: usize, what: What) -> Option<observe::Cause> {
+        self.check(server);
         self.run().session().record(Some(self.members().lane(server)), what)
     }
 
@@ -186,7 +206,9 @@ impl<S: Server> Group<S> {
     /// Crashes a server: it leaves the network and ends, and only what it has saved remains.
     ///
     /// If it runs and the run's setting has no crash left, nothing happens.
+    #[track_caller]
     pub fn crash(&self, server: usize) {
+        self.check(server);
         if self.is_running(server) && !self.run().may(Trouble::Crashes) {
             return;
         }
@@ -199,7 +221,9 @@ impl<S: Server> Group<S> {
     /// ended when the server is started or crashed again.
     ///
     /// If it runs and the run's setting has no crash left, nothing happens.
+    #[track_caller]
     pub fn stop(&self, server: usize) {
+        self.check(server);
         if !self.is_running(server) || !self.run().may(Trouble::Crashes) {
             return;
         }
@@ -241,7 +265,16 @@ impl<S: Server> Group<S> {
     ///
     /// # Panics
     /// If it cannot be made.
+    #[track_caller]
     pub fn start<M>(&self, server: usize, prepare: impl FnOnce(Seat) -> M)
+    where
+        M: FnOnce() -> Result<S, MakeError>,
+    {
+        self.check(server);
+        self.start_anew(server, prepare);
+    }
+
+    fn start_anew<M>(&self, server: usize, prepare: impl FnOnce(Seat) -> M)
     where
         M: FnOnce() -> Result<S, MakeError>,
     {
@@ -317,27 +350,37 @@ impl<S: Server> Group<S> {
     }
 
     /// True if the server runs.
+    #[track_caller]
     pub fn is_running(&self, server: usize) -> bool {
+        self.check(server);
         self.slot(server).with(|slot| slot.running.is_some())
     }
 
     /// The server that runs in a slot.
+    #[track_caller]
     pub fn instance(&self, server: usize) -> Option<Instance<S>> {
+        self.check(server);
         self.slot(server).with(|slot| slot.running.clone())
     }
 
     /// How many bytes of Raft state the server of this number has saved.
+    #[track_caller]
     pub fn state_size(&self, server: usize) -> usize {
+        self.check(server);
         self.persister(server).raft_state_size()
     }
 
     /// How many bytes its snapshot has.
+    #[track_caller]
     pub fn snapshot_size(&self, server: usize) -> usize {
+        self.check(server);
         self.persister(server).snapshot_size()
     }
 
     /// What the server of this number has saved, running or not.
+    #[track_caller]
     pub fn persister(&self, server: usize) -> Arc<MemoryPersister> {
+        self.check(server);
         self.slot(server).with(|slot| slot.store.persister.clone())
     }
 

@@ -31,21 +31,30 @@ impl<S: Server> Group<S> {
     /// Lets nothing that one server sends reach another one, unless the run's setting has no such cut left:
     /// no request, and no answer to a request. The other direction is as it was. It stays so if one of them
     /// crashes and is started again.
+    #[track_caller]
     pub fn cut_one_way(&self, from: usize, to: usize) {
+        self.check(from);
+        self.check(to);
         if from != to && !self.is_cut_one_way(from, to) && self.run().may(Trouble::OneWayCuts) {
             self.set_way(from, to, true);
         }
     }
 
     /// Ends a [cut in one direction](Group::cut_one_way), if there is one.
+    #[track_caller]
     pub fn heal_one_way(&self, from: usize, to: usize) {
+        self.check(from);
+        self.check(to);
         if self.is_cut_one_way(from, to) {
             self.set_way(from, to, false);
         }
     }
 
     /// True if nothing that the one sends reaches the other, though they are connected.
+    #[track_caller]
     pub fn is_cut_one_way(&self, from: usize, to: usize) -> bool {
+        self.check(from);
+        self.check(to);
         self.inner.ways.with(|ways| ways.cut.contains(&(from, to)))
     }
 
@@ -67,7 +76,10 @@ impl<S: Server> Group<S> {
     /// Has each message between two servers take up to so much longer from now on, unless the run's setting
     /// has no slow link left. With zero they are as fast as others again. It stays so if one of them crashes
     /// and is started again.
+    #[track_caller]
     pub fn slow_down(&self, one: usize, other: usize, by: Duration) {
+        self.check(one);
+        self.check(other);
         let by_us = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
         let before = self.slowness(one, other);
         if one == other || before == by_us {
@@ -121,7 +133,13 @@ impl<S: Server> Group<S> {
 
     /// Stops a server for a while, unless it does not run, or the run's setting has no pause left: nothing of
     /// it runs until it is [resumed](Group::resume) or crashes. Simulated clock only.
+    #[track_caller]
     pub fn pause(&self, server: usize) {
+        self.check(server);
+        self.hold_up(server);
+    }
+
+    fn hold_up(&self, server: usize) {
         let Some(instance) = self.instance(server) else { return };
         if instance.node.is_paused() || !self.run().may(Trouble::Pauses) {
             return;
@@ -132,7 +150,13 @@ impl<S: Server> Group<S> {
     }
 
     /// Lets a server go on, if it is paused.
+    #[track_caller]
     pub fn resume(&self, server: usize) {
+        self.check(server);
+        self.let_go_on(server);
+    }
+
+    fn let_go_on(&self, server: usize) {
         let Some(instance) = self.instance(server) else { return };
         if instance.node.is_paused() {
             self.record(server, What::Resumed);
@@ -142,13 +166,17 @@ impl<S: Server> Group<S> {
     }
 
     /// True if it is paused.
+    #[track_caller]
     pub fn is_paused(&self, server: usize) -> bool {
+        self.check(server);
         self.instance(server).is_some_and(|instance| instance.node.is_paused())
     }
 
     /// Has the clock of a server run at so many thousandths of the usual speed from its next start on, unless
     /// the run's setting has no such clock left. Simulated clock only.
+    #[track_caller]
     pub fn set_clock(&self, server: usize, thousandths: u32) {
+        self.check(server);
         if thousandths != 1000 && self.run().may(Trouble::Drifts) {
             self.slot(server).with(|slot| slot.clock = Some(thousandths));
         }
@@ -168,13 +196,17 @@ impl<S: Server> Group<S> {
     /// left then. What it was saving is there afterwards, or is not, as after a crash of a machine with a
     /// [`FilePersister`](persister::FilePersister); what it had saved before is there. The server does nothing
     /// any more, but leaves the network only when it is [buried](Group::bury).
+    #[track_caller]
     pub fn tear_next_save(&self, server: usize, tear: bool) {
+        self.check(server);
         self.slot(server).with(|slot| slot.tear.clone()).with(|armed| *armed = tear);
     }
 
     /// A server that has crashed in the middle of a save leaves the network and its slot, as after a
     /// [`crash`](Group::crash). Others are left alone.
+    #[track_caller]
     pub fn bury(&self, server: usize) {
+        self.check(server);
         if self.instance(server).is_some_and(|instance| instance.node.is_killed()) {
             drop(self.take_away(server));
         }

@@ -14,12 +14,17 @@ const WHOLE: usize = 0;
 
 impl<S: Server> Group<S> {
     /// True if the server is connected, be it in a part of the group only.
+    #[track_caller]
     pub fn is_connected(&self, server: usize) -> bool {
+        self.check(server);
         self.part(server).is_some()
     }
 
     /// True if calls of the one reach the other, should both run.
+    #[track_caller]
     pub fn reaches(&self, one: usize, other: usize) -> bool {
+        self.check(one);
+        self.check(other);
         self.are_together(one, other) && !self.is_cut_one_way(one, other)
     }
 
@@ -34,7 +39,9 @@ impl<S: Server> Group<S> {
 
     /// Lets a server reach all connected ones and them reach it. If the group is split into parts, it
     /// comes to the first of them.
+    #[track_caller]
     pub fn connect(&self, server: usize) {
+        self.check(server);
         let elsewhere = self.part(server).is_some_and(|part| part != WHOLE);
         self.put(server, Some(WHOLE));
         let (with, without) = self.sides_of(server);
@@ -46,7 +53,9 @@ impl<S: Server> Group<S> {
     }
 
     /// Cuts a server off from all others, unless the run's setting has no cut left.
+    #[track_caller]
     pub fn disconnect(&self, server: usize) {
+        self.check(server);
         if !self.is_connected(server) || self.run().may(Trouble::Cuts) {
             self.cut_off(server);
         }
@@ -63,7 +72,12 @@ impl<S: Server> Group<S> {
     /// If anybody is cut off from anybody by that, it counts as one cut. If the run's setting has none
     /// left, those in the parts are all connected with each other instead, and the others stay as they
     /// are.
+    ///
+    /// # Panics
+    /// If a server stands in two parts, or twice in one.
+    #[track_caller]
     pub fn partition(&self, parts: &[&[usize]]) {
+        self.check_parts(parts);
         let all = || 0..self.servers();
         let part_of = |server: usize| parts.iter().position(|part| part.contains(&server));
         let together = |one, other| part_of(one).is_some() && part_of(one) == part_of(other);
@@ -92,16 +106,29 @@ impl<S: Server> Group<S> {
         }
     }
 
+    #[track_caller]
+    fn check_parts(&self, parts: &[&[usize]]) {
+        let mut part_of = vec![None; self.servers()];
+        for (part, servers) in parts.iter().enumerate() {
+            for &server in *servers {
+                self.check(server);
+                let Some(former) = part_of[server].replace(part) else { continue };
+                let how = if former == part { "twice in one part" } else { "in two parts" };
+                panic!("{} stands {how}", self.members().node_name(server));
+            }
+        }
+    }
+
     /// Cuts a server off from all servers of another group, both ways, unless the run's setting has no
     /// cut left. It stays so if it crashes and is started again.
     ///
     /// # Panics
     /// If the other one is not a group of the same network, or is this one.
+    #[track_caller]
     pub fn cut_from(&self, server: usize, other: &Members) {
-        let (place, group) = self.crossing(server, other);
-        let cut = self.net().crossings().lock().is_cut(place, group);
-        if !cut && self.run().may(Trouble::Cuts) {
-            self.net().crossings().lock().cut(self.net(), place, group, true);
+        let crossing = self.crossing(server, other);
+        if !self.is_cut_across(crossing) && self.run().may(Trouble::Cuts) {
+            self.cut_across(crossing, true);
             self.note_crossing(server, "is cut off from", other);
         }
     }
@@ -110,15 +137,26 @@ impl<S: Server> Group<S> {
     ///
     /// # Panics
     /// As [`cut_from`](Group::cut_from) does.
+    #[track_caller]
     pub fn rejoin(&self, server: usize, other: &Members) {
-        let (place, group) = self.crossing(server, other);
-        if self.net().crossings().lock().is_cut(place, group) {
-            self.net().crossings().lock().cut(self.net(), place, group, false);
+        let crossing = self.crossing(server, other);
+        if self.is_cut_across(crossing) {
+            self.cut_across(crossing, false);
             self.note_crossing(server, "reaches", other);
         }
     }
 
+    fn is_cut_across(&self, (place, group): (Place, usize)) -> bool {
+        self.net().crossings().lock().is_cut(place, group)
+    }
+
+    fn cut_across(&self, (place, group): (Place, usize), cut: bool) {
+        self.net().crossings().lock().cut(self.net(), place, group, cut);
+    }
+
+    #[track_caller]
     fn crossing(&self, server: usize, other: &Members) -> (Place, usize) {
+        self.check(server);
         let first = other.name(0);
         let found = self.net().book().with(|book| book.servers.get(&first).copied());
         let group = found.expect("the other group is on this network").group;
@@ -160,7 +198,9 @@ impl<S: Server> Group<S> {
 
     /// The servers in two parts, of which the second is a minority with this server in it: the first of
     /// the others that are a majority, and the rest with this one at its end.
+    #[track_caller]
     pub fn minority_with(&self, server: usize) -> (Vec<usize>, Vec<usize>) {
+        self.check(server);
         let mut others: Vec<usize> = (0..self.servers()).filter(|other| *other != server).collect();
         let mut minority = others.split_off(self.servers() / 2 + 1);
         minority.push(server);

@@ -10,6 +10,7 @@ use tester::{Group, Keep, MakeError, Net, Run, Seat, Server, Setting, Trouble};
 
 mod crash;
 mod faults;
+mod numbers;
 mod trimmed;
 
 /// Says who it is.
