@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, GenericArgument, Ident, ItemTrait, Lit, Meta, Pat,
@@ -50,7 +51,46 @@ pub(crate) fn read(attribute: TokenStream, item: TokenStream) -> Result<Service>
             other => return Err(Error::new(other.span(), "a service has methods only")),
         }
     }
+    refuse_names_of_the_client(&methods)?;
     Ok(Service { item, wire_name, methods })
+}
+
+/// What a client offers beside the method that waits, by the end of its name.
+pub(crate) const THEN: &str = "then";
+/// Likewise.
+pub(crate) const TO: &str = "to";
+
+/// Refuses methods that would be called as something else that the client has.
+fn refuse_names_of_the_client(methods: &[Method]) -> Result<()> {
+    let mut errors: Option<Error> = None;
+    let mut refuse = |method: &Method, text: String| {
+        let error = Error::new(method.name.span(), text);
+        match &mut errors {
+            Some(errors) => errors.combine(error),
+            None => errors = Some(error),
+        }
+    };
+    for method in methods {
+        let name = method.name.unraw().to_string();
+        if name == "new" {
+            let text = "a method cannot be named `new`: that is what makes the client";
+            refuse(method, text.into());
+        }
+        for end in [THEN, TO] {
+            let of = |other: &&Method| name == format!("{}_{end}", other.name.unraw());
+            let Some(other) = methods.iter().find(of) else { continue };
+            // Whether both are there at once, only the compiler knows.
+            if method.cfgs.is_empty() && other.cfgs.is_empty() {
+                let text = format!(
+                    "`{name}` is what the client calls the way to call `{}` without waiting: \
+                     this method needs another name",
+                    other.name
+                );
+                refuse(method, text);
+            }
+        }
+    }
+    errors.map_or(Ok(()), Err)
 }
 
 /// The trait as the compiler can read it; what is no trait stays as it is.

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use crate::declaration::{How, Method, Service};
+use crate::declaration::{How, Method, Service, THEN, TO};
 
 pub(crate) fn service(service: &Service) -> TokenStream {
     let item = &service.item;
@@ -79,12 +79,12 @@ fn registration(method: &Method) -> TokenStream {
 fn call(service: &str, method: &Method) -> TokenStream {
     let Method { docs, cfgs, name, wire_name, args, reply, .. } = method;
     let wire_name = format!("{service}.{wire_name}");
-    let then = format_ident!("{name}_then");
+    let then = format_ident!("{name}_{THEN}");
     let call_doc = format!("Calls `{wire_name}` and waits for the reply.");
     let then_doc = format!(
         "Calls `{wire_name}` and returns at once. `then` gets the result, on a task of its own."
     );
-    let to = format_ident!("{name}_to");
+    let to = format_ident!("{name}_{TO}");
     let to_doc = format!(
         "Calls `{wire_name}` and returns at once. The result goes to an unbounded channel, with the \
          tag; see `labrpc::ClientEnd::call_to`."

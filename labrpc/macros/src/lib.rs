@@ -20,7 +20,8 @@ mod generate;
 /// - `RaftService::of(Arc<impl Raft>)`, a `labrpc::Service` to put on a server;
 /// - `RaftClient::new(end)` with the methods `request_vote(&args) -> Result<RequestVoteReply,
 ///   NoReply>`, which blocks, and two that do not: `request_vote_then(&args, |result| ...)` and
-///   `request_vote_to(&args, tag, &channel)`; likewise for `append_entries`.
+///   `request_vote_to(&args, tag, &channel)`; likewise for `append_entries`. So no method can be named `new`, nor
+///   as another one with `_then` or `_to` at its end.
 ///
 /// On the wire the methods are called `Raft.RequestVote` and `Raft.AppendEntries`, as in Go. A
 /// service whose trait has another name is declared with `#[labrpc::service(name = "Raft")]`.
