@@ -260,6 +260,47 @@ fn what_a_crate_must_not_have_is_named() {
     }
 }
 
+/// Cargo does not ask whether a crate is a member of the workspace that it inherits from.
+#[test]
+fn the_reference_is_not_inherited_from_this_workspace() {
+    let trial = Trial::new();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let manifest = format!(
+        "[package]\nname = \"cheat\"\nversion = \"0.1.0\"\nedition = \"2024\"\nworkspace = {workspace:?}\n\n\
+         [dependencies]\nraft.workspace = true\n"
+    );
+    trial.write("Cargo.toml", &manifest);
+    trial.write("src/lib.rs", "pub use raft::Raft;\n");
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(
+        problem.contains("takes the dependency `raft` from a workspace's manifest"),
+        "{problem}"
+    );
+}
+
+/// What is hidden is not copied; a whole path would lead to it where it was handed in.
+#[test]
+fn no_crate_is_built_of_a_folder_that_was_not_looked_at() {
+    let trial = Trial::new();
+    let hidden = trial.path("cheat/.own").display().to_string();
+    let manifest = fs::read_to_string(trial.path("cheat/Cargo.toml")).expect("the manifest");
+    let more = format!("[dependencies]\nown = {{ path = {hidden:?} }}");
+    trial.write("Cargo.toml", &manifest.replace("[dependencies]", &more));
+    trial.write(
+        ".own/Cargo.toml",
+        "[package]\nname = \"own\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
+    trial.write(".own/src/lib.rs", "pub fn f() -> u8 { let x = 5; unsafe { *(&raw const x) } }\n");
+    trial.write(
+        "src/lib.rs",
+        &(trial.source() + "\n/// Not seen.\npub fn f() -> u8 { own::f() }\n"),
+    );
+    let problem = trial.problem(&["--open-room"]).expect("no room is needed");
+    assert!(problem.contains("`own` in ") && problem.contains("left out"), "{problem}");
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(problem.contains("`own` in ") && problem.contains("left out"), "{problem}");
+}
+
 /// A few lines of source, and what the compiler makes of them fills a disk.
 #[test]
 fn what_is_built_may_not_fill_the_disk() {

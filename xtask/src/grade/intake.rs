@@ -2,9 +2,11 @@
 //!
 //! What a manifest can do to the tests, it cannot do here: the copy has no patches, no dependency but those
 //! that are allowed, and a crate that is called like one of ours is ours, wherever the student took it from.
+//! What a manifest leaves to another one, that one is in the copy too, and is looked at.
 //! What was changed is named; it is for the instructor to judge. The copy leaves cargo's settings and the
 //! choice of a toolchain behind: these would be programs of the student's that run before any test.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,6 +17,8 @@ use toml::{Table, Value};
 use super::allowed::Allowed;
 use super::files::find;
 use super::student::Student;
+
+const MANIFEST: &str = "Cargo.toml";
 
 /// How many paths are named.
 const NAMED: usize = 5;
@@ -36,6 +40,12 @@ struct Finds<'a> {
     /// The folder of the student's workspace, and that of the manifest.
     root: &'a Path,
     dir: PathBuf,
+    /// The folder of the copy, and the folders in it that have a manifest, relative to it.
+    to: &'a Path,
+    copied: BTreeSet<PathBuf>,
+    /// What crates inherit from a workspace's manifest, and what such manifests in the copy define.
+    inherited: BTreeSet<String>,
+    defined: BTreeSet<String>,
     remarks: Vec<String>,
     refused: Vec<String>,
 }
@@ -56,15 +66,26 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
     })?;
     let own = Student { dir: to.join(below), root: to.to_owned(), ..student.clone() };
     let mut taken = nothing(own);
-    let mut finds =
-        Finds { allowed, root, dir: PathBuf::new(), remarks: Vec::new(), refused: Vec::new() };
+    let found = find(root)?;
+    let is_manifest = |file: &&PathBuf| file.file_name().is_some_and(|name| name == MANIFEST);
+    let folder = |file: &PathBuf| file.parent().unwrap_or(file).to_owned();
+    let mut finds = Finds {
+        allowed,
+        root,
+        dir: PathBuf::new(),
+        to,
+        copied: found.files.iter().filter(is_manifest).map(folder).collect(),
+        inherited: BTreeSet::new(),
+        defined: BTreeSet::new(),
+        remarks: Vec::new(),
+        refused: Vec::new(),
+    };
     if allowed.is_ours(&student.name) {
         finds.refused.push(format!(
             "it is called `{}`, as a crate of this workspace is: choose another name",
             student.name
         ));
     }
-    let found = find(root)?;
     if !found.left_out.is_empty() {
         taken.remarks.push(format!(
             "links, and folders called `target` beside a manifest, were left out: {}",
@@ -75,7 +96,7 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
         let (from, to) = (root.join(&file), to.join(&file));
         let cannot = || format!("cannot copy {}", from.display());
         fs::create_dir_all(to.parent().unwrap_or(&to)).with_context(cannot)?;
-        if file.file_name().is_some_and(|name| name == "Cargo.toml") {
+        if is_manifest(&&file) {
             // What is no text is no manifest, and cargo will say so.
             let bytes = fs::read(&from).with_context(cannot)?;
             let text = String::from_utf8_lossy(&bytes);
@@ -86,6 +107,7 @@ pub(crate) fn take_in(student: &Student, allowed: &Allowed, to: &Path) -> Result
         }
     }
     platform::let_all_read(to).with_context(|| format!("cannot share {}", to.display()))?;
+    finds.look_at_inherited();
     taken.remarks.extend(finds.remarks);
     taken.problem = (!finds.refused.is_empty()).then(|| finds.refused.join("\n"));
     Ok(taken)
@@ -117,8 +139,14 @@ impl Finds<'_> {
         }
         if let Some(Value::Table(workspace)) = manifest.get_mut("workspace") {
             self.rewrite_dependencies(workspace);
+            self.defined.extend(names(workspace.get("dependencies")));
         }
         // In older editions a package may be called a project.
+        for package in ["package", "project"] {
+            if let Some(Value::Table(package)) = manifest.get_mut(package) {
+                self.rewrite_workspace(package);
+            }
+        }
         if manifest.contains_key("package") || manifest.contains_key("project") {
             manifest.remove("lints");
             self.look_at_source(&manifest);
@@ -142,6 +170,39 @@ impl Finds<'_> {
             self.refused.push(format!(
                 "its library's `path` in its manifest is {source:?}, which is not searched for statics: choose a \
                  file in the crate's folder that ends in .rs, such as src/lib.rs (if it may: --allow-statics)"
+            ));
+        }
+    }
+
+    /// A package may say where its workspace is, and then has its dependencies from there: cargo does not ask whether
+    /// it is a member. In the copy that leads to a manifest of the copy, or nowhere.
+    fn rewrite_workspace(&mut self, package: &mut Table) {
+        let Some(said) = package.remove("workspace") else { return };
+        let said = said.as_str().unwrap_or_default();
+        match self.in_copy(&self.dir.join(said)) {
+            Some(own) => {
+                package.insert("workspace".to_string(), Value::from(own.display().to_string()));
+            }
+            None => self.remarks.push(format!(
+                "its manifest has its workspace be {said:?}, which is none of its own folders; it was graded \
+                 without that"
+            )),
+        }
+    }
+
+    /// Where the copy has a crate, or a workspace, of the student's workspace.
+    fn in_copy(&self, place: &Path) -> Option<PathBuf> {
+        let place = platform::canonical(place).ok()?;
+        let below = place.strip_prefix(self.root).ok()?;
+        self.copied.contains(below).then(|| self.to.join(below))
+    }
+
+    /// What is inherited must be defined where we have looked.
+    fn look_at_inherited(&mut self) {
+        for name in self.inherited.difference(&self.defined) {
+            self.refused.push(format!(
+                "it takes the dependency `{name}` from a workspace's manifest, and none in its folder has \
+                 that: write in its own where `{name}` comes from"
             ));
         }
     }
@@ -171,7 +232,9 @@ impl Finds<'_> {
                     version => Table::from_iter([("version".to_string(), version.clone())]),
                 };
                 // Its place is in the manifest of the workspace, which is looked at too.
-                if dependency.get("workspace") != Some(&Value::Boolean(true)) {
+                if dependency.get("workspace") == Some(&Value::Boolean(true)) {
+                    self.inherited.insert(key.clone());
+                } else {
                     self.rewrite(key, &mut dependency);
                     *value = Value::Table(dependency);
                 }
@@ -210,11 +273,20 @@ impl Finds<'_> {
             }
             dependency.insert("path".to_string(), Value::from(ours.display().to_string()));
         } else if let Some(place) = place {
-            let place = found.unwrap_or(place);
-            if place.starts_with(self.root) && !has_parents(&place) {
+            // As it stands, a path leads to what was not looked at: the folder that was handed in, not the copy of it.
+            if let Some(own) = self.in_copy(&place) {
+                dependency.insert("path".to_string(), Value::from(own.display().to_string()));
                 return;
             }
-            // From where the copy is, the path leads elsewhere.
+            let place = found.unwrap_or(place);
+            if place.starts_with(self.root) && !has_parents(&place) && !self.allowed.has(&name) {
+                self.refused.push(format!(
+                    "it depends on `{name}` in {}, where there is no crate, or one that was left out: what is \
+                     hidden, a link, or in a folder `target` is not copied (if it may: --allow {name})",
+                    place.display()
+                ));
+                return;
+            }
             dependency.insert("path".to_string(), Value::from(place.display().to_string()));
         } else if foreign.is_none() && self.allowed.is_usual(&name) {
             return;
@@ -257,9 +329,20 @@ mod tests {
             fs::create_dir_all(from.join(folder)).expect("a folder");
         }
         fs::create_dir_all(top.path().join("labrpc")).expect("a folder");
-        for (file, text) in
-            [("Cargo.toml", manifest), ("src/lib.rs", ""), (".cargo/config.toml", "")]
-        {
+        let own = "[package]\nname = \"own\"\n";
+        for folder in [".own", "target"] {
+            fs::create_dir_all(from.join(folder)).expect("a folder");
+            fs::write(from.join(folder).join("Cargo.toml"), own).expect("a file");
+        }
+        fs::write(from.join("target/CACHEDIR.TAG"), "").expect("a file");
+        // The folder that was handed in, by its whole path.
+        let manifest = &manifest.replace("HERE", &from.display().to_string());
+        for (file, text) in [
+            ("Cargo.toml", &**manifest),
+            ("own/Cargo.toml", own),
+            ("src/lib.rs", ""),
+            (".cargo/config.toml", ""),
+        ] {
             fs::write(from.join(file), text).expect("a file");
         }
         fs::write(from.join("rust-toolchain.toml"), "").expect("a file");
@@ -268,7 +351,8 @@ mod tests {
         let from = platform::canonical(&from).expect("a path");
         let student = Student { name: "my-raft".to_string(), dir: from.clone(), root: from };
         let taken = take_in(&student, &allowed, &to).expect("it is copied");
-        assert_eq!(files(&to).expect("files"), ["Cargo.toml", "src/lib.rs"].map(PathBuf::from));
+        let copied = ["Cargo.toml", "own/Cargo.toml", "src/lib.rs"].map(PathBuf::from);
+        assert_eq!(files(&to).expect("files"), copied);
         assert!(!to.join(".cargo").exists(), "settings of cargo's");
         let manifest = fs::read_to_string(to.join("Cargo.toml")).expect("a manifest");
         (manifest.parse().expect("TOML"), taken)
@@ -286,12 +370,83 @@ mod tests {
         let of = |name: &str| manifest["dependencies"][name].clone();
         let ours = crate::workspace().join("labrpc").display().to_string();
         assert_eq!(of("labrpc")["path"].as_str(), Some(&*ours));
-        assert_eq!(
-            (of("own")["path"].as_str(), of("serde")["version"].as_str()),
-            (Some("own"), Some("1"))
-        );
+        assert_eq!(of("serde")["version"].as_str(), Some("1"));
+        assert!(of("own")["path"].as_str().is_some_and(is_copied), "{manifest}");
         assert!(!manifest.contains_key("dev-dependencies"));
         assert_eq!(manifest["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    }
+
+    /// True if a path is that of the crate `own` in the copy.
+    fn is_copied(path: &str) -> bool {
+        Path::new(path).is_absolute() && Path::new(path).ends_with("to/own")
+    }
+
+    #[test]
+    fn what_lies_in_its_own_folder_is_taken_from_the_copy_or_not_at_all() {
+        for path in ["own", "./src/../own", "HERE/own", "HERE/src/../own"] {
+            let of = |table: &str| {
+                let manifest = format!(
+                    "[package]\nname = \"my-raft\"\n[{table}]\nown = {{ path = {path:?} }}"
+                );
+                let (manifest, taken) = taken(&manifest, &[]);
+                assert_eq!(taken.problem, None, "{path}");
+                manifest
+            };
+            let manifest = of("dependencies");
+            let own = manifest["dependencies"]["own"]["path"].as_str();
+            assert!(own.is_some_and(is_copied), "{path}: {own:?}");
+            let manifest = of("workspace.dependencies");
+            let own = manifest["workspace"]["dependencies"]["own"]["path"].as_str();
+            assert!(own.is_some_and(is_copied), "{path}: {own:?}");
+        }
+        for path in
+            ["HERE/.own", ".own", "HERE/target", "target", "src/../.own", "HERE/nowhere", "x"]
+        {
+            let manifest = format!(
+                "[package]\nname = \"my-raft\"\n[dependencies]\nown = {{ path = {path:?} }}"
+            );
+            let problem = taken(&manifest, &[]).1.problem.expect("a problem");
+            assert!(problem.contains("`own` in ") && problem.contains("left out"), "{problem}");
+            assert_eq!(taken(&manifest, &["--allow", "own"]).1.problem, None, "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_inherited_from_a_workspace_that_is_not_looked_at() {
+        let ours = crate::workspace();
+        for package in ["package", "project"] {
+            let manifest = format!(
+                "[{package}]\nname = \"my-raft\"\nworkspace = {ours:?}\n[dependencies]\nraft.workspace = true\n\
+                 [target.'cfg(unix)'.build-dependencies]\nkv = {{ workspace = true }}"
+            );
+            let (manifest, taken) = taken(&manifest, &[]);
+            assert_eq!(manifest[package].get("workspace"), None, "{manifest}");
+            let problem = taken.problem.expect("a problem");
+            for name in ["raft", "kv"] {
+                assert!(
+                    problem.contains(&format!("takes the dependency `{name}` from")),
+                    "{problem}"
+                );
+            }
+            assert!(taken.remarks[0].contains("has its workspace be"), "{:?}", taken.remarks);
+        }
+        // What it has itself it may inherit; and what that leads to is looked at.
+        let own = |place: &str| {
+            let manifest = format!(
+                "[package]\nname = \"my-raft\"\nworkspace = {place:?}\n[dependencies]\nx.workspace = true\n\
+                 [workspace.dependencies]\nx = {{ package = \"own\", path = \"own\" }}"
+            );
+            let (manifest, taken) = taken(&manifest, &[]);
+            assert_eq!((taken.problem, taken.remarks), (None, Vec::new()), "{place}");
+            manifest["package"]["workspace"].as_str().map(PathBuf::from).expect("a path")
+        };
+        for place in [".", "HERE", "own/.."] {
+            assert!(
+                own(place).is_absolute() && own(place).ends_with("to"),
+                "{}",
+                own(place).display()
+            );
+        }
     }
 
     #[test]

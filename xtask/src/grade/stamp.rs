@@ -40,6 +40,9 @@ const NETWORK: [&str; 8] = [
     "--offline",
 ];
 
+/// Where usual crates come from, as cargo says it.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
 /// How much of a compiler's words is kept: thousands of errors say no more than the first ones.
 const KEPT_WORDS: usize = 64 << 10;
 
@@ -229,6 +232,9 @@ impl Stamped {
                  both would be taken for one; choose another name, such as `my-{name}`"
             ));
         }
+        if let Some(problem) = self.not_allowed(student, allowed) {
+            return Some(problem);
+        }
         if allowed.build {
             return None;
         }
@@ -240,6 +246,29 @@ impl Stamped {
                 package.name, student.name
             ))
         })
+    }
+
+    /// What a package of the student's depends on that is not allowed. Manifests were looked at before; this is what
+    /// cargo makes of them.
+    fn not_allowed(&self, student: &Student, allowed: &Allowed) -> Option<String> {
+        let top = platform::canonical(student.top()).unwrap_or_else(|_| student.top().to_owned());
+        let is_own = |package: &&Package| {
+            let dir =
+                platform::canonical(package.dir()).unwrap_or_else(|_| package.dir().to_owned());
+            package.source.is_none() && dir.starts_with(&top)
+        };
+        // What an allowed crate from elsewhere depends on is its own business.
+        let mut taken = self
+            .students_packages()
+            .filter(is_own)
+            .flat_map(|package| self.metadata.dependencies(package));
+        let refused = taken.find(|taken| {
+            let usual = taken.source.as_deref() == Some(CRATES_IO) && allowed.is_usual(&taken.name);
+            // Ours are by name what the intake has made them.
+            !usual && !is_own(taken) && !allowed.has(&taken.name)
+        })?;
+        let place = refused.dir().display().to_string();
+        Some(allowed.refusal(&refused.name, refused.source.as_deref().unwrap_or(&place)))
     }
 
     /// True if what is built of a package of this name could be that of one of our lock file: it is removed by

@@ -1,6 +1,6 @@
 //! The crate that is graded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -38,11 +38,28 @@ pub(crate) struct Student {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    /// Which package depends on which; none if only the packages of a workspace were asked for.
+    pub(crate) resolve: Option<Resolve>,
+}
+
+/// What it says of dependencies.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Resolve {
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// What it says of the dependencies of a package: all by their ids.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) dependencies: Vec<String>,
 }
 
 /// What it says of a package.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
+    /// No other package has the same.
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) manifest_path: PathBuf,
     /// Where it comes from; none if it is a folder of this machine.
@@ -242,6 +259,17 @@ fn below(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     folders.map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()).collect()
+}
+
+impl Metadata {
+    /// The packages that a package depends on.
+    pub(crate) fn dependencies(&self, of: &Package) -> impl Iterator<Item = &Package> {
+        let by_id: BTreeMap<&str, &Package> =
+            self.packages.iter().map(|package| (&*package.id, package)).collect();
+        let nodes = self.resolve.iter().flat_map(|resolve| &resolve.nodes);
+        let ids = nodes.filter(move |node| node.id == of.id).flat_map(|node| &node.dependencies);
+        ids.filter_map(move |id| by_id.get(&**id).copied())
+    }
 }
 
 impl Package {

@@ -1,9 +1,10 @@
-use super::super::student::Target;
+use super::super::student::{Node, Resolve, Target};
 use super::*;
 
 /// A suite that is made of packages with these names in these folders.
 fn stamped(dir: &Path, packages: &[(&str, PathBuf)]) -> Stamped {
     let package = |(name, dir): &(&str, PathBuf)| Package {
+        id: name.to_string(),
         name: name.to_string(),
         manifest_path: dir.join("Cargo.toml"),
         source: None,
@@ -17,7 +18,7 @@ fn stamped(dir: &Path, packages: &[(&str, PathBuf)]) -> Stamped {
         lab: Lab::named("2").expect("a lab"),
         types: Vec::new(),
         files: ["", "", ""].map(|name| (name, String::new())),
-        metadata: Metadata { packages: packages.iter().map(package).collect() },
+        metadata: Metadata { packages: packages.iter().map(package).collect(), resolve: None },
         lock: lock_file(&workspace()).expect("a lock file"),
         own_words: String::new(),
     }
@@ -169,4 +170,66 @@ fn of_many_words_the_first_are_kept() {
     let long = "é".repeat(100_000);
     let short = shortened(&long);
     assert!(short.len() < KEPT_WORDS + 30 && short.ends_with("é\n... and 134 kB more"));
+}
+
+/// Whatever a manifest says, and however cargo understands it.
+#[test]
+fn what_cargo_takes_a_dependency_from_is_allowed() {
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        grade: super::super::Grade,
+    }
+
+    let dir = Path::new("/does/not/exist");
+    let own = dir.join("own");
+    let name = "my-raft".to_string();
+    let student = Student { name, dir: own.clone(), root: own.clone() };
+    // A crate of the student's that depends on one of this name, from there.
+    let problem = |(name, dir, source): (&str, PathBuf, Option<&str>), options: &[&str]| {
+        let line = Line::parse_from([&["grade"], options].concat());
+        let allowed = Allowed::new(&line.grade).expect("what is allowed");
+        let packages = [
+            ("my-raft", own.clone()),
+            ("lower", own.join("lower")),
+            (name, dir),
+            ("x", "/x".into()),
+        ];
+        let mut stamped = stamped(Path::new("/does/not/exist/suite"), &packages);
+        stamped.metadata.packages[2].source = source.map(str::to_string);
+        let node = |id: &str, dependencies: &[&str]| Node {
+            id: id.to_string(),
+            dependencies: dependencies.iter().map(ToString::to_string).collect(),
+        };
+        // What another's crate depends on is not looked at.
+        let nodes = vec![node("my-raft", &["lower"]), node("lower", &[name]), node(name, &["x"])];
+        stamped.metadata.resolve = Some(Resolve { nodes });
+        stamped.problem(&student, &allowed)
+    };
+    let ours = |name: &str| workspace().join(name);
+    for (name, dir, source) in [
+        ("raft", ours("raft"), None),
+        ("of-nobody", dir.join("elsewhere"), None),
+        ("hidden", dir.join("original/.own"), None),
+        ("my-log", "/registry".into(), Some(CRATES_IO)),
+        ("my-serde", "/registry".into(), Some(CRATES_IO)),
+        ("my-lib", "/git".into(), Some("git+https://example.com/serde")),
+    ] {
+        let words = problem((name, dir.clone(), source), &[]).expect("a problem");
+        assert!(words.contains(&format!("it depends on `{name}`")), "{words}");
+        assert_eq!(problem((name, dir, source), &["--allow", name]), None, "{name}");
+    }
+    let usual = problem(("serde", "/registry".into(), Some(CRATES_IO)), &[]);
+    let other = problem(("serde", "/registry".into(), Some("registry+https://evil.example")), &[]);
+    assert_eq!(usual, None);
+    assert!(
+        other.is_some_and(|words| words.contains("`serde` from registry+https://evil.example"))
+    );
+    assert_eq!(problem(("labrt", ours("labrt"), None), &[]), None);
+    assert_eq!(problem(("raft", ours("raft"), None), &["--lab", "3"]), None);
+    // Its own crate is looked at in turn.
+    let words = problem(("helper", own.join("helper"), None), &[]).expect("a problem");
+    assert!(words.contains("it depends on `x` from /x"), "{words}");
 }
