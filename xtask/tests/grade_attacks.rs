@@ -315,6 +315,25 @@ fn what_is_built_may_not_fill_the_disk() {
     );
 }
 
+/// What serde's derive reads from a text is code, and would share a static.
+#[test]
+fn a_static_in_a_text_is_found() {
+    let trial = Trial::new();
+    let hidden = "\npub trait Shared { fn all() -> &'static std::sync::Mutex<u64>; }\npub struct Me;\n\
+        macro_rules! hide { ($($t:tt)*) => {{ $($t)* 1 }} }\n\
+        #[derive(serde::Serialize)]\n#[serde(bound = \"[u8; hide!(static ALL: std::sync::Mutex<u64> = \
+        std::sync::Mutex::new(0); impl Shared for Me { fn all() -> &'static std::sync::Mutex<u64> { &ALL } })]: Sized\")]\n\
+        pub struct A { pub x: u64 }\n";
+    // Each server is born with the number of those before it.
+    let make = "        let peers = peers.into_iter()";
+    let shares = "        let mut all = Me::all().lock().unwrap();\n        *all += 1;\n        \
+                  if *all > 3 { return Err(\"they share\".into()); }\n        drop(all);\n";
+    let source = trial.source().replace(make, &format!("{shares}{make}"));
+    trial.write("src/lib.rs", &(source + hidden));
+    let Some(problem) = trial.problem(&[]) else { return };
+    assert!(problem.contains("`hide!` in a text at src/lib.rs:"), "{problem}");
+}
+
 /// The processes that compile a crate.
 fn compilers_of(name: &str) -> usize {
     let part = format!("--crate-name\0{name}\0");

@@ -8,8 +8,8 @@
 //! statics are, and so is a file that is no Rust. This is for clear messages. What cannot be seen here (a macro's
 //! doing) the compiler refuses as far as it is `unsafe`: see [`super::intake`].
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
@@ -19,8 +19,11 @@ use super::files::{sources, too_much_source};
 use super::student::Student;
 
 mod around;
+mod macros;
+mod texts;
 
-use around::{Stands, Within, begins_with, ends_with, goes_on, plain_name, taken, text, texts};
+use around::{Of, Stands, Within, begins_with, ends_with, goes_on, plain_name, taken, text, texts};
+use macros::Macros;
 
 /// How many places of a kind are named.
 const NAMED: usize = 5;
@@ -44,9 +47,13 @@ const OWN_NAMES: [&str; 6] = ["std", "core", "alloc", "labrt", "labtrace", "test
 const WORLD: &str = "world";
 /// Modules through which code learns, or does, more than a server should, such as a test's name.
 const OUTSIDE: [(&str, &[&str]); 2] = [
-    ("std", &["env", "fs", "net", "process", "*", ANY]),
+    ("std", &["backtrace", "env", "fs", "net", "os", "path", "process", "thread", "*", ANY]),
     ("labrt", &["env", "node", "Node", "observe", "*"]),
 ];
+/// The module with the system's clocks, which has durations too; and what of it is outside.
+const TIME: (&str, [&str; 5]) = ("time", ["Instant", "SystemTime", "UNIX_EPOCH", "*", ANY]);
+/// What leads outside by a name that nothing else has: a store on the disk, and threads that no crash ends.
+const DOORS: [&str; 2] = ["FilePersister", "outside_nodes"];
 /// The words of a type that nothing can be written to. `static` is here for its lifetime.
 const CONSTANT: &str = "& ' [ ] ; < > , static str bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 \
     isize f32 f64 Duration";
@@ -73,6 +80,13 @@ struct Found {
     constants: Vec<(String, Vec<String>)>,
     /// Where names are declared that statics' types may have.
     declared: BTreeMap<String, String>,
+    /// Modules called as labrt's with what all share, if they may be the crate's own: the file and the place, and if
+    /// the path begins in the crate.
+    worlds: Vec<(PathBuf, String, bool)>,
+    /// The files in which a module of that name is the crate's own.
+    own_worlds: BTreeSet<PathBuf>,
+    /// Names may stand for what is labrt's though nobody can see it.
+    labrt_hidden: bool,
 }
 
 /// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
@@ -84,17 +98,13 @@ pub(crate) fn found(
     student: &Student,
     allowed: &Allowed,
 ) -> Result<(Option<String>, Option<String>)> {
-    let mut found = Found::default();
     if student.is_ours() {
         return Ok((None, None));
     }
     if let Some(problem) = too_much_source(&student.root)? {
         return Ok((Some(problem), None));
     }
-    for (file, text) in sources(&student.root)? {
-        found.read(&file, &text);
-    }
-    found.judge_constants();
+    let found = Found::of(&sources(&student.root)?);
     let mut problems = Vec::new();
     if !found.unread.is_empty() {
         problems.push(format!("{UNREAD}: {}", named(&found.unread)));
@@ -163,18 +173,34 @@ fn without_shebang(text: &str) -> &str {
 }
 
 impl Found {
-    /// Looks through a file.
-    fn read(&mut self, file: &Path, text: &str) {
-        match without_shebang(text).parse::<TokenStream>() {
-            Ok(stream) => self.look(file, stream),
-            Err(error) => {
-                self.unread.push(format!("{}:{}", file.display(), error.span().start().line));
+    /// Looks through files.
+    fn of(sources: &[(PathBuf, String)]) -> Found {
+        let (mut found, mut macros) = (Found::default(), Macros::default());
+        let mut streams = Vec::new();
+        for (file, text) in sources {
+            match without_shebang(text).parse::<TokenStream>() {
+                Ok(stream) => {
+                    macros.add(stream.clone());
+                    streams.push((file, stream));
+                }
+                Err(error) => {
+                    let line = error.span().start().line;
+                    found.unread.push(format!("{}:{line}", file.display()));
+                }
             }
         }
+        // What a text becomes, a macro in another file may decide.
+        macros.settle();
+        for (file, stream) in streams {
+            found.look(file, stream, &macros);
+        }
+        found.judge_worlds();
+        found.judge_constants();
+        found
     }
 
     /// Looks through a file, without recursion: see [`super::tokens`].
-    fn look(&mut self, file: &Path, stream: TokenStream) {
+    fn look(&mut self, file: &Path, stream: TokenStream, macros: &Macros) {
         let mut left = vec![(stream, Within::default())];
         while let Some((stream, mut within)) = left.pop() {
             let trees: Vec<TokenTree> = stream.into_iter().collect();
@@ -182,10 +208,16 @@ impl Found {
                 let (before, behind) = (&trees[..place], &trees[place + 1..]);
                 match tree {
                     TokenTree::Group(group) => {
-                        left.push((group.stream(), within.deeper(group, before)));
+                        let deeper = within.deeper(group, before, macros);
+                        if deeper.texts_taken && !within.texts_taken && within.text.is_none() {
+                            let all = deeper.maker && macros.take_prose();
+                            left.extend(texts::of_attribute(group, all).iter().filter_map(in_text));
+                        }
+                        left.push((group.stream(), deeper));
                     }
                     TokenTree::Ident(name) => {
-                        let (line, name) = (name.span().start().line, name.to_string());
+                        let line = within.text.unwrap_or(name.span().start().line);
+                        let name = name.to_string();
                         // `+ use<'a>` says what a type captures.
                         within.import |= name == "use" && !begins_with(behind, &["<"]);
                         let stands = Stands { within, before, behind, file, line };
@@ -195,11 +227,27 @@ impl Found {
                     }
                     TokenTree::Punct(sign) if sign.as_char() == ';' => within.import = false,
                     TokenTree::Literal(literal) if is_read_otherwise(literal, before) => {
-                        let line = literal.span().start().line;
+                        let line = within.text.unwrap_or(literal.span().start().line);
                         self.unread.push(format!("{}:{line}", file.display()));
+                    }
+                    TokenTree::Literal(literal)
+                        if within.maker && !within.attribute && within.text.is_none() =>
+                    {
+                        left.extend(in_text(literal));
                     }
                     _ => {}
                 }
+            }
+        }
+    }
+
+    /// A module is the crate's own if the crate says so, and nothing of labrt's can have its name unseen.
+    fn judge_worlds(&mut self) {
+        let own = std::mem::take(&mut self.own_worlds);
+        let hidden = std::mem::take(&mut self.labrt_hidden);
+        for (file, place, from_crate) in std::mem::take(&mut self.worlds) {
+            if hidden || !(from_crate || own.contains(&file)) {
+                self.shared.push(place);
             }
         }
     }
@@ -256,6 +304,9 @@ impl Found {
         }
         if name == INCLUDE && is_the_macro(within, before, behind) {
             self.elsewhere.push(at(name));
+        } else if within.text.is_some() && is_call(behind) {
+            // It may make anything of what stands there, which nobody has looked at.
+            self.elsewhere.push(at(&format!("{name}!")));
         }
         let assigned = || {
             let usual = [".", "let", "mut"].iter().any(|word| ends_with(before, &[word]));
@@ -283,8 +334,8 @@ impl Found {
                 Some(words) => self.constants.push((at("static"), words)),
                 None => self.shared.push(at("static")),
             }
-        } else if name == WORLD && (ends_with(before, &[":", ":"]) || goes_on(behind)) {
-            self.shared.push(at(WORLD));
+        } else if name == WORLD {
+            self.note_world(stands);
         }
         if let Some(nested) = unsound(before, name, behind) {
             self.unsound.push(at(nested));
@@ -294,13 +345,41 @@ impl Found {
             let found = modules.iter().filter(|module| taken.iter().any(|one| one == *module));
             self.outside.extend(found.map(|module| at(&format!("{name}::{module}"))));
         }
+        if name == TIME.0 && Of::before(before).or(within.of) == Some(Of::Std) {
+            let found = TIME.1.iter().filter(|name| taken.iter().any(|one| one == *name));
+            self.outside.extend(found.map(|name| at(&format!("std::time::{name}"))));
+            // Taken as a whole.
+            self.outside.extend((within.import && taken.is_empty()).then(|| at("std::time")));
+        }
+        self.outside.extend(DOORS.contains(&name).then(|| at(name)));
         if name == "labrt" {
+            // A macro may take all of it.
+            self.labrt_hidden |= within.macros || taken.iter().any(|one| one == "*");
             // By itself in a list; the rest was seen above.
             let listed = taken.len() > 1 && taken.iter().any(|one| one == WORLD);
             self.shared.extend(listed.then(|| at(WORLD)));
             // Whatever a macro is given: it may be that.
             let any = taken.iter().any(|one| one == ANY);
             self.shared.extend(any.then(|| at("labrt::$")));
+        }
+    }
+}
+
+impl Found {
+    /// The name of labrt's module with what all servers share; or of one of the crate's own.
+    fn note_world(&mut self, stands: &Stands) {
+        let Stands { within, before, behind, file, .. } = *stands;
+        let own = Of::before(before)
+            .or(within.of.filter(|_| before.is_empty() || ends_with(before, &[","])));
+        let (from_crate, path) = (own == Some(Of::Own), ends_with(before, &[":", ":"]));
+        if !within.macros && (ends_with(before, &["mod"]) || (within.import && from_crate)) {
+            self.own_worlds.insert(file.to_owned());
+        }
+        let bare = !path && begins_with(behind, &[":", ":"]);
+        if !within.macros && (from_crate || bare) {
+            self.worlds.push((file.to_owned(), stands.at(WORLD), from_crate));
+        } else if path || goes_on(behind) {
+            self.shared.push(stands.at(WORLD));
         }
     }
 }
@@ -314,11 +393,20 @@ fn is_read_otherwise(literal: &Literal, before: &[TokenTree]) -> bool {
 /// True if a name that is called as the macro `include` may be that macro, or lead to another name for it: not that
 /// of a function, a field or a variable.
 fn is_the_macro(within: Within, before: &[TokenTree], behind: &[TokenTree]) -> bool {
-    let call = matches!(behind, [TokenTree::Punct(sign), TokenTree::Group(_), ..] if sign.as_char() == '!');
     let renamed = texts(behind).next().is_some_and(|word| word == "as");
     let function = matches!(behind, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Parenthesis);
     let taken = (within.list || ends_with(before, &[":", ":"])) && !function;
-    within.macros || call || renamed || taken
+    within.macros || is_call(behind) || renamed || taken
+}
+
+/// True if what is behind a name calls it as a macro.
+fn is_call(behind: &[TokenTree]) -> bool {
+    matches!(behind, [TokenTree::Punct(sign), TokenTree::Group(_), ..] if sign.as_char() == '!')
+}
+
+/// What stands in a text that is code, and where.
+fn in_text(literal: &Literal) -> Option<(TokenStream, Within)> {
+    Some((texts::code(literal)?, Within::in_text(literal.span().start().line)))
 }
 
 /// If a lifetime's name is that of a reference to a reference, by which the compiler can be led to believe that the inner

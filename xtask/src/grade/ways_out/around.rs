@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use proc_macro2::{Delimiter, Group, TokenTree};
+use proc_macro2::{Group, TokenTree};
+
+use super::ANY;
+use super::macros::{Macros, may_be_attribute};
 
 /// Where a name stands.
 #[derive(Clone, Copy)]
@@ -17,7 +20,8 @@ pub(super) struct Stands<'a> {
 impl Stands<'_> {
     /// Something here, in words.
     pub(super) fn at(&self, what: &str) -> String {
-        format!("`{what}` at {}:{}", self.file.display(), self.line)
+        let text = if self.within.text.is_some() { "in a text at" } else { "at" };
+        format!("`{what}` {text} {}:{}", self.file.display(), self.line)
     }
 }
 
@@ -29,30 +33,80 @@ pub(super) struct Within {
     pub(super) import: bool,
     /// What a macro is given: it may make anything of it.
     pub(super) arguments: bool,
-    /// What a macro is given, or made of: it may become anything.
+    /// What a macro is given, or made of, that may make anything of it.
     pub(super) macros: bool,
+    /// What a macro is given that may make an attribute of it.
+    pub(super) maker: bool,
+    /// What is or may become an attribute: its texts are looked at as a whole.
+    pub(super) texts_taken: bool,
+    /// A text that is code; this is its line.
+    pub(super) text: Option<usize>,
     /// The list of what is taken out of a module.
     pub(super) list: bool,
+    /// Of which one, if that is `std` or the crate itself.
+    pub(super) of: Option<Of>,
+}
+
+/// A module that a path begins with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Of {
+    Std,
+    Own,
+}
+
+impl Of {
+    /// What stands before a name, if it is `std::` or leads into the crate itself.
+    pub(super) fn before(before: &[TokenTree]) -> Option<Of> {
+        let [.., module, TokenTree::Punct(one), TokenTree::Punct(two)] = before else {
+            return None;
+        };
+        let path = one.as_char() == ':' && two.as_char() == ':';
+        match &*plain_name(&text(module)) {
+            "std" if path => Some(Of::Std),
+            "crate" | "self" | "super" if path => Some(Of::Own),
+            _ => None,
+        }
+    }
 }
 
 impl Within {
     /// Where the code in a group stands, which has this before it.
-    pub(super) fn deeper(self, group: &Group, before: &[TokenTree]) -> Within {
-        let brackets = group.delimiter() == Delimiter::Bracket;
-        let attribute = brackets && (ends_with(before, &["#"]) || ends_with(before, &["#", "!"]));
+    pub(super) fn deeper(self, group: &Group, before: &[TokenTree], macros: &Macros) -> Within {
         // A definition has a name after its `!`, and what is no macro's `!` has none before it.
         let ahead = match before {
             [ahead @ .., TokenTree::Ident(_)] => ahead,
             ahead => ahead,
         };
         let is_called = |before: &[TokenTree]| matches!(before, [.., TokenTree::Ident(_), TokenTree::Punct(sign)] if sign.as_char() == '!');
+        let taken = ends_with(before, &[":", ":"]);
+        let element = before.is_empty() || ends_with(before, &[","]);
         Within {
-            attribute: self.attribute || attribute,
+            attribute: self.attribute || may_be_attribute(group, before, false),
             import: self.import,
             arguments: self.arguments || is_called(before),
-            macros: self.macros || is_called(ahead),
-            list: ends_with(before, &[":", ":"]),
+            macros: self.macros || (is_called(ahead) && !macros.are_usual(before)),
+            maker: self.maker || macros.are_makers(before),
+            texts_taken: self.texts_taken || may_be_attribute(group, before, self.macros),
+            text: self.text,
+            list: taken,
+            of: if taken { Of::before(before) } else { self.of.filter(|_| element) },
         }
+    }
+
+    /// Where the code in a text on this line stands.
+    pub(super) fn in_text(line: usize) -> Within {
+        Within { arguments: true, macros: true, text: Some(line), ..Within::default() }
+    }
+}
+
+/// The name that stands right before something: [`ANY`] if it stands for one that a macro is given.
+pub(super) fn name_before(before: &[TokenTree]) -> String {
+    match before {
+        [ahead @ .., TokenTree::Ident(name)] => match ends_with(ahead, &["$"]) {
+            true => ANY.to_string(),
+            false => plain_name(&name.to_string()),
+        },
+        _ => String::new(),
     }
 }
 

@@ -1,9 +1,8 @@
 use super::*;
 
 fn found(text: &str) -> Found {
-    let mut found = Found::default();
-    found.look(Path::new("a.rs"), text.parse().expect("Rust"));
-    found.judge_constants();
+    let found = read(text);
+    assert_eq!(found.unread, [""; 0], "it is Rust: {text}");
     found
 }
 
@@ -45,10 +44,7 @@ fn a_static_that_can_hold_state_is_named_and_a_constant_is_not() {
 
 /// What is found in a file, whether it is Rust or not.
 fn read(text: &str) -> Found {
-    let mut found = Found::default();
-    found.read(Path::new("a.rs"), text);
-    found.judge_constants();
-    found
+    Found::of(&[("a.rs".into(), text.to_string())])
 }
 
 #[test]
@@ -87,6 +83,8 @@ fn code_from_elsewhere_is_named() {
         "macro_rules! m { () => { (path = \"shared.inc\") } }",
         "macro_rules! m { () => { include } }",
         "use std::include;",
+        "use m as vec; vec![include];",
+        "macro_rules! vec { ($i:ident) => { $i!(\"x.txt\"); } } vec![include];",
         "use std::{fmt, include};",
         "fn f() { include!{\"shared.txt\"} }",
     ] {
@@ -98,6 +96,8 @@ fn code_from_elsewhere_is_named() {
         "#[derive(Debug)] struct A { path: String }",
         "fn f() { let mut path; path = \"x\"; if x { path = \"y\"; } }",
         "fn include(include: bool) { if include != self.include { m::include(); } }",
+        "fn f(include: bool) { vec![include]; assert!(include, \"include {}\", include); println!(\"{include}\"); }",
+        "fn f() { println!(\"{path}\", path = \"x\"); }",
         "struct A { include: bool } fn f(a: A) { a.include = true; let include = !(a.include); }",
     ] {
         assert_eq!(read(text), Found::default(), "{text}");
@@ -123,6 +123,33 @@ fn what_reaches_past_the_lab_is_named() {
         ("use std::{a::{b, $w}, $w};", "std::$"),
     ] {
         assert_eq!(found(text).outside, [format!("`{place}` at a.rs:1")], "{text}");
+    }
+    for (text, place) in [
+        ("fn f() { std::backtrace::Backtrace::force_capture(); }", "std::backtrace"),
+        ("use std::os::unix::fs::MetadataExt as _;", "std::os"),
+        ("fn f() -> bool { std::path::Path::new(\"/x\").exists() }", "std::path"),
+        ("use std::{fmt, path::PathBuf};", "std::path"),
+        ("fn f() { std::thread::spawn(g); }", "std::thread"),
+        ("fn f() { std::thread::current().name(); }", "std::thread"),
+        ("use std::time::{Duration, Instant};", "std::time::Instant"),
+        ("use std::{fmt, time::{Instant}};", "std::time::Instant"),
+        ("use std::{fmt, {time::SystemTime}};", "std::time::SystemTime"),
+        ("fn f() { std::time::UNIX_EPOCH; }", "std::time::UNIX_EPOCH"),
+        ("use std::time::*;", "std::time::*"),
+        ("use std::time;", "std::time"),
+        ("use std::{fmt, time as t};", "std::time"),
+        ("use persister::FilePersister;", "FilePersister"),
+        ("fn f(b: Builder) { b.outside_nodes(); }", "outside_nodes"),
+    ] {
+        assert_eq!(found(text).outside, [format!("`{place}` at a.rs:1")], "{text}");
+    }
+    for text in [
+        "use std::time::Duration; use std::{fmt, time::Duration as D};",
+        "use labrt::time::{Duration, Instant}; use labrt::{thread, time::Instant};",
+        "fn f(path: &str, os: u8) { labrt::thread::spawn(g); self.path.exists(); time::Instant::now(); }",
+        "use a::{std::x, time::Instant};",
+    ] {
+        assert_eq!(found(text).outside, [""; 0], "{text}");
     }
     assert_eq!(found("use std::{a::{env}, b::{{fs}}};").outside, [""; 0]);
     let text = "macro_rules! s { ($w:ident) => { labrt::$w::local::<Board>() } } s!(world);";
@@ -248,4 +275,188 @@ fn references_that_get_around_the_guard_are_named() {
     ] {
         assert_eq!(found(text).unsound.len(), count, "{text}");
     }
+}
+
+/// The servers of a run can share what this hides in a text: serde's derive takes it for code.
+const HIDDEN: &str = "[u8; hide!(static ALL: Mutex<u64> = Mutex::new(0);)]: Sized";
+
+#[test]
+fn texts_that_are_code_are_searched() {
+    for text in [
+        format!("#[serde(bound = \"{HIDDEN}\")] struct A;"),
+        format!("#[serde(bound = r#\"{HIDDEN}\"#)] struct A;"),
+        format!("#[serde(bound(serialize = \"{HIDDEN}\"))] struct A;"),
+        format!("#[cfg_attr(all(), serde(bound = \"{HIDDEN}\"))] struct A;"),
+        format!(
+            "#[cfg_attr(all(), cfg_attr(doc, serde(bound(deserialize = r\"{HIDDEN}\"))))] struct A;"
+        ),
+        format!("#[strum_discriminants(serde(bound = \"{HIDDEN}\"))] enum A {{}}"),
+        format!("#[display(fmt = \"{{}}\", \"{HIDDEN}\")] struct A;"),
+        format!("m! {{ #[serde(bound = \"{HIDDEN}\")] struct A; }}"),
+        format!(
+            "macro_rules! m {{ ($n:ident) => {{ #[serde(bound = \"{HIDDEN}\")] struct $n; }} }}"
+        ),
+        format!("macro_rules! m {{ ($h:tt) => {{ $h [serde(bound = \"{HIDDEN}\")] struct A; }} }}"),
+        format!("macro_rules! m {{ ($k:ident) => {{ #[$k(bound = \"{HIDDEN}\")] struct A; }} }}"),
+        "#[serde(bound = \"[u8; { s\\u{74}atic A: Mutex<u8> = f(); 1 }]: Sized\")] struct A;"
+            .into(),
+        "#[serde(from = \"[u8; { \\\n   static A: u8 = 1; 1 }]\")] struct A;".into(),
+        "struct A { #[serde(default = \"std::panic::take_hook\")] a: u8 }".into(),
+        "struct A { #[serde(with = \"labrt::world\")] a: u8 }".into(),
+        "struct A { #[serde(skip_serializing_if = \"labrt::world::local::<T>\")] a: u8 }".into(),
+        "#[serde(remote = \"x::set_hook\")] struct A;".into(),
+        "#[serde(into = \"include!(\\\"x.txt\\\")\")] struct A;".into(),
+        "#[serde(bound = \"[u8; { unsafe { f() } }]: Sized\")] struct A;".into(),
+    ] {
+        let found = read(&text);
+        let places = [found.shared, found.elsewhere, found.unguarded].concat();
+        assert!(
+            places.iter().any(|place| place.contains(" in a text at a.rs:1")),
+            "{text}: {places:?}"
+        );
+    }
+    let found = found("struct A {\n #[serde(default = \"std::env::temp_dir\")] a: u8 }");
+    assert_eq!(found.outside, ["`std::env` in a text at a.rs:2"]);
+}
+
+/// Where a text stands as something else, a macro may make code of it.
+#[test]
+fn texts_that_a_macro_makes_code_of_are_searched() {
+    let hook = "\"std::panic::take_hook\"";
+    for text in [
+        // A text by itself.
+        format!(
+            "macro_rules! m {{ ($t:literal) => {{ #[serde(bound = $t)] struct A; }} }} m!({hook});"
+        ),
+        format!(
+            "macro_rules! m {{ ($t:expr) => {{ #[cfg_attr(all(), serde(bound = $t))] struct A; }} }} m![{hook}];"
+        ),
+        // A whole attribute, with and without its brackets.
+        format!(
+            "macro_rules! m {{ ($m:meta) => {{ #[$m] struct A; }} }} m!(serde(bound = {hook}));"
+        ),
+        format!(
+            "macro_rules! m {{ ($($m:tt)*) => {{ #[$($m)*] struct A; }} }} m!(serde(bound = {hook}));"
+        ),
+        format!(
+            "macro_rules! m {{ ($t:tt) => {{ # $t struct A; }} }} m!([serde(bound = {hook})]);"
+        ),
+        format!(
+            "macro_rules! m {{ ($h:tt $t:tt) => {{ $h [serde(bound = $t)] struct A; }} }} m!(# {hook});"
+        ),
+        // By another macro, in any order, and by another name.
+        format!(
+            "macro_rules! n {{ ($t:tt) => {{ m!($t); }} }} n!({hook});\n\
+             macro_rules! m {{ ($t:tt) => {{ #[serde(bound = $t)] struct A; }} }}"
+        ),
+        format!(
+            "macro_rules! n {{ ($m:ident, $t:tt) => {{ $m!($t); }} }} n!(m, {hook});\n\
+             macro_rules! m {{ ($t:tt) => {{ #[serde(bound = $t)] struct A; }} }}"
+        ),
+        format!(
+            "macro_rules! m {{ ($t:tt) => {{ #[serde(bound = $t)] struct A; }} }} use m as println; println!({hook});"
+        ),
+        format!(
+            "macro_rules! m {{ ($n:ident) => {{ macro_rules! $n {{ ($t:tt) => {{ #[serde(bound = $t)] struct A; }} }} }} }}\n\
+             m!(format); format!({hook});"
+        ),
+        // In what looks like an attribute and is none.
+        format!(
+            "macro_rules! m {{ ($t:tt) => {{ #[serde(bound = $t)] struct A; }} }}\n\
+             macro_rules! n {{ ($v:ident) => {{ fn f() {{ $v[{{ m!({hook}); 0 }}]; }} }} }}"
+        ),
+        // Out of what is no code where it stands.
+        format!(
+            "macro_rules! m {{ (#[doc = $t:literal]) => {{ #[serde(bound = $t)] struct A; }} }} m!(#[doc = {hook}]);"
+        ),
+        format!(
+            "macro_rules! m {{ (#[$n:ident = $t:literal]) => {{ #[serde(bound = $t)] struct A; }} }} m!(#[doc = {hook}]);"
+        ),
+        format!(
+            "macro_rules! m {{ (#[$m:meta]) => {{ n!($m); }} }} m!(#[doc = {hook}]);\n\
+             macro_rules! n {{ (doc = $t:literal) => {{ #[serde(bound = $t)] struct A; }} }}"
+        ),
+    ] {
+        let shared = found(&text.replace('\n', " ")).shared;
+        assert_eq!(shared, ["`take_hook` in a text at a.rs:1"], "{text}");
+    }
+}
+
+#[test]
+fn texts_that_nobody_takes_for_code_are_as_good_as_any() {
+    for text in [
+        "fn f() { println!(\"static x: {}\", \"unsafe { world::y }\"); assert!(x, \"include {y}\"); panic!(\"stop! (x)\") }",
+        "/// A static x: include!(y), std::env::args(), unsafe { }\n#[doc = \"static X: u8\"] struct A;",
+        "#[error(\"the static part: take_hook\")] struct A;",
+        "#[must_use = \"static x: y\"] #[deprecated(note = \"static x: y\")] #[expect(x, reason = \"unsafe { }\")] fn f() {}",
+        "#[cfg(feature = \"static\")] #[cfg_attr(feature = \"static\", error(\"static\"))] fn f() {}",
+        "struct A { #[serde(rename = \"static\", alias = \"unsafe\")] a: u8 }",
+        "#[serde(tag = \"static\", rename(serialize = \"static\", deserialize = \"unsafe\"))] enum A {}",
+        "#[serde(bound = \"T: Clone + 'static\", default = \"Vec::new\", with = \"crate::hex\")] struct A<T>(T);",
+        "#[strum(serialize = \"static\", message = \"unsafe\")] enum A {}",
+        "#[display(\"static {_0}\")] struct A(u8); #[display(fmt = \"static {}\", \"self.0\")] struct B(u8);",
+        // Macros of one's own that make no attributes of texts.
+        "macro_rules! say { ($($t:tt)*) => { println!($($t)*) } } say!(\"static x: {}\", 1);",
+        "macro_rules! say { ($f:literal, $x:expr) => { if ON { eprintln!($f, $x) } } } say!(\"unsafe {}\", 1);",
+        "macro_rules! m { ($(#[$m:meta])* $n:ident, $t:literal) => { $(#[$m])* const $n: &str = $t; } }\n\
+         m! { /// A static x: y\n #[allow(x)] A, \"static x: y\" }",
+        "macro_rules! m { ($d:literal, $n:ident) => { #[doc = $d] fn $n() {} } } m!(\"static x: y\", A);",
+        "macro_rules! at { ($v:expr, $i:expr) => { $v[$i] } } fn f() { at!(v, \"static\") }",
+        "macro_rules! m { ($n:ident) => { #[derive(Debug)] #[serde(rename = \"static\")] fn $n() {} } } m!(A);",
+    ] {
+        assert_eq!(found(text), Found::default(), "{text}");
+    }
+}
+
+#[test]
+fn a_module_of_ones_own_may_be_called_world() {
+    for text in [
+        "use crate::world; fn f() { world::step(); }",
+        "use super::{log, world}; fn f() { world::step(); }",
+        "use crate::world::World;",
+        "use self::world::{World, step};",
+        "use crate::{log, world::World};",
+        "use crate::world as w;",
+        "mod world { pub fn step() {} } fn f() { world::step(); super::world::step(); }",
+        "mod world; pub use world::World;",
+        "mod world; use labrt::{sync, thread}; fn f() { world::step(); labrt::thread::sleep(x); }",
+        "fn f(world: World) { world.step(); let world = 7; vec![world]; }",
+    ] {
+        assert_eq!(found(text), Found::default(), "{text}");
+    }
+    for text in [
+        "use labrt::world; mod world {}",
+        "mod world {} use labrt::{thread, world::local};",
+        "mod world {} use labrt::{{world::local}};",
+        "mod world {} fn f() { labrt::world::local::<T>(); }",
+        "mod a { mod world {} } mod b { use labrt::*; fn f() { world::local::<T>(); } }",
+        "mod a { pub use labrpc::labrt::{*}; } use crate::world::local;",
+        "macro_rules! m { ($k:ident) => { use $k::*; } } m!(labrt); mod a { mod world {} } fn f() { world::x(); }",
+        "macro_rules! m { ($a:ident::$($b:tt)*) => { $($b)* } } m!(crate::world::local);",
+        "fn f() { world::local::<T>(); }",
+        "use a::world::local;",
+        "m!(mod world {}); fn f() { world::local::<T>(); }",
+    ] {
+        assert!(!found(text).shared.is_empty(), "{text}");
+    }
+    // What one file declares means nothing in another one.
+    let file = |name: &str, text: &str| (name.into(), text.to_string());
+    let found = Found::of(&[file("a.rs", "mod world {}"), file("b.rs", "fn f() { world::x(); }")]);
+    assert_eq!(found.shared, ["`world` at b.rs:1"]);
+}
+
+/// Each of these would take a time that grows with the square of its length.
+#[test]
+fn no_number_of_macros_is_too_many_to_be_searched() {
+    let many = 20_000;
+    let makes = "macro_rules! m0 { ($t:tt) => { #[serde(bound = $t)] struct A; } }";
+    let chain: String = (1..many)
+        .map(|n| format!("macro_rules! m{n} {{ ($t:tt) => {{ m{}!($t) }} }}\n", n - 1))
+        .collect();
+    let call = format!("m{}!(\"a::set_hook\");", many - 1);
+    assert_eq!(found(&format!("{makes}\n{chain}{call}")).shared.len(), 1);
+    let nested = format!("{}{makes}{}", "macro_rules! m { () => ".repeat(many), "}".repeat(many));
+    assert_eq!(found(&nested.replace("() => macro", "() => { } macro")).shared, [""; 0]);
+    let attributes = format!("#[a{}{}]", "(#[a".repeat(many), "])".repeat(many));
+    assert_eq!(found(&format!("{attributes} struct A;")), Found::default());
 }
