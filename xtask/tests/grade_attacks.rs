@@ -315,6 +315,20 @@ fn what_is_built_may_not_fill_the_disk() {
     );
 }
 
+/// Where a machine has no memory left, the system ends somebody, and there would be no result.
+#[test]
+fn what_is_built_may_not_take_all_memory() {
+    let trial = Trial::new();
+    let large = "\n/// Large.\npub fn f() -> &'static [u8] {\n    &[1; 4 << 30]\n}\n";
+    trial.write("src/lib.rs", &(trial.source() + large));
+    let Some(problem) = trial.problem(&["--build-memory", "800"]) else { return };
+    assert!(
+        problem
+            .contains("building it takes more than 800 MiB of memory (if it may: --build-memory)"),
+        "{problem}"
+    );
+}
+
 /// What serde's derive reads from a text is code, and would share a static.
 #[test]
 fn a_static_in_a_text_is_found() {

@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 66] = [
+const KNOWN: [(&str, &str, &str, &str); 35] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -59,6 +59,9 @@ const KNOWN: [(&str, &str, &str, &str); 66] = [
     (TEST_RUNS, "rustix::fs::statvfs", UNIX, "how much room a disk has"),
     (TEST_RUNS, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
     (TEST_RUNS, "rustix::param::page_size", LINUX, "the unit that it is counted in"),
+    (TEST_RUNS, "read_dir(\"/proc\")", LINUX, "which processes a group has"),
+    (TEST_RUNS, "\"/proc/meminfo\"", LINUX, "how much memory a machine has"),
+    (TEST_RUNS, "\"/sys/fs/cgroup/memory.max\"", LINUX, "how much of it a container has"),
     (TEST_RUNS, "{CpuSet, sched_getaffinity}", LINUX, "the cores that we may use"),
     (TEST_RUNS, "{CpuSet, sched_setaffinity}", LINUX, "to stay on a core"),
     (TEST_RUNS, "\"/proc/self/exe\"", LINUX, "our own program, whatever has become of its file"),

@@ -114,6 +114,53 @@ pub fn memory_of(_: &Child) -> Option<u64> {
     None
 }
 
+/// How much memory the processes of a group have taken, in MiB; what they share with others, as a library's code, does
+/// not count. None if nobody tells.
+#[cfg(target_os = "linux")]
+pub fn memory_of_group(leader: u32) -> Option<u64> {
+    let leader = leader.to_string();
+    let pages_of = |process: &std::path::Path| {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        // A program's name stands in parentheses and may be anything. Behind it: state, parent, group.
+        if stat.rsplit_once(')')?.1.split_whitespace().nth(2)? != leader {
+            return None;
+        }
+        let sizes = std::fs::read_to_string(process.join("statm")).ok()?;
+        let mut sizes = sizes.split_whitespace().skip(1).map(|size| size.parse::<u64>().ok());
+        let (all, shared) = (sizes.next()??, sizes.next()??);
+        Some(all.saturating_sub(shared))
+    };
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let pages: u64 = processes.filter_map(|process| pages_of(&process.path())).sum();
+    Some((pages * rustix::param::page_size() as u64) >> 20)
+}
+
+/// Nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub fn memory_of_group(_: u32) -> Option<u64> {
+    None
+}
+
+/// How much memory there is for all processes, in MiB: this machine's, or less if we are in a container that has less.
+/// None if nobody tells.
+#[cfg(target_os = "linux")]
+pub fn memory_of_machine() -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let all =
+        all.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());
+    let all = all?.parse::<u64>().ok()? >> 10;
+    let ours = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    // It may be the word for no limit.
+    let ours = ours.and_then(|bytes| bytes.trim().parse::<u64>().ok()).map(|bytes| bytes >> 20);
+    Some(ours.map_or(all, |ours| ours.min(all)))
+}
+
+/// Nobody tells.
+#[cfg(not(target_os = "linux"))]
+pub fn memory_of_machine() -> Option<u64> {
+    None
+}
+
 /// The cores that this process may use; none if it does not matter.
 #[cfg(target_os = "linux")]
 pub fn cores() -> Vec<usize> {

@@ -66,6 +66,10 @@ pub(crate) struct Grade {
     /// How much a crate may write to the disk while it is built, in MiB.
     #[arg(long, default_value_t = 2048, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_size: u64,
+    /// How much memory cargo and its compilers may take in all while a crate is built, in MiB. Three quarters of what
+    /// this machine has, if nothing is said. On Linux alone.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) build_memory: Option<u64>,
     /// Build and run students' code with all of your own rights, and not locked in. Where it cannot be locked
     /// in, nothing is graded without this.
     #[arg(long)]
@@ -123,6 +127,7 @@ impl Grade {
             ("--strict", self.strict.to_string()),
             ("--open-room", self.open_room.to_string()),
             ("--build-size", self.build_size.to_string()),
+            ("--build-memory", self.build_memory.map_or_else(String::new, |mib| mib.to_string())),
             ("--least-loss", self.least_loss.to_string()),
         ]
         .map(|(name, value)| (name.to_string(), value))

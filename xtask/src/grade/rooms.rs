@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use test_runs::platform;
 use test_runs::room::{self, Room};
 
 use super::args::Grade;
@@ -19,8 +20,10 @@ use crate::workspace;
 const FILE_SIZE: u64 = 1 << 30;
 /// The most CPU time of a process, a compiler or one that makes runs: many times what they take.
 const CPU: u64 = 1800;
-/// The most address space of a compiler. That of runs is watched otherwise: their stacks are mostly not used.
+/// The most address space of a compiler. What it takes of it is watched, as that of runs is: see [`Rooms::memory`].
 const MEMORY: u64 = 16 << 30;
+/// What a build may take of the machine's memory, in percent: more, and the system might end anybody.
+const SHARE: u64 = 75;
 /// How many tasks nobody may have in all: many processes of ours run side by side.
 const TASKS: u64 = 4096;
 
@@ -46,6 +49,8 @@ pub(crate) struct Rooms {
     sysroot: PathBuf,
     /// How many compilers run at once, if that is said.
     jobs: Option<u64>,
+    /// How much memory a build may take, in MiB, if anybody knows.
+    memory: Option<u64>,
 }
 
 impl Rooms {
@@ -55,8 +60,10 @@ impl Rooms {
     /// If this system has no such rooms, and nobody has said that it is to be done without.
     pub(crate) fn new(grade: &Grade, target: &Path) -> Result<Rooms> {
         let sysroot = sysroot()?;
+        let of_machine = || platform::memory_of_machine().map(|mib| mib * SHARE / 100);
+        let (jobs, memory) = (grade.jobs, grade.build_memory.or_else(of_machine));
         if grade.open_room {
-            return Ok(Rooms { build: None, run: None, sysroot, jobs: grade.jobs });
+            return Ok(Rooms { build: None, run: None, sysroot, jobs, memory });
         }
         if let Some(words) = room::lacking() {
             bail!(
@@ -79,7 +86,12 @@ impl Rooms {
             ..Room::default()
         };
         let build = Some(build(&sysroot, target, &run)?);
-        Ok(Rooms { build, run: Some(run), sysroot, jobs: grade.jobs })
+        Ok(Rooms { build, run: Some(run), sysroot, jobs, memory })
+    }
+
+    /// How much memory cargo and its compilers may take in all, in MiB; none if nobody knows what there is.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.memory
     }
 
     /// Cargo, in the room that a crate is built in: it reads what the crate is, and writes to the suite's
@@ -140,7 +152,8 @@ mod tests {
     #[test]
     fn so_many_compilers_run_at_once_as_is_said() {
         let jobs = |jobs| {
-            let rooms = Rooms { build: None, run: None, sysroot: PathBuf::new(), jobs };
+            let sysroot = PathBuf::new();
+            let rooms = Rooms { build: None, run: None, sysroot, jobs, memory: None };
             let cargo = rooms.cargo(Path::new("a"), Path::new("b"));
             let mut envs = cargo.get_envs();
             let value =

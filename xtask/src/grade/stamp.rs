@@ -5,46 +5,31 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use test_runs::build::{self, Program};
 use test_runs::watchdog::Group;
 use test_runs::{package, platform};
 
 use super::allowed::Allowed;
 use super::disk::Building;
-use super::files;
 use super::rooms::Rooms;
-use super::student::{Killed, Metadata, Package, Student, members, metadata};
+use super::student::{Metadata, Package, Student, members, metadata};
 use crate::labs::Lab;
 use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::{skeleton, workspace};
 
-/// What a build says when the machine is at fault, whatever the code is.
-const MACHINE: [&str; 5] =
-    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9", "linking with"];
+mod said;
 
-/// What cargo says when it could not fetch something. It is asked only when what all need is there.
-const NETWORK: [&str; 8] = [
-    "failed to download",
-    "failed to fetch",
-    "failed to query replaced source",
-    "Could not resolve host",
-    "Could not connect",
-    "network failure",
-    "timed out",
-    "--offline",
-];
+use said::{Ended, no_metadata, own_words, shortened};
 
 /// Where usual crates come from, as cargo says it.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// How much of a compiler's words is kept: thousands of errors say no more than the first ones.
-const KEPT_WORDS: usize = 64 << 10;
+/// How often the memory of compilers is looked at: to look takes some milliseconds.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Why there is no test program.
 #[derive(Debug)]
@@ -76,32 +61,6 @@ pub(crate) struct Stamped {
     lock: String,
     /// What the student has others say.
     own_words: String,
-}
-
-/// How cargo ended.
-struct Ended {
-    passed: bool,
-    /// What it wrote for programs, one message a line; the compiler's are among them.
-    out: String,
-    /// What it wrote for people.
-    said: String,
-}
-
-/// A message of cargo's for programs.
-#[derive(Deserialize)]
-struct Message {
-    reason: String,
-    message: Option<Diagnostic>,
-}
-
-/// What the compiler says.
-#[derive(Deserialize)]
-struct Diagnostic {
-    message: String,
-    /// As people read it.
-    rendered: Option<String>,
-    /// The places in the source that it is about.
-    spans: Vec<IgnoredAny>,
 }
 
 /// How everything is built, as the end of a manifest: as in a student's own crate. Nothing is built twice, so nothing is
@@ -145,42 +104,6 @@ pub(crate) fn stamp(
         lock,
         own_words,
     })
-}
-
-/// What cargo and the compiler may show in words of their own, whatever it says: the names of a crate's files, and its
-/// manifests.
-fn own_words(top: &Path) -> Result<String> {
-    let mut words = String::new();
-    for file in files::files(top)? {
-        words += &format!("{}\n", file.display());
-        if file.file_name().is_some_and(|name| name == "Cargo.toml") {
-            let path = top.join(file);
-            let text =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            words += &String::from_utf8_lossy(&text);
-        }
-    }
-    Ok(words)
-}
-
-/// True if something said has one of these words, and has it not from the student.
-fn tells<'a>(said: &str, mut of: impl Iterator<Item = &'a &'a str>, own_words: &str) -> bool {
-    of.any(|words| said.contains(words) && !own_words.contains(words))
-}
-
-/// Cargo cannot tell what a crate is made of.
-fn no_metadata(error: Error, own_words: &str) -> Failure {
-    let words = format!("{error:#}");
-    // Cargo shows what it does not understand, whatever it says.
-    let shown = words.contains("failed to parse manifest");
-    let machine = !shown && tells(&words, MACHINE.iter().chain(&NETWORK), own_words);
-    if machine || error.is::<Killed>() {
-        return Failure::Machine(error.context("cargo cannot find or fetch what the crate needs"));
-    }
-    Failure::Student(format!(
-        "cargo cannot use the crate as its manifest is:\n{}",
-        shortened(&words)
-    ))
 }
 
 /// Writes the files of the crate with the suite. Returns those that decide what is tested, and its package's name.
@@ -325,7 +248,7 @@ impl Stamped {
         building: &mut Building,
         stop: &AtomicBool,
     ) -> Result<Program, Failure> {
-        let cargo = || rooms.cargo(student.top(), &self.dir);
+        let cargo = || (rooms.cargo(student.top(), &self.dir), rooms.memory());
         let words = "the crate does not compile";
         let build = ["build", "--lib", "--package", &student.name];
         self.cargo(cargo(), &build, building, stop, |said| {
@@ -367,17 +290,23 @@ impl Stamped {
     /// failure of the words of the compiler.
     fn cargo(
         &self,
-        cargo: Command,
+        (cargo, memory): (Command, Option<u64>),
         args: &[&str],
         building: &mut Building,
         stop: &AtomicBool,
         fault: impl Fn(&str) -> Failure,
     ) -> Result<String, Failure> {
-        let ended = self.run_cargo(cargo, args, building, stop).map_err(Failure::Machine)?;
+        let ended = self.run_cargo(cargo, memory, args, building, stop);
+        let ended = ended.map_err(Failure::Machine)?;
         if building.is_over() {
             return Err(Failure::Student(format!(
                 "building it writes more than {} MiB to the disk (if it may: --build-size)",
                 building.most_mib()
+            )));
+        }
+        if let Some(most) = memory.filter(|_| ended.took_memory) {
+            return Err(Failure::Student(format!(
+                "building it takes more than {most} MiB of memory (if it may: --build-memory)"
             )));
         }
         if ended.passed {
@@ -394,6 +323,7 @@ impl Stamped {
     fn run_cargo(
         &self,
         mut command: Command,
+        memory: Option<u64>,
         args: &[&str],
         building: &mut Building,
         stop: &AtomicBool,
@@ -411,8 +341,13 @@ impl Stamped {
         let mut child = child.context("cannot run cargo")?;
         // With its compilers, also if we are killed: one that is left would write into what the next build makes.
         let group = Group::of(child.id());
+        let (mut took_memory, mut looked) = (false, Instant::now());
         while !platform::has_ended(&mut child).context("cannot wait for cargo")? {
-            if stop.load(Ordering::Relaxed) || building.may_be_over() {
+            if let Some(most) = memory.filter(|_| looked.elapsed() >= LOOK) {
+                took_memory |= platform::memory_of_group(child.id()).is_some_and(|mib| mib > most);
+                looked = Instant::now();
+            }
+            if stop.load(Ordering::Relaxed) || building.may_be_over() || took_memory {
                 platform::kill_group(child.id());
                 let _ = child.kill();
             }
@@ -425,7 +360,8 @@ impl Stamped {
                 fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             Ok::<_, Error>(String::from_utf8_lossy(&bytes).into_owned())
         };
-        Ok(Ended { passed: status.success(), out: text(&out)?, said: text(&err)? })
+        let passed = status.success();
+        Ok(Ended { passed, took_memory, out: text(&out)?, said: text(&err)? })
     }
 
     /// True if all crates that do not compile are the student's, or the suite for it.
@@ -448,44 +384,6 @@ impl Stamped {
         }
         Ok(())
     }
-}
-
-impl Ended {
-    fn messages(&self) -> impl Iterator<Item = Message> {
-        self.out.lines().filter_map(|line| serde_json::from_str(line).ok())
-    }
-
-    /// What the compiler has said of code.
-    fn diagnostics(&self) -> impl Iterator<Item = Diagnostic> {
-        let said = self.messages().filter_map(|message| message.message);
-        said.filter(|said| !said.message.starts_with("aborting due to"))
-    }
-
-    /// All that was said, as people read it.
-    fn in_words(&self) -> String {
-        let said = self.diagnostics().filter_map(|said| said.rendered);
-        said.chain([self.said.clone()]).collect::<String>().trim().to_string()
-    }
-
-    /// True if nothing tells of the machine. What is said of a place in the source does not count: its author has
-    /// the compiler say what he likes.
-    fn is_fault_of_code(&self, own_words: &str) -> bool {
-        let without_place = self.diagnostics().filter(|said| said.spans.is_empty());
-        let warning = |line: &&str| line.starts_with("warning: ");
-        let cargos = self.said.lines().filter(|line| !warning(line)).map(str::to_string);
-        let told =
-            without_place.map(|said| said.message).chain(cargos).collect::<Vec<_>>().join("\n");
-        self.messages().any(|message| message.reason == "build-finished")
-            && !tells(&told, MACHINE.iter(), own_words)
-    }
-}
-
-/// The beginning of what a compiler has said.
-fn shortened(said: &str) -> String {
-    let Some((end, _)) = said.char_indices().find(|(place, _)| *place >= KEPT_WORDS) else {
-        return said.to_string();
-    };
-    format!("{}\n... and {} kB more", &said[..end], (said.len() - end) / 1000)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-use super::super::student::{Node, Resolve, Target};
+use super::super::student::{Killed, Node, Resolve, Target};
+use super::said::KEPT_WORDS;
 use super::*;
 
 /// A suite that is made of packages with these names in these folders.
@@ -92,7 +93,7 @@ fn what_a_student_has_cargo_say_is_no_fault_of_the_machine() {
     assert!(matches!(no_metadata(anyhow!("{words}"), &own_words), Failure::Machine(_)));
     let said = "   Compiling own v0.1.0 (/x/os error 28)\nerror: could not compile `own`\n";
     let end = "{\"reason\":\"build-finished\",\"success\":false}\n".to_string();
-    let ended = |said: String| Ended { passed: false, out: end.clone(), said };
+    let ended = |said: String| Ended { out: end.clone(), said, ..Ended::default() };
     assert!(ended(said.to_string()).is_fault_of_code(&own_words));
     let full = format!("{said}: No space left on device");
     assert!(!ended(full).is_fault_of_code(&own_words));
@@ -110,7 +111,7 @@ fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
         let out = line(words, spans)
             + &line("aborting due to 1 previous error", "[]")
             + "{\"reason\":\"build-finished\",\"success\":false}\n";
-        Ended { passed: false, out, said: said.to_string() }
+        Ended { out, said: said.to_string(), ..Ended::default() }
     };
     let at_a_place = ended("os error 28", "[{\"line_start\":1}]", "error: could not compile `x`\n");
     assert!(at_a_place.is_fault_of_code(""));
@@ -124,7 +125,7 @@ fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
     let manifest =
         "warning: unused manifest key: package.os error 28\nerror: could not compile `x`\n";
     assert!(ended("unused", "[{}]", manifest).is_fault_of_code(""));
-    let no_end = Ended { passed: false, out: String::new(), said: String::new() };
+    let no_end = Ended::default();
     assert!(!no_end.is_fault_of_code(""));
 }
 
