@@ -187,6 +187,12 @@ impl Outcome {
         self.tests.iter().map(|test| test.points).sum()
     }
 
+    /// If a run that failed costs more than its test: the points of all tests, and how many such a run costs at least.
+    pub(crate) fn lost_more(&self) -> Option<(f64, f64)> {
+        let by_tests = self.by_tests();
+        self.points.is_some_and(|points| points < by_tests).then_some((by_tests, self.least_loss))
+    }
+
     /// There can be no tests, and that is the student's fault.
     pub(crate) fn fail(&mut self, problem: &str) {
         self.problem = Some(plain(problem));
@@ -274,9 +280,7 @@ impl Outcome {
             Some(points) => format!("{}: {points:.1} of {:.1} points\n", self.package, self.of),
             None => format!("{}: no points\n", self.package),
         };
-        let by_tests = self.by_tests();
-        if self.points.is_some_and(|points| points < by_tests) {
-            let least = self.least_loss;
+        if let Some((by_tests, least)) = self.lost_more() {
             let _ = writeln!(
                 text,
                 "\nBy its tests it has {by_tests:.1}. But a run has failed, and that costs at least {least} points.\n"
@@ -359,11 +363,11 @@ fn round(points: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::labs::LABS;
 
-    pub(super) fn outcome() -> Outcome {
+    pub(in crate::grade) fn outcome() -> Outcome {
         let weights = [("2A".to_string(), 30.0), ("2B".to_string(), 70.0)].into();
         Outcome::new("my-raft", &LABS[0], &weights, (20, 10.0), Print::default())
     }

@@ -34,7 +34,12 @@ impl Row {
         let before = begun.is_of_before().then(|| OF_BEFORE.to_string());
         let of_tests: Vec<&[String]> = outcome.tests.iter().map(|test| &*test.doubts).collect();
         let doubts = doubts(&of_tests);
-        let remarks = before.iter().chain(&outcome.remarks).chain(&doubts).map(String::as_str);
+        // Else the points of the parts would not add up to those of the crate, and nobody would know why.
+        let more = outcome.lost_more().map(|(by_tests, least)| {
+            format!("by its tests {by_tests:.2}, but a failed run costs at least {least}")
+        });
+        let remarks = before.iter().chain(&more).chain(&outcome.remarks).chain(&doubts);
+        let remarks = remarks.map(String::as_str);
         let words: Vec<&str> = [outcome.state()]
             .into_iter()
             .chain(remarks)
@@ -172,6 +177,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::grade::outcome::Counted;
 
     /// A class of three: right, wrong in a strange way, and without a result.
     pub(crate) fn class() -> Class {
@@ -242,5 +248,21 @@ pub(crate) mod tests {
         );
         let without = Class { pairs: Vec::new(), ..class() };
         assert!(!markdown(&without).contains("Nearly"));
+    }
+
+    #[test]
+    fn points_of_parts_that_do_not_add_up_are_explained() {
+        let mut outcome = crate::grade::outcome::tests::outcome();
+        let all = |passed| Counted { runs: 20, passed, done: true, ..Counted::default() };
+        (0..13).for_each(|place| outcome.take(place, all(20)));
+        outcome.take(3, all(19));
+        outcome.finish();
+        let row = Row::of("ann", &Begun::of(outcome));
+        assert_eq!((row.points, row.parts.iter().sum::<f64>() > 99.6), (Some(90.0), true));
+        assert_eq!(row.state, "graded; by its tests 99.65, but a failed run costs at least 10");
+        let mut outcome = crate::grade::outcome::tests::outcome();
+        (0..13).for_each(|place| outcome.take(place, all(0)));
+        outcome.finish();
+        assert_eq!(Row::of("ann", &Begun::of(outcome)).state, "graded");
     }
 }
