@@ -140,6 +140,25 @@ fn lab_of(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// Those of [`USUAL`] that nothing of ours is made of: their versions are not ours to say.
+    const UNLOCKED: [&str; 6] =
+        ["arrayvec", "derive_more", "lazy_static", "ordered-float", "static_assertions", "strum"];
+
+    #[test]
+    fn the_lock_has_all_usual_crates_but_those_that_the_documents_name() {
+        let lock = crate::skeleton::lock_file(&workspace()).expect("a lock file");
+        let locked: Vec<&str> = crate::skeleton::packages(&lock).collect();
+        let unlocked: Vec<&str> = USUAL.into_iter().filter(|name| !locked.contains(name)).collect();
+        assert_eq!(unlocked, UNLOCKED);
+        let text = std::fs::read_to_string(workspace().join("docs/grading.md")).expect("the page");
+        let (_, about) =
+            text.split_once("for crates that nothing here is made of").expect("the words");
+        let about = about.split("\n\n").next().unwrap_or_default();
+        for name in UNLOCKED {
+            assert!(about.contains(&format!("`{name}`")), "{name}: {about}");
+        }
+    }
+
     #[test]
     fn what_stands_above_raft_may_stand_on_a_layer_of_its_own() {
         let below = ["raft", "rsm-api", "rsm", "shardkv"];
