@@ -126,7 +126,7 @@ fn what_reaches_past_the_lab_is_named() {
     }
     for (text, place) in [
         ("fn f() { std::backtrace::Backtrace::force_capture(); }", "std::backtrace"),
-        ("use std::os::unix::fs::MetadataExt as _;", "std::os"),
+        ("use std::{os, fmt};", "std::os"),
         ("fn f() -> bool { std::path::Path::new(\"/x\").exists() }", "std::path"),
         ("use std::{fmt, path::PathBuf};", "std::path"),
         ("fn f() { std::thread::spawn(g); }", "std::thread"),
