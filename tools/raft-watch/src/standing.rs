@@ -99,6 +99,18 @@ impl Judge {
         }
     }
 
+    /// True if no timer can have elapsed at a server since a message of its leader, and nothing else may have made it
+    /// stand for election.
+    pub(super) fn stands_too_soon(&self, server: usize, since_us: u64, us: u64) -> bool {
+        let known = &self.servers[server];
+        // It may stand for election before it answers who has told it to.
+        let told = known.told_to_stand_us.is_some_and(|told| us < told + AFTER_ORDER_US)
+            || self.open_appends(server).any(|append| append.may_be_told_to_stand);
+        let paused = known.resumed_us.is_some_and(|resumed| us < resumed + AFTER_PAUSE_US);
+        let clock = u64::from(known.clock.unwrap_or(1000));
+        us.saturating_sub(since_us) * clock / 1000 < WAITS_US && !paused && !told
+    }
+
     /// A server stands for election in a term. "Followers: if election timeout elapses without receiving
     /// AppendEntries RPC from current leader" (Figure 2).
     ///
@@ -110,18 +122,12 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
-        // It may stand for election before it answers who has told it to.
-        let told_us = self.servers[server].told_to_stand_us;
-        let told = told_us.is_some_and(|told| us < told + AFTER_ORDER_US)
-            || self.open_appends(server).any(|append| append.may_be_told_to_stand);
-        let known = &mut self.servers[server];
-        let clock = u64::from(known.clock.unwrap_or(1000));
-        let soon = |heeded: &Heeded| {
+        let heeded = self.servers[server].heeded.filter(|heeded| {
             heeded.term.checked_add(1) == Some(term)
-                && us.saturating_sub(heeded.sent_us) * clock / 1000 < WAITS_US
-        };
-        let paused = known.resumed_us.is_some_and(|resumed| us < resumed + AFTER_PAUSE_US);
-        let Some(heeded) = known.heeded.filter(soon).filter(|_| !paused && !told) else {
+                && self.stands_too_soon(server, heeded.sent_us, us)
+        });
+        let known = &mut self.servers[server];
+        let Some(heeded) = heeded else {
             known.stood_soon.clear();
             return Ok(());
         };

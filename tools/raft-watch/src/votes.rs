@@ -47,15 +47,13 @@ impl Judge {
         us: u64,
         missing: &Missing,
     ) -> Checked {
-        /// Sooner after a leader's message no timer of the lab elapses.
-        const SOON_US: u64 = 100_000;
         self.elections.seen = true;
         self.check_deaf(server, term, us)?;
         if !self.elections.stood(server, term) {
             self.check_waits(server, term, us, missing)?;
         }
-        let known = &self.servers[server];
-        let soon = known.heard_us.is_some_and(|heard| us < heard + SOON_US);
+        let heard = self.servers[server].heard_us;
+        let soon = heard.is_some_and(|heard| self.stands_too_soon(server, heard, us));
         if soon && !self.elections.stood(server, term) {
             *self.elections.while_heard.entry(server).or_default() += 1;
         }

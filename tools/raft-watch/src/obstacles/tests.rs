@@ -254,6 +254,27 @@ fn that_a_timer_is_not_restarted_by_a_leaders_messages() {
 }
 
 #[test]
+fn that_a_timer_is_not_restarted_is_not_told_of_who_had_a_reason_to_stand() {
+    let stands = |reason: fn(&mut Play)| {
+        let mut play = Play::new();
+        for n in 0..3 {
+            let term = 4 + 2 * n;
+            play.call(0, 2, vote(term), yes(term));
+            play.reached(0, 1, append(term, (0, 0), 0, 0));
+            play.us += 50_000;
+            reason(&mut play);
+            play.sent(1, 2, vote(term + 1));
+        }
+        play.told("its timer", 0).len()
+    };
+    assert_eq!(stands(|_| {}), 1);
+    let told = stands(|play| _ = play.reached(0, 1, Request::Stand));
+    let resumed = stands(|play| play.judge.paused(1, false, play.us));
+    let fast = stands(|play| play.judge.has_clock(1, 2_000));
+    assert_eq!([told, resumed, fast], [0, 0, 0]);
+}
+
+#[test]
 fn that_a_server_does_not_answer() {
     let mut play = Play::new();
     play.reached(0, 1, append(4, (0, 0), 0, 0));
