@@ -16,6 +16,7 @@ messages! {
     }
     Conflict { term: u64, index: u64 }
     WithConflict { follower_term: u64, success: bool, conflict: Conflict }
+    FlatConflict { current_term: u64, success: bool, term: u64, index: u64 }
     WithMatch { term: u64, success: bool, match_index: u64 }
     Flushed { term: u64, success: bool, last_flushed_log_index: u64 }
     WithEpoch {
@@ -122,6 +123,10 @@ fn the_term_of_a_conflict_is_not_the_replys() -> Checked {
     let conflict = Conflict { term: 2, index: 3 };
     let beside = WithConflict { follower_term: 5, success: false, conflict: conflict.clone() };
     led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &beside)?;
+    let mut play = led(5, (9, 4))?;
+    let flat = FlatConflict { current_term: 5, success: false, term: 2, index: 3 };
+    play.named((0, 1), APPEND_ENTRIES, &request, &flat)?;
+    assert_eq!(play.judge.term(1), 5);
     let within = WithResult { follower_term: 5, result: Err(conflict) };
     led(5, (9, 4))?.named((0, 1), APPEND_ENTRIES, &request, &within)
 }

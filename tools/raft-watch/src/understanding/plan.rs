@@ -94,6 +94,22 @@ impl Plan {
         likely.min()
     }
 
+    /// Takes the next likeliest field in the place of one that it takes, unless there is none that `may` be.
+    pub(crate) fn take_another(
+        &mut self,
+        name: Name,
+        shape: &'static Shape,
+        may: impl Fn(&Field) -> bool,
+    ) {
+        let Some(Likely { path, .. }) = self.likeliest(shape, name) else { return };
+        let mut other = self.clone();
+        other.leave(name);
+        other.take(&path, name);
+        if other.field_of(name, shape).is_some_and(may) {
+            *self = other;
+        }
+    }
+
     /// Does not take this field after all.
     pub(crate) fn leave(&mut self, name: Name) {
         for step in &mut self.0 {
@@ -129,6 +145,12 @@ impl Plan {
             Step::Take(taken) => (*taken == name).then_some(field),
             Step::Inside(inside) => inside.field_of(name, field.ty.shape()),
         })
+    }
+
+    /// True if it takes this field of the type itself, and an index stands beside it.
+    pub(crate) fn stands_beside_index(&self, name: Name, shape: &'static Shape) -> bool {
+        let taken = |step: &Step| matches!(step, Step::Take(taken) if *taken == name);
+        self.0.iter().any(taken) && fields(shape).iter().any(|field| is_place(field.name))
     }
 
     /// The type of a field that it takes.

@@ -50,6 +50,12 @@ impl ReplyPlan {
         let whole = plan::is_bool(shape) || plan::says_yes_or_no(shape);
         let wanted = [Name::Term, Name::Yes, Name::Accepted, Name::Flushed];
         let mut plan = Plan::of(shape, &wanted);
+        // A term beside an index is that of an entry, if another one may be the reply's.
+        if plan.stands_beside_index(Name::Term, shape) {
+            plan.take_another(Name::Term, shape, |field| {
+                !plan::is_term_of_entry(field.name) && !may_be_any(field.name)
+            });
+        }
         let term = plan.field_of(Name::Term, shape).map(|field| field.name);
         let is_term = |field: &&Field| {
             field.name.to_ascii_lowercase().ends_with("term")
