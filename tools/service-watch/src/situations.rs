@@ -1,7 +1,7 @@
 //! Which situations a service and its clients come into. Nothing here is a rule, and nobody is accused: what
 //! is seen is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use labrpc::CallStep;
 use run_record::situations::{Counts, Layer, Situation};
@@ -16,11 +16,19 @@ pub(crate) struct Spotter {
     /// By group and number: what the calls of clients are made for. Copies of a request may come late, so
     /// nothing is forgotten.
     requests: BTreeMap<(usize, u64), Number>,
+    /// What calls were made for, and those of them that were made when the same had been asked for before.
+    asked: BTreeSet<Number>,
+    again: BTreeSet<(usize, u64)>,
 }
 
 impl Default for Spotter {
     fn default() -> Spotter {
-        Spotter { counts: Counts::of(Layer::Service), requests: BTreeMap::new() }
+        Spotter {
+            counts: Counts::of(Layer::Service),
+            requests: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            again: BTreeSet::new(),
+        }
     }
 }
 
@@ -48,19 +56,28 @@ impl State {
         match step {
             CallStep::Sent { .. } => {
                 let of = self.operations.number_of(client);
-                self.spotter.requests.extend(of.map(|of| (key, of)));
+                let Some(of) = of else { return };
+                self.spotter.requests.insert(key, of);
+                if !self.spotter.asked.insert(of) {
+                    self.spotter.again.insert(key);
+                }
             }
-            CallStep::Delivered | CallStep::DeliveredAgain => {
-                if let Some(&of) = self.spotter.requests.get(&key) {
-                    self.reaches(to, of);
+            // A copy that the network makes comes when it will: that says nothing of the client, who does not hear its
+            // answer either.
+            CallStep::Delivered => {
+                let of = self.spotter.requests.get(&key).copied();
+                let waits = of.filter(|of| self.operations.number_of(client) == Some(*of));
+                let again = self.spotter.again.remove(&key);
+                if let Some(of) = waits {
+                    self.reaches(to, of, again);
                 }
             }
             _ => {}
         }
     }
 
-    /// A request reaches a server.
-    fn reaches(&mut self, (group, server): (usize, usize), of: Number) {
+    /// A request reaches a server, whose client waits for it. `again`: it had asked for the same before.
+    fn reaches(&mut self, (group, server): (usize, usize), of: Number, again: bool) {
         let Some(operation) = self.operations.get(of) else { return };
         if operation.asked.change == Change::Nothing {
             let deposed = self.groups[group].below.is_deposed(server);
@@ -69,7 +86,7 @@ impl State {
                 u64::from(deposed),
                 labtrace::now_us,
             );
-        } else {
+        } else if again {
             self.read_entries();
             let committed = self.has_committed(of, group);
             self.spotter.counts.add(

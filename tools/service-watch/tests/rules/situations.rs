@@ -1,5 +1,8 @@
 //! Situations of a service and its clients are counted when they are there, and not when a run only comes close.
 
+use std::time::Duration;
+
+use labrt::thread;
 use run_record::coverage::Kind;
 use run_record::situations::{Counts, Situation};
 use tester::{Client, Judged, Run};
@@ -8,7 +11,7 @@ use crate::world::{World, append, get, judge, judged_less, pause};
 
 const WRITE: &str = "x 0 0 y";
 
-/// How often a request came for a write that was committed, a write stood at one more leader, and a read came to
+/// How often a client asked again for a write that was committed, a write stood at one more leader, and a read came to
 /// a leader of the past.
 fn seen_of(
     groups: &'static [&'static str],
@@ -45,7 +48,7 @@ fn writer(world: &World) -> Client {
 }
 
 #[test]
-fn a_request_for_a_write_that_is_committed_is_counted() {
+fn a_client_that_asks_again_for_a_write_that_is_committed_is_counted() {
     let comes_again = |world: &World| {
         let client = writer(world);
         world.calls(&client, (0, 0));
@@ -56,10 +59,38 @@ fn a_request_for_a_write_that_is_committed_is_counted() {
     assert_eq!(seen(comes_again), [2, 0, 0]);
     let nobody_has_said_so = |world: &World| {
         let client = writer(world);
+        world.calls(&client, (0, 0));
         world.commits(1, WRITE);
         world.calls(&client, (0, 0));
     };
     assert_eq!(seen(nobody_has_said_so), [0, 0, 0]);
+}
+
+#[test]
+fn a_copy_that_the_network_makes_is_not_a_client_that_asks_again() {
+    let copied = |world: &World| {
+        let client = writer(world);
+        tells(world, 1, WRITE);
+        world.net.set_duplication(1.0);
+        world.calls(&client, (0, 0));
+        world.net.set_duplication(0.0);
+        thread::sleep(Duration::from_secs(1));
+    };
+    assert_eq!(seen(copied), [0, 0, 0]);
+}
+
+#[test]
+fn a_call_that_arrives_when_its_client_has_its_answer_does_not_count() {
+    let answered = |world: &World| {
+        let client = world.client("writer");
+        let operation = world.watch.asks(&client, append("k", WRITE));
+        world.calls(&client, (0, 0));
+        tells(world, 1, WRITE);
+        world.replies((0, 0), "done");
+        world.watch.answered(operation, None);
+        world.calls(&client, (0, 1));
+    };
+    assert_eq!(seen(answered), [0, 0, 0]);
 }
 
 #[test]
@@ -79,6 +110,7 @@ fn a_request_for_something_else_is_not() {
 fn an_entry_in_whose_place_another_one_was_committed_does_not_count() {
     let replaced = |world: &World| {
         let client = writer(world);
+        world.calls(&client, (0, 0));
         world.only_sends(1, WRITE);
         world.sends((0, 1), 2, 2, (0, 0), &["another one"], 0);
         pause();
@@ -94,6 +126,7 @@ fn an_entry_in_the_log_of_another_group_does_not_count() {
     let at = |group: usize| {
         move |world: &World| {
             let client = writer(world);
+            world.calls(&client, (group, 1));
             tells(world, 1, "another one");
             world.sends((1, 0), 1, 1, (0, 0), &[WRITE], 0);
             pause();
@@ -155,6 +188,7 @@ fn a_read_at_a_leader_is_counted_if_another_one_leads_a_later_term() {
 fn a_search_is_told_when_it_was_and_only_if_it_asks() {
     let play = |world: &World| {
         let client = writer(world);
+        world.calls(&client, (0, 0));
         tells(world, 1, WRITE);
         world.calls(&client, (0, 0));
         world.takes((0, 2), 0, false);
@@ -164,9 +198,9 @@ fn a_search_is_told_when_it_was_and_only_if_it_asks() {
     let run = Run::covered();
     assert_eq!(judge(run.clone(), &["100", "101"], Default::default(), play).verdict, None);
     let seen: Vec<_> = run.coverage().of(Kind::Situations).collect();
-    // It takes 10 ms before the commit, behind it, until that is known, and behind the call.
+    // It takes 10 ms behind the first call, before the commit, behind it, until that is known, and behind the call.
     for (situation, us) in
-        [(Situation::RetryAfterCommit, 30_000), (Situation::WriteAtTwoLeaders, 40_000)]
+        [(Situation::RetryAfterCommit, 40_000), (Situation::WriteAtTwoLeaders, 50_000)]
     {
         let mut expected = Counts::default();
         expected.add(situation, 1, || us);
