@@ -49,6 +49,11 @@
 //! | `resends` | refused entries | AppendEntries and its replies |
 //! | `locks` | no RPC with a lock held | the simulated clock |
 //!
+//! Two refusals are no rule. An AppendEntries or InstallSnapshot that is refused in a term lower than the request's: a
+//! server that is busy, or holds on to a leader of its own, may say so once and be right, and what it says next it says
+//! to another request. And a vote that is refused though the server is free and the candidate's log up to date: that is
+//! told as a fact when nobody is elected.
+//!
 //! An answer that is given again, byte for byte, to a request that is sent again is not judged again (`retries`).
 //!
 //! Each accuses nobody of what may still be under way, and names the server at fault at the moment of

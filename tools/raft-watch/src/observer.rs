@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::persister::Persister;
-use labrpc::{CallStep, KeptRequest, Message};
+use labrpc::{CallStep, KeptRequest, Leg, Message};
 use labrt::observe;
 use labtrace::{Role, What};
 use run_record::coverage::Coverage;
@@ -62,6 +62,9 @@ impl Watch {
             let bytes = reply.bytes();
             if let Some(first) = state.retries.first(call, to, bytes) {
                 state.judge.answers_again(call, first);
+                // It is another reply all the same.
+                let reply = state.understanding.reply(event.method, encoded(reply));
+                state.spotter.replied(call, reply);
                 return Ok(());
             }
             let reply = state.understanding.reply(event.method, encoded(reply));
@@ -257,6 +260,10 @@ impl Watcher for Watch {
         self.inner.state.with(|state| state.judge.has_clock(server, thousandths));
     }
 
+    fn way(&self, from: usize, to: usize, open: bool) {
+        self.inner.state.with(|state| state.spotter.way(from, to, open));
+    }
+
     fn call(&self, of: &Call<'_>) {
         let call = of.event.call;
         match of.event.step {
@@ -265,6 +272,7 @@ impl Watcher for Watch {
             CallStep::Delivered => self.delivered(call),
             CallStep::Duplicated(_) => self.inner.state.with(|state| {
                 state.judge.duplicated(call);
+                state.spotter.duplicated(call);
                 state.retries.duplicated(call);
             }),
             CallStep::DeliveredAgain => {
@@ -276,8 +284,12 @@ impl Watcher for Watch {
                 self.replied(of, copy, reply);
                 self.inner.state.with(|state| {
                     state.judge.copy_is_over(copy);
+                    state.spotter.copy_is_over(copy);
                     state.retries.copy_is_over(call);
                 });
+            }
+            CallStep::Lost { leg: Leg::Request, .. } => {
+                self.inner.state.with(|state| state.spotter.lost(call));
             }
             CallStep::Returned => self.over((call, of.to), false),
             CallStep::Failed => self.over((call, of.to), true),

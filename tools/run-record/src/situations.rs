@@ -66,9 +66,10 @@ macro_rules! situations {
 
 situations! {
     Raft {
-        /// Counted when a later term begins.
+        /// Counted when a request of a later term reaches somebody. Who reaches nobody is no candidate here, and a
+        /// voter has to have been asked for what another one had.
         SplitVote = "split_vote", "several candidates in a term, and nobody is elected";
-        /// Counted when the winner speaks as leader.
+        /// Counted when the winner speaks as leader. Who reaches nobody is no candidate here.
         ContestedTerm = "contested_term", "several candidates in a term, and one of them is elected";
         /// What it hears is an AppendEntries or a snapshot.
         CandidateHearsLeader = "candidate_hears_leader", "a candidate hears the leader of its term";
@@ -96,7 +97,7 @@ situations! {
         TailCommitted = "tail_committed", "such entries are committed by a later leader";
         /// It does not know yet that nobody will ever commit them.
         StaleLeaderAccepts = "stale_leader_accepts",
-            "a leader accepts a command while another one leads a later term";
+            "a leader accepts a command while another one leads a later term, or while it reaches no majority";
         /// It hears so.
         StaleLeaderRefused = "stale_leader_refused", "the AppendEntries of a leader of an earlier term is refused";
         /// A wrong leader counts it, or takes a term from it.
@@ -119,8 +120,9 @@ situations! {
             "it commits such an entry together with one of its own term";
         /// Nothing may be cut off.
         LatePrefix = "late_prefix", "an AppendEntries comes whose entries are a part of what is stored already";
-        /// The second one must change nothing.
-        SameRequestTwice = "same_request_twice", "the same entries reach a follower from the same leader twice";
+        /// The second one must change nothing. It was sent again, or the network has made a copy.
+        SameRequestTwice = "same_request_twice",
+            "the same entries, the same snapshot or the same request for a vote reach a server twice";
         /// The later one comes first.
         Overtaken = "overtaken", "a heartbeat and entries overtake each other";
         /// The snapshot takes away nothing that came after it.
@@ -129,9 +131,9 @@ situations! {
         SnapshotOld = "snapshot_old", "a snapshot comes that ends before the follower's own";
     }
     Service {
-        /// The answer was lost, or came too late.
+        /// The answer was lost, or came too late. A copy that the network makes is not the client's.
         RetryAfterCommit = "retry_after_commit",
-            "a request for a write reaches a server when an entry of that write is committed already";
+            "a client asks again for a write, and an entry of it is committed when that reaches a server";
         /// Each leader has made an entry of it.
         WriteAtTwoLeaders = "write_at_two_leaders", "leaders of two terms have an entry for the same write";
         /// What it has executed is old, and it does not know so.

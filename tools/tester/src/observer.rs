@@ -51,6 +51,10 @@ pub trait Watcher: Send + Sync {
     /// The clock of a server that is about to be made runs at so many thousandths of the usual speed.
     fn has_clock(&self, _server: usize, _thousandths: u32) {}
 
+    /// What one server sends to another one reaches it from now on (or does not), should both run. It is told
+    /// again and again, also if nothing has changed.
+    fn way(&self, _from: usize, _to: usize, _open: bool) {}
+
     /// Something happens to a call from one server of the group to another, on the calling task and
     /// after it was recorded.
     ///

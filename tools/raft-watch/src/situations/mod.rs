@@ -13,12 +13,12 @@
 //! | `seen` | none: whether a run is like another one |
 //! | this one | of servers that crash |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::coverage::Coverage;
 use run_record::situations::{self, Situation, Situations};
 
-use super::calls::Asked;
+use super::calls::{Asked, copy_of, original_of};
 use super::understanding::Reply;
 use elections::Elections;
 use leaders::Leaders;
@@ -41,6 +41,10 @@ pub(crate) struct Spotter {
     servers: Vec<Server>,
     /// The calls that are under way.
     calls: BTreeMap<u64, Call>,
+    /// Copies of requests that have not reached their server. A call may be over by then.
+    copies: BTreeMap<u64, Call>,
+    /// From whom nothing reaches whom.
+    cut: BTreeSet<(usize, usize)>,
     /// It is told of accepted commands. Of a service nobody tells: then a leader has accepted what it sends.
     hears_commands: bool,
     elections: Elections,
@@ -102,6 +106,8 @@ struct Call {
     asked: Asked,
     /// How often the server had saved something when the request reached it.
     delivered: Option<u64>,
+    /// The request will not arrive, or who has it will not answer any more.
+    lost: bool,
     reply: Option<Reply>,
 }
 
@@ -156,10 +162,17 @@ impl Spotter {
         let unanswered = |call: &Call| {
             call.to == server
                 && call.reply.is_none()
+                && !call.lost
                 && call.delivered.is_some_and(|then| then < saves)
         };
         let before_reply = self.calls.values().any(unanswered);
         self.counts.add_if(before_reply, Situation::CrashBeforeReply);
+        // Of a copy nobody hears that it is over. And who crashes once more does not lose the same again.
+        self.calls.retain(|&number, call| {
+            let is_there = call.to == server && call.delivered.is_some();
+            call.lost |= is_there && call.reply.is_none();
+            !is_there || number == original_of(number)
+        });
         let known = &mut self.servers[server];
         (known.alive, known.crashed_in) = (false, Some(known.term));
         self.elections.crashed(server);
@@ -175,8 +188,9 @@ impl Spotter {
 
     /// A server crashes in the middle of a save, and what it was about to save is there or not.
     pub(crate) fn torn(&mut self, server: usize, kept: bool) {
-        let unanswered =
-            |call: &Call| call.to == server && call.delivered.is_some() && call.reply.is_none();
+        let unanswered = |call: &Call| {
+            call.to == server && call.delivered.is_some() && !call.lost && call.reply.is_none()
+        };
         let before_reply = kept && self.calls.values().any(unanswered);
         self.counts.add_if(before_reply, Situation::CrashBeforeReply);
     }
@@ -185,9 +199,28 @@ impl Spotter {
     pub(crate) fn accepted(&mut self, server: usize, index: u64, term: u64) {
         self.hears_commands = true;
         self.logs.appends(server, index, term);
-        let deposed = self.elections.has_leader_after(term);
-        self.counts.add_if(deposed, Situation::StaleLeaderAccepts);
+        self.counts.add_if(self.is_in_vain(server, term), Situation::StaleLeaderAccepts);
         self.see(server, Event::Accepts);
+    }
+
+    /// What a leader of a term takes now, it will not commit unless something changes: another one leads a later term, or
+    /// it reaches no majority.
+    fn is_in_vain(&self, leader: usize, term: u64) -> bool {
+        let is_cut = |ways: [(usize, usize); 2]| ways.iter().any(|way| self.cut.contains(way));
+        let reaches = |&other: &usize| {
+            let both_ways = [(leader, other), (other, leader)];
+            other == leader || self.servers[other].alive && !is_cut(both_ways)
+        };
+        let reached = (0..self.servers.len()).filter(reaches).count();
+        self.elections.has_leader_after(term) || reached <= self.servers.len() / 2
+    }
+
+    /// What one server sends reaches another one from now on, or does not.
+    pub(crate) fn way(&mut self, from: usize, to: usize, open: bool) {
+        match open {
+            true => self.cut.remove(&(from, to)),
+            false => self.cut.insert((from, to)),
+        };
     }
 
     /// A server has a snapshot of its own of all up to an index.
@@ -209,7 +242,7 @@ impl Spotter {
     pub(crate) fn sent(&mut self, number: u64, from: usize, to: usize, asked: Asked) {
         let Some(term) = asked.term() else { return };
         let instance = self.servers[from].instance;
-        let call = Call { from, instance, to, asked, delivered: None, reply: None };
+        let call = Call { from, instance, to, asked, delivered: None, lost: false, reply: None };
         match asked {
             Asked::Vote { .. } => self.stands(from, term),
             _ => self.leads(&call, term),
@@ -220,13 +253,14 @@ impl Spotter {
     }
 
     fn stands(&mut self, server: usize, term: u64) {
-        if !self.elections.stands(server, term, &mut self.counts) {
+        if !self.elections.stands(server, term) {
             return;
         }
         let before = self.servers[server].term;
         let from_leader = |call: &Call| {
-            let under_way = call.to == server && call.delivered.is_none();
-            under_way && call.is_leaders() && call.asked.term() == Some(before)
+            let under_way = call.to == server && call.delivered.is_none() && !call.lost;
+            let arrives = under_way && !self.cut.contains(&(call.from, server));
+            arrives && call.is_leaders() && call.asked.term() == Some(before)
         };
         let too_early = self.calls.values().any(from_leader);
         self.counts.add_if(too_early, Situation::TimeoutWhileHeartbeatTravels);
@@ -241,7 +275,7 @@ impl Spotter {
         self.elections.leads(call.from, term, &mut self.counts);
         if let Some(append) = call.asked.append() {
             let is_new = self.logs.shows(call.from, append.last) && append.last.term == term;
-            let accepted = is_new && !self.hears_commands && self.elections.has_leader_after(term);
+            let accepted = is_new && !self.hears_commands && self.is_in_vain(call.from, term);
             self.counts.add_if(accepted, Situation::StaleLeaderAccepts);
         }
         let Some(commit) = commit_of(call.asked) else { return };
@@ -249,11 +283,33 @@ impl Spotter {
         self.leaders.commits((call.from, term), commit, &self.logs, &mut self.counts);
     }
 
-    /// A request has reached its server.
+    /// A request is lost: it will not reach its server.
+    pub(crate) fn lost(&mut self, number: u64) {
+        self.calls.entry(number).and_modify(|call| call.lost = true);
+    }
+
+    /// The network has made a copy of a request, which is a call of its own from when it arrives. Nobody hears its answer.
+    pub(crate) fn duplicated(&mut self, number: u64) {
+        if let Some(call) = self.calls.get(&number) {
+            let copy = Call { delivered: None, lost: false, reply: None, ..*call };
+            self.copies.insert(copy_of(number), copy);
+        }
+    }
+
+    /// The copy of a request is answered.
+    pub(crate) fn copy_is_over(&mut self, copy: u64) {
+        self.calls.remove(&copy);
+    }
+
+    /// A request has reached its server, or the copy of one.
     pub(crate) fn delivered(&mut self, number: u64) {
+        self.calls.extend(self.copies.remove_entry(&number));
         let Some(call) = self.calls.get_mut(&number) else { return };
         let server = self.servers[call.to];
         if !server.alive {
+            if number != original_of(number) {
+                self.calls.remove(&number); // of a copy nobody hears that it is over
+            }
             return;
         }
         call.delivered = Some(server.saves);
@@ -266,7 +322,12 @@ impl Spotter {
         if let Asked::Vote { term, .. } = call.asked {
             self.elections.asked((call.from, call.to), term, &mut self.counts);
         }
-        self.order.delivered(number, (call.from, call.to), call.asked, &mut self.counts);
+        self.order.delivered(
+            original_of(number),
+            (call.from, call.to),
+            call.asked,
+            &mut self.counts,
+        );
         if let Asked::Install(install) = call.asked {
             let old = install.last.index < self.logs.base(call.to);
             self.counts.add_if(old, Situation::SnapshotOld);
@@ -300,7 +361,7 @@ impl Spotter {
     /// A server has answered.
     pub(crate) fn replied(&mut self, number: u64, reply: Reply) {
         let Some(call) = self.calls.get_mut(&number) else { return };
-        if call.delivered.is_none() || !self.servers[call.to].alive {
+        if call.delivered.is_none() || call.lost || !self.servers[call.to].alive {
             return;
         }
         call.reply = Some(reply);
@@ -312,6 +373,7 @@ impl Spotter {
         let is_stale = reply.term.is_some_and(|term| term > asked);
         match (call.asked, reply.yes) {
             (Asked::Vote { term, .. }, Some(true)) => self.elections.votes(to, term, from),
+            (Asked::Vote { term, .. }, Some(false)) => self.elections.refuses(to, term, from),
             (Asked::Append(append), Some(true)) => {
                 self.logs.accepts(from, to, append, &mut self.counts);
                 self.leaders.overwrites(to, &self.logs, &mut self.counts);

@@ -1,6 +1,6 @@
 //! Situations of messages that come in another order than they were sent in.
 //!
-//! Calls are numbered in the order in which they were made.
+//! Calls are numbered in the order in which they were made. A copy of a request has the number of its call.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,6 +8,7 @@ use run_record::situations::Situation;
 
 use super::Counts;
 use crate::calls::Asked;
+use crate::understanding::Install;
 
 /// So much is kept in mind of what was brought: a request is sent again soon or not at all.
 const MOST: usize = 2_000;
@@ -19,6 +20,8 @@ pub(super) struct Order {
     delivered: BTreeMap<(usize, usize), Latest>,
     /// By caller and server: the latest call that was answered, and its term.
     returned: BTreeMap<(usize, usize), (u64, u64)>,
+    /// By candidate and server: the terms in which the one's request has reached the other.
+    stood: BTreeMap<(usize, usize), BTreeSet<u64>>,
 }
 
 /// What has reached a server from a leader in one term.
@@ -31,21 +34,30 @@ struct Latest {
     brought: Brought,
 }
 
-/// Which entries were brought last: from where to where.
+/// What a request has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// From where to where.
+    Entries(u64, u64),
+    /// Its last entry, and which part of it.
+    Snapshot { last: u64, offset: u64, part: Option<u64> },
+}
+
+/// What was brought last.
 #[derive(Debug, Default)]
 struct Brought {
-    known: BTreeSet<(u64, u64)>,
-    /// The same in the order in which they came.
-    order: VecDeque<(u64, u64)>,
+    known: BTreeSet<What>,
+    /// The same in the order in which it came.
+    order: VecDeque<What>,
 }
 
 impl Brought {
-    /// They are brought. True if they are known to have been before.
-    fn again(&mut self, entries: (u64, u64)) -> bool {
-        if !self.known.insert(entries) {
+    /// It is brought. True if it is known to have been before.
+    fn again(&mut self, what: What) -> bool {
+        if !self.known.insert(what) {
             return true;
         }
-        self.order.push_back(entries);
+        self.order.push_back(what);
         if self.order.len() > MOST
             && let Some(oldest) = self.order.pop_front()
         {
@@ -64,9 +76,12 @@ impl Order {
         asked: Asked,
         counts: &mut Counts,
     ) {
-        let Some(term) = asked.term().filter(|_| !matches!(asked, Asked::Vote { .. })) else {
+        if let Asked::Vote { term, .. } = asked {
+            let again = !self.stood.entry(between).or_default().insert(term);
+            counts.add_if(again, Situation::SameRequestTwice);
             return;
-        };
+        }
+        let Some(term) = asked.term() else { return };
         let latest = self.delivered.entry(between).or_default();
         if latest.term != term {
             *latest = Latest { term, ..Latest::default() };
@@ -75,16 +90,20 @@ impl Order {
             Asked::Append(append) if append.brings_some() => {
                 counts.add_if(call < latest.without, Situation::Overtaken);
                 latest.with_entries = latest.with_entries.max(call);
-                let again = latest.brought.again((append.prev.index, append.last.index));
+                let again =
+                    latest.brought.again(What::Entries(append.prev.index, append.last.index));
                 counts.add_if(again, Situation::SameRequestTwice);
             }
             Asked::Append(_) | Asked::Beat { .. } => {
                 counts.add_if(call < latest.with_entries, Situation::Overtaken);
                 latest.without = latest.without.max(call);
             }
-            Asked::Install(_) => {
+            Asked::Install(install) => {
                 let appends = latest.with_entries.max(latest.without);
                 counts.add_if(call < appends, Situation::SnapshotOvertaken);
+                let Install { last, offset, part, .. } = install;
+                let what = What::Snapshot { last: last.index, offset, part };
+                counts.add_if(latest.brought.again(what), Situation::SameRequestTwice);
             }
             Asked::Vote { .. } | Asked::Nothing => {}
         }
@@ -115,8 +134,8 @@ mod tests {
     fn what_was_brought_last_is_known_again_and_the_rest_takes_no_room() {
         let mut brought = Brought::default();
         let most = MOST as u64;
-        assert!((0..=most).all(|n| !brought.again((n, n + 1))));
+        assert!((0..=most).all(|n| !brought.again(What::Entries(n, n + 1))));
         assert_eq!((brought.known.len(), brought.order.len()), (MOST, MOST));
-        assert!(brought.again((1, 2)) && !brought.again((0, 1)));
+        assert!(brought.again(What::Entries(1, 2)) && !brought.again(What::Entries(0, 1)));
     }
 }

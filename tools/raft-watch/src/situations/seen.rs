@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn call(asked: Asked) -> Call {
-        Call { from: 0, instance: 1, to: 1, asked, delivered: None, reply: None }
+        Call { from: 0, instance: 1, to: 1, asked, delivered: None, lost: false, reply: None }
     }
 
     /// Numbers of events are kept from one program to the next.

@@ -68,6 +68,8 @@ impl<S: Server> Group<S> {
         if let Some(there) = there {
             self.net().network().enable(there, self.reaches(from, to));
         }
+        let open = self.reaches(from, to);
+        self.watchers().iter().for_each(|watcher| watcher.way(from, to, open));
         if let Some(back) = back {
             self.net().network().set_way_back(back, !cut);
         }

@@ -222,10 +222,13 @@ impl<S: Server> Group<S> {
     }
 
     fn enable_ends(&self, server: usize, peers: &BTreeSet<usize>, on: bool) {
+        let watchers = self.watchers();
         let to = |from: usize, to: usize| {
+            let open = on && !self.is_cut_one_way(from, to);
             if let Some(name) = self.end_name(from, to) {
-                self.net().network().enable(name, on && !self.is_cut_one_way(from, to));
+                self.net().network().enable(name, open);
             }
+            watchers.iter().for_each(|watcher| watcher.way(from, to, open));
         };
         for &peer in peers {
             to(server, peer);

@@ -5,30 +5,96 @@ use super::*;
 #[test]
 fn elections_with_several_candidates() {
     let both = |h: &mut History| {
-        h.sent(0, 2, vote(1));
-        h.sent(1, 3, vote(1));
+        h.answered(0, 2, vote(1), yes(1));
+        h.answered(1, 2, vote(1), no(1));
     };
     let then_next = move |h: &mut History| {
         both(h);
-        h.sent(0, 2, vote(2));
-        h.sent(1, 2, vote(3));
+        h.reached(0, 2, vote(2));
+        h.reached(1, 2, vote(3));
     };
     let then_won = move |h: &mut History| {
         both(h);
         h.sent(0, 2, heartbeat(1));
         h.sent(0, 3, heartbeat(1));
-        h.sent(1, 2, vote(2));
+        h.reached(1, 2, vote(2));
     };
     let one_after_the_other = |h: &mut History| {
-        h.sent(0, 2, vote(1));
-        h.sent(1, 2, vote(2));
+        h.reached(0, 2, vote(1));
+        h.reached(1, 2, vote(2));
         h.sent(1, 2, heartbeat(2));
-        h.sent(0, 2, vote(3));
+        h.reached(0, 2, vote(3));
     };
     check(SplitVote, then_next, then_won);
     check(SplitVote, then_next, one_after_the_other);
     check(ContestedTerm, then_won, then_next);
     check(ContestedTerm, then_won, one_after_the_other);
+}
+
+#[test]
+fn who_reaches_nobody_is_no_candidate() {
+    // Two servers that are cut off stand in one term, and a third one in the next.
+    let stand = |reaches: bool| {
+        move |h: &mut History| {
+            for candidate in [0, 1] {
+                let call = h.sent(candidate, 2, vote(1));
+                if reaches {
+                    h.spotter.delivered(call);
+                    let granted = Reply::new(1, candidate == 0, None);
+                    h.spotter.replied(call, granted);
+                } else {
+                    h.spotter.lost(call);
+                }
+                h.spotter.over(call, !reaches);
+            }
+        }
+    };
+    let then_next = |reaches: bool| {
+        move |h: &mut History| {
+            stand(reaches)(h);
+            h.reached(2, 3, vote(2));
+        }
+    };
+    check(SplitVote, then_next(true), then_next(false));
+    let then_led = |reaches: bool| {
+        move |h: &mut History| {
+            stand(reaches)(h);
+            h.elect(2, 1);
+        }
+    };
+    check(ContestedTerm, then_led(true), then_led(false));
+    // A later term begins when somebody hears of it.
+    check(SplitVote, then_next(true), |h| {
+        stand(true)(h);
+        h.sent(3, 4, vote(2));
+    });
+}
+
+#[test]
+fn a_vote_is_split_if_candidates_divide_what_there_is() {
+    let next = |h: &mut History| {
+        h.reached(4, 3, vote(2));
+    };
+    // Each has the vote of another server.
+    let each_has_one = move |h: &mut History| {
+        h.answered(0, 2, vote(1), yes(1));
+        h.answered(1, 3, vote(1), yes(1));
+        next(h);
+    };
+    // Both are heard of, and nobody has said a word.
+    let unanswered = move |h: &mut History| {
+        h.reached(0, 2, vote(1));
+        h.reached(1, 3, vote(1));
+        next(h);
+    };
+    // One asks the other, which has voted for itself.
+    let asks_the_other = move |h: &mut History| {
+        h.reached(0, 2, vote(1));
+        h.reached(1, 0, vote(1));
+        next(h);
+    };
+    check(SplitVote, each_has_one, unanswered);
+    check(SplitVote, asks_the_other, unanswered);
 }
 
 #[test]
@@ -55,6 +121,22 @@ fn candidates_and_their_leader() {
         }
     };
     check(TimeoutWhileHeartbeatTravels, stands(false), stands(true));
+    // What is lost, or cannot arrive as things are, is not on its way.
+    check(TimeoutWhileHeartbeatTravels, stands(false), |h| {
+        h.elect(0, 1);
+        let call = h.sent(0, 1, heartbeat(1));
+        h.spotter.lost(call);
+        h.sent(1, 2, vote(2));
+    });
+    let cut = |to: usize| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            h.sent(0, 1, heartbeat(1));
+            h.spotter.way(0, to, false);
+            h.sent(1, 2, vote(2));
+        }
+    };
+    check(TimeoutWhileHeartbeatTravels, cut(2), cut(1));
     // What another candidate sends holds no timer back.
     check(TimeoutWhileHeartbeatTravels, stands(false), |h| {
         h.elect(0, 1);
@@ -130,6 +212,26 @@ fn crashes_at_bad_moments() {
         h.spotter.saved(2, 1);
         h.spotter.crashed(2);
     });
+
+    // Who crashes once more does not lose the same again, nor what the copy of a request asked for.
+    let crashes_twice = |copied: bool| {
+        move |h: &mut History| {
+            let call = h.sent(0, 2, vote(1));
+            if copied {
+                h.spotter.duplicated(call);
+                h.spotter.over(call, true);
+                h.spotter.delivered(copy_of(call));
+            } else {
+                h.spotter.delivered(call);
+            }
+            h.spotter.saved(2, 1);
+            h.restart(2);
+            h.spotter.saved(2, 2);
+            h.restart(2);
+        }
+    };
+    check(CrashBeforeReply, crashes_twice(false), crashes(false, true));
+    check(CrashBeforeReply, crashes_twice(true), crashes(false, true));
 
     // In the middle of a save, which is there all the same.
     let torn = |asked: bool, kept: bool| {

@@ -98,6 +98,29 @@ fn leaders_of_the_past() {
         }
     };
     check(StaleLeaderAccepts, accepts(1), accepts(3));
+    // Nobody leads a later term, but it reaches no majority: in one direction or the other, or since others are down.
+    let reaches = |closes: fn(&mut History, usize), others: usize| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            (1..=others).for_each(|other| closes(h, other));
+            h.spotter.accepted(0, 1, 1);
+        }
+    };
+    let ways: [fn(&mut History, usize); 3] = [
+        |h, other| h.spotter.way(0, other, false),
+        |h, other| h.spotter.way(other, 0, false),
+        |h, other| h.spotter.crashed(other),
+    ];
+    for closes in ways {
+        check(StaleLeaderAccepts, reaches(closes, 3), reaches(closes, 2));
+    }
+    check(StaleLeaderAccepts, reaches(ways[0], 3), |h| {
+        h.elect(0, 1);
+        for open in [false, true] {
+            (1..SERVERS).for_each(|other| h.spotter.way(0, other, open));
+        }
+        h.spotter.accepted(0, 1, 1);
+    });
 
     // Nobody tells of commands: what is sent for the first time was accepted before.
     let sends = |deposed: bool, of: u64| {

@@ -11,7 +11,7 @@ use run_record::coverage::Kind;
 use run_record::situations::Situation::{self, *};
 
 use super::Spotter;
-use crate::calls::{Append, Asked};
+use crate::calls::{Append, Asked, copy_of};
 use crate::understanding::{Install, Leader, Place, Reply};
 
 /// The longest history has so many servers.

@@ -114,3 +114,66 @@ fn messages_that_overtake_each_other() {
         old(6),
     );
 }
+
+#[test]
+fn the_copy_of_a_request_is_the_same_request_twice() {
+    let entries = append(1, at(0, 0), at(1, 1), 0);
+    let copied = |asked: Asked, arrives: bool| {
+        move |h: &mut History| {
+            let call = h.sent(0, 1, asked);
+            h.spotter.duplicated(call);
+            h.spotter.delivered(call);
+            h.spotter.replied(call, yes(1));
+            h.spotter.over(call, false);
+            if arrives {
+                h.spotter.delivered(copy_of(call));
+                h.spotter.replied(copy_of(call), yes(1));
+                h.spotter.copy_is_over(copy_of(call));
+            }
+        }
+    };
+    for asked in [vote(1), entries, snapshot(1, at(5, 1))] {
+        check(SameRequestTwice, copied(asked, true), copied(asked, false));
+    }
+    // What is sent again is the same; what is of another term, or asks for more, is not.
+    let sends = |both: [Asked; 2]| {
+        move |h: &mut History| both.into_iter().for_each(|asked| _ = h.reached(0, 1, asked))
+    };
+    check(SameRequestTwice, sends([vote(1), vote(1)]), sends([vote(1), vote(2)]));
+    let snapshots = |last: u64| sends([snapshot(1, at(5, 1)), snapshot(1, at(last, 1))]);
+    check(SameRequestTwice, snapshots(5), snapshots(6));
+    // A copy that comes late is no newer than its call.
+    let comes_late = |asked: Asked, later: Asked| {
+        move |h: &mut History| {
+            let call = h.reached(0, 1, asked);
+            h.spotter.duplicated(call);
+            h.spotter.over(call, false);
+            h.reached(0, 1, later);
+            h.spotter.delivered(copy_of(call));
+            h.reached(0, 1, later);
+        }
+    };
+    check(Overtaken, comes_late(entries, heartbeat(1)), comes_late(heartbeat(1), heartbeat(1)));
+    check(
+        SnapshotOvertaken,
+        comes_late(snapshot(1, at(5, 1)), entries),
+        comes_late(entries, snapshot(1, at(5, 1))),
+    );
+    check(
+        AskedAgainAfterCrash,
+        |h| {
+            let call = h.sent(0, 2, vote(1));
+            h.spotter.duplicated(call);
+            h.spotter.over(call, true);
+            h.call(1, 2, vote(1), yes(1));
+            h.restart(2);
+            h.spotter.delivered(copy_of(call));
+        },
+        |h| {
+            let call = h.sent(0, 2, vote(1));
+            h.call(1, 2, vote(1), yes(1));
+            h.restart(2);
+            h.spotter.delivered(copy_of(call));
+        },
+    );
+}
