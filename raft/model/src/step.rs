@@ -8,6 +8,7 @@ use crate::message::{Payload, in_short};
 use crate::model::Spent;
 use crate::seen::Seen;
 use crate::server::{Server, holds};
+use crate::sights;
 use crate::state::{Action, State, What};
 use crate::tables::{Effect, Key, Tables, Unknown};
 use crate::violation::{Property, Violation};
@@ -226,7 +227,10 @@ impl State {
             }
             What::Deliver(place) | What::Duplicate(place) => {
                 self.see_overtaking(tables, place.into(), &mut seen);
-                seen.add_if(action.cut_short, Situation::CrashBeforeReply);
+                // Nobody answers a reply.
+                let is_request =
+                    !tables.messages.get(self.network[usize::from(place)]).payload.is_reply();
+                seen.add_if(action.cut_short && is_request, Situation::CrashBeforeReply);
             }
             What::Heartbeat(_) | What::Snapshot(..) | What::Fail(_) => {}
         }
@@ -247,18 +251,34 @@ impl State {
             let contested = self.behind(tables, change).any(stood);
             seen.add_if(contested, Situation::ContestedTerm);
         }
+        self.see_tails(tables, change, &mut seen);
         seen.and(effect.seen)
     }
 
     fn see_restart(&self, tables: &Tables, me: usize, seen: &mut Seen) {
-        let hard = tables.servers.get(self.servers[me]).disk.hard;
-        let asks = |&number: &u32| {
-            let message = tables.messages.get(number);
-            let asks = matches!(&message.payload, Payload::Vote(args) if args.term == hard.term);
-            asks && message.to == me && Some(message.from) != hard.voted_for
-        };
-        let asked = hard.voted_for.is_some() && self.network.iter().any(asks);
+        let network = self.network.iter().map(|&number| tables.messages.get(number));
+        let asked = sights::is_asked_again(tables.servers.get(self.servers[me]), network);
         seen.add_if(asked, Situation::AskedAgainAfterCrash);
+    }
+
+    fn see_tails(&self, tables: &Tables, change: &Change<'_>, seen: &mut Seen) {
+        let [before, after] = [self.servers[change.server], change.next];
+        if tables.outline(before).commit >= tables.outline(after).commit {
+            return;
+        }
+        let leaders = &tables.history(change.history).leaders;
+        let led = |term: u64| *leaders.get(usize::try_from(term).ok()?.checked_sub(1)?)?;
+        let has_left = |term: u64| {
+            led(term).is_some_and(|leader| {
+                let now = if leader == change.server { after } else { self.servers[leader] };
+                tables.outline(now).term > term
+            })
+        };
+        let [before, after] = [before, after].map(|number| tables.servers.get(number));
+        if let (Some(before), Some(after)) = (&before.core, &after.core) {
+            let commits = sights::commits_tail(before, after, has_left);
+            seen.add_if(commits, Situation::TailCommitted);
+        }
     }
 
     fn see_overtaking(&self, tables: &Tables, place: usize, seen: &mut Seen) {
