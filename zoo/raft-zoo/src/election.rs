@@ -7,7 +7,7 @@ use labrt::time::Instant;
 
 use crate::Kind;
 use crate::message::{RequestVoteArgs, RequestVoteReply};
-use crate::server::{Role, State, Student};
+use crate::server::{ASKS_AGAIN, Role, State, Student};
 
 impl Student {
     /// Rules for candidates: "Increment currentTerm, vote for self, reset election timer, send
@@ -27,7 +27,12 @@ impl Student {
         };
         for peer in self.others() {
             let (raft, args) = (self.clone(), args.clone());
-            thread::spawn(move || raft.ask_for_vote(peer, &args));
+            thread::spawn(move || {
+                raft.ask_for_vote(peer, &args);
+                if raft.has(Kind::VotesCountedTwice) {
+                    raft.ask_again(peer, &args);
+                }
+            });
         }
         if !self.has(Kind::AloneNeverElected) {
             self.lead_if_elected(state);
@@ -44,6 +49,17 @@ impl Student {
         if state.role == Role::Candidate && current && reply.vote_granted {
             state.votes += 1;
             self.lead_if_elected(&mut state);
+        }
+    }
+
+    /// With [`Kind::VotesCountedTwice`]: the request, or its reply, may have been lost.
+    fn ask_again(self: &Arc<Self>, peer: usize, args: &RequestVoteArgs) {
+        thread::sleep(ASKS_AGAIN);
+        let state = self.state.lock();
+        let still = state.role == Role::Candidate && state.current_term == args.term;
+        drop(state);
+        if still {
+            self.ask_for_vote(peer, args);
         }
     }
 
@@ -64,6 +80,7 @@ impl Student {
             state.match_index = vec![0; self.peers.len()];
         }
         state.match_index[self.me] = last;
+        state.given_up = vec![false; self.peers.len()];
         state.fresh = true;
         // "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server."
         state.heartbeat_at = Instant::now();
@@ -73,24 +90,34 @@ impl Student {
     /// RequestVote RPC, receiver implementation.
     pub(crate) fn handle_request_vote(&self, args: &RequestVoteArgs) -> RequestVoteReply {
         let mut state = self.state.lock();
-        if self.has(Kind::RefusedBeforeTerm) && !self.is_up_to_date(&state, args) {
+        let before = state.current_term;
+        let mut reply = self.vote(&mut state, args);
+        if self.has(Kind::TermReadTooEarly) {
+            reply.term = before;
+        }
+        reply
+    }
+
+    fn vote(&self, state: &mut State, args: &RequestVoteArgs) -> RequestVoteReply {
+        if self.has(Kind::RefusedBeforeTerm) && !self.is_up_to_date(state, args) {
             return RequestVoteReply { term: state.current_term, vote_granted: false };
         }
-        self.see_term(&mut state, args.term);
+        self.see_term(state, args.term);
         // 1. "Reply false if term < currentTerm." 2. "If votedFor is null or candidateId, and
         // candidate's log is at least as up-to-date as receiver's log, grant vote."
-        let free = state.voted_for.is_none_or(|vote| vote == args.candidate_id);
+        let free = state.voted_for.is_none_or(|vote| vote == args.candidate_id)
+            || (state.role == Role::Leader && self.has(Kind::LeaderVotes));
         let current = args.term == state.current_term || self.has(Kind::OldTermVote);
-        let vote_granted = current && free && self.is_up_to_date(&state, args);
+        let vote_granted = current && free && self.is_up_to_date(state, args);
         if vote_granted {
             state.voted_for = Some(args.candidate_id);
             if !self.has(Kind::VoteNotPersisted) {
-                self.persist_vote(&state);
+                self.persist_vote(state);
             }
         }
         // Rules for followers: the timer starts anew on "granting vote to candidate".
         if vote_granted || self.has(Kind::TimerResetByAnyRpc) {
-            self.reset_election_timer(&mut state);
+            self.reset_election_timer(state);
         }
         RequestVoteReply { term: state.current_term, vote_granted }
     }

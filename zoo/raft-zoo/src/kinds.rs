@@ -372,6 +372,87 @@ zoo! {
     ///
     /// The thought: "The service cannot do anything without one."
     MakeWaits,
+    //= state.term-grows
+    /// The term of a reply is read before the request's newer one is taken over.
+    ///
+    /// Breaks section 5.1: a yes is said in the term in which it was asked for. Who is asked looks as if it had answered
+    /// in an earlier one.
+    ///
+    /// The thought: "`reply.Term = rf.currentTerm` comes first, then all cases have it."
+    TermReadTooEarly,
+    //= state.term-grows
+    /// The term of a request or reply is taken over if it is another one, also a smaller one.
+    ///
+    /// Breaks Figure 2, State, "increases monotonically": a message that comes late takes the server back.
+    ///
+    /// The thought: "If the terms differ, I am out of date."
+    AnyTermTaken,
+    //= candidates.majority
+    /// The thread that sends an AppendEntries builds it, and does not look whether the server still leads.
+    ///
+    /// Breaks Figure 2, which has leaders send these: by then the server may follow, and its `currentTerm` be another
+    /// leader's.
+    ///
+    /// The thought: "The ticker has just seen that I lead."
+    RequestBuiltLate,
+    //= candidates.majority
+    /// A candidate asks once more, since replies may be lost, and counts each yes.
+    ///
+    /// Breaks section 5.2, "votes from a majority of the servers": one server makes two of them.
+    ///
+    /// The thought: "`votes++` for each vote that is granted."
+    VotesCountedTwice,
+    //= vote.once
+    /// A leader gives its vote to a candidate of its own term.
+    ///
+    /// Breaks Figure 2, RequestVote, receiver 2: it has voted for itself. So it makes a second leader of the term.
+    ///
+    /// The thought: "My election is over, so my vote is free."
+    LeaderVotes,
+    //= state.saved
+    /// A leader does not save the commands that it takes, and counts itself for them.
+    ///
+    /// Breaks Figure 2, "Persistent state on all servers": of the majority that makes an entry committed, one forgets it
+    /// in a crash.
+    ///
+    /// The thought: "Followers save before they answer, so it is on stable storage."
+    LeaderLogNotPersisted,
+    //= leaders.success
+    /// A follower's success says where its log ends, and the leader takes that for `matchIndex`.
+    ///
+    /// Breaks Figure 2, AppendEntries: what is behind the entries of the request may be another leader's.
+    ///
+    /// The thought: "It knows best what it has."
+    TailAcknowledged,
+    //= append.conflict
+    /// If there is an entry at the index of the first new one, that one is taken to be the same.
+    ///
+    /// Breaks Figure 2, AppendEntries, receiver 3: only the entry *before* it was compared.
+    ///
+    /// The thought: "The consistency check has just looked at it."
+    FirstEntryUnchecked,
+    //= retry
+    /// A follower that did not answer gets nothing more of this leader.
+    ///
+    /// Breaks section 5.3, "the leader retries AppendEntries RPCs indefinitely".
+    ///
+    /// The thought: "It has crashed, and will say so when it is back."
+    SilentAfterFailure,
+    //= followers.stand
+    /// The election timer starts anew when an AppendEntries has succeeded, and not when it is refused.
+    ///
+    /// Breaks Figure 2, Rules for followers: a follower whose log is behind deposes the leader that mends it.
+    ///
+    /// The thought: "What I refuse does not count."
+    OnlySuccessRestarts,
+    //= leaders.back-up
+    /// `nextIndex` goes back by one for each refusal, an old one too, and below `matchIndex`.
+    ///
+    /// Breaks the Students' Guide, "An aside on optimizations": who lacks hundreds of entries needs as many calls. An old
+    /// refusal speaks of the `nextIndex` that it was asked with, and costs time and bytes only.
+    ///
+    /// The thought: "Decrement and retry."
+    EachRefusalCounts,
     //= install.newer
     /// A snapshot of the service is saved when something else is to be saved, and not before.
     ///

@@ -46,7 +46,8 @@ pub(crate) struct AppendEntriesReply {
     pub(crate) success: bool,
     /// The term of the follower's entry at `prev_log_index`; none if it has no entry there.
     pub(crate) conflict_term: Option<u64>,
-    /// The first index with that term; without one, the index after the follower's last entry.
+    /// The first index with that term; without one, the index after the follower's last entry. (In a success it is 0;
+    /// with [`TailAcknowledged`](crate::Kind::TailAcknowledged) the index of the follower's last entry.)
     pub(crate) conflict_index: u64,
 }
 

@@ -18,7 +18,8 @@ impl Student {
         if self.has(Kind::CallsInTurn) {
             self.send_in_turn(state);
         } else {
-            self.others().for_each(|peer| self.send_append_entries(state, peer));
+            let listening = self.others().filter(|peer| !state.given_up[*peer]);
+            listening.for_each(|peer| self.send_append_entries(state, peer));
         }
         state.fresh = false;
         // A cluster of one server gets no replies.
@@ -31,6 +32,14 @@ impl Student {
         let lacks_forgotten = state.next_index[peer] <= state.log.base();
         if lacks_forgotten && !self.has(Kind::NoInstallSnapshot) {
             return self.send_snapshot(state, peer);
+        }
+        if self.has(Kind::RequestBuiltLate) {
+            let raft = self.clone();
+            thread::spawn(move || {
+                let args = raft.append_entries_args(&raft.state.lock(), peer);
+                raft.ask_to_append(peer, &args);
+            });
+            return;
         }
         let (raft, args) = (self.clone(), self.append_entries_args(state, peer));
         thread::spawn(move || raft.ask_to_append(peer, &args));
@@ -52,6 +61,10 @@ impl Student {
         let mut prev_log_index = (state.next_index[peer] - 1).max(state.log.base());
         let idle = !state.fresh;
         match self.bug {
+            // By now its log may be another leader's, and shorter.
+            Some(Kind::RequestBuiltLate) => {
+                prev_log_index = prev_log_index.min(state.log.last_index());
+            }
             Some(Kind::WholeLogSent) => prev_log_index = state.log.base(),
             Some(Kind::CommitsUnchecked) if idle => {
                 prev_log_index = state.match_index[peer].max(state.log.base());
@@ -77,6 +90,8 @@ impl Student {
         let reply = self.call(|| self.peers[peer].append_entries(args));
         if let Some((mut state, reply)) = reply {
             self.handle_append_reply(&mut state, peer, args, &reply);
+        } else if self.has(Kind::SilentAfterFailure) {
+            self.state.lock().given_up[peer] = true;
         }
     }
 
@@ -96,9 +111,10 @@ impl Student {
         if reply.success {
             // "If successful: update nextIndex and matchIndex for follower." Replies may come in
             // any order, and an old one takes nothing back.
-            let matched = match self.has(Kind::MatchIndexFromLog) {
-                true => state.log.last_index(),
-                false => args.prev_log_index + args.entries.len() as u64,
+            let matched = match self.bug {
+                Some(Kind::MatchIndexFromLog) => state.log.last_index(),
+                Some(Kind::TailAcknowledged) => reply.conflict_index.min(state.log.last_index()),
+                _ => args.prev_log_index + args.entries.len() as u64,
             };
             state.match_index[peer] = state.match_index[peer].max(matched);
             state.next_index[peer] = state.match_index[peer] + 1;
@@ -108,7 +124,10 @@ impl Student {
             }
         } else {
             // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry."
-            let next = self.next_after_conflict(state, reply).max(state.match_index[peer] + 1);
+            let next = match self.has(Kind::EachRefusalCounts) {
+                true => (state.next_index[peer] - 1).max(1),
+                false => self.next_after_conflict(state, reply).max(state.match_index[peer] + 1),
+            };
             if next < state.next_index[peer] {
                 state.next_index[peer] = next;
                 self.send_append_entries(state, peer);
@@ -168,15 +187,24 @@ impl Student {
         args: &AppendEntriesArgs,
     ) -> AppendEntriesReply {
         let mut state = self.state.lock();
-        self.see_term(&mut state, args.term);
+        let before = state.current_term;
+        let mut reply = self.append(&mut state, args);
+        if self.has(Kind::TermReadTooEarly) {
+            reply.term = before;
+        }
+        reply
+    }
+
+    fn append(self: &Arc<Self>, state: &mut State, args: &AppendEntriesArgs) -> AppendEntriesReply {
+        self.see_term(state, args.term);
         // 1. "Reply false if term < currentTerm."
         let deaf = (state.role == Role::Candidate && self.has(Kind::CandidateDeaf))
             || (state.role == Role::Leader && self.has(Kind::LeaderDeaf));
         if (args.term < state.current_term && !self.has(Kind::OldLeaderHeard)) || deaf {
             if self.has(Kind::TimerResetByAnyRpc) {
-                self.reset_election_timer(&mut state);
+                self.reset_election_timer(state);
             }
-            return Self::refusal(&state, None, 0);
+            return Self::refusal(state, None, 0);
         }
         // Rules for candidates: "If AppendEntries RPC received from new leader: convert to
         // follower." Rules for followers: the timer starts anew on "receiving AppendEntries RPC
@@ -185,12 +213,17 @@ impl Student {
         if self.has(Kind::VoteForgotten) {
             state.voted_for = None;
         }
-        self.reset_election_timer(&mut state);
-        let args = &Self::behind_base(&state, args);
-        if let Some(refusal) = self.refuse_conflict(&state, args) {
+        if !self.has(Kind::OnlySuccessRestarts) {
+            self.reset_election_timer(state);
+        }
+        let args = &Self::behind_base(state, args);
+        if let Some(refusal) = self.refuse_conflict(state, args) {
             return refusal;
         }
-        self.store(&mut state, args);
+        if self.has(Kind::OnlySuccessRestarts) {
+            self.reset_election_timer(state);
+        }
+        self.store(state, args);
         // 5. "If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, index of last new
         //    entry)."
         let last_new = args.prev_log_index + args.entries.len() as u64;
@@ -203,9 +236,13 @@ impl Student {
             state.commit_index = commit.max(state.log.base());
             state.last_applied = state.last_applied.min(state.commit_index);
         }
-        self.commit_up_to(&mut state, commit);
+        self.commit_up_to(state, commit);
         let term = state.current_term;
-        AppendEntriesReply { term, success: true, conflict_term: None, conflict_index: 0 }
+        let conflict_index = match self.has(Kind::TailAcknowledged) {
+            true => state.log.last_index(),
+            false => 0,
+        };
+        AppendEntriesReply { term, success: true, conflict_term: None, conflict_index }
     }
 
     /// 2. "Reply false if log doesn't contain an entry at prevLogIndex whose term matches
@@ -242,9 +279,14 @@ impl Student {
     fn store(&self, state: &mut State, args: &AppendEntriesArgs) {
         // If there is no such entry, what follows in the log is of a later request, and stays.
         let mut new = (args.prev_log_index + 1..).zip(&args.entries);
-        let first_new = match self.has(Kind::TruncateAlways) {
-            true => Some(0),
-            false => new.position(|(index, entry)| state.log.term_at(index) != Some(entry.term)),
+        let first_new = match self.bug {
+            Some(Kind::TruncateAlways) => Some(0),
+            Some(Kind::FirstEntryUnchecked) => new.position(|(index, entry)| {
+                let term = state.log.term_at(index);
+                let is_first = index == args.prev_log_index + 1;
+                term != Some(entry.term) && !(is_first && term.is_some())
+            }),
+            _ => new.position(|(index, entry)| state.log.term_at(index) != Some(entry.term)),
         };
         let dropped = self.has(Kind::RestDropped) && first_new.is_some_and(|known| known > 0);
         if let Some(known) = first_new.filter(|_| !dropped) {

@@ -34,6 +34,9 @@ const BATCH: Duration = Duration::from_millis(10);
 const START_WAITS: Duration = Duration::from_millis(100);
 const MAKE_WAITS: Duration = Duration::from_millis(650);
 
+/// When a candidate asks again with [`Kind::VotesCountedTwice`].
+pub(crate) const ASKS_AGAIN: Duration = Duration::from_millis(100);
+
 /// Election timeouts, in ms: several heartbeats, and well within the 5 s of the lab.
 const ELECTION: std::ops::RangeInclusive<u64> = 350..=650;
 
@@ -75,6 +78,8 @@ pub(crate) struct State {
     // Volatile state on leaders, a place for each server.
     pub(crate) next_index: Vec<u64>,
     pub(crate) match_index: Vec<u64>,
+    /// Who gets no more heartbeats, with [`Kind::SilentAfterFailure`] only.
+    pub(crate) given_up: Vec<bool>,
     // What Figure 2 leaves to us.
     pub(crate) role: Role,
     pub(crate) votes: usize,
@@ -171,7 +176,11 @@ impl Student {
     /// currentTerm = T, convert to follower."
     pub(crate) fn see_term(&self, state: &mut State, term: u64) {
         let deaf = state.role == Role::Leader && self.has(Kind::LeaderDeaf);
-        if term > state.current_term && !deaf {
+        let taken = match self.has(Kind::AnyTermTaken) {
+            true => term != state.current_term,
+            false => term > state.current_term,
+        };
+        if taken && !deaf {
             state.current_term = term;
             state.voted_for = None;
             if !self.has(Kind::TermNotPersisted) {
@@ -301,6 +310,7 @@ impl Student {
             installed: None,
             next_index: Vec::new(),
             match_index: Vec::new(),
+            given_up: Vec::new(),
             role: Role::Follower,
             votes: 0,
             election_at: now,
@@ -360,7 +370,9 @@ impl Student {
         // Rules for leaders: "If command received from client: append entry to local log."
         let term = state.current_term;
         state.log.push(Entry { term, command });
-        self.persist(&state);
+        if !self.has(Kind::LeaderLogNotPersisted) {
+            self.persist(&state);
+        }
         let index = state.log.last_index();
         state.match_index[self.me] = index;
         state.fresh = true;

@@ -128,6 +128,28 @@ found! { Chosen, "zoo":
         "start: `start` of server";
     make_waits: MakeWaits, part_2a::initial_election, 3, false, 0..1,
         "make: `make` of server 0 took";
+    term_read_too_early: TermReadTooEarly, part_2b::leader_backs_up_quickly, 5, false, 0..4,
+        "term: server";
+    any_term_taken: AnyTermTaken, part_2b::leader_backs_up_quickly, 5, false, 0..4,
+        "stale request: server";
+    request_built_late: RequestBuiltLate, part_2b::leader_backs_up_quickly, 5, false, 0..4,
+        "elected by a majority: server";
+    votes_counted_twice: VotesCountedTwice, part_2b::leader_backs_up_quickly, 5, false, 0..4,
+        "elected by a majority: server";
+    leader_votes: LeaderVotes, part_2a::multiple_elections, 7, false, 0..9,
+        "one vote a term: server";
+    leader_log_not_persisted: LeaderLogNotPersisted, part_2b::leader_backs_up_quickly, 5, false, 0..4,
+        "saved before counted: server";
+    tail_acknowledged: TailAcknowledged, part_2c::churn, 5, true, 0..9,
+        "committed by a majority: server";
+    first_entry_unchecked: FirstEntryUnchecked, part_2b::rejoin_of_partitioned_leader, 3, false, 0..4,
+        "saved before answered: server";
+    silent_after_failure: SilentAfterFailure, part_2b::rejoin_of_partitioned_leader, 3, false, 0..4,
+        "failed to reach agreement";
+    only_success_restarts: OnlySuccessRestarts, part_2c::figure_8_unreliable, 5, true, 0..9,
+        "its timer is not restarted by each of them";
+    each_refusal_counts: EachRefusalCounts, part_2c::figure_8_unreliable, 5, true, 0..4,
+        "failed to reach agreement";
     start_unlocked: StartUnlocked, rare::starts_at_the_end_of_a_reign, 3, false, 0..9,
         "elected by a majority: server";
 }
