@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{fs, io, process, thread};
@@ -26,8 +27,31 @@ pub(crate) struct Guard {
 thread_local! {
     /// Whether a check is under way on this thread.
     static CHECKS: Cell<bool> = const { Cell::new(false) };
+    /// What the check on this thread takes on others.
+    static ELSEWHERE: RefCell<Elsewhere> = RefCell::default();
     /// What the last panic of a check said.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The memory that a check takes on other threads than its own, such as that of a simulated world.
+#[derive(Clone, Debug, Default)]
+pub struct Elsewhere(Arc<AtomicU64>);
+
+impl Elsewhere {
+    /// That of the check which is under way on the calling thread; of no check, if there is none.
+    pub fn of_this_check() -> Elsewhere {
+        ELSEWHERE.with_borrow(Elsewhere::clone)
+    }
+
+    /// Runs a part of the check, and counts the most bytes that its thread takes at a time meanwhile. All tasks of
+    /// a simulated world share one thread (where there are coroutines), so all that they take in this time is counted.
+    /// The bytes of several parts are added up. A part that does not return is not counted.
+    pub fn measure<T>(&self, part: impl FnOnce() -> T) -> T {
+        let mut value = None;
+        let used = measure(|| value = Some(part()));
+        self.0.fetch_add(used.bytes_max, Ordering::Relaxed);
+        value.expect("the part has run")
+    }
 }
 
 impl Guard {
@@ -50,6 +74,8 @@ impl Guard {
     ) -> Result<bool, String> {
         self.note(Some((Instant::now(), input.to_vec())));
         let mut outcome = Ok(false);
+        let elsewhere = Elsewhere::default();
+        ELSEWHERE.set(elsewhere.clone());
         let used = measure(|| {
             CHECKS.set(true);
             outcome = catch_unwind(AssertUnwindSafe(|| check(input)));
@@ -57,10 +83,10 @@ impl Guard {
         });
         self.note(None);
         let read = outcome.map_err(|payload| said(&*payload))?;
+        let bytes = used.bytes_max + elsewhere.0.load(Ordering::Relaxed);
         match self.memory.map(|(base, for_each_byte)| base + for_each_byte * input.len() as u64) {
-            Some(most) if used.bytes_max > most => Err(format!(
-                "{} bytes of memory at a time for an input of {} bytes; the most is {most}",
-                used.bytes_max,
+            Some(most) if bytes > most => Err(format!(
+                "{bytes} bytes of memory at a time for an input of {} bytes; the most is {most}",
                 input.len()
             )),
             _ => Ok(read),
@@ -133,5 +159,20 @@ mod tests {
         let taken = guard.passes(b"", &takes);
         assert!(taken.clone().is_err_and(|words| words.contains("bytes of memory")), "{taken:?}");
         assert_eq!(guard.passes(&[0; 500], &takes), Ok(true));
+    }
+
+    #[test]
+    fn what_a_check_takes_on_another_thread_counts() {
+        let guard = Guard::new("guard", Some((1_000, 10)));
+        let takes = |_: &[u8]| {
+            let elsewhere = Elsewhere::of_this_check();
+            let part = || !std::hint::black_box(vec![0_u8; 5_000]).is_empty();
+            thread::spawn(move || elsewhere.measure(part)).join().expect("it ends")
+        };
+        let taken = guard.passes(b"", &takes);
+        assert!(taken.clone().is_err_and(|words| words.contains("bytes of memory")), "{taken:?}");
+        assert_eq!(guard.passes(&[0; 1_000], &takes), Ok(true));
+        // The next check begins with nothing.
+        assert_eq!(guard.passes(b"", &|_| true), Ok(true));
     }
 }

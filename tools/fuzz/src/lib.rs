@@ -26,6 +26,7 @@ mod guard;
 mod mutate;
 mod shrink;
 
+pub use guard::Elsewhere;
 use guard::Guard;
 use mutate::Mutator;
 
@@ -80,7 +81,7 @@ impl Target {
     }
 
     /// The most bytes of memory that a check may take at a time: so many, and so many more for each byte of
-    /// its input. Without it nobody looks.
+    /// its input. Without it nobody looks. What it takes on other threads than its own, [`Elsewhere`] adds.
     #[must_use]
     pub fn memory(mut self, base: u64, for_each_byte: u64) -> Target {
         self.memory = Some((base, for_each_byte));

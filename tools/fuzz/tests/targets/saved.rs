@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fuzz::{Form, Target};
+use fuzz::{Elsewhere, Form, Target};
 use labrpc::{ClientEnd, Network, Server, Service};
 use labrt::world::Builder;
 use labrt::{Node, thread};
@@ -193,13 +193,16 @@ const REFUSALS: [&str; 2] = ["is no request of this machine", "Raft handed over 
 
 /// Starts a server from this and lets it run for some seconds, unless it refuses.
 fn come_back<S: Subject>(saved: [Vec<u8>; 2]) -> bool {
+    // The world has a thread of its own. A server that ends with a panic later on is counted up to its start, which
+    // has decoded all that was saved.
+    let elsewhere = Elsewhere::of_this_check();
     let run = move || {
         let persister = Arc::new(MemoryPersister::new());
         persister.save_state_and_snapshot(&saved[0], &saved[1]).unwrap();
         let host = Host::new(&Network::new(), S::NAME, persister);
-        let started = host.start::<S>();
+        let started = elsewhere.measure(|| host.start::<S>());
         match &started {
-            Ok(()) => thread::sleep(Duration::from_secs(2)),
+            Ok(()) => elsewhere.measure(|| thread::sleep(Duration::from_secs(2))),
             Err(error) => refused(&**error),
         }
         host.node.kill();
@@ -222,7 +225,7 @@ fn service<S: Subject>(target: &'static str) {
     let right = saved::<S>();
     let inputs = [0, 1].map(|which| [&[which as u8], &right[which][..]].concat());
     let target = Target::new(target, Form::Bytes).right(inputs);
-    target.inputs(200).run(|input| {
+    target.inputs(200).memory(100_000, 400).run(|input| {
         let Some((which, bytes)) = input.split_first() else { return false };
         let mut saved = right.clone();
         saved[usize::from(which % 2)] = bytes.to_vec();
@@ -245,6 +248,27 @@ fn a_state_beside_a_snapshot_of_another_moment() {
         let words = world().run(start).expect("it is no panic").value;
         assert!(words.contains("the two are of different moments, or one is damaged"), "{words}");
     }
+}
+
+/// A server that takes far more than was saved.
+struct Greedy;
+
+impl Subject for Greedy {
+    const NAME: &'static str = "greedy";
+
+    fn make(host: &Host) -> Made {
+        let saved = host.persister.read_raft_state()?;
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(saved.len() + 100_000_000)));
+        Ok(Vec::new())
+    }
+
+    fn use_it(_: &Host) {}
+}
+
+#[test]
+#[should_panic(expected = "bytes of memory at a time for an input of")]
+fn a_server_that_takes_too_much_memory_does_not_pass() {
+    service::<Greedy>("saved_greedy");
 }
 
 #[test]
