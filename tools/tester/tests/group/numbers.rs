@@ -23,7 +23,7 @@ fn refusal(
         let group = Group::new(&net, &name, servers);
         play(&group);
     });
-    let failure = outcome.err().expect("it is refused");
+    let failure = outcome.expect_err("it is refused");
     (failure.location.expect("a panic has a place"), failure.message)
 }
 
