@@ -211,7 +211,7 @@ fn a_skeleton_of_the_layer_below_a_service_compiles_and_all_its_tests_fail() {
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
-    assert!(!passed && text.contains("0 passed; 8 failed"), "{text}");
+    assert!(!passed && text.contains("0 passed; 9 failed"), "{text}");
     assert!(text.contains("an Inc was not executed within 10 s"), "{text}");
     assert!(
         text.contains("LAB_SEED=0 cargo test -p my-rsm --test sim -- --exact basic_4A"),
