@@ -67,7 +67,7 @@ pub(crate) struct Grade {
     #[arg(long, default_value_t = 2048, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_size: u64,
     /// How much memory cargo and its compilers may take in all while a crate is built, in MiB. Three quarters of what
-    /// this machine has, if nothing is said. On Linux alone.
+    /// this machine has, if nothing is said, but 1024 for each compiler in any case. On Linux alone.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) build_memory: Option<u64>,
     /// Build and run students' code with all of your own rights, and not locked in. Where it cannot be locked

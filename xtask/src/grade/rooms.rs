@@ -24,6 +24,9 @@ const CPU: u64 = 1800;
 const MEMORY: u64 = 16 << 30;
 /// What a build may take of the machine's memory, in percent: more, and the system might end anybody.
 const SHARE: u64 = 75;
+/// What it may take in any case, in MiB for each compiler that runs at once. The suite itself takes some 600, so on a
+/// small machine less would be an honest crate's fault; there the system may end a compiler, which is the machine's.
+const HONEST: u64 = 1 << 10;
 /// How many tasks nobody may have in all: many processes of ours run side by side.
 const TASKS: u64 = 4096;
 
@@ -60,8 +63,9 @@ impl Rooms {
     /// If this system has no such rooms, and nobody has said that it is to be done without.
     pub(crate) fn new(grade: &Grade, target: &Path) -> Result<Rooms> {
         let sysroot = sysroot()?;
-        let of_machine = || platform::memory_of_machine().map(|mib| mib * SHARE / 100);
-        let (jobs, memory) = (grade.jobs, grade.build_memory.or_else(of_machine));
+        let jobs = grade.jobs;
+        let of_machine = || platform::memory_of_machine().map(|mib| most_memory(mib, jobs));
+        let memory = grade.build_memory.or_else(of_machine);
         if grade.open_room {
             return Ok(Rooms { build: None, run: None, sysroot, jobs, memory });
         }
@@ -137,6 +141,14 @@ fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
     Ok(room)
 }
 
+/// How much memory a build may take on a machine with so much, in MiB.
+fn most_memory(of_machine: u64, jobs: Option<u64>) -> u64 {
+    // Cargo's own number, if nobody says one.
+    let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let honest = HONEST * jobs.unwrap_or_else(cores);
+    (of_machine * SHARE / 100).max(honest)
+}
+
 /// Where the toolchain is.
 fn sysroot() -> Result<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -148,6 +160,14 @@ fn sysroot() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_machine_is_no_fault_of_the_crate() {
+        assert_eq!(most_memory(16 << 10, Some(2)), 12 << 10);
+        // As a container for a submission has it, with four compilers side by side.
+        assert_eq!(most_memory(768, Some(1)), 1 << 10);
+        assert_eq!(most_memory(3 << 10, Some(4)), 4 << 10);
+    }
 
     #[test]
     fn so_many_compilers_run_at_once_as_is_said() {
