@@ -302,6 +302,11 @@ pub(crate) fn packages(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
+/// Where the packages of a lock file come from, as cargo says it; those of a workspace itself come from nowhere.
+pub(crate) fn sources(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines().filter_map(|line| line.strip_prefix("source = \"")?.strip_suffix('"'))
+}
+
 /// The lock file of this workspace. A crate that is tested with it begins with a copy, so that a seed
 /// gives the same run there, today and later: also a random number is what a version of a crate makes it.
 pub(crate) fn lock_file(workspace: &Path) -> Result<String> {

@@ -25,9 +25,6 @@ mod said;
 
 use said::{Ended, no_metadata, own_words, shortened};
 
-/// Where usual crates come from, as cargo says it.
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-
 /// How often the memory of compilers is looked at: to look takes some milliseconds.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -186,7 +183,10 @@ impl Stamped {
             .filter(is_own)
             .flat_map(|package| self.metadata.dependencies(package));
         let refused = taken.find(|taken| {
-            let usual = taken.source.as_deref() == Some(CRATES_IO) && allowed.is_usual(&taken.name);
+            // Usual crates come from where those that ours are made of do.
+            let source = taken.source.as_deref();
+            let is_known = |source| skeleton::sources(&self.lock).any(|known| known == source);
+            let usual = source.is_some_and(is_known) && allowed.is_usual(&taken.name);
             // Ours are by name what the intake has made them.
             !usual && !is_own(taken) && !allowed.has(&taken.name)
         })?;

@@ -209,20 +209,22 @@ fn what_cargo_takes_a_dependency_from_is_allowed() {
         stamped.metadata.resolve = Some(Resolve { nodes });
         stamped.problem(&student, &allowed)
     };
+    let lock = lock_file(&workspace()).expect("a lock file");
+    let registry = skeleton::sources(&lock).next().expect("a crate of others");
     let ours = |name: &str| workspace().join(name);
     for (name, dir, source) in [
         ("raft", ours("raft"), None),
         ("of-nobody", dir.join("elsewhere"), None),
         ("hidden", dir.join("original/.own"), None),
-        ("my-log", "/registry".into(), Some(CRATES_IO)),
-        ("my-serde", "/registry".into(), Some(CRATES_IO)),
+        ("my-log", "/registry".into(), Some(registry)),
+        ("my-serde", "/registry".into(), Some(registry)),
         ("my-lib", "/git".into(), Some("git+https://example.com/serde")),
     ] {
         let words = problem((name, dir.clone(), source), &[]).expect("a problem");
         assert!(words.contains(&format!("it depends on `{name}`")), "{words}");
         assert_eq!(problem((name, dir, source), &["--allow", name]), None, "{name}");
     }
-    let usual = problem(("serde", "/registry".into(), Some(CRATES_IO)), &[]);
+    let usual = problem(("serde", "/registry".into(), Some(registry)), &[]);
     let other = problem(("serde", "/registry".into(), Some("registry+https://evil.example")), &[]);
     assert_eq!(usual, None);
     assert!(
