@@ -137,20 +137,25 @@ pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::PathBuf;
 
     use super::*;
 
-    fn cases() -> Vec<TestCase> {
-        let program = build::Program {
+    /// A program that nobody runs.
+    pub(crate) fn no_program() -> build::Program {
+        build::Program {
             clock: Clock::Sim,
             path: PathBuf::new(),
             dir: PathBuf::new(),
             replay: String::new(),
             kept: None,
             sources: Vec::new(),
-        };
+        }
+    }
+
+    fn cases() -> Vec<TestCase> {
+        let program = no_program();
         let case = |name: &str| TestCase {
             name: name.into(),
             program: program.clone(),

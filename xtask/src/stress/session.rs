@@ -358,11 +358,11 @@ mod tests {
     use std::fs;
 
     use clap::Parser;
-    use test_runs::build;
     use test_runs::run::Run;
 
     use super::*;
     use crate::stress::model::tests::{report, run};
+    use crate::under_test::tests::no_program;
 
     #[derive(Parser)]
     struct CommandLine {
@@ -380,14 +380,7 @@ mod tests {
             dir: out.to_owned(),
             args: CommandLine::parse_from(["stress"]).args,
         };
-        let program = build::Program {
-            clock: Clock::Sim,
-            path: PathBuf::new(),
-            dir: PathBuf::new(),
-            replay: String::new(),
-            kept: None,
-            sources: Vec::new(),
-        };
+        let program = no_program();
         let (setting, schedule) = Default::default();
         let test = TestCase { name: "a_2A".into(), program, setting, schedule };
         Session::new(order, Folder::new(out).expect("a folder"), vec![test])
