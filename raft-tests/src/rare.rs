@@ -37,6 +37,10 @@ const BUSY: Duration = Duration::from_millis(600);
 /// How many commands a busy service has before it.
 const QUEUED: usize = 4;
 
+/// How many commands come one by one: one is with a busy service, one is on its way to it, and the next one comes
+/// when nobody waits for it.
+const ONE_BY_ONE: usize = 3;
+
 /// How many tasks offer commands at once, how often at most, and how long they wait in between.
 const SIDES: usize = 4;
 const MOMENTS: u32 = 60;
@@ -201,6 +205,26 @@ fn offer_from_all_sides(cluster: &Cluster, server: usize) {
     let tasks: Vec<_> = (0..SIDES).map(|_| thread::spawn(offer(cluster.clone()))).collect();
     for task in tasks {
         task.join().expect("a task that offers commands");
+    }
+}
+
+//= all.apply
+/// Commands are committed one by one while the service of a server is busy, and nothing comes after them. When it is
+/// ready again it gets them all, though nobody says so any more.
+pub fn commands_for_a_busy_service(cluster: &Cluster, _: &Run) {
+    let (servers, others) = (cluster.servers(), cluster.servers() - 1);
+    cluster.check_one_leader();
+    for _ in cluster.rounds(ATTEMPTS) {
+        let slow = cluster.draw(|rng| rng.random_range(0..servers));
+        cluster.busy(slow);
+        let mut last = 0;
+        for _ in 0..ONE_BY_ONE {
+            last = cluster.one(cluster.draw(random), others, true);
+            // Until this server knows that it is committed.
+            thread::sleep(BUSY);
+        }
+        cluster.ready(slow);
+        cluster.wait(last, servers, None);
     }
 }
 

@@ -37,6 +37,8 @@ macro_rules! suite {
                 one_can_win_rare: one_can_win, "only one server can win", 9, false;
                 end_of_reign_rare:
                     starts_at_the_end_of_a_reign, "commands at the end of a reign", 3, false;
+                busy_service_rare:
+                    commands_for_a_busy_service, "commands for a busy service", 3, false;
             }
             "rare2D" rare {
                 snapshot_lossy_rare2D:

@@ -52,6 +52,11 @@
 //! from others, groups from each other and from the controller, on a network that loses messages; for
 //! minutes of lab time. Then all is healed, and the clients must get on within some seconds.
 //!
+//! # A rare situation
+//!
+//! `deletion_again_rare`, on the simulated clock only and of no part either, moves shards to a group, back, and to it
+//! once more, while the messages of the first move come a second time: what they allowed is not allowed any more.
+//!
 //! # Anything at once
 //!
 //! `shards_soak`, on the simulated clock only, is the swarm test: in it the groups and the controller have
@@ -84,6 +89,7 @@ mod controllers;
 mod data;
 mod part_4a;
 mod part_4b;
+mod rare;
 mod soak;
 mod storm;
 mod subject;

@@ -3,7 +3,7 @@
 use tester::{Columns, Run, Test, Totals};
 
 use crate::subject::Subject;
-use crate::{part_4a, part_4b, soak, storm};
+use crate::{part_4a, part_4b, rare, soak, storm};
 
 /// Stamps out all tests of the lab for a store and a controller: types that implement
 /// [`shard_api::Server`], [`shard_api::Clerk`], [`shard_api::Controller`] and
@@ -12,11 +12,13 @@ use crate::{part_4a, part_4b, soak, storm};
 /// `suite!(simulated, my::Server, my::Clerk, my::Controller, my::ControllerClerk)` runs them on the
 /// simulated clock, `suite!(real, ...)` on the real one. Each becomes a `#[test]` whose name ends in
 /// its part: `basic_4A`. With a part as last argument, only that part's: `"4A"`, `"4B"`, or `"storm"`, of
-/// which the course has nothing; nor has it the swarm test, `"soak"`, which is there on the simulated clock only.
+/// which the course has nothing; nor has it the test of a rare situation, `"rare"`, and the swarm test, `"soak"`, which
+/// are there on the simulated clock only.
 #[macro_export]
 macro_rules! suite {
     (simulated, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty) => {
         $crate::suite!(simulated, $server, $clerk, $controller, $controller_clerk, "lab");
+        $crate::suite!(simulated, $server, $clerk, $controller, $controller_clerk, "rare");
         $crate::suite!(simulated, $server, $clerk, $controller, $controller_clerk, "soak");
     };
     (real, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty) => {
@@ -26,6 +28,11 @@ macro_rules! suite {
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "4A");
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "4B");
         $crate::suite!($clock, $server, $clerk, $controller, $controller_clerk, "storm");
+    };
+    (simulated, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "rare") => {
+        $crate::tests! { simulated, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
+            deletion_again_rare
+        }
     };
     (simulated, $server:ty, $clerk:ty, $controller:ty, $controller_clerk:ty, "soak") => {
         $crate::tests! { simulated, $crate::Subject::of::<$server, $clerk, $controller, $controller_clerk>(),
@@ -92,7 +99,7 @@ type Row = (&'static str, &'static str, fn(Subject, &Run) -> Totals);
 
 /// All tests as values, by name: for those who run them in a way of their own.
 pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
-    let rows: [Row; 19] = [
+    let rows: [Row; 20] = [
         ("basic_4A", "one group at a time", part_4a::basic),
         ("multi_4A", "several groups at once", part_4a::multi),
         ("minimal_movement_again_4A", "minimal movement again", part_4a::minimal_movement_again),
@@ -119,6 +126,7 @@ pub fn all_tests(subject: Subject) -> Vec<(&'static str, Test)> {
             part_4b::partial,
         ),
         ("anything_storm", "anything changes and fails", storm::play),
+        ("deletion_again_rare", "a deletion that comes again", rare::words_about_an_earlier_move),
         ("shards_soak", "anything at once", soak::anything),
     ];
     let test = |(name, title, body): Row| {

@@ -119,6 +119,7 @@ pub(crate) static LABS: [Lab; 3] = [
                     "out_of_touch_rare",
                     "one_can_win_rare",
                     "end_of_reign_rare",
+                    "busy_service_rare",
                 ],
             },
             Part {
@@ -216,6 +217,7 @@ pub(crate) static LABS: [Lab; 3] = [
                 ],
             },
             Part { name: "storm", points: 0.0, ours: true, tests: &["anything_storm"] },
+            Part { name: "rare", points: 0.0, ours: true, tests: &["deletion_again_rare"] },
             Part { name: "soak", points: 0.0, ours: true, tests: &["shards_soak"] },
         ],
     },

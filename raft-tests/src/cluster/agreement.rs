@@ -182,7 +182,8 @@ const NOBODY_TOOK_IT: &str = "no connected server took it for 10 s: elections do
 
 /// What usually leads to a follower that does not apply what others have applied.
 const NOT_BROUGHT_UP_TO_DATE: &str = "the leader does not bring a follower up to date, or does not \
-     tell it what is committed";
+     tell it what is committed; or an applier waits for a signal before it looks whether there is something to \
+     apply, and misses those that come while it hands over a command";
 
 /// What usually leads to a command that is accepted and not applied.
 const NOT_COMMITTED: &str = "a leader accepted it and could not have it applied: AppendEntries that \

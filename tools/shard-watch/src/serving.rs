@@ -88,7 +88,8 @@ impl State {
         }
         let broken = broken.hint(
             "a shard is deleted when the new owner has answered that it has executed the entry with which \
-             it got it, and not when it was sent",
+             it got it, and not when it was sent; the answer names the configuration of its move, since one about an earlier \
+             move of this shard may come late, or twice",
         );
         Err(words::built(broken, seen, seen.front().server))
     }

@@ -140,6 +140,14 @@ zoo! {
     ///
     /// The thought: "`lastApplied` moves under the lock, so nothing is applied twice."
     ManyAppliers,
+    //= all.apply
+    /// The applier waits for a signal before it looks whether there is something to apply.
+    ///
+    /// Breaks Figure 2, Rules for all servers ("If commitIndex > lastApplied: ... apply"): a signal that comes while it
+    /// hands over a command wakes nobody, and what was committed then is applied when the next entry is.
+    ///
+    /// The thought: "Whenever `commitIndex` moves, I am woken."
+    LostWakeUp,
     //= lab.locks
     /// A second lock orders what is applied: the applier takes it before the state's lock, and
     /// whoever moves `commitIndex` takes it after.

@@ -136,6 +136,9 @@ impl Student {
     fn applier(&self) {
         loop {
             let mut state = self.state.lock();
+            if self.has(Kind::LostWakeUp) && !state.killed {
+                self.committed.wait(&mut state);
+            }
             self.committed.wait_while(&mut state, |state| {
                 let idle = state.installed.is_none() && state.commit_index <= state.last_applied;
                 idle && !state.killed

@@ -66,6 +66,8 @@ found! { Chosen, "zoo":
         "committed by a majority: server";
     many_appliers: ManyAppliers, part_2c::unreliable_agreement, 5, true, 0..400,
         "apply order: apply error: server";
+    lost_wake_up: LostWakeUp, rare::commands_for_a_busy_service, 3, false, 0..1,
+        "waits for a signal before it looks";
     lock_order: LockOrder, part_2c::churn, 5, true, 0..99,
         "tasks wait for each other in a circle";
     rpc_under_lock: RpcUnderLock, part_2a::initial_election, 3, false, 0..1,

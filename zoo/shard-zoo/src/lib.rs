@@ -22,7 +22,7 @@
 //!
 //! # What the suite says
 //!
-//! Tests that failed, of 18 with 3 seeds each (all but the swarm test), on the simulated clock; what was said of them; and one
+//! Tests that failed, of 18 with 3 seeds each (all but `deletion_again_rare` and the swarm test), on the simulated clock; what was said of them; and one
 //! where it is found. What stands in italics are rules that are checked at every event, of `shard-watch`
 //! and `service-watch`; the others are what tests look at by themselves.
 //!
@@ -37,7 +37,7 @@
 //! | [`NeverDeleted`](Mistake::NeverDeleted) | 1 | *lost shards are deleted* | `challenge_1_delete`, the one that asks for it |
 //! | [`DeletionOnlyInMind`](Mistake::DeletionOnlyInMind) | 4 | time limit 3, progress after healing | `anything_storm`: a group waits for ever for what nobody remembers |
 //! | [`DeletedWhenSent`](Mistake::DeletedWhenSent) | 15 | *no shard is lost* | `static_shards`, each with a move |
-//! | [`AnyDeletionWillDo`](Mistake::AnyDeletionWillDo) | none, in 15 seeds each | *no shard is lost*: 1 % of the runs of `shards_soak` | where requests come twice, up to 2 s apart |
+//! | [`AnyDeletionWillDo`](Mistake::AnyDeletionWillDo) | none, in 15 seeds each | *no shard is lost*: 71 % of the runs of `deletion_again_rare`, which was written for it, and 1 % of `shards_soak` | where requests come twice, up to 2 s apart |
 //! | [`InsertedAgain`](Mistake::InsertedAgain) | 3 | linearizability 2, get | `unreliable_2` |
 //! | [`TableNotMoved`](Mistake::TableNotMoved) | 5 | *applied once* | `unreliable_2` |
 //! | [`RefusalsNoted`](Mistake::RefusalsNoted) | 13 | get 11, linearizability 2 | `concurrent_1` |

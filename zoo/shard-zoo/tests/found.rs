@@ -59,8 +59,8 @@ found! {
         "progress after healing";
     deleted_when_sent: DeletedWhenSent, "static_shards_4B", 0..1,
         "no shard is lost: group 100 has deleted shard";
-    any_deletion_will_do: AnyDeletionWillDo, "shards_soak", 110..111,
-        "no shard is lost: group 102 has deleted shard 0";
+    any_deletion_will_do: AnyDeletionWillDo, "deletion_again_rare", 0..9,
+        "no shard is lost: group";
     inserted_again: InsertedAgain, "unreliable_2_4B", 2..3,
         "get: get wrong value";
     table_not_moved: TableNotMoved, "unreliable_2_4B", 0..1,
