@@ -3,6 +3,9 @@
 //! A run in which something was seen for the first time is kept as a *parent*. Its children are the same
 //! run up to a moment, and draw other numbers from there on. The moment is one at which something rare was
 //! seen, so each child has another try at what may follow on that.
+//!
+//! A child repeats the beginning of its parent, in which nothing failed: it is less of a new try than a run with a seed
+//! of its own. So there are children only while such runs show nothing new any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +20,11 @@ use super::draws::Draws;
 /// How many runs are handed out together: the children of one parent, or runs with seeds of their own.
 pub(crate) const BATCH: u64 = 16;
 
-/// One batch of so many has seeds of its own, so that a search never ends in a dead end.
+/// Once there are children, one batch of so many has seeds of its own, so that a search never ends in a dead end.
 const FRESH: u64 = 2;
+
+/// There are children when so many runs with seeds of their own, one after the other, have shown nothing new.
+const DRY: u64 = 2 * BATCH;
 
 /// One child of so many has its change at any moment of the run.
 const ANYWHERE: u64 = 4;
@@ -56,6 +62,9 @@ pub(crate) struct Search {
     draws: Draws,
     /// How many seeds of its own it has handed out.
     seeds: u64,
+    /// How many runs with seeds of their own have ended since one of them showed something new.
+    #[serde(default)]
+    without_news: u64,
     pub(crate) runs: u64,
     parents: Vec<Parent>,
     /// In how many runs each thing was seen.
@@ -70,6 +79,7 @@ impl Search {
             base,
             draws: Draws::new(plan::seed(base, test, u64::MAX)),
             seeds: 0,
+            without_news: 0,
             runs: 0,
             parents: Vec::new(),
             counts: BTreeMap::new(),
@@ -94,7 +104,8 @@ impl Search {
     /// The next runs, at most so many.
     pub(crate) fn next(&mut self, most: u64) -> Vec<Case> {
         let count = BATCH.min(most);
-        if self.parents.is_empty() || self.draws.below(FRESH) == 0 {
+        let dry = self.without_news >= DRY && !self.parents.is_empty();
+        if !dry || self.draws.below(FRESH) == 0 {
             return (0..count).map(|_| self.fresh()).collect();
         }
         let place = self.choose();
@@ -156,6 +167,9 @@ impl Search {
                 news |= *count == 1;
                 seen.push((*count, (kind, hash, us)));
             }
+        }
+        if case.choices.changes().is_empty() {
+            self.without_news = if news { 0 } else { self.without_news + 1 };
         }
         if !news || run.failure.is_some() || case.choices.changes().len() >= MOST_CHANGES {
             return;
@@ -225,6 +239,26 @@ mod tests {
         };
         let (guided, alone) = (median(&[Kind::Situations]), median(&[]));
         assert!(guided * 3 < alone, "{guided} runs, and {alone} with seeds alone");
+    }
+
+    #[test]
+    fn there_are_children_when_seeds_alone_show_nothing_new() {
+        let mut search = Search::new("toy_2A", 3, Kind::ALL.into());
+        let same = |kind| {
+            let mut coverage = Coverage::default();
+            coverage.see(Kind::Situations, kind, 500);
+            run(coverage, false)
+        };
+        let many = |search: &mut Search| -> Vec<Case> {
+            (0..20).flat_map(|_| search.next(BATCH)).collect()
+        };
+        let is_child = |case: &Case| !case.choices.is_empty();
+        let cases = many(&mut search);
+        assert!(!cases.iter().any(is_child));
+        cases.iter().take(1 + DRY as usize).for_each(|case| search.learn(case, &same(1)));
+        assert!(many(&mut search).iter().any(is_child));
+        search.learn(&cases[0], &same(2));
+        assert!(!many(&mut search).iter().any(is_child));
     }
 
     #[test]
