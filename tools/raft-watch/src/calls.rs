@@ -97,6 +97,8 @@ pub(crate) struct Call {
     /// Which instance of the caller: what comes back to one that has crashed, its successor does not hear.
     pub(crate) instance: u64,
     pub(crate) to: usize,
+    /// Which instance of its server was there when it was made. The request reaches that one, dead or alive, and no other.
+    pub(crate) to_instance: u64,
     pub(crate) asked: Asked,
     /// It tells its server to stand for election.
     pub(crate) tells_to_stand: bool,
@@ -119,13 +121,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call that has just been made, as event number `at`.
-    pub(crate) fn new(sent: &Sent<'_>, asked: Asked, at: u64) -> Call {
+    /// A call that has just been made, to this instance of its server, as event number `at`.
+    pub(crate) fn new(sent: &Sent<'_>, to_instance: u64, asked: Asked, at: u64) -> Call {
         Call {
             number: sent.call,
             from: sent.from,
             instance: sent.instance,
             to: sent.to,
+            to_instance,
             asked,
             tells_to_stand: matches!(sent.request, Request::Stand),
             sent_us: sent.us,
@@ -268,7 +271,7 @@ mod tests {
             request: Request::Nothing,
             us: 10 * number,
         };
-        Call::new(&sent, Asked::Append(append), number)
+        Call::new(&sent, 1, Asked::Append(append), number)
     }
 
     fn delivered() -> Delivered {

@@ -458,7 +458,7 @@ mod tests {
         let append = Append { term: 4, prev, last, commit: 0, may_be_told_to_stand: false };
         let (from, to, request) = (0, 1, Request::Nothing);
         let sent = Sent { call: 9, from, instance: 1, to, request, us: 0 };
-        let call = Call::new(&sent, Asked::Append(append), sent_at);
+        let call = Call::new(&sent, 1, Asked::Append(append), sent_at);
         judge.calls.insert(call);
         (judge, call, append)
     }

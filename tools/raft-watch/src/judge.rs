@@ -208,7 +208,7 @@ impl Judge {
         self.may_wait(from);
         self.check_base(from, Look::IfCheap, sent.us, means)?;
         let asked = self.asks(&sent, means)?;
-        self.calls.insert(Call::new(&sent, asked, self.now));
+        self.calls.insert(Call::new(&sent, self.servers[to].instance, asked, self.now));
         Ok(())
     }
 
@@ -328,7 +328,8 @@ impl Judge {
     pub(crate) fn delivered(&mut self, number: u64, us: u64, means: &Means<'_>) {
         let Some(call) = self.calls.get(number) else { return };
         let server = &mut self.servers[call.to];
-        if !server.alive {
+        // A request goes to the instance that was there when it was sent: its successor hears nothing of it.
+        if !server.alive || server.instance != call.to_instance {
             return;
         }
         let held = server.held();

@@ -118,7 +118,7 @@ mod tests {
     fn answered(judge: &mut Judge, append: Append, refused: bool) {
         let (from, to, request) = (0, 1, Request::Nothing);
         let sent = Sent { call: 9, from, instance: 1, to, request, us: 0 };
-        let call = Call { refused, ..Call::new(&sent, Asked::Append(append), 1) };
+        let call = Call { refused, ..Call::new(&sent, 1, Asked::Append(append), 1) };
         judge.resends.over(&call, append);
     }
 

@@ -130,7 +130,7 @@ mod tests {
     fn call(number: u64) -> Call {
         let sent =
             Sent { call: number, from: 0, instance: 1, to: 1, request: Request::Nothing, us: 0 };
-        Call::new(&sent, Asked::Nothing, number)
+        Call::new(&sent, 1, Asked::Nothing, number)
     }
 
     fn sends(retries: &mut Retries, number: u64, request: &[u8]) {

@@ -180,7 +180,7 @@ mod tests {
             let append = Append { term, prev: place, last: place, commit: 0, may_be_told_to_stand };
             let request = Request::Nothing;
             let sent = Sent { call: term, from: 0, instance: 1, to: 1, request, us };
-            let call = Call::new(&sent, Asked::Append(append), term);
+            let call = Call::new(&sent, 1, Asked::Append(append), term);
             if answers {
                 judge.heeds_append(&call, append, Reply::new(term, true, None));
             } else {

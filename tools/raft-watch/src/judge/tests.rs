@@ -67,7 +67,7 @@ fn tells_three() -> Judge {
         Append { term: 4, prev: THREE, last: THREE, commit: 3, may_be_told_to_stand: false };
     let (from, to, request) = (0, 1, Request::Nothing);
     let sent = Sent { call: 7, from, instance: 1, to, request, us: 0 };
-    judge.calls.insert(Call::new(&sent, Asked::Append(append), 1));
+    judge.calls.insert(Call::new(&sent, 1, Asked::Append(append), 1));
     judge
 }
 
@@ -142,6 +142,48 @@ fn what_an_earlier_instance_had_not_answered_may_have_told_and_is_over() {
     judge.started(1, 2);
     assert_eq!((judge.calls.open_at(1).count(), judge.servers[1].open), (0, 0));
     assert_eq!(judge.can_know(1), 3);
+}
+
+/// What is under way to a server that crashes comes to that one, and not to the one that takes its place.
+#[test]
+fn what_was_sent_to_an_earlier_instance_its_successor_does_not_hear() {
+    let known = |judge: &Judge| {
+        let server = &judge.servers[1];
+        (server.heard_us, server.was_offered, server.appends, server.open, judge.can_know(1))
+    };
+    let offer = || {
+        let (leader, part) = (Leader::Sender, None);
+        Asked::Install(Install {
+            term: 4,
+            leader,
+            last: THREE,
+            offset: 0,
+            done: true,
+            bytes: 10,
+            part,
+        })
+    };
+    for (is_copy, is_snapshot) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut judge = tells_three();
+        if let Some(call) = judge.calls.get_mut(7).filter(|_| is_snapshot) {
+            call.asked = offer();
+        }
+        judge.servers[1].snapshot_upto = 3;
+        judge.duplicated(7);
+        judge.crashed(1);
+        judge.started(1, 2);
+        let number = if is_copy { judge.copy_arrives(7) } else { Some(7) };
+        let number = number.expect("it is under way");
+        Means::with(&Missing::default(), |means| judge.delivered(number, 20, means));
+        let words = format!("a copy: {is_copy}, a snapshot: {is_snapshot}");
+        assert_eq!(known(&judge), (None, None, 0, 0, 0), "{words}");
+        assert_eq!(judge.calls.open_at(1).count(), 0, "{words}");
+        // Nor does it answer it.
+        let reply = Reply::new(4, true, None);
+        let replied = |means: &mut Means<'_>| judge.replied(number, reply, 30, means);
+        Means::with(&Missing::default(), replied).expect("it is nobody's word");
+        assert_eq!(judge.servers[1].promised.term, 0);
+    }
 }
 
 #[test]

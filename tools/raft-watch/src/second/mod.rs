@@ -342,7 +342,7 @@ mod tests {
     /// What a call of server 2 tells of the one that answers it.
     fn news(known: &mut Known, asked: Asked, reply: Reply) -> Option<News> {
         let sent = Sent { call: 1, from: 2, instance: 1, to: 1, request: Request::Nothing, us: 0 };
-        let mut call = Call::new(&sent, asked, 1);
+        let mut call = Call::new(&sent, 1, asked, 1);
         call.kept = asked.append().map(|append| append.last);
         known.news(&call, reply, |_| None)
     }
