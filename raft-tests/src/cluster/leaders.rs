@@ -209,10 +209,20 @@ impl Cluster {
                 format!("expected no leader, but {leader} claims to be leader (of term {term})");
             let broken = verdict("no leader", words)
                 .fact(leader, format!("server {leader} claims to be leader of term {term}"))
-                .fact(None, "the connected servers are no majority")
-                .hint(
-                    "a candidate counts its votes against the wrong number, or counts some twice",
-                );
+                .fact(None, "the connected servers are no majority");
+            let change = self.inner.links_changed.with(|last| *last);
+            // Nobody needs votes to lead on.
+            let broken = match term < change.led {
+                true => {
+                    let text = format!(
+                        "term {} had a leader by {:.3} s, when servers were last connected or cut off",
+                        change.led,
+                        change.us as f64 / 1e6
+                    );
+                    broken.fact(None, text).hint(LEADS_ON)
+                }
+                false => broken.hint(MISCOUNTED),
+            };
             self.fail(broken);
         }
     }
@@ -245,6 +255,14 @@ const NEW_INDEX: &str = "`start` returns the index of the entry that it has appe
 /// What usually leads to two leaders in a term.
 const TWO_LEADERS: &str = "a server voted twice in this term, or a candidate counted votes of \
      another term, or of less than a majority";
+
+/// What usually leads to a leader without a majority.
+const MISCOUNTED: &str =
+    "a candidate counts its votes against the wrong number, or counts some twice";
+
+/// The same, if a later term has had a leader.
+const LEADS_ON: &str =
+    "a newer term in a request or reply is not taken over, and leadership is not given up";
 
 /// What usually leads to elections that nobody wins.
 const NO_LEADER: &str = "elections do not succeed: timers that do not fire, fire all at once, or are \

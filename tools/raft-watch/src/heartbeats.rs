@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use labtrace::verdict;
 
-use super::calls::{Asked, Call};
+use super::calls::{Asked, Call, original_of};
 use super::evidence::Newer;
 use super::judge::{Checked, Judge};
 use super::understanding::missing as rules;
@@ -42,8 +42,19 @@ struct Flow {
     /// A call has failed, its answer was late, or its entries were refused: what that leads to is no heartbeat, though
     /// it may be what was sent before.
     answers: bool,
-    /// When a slow call ended.
-    slow_until: Option<u64>,
+    /// The slow call that ended last.
+    slow: Option<SlowCall>,
+}
+
+/// A call that took longer than [`SLOW_US`].
+#[derive(Clone, Copy, Debug)]
+struct SlowCall {
+    /// Which instance has made it.
+    instance: u64,
+    to: usize,
+    sent_us: u64,
+    /// When it ended; or now.
+    until_us: u64,
 }
 
 /// What an AppendEntries without entries can have to say, or a heartbeat of a method of its own.
@@ -90,7 +101,8 @@ impl Flows {
         let took_us = us.saturating_sub(call.sent_us);
         flow.answers |= failed || took_us > PROMPT_US || (brings && call.refused);
         if took_us > SLOW_US {
-            flow.slow_until = Some(us);
+            let Call { instance, to, sent_us, .. } = *call;
+            flow.slow = Some(SlowCall { instance, to, sent_us, until_us: us });
         }
     }
 }
@@ -163,10 +175,31 @@ impl Judge {
     /// True if a slow call may have held up what was prepared behind it.
     fn is_held_up(&self, call: u64, (from, to): (usize, usize), since: u64, us: u64) -> bool {
         let flow = self.flows.0.get(&(from, to));
-        let held_up = flow.and_then(|flow| flow.slow_until).is_some_and(|until| until > since);
+        let held_up = flow.and_then(|flow| flow.slow).is_some_and(|slow| slow.until_us > since);
         let mut before = self.calls.all().take_while(|before| before.number < call);
         held_up
             || before.any(|call| (call.from, call.to) == (from, to) && call.sent_us + SLOW_US < us)
+    }
+
+    /// A slow call to another server that was open when a newer term was shown, or has been since. Of several the one
+    /// that was made first.
+    fn waits_for_another(
+        &self,
+        (from, to): (usize, usize),
+        since: u64,
+        us: u64,
+    ) -> Option<SlowCall> {
+        let flows = self.flows.0.range((from, 0)..(from + 1, 0));
+        let over = flows.filter_map(|(_, flow)| flow.slow).filter(|slow| slow.until_us > since);
+        let of_this = |call: &&Call| call.from == from && call.number == original_of(call.number);
+        let open = self.calls.all().filter(of_this).map(|call| {
+            let Call { instance, to, sent_us, .. } = *call;
+            SlowCall { instance, to, sent_us, until_us: us }
+        });
+        let open = open.filter(|call| call.sent_us + SLOW_US < us);
+        let instance = self.servers[from].instance;
+        let others = over.chain(open).filter(|call| call.to != to && call.instance == instance);
+        others.min_by_key(|call| call.sent_us)
     }
 
     /// A reply with a newer term has come back, after so long.
@@ -215,19 +248,30 @@ impl Judge {
             newer.by, newer.term
         );
         let shown = format!("a reply of server {} showed term {}", newer.by, newer.term);
-        Err(Box::new(
-            //= all.newer-term
-            verdict("a newer term is taken over", words)
-                .fact_at(newer.us, from, shown)
-                .fact_at(us, from, format!("server {from} still sends requests of term {term}"))
-                .hint(
-                    "the term of each reply must be looked at, of those that refuse and of old ones \
-                     too: if it is newer, take it over and follow",
-                )
-                .build(),
-        ))
+        //= all.newer-term
+        let broken = verdict("a newer term is taken over", words)
+            .fact_at(newer.us, from, shown)
+            .fact_at(us, from, format!("server {from} still sends requests of term {term}"));
+        let broken = match self.waits_for_another((from, to), newer.us, us) {
+            Some(SlowCall { to, sent_us, until_us, .. }) => {
+                let seconds = (until_us - sent_us) as f64 / 1e6;
+                let text =
+                    format!("it called server {to}, and that call was open for {seconds:.1} s");
+                broken.fact_at(sent_us, from, text).hint(IN_TURN)
+            }
+            None => broken.hint(LOOK_AT_TERMS),
+        };
+        Err(Box::new(broken.build()))
     }
 }
+
+/// What usually leads to a leader that goes on.
+const LOOK_AT_TERMS: &str = "the term of each reply must be looked at, of those that refuse and of old ones too: if it \
+     is newer, take it over and follow";
+
+/// The same, if it has waited for another server meanwhile. That need not be why: many calls may be open at once.
+const IN_TURN: &str = "one thread calls the followers one after the other, and sends what was prepared long ago; or the \
+     term of some replies is not looked at: if it is newer, take it over and follow";
 
 #[cfg(test)]
 mod tests {

@@ -51,7 +51,7 @@ found! { Chosen, "zoo":
     newer_term_ignored: NewerTermIgnored, rare::out_of_touch, 3, false, 0..9,
         "a newer term is taken over: server";
     leader_deaf: LeaderDeaf, part_2a::election_after_network_failure, 3, false, 0..9,
-        "expected no leader, but";
+        "a newer term in a request or reply is not taken over";
     same_timeout: SameTimeout, part_2a::multiple_elections, 7, false, 0..3,
         "and none was won";
     stale_vote_counted: StaleVoteCounted, part_2c::figure_8_unreliable, 5, true, 0..9,
@@ -125,7 +125,7 @@ found! { Chosen, "zoo":
     whole_log_sent: WholeLogSent, part_2b::rpc_byte_count, 3, false, 0..1,
         "too many RPC bytes";
     calls_in_turn: CallsInTurn, part_2c::basic_persistence, 3, false, 0..1,
-        "a newer term is taken over: server";
+        "one thread calls the followers one after the other";
     start_waits: StartWaits, part_2b::basic_agreement, 3, false, 0..1,
         "start: `start` of server";
     make_waits: MakeWaits, part_2a::initial_election, 3, false, 0..1,

@@ -105,7 +105,12 @@ fn what_waits_behind_an_open_call_to_the_same_server_may_still_leave() {
         after(2_000);
         goes_on();
     });
-    assert_eq!(other.expect("a rule is broken").check, CHECK);
+    let other = other.expect("a rule is broken");
+    assert_eq!(other.check, CHECK);
+    // But it may be why: then it is told.
+    let text = "it called server 3, and that call was open for 5.0 s";
+    assert!(other.facts.iter().any(|fact| fact.text == text), "{other:?}");
+    assert!(other.hint.is_some_and(|hint| hint.starts_with("one thread calls the followers")));
 }
 
 #[test]
