@@ -13,6 +13,7 @@ use super::matching::Entries;
 use super::persister::{Look, SavedStates};
 use super::reigns::Reigns;
 use super::resends::Resends;
+use super::saved::check_log;
 use super::settled::Settled;
 use super::slow::Slow;
 use super::snapshots::Sendings;
@@ -208,6 +209,7 @@ impl Judge {
         self.may_wait(from);
         self.check_base(from, Look::IfCheap, sent.us, means)?;
         let asked = self.asks(&sent, means)?;
+        check_log(from, means.saved.disorder(from))?;
         self.calls.insert(Call::new(&sent, self.servers[to].instance, asked, self.now));
         Ok(())
     }
@@ -439,7 +441,7 @@ impl Judge {
                 known.newer = Some(term);
             }
         }
-        Ok(())
+        check_log(call.to, means.saved.disorder(call.to))
     }
 
     /// A server gives an answer that it has given before. It says nothing new, but its caller may hear it only now.

@@ -42,7 +42,7 @@
 //! | `bases` | snapshots do not go back, state and snapshot belong together | `read_persisted` |
 //! | `bases` | a snapshot is saved | `read_persisted`; that the service tells of its snapshots |
 //! | `following` | stale requests, accepted after a look, accepted entries stay, a candidate follows | the same |
-//! | `saved` | saved before answered | `read_persisted` |
+//! | `saved` | saved before answered, a saved log | `read_persisted` |
 //! | `second` | promises survive a crash (votes, entries, terms) | RequestVote, or AppendEntries, and their replies; the simulated clock |
 //! | `heartbeats` | heartbeats | AppendEntries |
 //! | `heartbeats` | a newer term is taken over | AppendEntries, RequestVote |

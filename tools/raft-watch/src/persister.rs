@@ -7,6 +7,7 @@ use raft_api::Persisted;
 use tester::SaveCount;
 
 use super::calls::Delivered;
+use super::saved::Disorder;
 use crate::RaftType;
 
 /// How much it matters to look at what is saved.
@@ -41,6 +42,8 @@ struct Seen {
     count: u64,
     state: Vec<u8>,
     saved: Option<Persisted>,
+    /// Why that cannot be a log.
+    disorder: Option<Disorder>,
 }
 
 /// What a server has saved.
@@ -88,9 +91,16 @@ impl Saves {
             let (saved, cost) = self.read(reading, &state);
             self.credit -= i64::try_from(cost).unwrap_or(i64::MAX);
             self.silent |= saved.is_none() && !state.is_empty();
-            self.seen = Some(Seen { count, state, saved });
+            let disorder = saved.as_ref().and_then(Disorder::of);
+            self.seen = Some(Seen { count, state, saved, disorder });
         }
         self.seen.as_ref()?.saved.as_ref()
+    }
+
+    /// Why what is saved cannot be a log, if nothing was saved since it was looked at.
+    fn disorder(&self) -> Option<Disorder> {
+        let seen = self.seen.as_ref().filter(|seen| seen.count == self.count.get())?;
+        seen.disorder
     }
 
     /// What a state means, and what it cost to find out, in bytes that were read. If it is what was seen
@@ -124,6 +134,11 @@ impl<'a> SavedStates<'a> {
     /// What a server has saved, if this is the time to look and its Raft says what it means.
     pub(crate) fn look(&mut self, server: usize, look: Look) -> Option<&Persisted> {
         self.saves[server].look(self.reading, look)
+    }
+
+    /// Why what a server has saved cannot be a log, if that was looked at since.
+    pub(crate) fn disorder(&self, server: usize) -> Option<Disorder> {
+        self.saves[server].disorder()
     }
 
     /// How to look at what a server promises now that it has handled a request: surely, if it has saved
@@ -254,7 +269,8 @@ mod tests {
     fn the_end_of_a_state_costs_twice_its_length_and_an_eighth_of_the_whole() {
         let reading = Reading { appended: |known, _| Some(known), ..PLAIN };
         let cost = |before: usize, after: usize| {
-            let seen = Seen { count: 0, state: vec![0; before], saved: Some(Persisted::default()) };
+            let (state, saved) = (vec![0; before], Some(Persisted::default()));
+            let seen = Seen { count: 0, state, saved, disorder: None };
             let mut saves = Saves { seen: Some(seen), ..Saves::none() };
             saves.read(reading, &vec![0; after]).1
         };

@@ -21,10 +21,11 @@ pub(super) fn check_term_saved(server: usize, reply: Reply, saved: &Persisted) -
     }
 }
 
-/// A vote is saved. In a later term it may have been given to another one since.
+/// A vote is saved. In a later term it may have been given to another one since. Who follows the leader of the term may
+/// have noted that one as its vote meanwhile: nobody else can be elected any more. `leads` tells whether a server is
+/// elected in this term.
 pub(super) fn check_vote_saved(
-    candidate: usize,
-    voter: usize,
+    (candidate, voter): (usize, usize),
     term: u64,
     reply: Reply,
     saved: &Persisted,
@@ -98,6 +99,72 @@ fn not_there(server: usize, place: String, has: String) -> Checked {
 }
 
 /// Term and vote look as if each were the other.
+/// Why what is saved cannot be a log. Its terms never fall from one entry to the next, and none is later than the
+/// server's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disorder {
+    /// The entry with this index is of an earlier term than the one before it.
+    Falls { index: u64, before: u64, term: u64 },
+    /// The entry with this index is of a later term than the saved one, which is `current`.
+    Ahead { index: u64, term: u64, current: u64 },
+}
+
+impl Disorder {
+    /// The first one in a saved log. To look costs less than what it took to read the log.
+    pub(crate) fn of(saved: &Persisted) -> Option<Disorder> {
+        // Before the first entry of all there is none, whatever is said of its term.
+        let base_term = if saved.log_base == 0 { 0 } else { saved.log_base_term };
+        let terms = &saved.log_terms;
+        let mut neighbours = std::iter::once(&base_term).chain(terms).zip(terms);
+        let index = |place: usize| saved.log_base.saturating_add(place as u64 + 1);
+        if let Some(place) = neighbours.position(|(before, term)| term < before) {
+            let before = place.checked_sub(1).map_or(base_term, |before| terms[before]);
+            return Some(Disorder::Falls { index: index(place), before, term: terms[place] });
+        }
+        let (term, current) = (terms.last().copied().unwrap_or(base_term), saved.term);
+        let place = terms.iter().position(|term| *term > current);
+        let index = place.map_or(saved.log_base, index);
+        let term = place.map_or(term, |place| terms[place]);
+        (term > current).then_some(Disorder::Ahead { index, term, current })
+    }
+}
+
+/// A saved log is one (Figure 3, Log Matching: an entry follows the same entry in all logs, and each leader appends what
+/// is of its own term).
+pub(super) fn check_log(server: usize, disorder: Option<Disorder>) -> Checked {
+    let broken = match disorder {
+        None => return Ok(()),
+        Some(Disorder::Falls { index, before, term }) => {
+            let words = format!(
+                "in the saved log of server {server} entry {index} of term {term} follows one of term {before}"
+            );
+            let has = format!(
+                "its persister holds entry {} of term {before}, and entry {index} of term {term}",
+                index - 1
+            );
+            //= append.conflict
+            let broken = verdict("a saved log", words).index(index).fact(server, has);
+            broken.hint(
+                "section 5.3: entries in conflict are deleted with all that follow them. What follows a \
+                 new entry is at least as new",
+            )
+        }
+        Some(Disorder::Ahead { index, term, current }) => {
+            let words = format!(
+                "server {server} has saved entry {index} of term {term}, and term {current} as its own"
+            );
+            let has = format!("its persister holds entry {index} of term {term}");
+            //= state.saved
+            let broken = verdict("a saved log", words).index(index).fact(server, has);
+            broken.fact(server, format!("its persister holds term {current}")).hint(
+                "currentTerm is saved whenever it changes, is never taken back, and no entry is appended before \
+                 its leader's term was taken over",
+            )
+        }
+    };
+    Err(Box::new(broken.build()))
+}
+
 fn looks_exchanged(saved: &Persisted, term: u64) -> bool {
     let vote = saved.voted_for.and_then(|vote| u64::try_from(vote).ok());
     saved.term != term && vote.is_some_and(|vote| vote.abs_diff(term) <= 1)

@@ -10,7 +10,7 @@ use super::calls::{Call, Delivered};
 use super::evidence::Held;
 use super::judge::{Checked, Judge, Means};
 use super::persister::Look;
-use super::saved::check_vote_saved;
+use super::saved::{check_log, check_vote_saved};
 use super::understanding::missing as rules;
 use super::understanding::{Missing, Place, Reply};
 
@@ -142,9 +142,13 @@ impl Judge {
                     && self.is_still(voter, had)
                     && last.up_to_date() < had.place.up_to_date()
                 {
-                    return Err(self.voted_for_older_log(call, term, last, had));
+                    let saved = means.saved.look(voter, Look::Surely).map(end_of_log);
+                    check_log(voter, means.saved.disorder(voter))?;
+                    return Err(self.voted_for_older_log(call, (term, last), had, saved));
                 }
                 self.servers[voter].promise(term, us);
+                    // What it has from the leader of this very term, that one has got its vote before.
+                    && (had.leader, had.in_term) != (candidate, term)
             }
             Some(false) => self.refuses_vote(call, delivered, (term, last), us, means),
             None => {}
@@ -205,8 +209,7 @@ impl Judge {
     fn voted_for_older_log(
         &self,
         call: &Call,
-        term: u64,
-        last: Place,
+        (term, last): (u64, Place),
         had: Held,
     ) -> Box<labtrace::Verdict> {
         let Held { leader, in_term, place, us, instance } = had;
@@ -215,6 +218,7 @@ impl Judge {
             "server {voter} voted for server {candidate} in term {term}, whose log is older than its own"
         );
         let Place { index, term: of } = place;
+        saved: Option<Place>,
         let has = match leader == voter {
             true => {
                 format!("server {voter} had entry {index} of term {of} as leader of term {in_term}")
@@ -229,17 +233,23 @@ impl Judge {
             last.index, last.term
         );
         //= vote.up-to-date
-        let broken = verdict("election restriction", words)
+        let mut broken = verdict("election restriction", words)
             .index(index)
             .fact_at(us, voter, has)
             .fact(candidate, ends);
         let hint = match instance == self.servers[voter].instance {
             true => {
                 "section 5.4.1: compare the terms of the last entries first, and their indexes \
-                 only if the terms are equal; or the server's log was cut off by mistake"
+                 only if the terms are equal; or the server's log was cut off by mistake, or what followed a \
+                 conflicting entry was not deleted"
             }
             false => {
                 "the server restarted in between and forgot what it had accepted: entries must be \
+        if let Some(Place { index, term }) = saved {
+            let text =
+                format!("what server {voter} has saved ends with entry {index} of term {term}");
+            broken = broken.fact(voter, text);
+        }
                  saved before they are accepted, and read when the server is made"
             }
         };

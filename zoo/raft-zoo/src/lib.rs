@@ -71,7 +71,7 @@
 //! | [`LeaderCleansLog`] | 17 | *Leader Completeness* 11, *State Machine Safety* 6 |
 //! | [`MatchIndexKept`] | 3 | a command without agreement, *committed by a majority*, its own panic |
 //! | [`OldLeaderHeard`] | 22 | *stale request* |
-//! | [`StaleTailKept`] | 3 | *election restriction* |
+//! | [`StaleTailKept`] | 10 | *a saved log* |
 //! | [`RestDropped`] | 5 | *saved before answered* |
 //! | [`CommitsUnchecked`] | 16 | *applied when told* 7, *State Machine Safety* 7 |
 //! | [`AppliedOnAcceptance`] | 36 | *applied when told* 28, *applied when committed* 8 |

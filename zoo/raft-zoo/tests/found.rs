@@ -102,8 +102,8 @@ found! { Chosen, "zoo":
         "failed to reach agreement";
     old_leader_heard: OldLeaderHeard, part_2a::election_after_network_failure, 3, false, 0..1,
         "stale request: server";
-    stale_tail_kept: StaleTailKept, part_2c::figure_8_unreliable, 5, true, 0..99,
-        "election restriction: server";
+    stale_tail_kept: StaleTailKept, part_2b::rejoin_of_partitioned_leader, 3, false, 0..1,
+        "a saved log: in the saved log of server";
     rest_dropped: RestDropped, part_2c::unreliable_agreement, 5, true, 0..99,
         "saved before answered: server";
     commits_unchecked: CommitsUnchecked, part_2b::leader_backs_up_quickly, 5, false, 0..1,
@@ -207,6 +207,8 @@ found! { Silent<Chosen>, "zoo":
         0..10, "promises survive a crash: server";
     follower_log_not_persisted_unsaid: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false,
         0..1, "promises survive a crash: server";
+    stale_tail_kept_unsaid: StaleTailKept, part_2c::figure_8_unreliable, 5, true, 0..99,
+        "or what followed a conflicting entry was not deleted";
 }
 
 /// The command that repeats a run says which bug the environment chose: else it would repeat another.

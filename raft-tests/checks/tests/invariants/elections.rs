@@ -7,7 +7,7 @@ use bytes::Bytes;
 use labrt::thread;
 use raft_tests::Cluster;
 
-use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict, verdict_of};
 
 #[test]
 fn one_leader_a_term() {
@@ -214,6 +214,59 @@ fn votes_go_to_logs_that_are_up_to_date() {
         &[1, 2],
         &["the log of server 2 ends with entry 2 of term 4"],
     );
+}
+
+/// What was compared may have been the wrong entry.
+#[test]
+fn a_vote_for_an_older_log_is_told_with_the_end_of_the_saved_one() {
+    let broken = verdict(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).saves(5, Some(2), vec![4]);
+        puppet(2).asks_with_log(2, 1, 5, (2, 4));
+    });
+    let broken = broken.expect("a rule is broken");
+    assert_eq!(broken.check, "election restriction");
+    let text = "what server 1 has saved ends with entry 1 of term 4";
+    assert!(broken.facts.iter().any(|fact| fact.text == text), "{broken:?}");
+    let hint = broken.hint.expect("there is a usual cause");
+    assert!(hint.ends_with("or what followed a conflicting entry was not deleted"), "{hint}");
+    // A log that is none is told first.
+    let broken = verdict(|_| {
+        puppet(0).commits(1, 4, (0, 0), 3, 0);
+        puppet(1).saves(5, Some(2), vec![4, 4, 3]);
+        puppet(2).asks_with_log(2, 1, 5, (2, 4));
+    });
+    assert_eq!(broken.expect("a rule is broken").check, "a saved log");
+}
+
+/// `votedFor` may become the leader's when that has spoken. Whatever was sent before may come late.
+#[test]
+fn who_follows_a_leader_may_note_that_one_as_its_vote() {
+    fn votes_for_2_of_5() {
+        puppet(2).asks_for_vote(2, 1, 4);
+        [3, 4].into_iter().for_each(|voter| puppet(0).asks_for_vote(0, voter, 4));
+    }
+    let follows = verdict_of(5, |_| {
+        votes_for_2_of_5();
+        puppet(0).leads(1, 4, (0, 0), &[(4, "a")]);
+        puppet(0).asks_with_log(0, 1, 4, (0, 0));
+        // Its own vote is another matter, and so is that of another one.
+        puppet(0).leads(2, 4, (0, 0), &[(4, "a")]);
+        puppet(0).asks_with_log(0, 2, 4, (0, 0));
+    });
+    assert_eq!(follows, None);
+    // It has not heard of the leader yet, or it is another one that asks.
+    let early = verdict_of(5, |_| {
+        votes_for_2_of_5();
+        puppet(0).asks_for_vote(0, 1, 4);
+    });
+    assert_eq!(early.expect("a rule is broken").check, "one vote a term");
+    let another = verdict_of(5, |_| {
+        votes_for_2_of_5();
+        puppet(0).leads(3, 4, (0, 0), &[(4, "a")]);
+        puppet(2).asks_for_vote(2, 3, 4);
+    });
+    assert_eq!(another.expect("a rule is broken").check, "one vote a term");
 }
 
 #[test]

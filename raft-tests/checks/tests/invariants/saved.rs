@@ -1,8 +1,9 @@
 //! What is promised is saved.
 
+use labrt::thread;
 use labtrace::Verdict;
 
-use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict};
+use crate::puppet::{assert_broken, assert_fine, pause, puppet, verdict, verdict_of};
 
 #[test]
 fn what_is_promised_is_saved() {
@@ -104,6 +105,69 @@ fn a_vote_is_measured_by_the_vote_that_is_saved_in_its_term() {
     assert_behind(answers((4, None, &[]), 5, false, asks), "answered with term 5", "term 4");
 }
 
+/// What was promised to a candidate, and is answered late, counts for nothing once its term has another leader.
+#[test]
+fn a_vote_may_be_the_leaders_by_the_time_it_is_answered() {
+    fn answers_late(saved: Option<usize>) -> Option<Verdict> {
+        verdict_of(5, move |_| {
+            puppet(1).answers(4, true);
+            [3, 4].into_iter().for_each(|voter| puppet(0).asks_for_vote(0, voter, 4));
+            let follower = puppet(1);
+            let stalled = follower.stalls();
+            thread::spawn(|| puppet(2).asks_for_vote(2, 1, 4));
+            pause();
+            thread::spawn(|| puppet(0).leads(1, 4, (0, 0), &[]));
+            pause();
+            puppet(1).saves(4, saved, Vec::new());
+            drop(stalled);
+            pause();
+        })
+    }
+    assert_eq!(answers_late(Some(0)), None);
+    assert_behind(answers_late(Some(3)), "voted for 2 in term 4", "a vote for 3");
+}
+
+/// Server 1 has saved this behind a snapshot, and says yes to a heartbeat of term 4.
+fn says_yes_having_saved(base: (u64, u64), term: u64, log: &'static [u64]) -> Option<Verdict> {
+    verdict(move |_| {
+        puppet(1).saves_state_behind(base, term, Some(0), log.to_vec());
+        puppet(1).answers(0, true);
+        puppet(0).leads(1, 4, (0, 0), &[]);
+    })
+}
+
+#[test]
+fn what_is_saved_is_a_log() {
+    assert_eq!(says_yes_having_saved((0, 0), 4, &[2, 3, 3, 4]), None);
+    assert_eq!(says_yes_having_saved((0, 7), 4, &[]), None);
+    assert_eq!(says_yes_having_saved((5, 3), 4, &[3, 4]), None);
+    let broken = |base, term, log, words: &str, has: &str, why: &str| {
+        let found = says_yes_having_saved(base, term, log).expect("a rule is broken");
+        assert_eq!((found.check.as_str(), &found.servers[..]), ("a saved log", &[1][..]));
+        assert_eq!((&found.words[..], &found.facts[0].text[..]), (words, has));
+        assert!(found.hint.is_some_and(|hint| hint.contains(why)), "{why}");
+    };
+    let deleted = "entries in conflict are deleted with all that follow them";
+    broken(
+        (0, 0),
+        4,
+        &[3, 2],
+        "in the saved log of server 1 entry 2 of term 2 follows one of term 3",
+        "its persister holds entry 1 of term 3, and entry 2 of term 2",
+        deleted,
+    );
+    broken(
+        (5, 3),
+        4,
+        &[2, 4],
+        "in the saved log of server 1 entry 6 of term 2 follows one of term 3",
+        "its persister holds entry 5 of term 3, and entry 6 of term 2",
+        deleted,
+    );
+    let words = "server 1 has saved entry 2 of term 5, and term 4 as its own";
+    broken((0, 0), 4, &[4, 5, 6], words, "its persister holds entry 2 of term 5", "currentTerm");
+}
+
 /// Who hears its leader need not look at a candidate's term, and may send it back.
 #[test]
 fn a_term_that_is_sent_back_with_a_refusal_need_not_be_saved() {
@@ -199,7 +263,7 @@ fn what_a_snapshot_holds_is_saved() {
         two_are_committed();
         puppet(1).saves_behind((2, 4), 4, Vec::new(), b"s");
         puppet(0).commits(1, 4, (2, 4), 0, 2);
-        puppet(1).saves_behind((2, 4), 4, vec![4, 3], b"s");
+        puppet(1).saves_behind((2, 4), 4, vec![4], b"s");
         puppet(0).leads(1, 4, (2, 4), &[(4, "c")]);
     });
     assert_broken(

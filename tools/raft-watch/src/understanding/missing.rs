@@ -196,6 +196,7 @@ mod tests {
         ("snapshots do not go back", Some("snapshots that are saved")),
         ("state and snapshot belong together", Some("snapshots that are saved")),
         ("a snapshot is saved", Some("snapshots that are saved")),
+        ("a saved log", Some("saved before answered")),
         ("RPC while holding a lock", None),
     ];
 
