@@ -226,6 +226,11 @@ impl Server {
         *newest = (*newest).max(call);
     }
 
+    /// True if a message of a leader of this term, or of a later one, has reached it.
+    pub(crate) fn was_led_in(&self, term: u64) -> bool {
+        self.append_term >= term || self.told.contains_key(&term)
+    }
+
     /// A message of a leader has reached it. It is none of its own leader's if it is stale.
     pub(crate) fn hears(&mut self, term: u64, us: u64) {
         if term >= self.promised.term {

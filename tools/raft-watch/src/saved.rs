@@ -29,6 +29,7 @@ pub(super) fn check_vote_saved(
     term: u64,
     reply: Reply,
     saved: &Persisted,
+    leads: impl Fn(usize) -> bool,
 ) -> Checked {
     check_term_saved(voter, reply, saved)?;
     if reply.yes != Some(true) || saved.term > term {
@@ -40,7 +41,7 @@ pub(super) fn check_vote_saved(
         return behind(voter, promise, format!("term {}", saved.term), exchanged);
     }
     match saved.voted_for {
-        Some(vote) if vote == candidate => Ok(()),
+        Some(vote) if vote == candidate || leads(vote) => Ok(()),
         vote => {
             let has = vote.map_or("no vote".to_string(), |vote| format!("a vote for {vote}"));
             behind(voter, promise, has, exchanged)

@@ -67,7 +67,8 @@ impl Judge {
         Ok(())
     }
 
-    /// A server votes once in a term, across restarts too (Figure 2, RequestVote).
+    /// A server votes once in a term, across restarts too (Figure 2, RequestVote). That its vote is the leader's whom it
+    /// follows it may say besides.
     fn vote(
         &mut self,
         server: usize,
@@ -85,7 +86,10 @@ impl Judge {
             *former = vote;
         }
         let former = *former;
-        if former.candidate == candidate || !missing.allows(&rules::ONE_VOTE) {
+        // Who has heard the leader of the term may note that one as its vote: nobody else can be elected any more.
+        let follows =
+            self.elections.is_elected(candidate, term) && self.servers[server].was_led_in(term);
+        if former.candidate == candidate || follows || !missing.allows(&rules::ONE_VOTE) {
             return Ok(());
         }
         let says = |vote: Vote| {
@@ -162,7 +166,10 @@ impl Judge {
             _ => Look::IfCheap,
         };
         match means.saved.look(voter, look) {
-            Some(saved) => check_vote_saved(candidate, voter, term, reply, saved),
+            Some(saved) => {
+                let leads = |vote| self.elections.is_elected(vote, term);
+                check_vote_saved((candidate, voter), term, reply, saved, leads)
+            }
             None => Ok(()),
         }
     }

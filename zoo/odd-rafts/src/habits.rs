@@ -73,6 +73,9 @@ habits! {
     old_requests_refused,
     /// A follower stores only the first half of the entries of a message, and says so.
     partial_acceptance,
+    /// A server that hears the leader of its term notes that one as its vote, whomever it has voted for. So a request for
+    /// its vote that the leader has sent before, and that comes late, gets a yes.
+    vote_follows_leader,
     /// The commit index is saved, and a restarted server begins with it.
     commit_persisted,
 

@@ -31,6 +31,7 @@ impl Server {
         // follower." Rules for followers: the timer starts anew.
         self.role = Role::Follower;
         self.leader_heard = Some(now);
+        self.note_leader(append.leader);
         self.reset_election_timer(now);
         if self.habits.heartbeats_without_prev && append.is_bare() {
             // The leader says only what it knows this server to have.
@@ -47,6 +48,14 @@ impl Server {
                 Outcome::Refused { hint: Some(hint) }
             }
             None => Outcome::Accepted { upto: self.accept(append) },
+        }
+    }
+
+    /// Nobody but the leader of the term can be elected in it any more: to note it as the vote gives no second one.
+    pub(super) fn note_leader(&mut self, leader: usize) {
+        if self.habits.vote_follows_leader && self.durable.voted_for != Some(leader) {
+            self.durable.voted_for = Some(leader);
+            self.unsaved = true;
         }
     }
 

@@ -184,6 +184,7 @@ impl Server {
         self.see_term(install.term, now);
         self.role = Role::Follower;
         self.leader_heard = Some(now);
+        self.note_leader(install.leader);
         self.reset_election_timer(now);
         if install.last.index <= self.commit {
             return true;
