@@ -244,10 +244,13 @@ impl Cluster {
             broken.location = Some(format!("what server {server} applies"));
             group.members().fail(*broken);
         }
-        match stored {
-            true => watch.restored(server, index),
-            false if self.is_current(reader) => watch.applied(server, index),
-            false => {}
+        match label {
+            None => watch.restored(server, index),
+            Some(label) if self.is_current(reader) => {
+                watch.applied(server, index);
+                watch.hands_over(server, index, label.term);
+            }
+            Some(_) => {}
         }
     }
 }

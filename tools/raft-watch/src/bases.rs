@@ -19,8 +19,8 @@ use labtrace::verdict;
 use super::judge::{Checked, Judge, Means};
 use super::persister::Look;
 use super::snapshots::LAST_INCLUDED;
-use super::understanding::Place;
 use super::understanding::missing as rules;
+use super::understanding::{Missing, Place};
 
 /// After so long a snapshot that the service has given is saved.
 const SOON_US: u64 = 1_000_000;
@@ -155,13 +155,7 @@ impl Judge {
 
     fn check_term_of_base(&self, server: usize, base: Place, us: u64) -> Checked {
         let Place { index, term: of } = base;
-        let known = match self.settled.term_at(index) {
-            Some(known) if known != of => {
-                format!("a leader said that entry {index} of term {known} is committed")
-            }
-            _ if of == 0 && index > 0 => "no entry is of term 0".to_string(),
-            _ => return Ok(()),
-        };
+        let Some(known) = self.contradicts(base) else { return Ok(()) };
         let words = format!(
             "server {server} has saved that the last entry in its snapshot, {index}, is of term {of}: it is not"
         );
@@ -176,6 +170,48 @@ impl Judge {
                 )
                 .fact(None, known)
                 .hint(LAST_INCLUDED)
+                .build(),
+        ))
+    }
+
+    /// What is known against this entry being the committed one.
+    fn contradicts(&self, place: Place) -> Option<String> {
+        let Place { index, term: of } = place;
+        match self.settled.term_at(index) {
+            Some(known) if known != of => {
+                Some(format!("a leader said that entry {index} of term {known} is committed"))
+            }
+            _ if of == 0 && index > 0 => Some("no entry is of term 0".to_string()),
+            _ => None,
+        }
+    }
+
+    /// With a snapshot a service gets the term of the last entry in it. Its index is the service's: where a log may
+    /// hold entries that the service does not see, it is not known which entry that is.
+    pub(crate) fn check_handed_over(
+        &self,
+        server: usize,
+        handed: Place,
+        us: u64,
+        missing: &Missing,
+    ) -> Checked {
+        let Place { index, term: of } = handed;
+        let comparable = self.all_applied && missing.allows(&rules::COMMITTED);
+        let known = self.contradicts(handed).filter(|_| of == 0 || comparable);
+        let Some(known) = known else { return Ok(()) };
+        let words = format!(
+            "server {server} handed its service a snapshot whose last entry, {index}, shall be of term {of}: it is not"
+        );
+        Err(Box::new(
+            //= snapshot.base-term
+            verdict("a snapshot's last entry", words)
+                .index(index)
+                .fact_at(us, server, format!("it handed over index {index} and term {of}"))
+                .fact(None, known)
+                .hint(
+                    "the term that goes to the service with a snapshot is the lastIncludedTerm of the \
+                     InstallSnapshot that brought it, and not currentTerm or nothing",
+                )
                 .build(),
         ))
     }

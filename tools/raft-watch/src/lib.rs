@@ -130,7 +130,7 @@ pub use obstacles::of_several;
 use retries::Retries;
 use second::Second;
 use situations::Spotter;
-use understanding::{Part, Understanding};
+use understanding::{Part, Place, Understanding};
 
 /// What watches one group of servers. Clones are the same watch.
 #[derive(Clone)]
@@ -234,6 +234,19 @@ impl Watch {
         let checked = self.inner.state.with(|state| {
             let us = labtrace::now_us();
             state.judge.applies(server, index, us, state.understanding.missing())
+        });
+        self.fail_if_broken(checked, || format!("what server {server} applies"));
+    }
+
+    /// A server has handed its service a snapshot that a leader has sent, with this index and term (part 2D).
+    ///
+    /// # Panics
+    /// If the entry there is known to be of another term.
+    pub fn hands_over(&self, server: usize, index: u64, term: u64) {
+        let checked = self.inner.state.with(|state| {
+            let us = labtrace::now_us();
+            let handed = Place { index, term };
+            state.judge.check_handed_over(server, handed, us, state.understanding.missing())
         });
         self.fail_if_broken(checked, || format!("what server {server} applies"));
     }

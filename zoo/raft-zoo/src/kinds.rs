@@ -566,6 +566,14 @@ zoo! {
     ///
     /// The thought: "The handler must not wait for the service."
     SnapshotByItself,
+    //= snapshot.base-term
+    /// With a snapshot the service gets the term of the server, and not that of the snapshot's last entry.
+    ///
+    /// Breaks the lab's interface: `SnapshotTerm` belongs to `SnapshotIndex`, as in Figure 13 `lastIncludedTerm` does to
+    /// `lastIncludedIndex`.
+    ///
+    /// The thought: "The term is the one in which I install it."
+    SnapshotTermIsCurrent,
     //= lab.locks
     /// The handler of InstallSnapshot sends the snapshot on the apply channel itself, with the lock held.
     ///

@@ -99,6 +99,7 @@
 //! | [`EachRefusalCounts`] | 1 | a command without agreement, in `figure_8_unreliable`, 39 of 40 seeds |
 //!
 //! | [`LostWakeUp`] | none of those | *wait*: `busy_service_rare` every run, which was written for it |
+//! | [`SnapshotTermIsCurrent`] | 4 | *a snapshot's last entry* |
 //!
 //! # What is in no zoo
 //!

@@ -116,6 +116,7 @@ impl Student {
             return reply;
         }
         state.commit_index = index;
+        let term = if self.has(Kind::SnapshotTermIsCurrent) { state.current_term } else { term };
         let message = ApplyMsg::Snapshot { index, term, snapshot: args.data };
         if self.has(Kind::SnapshotByItself) {
             state.last_applied = index;

@@ -185,6 +185,8 @@ found! { Chosen, "2D":
         "accepted entries stay: server";
     snapshot_by_itself: SnapshotByItself, part_2d::install_snapshots_disconnect, 3, false, 0..9,
         "apply order: ";
+    snapshot_term_is_current: SnapshotTermIsCurrent, part_2d::install_snapshots_disconnect, 3, false, 0..1,
+        "a snapshot's last entry: server";
     snapshot_under_lock: SnapshotUnderLock, rare::snapshot_for_a_busy_service, 3, false, 0..3,
         "tasks wait for each other in a circle";
     applies_under_lock: AppliesUnderLock, part_2d::snapshots_basic, 3, false, 0..1,

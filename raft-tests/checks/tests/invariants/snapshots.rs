@@ -365,6 +365,25 @@ fn a_snapshot_is_applied_when_it_is_told_and_in_order() {
     assert_eq!(back.as_deref(), Some("apply order"));
 }
 
+/// What a log holds besides what the service sees, moves all indexes: then only a term of nothing is judged.
+#[test]
+fn a_snapshot_is_handed_over_with_the_term_of_its_last_entry() {
+    fn handed(term: u64, unseen: u64) -> Option<String> {
+        let broken = verdict_with_snapshots(move |_| {
+            puppet(0).commits(1, 4, (0, 0), 19 + unseen, 0);
+            puppet(0).commits(1, 4, (19 + unseen, 4), 0, 19 + unseen);
+            puppet(0).applies(19);
+            puppet(0).installs(2, 4, (9 + unseen, 4));
+            puppet(2).hands_over(&puppet(0), 9, term);
+        });
+        broken.map(|broken| broken.check)
+    }
+    const CHECK: Option<&str> = Some("a snapshot's last entry");
+    let found = |unseen| [4, 5, 3, 0].map(|term| handed(term, unseen));
+    assert_eq!(found(0).each_ref().map(|check| check.as_deref()), [None, CHECK, CHECK, CHECK]);
+    assert_eq!(found(1).each_ref().map(|check| check.as_deref()), [None, None, None, CHECK]);
+}
+
 #[test]
 fn a_restarted_server_goes_on_behind_its_snapshot() {
     fn restarts(cluster: &Cluster) {
