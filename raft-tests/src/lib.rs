@@ -48,6 +48,13 @@
 //! AppendEntries are known by their names in Figure 2 and by many others (`docs/names.md`), or by what the
 //! Raft says itself (`read_message`). What is not understood is not judged, and each test says so.
 //!
+//! # What is asked and not judged
+//!
+//! That the memory of what a snapshot holds becomes free. The tests of part 2D measure the state that is saved; what a
+//! Raft keeps in memory besides, nobody can tell from outside, since all servers share one process. And that a vote, or
+//! a snapshot of the leader, restarts the election timer: one that forgets it looks like one whose timeout is short.
+//! `docs/demands.md` says of each demand which test or rule finds it missing.
+//!
 //! # What a test does to a Raft
 //!
 //! The [`Cluster`] is a [`Group`](tester::Group) of Rafts, and what can be asked of them. Each server

@@ -13,9 +13,9 @@
 //! # What is bounded, and by what
 //!
 //! - *Calls under way* to one peer: 128, whatever becomes of them; 32 before a reader's question, which the next
-//!   heartbeat asks again, is not sent. Of those that a peer has not
-//!   answered three carry entries, of 1 MB each or a single entry that is larger (see
-//!   [`rules::Progress`](crate::rules::Progress)). One more may carry a snapshot, which all followers
+//!   heartbeat asks again, is not sent. What all AppendEntries of a term carry that were sent to a peer since the newest
+//!   one that it has answered is at most 1 MB together, however many they are, or a single entry that is larger (see
+//!   [`rules::Progress`](crate::rules::Progress)). One call more may carry a snapshot, which all followers
 //!   and the core share; and it counts as lost before the next one is sent.
 //! - *The event queue*: it holds one input for each call that a peer has under way to this server
 //!   (and peers keep to the bounds above), one for each own call that has ended, and one for each

@@ -114,6 +114,14 @@
 //! - The first heartbeat an interval late. An election timeout is several intervals, and all who gave their vote have just
 //!   begun theirs. It breaks Figure 2 ("Upon election"), but a heartbeat that was lost looks the same.
 //!
+//! Nor are there mistakes against two demands that nobody judges in a Raft under test:
+//!
+//! - That a vote or a snapshot restarts the timer, as an AppendEntries does. One that leaves it out stands for election
+//!   sooner than it had to, as one with a short timeout does; the suite sees that only where nobody is elected for long.
+//! - That the memory of what a snapshot holds becomes free. The suite measures what is saved (*log size*), and a Raft
+//!   that saves a short log may keep the whole one in memory. All servers of a run share one process, on either clock,
+//!   and what the objects of one of them take nobody can tell from outside.
+//!
 //! # Where they show
 //!
 //! The four that save too little are found too if their Raft does not say what its saved state means
