@@ -99,7 +99,6 @@ fn not_there(server: usize, place: String, has: String) -> Checked {
     ))
 }
 
-/// Term and vote look as if each were the other.
 /// Why what is saved cannot be a log. Its terms never fall from one entry to the next, and none is later than the
 /// server's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +165,7 @@ pub(super) fn check_log(server: usize, disorder: Option<Disorder>) -> Checked {
     Err(Box::new(broken.build()))
 }
 
+/// Term and vote look as if each were the other.
 fn looks_exchanged(saved: &Persisted, term: u64) -> bool {
     let vote = saved.voted_for.and_then(|vote| u64::try_from(vote).ok());
     saved.term != term && vote.is_some_and(|vote| vote.abs_diff(term) <= 1)

@@ -145,14 +145,14 @@ impl Judge {
                     && had.in_term == now.in_term
                     && self.is_still(voter, had)
                     && last.up_to_date() < had.place.up_to_date()
+                    // What it has from the leader of this very term, that one has got its vote before.
+                    && (had.leader, had.in_term) != (candidate, term)
                 {
                     let saved = means.saved.look(voter, Look::Surely).map(end_of_log);
                     check_log(voter, means.saved.disorder(voter))?;
                     return Err(self.voted_for_older_log(call, (term, last), had, saved));
                 }
                 self.servers[voter].promise(term, us);
-                    // What it has from the leader of this very term, that one has got its vote before.
-                    && (had.leader, had.in_term) != (candidate, term)
             }
             Some(false) => self.refuses_vote(call, delivered, (term, last), us, means),
             None => {}
@@ -218,6 +218,7 @@ impl Judge {
         call: &Call,
         (term, last): (u64, Place),
         had: Held,
+        saved: Option<Place>,
     ) -> Box<labtrace::Verdict> {
         let Held { leader, in_term, place, us, instance } = had;
         let (candidate, voter) = (call.from, call.to);
@@ -225,7 +226,6 @@ impl Judge {
             "server {voter} voted for server {candidate} in term {term}, whose log is older than its own"
         );
         let Place { index, term: of } = place;
-        saved: Option<Place>,
         let has = match leader == voter {
             true => {
                 format!("server {voter} had entry {index} of term {of} as leader of term {in_term}")
@@ -244,6 +244,11 @@ impl Judge {
             .index(index)
             .fact_at(us, voter, has)
             .fact(candidate, ends);
+        if let Some(Place { index, term }) = saved {
+            let text =
+                format!("what server {voter} has saved ends with entry {index} of term {term}");
+            broken = broken.fact(voter, text);
+        }
         let hint = match instance == self.servers[voter].instance {
             true => {
                 "section 5.4.1: compare the terms of the last entries first, and their indexes \
@@ -252,11 +257,6 @@ impl Judge {
             }
             false => {
                 "the server restarted in between and forgot what it had accepted: entries must be \
-        if let Some(Place { index, term }) = saved {
-            let text =
-                format!("what server {voter} has saved ends with entry {index} of term {term}");
-            broken = broken.fact(voter, text);
-        }
                  saved before they are accepted, and read when the server is made"
             }
         };

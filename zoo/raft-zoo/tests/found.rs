@@ -207,10 +207,10 @@ found! { Silent<Chosen>, "zoo":
         "promises survive a crash: server";
     term_not_persisted_unsaid: TermNotPersisted, part_2a::election_after_network_failure, 3, false,
         0..10, "promises survive a crash: server";
-    follower_log_not_persisted_unsaid: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false,
-        0..1, "promises survive a crash: server";
     stale_tail_kept_unsaid: StaleTailKept, part_2c::figure_8_unreliable, 5, true, 0..99,
         "or what followed a conflicting entry was not deleted";
+    follower_log_not_persisted_unsaid: FollowerLogNotPersisted, part_2b::basic_agreement, 3, false,
+        0..1, "promises survive a crash: server";
 }
 
 /// The command that repeats a run says which bug the environment chose: else it would repeat another.
