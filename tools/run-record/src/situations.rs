@@ -150,8 +150,8 @@ situations! {
     }
 }
 
-/// How often each situation was seen in a run, by [`Situation::key`]. Those of a Raft that were not seen are
-/// left out.
+/// How often each situation was seen in a run, by [`Situation::key`]. What somebody has looked for and not seen is
+/// there with 0; what nobody has looked for is not.
 pub type Situations = BTreeMap<String, u64>;
 
 /// Counts situations, and keeps when their numbers doubled.

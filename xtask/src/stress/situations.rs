@@ -164,7 +164,8 @@ fn sum(report: &Report, situation: Situation) -> Reached {
 /// How many situations one more run of each test would show that the test has not shown, with its
 /// interval.
 fn still_to_come(report: &Report) -> (f64, f64, f64) {
-    // A test that knows no situation at all, such as one without a network, will show none.
+    // Where nobody looks for situations, as in a test without a network, none will show. A test whose runs came into none
+    // has them all with 0, and its runs count.
     let tests = report.tests.iter().filter(|test| !test.situations.is_empty());
     let counts = tests.map(|test| {
         let in_runs = |runs| test.situations.values().filter(|one| one.runs == runs).count() as u64;
@@ -175,6 +176,8 @@ fn still_to_come(report: &Report) -> (f64, f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use run_record::situations::Counts;
+
     use super::*;
     use crate::stress::model::tests::{report, run};
 
@@ -240,6 +243,26 @@ mod tests {
         assert_eq!(sentences.len(), of_services + 1, "{sentences:?}");
         let first = "never reached in 1 runs: a client asks again for a write";
         assert!(sentences[0].starts_with(first), "{sentences:?}");
+    }
+
+    #[test]
+    fn a_run_that_came_into_nothing_counts_for_what_it_has_looked_for() {
+        let mut report = report("r", vec![run(0, None)]);
+        let nothing = Counts::of(Layer::Raft).all();
+        add(&mut report.tests[0].situations, &nothing);
+        let said = sentences(&report);
+        let (last, never) = said.split_last().expect("there is one");
+        assert_eq!(never.len(), Layer::Raft.situations().len());
+        assert!(never.iter().all(|line| line.starts_with("never reached in 1 runs: ")), "{said:?}");
+        // What comes with a chance of 2.5 % or more in a run may have been missed by all so far.
+        assert!(last.ends_with(
+            "some 0.000 situations that the test has not shown yet (95 %: 0.000 to 3.689)"
+        ));
+        // Another test that nobody looks in changes nothing.
+        let mut other = report.tests[0].clone();
+        other.situations.clear();
+        report.tests.push(other);
+        assert_eq!(sentences(&report).last(), Some(last));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use run_record::situations::Situation;
 
 use super::Counts;
 use super::logs::Logs;
+use crate::understanding::Place;
 
 /// What is remembered of tails at once. Older ones are forgotten.
 const MOST_TAILS: usize = 64;
@@ -37,14 +38,19 @@ struct Old {
     passed_over: bool,
 }
 
-/// An entry that was not committed when its leader was deposed.
+/// Entries that were not committed when their leader was deposed. They may be parted: the first of them are committed,
+/// and the last ones are overwritten.
 #[derive(Clone, Copy, Debug)]
 struct Tail {
     server: usize,
-    index: u64,
-    term: u64,
+    first: Place,
+    last: Place,
+    /// The last one is not there any more, and perhaps others.
     overwritten: bool,
+    /// The first one is committed, and perhaps others.
     committed: bool,
+    /// All are committed.
+    all_committed: bool,
 }
 
 impl Leaders {
@@ -83,11 +89,13 @@ impl Leaders {
             _ => {}
         }
         for tail in &mut self.tails {
-            let covers = commit >= tail.index && !tail.committed;
-            if covers && logs.term_at(leader.0, tail.index) == tail.term {
-                tail.committed = true;
-                counts.add(Situation::TailCommitted);
-            }
+            let covers = |place: Place| {
+                commit >= place.index && logs.term_at(leader.0, place.index) == place.term
+            };
+            tail.all_committed |= covers(tail.last);
+            let is_new = !tail.committed && covers(tail.first);
+            tail.committed |= is_new;
+            counts.add_if(is_new, Situation::TailCommitted);
         }
     }
 
@@ -110,23 +118,47 @@ impl Leaders {
         let (server, term) = leader;
         let has = self.reign(leader).of_a_majority(server);
         let own = if logs.term_at(server, has) == term { has } else { 0 };
-        let index = self.committed.max(own) + 1;
-        if logs.last(server) < index {
+        let (index, last) = (self.committed.max(own) + 1, logs.last(server));
+        if last < index {
             return;
         }
         counts.add(Situation::DeposedWithTail);
+        let [first, last] = [index, last].map(|index| logs.place_at(server, index));
+        self.leaves(server, first, last);
+    }
+
+    /// A leader leaves a tail. It may have left it before, and have led since without getting it committed; or a part of
+    /// it is committed meanwhile, or more has come behind it.
+    fn leaves(&mut self, server: usize, first: Place, last: Place) {
+        let new = Tail {
+            server,
+            first,
+            last,
+            overwritten: false,
+            committed: false,
+            all_committed: false,
+        };
+        let is_known =
+            |tail: &&mut Tail| tail.server == server && (tail.first == first || tail.last == last);
+        if let Some(known) = self.tails.iter_mut().find(is_known) {
+            let committed = known.committed && known.first == first;
+            let same_end = known.last == last;
+            let overwritten = known.overwritten && same_end;
+            let all_committed = known.all_committed && same_end;
+            *known = Tail { overwritten, committed, all_committed, ..new };
+            return;
+        }
         if self.tails.len() == MOST_TAILS {
             self.tails.remove(0);
         }
-        let term = logs.term_at(server, index);
-        self.tails.push(Tail { server, index, term, overwritten: false, committed: false });
+        self.tails.push(new);
     }
 
     /// The log of a server has changed, perhaps.
     pub(super) fn overwrites(&mut self, server: usize, logs: &Logs, counts: &mut Counts) {
         let of_server = self.tails.iter_mut().filter(|tail| tail.server == server);
-        for tail in of_server.filter(|tail| !tail.overwritten && !tail.committed) {
-            tail.overwritten = logs.term_at(server, tail.index) != tail.term;
+        for tail in of_server.filter(|tail| !tail.overwritten && !tail.all_committed) {
+            tail.overwritten = logs.place_at(server, tail.last.index) != tail.last;
             counts.add_if(tail.overwritten, Situation::TailOverwritten);
         }
     }

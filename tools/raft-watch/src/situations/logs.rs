@@ -73,6 +73,11 @@ impl Logs {
         entry.first().copied().unwrap_or(0)
     }
 
+    /// An entry with its term, which is 0 as in [`term_at`](Logs::term_at).
+    pub(super) fn place_at(&self, server: usize, index: u64) -> Place {
+        Place { index, term: self.term_at(server, index) }
+    }
+
     /// A leader takes a command into its log.
     pub(super) fn appends(&mut self, server: usize, index: u64, term: u64) {
         self.0[server].ends_with(Place { index, term });

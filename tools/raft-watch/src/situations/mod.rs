@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::coverage::Coverage;
-use run_record::situations::{self, Situation, Situations};
+use run_record::situations::{self, Layer, Situation, Situations};
 
 use super::calls::{Asked, copy_of, original_of};
 use super::understanding::Reply;
@@ -55,9 +55,15 @@ pub(crate) struct Spotter {
     seen: Option<Seen>,
 }
 
-/// How often each was seen.
-#[derive(Debug, Default)]
+/// How often each was seen; those that were not are there, too.
+#[derive(Debug)]
 struct Counts(situations::Counts);
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts(situations::Counts::of(Layer::Raft))
+    }
+}
 
 impl Counts {
     fn add(&mut self, situation: Situation) {
@@ -103,6 +109,8 @@ struct Call {
     /// Which instance of the caller.
     instance: u64,
     to: usize,
+    /// Which instance of the server that is called: the request reaches this one or none.
+    to_instance: u64,
     asked: Asked,
     /// How often the server had saved something when the request reached it.
     delivered: Option<u64>,
@@ -157,8 +165,24 @@ impl Spotter {
         self.see(server, Event::Starts);
     }
 
+    /// A server has crashed. If that was in the middle of a save, it was told already.
     pub(crate) fn crashed(&mut self, server: usize) {
-        let saves = self.servers[server].saves;
+        self.dies(server, false);
+    }
+
+    /// A server crashes in the middle of a save, and what it was about to save is there or not. It is dead from here on,
+    /// though that it has crashed is told only when it leaves the network.
+    pub(crate) fn torn(&mut self, server: usize, kept: bool) {
+        self.dies(server, kept);
+    }
+
+    /// A server is dead from now on, if it was not before; `kept`: the last that it did was to save something.
+    fn dies(&mut self, server: usize, kept: bool) {
+        let known = self.servers[server];
+        if !known.alive {
+            return;
+        }
+        let saves = known.saves + u64::from(kept);
         let unanswered = |call: &Call| {
             call.to == server
                 && call.reply.is_none()
@@ -184,15 +208,6 @@ impl Spotter {
     pub(crate) fn saved(&mut self, server: usize, instance: u64) {
         let known = &mut self.servers[server];
         known.saves += u64::from(known.alive && known.instance == instance);
-    }
-
-    /// A server crashes in the middle of a save, and what it was about to save is there or not.
-    pub(crate) fn torn(&mut self, server: usize, kept: bool) {
-        let unanswered = |call: &Call| {
-            call.to == server && call.delivered.is_some() && !call.lost && call.reply.is_none()
-        };
-        let before_reply = kept && self.calls.values().any(unanswered);
-        self.counts.add_if(before_reply, Situation::CrashBeforeReply);
     }
 
     /// A server has accepted a command as this entry.
@@ -238,11 +253,16 @@ impl Spotter {
 
     // ---- Messages ------------------------------------------------------------------------------
 
-    /// A live server has sent a request.
+    /// A server has sent a request.
     pub(crate) fn sent(&mut self, number: u64, from: usize, to: usize, asked: Asked) {
         let Some(term) = asked.term() else { return };
-        let instance = self.servers[from].instance;
-        let call = Call { from, instance, to, asked, delivered: None, lost: false, reply: None };
+        let Server { alive, instance, .. } = self.servers[from];
+        if !alive {
+            return;
+        }
+        let to_instance = self.servers[to].instance;
+        let (delivered, lost, reply) = (None, false, None);
+        let call = Call { from, instance, to, to_instance, asked, delivered, lost, reply };
         match asked {
             Asked::Vote { .. } => self.stands(from, term),
             _ => self.leads(&call, term),
@@ -258,7 +278,8 @@ impl Spotter {
         }
         let before = self.servers[server].term;
         let from_leader = |call: &Call| {
-            let under_way = call.to == server && call.delivered.is_none() && !call.lost;
+            let to_it = call.to == server && call.to_instance == self.servers[server].instance;
+            let under_way = to_it && call.delivered.is_none() && !call.lost;
             let arrives = under_way && !self.cut.contains(&(call.from, server));
             arrives && call.is_leaders() && call.asked.term() == Some(before)
         };
@@ -301,12 +322,13 @@ impl Spotter {
         self.calls.remove(&copy);
     }
 
-    /// A request has reached its server, or the copy of one.
+    /// A request has reached its server, or the copy of one. That may be a dead one, whose successor runs perhaps: a request
+    /// goes to the very instance that was there when it was sent.
     pub(crate) fn delivered(&mut self, number: u64) {
         self.calls.extend(self.copies.remove_entry(&number));
         let Some(call) = self.calls.get_mut(&number) else { return };
         let server = self.servers[call.to];
-        if !server.alive {
+        if !server.alive || server.instance != call.to_instance {
             if number != original_of(number) {
                 self.calls.remove(&number); // of a copy nobody hears that it is over
             }
@@ -412,7 +434,7 @@ impl Spotter {
         let asked = call.asked.term().unwrap_or(0);
         self.counts.add_if(caller.term > asked, Situation::ReplyToEarlierTerm);
         if let Asked::Append(append) = call.asked {
-            self.order.returned(number, (call.from, call.to), append.term, &mut self.counts);
+            self.order.returned(number, (call.from, call.to), &mut self.counts);
             if reply.yes == Some(true) && caller.role == Role::Leader && caller.term == append.term
             {
                 let leader = (call.from, append.term);

@@ -13,21 +13,23 @@ use crate::understanding::Install;
 /// So much is kept in mind of what was brought: a request is sent again soon or not at all.
 const MOST: usize = 2_000;
 
+/// Of so many terms in which a leader has reached a server it is kept: what is late by more comes hardly ever.
+const MOST_TERMS: usize = 8;
+
 /// What has come last between each two servers.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    /// By caller and server.
-    delivered: BTreeMap<(usize, usize), Latest>,
-    /// By caller and server: the latest call that was answered, and its term.
-    returned: BTreeMap<(usize, usize), (u64, u64)>,
+    /// By caller and server, and by term.
+    delivered: BTreeMap<(usize, usize), BTreeMap<u64, Latest>>,
+    /// By caller and server: the latest call that was answered, of whichever term.
+    returned: BTreeMap<(usize, usize), u64>,
     /// By candidate and server: the terms in which the one's request has reached the other.
     stood: BTreeMap<(usize, usize), BTreeSet<u64>>,
 }
 
-/// What has reached a server from a leader in one term.
+/// What has reached a server from the leader of one term.
 #[derive(Debug, Default)]
 struct Latest {
-    term: u64,
     /// The call that was made last of those with entries, and of those without.
     with_entries: u64,
     without: u64,
@@ -82,10 +84,9 @@ impl Order {
             return;
         }
         let Some(term) = asked.term() else { return };
-        let latest = self.delivered.entry(between).or_default();
-        if latest.term != term {
-            *latest = Latest { term, ..Latest::default() };
-        }
+        let terms = self.delivered.entry(between).or_default();
+        // A late request of an earlier term must not throw away what is known of this one.
+        let latest = terms.entry(term).or_default();
         match asked {
             Asked::Append(append) if append.brings_some() => {
                 counts.add_if(call < latest.without, Situation::Overtaken);
@@ -107,22 +108,16 @@ impl Order {
             }
             Asked::Vote { .. } | Asked::Nothing => {}
         }
+        if terms.len() > MOST_TERMS {
+            terms.pop_first();
+        }
     }
 
-    /// The answer to an AppendEntries of a term has come back.
-    pub(super) fn returned(
-        &mut self,
-        call: u64,
-        between: (usize, usize),
-        term: u64,
-        counts: &mut Counts,
-    ) {
-        let latest = self.returned.entry(between).or_insert((call, term));
-        if latest.1 != term {
-            *latest = (call, term);
-        }
-        counts.add_if(call < latest.0, Situation::LateReply);
-        latest.0 = latest.0.max(call);
+    /// The answer to an AppendEntries has come back.
+    pub(super) fn returned(&mut self, call: u64, between: (usize, usize), counts: &mut Counts) {
+        let latest = self.returned.entry(between).or_default();
+        counts.add_if(call < *latest, Situation::LateReply);
+        *latest = call.max(*latest);
     }
 }
 
@@ -137,5 +132,17 @@ mod tests {
         assert!((0..=most).all(|n| !brought.again(What::Entries(n, n + 1))));
         assert_eq!((brought.known.len(), brought.order.len()), (MOST, MOST));
         assert!(brought.again(What::Entries(1, 2)) && !brought.again(What::Entries(0, 1)));
+    }
+
+    #[test]
+    fn the_latest_terms_are_kept_and_the_rest_takes_no_room() {
+        let (mut order, mut counts) = (Order::default(), Counts::default());
+        let terms = 2 * MOST_TERMS as u64;
+        for term in 1..=terms {
+            let beat = Asked::Beat { term, commit: 0 };
+            order.delivered(term, (0, 1), beat, &mut counts);
+        }
+        let kept: Vec<u64> = order.delivered[&(0, 1)].keys().copied().collect();
+        assert_eq!(kept, Vec::from_iter(terms - MOST_TERMS as u64 + 1..=terms));
     }
 }

@@ -176,7 +176,8 @@ mod tests {
     }
 
     fn call(asked: Asked) -> Call {
-        Call { from: 0, instance: 1, to: 1, asked, delivered: None, lost: false, reply: None }
+        let (delivered, lost, reply) = (None, false, None);
+        Call { from: 0, instance: 1, to: 1, to_instance: 1, asked, delivered, lost, reply }
     }
 
     /// Numbers of events are kept from one program to the next.

@@ -260,5 +260,111 @@ fn crashes_at_bad_moments() {
     let mut spotter = Spotter::new(2, false);
     spotter.started(0, 1);
     spotter.crashed(0);
-    assert!(spotter.seen().is_empty());
+    assert!(spotter.seen().values().all(|times| *times == 0));
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_save_is_one_crash() {
+    // One call is saved for and not answered, and another one is what the torn save was about.
+    let torn = |kept: bool| {
+        move |h: &mut History| {
+            h.reached(0, 2, vote(1));
+            h.spotter.saved(2, 1);
+            h.reached(1, 2, vote(2));
+            h.spotter.torn(2, kept);
+            h.restart(2);
+        }
+    };
+    let answered = |h: &mut History| {
+        h.answered(0, 2, vote(1), yes(1));
+        h.spotter.saved(2, 1);
+        h.spotter.torn(2, true);
+        h.restart(2);
+    };
+    check(CrashBeforeReply, torn(true), answered);
+    check(CrashBeforeReply, torn(false), answered);
+    // It is dead from then on, though it leaves the network later.
+    let all_torn = |last: usize| {
+        move |h: &mut History| {
+            (0..last).for_each(|server| h.spotter.torn(server, false));
+            (0..last).for_each(|server| h.spotter.crashed(server));
+        }
+    };
+    check(AllDown, all_torn(SERVERS), all_torn(SERVERS - 1));
+    let torn_leader = |h: &mut History| {
+        h.elect(0, 1);
+        h.spotter.torn(0, true);
+    };
+    let cut_off = |torn: usize| {
+        move |h: &mut History| {
+            h.elect(0, 1);
+            (1..=torn).for_each(|other| h.spotter.torn(other, true));
+            h.spotter.accepted(0, 1, 1);
+        }
+    };
+    check(StaleLeaderAccepts, cut_off(3), cut_off(2));
+    let mut history = History::new();
+    torn_leader(&mut history);
+    history.elect(1, 2);
+    assert!(!history.spotter.is_deposed(0));
+    check(
+        DeposedByRequest,
+        |h| {
+            h.elect(0, 1);
+            h.reached(1, 0, vote(2));
+        },
+        |h| {
+            torn_leader(h);
+            h.reached(1, 0, vote(2));
+        },
+    );
+}
+
+#[test]
+fn what_reaches_a_dead_body_its_successor_has_not_heard() {
+    let dies: [fn(&mut History, usize); 2] =
+        [|h, server| h.spotter.crashed(server), |h, server| h.spotter.torn(server, true)];
+    for dies in dies {
+        // Server 2 votes and crashes; what another candidate asks was sent before the crash, or after the restart.
+        let asks = |early: bool, copied: bool| {
+            move |h: &mut History| {
+                h.call(0, 2, vote(1), yes(1));
+                let mut call = h.sent(1, 2, vote(1));
+                if copied {
+                    h.spotter.duplicated(call);
+                    h.spotter.over(call, true);
+                    call = copy_of(call);
+                }
+                dies(h, 2);
+                h.restart(2);
+                if !early {
+                    call = h.sent(1, 2, vote(1));
+                }
+                h.spotter.delivered(call);
+            }
+        };
+        check(AskedAgainAfterCrash, asks(false, false), asks(true, false));
+        check(AskedAgainAfterCrash, asks(false, true), asks(true, true));
+        // Nor does it hear of a term.
+        let mut history = History::new();
+        let call = history.sent(1, 2, vote(7));
+        dies(&mut history, 2);
+        history.spotter.delivered(call);
+        history.restart(2);
+        history.spotter.delivered(call);
+        assert_eq!(history.spotter.servers[2].term, 0);
+        // And what was sent to the one before the crash is not on its way to the one after it.
+        let stands = |restarts: bool| {
+            move |h: &mut History| {
+                h.elect(0, 1);
+                h.sent(0, 1, heartbeat(1));
+                if restarts {
+                    dies(h, 1);
+                    h.restart(1);
+                }
+                h.sent(1, 2, vote(2));
+            }
+        };
+        check(TimeoutWhileHeartbeatTravels, stands(false), stands(true));
+    }
 }

@@ -89,6 +89,55 @@ fn entries_of_a_deposed_leader() {
 }
 
 #[test]
+fn a_tail_may_be_parted() {
+    // Server 1 has the first of two entries of server 0, leads then and commits it; and overwrites the second one.
+    let mut history = History::new();
+    let h = &mut history;
+    h.elect(0, 1);
+    h.commands(0, 1, 1, 2);
+    h.call(0, 1, append(1, at(0, 0), at(1, 1), 0), yes(1));
+    h.reached(1, 0, vote(2));
+    h.elect(1, 2);
+    h.commands(1, 2, 2, 1);
+    h.call(1, 2, append(2, at(0, 0), at(2, 2), 0), yes(2));
+    h.call(1, 3, append(2, at(0, 0), at(2, 2), 2), yes(2));
+    assert_eq!((h.count(TailCommitted), h.count(TailOverwritten)), (1, 0));
+    h.call(1, 0, append(2, at(1, 1), at(2, 2), 2), yes(2));
+    h.call(1, 0, append(2, at(1, 1), at(2, 2), 2), yes(2));
+    assert_eq!((h.count(TailCommitted), h.count(TailOverwritten)), (1, 1));
+    assert_eq!(h.count(DeposedWithTail), 1);
+}
+
+#[test]
+fn a_tail_that_is_left_twice_is_one_tail() {
+    // Server 0 leads once more, in term 3, and gets nothing committed, or takes more.
+    let leaves_it_twice = |h: &mut History, more: u64| {
+        leaves_a_tail(h, &[1]);
+        h.elect(0, 3);
+        h.commands(0, 3, 3, more);
+        h.reached(2, 0, vote(4));
+        assert_eq!(h.count(DeposedWithTail), 2);
+    };
+    for more in [0, 1] {
+        let mut history = History::new();
+        let h = &mut history;
+        leaves_it_twice(h, more);
+        h.elect(2, 4);
+        h.commands(2, 4, 1, 1);
+        h.call(2, 0, append(4, at(0, 0), at(1, 4), 0), yes(4));
+        assert_eq!((h.count(TailOverwritten), h.count(TailCommitted)), (1, 0), "{more} more");
+
+        let mut history = History::new();
+        let h = &mut history;
+        leaves_it_twice(h, more);
+        h.elect(1, 4);
+        h.commands(1, 4, 3, 1);
+        h.sent(1, 2, append(4, at(2, 1), at(3, 4), 3));
+        assert_eq!((h.count(TailOverwritten), h.count(TailCommitted)), (0, 1), "{more} more");
+    }
+}
+
+#[test]
 fn leaders_of_the_past() {
     let accepts = |term: u64| {
         move |h: &mut History| {

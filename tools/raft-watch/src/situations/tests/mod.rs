@@ -8,6 +8,7 @@ mod order;
 use std::collections::BTreeSet;
 
 use run_record::coverage::Kind;
+use run_record::situations::Layer;
 use run_record::situations::Situation::{self, *};
 
 use super::Spotter;
@@ -125,6 +126,13 @@ fn check(situation: Situation, shows: impl Fn(&mut History), nearly: impl Fn(&mu
         history.count(situation)
     });
     assert_eq!((once, never), (1, 0), "{situation:?}");
+}
+
+#[test]
+fn what_was_not_seen_was_looked_for() {
+    let seen = History::new().spotter.seen();
+    let all = Layer::Raft.situations();
+    assert!(seen.len() == all.len() && all.iter().all(|one| seen[one.key()] == 0), "{seen:?}");
 }
 
 /// What is seen of a kind in a history.

@@ -43,6 +43,51 @@ fn replies_that_come_late() {
 }
 
 #[test]
+fn what_is_late_by_terms_hides_nothing() {
+    // The reply to the last call of term 3, the one to a call of term 1, and the one to the first call of term 3.
+    let mut h = History::new();
+    h.elect(0, 1);
+    let old = h.answered(0, 1, heartbeat(1), yes(1));
+    h.elect(0, 3);
+    let [first, last] = [1, 2].map(|_| h.answered(0, 1, heartbeat(3), yes(3)));
+    [last, old, first].into_iter().for_each(|call| h.spotter.over(call, false));
+    assert_eq!(h.count(LateReply), 2);
+
+    // A request of term 1 comes in the middle of term 3.
+    let entries = |term: u64| append(term, at(0, 0), at(1, term), 0);
+    let overtaken = [heartbeat(3), entries(3)];
+    let of_old = |asked: Asked, new: [Asked; 2]| {
+        move |h: &mut History| {
+            let old = h.sent(0, 1, asked);
+            h.elect(0, 3);
+            let calls = new.map(|asked| h.sent(0, 1, asked));
+            h.spotter.delivered(calls[1]);
+            h.spotter.delivered(old);
+            h.spotter.delivered(calls[0]);
+        }
+    };
+    let twice = [entries(3), entries(3)];
+    check(Overtaken, of_old(heartbeat(1), overtaken), of_old(heartbeat(1), twice));
+    check(SameRequestTwice, of_old(entries(1), twice), of_old(entries(1), overtaken));
+    let with_snapshot = [snapshot(3, at(5, 3)), append(3, at(5, 3), at(6, 3), 5)];
+    check(SnapshotOvertaken, of_old(heartbeat(1), with_snapshot), of_old(heartbeat(1), twice));
+    // A copy of what is late is the same request twice.
+    let copied = |arrives: bool| {
+        move |h: &mut History| {
+            let old = h.reached(0, 1, entries(1));
+            h.spotter.duplicated(old);
+            h.spotter.over(old, false);
+            h.elect(0, 3);
+            h.reached(0, 1, entries(3));
+            if arrives {
+                h.spotter.delivered(copy_of(old));
+            }
+        }
+    };
+    check(SameRequestTwice, copied(true), copied(false));
+}
+
+#[test]
 fn messages_that_overtake_each_other() {
     let order = |turned: bool, second: Asked| {
         move |h: &mut History| {
@@ -162,17 +207,17 @@ fn the_copy_of_a_request_is_the_same_request_twice() {
     check(
         AskedAgainAfterCrash,
         |h| {
+            h.call(1, 2, vote(1), yes(1));
+            h.restart(2);
             let call = h.sent(0, 2, vote(1));
             h.spotter.duplicated(call);
             h.spotter.over(call, true);
-            h.call(1, 2, vote(1), yes(1));
-            h.restart(2);
             h.spotter.delivered(copy_of(call));
         },
         |h| {
-            let call = h.sent(0, 2, vote(1));
             h.call(1, 2, vote(1), yes(1));
             h.restart(2);
+            let call = h.sent(0, 2, vote(1));
             h.spotter.delivered(copy_of(call));
         },
     );
