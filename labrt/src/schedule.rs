@@ -6,7 +6,7 @@
 //! | | how it chooses | finds soon |
 //! |---|---|---|
 //! | [`Walk`](Schedule::Walk) | the running task goes on for a drawn number of steps; then any other task | a bit of everything |
-//! | [`Pct`](Schedule::Pct) | the highest of random priorities; at a few drawn steps the running task becomes the last | what needs few switches at the right places |
+//! | [`Pct`](Schedule::Pct) | the highest of random priorities; at a few drawn steps the running task gets one of the lowest | what needs few switches at the right places |
 //! | [`Pos`](Schedule::Pos) | the smallest of random numbers, drawn anew by each operation and for those that it meets | orders of operations on the same object |
 //! | [`Surw`](Schedule::Surw) | by how many operations each task still has to make | orders of many operations of few tasks |
 //!
@@ -26,7 +26,8 @@ pub enum Schedule {
     #[default]
     Walk,
     /// Random priorities that change at `depth - 1` drawn steps (Burckhardt, Kothari, Musuvathi,
-    /// Nagarakatte 2010). A mistake that needs `depth` operations in a certain order is found with a
+    /// Nagarakatte 2010): who is about to make that operation gets a priority below all that were drawn; which of
+    /// those, is drawn too. A mistake that needs `depth` operations in a certain order is found with a
     /// known chance. The steps are drawn from as many as the [`Work`] has; after them the choice is fair,
     /// since a task that waits in a loop for another one would keep it from running for ever.
     Pct {

@@ -14,30 +14,44 @@ const STEPS: u64 = 1_000;
 /// Behind those steps any of the tasks draws another priority, once in so many steps.
 const REDRAWN: u64 = 4;
 
-/// Priorities that are drawn lie above this; those that are given by changes below.
+/// Priorities that are drawn lie above this.
 const DRAWN: u64 = 1 << 63;
+
+/// Those that are given by changes lie above this and below the drawn ones.
+const CHANGED: u64 = 1 << 62;
 
 /// See [`Schedule::Pct`](crate::schedule::Schedule::Pct).
 pub(super) struct Pct {
     rng: Xoshiro256PlusPlus,
     /// By slot: the highest one runs.
     priorities: Vec<u64>,
+    /// By slot: the task has said what it does next, and has not had the turn since.
+    intending: Vec<bool>,
+    /// How many operations were made. A choice that none follows, as of a task that has been woken, is no step.
     step: u64,
-    /// The steps at which the running task becomes the last one, the first of them at the end.
-    changes: Vec<u64>,
-    /// The priority that the next of these gets: below all that were given before.
+    /// The first of them is at the end.
+    changes: Vec<Change>,
+    /// The priority that who gives way next gets: below all that were given before.
     lowest: u64,
     /// The last step of those that changes are drawn from.
     steps: u64,
 }
 
+/// A step at which the task whose turn it is gets another priority. Which one has nothing to do with when that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Change {
+    at: u64,
+    priority: u64,
+}
+
 impl Pct {
     pub(super) fn new(mut rng: Xoshiro256PlusPlus, depth: u32, steps: Option<u64>) -> Pct {
         let steps = steps.filter(|steps| *steps > 0).unwrap_or(STEPS);
-        let draw = |_| 1 + below(&mut rng, steps);
-        let mut changes: Vec<u64> = (1..depth).map(draw).collect();
+        let draw = |n| Change { at: 1 + below(&mut rng, steps), priority: CHANGED + u64::from(n) };
+        let mut changes: Vec<Change> = (1..depth).map(draw).collect();
         changes.sort_unstable_by(|a, b| b.cmp(a));
-        Pct { rng, priorities: Vec::new(), step: 0, changes, lowest: DRAWN - 1, steps }
+        let (priorities, intending) = (Vec::new(), Vec::new());
+        Pct { rng, priorities, intending, step: 0, changes, lowest: CHANGED, steps }
     }
 
     fn highest(&self, ready: &[usize]) -> usize {
@@ -50,9 +64,10 @@ impl Pct {
         at
     }
 
-    fn becomes_last(&mut self, slot: usize) {
-        self.priorities[slot] = self.lowest;
-        self.lowest -= 1;
+    /// The change that is due if the task in `slot` has the turn now: it would make the operation of that step.
+    fn change_before(&mut self, slot: usize) -> Option<Change> {
+        let next = self.step + 1;
+        self.changes.pop_if(|change| self.intending[slot] && change.at <= next)
     }
 
     fn draw(&mut self) -> u64 {
@@ -63,28 +78,37 @@ impl Pct {
 impl Order for Pct {
     fn begins(&mut self, slot: usize, _parent: Option<usize>) {
         *entry(&mut self.priorities, slot) = self.draw();
+        *entry(&mut self.intending, slot) = false;
     }
 
-    fn intends(&mut self, _slot: usize, _touch: Touch, _at: At) {}
+    fn lets_go(&mut self, slot: usize) {
+        self.intending[slot] = false;
+    }
+
+    fn intends(&mut self, slot: usize, _touch: Touch, _at: At) {
+        // Who was alone has made its last operation without being chosen.
+        self.step += u64::from(std::mem::replace(&mut self.intending[slot], true));
+    }
 
     fn choose(&mut self, ready: &[usize]) -> usize {
-        self.step += 1;
         let mut place = self.highest(ready);
-        while self.changes.last().is_some_and(|at| *at <= self.step) {
-            self.changes.pop();
-            self.becomes_last(ready[place]);
+        while let Some(change) = self.change_before(ready[place]) {
+            self.priorities[ready[place]] = change.priority;
             place = self.highest(ready);
         }
-        if self.step > self.steps && one_in(&mut self.rng, REDRAWN) {
+        // The change may have left the turn to a task that is only woken: the tail begins with the first step behind all.
+        if self.step >= self.steps && one_in(&mut self.rng, REDRAWN) {
             let any = draw::place(&mut self.rng, ready.len());
             self.priorities[ready[any]] = self.draw();
             place = self.highest(ready);
         }
+        self.step += u64::from(std::mem::take(&mut self.intending[ready[place]]));
         place
     }
 
     fn gives_way(&mut self, slot: usize) {
-        self.becomes_last(slot);
+        self.lowest -= 1;
+        self.priorities[slot] = self.lowest;
     }
 
     fn reseed(&mut self, rng: Xoshiro256PlusPlus) {
@@ -95,21 +119,35 @@ impl Order for Pct {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::panic::Location;
 
     use rand_xoshiro::rand_core::SeedableRng;
 
     use super::*;
 
+    const TASKS: [usize; 3] = [0, 1, 2];
+
+    /// All tasks are about to make their first operation.
     fn pct(seed: u64, depth: u32, steps: u64) -> Pct {
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut pct = Pct::new(rng, depth, Some(steps));
-        (0..3).for_each(|slot| pct.begins(slot, None));
+        TASKS.into_iter().for_each(|slot| pct.begins(slot, None));
+        TASKS.into_iter().for_each(|slot| intends(&mut pct, slot));
         pct
     }
 
-    /// Who has the turn at each of so many steps.
+    fn intends(pct: &mut Pct, slot: usize) {
+        pct.intends(slot, Touch::Nothing, Location::caller());
+    }
+
+    /// Who makes each of so many operations.
     fn turns(pct: &mut Pct, steps: usize) -> Vec<usize> {
-        (0..steps).map(|_| pct.choose(&[0, 1, 2])).collect()
+        let turn = |_| {
+            let slot = pct.choose(&TASKS);
+            intends(pct, slot);
+            slot
+        };
+        (0..steps).map(turn).collect()
     }
 
     fn switches(turns: &[usize]) -> usize {
@@ -129,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn at_each_change_the_running_task_becomes_the_last() {
+    fn at_each_change_the_running_task_falls_behind() {
         let mut most = 0;
         for seed in 0..200 {
             let mut pct = pct(seed, 3, 100);
@@ -141,11 +179,57 @@ mod tests {
     }
 
     #[test]
+    fn of_two_that_have_fallen_behind_either_one_may_go_first() {
+        // Who was changed first runs before who was changed second, or behind it.
+        let mut orders = BTreeSet::new();
+        for seed in 0..200 {
+            let mut pct = pct(seed, 3, 100);
+            let mut fell = turns(&mut pct, 100);
+            fell.dedup();
+            if let [first, second, _] = fell[..]
+                && first != second
+                && TASKS.iter().filter(|slot| pct.priorities[**slot] < DRAWN).count() == 2
+            {
+                orders.insert(pct.priorities[first] > pct.priorities[second]);
+            }
+        }
+        assert_eq!(orders, [false, true].into());
+    }
+
+    /// In a world in which each operation blocks its task, every second choice is of one that has been woken.
+    #[test]
+    fn changes_lie_in_all_of_a_run_that_blocks_at_each_operation() {
+        const OPERATIONS: u64 = 100;
+        let mut latest = 0;
+        for seed in 0..100 {
+            let mut pct = pct(seed, 3, OPERATIONS);
+            let drawn = pct.priorities.clone();
+            let mut choices = 0;
+            while pct.step < OPERATIONS {
+                choices += 1;
+                let slot = pct.choose(&TASKS);
+                if !pct.changes.is_empty() {
+                    latest = latest.max(choices + 1);
+                }
+                // It has made its operation, and is woken; or it has been woken, and says what it does next.
+                if choices % 2 == 0 {
+                    intends(&mut pct, slot);
+                }
+                let is_own = |slot: &&usize| pct.priorities[**slot] == drawn[**slot];
+                let changed = |slot: &&usize| pct.priorities[**slot] < DRAWN;
+                let redrawn = TASKS.iter().filter(|slot| !is_own(slot) && !changed(slot)).count();
+                assert_eq!(redrawn, 0, "seed {seed}, choice {choices}");
+            }
+        }
+        assert!(latest > 2 * OPERATIONS * 9 / 10, "the last change of all was at choice {latest}");
+    }
+
+    #[test]
     fn behind_the_steps_everybody_has_turns() {
         let mut pct = pct(3, 3, 100);
         turns(&mut pct, 100);
         let turns = turns(&mut pct, 1_000);
-        for slot in 0..3 {
+        for slot in TASKS {
             let share = turns.iter().filter(|turn| **turn == slot).count();
             assert!(share > 150, "{slot} has {share} of 1,000 steps");
         }
@@ -154,8 +238,18 @@ mod tests {
     #[test]
     fn who_gives_way_is_the_last() {
         let mut pct = pct(5, 1, 100);
-        let first = pct.choose(&[0, 1, 2]);
+        let first = pct.choose(&TASKS);
         pct.gives_way(first);
-        assert_ne!(pct.choose(&[0, 1, 2]), first);
+        assert_ne!(pct.choose(&TASKS), first);
+    }
+
+    #[test]
+    fn who_is_never_chosen_since_it_is_alone_makes_steps_all_the_same() {
+        let mut pct = pct(5, 1, 100);
+        (0..10).for_each(|_| intends(&mut pct, 0));
+        assert_eq!(pct.step, 10);
+        pct.lets_go(0);
+        intends(&mut pct, 0);
+        assert_eq!(pct.step, 10);
     }
 }
