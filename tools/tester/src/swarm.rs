@@ -209,9 +209,13 @@ impl<'a, S: Server> Storm<'a, S> {
         leader.filter(|_| often).unwrap_or(any)
     }
 
-    /// Some faults happen, and some servers recover.
+    /// Some servers recover, and some faults happen.
+    ///
+    /// What happens now ends in a later round at the earliest: if who recovers came behind it, a third of all pauses would
+    /// take no time.
     pub fn happens(&self) {
         let Storm { group, faults, .. } = self;
+        self.some_recover();
         let (one, other) = (self.victim(), self.any_server());
         if self.happens_now(faults.crash) {
             group.crash(one);
@@ -232,7 +236,6 @@ impl<'a, S: Server> Storm<'a, S> {
         if self.happens_now(faults.pause) {
             group.pause(one);
         }
-        self.some_recover();
     }
 
     /// One direction is cut, or both (each of the two reaches all the others), or all that somebody sends, or

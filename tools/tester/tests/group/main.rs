@@ -11,6 +11,7 @@ use tester::{Group, Keep, MakeError, Net, Run, Seat, Server, Setting, Trouble};
 mod crash;
 mod faults;
 mod numbers;
+mod storm;
 mod trimmed;
 
 /// Says who it is.
