@@ -200,7 +200,7 @@ pub(crate) fn somebody_has_shards(cluster: &Cluster) {
     }
 }
 
-/// Checks that the clients that were at work, and a new one for each key, which appends this to it, are done
+/// Checks that the clients that were at work, and a new one for each key, which appends this to it and reads it, are done
 /// within the time that the groups need to follow all configurations.
 pub(crate) fn get_on(cluster: &Cluster, text: &'static str, ends: &Receiver<()>, clients: usize) {
     let config = cluster.latest();
@@ -210,6 +210,7 @@ pub(crate) fn get_on(cluster: &Cluster, text: &'static str, ends: &Receiver<()>,
     let readers = (0..KEYS).map(|_| cluster.client()).collect();
     let readers = cluster.start_clients(readers, move |key, client| {
         client.append(&key.to_string(), text);
+        client.get(&key.to_string());
         let _ = done.send(key);
     });
     let mut waiting: Vec<usize> = (0..KEYS).collect();

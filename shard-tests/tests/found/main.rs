@@ -37,6 +37,13 @@ fn a_snapshot_in_a_storm_without_a_limit_is_found() {
 /// A seed whose storm has no limit.
 const WITHOUT_LIMIT: u64 = 4;
 
+/// Who comes after the healing writes and reads.
+#[test]
+fn a_store_that_answers_no_read_after_healing_is_found() {
+    let name = "a_store_that_answers_no_read_after_healing_is_found";
+    find(name, Mistake::LateReadsHang, "shards_soak", "progress after healing: ", 0);
+}
+
 /// Is a test of this name, or the run that it is about: of this mistake in one of the suite's tests.
 fn find(name: &'static str, mistake: Mistake, test: &str, words: &str, seed: u64) {
     if env::var_os("LAB_SEED").is_none() {

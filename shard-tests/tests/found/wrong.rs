@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use labrpc::{ClientEnd, Service};
-use labrt::Node;
+use labrt::{Node, thread};
 use persister::{PersistError, Persister};
 use shard_api::{Config, ControllerClerk as _, Gid, MakeEnd, SHARDS};
 use shardctrler::{JoinArgs, Outcome, ShardCtrlerClient};
@@ -57,6 +58,8 @@ mistakes! {
     Forgets,
     /// A Get gives what the last one of that key gave.
     ReadsOld,
+    /// A Get of who comes late, when all that goes wrong has begun, is never answered.
+    LateReadsHang,
 }
 
 fn has(mistake: Mistake) -> bool {
@@ -239,15 +242,23 @@ pub(crate) struct Clerk {
     right: shardkv::Clerk<ControllerClerk>,
     appends: u64,
     read: BTreeMap<String, String>,
+    is_late: bool,
 }
+
+/// Who comes after this is late, in us.
+const LATE: u64 = 15_000_000;
 
 impl shard_api::Clerk for Clerk {
     fn make(controllers: Vec<ClientEnd>, make_end: MakeEnd) -> Self {
         let right = shard_api::Clerk::make(controllers, make_end);
-        Clerk { right, appends: 0, read: BTreeMap::new() }
+        let is_late = labtrace::now_us() > LATE;
+        Clerk { right, appends: 0, read: BTreeMap::new(), is_late }
     }
 
     fn get(&mut self, key: &str) -> String {
+        while self.is_late && has(Mistake::LateReadsHang) {
+            thread::sleep(Duration::from_secs(1));
+        }
         let now = self.right.get(key);
         let last = self.read.insert(key.to_string(), now.clone());
         last.filter(|_| has(Mistake::ReadsOld)).unwrap_or(now)
