@@ -14,8 +14,8 @@ use crate::workspace;
 const FOR_ALL: [&str; 6] = ["labgob", "labrpc", "labrt", "labtrace", "persister", "raft-api"];
 
 /// Crates of the registry that do nothing that a lab should do itself, open no door out of it, and have no state that
-/// servers could share, as `log` has with its level.
-const USUAL: [&str; 25] = [
+/// servers could share, as `log` has with its level, nor make any, as `lazy_static` does.
+const USUAL: [&str; 24] = [
     "anyhow",
     "arrayvec",
     "bitflags",
@@ -27,7 +27,6 @@ const USUAL: [&str; 25] = [
     "hashbrown",
     "indexmap",
     "itertools",
-    "lazy_static",
     "num-traits",
     "once_cell",
     "ordered-float",
@@ -141,8 +140,8 @@ mod tests {
     use super::*;
 
     /// Those of [`USUAL`] that nothing of ours is made of: their versions are not ours to say.
-    const UNLOCKED: [&str; 6] =
-        ["arrayvec", "derive_more", "lazy_static", "ordered-float", "static_assertions", "strum"];
+    const UNLOCKED: [&str; 5] =
+        ["arrayvec", "derive_more", "ordered-float", "static_assertions", "strum"];
 
     #[test]
     fn the_lock_has_all_usual_crates_but_those_that_the_documents_name() {

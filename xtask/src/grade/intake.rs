@@ -248,9 +248,15 @@ impl Finds<'_> {
         let name = text("package").unwrap_or(key).to_string();
         // The search of the sources goes by its name.
         if name == "labrt" && key != name {
-            self.remarks.push(format!(
-                "its manifest calls `{name}` `{key}`; what its code takes from it by that name is not named here"
-            ));
+            match self.allowed.statics {
+                true => self.remarks.push(format!(
+                    "its manifest calls `{name}` `{key}`; what its code takes from it by that name is not named here"
+                )),
+                false => self.refused.push(format!(
+                    "its manifest calls `{name}` `{key}`, by which what it takes from it would not be seen; use the \
+                     crate's own name (if it may: --allow-statics)"
+                )),
+            }
         }
         let place = text("path").map(|path| self.dir.join(path));
         let foreign = ["git", "registry", "registry-index"].into_iter().find_map(text);
@@ -477,7 +483,7 @@ mod tests {
              [target.'cfg(unix)'.dependencies]\nrpc = { package = \"labrt\", version = \"9\" }\n\
              [patch.crates-io]\nserde = { path = \"evil\" }\n\
              [replace]\n\"bytes:1.0.0\" = { path = \"evil\" }",
-            &[],
+            &["--allow-statics"],
         );
         assert_eq!(taken.problem, None);
         let remarks = taken.remarks.join("\n");
@@ -497,6 +503,24 @@ mod tests {
         for gone in ["evil", "../", "\"9\"", "branch"] {
             assert!(!text.contains(gone), "{gone}: {text}");
         }
+    }
+
+    #[test]
+    fn the_crate_that_the_search_goes_by_has_no_other_name() {
+        for (table, key) in [
+            ("dependencies", "rt"),
+            ("target.'cfg(unix)'.dependencies", "lab"),
+            ("workspace.dependencies", "rt"),
+        ] {
+            let manifest = format!(
+                "[package]\nname = \"my-raft\"\n[{table}]\n{key} = {{ package = \"labrt\", version = \"1\" }}"
+            );
+            let problem = taken(&manifest, &[]).1.problem.expect("a problem");
+            assert!(problem.contains(&format!("calls `labrt` `{key}`")), "{problem}");
+            assert_eq!(taken(&manifest, &["--allow-statics"]).1.problem, None);
+        }
+        let usual = "[package]\nname = \"my-raft\"\n[dependencies]\nlabrt = { package = \"labrt\", version = \"1\" }";
+        assert_eq!(taken(usual, &[]).1.problem, None);
     }
 
     #[test]

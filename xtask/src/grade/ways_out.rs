@@ -30,7 +30,8 @@ const NAMED: usize = 5;
 
 /// What is no Rust to us cannot be searched.
 const UNREAD: &str = "the crate does not compile, or has a file that ends in .rs and is no Rust, or has what the search reads \
-    otherwise than the compiler (`cr\"...\"`, or a lifetime with a text right behind it): fix it or leave it out";
+    otherwise than the compiler (`cr\"...\"`, a lifetime with a text right behind it, or one with a raw name, `'r#a`): fix it \
+    or leave it out";
 
 /// Attributes that reach the linker by words that mean something else elsewhere.
 const LINKING: [&str; 3] = ["link", "link_args", "link_name"];
@@ -39,6 +40,10 @@ const INCLUDE: &str = "include";
 const PATH: &str = "path";
 /// Words that step out of what the language guards. All but the first are attributes that reach the linker.
 const UNGUARDED: [&str; 4] = ["unsafe", "no_mangle", "export_name", "link_section"];
+/// Code that the linker finds, or does not.
+const EXTERN: &str = "extern";
+/// How the macros begin by which `lazy_static` makes statics without the word.
+const LAZY: &str = "__lazy_static";
 /// A panic hook is a place for all of a process, as a static is.
 const SHARED: [&str; 2] = ["set_hook", "take_hook"];
 /// Crates that are to be called by their own names, so that it can be seen what is taken from them.
@@ -85,8 +90,13 @@ struct Found {
     worlds: Vec<(PathBuf, String, bool)>,
     /// The files in which a module of that name is the crate's own.
     own_worlds: BTreeSet<PathBuf>,
+    /// Where macros have that name and no path: one may make a path of it.
+    given_worlds: Vec<String>,
     /// Names may stand for what is labrt's though nobody can see it.
     labrt_hidden: bool,
+    /// Where macros have `std` and not what is taken from it; and if the crate has macros of its own, which may.
+    given_std: Vec<String>,
+    has_macros: bool,
 }
 
 /// What is to be said of a student's own code: why it is not graded, if so, and what the instructor should
@@ -196,6 +206,9 @@ impl Found {
         }
         found.judge_worlds();
         found.judge_constants();
+        let given = std::mem::take(&mut found.given_std);
+        found.outside.extend(given.into_iter().filter(|_| found.has_macros));
+        found.has_macros = false;
         found
     }
 
@@ -220,6 +233,9 @@ impl Found {
                         let name = name.to_string();
                         // `+ use<'a>` says what a type captures.
                         within.import |= name == "use" && !begins_with(behind, &["<"]);
+                        if name.starts_with("r#") && ends_with(before, &["'"]) {
+                            self.unread.push(format!("{}:{line}", file.display()));
+                        }
                         let stands = Stands { within, before, behind, file, line };
                         self.note_elsewhere(&name, &stands);
                         self.note_names(&name, &stands);
@@ -250,6 +266,8 @@ impl Found {
                 self.shared.push(place);
             }
         }
+        let given = std::mem::take(&mut self.given_worlds);
+        self.shared.extend(given.into_iter().filter(|_| hidden));
     }
 
     /// Statics are looked at once all is known that their types may mean.
@@ -323,11 +341,15 @@ impl Found {
     fn note(&mut self, name: &str, stands: &Stands) {
         let Stands { within, before, behind, .. } = *stands;
         let at = |what: &str| stands.at(what);
+        if name == EXTERN && !is_harmless_extern(behind) {
+            self.unguarded.push(at(EXTERN));
+        }
+        self.has_macros |= name == "macro_rules";
         // Only of what is no keyword a raw name is the same.
         let name = name.strip_prefix("r#").filter(|name| *name != "static").unwrap_or(name);
         if UNGUARDED.contains(&name) {
             self.unguarded.push(at(name));
-        } else if SHARED.contains(&name) {
+        } else if SHARED.contains(&name) || name.starts_with(LAZY) {
             self.shared.push(at(name));
         } else if name == "static" && !ends_with(before, &["'"]) {
             match constant(behind).filter(|_| !within.arguments) {
@@ -352,6 +374,11 @@ impl Found {
             self.outside.extend((within.import && taken.is_empty()).then(|| at("std::time")));
         }
         self.outside.extend(DOORS.contains(&name).then(|| at(name)));
+        // A macro may put together what it is given in parts.
+        let given = within.macros && !begins_with(behind, &[":", ":"]);
+        if name == "std" && given {
+            self.given_std.push(at("std"));
+        }
         if name == "labrt" {
             // A macro may take all of it.
             self.labrt_hidden |= within.macros || taken.iter().any(|one| one == "*");
@@ -361,6 +388,7 @@ impl Found {
             // Whatever a macro is given: it may be that.
             let any = taken.iter().any(|one| one == ANY);
             self.shared.extend(any.then(|| at("labrt::$")));
+            self.shared.extend(given.then(|| at(name)));
         }
     }
 }
@@ -380,7 +408,19 @@ impl Found {
             self.worlds.push((file.to_owned(), stands.at(WORLD), from_crate));
         } else if path || goes_on(behind) {
             self.shared.push(stands.at(WORLD));
+        } else if within.macros {
+            self.given_worlds.push(stands.at(WORLD));
         }
+    }
+}
+
+/// True if what stands behind `extern` has it name a crate, or say how a function is called. All else declares what is
+/// not there, for the linker to find.
+fn is_harmless_extern(behind: &[TokenTree]) -> bool {
+    match behind {
+        [TokenTree::Literal(_), TokenTree::Ident(word), ..] => word == "fn",
+        [TokenTree::Ident(word), ..] => word == "fn" || word == "crate",
+        _ => false,
     }
 }
 

@@ -29,6 +29,8 @@ fn a_static_that_can_hold_state_is_named_and_a_constant_is_not() {
         "use l::{world as w};",
         "use labrt::{thread, world};",
         "fn f() { l::world::local::<Table>(); }",
+        "lazy_static::__lazy_static_create!(BOARD, Mutex<u64>);",
+        "use lazy_static::__lazy_static_internal as l;",
     ] {
         assert_eq!(found(shared).shared.len(), 1, "{shared}");
     }
@@ -39,6 +41,25 @@ fn a_static_that_can_hold_state_is_named_and_a_constant_is_not() {
         "const M: AtomicU64 = AtomicU64::new(0);",
     ] {
         assert_eq!(found(constant), Found::default(), "{constant}");
+    }
+}
+
+#[test]
+fn what_the_linker_is_to_find_is_unguarded() {
+    for text in [
+        "extern \"C\" { fn no_such_thing(); }",
+        "extern { fn no_such_thing(); }",
+        "extern r\"C\" { }",
+        "m!(extern \"C\" { fn no_such_thing(); });",
+        "macro_rules! m { ($a:literal) => { extern $a { fn no_such_thing(); } } } m!(\"C\");",
+    ] {
+        assert_eq!(found(text).unguarded, ["`extern` at a.rs:1"], "{text}");
+    }
+    for text in [
+        "extern crate alloc;",
+        "pub extern \"C\" fn f() {} struct A { f: extern fn(u8) -> u8 } fn r#extern() {}",
+    ] {
+        assert_eq!(found(text), Found::default(), "{text}");
     }
 }
 
@@ -103,7 +124,7 @@ fn code_from_elsewhere_is_named() {
         assert_eq!(read(text), Found::default(), "{text}");
     }
     let found = read("#[link(name = \"x\")] extern \"C\" {} fn f() { std::panic::r#set_hook(h); }");
-    assert_eq!((found.unguarded.len(), found.shared.len()), (1, 1), "{found:?}");
+    assert_eq!((found.unguarded.len(), found.shared.len()), (2, 1), "{found:?}");
 }
 
 #[test]
@@ -153,7 +174,48 @@ fn what_reaches_past_the_lab_is_named() {
     }
     assert_eq!(found("use std::{a::{env}, b::{{fs}}};").outside, [""; 0]);
     let text = "macro_rules! s { ($w:ident) => { labrt::$w::local::<Board>() } } s!(world);";
-    assert_eq!(found(text).shared, ["`labrt::$` at a.rs:1"]);
+    assert_eq!(found(text).shared, ["`labrt::$` at a.rs:1", "`world` at a.rs:1"]);
+}
+
+/// What a macro is given in parts it may put together.
+#[test]
+fn a_path_that_a_macro_puts_together_is_found() {
+    let both = "macro_rules! m { ($a:ident, $b:ident) => { $a::$b::local::<AtomicU64>() } }";
+    let deep =
+        "macro_rules! m { ($a:ident, $b:ident) => { labrpc::$a::$b::local::<AtomicU64>() } }";
+    let sign = "macro_rules! m { ($a:tt, $c:tt, $b:tt) => { $a $c $b $c local::<AtomicU64>() } }";
+    let cut = "macro_rules! m { ($a:tt::$x:tt, $b:tt) => { $a::$b::local::<AtomicU64>() } }";
+    let one = "macro_rules! m { ($b:ident) => { $b::local::<AtomicU64>() } }";
+    for (text, places) in [
+        (format!("{both} m!(labrt, world);"), ["labrt", "world"].as_slice()),
+        (format!("{both} m!(r#labrt, r#world);"), &["labrt", "world"]),
+        (format!("{deep} m!(labrt, world);"), &["labrt", "world"]),
+        (format!("{sign} m!(labrt, ::, world);"), &["labrt", "world"]),
+        (format!("{cut} m!(labrt::time, world);"), &["world"]),
+        (format!("use labrt::*; {one} m!(world);"), &["world"]),
+        (format!("{one} m!(world); mod a {{ use labrpc::{{labrt::*}}; }}"), &["world"]),
+    ] {
+        let places: Vec<String> =
+            places.iter().map(|place| format!("`{place}` at a.rs:1")).collect();
+        assert_eq!(found(&text).shared, places, "{text}");
+    }
+    for text in [
+        format!("{both} m!(std, env);"),
+        format!("{sign} m!(std, ::, env);"),
+        "macro_rules! m { ($a:ident) => { $a::env::args() } } m!(std);".to_string(),
+    ] {
+        assert_eq!(found(&text).outside, ["`std` at a.rs:1"], "{text}");
+    }
+    // Nothing of all this is in ordinary macros.
+    for text in [
+        "macro_rules! m { ($t:ident, $v:ident) => { matches!(x, $t::$v) } } fn f() { m!(Role, Leader); }",
+        "macro_rules! new { ($t:ty) => { <$t>::new() } } fn f() { new!(Vec<u8>); }",
+        "macro_rules! say { ($w:expr) => { println!(\"{}\", $w) } } fn f(world: &World) { say!(world); say!(world.name); }",
+        "macro_rules! soon { () => { labrt::time::Instant::now() } } use labrt::thread;",
+        "fn f(labrt: u8, std: f64) { println!(\"{labrt} {}\", std); assert!(labrt > 1); }",
+    ] {
+        assert_eq!(found(text), Found::default(), "{text}");
+    }
 }
 
 #[test]
@@ -164,6 +226,9 @@ fn what_the_compiler_reads_otherwise_hides_nothing() {
         format!("n! {{ cr\"\\\" {{ {board} }} \"//\"\n }}"),
         format!("n! {{ 'r\"\\\" \" {{ {board} }} \"//\"\n}}"),
         format!("n! {{ 'br\"\\\" \" {{ {board} }} \"//\"\n}}"),
+        // Older editions read `'r`, `#`, `static`.
+        format!("n! {{ 'r#{board} }}"),
+        "n! { 'r#unsafe { f() } }".to_string(),
     ] {
         assert_eq!(read(&text).unread.len(), 1, "{text}");
     }
