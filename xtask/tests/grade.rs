@@ -389,23 +389,68 @@ fn without_a_closed_room_nothing_is_graded_unless_it_is_asked_for() {
     assert!(!out.exists(), "nothing was graded");
 }
 
+/// A cargo in a folder that does this when it is asked what the crate with the suite is made of.
+#[cfg(unix)]
+fn cargo_that(folder: &Path, does: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
+    let script = folder.join("cargo");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *metadata*/suite/Cargo.toml*) {does};; esac\nexec {cargo} \"$@\"\n"
+    );
+    fs::write(&script, text).expect("a file");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    script
+}
+
+/// It may fetch what a manifest asks for, from where nobody answers.
+#[test]
+#[cfg(unix)]
+fn who_has_cargo_look_for_crates_for_ever_runs_out_of_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let dir = student(folder.path(), "seeker", &[]);
+    let script = cargo_that(folder.path(), "sleep 3600");
+    let mut xtask = command(&["grade", &dir, "--open-room", "--time-limit", "1s", "--out"]);
+    let output = xtask.arg(&out).env("CARGO", &script).output().expect("xtask runs");
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&out.join("grade.json"));
+    assert_eq!((grade["points"].as_f64(), grade["finished"].as_bool()), (Some(0.0), Some(true)));
+    assert!(grade["note"].as_str().expect("a note").contains("time limit of 1s"), "{grade}");
+}
+
+/// The folder for temporary files is often one for all users, and cargo looks for settings in all folders above the
+/// one that it is run in.
+#[test]
+fn settings_beside_temporary_files_are_not_heeded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let dir = student(folder.path(), "neighbour", &[]);
+    let source = "pub struct Raft;\nfn f() -> u8 { \"\" }\n";
+    fs::write(folder.path().join("neighbour/src/lib.rs"), source).expect("a file");
+    let settings = folder.path().join("tmp/.cargo");
+    fs::create_dir_all(&settings).expect("a folder");
+    fs::write(settings.join("config.toml"), "this is no TOML").expect("a file");
+    let mut xtask = command(&["grade", &dir, "--open-room", "--out"]);
+    let output = xtask.arg(&out).env("TMPDIR", folder.path().join("tmp")).output();
+    let output = output.expect("xtask runs");
+    assert!(output.status.success(), "{}", words(&output));
+    let grade = json(&out.join("grade.json"));
+    let problem = grade["problem"].as_str().expect("a problem");
+    assert!(problem.contains("does not compile") && problem.contains("src/lib.rs:2"), "{problem}");
+}
+
 /// For want of memory, or by a signal for all of us.
 #[test]
 #[cfg(unix)]
 fn who_kills_cargo_costs_nobody_points() {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::CommandExt as _;
 
     let folder = tempfile::tempdir().expect("a folder");
     let dir = student(folder.path(), "unlucky", &[]);
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
     for (number, kill) in ["kill -9 $$", "kill -TERM 0"].into_iter().enumerate() {
-        let script = folder.path().join("cargo");
-        let text = format!(
-            "#!/bin/sh\ncase \"$*\" in *metadata*/suite/Cargo.toml*) {kill};; esac\nexec {cargo} \"$@\"\n"
-        );
-        fs::write(&script, text).expect("a file");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let script = cargo_that(folder.path(), kill);
         let out = folder.path().join(format!("out-{number}"));
         let mut xtask = command(&["grade", &dir, "--open-room", "--out"]);
         let output = xtask.arg(&out).env("CARGO", &script).process_group(0).output();

@@ -31,6 +31,7 @@ mod ours;
 mod outcome;
 mod print;
 mod rooms;
+mod running;
 mod stamp;
 mod stops;
 mod student;

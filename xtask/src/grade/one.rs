@@ -175,7 +175,14 @@ impl<'a> Grader<'a> {
             false => scratch.join("suite"),
         };
         let types = self.types.clone();
-        let stamped = match stamp::stamp(&suite, scratch, student, lab, types, &self.target) {
+        let stamped = match stamp::stamp(
+            &suite,
+            scratch,
+            student,
+            lab,
+            types,
+            (&self.target, execution.stop()),
+        ) {
             Ok(stamped) => stamped,
             // What has ended us may have ended cargo before.
             Err(_) if execution.ends(outcome) => return Ok(()),

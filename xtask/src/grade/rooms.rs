@@ -135,6 +135,10 @@ fn build(sysroot: &Path, target: &Path, run: &Room) -> Result<Room> {
     };
     // Not all of it: `credentials.toml` may hold the keys of a registry.
     room.read.extend(["registry", "git", "config.toml"].map(|name| cargo.join(name)));
+    // It is run in this workspace, and heeds the settings of the folders above too.
+    let above = workspace();
+    let above = above.ancestors().skip(1).map(|folder| folder.join(".cargo"));
+    room.read.extend(above.flat_map(|dir| ["config", "config.toml"].map(|name| dir.join(name))));
     // Where results and other students' crates are is none of its business.
     room.read.extend(ours::parts()?);
     room.write.push(target.to_owned());

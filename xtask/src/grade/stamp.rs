@@ -1,22 +1,22 @@
 //! The suite for a student's type, in a crate of our own.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use run_record::Clock;
 use test_runs::build::{self, Program};
-use test_runs::watchdog::Group;
 use test_runs::{package, platform};
 
 use super::allowed::Allowed;
 use super::disk::Building;
 use super::rooms::Rooms;
-use super::student::{Metadata, Package, Student, members, metadata};
+use super::running;
+use super::student::{MOST_OF_NAME, Metadata, Package, Student, members, metadata_until};
 use crate::labs::Lab;
 use crate::skeleton::{PACKAGES, PROFILE, in_quotes, lock_file};
 use crate::{skeleton, workspace};
@@ -72,21 +72,24 @@ pub(crate) fn suite_dependency(lab: &Lab) -> String {
     format!("{} = {{ path = \"{}\" }}\n", lab.suite, in_quotes(&path))
 }
 
-/// Writes the crate with the suite, and finds out what it is made of.
+/// Writes the crate with the suite, and finds out what it is made of. It will be built in `target`.
+///
+/// # Errors
+/// If its manifest is none that cargo takes, or nobody can tell, also because `stop` was set meanwhile.
 pub(crate) fn stamp(
     dir: &Path,
     scratch: &Path,
     student: &Student,
     lab: &'static Lab,
     types: Vec<String>,
-    target: &Path,
+    (target, stop): (&Path, &AtomicBool),
 ) -> Result<Stamped, Failure> {
     let (files, name) = write_suite(dir, student, lab, &types).map_err(Failure::Machine)?;
     let options = package::host().map(|host| ["--filter-platform".to_string(), host]);
     let options = options.map_err(Failure::Machine)?;
     // Cargo fetches here what the student's crate needs. That there is no network is not its fault.
     let own_words = own_words(student.top()).map_err(Failure::Machine)?;
-    let metadata = metadata(dir, &options.each_ref().map(String::as_str));
+    let metadata = metadata_until(dir, &options.each_ref().map(String::as_str), scratch, stop);
     let metadata = metadata.map_err(|error| no_metadata(error, &own_words))?;
     let lock = lock_file(&workspace()).map_err(Failure::Machine)?;
     Ok(Stamped {
@@ -152,7 +155,13 @@ impl Stamped {
                  both would be taken for one; choose another name, such as `my-{name}`"
             ));
         }
-        if let Some(problem) = self.not_allowed(student, allowed) {
+        if let Some(name) = self.students_names().find(|name| name.len() > MOST_OF_NAME) {
+            return Some(format!(
+                "it has a crate with a name of {} letters; {MOST_OF_NAME} are the most",
+                name.len()
+            ));
+        }
+        if let Some(problem) = self.not_allowed(student, allowed).or_else(|| self.other_version()) {
             return Some(problem);
         }
         if allowed.build {
@@ -328,40 +337,23 @@ impl Stamped {
         building: &mut Building,
         stop: &AtomicBool,
     ) -> Result<Ended> {
-        let (out, err) = (self.scratch.join("cargo.out"), self.scratch.join("cargo.err"));
-        let create = |file: &Path| {
-            File::create(file).with_context(|| format!("cannot write {}", file.display()))
-        };
-        // What is to be fetched was fetched when the suite was written.
-        command.args(args).arg("--offline").current_dir(&self.dir).stdin(Stdio::null());
+        // What is to be fetched was fetched when the suite was written. It is not run there: in a folder above that one,
+        // such as the one for all users' temporary files, anybody may have put settings that cargo heeds.
+        command.args(args).arg("--offline").current_dir(workspace());
+        command.arg("--manifest-path").arg(self.dir.join("Cargo.toml"));
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_TARGET_DIR", &self.target);
         command.arg("--message-format=json");
-        platform::own_group(&mut command);
-        let child = command.stdout(create(&out)?).stderr(create(&err)?).spawn();
-        let mut child = child.context("cannot run cargo")?;
-        // With its compilers, also if we are killed: one that is left would write into what the next build makes.
-        let group = Group::of(child.id());
         let (mut took_memory, mut looked) = (false, Instant::now());
-        while !platform::has_ended(&mut child).context("cannot wait for cargo")? {
+        let output = running::run(command, &self.scratch, |group| {
             if let Some(most) = memory.filter(|_| looked.elapsed() >= LOOK) {
-                took_memory |= platform::memory_of_group(child.id()).is_some_and(|mib| mib > most);
+                took_memory |= platform::memory_of_group(group).is_some_and(|mib| mib > most);
                 looked = Instant::now();
             }
-            if stop.load(Ordering::Relaxed) || building.may_be_over() || took_memory {
-                platform::kill_group(child.id());
-                let _ = child.kill();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        drop(group);
-        let status = child.wait().context("cannot wait for cargo")?;
-        let text = |file: &Path| {
-            let bytes =
-                fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-            Ok::<_, Error>(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let passed = status.success();
-        Ok(Ended { passed, took_memory, out: text(&out)?, said: text(&err)? })
+            stop.load(Ordering::Relaxed) || building.may_be_over() || took_memory
+        })?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let passed = output.status.success();
+        Ok(Ended { passed, took_memory, out: text(output.stdout), said: text(output.stderr) })
     }
 
     /// True if all crates that do not compile are the student's, or the suite for it.

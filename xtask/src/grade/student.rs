@@ -5,8 +5,9 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::process::{ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
@@ -14,10 +15,14 @@ use test_runs::platform;
 use toml::{Table, Value};
 
 use super::outcome::plain as plain_text;
+use super::running;
 use crate::workspace;
 
 /// No manifest is as large as this.
 const MOST_OF_MANIFEST: u64 = 1 << 20;
+
+/// No registry takes a longer name. Of such a one no file or folder could be called, with what cargo adds to it.
+pub(crate) const MOST_OF_NAME: usize = 64;
 
 /// No pattern stands for more folders.
 const MOST_MEMBERS: usize = 1000;
@@ -61,6 +66,7 @@ pub(crate) struct Package {
     /// No other package has the same.
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) manifest_path: PathBuf,
     /// Where it comes from; none if it is a folder of this machine.
     pub(crate) source: Option<String>,
@@ -111,6 +117,12 @@ impl Student {
             "the crate in {} is called `{}`, which cargo would not take",
             dir.display(),
             plain_text(name)
+        );
+        ensure!(
+            name.len() <= MOST_OF_NAME,
+            "the crate in {} has a name of {} letters; {MOST_OF_NAME} are the most",
+            dir.display(),
+            name.len()
         );
         let root = match manifest.contains_key("workspace") {
             true => dir.clone(),
@@ -298,14 +310,36 @@ impl Package {
     }
 }
 
-/// Asks cargo about the crate in a folder. It is not asked there: a folder may hold settings that have cargo
-/// run programs.
+/// Asks cargo about a crate of ours in a folder.
+///
+/// # Errors
+/// If it cannot be asked, or what it says cannot be understood.
 pub(crate) fn metadata(dir: &Path, options: &[&str]) -> Result<Metadata> {
+    understood(&question(dir, options).output().context("cannot run cargo")?)
+}
+
+/// Asks cargo about a crate that is made of a student's, which may take any time, until `stop` is set. What it says lies
+/// in `scratch` meanwhile.
+///
+/// # Errors
+/// As of [`metadata`], and if it was stopped: then the error is [`Killed`].
+pub(crate) fn metadata_until(
+    dir: &Path,
+    options: &[&str],
+    scratch: &Path,
+    stop: &AtomicBool,
+) -> Result<Metadata> {
+    let must_end = |_| stop.load(Ordering::Relaxed);
+    understood(&running::run(question(dir, options), scratch, must_end)?)
+}
+
+/// What cargo is asked about the crate in a folder. It is not asked there: a folder, or one above it, may hold
+/// settings that have cargo run programs.
+fn question(dir: &Path, options: &[&str]) -> Command {
     let mut cargo = crate::cargo();
     cargo.args(["metadata", "--format-version", "1", "--color", "never"]).args(options);
-    cargo.arg("--manifest-path").arg(dir.join("Cargo.toml"));
-    let output = cargo.current_dir(workspace()).output().context("cannot run cargo")?;
-    understood(&output)
+    cargo.arg("--manifest-path").arg(dir.join("Cargo.toml")).current_dir(workspace());
+    cargo
 }
 
 /// What cargo has said of a crate.
@@ -369,6 +403,19 @@ mod tests {
             let top = folder(&[("", &format!("[package]\nname = \"{name}\""))]);
             let error = Student::at(top.path()).expect_err("it is no name").to_string();
             assert!(error.contains("which cargo would not take"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_folder_s_is_refused() {
+        let of = |letters: usize| {
+            let top = folder(&[("", &format!("[package]\nname = \"{}\"", "a".repeat(letters)))]);
+            Student::at(top.path())
+        };
+        assert!(of(MOST_OF_NAME).is_ok());
+        for letters in [MOST_OF_NAME + 1, 242] {
+            let words = of(letters).expect_err("it is too long").to_string();
+            assert!(words.contains(&format!("a name of {letters} letters")), "{words}");
         }
     }
 

@@ -37,7 +37,9 @@ pub(crate) fn warm(lab: &Lab, rooms: &Rooms, target: &Path) -> Result<()> {
     metadata(dir, &["--filter-platform", &package::host()?])
         .context("cargo cannot find or fetch what the tests need")?;
     let mut cargo = rooms.cargo(dir, dir);
-    cargo.args(["build", "--lib", "--offline"]).env("CARGO_TARGET_DIR", target).current_dir(dir);
+    cargo.args(["build", "--lib", "--offline"]).env("CARGO_TARGET_DIR", target);
+    // Not there: see [`stamp`].
+    cargo.arg("--manifest-path").arg(dir.join("Cargo.toml")).current_dir(root);
     let output = cargo.stdin(Stdio::null()).output().context("cannot run cargo")?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(

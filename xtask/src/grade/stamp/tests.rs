@@ -7,6 +7,7 @@ fn stamped(dir: &Path, packages: &[(&str, PathBuf)]) -> Stamped {
     let package = |(name, dir): &(&str, PathBuf)| Package {
         id: name.to_string(),
         name: name.to_string(),
+        version: "1.0.0".to_string(),
         manifest_path: dir.join("Cargo.toml"),
         source: None,
         targets: vec![Target { name: name.replace('-', "_"), kind: vec!["lib".to_string()] }],
@@ -235,4 +236,60 @@ fn what_cargo_takes_a_dependency_from_is_allowed() {
     // Its own crate is looked at in turn.
     let words = problem(("helper", own.join("helper"), None), &[]).expect("a problem");
     assert!(words.contains("it depends on `x` from /x"), "{words}");
+}
+
+/// Cargo takes one version for all, and heeds a manifest more than our lock file.
+#[test]
+fn nobody_chooses_what_the_tests_are_made_of() {
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        grade: super::super::Grade,
+    }
+
+    let lock = lock_file(&workspace()).expect("a lock file");
+    let ours =
+        skeleton::versions(&lock).find(|(name, _)| *name == "bytes").expect("it is locked").1;
+    let registry = skeleton::sources(&lock).next().expect("a crate of others");
+    let dir = Path::new("/does/not/exist");
+    let own = dir.join("own");
+    let student = Student { name: "my-raft".to_string(), dir: own.clone(), root: own.clone() };
+    let allowed = Allowed::new(&Line::parse_from(["grade"]).grade).expect("what is allowed");
+    // The student's crate depends on this version of `bytes`, and the tests on that one.
+    let problem = |mine: &str, of_tests: &str| {
+        let member = |name: &'static str| (name, workspace().join(name));
+        let packages = [
+            ("my-raft", own.clone()),
+            member("raft-tests"),
+            member("labrpc"),
+            ("bytes", "/registry/mine".into()),
+            ("bytes", "/registry/of-tests".into()),
+        ];
+        let mut stamped = stamped(&dir.join("suite"), &packages);
+        for (place, version) in [(3, mine), (4, of_tests)] {
+            let package = &mut stamped.metadata.packages[place];
+            (package.id, package.version) = (format!("bytes {place}"), version.to_string());
+            package.source = Some(registry.to_string());
+        }
+        let node = |id: &str, dependencies: &[&str]| Node {
+            id: id.to_string(),
+            dependencies: dependencies.iter().map(ToString::to_string).collect(),
+        };
+        let nodes = vec![
+            node("my-raft", &["labrpc", "bytes 3"]),
+            node("raft-tests", &["labrpc"]),
+            node("labrpc", &["bytes 4"]),
+        ];
+        stamped.metadata.resolve = Some(Resolve { nodes });
+        stamped.problem(&student, &allowed)
+    };
+    assert_eq!(problem(ours, ours), None);
+    // Another major version is a crate of its own.
+    assert_eq!(problem("0.4.12", ours), None);
+    let words = problem("1.5.0", "1.5.0").expect("a problem");
+    for said in ["`bytes` 1.5.0", &format!("made with {ours}"), &format!("`bytes = \"{ours}\"`")] {
+        assert!(words.contains(said), "{said}: {words}");
+    }
 }
