@@ -302,6 +302,13 @@ pub(crate) fn packages(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
+/// The names and versions of the packages in a lock file.
+pub(crate) fn versions(lock: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = lock.lines();
+    let versions = lines.filter_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    packages(lock).zip(versions)
+}
+
 /// Where the packages of a lock file come from, as cargo says it; those of a workspace itself come from nowhere.
 pub(crate) fn sources(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines().filter_map(|line| line.strip_prefix("source = \"")?.strip_suffix('"'))

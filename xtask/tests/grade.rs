@@ -99,6 +99,52 @@ fn a_crate_that_does_not_compile_has_a_clear_result() {
     assert!(problem.contains("does not compile") && problem.contains("src/lib.rs"), "{problem}");
 }
 
+/// What others are built of compiled before the student's manifest asked for more of it.
+#[test]
+fn a_crate_that_has_another_one_not_compile_has_no_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let dir = student(folder.path(), "demanding", &[]);
+    let manifest = folder.path().join("demanding/Cargo.toml");
+    let text = fs::read_to_string(&manifest).expect("the manifest");
+    let more = "[dependencies]\nsmallvec = { version = \"1\", features = [\"specialization\"] }";
+    fs::write(&manifest, text.replace("[dependencies]", more)).expect("it can be written");
+    let output = xtask(&["grade", &dir, "--open-room", "--out", &out]);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    let grade = json(&folder.path().join("out/grade.json"));
+    assert_eq!(grade["points"].as_f64(), Some(0.0), "{grade}");
+    let problem = grade["problem"].as_str().expect("a problem");
+    let first = "a crate does not compile as its manifest would have it";
+    assert!(problem.starts_with(first) && problem.contains("E0554"), "{problem}");
+}
+
+/// A linker that fails is else the machine's.
+#[test]
+fn a_crate_that_calls_what_is_nowhere_has_no_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let make = "        let peers = peers.into_iter()";
+    let call = "        std::hint::black_box(no_such_thing as *const ());\n";
+    let dir = student(folder.path(), "unlinked", &[(make, &format!("{call}{make}"))]);
+    let file = folder.path().join("unlinked/src/lib.rs");
+    let text = fs::read_to_string(&file).expect("the source");
+    let text = text + "\nunsafe extern \"C\" { fn no_such_thing(); }\n";
+    fs::write(&file, text).expect("it can be written");
+    let grade = |options: &[&str]| {
+        let output = xtask(&[&["grade", &dir, "--open-room", "--out", &out], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+        let grade = json(&folder.path().join("out/grade.json"));
+        assert_eq!(grade["points"].as_f64(), Some(0.0), "{grade}");
+        grade["problem"].as_str().expect("a problem").to_string()
+    };
+    let problem = grade(&[]);
+    assert!(problem.contains("`extern` at src/lib.rs:"), "{problem}");
+    // Also with a type of the instructor's, which is then at no fault.
+    let problem = grade(&["--allow-unsafe", "--type", "Raft"]);
+    let first = "its code calls what no crate of it has";
+    assert!(problem.starts_with(first) && problem.contains("no_such_thing"), "{problem}");
+}
+
 /// Forged records, a way out, and a name that the suite might want for itself.
 #[test]
 fn a_cheat_gets_nothing() {

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 /// More than this is no student's crate, and would only fill our disk.
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 64 << 20;
+/// A system takes paths of some thousand bytes, and a copy lies deeper than what was handed in.
+const MOST_OF_PATH: usize = 1024;
 /// More Rust than this nobody writes for a lab, and to look through it takes 80 times as much memory.
 const MOST_SOURCE: u64 = 4 << 20;
 
@@ -30,9 +32,14 @@ const MARK_OF_BUILT: &str = "CACHEDIR.TAG";
 /// what is a link is left out: a link may lead anywhere.
 ///
 /// # Errors
-/// If something cannot be read, or there is too much of it.
+/// If something cannot be read, there is too much of it, or a path is too long.
 pub(crate) fn find(top: &Path) -> Result<Found> {
-    walk(top, |found, left, bytes| {
+    walk(top, |path, found, left, bytes| {
+        ensure!(
+            path.as_os_str().len() <= MOST_OF_PATH,
+            "{} has a file or folder whose path has more than {MOST_OF_PATH} bytes",
+            top.display()
+        );
         ensure!(
             found.files.len() + left <= MOST_FILES && bytes <= MOST_BYTES,
             "{} has more than {MOST_FILES} files or {} MiB",
@@ -43,8 +50,9 @@ pub(crate) fn find(top: &Path) -> Result<Found> {
     })
 }
 
-/// Walks through a folder; `check` is told what was found, how many folders are left and how many bytes there were.
-fn walk(top: &Path, check: impl Fn(&Found, usize, u64) -> Result<()>) -> Result<Found> {
+/// Walks through a folder; `check` is told where we are, what was found, how many folders are left and how many bytes there
+/// were.
+fn walk(top: &Path, check: impl Fn(&Path, &Found, usize, u64) -> Result<()>) -> Result<Found> {
     let (mut found, mut left, mut bytes) = (Found::default(), vec![PathBuf::new()], 0);
     while let Some(folder) = left.pop() {
         let dir = top.join(&folder);
@@ -56,6 +64,7 @@ fn walk(top: &Path, check: impl Fn(&Found, usize, u64) -> Result<()>) -> Result<
                 continue;
             }
             let path = folder.join(&name);
+            let at = path.clone();
             if kind.is_symlink() {
                 found.left_out.push(path);
             } else if kind.is_dir() {
@@ -69,7 +78,7 @@ fn walk(top: &Path, check: impl Fn(&Found, usize, u64) -> Result<()>) -> Result<
                 bytes += entry.metadata().with_context(cannot)?.len();
                 found.files.push(path);
             }
-            check(&found, left.len(), bytes)?;
+            check(&at, &found, left.len(), bytes)?;
         }
     }
     found.files.sort();
@@ -90,7 +99,7 @@ pub(crate) fn files(top: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// If something cannot be read.
 pub(crate) fn below(top: &Path) -> Result<Vec<PathBuf>> {
-    Ok(walk(top, |_, _, _| Ok(()))?.files)
+    Ok(walk(top, |_, _, _, _| Ok(()))?.files)
 }
 
 /// The files with Rust in them.
@@ -174,6 +183,22 @@ mod tests {
         assert!(find(top.path()).expect("files").left_out.contains(&"src/link.rs".into()));
         let sources = sources(top.path()).expect("files");
         assert_eq!(sources[1], ("src/lib.rs".into(), "src/lib.rs".to_string()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_copied_to_a_longer_folder_is_refused() {
+        let with = |letters: usize| {
+            let top = tempfile::tempdir().expect("a folder");
+            let (name, rest) = ("a".repeat(199), letters % 200);
+            let folders = format!("{name}/").repeat(letters / 200);
+            fs::create_dir_all(top.path().join(&folders)).expect("a folder");
+            fs::write(top.path().join(folders).join("b".repeat(rest)), "").expect("a file");
+            files(top.path()).map_err(|error| error.to_string())
+        };
+        assert_eq!(with(MOST_OF_PATH).expect("it is short enough").len(), 1);
+        let words = with(MOST_OF_PATH + 1).expect_err("it is too long");
+        assert!(words.contains("path has more than 1024 bytes"), "{words}");
     }
 
     #[test]

@@ -203,6 +203,41 @@ impl Stamped {
         Some(allowed.refusal(&refused.name, refused.source.as_deref().unwrap_or(&place)))
     }
 
+    /// What the tests would be made of in another version than ours. Cargo takes one version of a crate for all, and
+    /// what a student's manifest asks for it takes before what our lock file says.
+    fn other_version(&self) -> Option<String> {
+        let locked: Vec<(&str, &str)> = skeleton::versions(&self.lock).collect();
+        self.of_the_tests().into_iter().filter(|package| package.source.is_some()).find_map(|package| {
+            let of_name = locked.iter().filter(|(name, _)| *name == package.name);
+            let ours: Vec<&str> = of_name.map(|(_, version)| *version).collect();
+            // What is not among ours at all a feature has added.
+            let last = ours.last().filter(|_| !ours.contains(&&*package.version))?;
+            Some(format!(
+                "with it, the tests themselves would be made with `{0}` {1}, and all others' were made with {2}: its \
+                 manifest, or that of a crate that it depends on, asks for that version; ask for one that may be {2} too, \
+                 as by `{0} = \"{last}\"`",
+                package.name,
+                package.version,
+                ours.join(" and ")
+            ))
+        })
+    }
+
+    /// The packages that the tests of the lab are made of, as they would be built with the student's crate.
+    fn of_the_tests(&self) -> Vec<&Package> {
+        let is_suite =
+            |package: &&Package| package.name == self.lab.suite && package.source.is_none();
+        let mut left: Vec<&Package> = self.metadata.packages.iter().filter(is_suite).collect();
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+        while let Some(package) = left.pop() {
+            if seen.insert(&package.id) {
+                left.extend(self.metadata.dependencies(package));
+                found.push(package);
+            }
+        }
+        found
+    }
+
     /// True if what is built of a package of this name could be that of one of our lock file: it is removed by
     /// name, and a library's file has `lib` before the name.
     fn is_locked(&self, name: &str) -> bool {
@@ -322,8 +357,24 @@ impl Stamped {
             return Ok(ended.out);
         }
         let all = ended.in_words();
-        if ended.is_fault_of_code(&self.own_words) && self.is_theirs(&ended.said) {
-            return Err(fault(&shortened(&all)));
+        if ended.is_fault_of_code(&self.own_words) {
+            if ended.is_unlinked() {
+                return Err(Failure::Student(format!(
+                    "its code calls what no crate of it has:\n{}",
+                    shortened(&all)
+                )));
+            }
+            if self.is_theirs(&ended.said) {
+                return Err(fault(&shortened(&all)));
+            }
+            // What all need was built just before. So it is by what the student's manifests ask for that it is another one
+            // now, such as a feature that needs another compiler.
+            if ended.has_error_in_code() {
+                return Err(Failure::Student(format!(
+                    "a crate does not compile as its manifest would have it:\n{}",
+                    shortened(&all)
+                )));
+            }
         }
         Err(Failure::Machine(anyhow!("the build came to no end:\n{}", shortened(&all))))
     }

@@ -16,7 +16,13 @@ use crate::grade::student::Killed;
 
 /// What a build says when the machine is at fault, whatever the code is.
 const MACHINE: [&str; 5] =
-    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9", "linking with"];
+    ["No space left on device", "os error 28", "Disk quota exceeded", "signal: 9", LINKING];
+
+/// What the compiler says of a linker that failed, and what linkers say of code that calls what is nowhere: that is its
+/// author's fault.
+const LINKING: &str = "linking with";
+const UNDEFINED: [&str; 4] =
+    ["undefined symbol", "undefined reference", "Undefined symbols", "unresolved external symbol"];
 
 /// What cargo says when it could not fetch something. It is asked only when what all need is there.
 const NETWORK: [&str; 8] = [
@@ -55,6 +61,8 @@ struct Message {
 /// What the compiler says.
 #[derive(Deserialize)]
 struct Diagnostic {
+    /// `error`, `warning` and so on.
+    level: String,
     message: String,
     /// As people read it.
     rendered: Option<String>,
@@ -98,6 +106,17 @@ pub(super) fn no_metadata(error: Error, own_words: &str) -> Failure {
     ))
 }
 
+impl Diagnostic {
+    /// True if it tells of a linker that failed because code calls what is nowhere, and of nothing else.
+    fn is_unlinked(&self) -> bool {
+        let whole = self.rendered.as_deref().unwrap_or_default();
+        let has = |words: &&str| whole.contains(words);
+        self.message.contains(LINKING)
+            && UNDEFINED.iter().any(has)
+            && !MACHINE.iter().filter(|words| **words != LINKING).any(has)
+    }
+}
+
 impl Ended {
     fn messages(&self) -> impl Iterator<Item = Message> {
         self.out.lines().filter_map(|line| serde_json::from_str(line).ok())
@@ -115,10 +134,21 @@ impl Ended {
         said.chain([self.said.clone()]).collect::<String>().trim().to_string()
     }
 
+    /// True if the linker failed, and says that code calls what is nowhere.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.diagnostics().any(|said| said.is_unlinked())
+    }
+
+    /// True if the compiler says of a place in some code that it is wrong.
+    pub(super) fn has_error_in_code(&self) -> bool {
+        self.diagnostics().any(|said| said.level == "error" && !said.spans.is_empty())
+    }
+
     /// True if nothing tells of the machine. What is said of a place in the source does not count: its author has
     /// the compiler say what he likes.
     pub(super) fn is_fault_of_code(&self, own_words: &str) -> bool {
-        let without_place = self.diagnostics().filter(|said| said.spans.is_empty());
+        let without_place =
+            self.diagnostics().filter(|said| said.spans.is_empty() && !said.is_unlinked());
         let warning = |line: &&str| line.starts_with("warning: ");
         let cargos = self.said.lines().filter(|line| !warning(line)).map(str::to_string);
         let told =

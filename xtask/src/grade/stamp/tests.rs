@@ -104,8 +104,8 @@ fn what_a_student_has_cargo_say_is_no_fault_of_the_machine() {
 fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
     let line = |words: &str, spans: &str| {
         format!(
-            "{{\"reason\":\"compiler-message\",\"message\":{{\"message\":{words:?},\"rendered\":\"error: {words}\\n\",\
-             \"spans\":{spans}}}}}\n"
+            "{{\"reason\":\"compiler-message\",\"message\":{{\"level\":\"error\",\"message\":{words:?},\
+             \"rendered\":\"error: {words}\\n\",\"spans\":{spans}}}}}\n"
         )
     };
     let ended = |words: &str, spans: &str, said: &str| {
@@ -115,10 +115,20 @@ fn what_code_has_the_compiler_say_is_no_fault_of_the_machine() {
         Ended { out, said: said.to_string(), ..Ended::default() }
     };
     let at_a_place = ended("os error 28", "[{\"line_start\":1}]", "error: could not compile `x`\n");
-    assert!(at_a_place.is_fault_of_code(""));
+    assert!(at_a_place.is_fault_of_code("") && at_a_place.has_error_in_code());
     assert_eq!(at_a_place.in_words(), "error: os error 28\nerror: could not compile `x`");
     for words in ["failed to write x: No space left on device", "linking with `cc` failed"] {
         assert!(!ended(words, "[]", "").is_fault_of_code(""), "{words}");
+    }
+    // As the linker has it, all in one.
+    for words in
+        ["undefined symbol: no_such_thing", "x.rs:1: undefined reference to `no_such_thing'"]
+    {
+        let unlinked = ended(&format!("linking with `cc` failed: {words}"), "[]", "");
+        assert!(unlinked.is_fault_of_code("") && unlinked.is_unlinked(), "{words}");
+        let full =
+            ended(&format!("linking with `cc` failed: {words}: Disk quota exceeded"), "[]", "");
+        assert!(!full.is_fault_of_code("") && !full.is_unlinked(), "{words}");
     }
     let killed =
         "error: could not compile `x`\n\nCaused by:\n  process didn't exit (signal: 9, SIGKILL)";
@@ -155,6 +165,9 @@ fn nobody_takes_the_name_of_what_all_need() {
         assert!(words.contains(&format!("`{taken}`")) && words.contains("another name"), "{words}");
     }
     assert_eq!(problem("my-serde"), None);
+    assert_eq!(problem(&"a".repeat(64)), None);
+    let words = problem(&"a".repeat(65)).expect("a problem");
+    assert!(words.contains("a name of 65 letters"), "{words}");
     // Files are called as a library is, whatever its package is called.
     let packages = [("my-raft", dir.join("own"))];
     let mut renamed = stamped(dir, &packages);
