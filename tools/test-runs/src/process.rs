@@ -33,6 +33,9 @@ const TRACE_VARIABLE: &str = "LAB_TRACE";
 pub const NOT_ALONE: &str =
     "; it did not when it was run alone, so an earlier run may have caused it";
 
+/// The end of the message of a run that took its process down among others, and did so again alone.
+pub const AGAIN_ALONE: &str = "; it did so again when it was run alone";
+
 /// The end of the message of a run whose process was killed, and killed again when the run was made alone.
 pub const KILLED_AGAIN: &str = "; so it did when it was run once more, alone";
 
@@ -456,20 +459,23 @@ fn confirm(
     scratch: &Path,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let Some((victim, log)) = finished.runs.last_mut() else { return Ok(()) };
-    let Some(failure) = &mut victim.failure else { return Ok(()) };
+    let Some((victim, _)) = finished.runs.last() else { return Ok(()) };
+    let Some(failure) = &victim.failure else { return Ok(()) };
     if items.len() == 1 || !["crash", "exit", "memory", "output"].contains(&failure.kind.as_str()) {
         return Ok(());
     }
     let Some(item) = item_of(victim.index, items) else { return Ok(()) };
-    let again = run(test, &[item], limits, scratch, stop)?;
-    // Stopped before it could tell.
-    let Some((again, _)) = again.runs.first() else { return Ok(()) };
-    let words = match again.failure {
-        Some(_) => "; it did so again when it was run alone",
-        None => NOT_ALONE,
+    let again = run(test, std::slice::from_ref(&item), limits, scratch, stop)?;
+    let Some((again, _)) = again.runs.first() else {
+        // Stopped before it could tell: nobody knows yet whether it was this run.
+        finished.runs.pop();
+        finished.left.insert(0, item);
+        return Ok(());
     };
-    say_more(failure, log, words);
+    let words = if again.failure.is_some() { AGAIN_ALONE } else { NOT_ALONE };
+    if let Some((Run { failure: Some(failure), .. }, log)) = finished.runs.last_mut() {
+        say_more(failure, log, words);
+    }
     Ok(())
 }
 

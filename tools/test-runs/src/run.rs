@@ -7,7 +7,7 @@ use run_record::setting::Counts;
 use run_record::situations::Situations;
 use serde::{Deserialize, Serialize};
 
-use crate::process::KILLED_AGAIN;
+use crate::process::{AGAIN_ALONE, KILLED_AGAIN};
 
 /// One run. Times are in microseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,8 +146,12 @@ impl RunFailure {
     }
 
     /// What alike failures have in common: kind, rule, place, and words without their numbers and what they quote.
+    /// That a run failed again when it was made alone makes it no other failure: only runs that were made among others
+    /// are made once more.
     pub fn likeness(&self) -> (String, String, Option<String>, String) {
-        let words = without_quoted(&without_numbers(&self.message));
+        let again = [AGAIN_ALONE, KILLED_AGAIN];
+        let message = again.iter().find_map(|words| self.message.strip_suffix(words));
+        let words = without_quoted(&without_numbers(message.unwrap_or(&self.message)));
         (self.kind.clone(), self.check.clone(), self.location.clone(), words)
     }
 }
@@ -175,7 +179,8 @@ fn without_quoted(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{KILLED_AGAIN, Run, RunFailure, without_numbers, without_quoted};
+    use super::{AGAIN_ALONE, KILLED_AGAIN, Run, RunFailure, without_numbers, without_quoted};
+    use crate::process::NOT_ALONE;
 
     #[test]
     fn only_who_was_killed_twice_and_not_by_us_tells_nothing() {
@@ -187,6 +192,18 @@ mod tests {
         assert!(ended("crash", KILLED_AGAIN).was_killed());
         assert!(!ended("crash", "").was_killed() && !Run::unmeasured(1, None).was_killed());
         assert!(!ended("panic", KILLED_AGAIN).was_killed(), "the code can say so too");
+    }
+
+    #[test]
+    fn failures_are_alike_whether_they_were_made_alone_or_once_more() {
+        let likeness = |words: &str| {
+            let message = format!("the process died of signal 11{words}");
+            RunFailure::new("crash", message).likeness()
+        };
+        assert_eq!(likeness(AGAIN_ALONE), likeness(""));
+        assert_eq!(likeness(KILLED_AGAIN), likeness(""));
+        // Nobody knows whether that was the run's own doing.
+        assert_ne!(likeness(NOT_ALONE), likeness(""));
     }
 
     #[test]
