@@ -5,6 +5,8 @@
     reason = "these tests run processes, not simulations"
 )]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -323,6 +325,12 @@ fn a_result_stands_until_there_is_another_one() {
     assert_eq!(output.status.code(), Some(70), "{}", words(&output));
     assert!(words(&output).contains("without --resume it is graded anew"), "{}", words(&output));
     assert_eq!(json(&out.join("grade.json")), result);
+    // Unless nobody wants the old ones then.
+    let output = xtask(&["--resume", "--else-anew", "--seeds", "7"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let said = "grade: all is graded anew: what is in ";
+    assert!(words(&output).lines().any(|line| line.starts_with(said)), "{}", words(&output));
+    assert_eq!(json(&out.join("grade.json"))["print"]["settings"]["--seeds"], "7");
     // One at a time.
     let held = fs::File::create(out.join("lock")).expect("a file");
     held.lock().expect("nobody has it");
@@ -509,6 +517,103 @@ fn who_kills_cargo_costs_nobody_points() {
         let interrupted = number == 1 && note.contains("was interrupted");
         assert!(interrupted || note.contains("there is no result: "), "{grade}");
     }
+}
+
+/// TERM is for us alone, and cargo knows nothing of it.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_the_building_of_what_all_crates_need() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let dir = student(folder.path(), "patient", &[]);
+    let script = |name: &str, text: &str| {
+        fs::create_dir_all(path("bin")).expect("a folder");
+        fs::write(path(name), format!("#!/bin/sh\n{text}\n")).expect("a file");
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    };
+    let top = folder.path().display();
+    // A toolchain whose cargo builds for ever, or nearly so.
+    script("bin/cargo", &format!(": > '{top}/begun'; sleep 60; : > '{top}/ended-by-itself'"));
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_string());
+    let sysroot = format!("[ \"$*\" = '--print sysroot' ] && exec echo '{top}'");
+    script("rustc", &format!("{sysroot}\nexec '{rustc}' \"$@\""));
+    let mut xtask = command(&["grade", &dir, "--open-room", "--out"]);
+    xtask.arg(path("out")).env("RUSTC", path("rustc")).env("CARGO_TARGET_DIR", path("target"));
+    let mut child = xtask.stdout(Stdio::null()).spawn().expect("xtask runs");
+    while !path("begun").exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "nothing was built");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(70));
+    assert!(!path("ended-by-itself").exists(), "it waited for cargo");
+    let grade = json(&path("out").join("grade.json"));
+    assert!(grade["note"].as_str().expect("a note").contains("was interrupted"), "{grade}");
+}
+
+/// A command that may do anything but read this file and look into the folders around it: only so root cannot read a
+/// file either.
+#[cfg(unix)]
+fn kept_out_of(file: &Path, args: &[&str]) -> Command {
+    let mut others = Vec::new();
+    for (inner, outer) in file.ancestors().zip(file.ancestors().skip(1)) {
+        let entries = fs::read_dir(outer).expect("a folder").flatten();
+        let paths = entries.map(|entry| entry.path()).filter(|path| path != inner);
+        others.extend(paths.filter_map(|path| path.to_str().map(str::to_string)));
+    }
+    let room = serde_json::json!({
+        "read": [], "run": [], "write": others, "change": [], "alone": false, "nobody": false,
+    });
+    let mut command = command(&["--in-a-closed-room", &room.to_string()]);
+    command.arg(env!("CARGO_BIN_EXE_xtask")).args(args);
+    command
+}
+
+/// It may be a right crate: who grades has to see to it.
+#[test]
+#[cfg(unix)]
+fn what_may_not_be_read_gives_no_points_and_costs_none() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let dir = path("ann");
+    fs::create_dir_all(folder.path().join("ann/src")).expect("a folder");
+    // It has a result without being built.
+    fs::write(folder.path().join("ann/Cargo.toml"), "[package]\nname = \"raft\"\n")
+        .expect("a file");
+    let file = fs::canonicalize(folder.path()).expect("a path").join("ann/src/lib.rs");
+    fs::write(&file, "").expect("a file");
+    let (out, other) = (path("out"), path("other"));
+    // Who is kept out of the folder above makes none in it.
+    fs::create_dir(&other).expect("a folder");
+    let line = ["grade", &*dir, "--open-room", "--out"];
+    let output = xtask(&[&line[..], &[&*out]].concat());
+    assert!(output.status.success(), "{}", words(&output));
+    let before = fs::read(folder.path().join("out/grade.json")).expect("a result");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("it is ours");
+    let grade = |args: &[&str]| match fs::read(&file) {
+        Err(_) => command(args),
+        Ok(_) => kept_out_of(&file, args),
+    };
+    let tried = grade(&["--help"]).output().expect("xtask runs");
+    if !tried.status.success() {
+        let test = "what_may_not_be_read_gives_no_points_and_costs_none";
+        return common::skipped(common::ROOM, test, &words(&tried));
+    }
+    let output = grade(&[&line[..], &[&*out, "--resume"]].concat()).output().expect("xtask runs");
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    assert!(words(&output).contains("there is no result: cannot read "), "{}", words(&output));
+    assert_eq!(fs::read(folder.path().join("out/grade.json")).expect("a result"), before);
+    let output = grade(&[&line[..], &[&*other]].concat()).output().expect("xtask runs");
+    assert_eq!(output.status.code(), Some(70), "{}", words(&output));
+    let result = json(&folder.path().join("other/grade.json"));
+    assert_eq!((&result["points"], &result["problem"]), (&Value::Null, &Value::Null), "{result}");
+    assert_eq!(json(&folder.path().join("other/results.json")).get("score"), None);
 }
 
 /// Root's files may be closed to nobody, who runs what students have written.

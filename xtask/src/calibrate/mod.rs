@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 use test_runs::{package, platform};
 
-use crate::grade::{LEAST_LOSS, SEEDS};
+use crate::grade::{GRADED_ANEW, LEAST_LOSS, SEEDS};
 use crate::labs::Lab;
 use crate::stress::markdown::table_with_words;
 use crate::{say, workspace};
@@ -23,7 +23,8 @@ use subjects::Subject;
 /// Run the mistakes of the zoos, and right solutions, with many seeds, and say what points they lose.
 ///
 /// All parts of the lab count: a part of the course that is usually worth nothing has 35 points here, and what no course
-/// has is run for no points. What was run before in the same way is not run again.
+/// has is run for no points. What was run before in the same way is not run again; what was run in another way (--runs,
+/// the compiler, this workspace) is.
 #[derive(Args, Debug)]
 pub(crate) struct Calibrate {
     /// The lab: 2 (Raft), 3 (a key/value service) or 4 (the same in shards).
@@ -155,19 +156,40 @@ fn runs(
 
 /// Grades a subject once, with as many seeds as are wanted.
 fn grade(calibrate: &Calibrate, subject: &Subject, weights: &Path, folder: &Path) -> Result<Grade> {
-    let mut command = Command::new(platform::ourselves().context("our own program is somewhere")?);
-    command.arg("grade").arg(workspace().join(subject.dir)).arg("--weights").arg(weights);
-    command.args(["--lab", calibrate.lab.number, "--resume", "--out"]).arg(folder);
-    // It is ours, and told by a variable what to be, which does not come into a room.
-    command.args(["--open-room", "--seeds", &calibrate.runs.to_string()]);
-    command.envs(subject.variables());
-    command.args(subject.types.iter().flat_map(|name| ["--type", *name]));
-    let output = command.output().context("cannot run grade")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let output =
+        command(calibrate, subject, weights, folder)?.output().context("cannot run grade")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", said.trim());
+    if let Some(why) = anew(&said) {
+        say::note(&format!("calibrate: {} is run anew: {why}", subject.name));
+    }
     let file = folder.join("grade.json");
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Why what was there was not gone on with, if so, by what `grade` has said.
+fn anew(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.strip_prefix(GRADED_ANEW))
+}
+
+/// What grades a subject.
+fn command(
+    calibrate: &Calibrate,
+    subject: &Subject,
+    weights: &Path,
+    folder: &Path,
+) -> Result<Command> {
+    let mut command = Command::new(platform::ourselves().context("our own program is somewhere")?);
+    command.arg("grade").arg(workspace().join(subject.dir)).arg("--weights").arg(weights);
+    // Nobody hands these results out, so those of another way of grading are worth nothing.
+    command.args(["--lab", calibrate.lab.number, "--resume", "--else-anew", "--out"]).arg(folder);
+    // It is ours, and told by a variable what to be, which does not come into a room.
+    command.args(["--open-room", "--seeds", &calibrate.runs.to_string()]);
+    command.envs(subject.variables());
+    command.args(subject.types.iter().flat_map(|name| ["--type", *name]));
+    Ok(command)
 }
 
 /// What is wrong with the grading of a subject, in words; none if nothing.
@@ -199,8 +221,30 @@ fn row(subject: &Subject, estimate: &Estimate) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::estimate::Chance;
     use super::*;
+
+    #[test]
+    fn another_way_of_grading_is_begun_anew_and_said() {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            calibrate: Calibrate,
+        }
+
+        let Line { calibrate } = Line::parse_from(["calibrate", "--runs", "30"]);
+        let subjects = subjects::of(calibrate.lab, &workspace()).expect("subjects");
+        let (weights, folder) = (Path::new("weights"), Path::new("folder"));
+        let command = command(&calibrate, &subjects[0], weights, folder).expect("a command");
+        let words: Vec<&str> = command.get_args().filter_map(|word| word.to_str()).collect();
+        // What was run in the same way is gone on with.
+        assert!(words.contains(&"--resume") && words.contains(&"--else-anew"), "{words:?}");
+        let said = format!("grade: x\n{GRADED_ANEW}--seeds was `40`, and is `30` now\n");
+        assert_eq!(anew(&said), Some("--seeds was `40`, and is `30` now"));
+        assert_eq!(anew("grade: x\n"), None);
+    }
 
     #[test]
     fn the_right_lose_nothing_and_the_wrong_enough() {

@@ -29,13 +29,17 @@ pub(crate) struct Grade {
     /// compiler, this workspace), nothing is done.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// With --resume: if it is another way of grading now, all is graded anew. For `calibrate`, whose results nobody
+    /// hands out.
+    #[arg(long, hide = true, requires = "resume")]
+    pub(crate) else_anew: bool,
     /// With how many seeds each test runs.
     #[arg(long, default_value_t = SEEDS, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: u64,
     /// What the seeds are derived from; the same for all students of a class.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Stop after so long, such as 10m. Runs that were not made then count as failed. With --class, this is
+    /// Stop after so long, such as 10m. Runs that were not made by then have not passed. With --class, this is
     /// for each crate, and an hour if nothing is said.
     #[arg(long, value_parser = duration::parse, value_name = "TIME")]
     pub(crate) time_limit: Option<Duration>,

@@ -121,21 +121,31 @@ impl Execution {
             runs.extend(self.make(&test, rest, size)?);
         }
         runs.sort_by_key(|(run, _)| run.index);
-        let mut counted = count(&runs, given_up);
-        counted.done = given_up || runs.len() == items.len();
-        counted.doubts.extend(self.repeat(&test, &runs)?);
+        self.conclude(&test, &runs, given_up)
+    }
+
+    /// What comes of the runs of a test. It is not done before one of them was repeated.
+    fn conclude(&self, test: &TestCase, runs: &Runs, given_up: bool) -> Result<Counted> {
+        let mut counted = count(runs, given_up);
+        let again = self.repeat(test, runs)?;
+        let has_all = given_up || counted.runs == self.seeds;
+        counted.done = has_all && again != Again::NotMade;
+        if let Again::Other(words) = again {
+            counted.doubts.push(words);
+        }
         counted.void = self.strict && !counted.doubts.is_empty();
         Ok(counted)
     }
 
     /// Makes a run that passed once more, in a process of its own: one that came after others, if there is
-    /// one. Says so if it is another run now.
-    fn repeat(&self, test: &TestCase, runs: &Runs) -> Result<Option<String>> {
+    /// one.
+    fn repeat(&self, test: &TestCase, runs: &Runs) -> Result<Again> {
         let passed = runs.iter().map(|(run, _)| run).filter(|run| run.failure.is_none());
-        let Some(run) = passed.max_by_key(|run| run.before) else { return Ok(None) };
+        let Some(run) = passed.max_by_key(|run| run.before) else { return Ok(Again::Well) };
         let item = Item::new(run.index, run.seed);
-        let again = self.make(test, &[item], 1)?;
-        Ok(again.first().and_then(|(again, _)| doubt(run, again)))
+        let made = self.make(test, &[item], 1)?;
+        let Some((again, _)) = made.first() else { return Ok(Again::NotMade) };
+        Ok(doubt(run, again).map_or(Again::Well, Again::Other))
     }
 
     /// Makes these runs, so many in each process.
@@ -163,6 +173,17 @@ impl Execution {
         }
         Ok(runs)
     }
+}
+
+/// What came of making a run again.
+#[derive(Debug, PartialEq)]
+enum Again {
+    /// It was the same; or there was none to make again.
+    Well,
+    /// It was another one, in words.
+    Other(String),
+    /// It had to end before that.
+    NotMade,
 }
 
 /// True if a run that failed among others passed when it was made alone, as far as its words can tell.
@@ -327,6 +348,34 @@ mod tests {
         outcome.take(2, Counted::default());
         assert!(execution.ends_before_all(&mut outcome));
         assert!(outcome.state().starts_with("the time limit of 0s"), "{}", outcome.state());
+    }
+
+    #[test]
+    fn a_test_is_not_done_before_a_run_of_it_was_repeated() {
+        let mut execution = execution(&["--seeds", "3"], None);
+        let program = Program {
+            clock: run_record::Clock::Sim,
+            // Nobody starts it.
+            path: "/does/not/exist".into(),
+            dir: "/does/not/exist".into(),
+            replay: String::new(),
+            kept: None,
+            sources: Vec::new(),
+        };
+        let (setting, schedule) = (Setting::default(), Choice::default());
+        let test = TestCase { name: "x_2A".to_string(), program, setting, schedule };
+        execution.begin_limit(Some(Duration::ZERO));
+        while !execution.stop().load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        let made = |runs: Runs| execution.conclude(&test, &runs, false).expect("nothing is run");
+        let passed = || (0..3).map(|index| run(index, None)).collect::<Runs>();
+        let Counted { runs, passed: all, done, .. } = made(passed());
+        assert_eq!((runs, all, done), (3, 3, false));
+        // Of runs that have failed none is repeated.
+        let failed = |index| run(index, Some(("panic", "x")));
+        assert!(made((0..3).map(failed).collect()).done);
+        assert!(!made(passed()[..2].to_vec()).done);
     }
 
     #[cfg(unix)]

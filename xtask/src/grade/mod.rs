@@ -41,6 +41,7 @@ mod ways_out;
 
 pub(crate) use args::{Grade, LEAST_LOSS, SEEDS, read_weights};
 pub(crate) use files::sources;
+pub(crate) use one::GRADED_ANEW;
 use one::Grader;
 pub(crate) use ours::all as workspace_files;
 use student::Student;

@@ -1,6 +1,7 @@
 //! The way of one crate: from its folder to its result.
 
 use std::cell::Cell;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
@@ -10,14 +11,17 @@ use super::allowed::Allowed;
 use super::args::{self, Grade, Weights};
 use super::disk::Building;
 use super::execute::Execution;
-use super::outcome::{Begun, Outcome};
+use super::outcome::{AnotherWay, Begun, Outcome};
 use super::print::Print;
 use super::rooms::Rooms;
 use super::stamp::{self, Failure};
 use super::stops::Signals;
-use super::student::Student;
+use super::student::{Killed, Student};
 use super::{intake, warm, ways_out};
 use crate::{say, workspace};
+
+/// How the line begins that says that what was there is graded anew.
+pub(crate) const GRADED_ANEW: &str = "grade: all is graded anew: ";
 
 /// Grades one crate after the other, all in the same way.
 pub(crate) struct Grader<'a> {
@@ -79,7 +83,7 @@ impl<'a> Grader<'a> {
         self.resumed(outcome.of(&student.dir), folder)
     }
 
-    /// The same of what is no crate that can be graded.
+    /// The same of what is no crate that can be graded, or cannot be read.
     ///
     /// # Errors
     /// As of [`Grader::begin`].
@@ -95,13 +99,23 @@ impl<'a> Grader<'a> {
             Some(_) => "without --resume, and with another folder for --out, all is graded anew",
             None => "without --resume it is graded anew",
         };
-        let begun = outcome.resumed(folder, self.grade.time_limit());
-        begun.map_err(|error| anyhow!("{error:#}. Nothing was written over; {remedy}"))
+        match outcome.clone().resumed(folder, self.grade.time_limit()) {
+            Err(error) if self.grade.else_anew && error.is::<AnotherWay>() => {
+                say::note(&format!("{GRADED_ANEW}{error:#}"));
+                Ok(Begun::of(outcome))
+            }
+            begun => {
+                begun.map_err(|error| anyhow!("{error:#}. Nothing was written over; {remedy}"))
+            }
+        }
     }
 
     fn no_crate(&self, name: &str, error: &Error) -> Outcome {
         let mut outcome = self.empty(name, self.print.clone());
-        outcome.fail(&format!("there is no crate that can be graded: {error:#}"));
+        match is_of_machine(error) {
+            true => outcome.withdraw(&format!("{error:#}")),
+            false => outcome.fail(&format!("there is no crate that can be graded: {error:#}")),
+        }
         outcome
     }
 
@@ -117,6 +131,9 @@ impl<'a> Grader<'a> {
     /// If there can be no result, and that is not the student's fault. The files say so too.
     pub(crate) fn grade(&self, student: &Student, begun: &mut Begun, folder: &Path) -> Result<()> {
         begun.write(folder)?;
+        if begun.outcome.is_withdrawn() {
+            bail!("{}", begun.outcome.state());
+        }
         if begun.outcome.is_finished() {
             return Ok(());
         }
@@ -159,7 +176,7 @@ impl<'a> Grader<'a> {
             Err(error) => return Err(error),
         };
         if !self.is_warm.get() {
-            match warm::warm(lab, &self.rooms, &self.target) {
+            match warm::warm(lab, &self.rooms, &self.target, execution.stop()) {
                 Ok(()) => self.is_warm.set(true),
                 // A signal may have ended cargo too.
                 Err(_) if execution.ends(outcome) => return Ok(()),
@@ -236,5 +253,37 @@ impl<'a> Grader<'a> {
         }
         begun.outcome.finish();
         Ok(())
+    }
+}
+
+/// True if what stands in the way of a crate says nothing about it: something is there and cannot be read, or cargo was
+/// killed. That something is not there, or is no text, is the student's fault.
+fn is_of_machine(error: &Error) -> bool {
+    let of_crate = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::InvalidData];
+    error.chain().any(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(error) => !of_crate.contains(&error.kind()),
+        None => cause.is::<Killed>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_says_nothing_about_the_crate() {
+        let of = |kind: ErrorKind| {
+            let failed: Result<(), io::Error> = Err(kind.into());
+            is_of_machine(&failed.context("cannot read x").context("more").expect_err("it fails"))
+        };
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::Other, ErrorKind::TimedOut] {
+            assert!(of(kind), "{kind}");
+        }
+        for kind in [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::InvalidData] {
+            assert!(!of(kind), "{kind}");
+        }
+        assert!(!is_of_machine(&anyhow!("it has more than 5000 files")));
     }
 }

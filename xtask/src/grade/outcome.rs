@@ -15,7 +15,7 @@ use crate::labs::{Lab, Part};
 
 mod begun;
 
-pub(crate) use begun::Begun;
+pub(crate) use begun::{AnotherWay, Begun};
 
 /// The file for programs.
 const JSON: &str = "grade.json";
@@ -23,9 +23,11 @@ const JSON: &str = "grade.json";
 pub(crate) const NOT_JUDGED: &str = "not judged";
 /// What is noted as long as there is something to do.
 const NOT_FINISHED: &str = "not finished";
+/// Fewer points than this are not seen, so nobody has lost them: sums of shares are not exact.
+const SEEN: f64 = 0.005;
 
 /// A student's result; `grade.json` is this.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) package: String,
     /// The crate's folder, if there is a crate.
@@ -53,7 +55,7 @@ pub(crate) struct Outcome {
 }
 
 /// One test's part of it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Graded {
     pub(crate) test: String,
     pub(crate) part: String,
@@ -66,6 +68,9 @@ pub(crate) struct Graded {
     pub(crate) of: f64,
     /// All runs were made that were to be made, or it was given up.
     pub(crate) done: bool,
+    /// There are no points, whatever has passed.
+    #[serde(default)]
+    void: bool,
     /// The first failure: what happened, and the command that repeats it.
     failure: Option<String>,
     /// What could not be judged, and what was not the same when it was repeated.
@@ -119,6 +124,7 @@ impl Outcome {
                     points: 0.0,
                     of,
                     done: false,
+                    void: false,
                     failure: None,
                     doubts: Vec::new(),
                 })
@@ -168,13 +174,22 @@ impl Outcome {
     pub(crate) fn take(&mut self, place: usize, counted: Counted) {
         let test = &mut self.tests[place];
         (test.runs, test.passed, test.failure) = (counted.runs, counted.passed, counted.failure);
-        (test.done, test.doubts) = (counted.done, counted.doubts);
+        (test.done, test.doubts, test.void) = (counted.done, counted.doubts, counted.void);
         // What was to be run and was not has not passed.
-        let share = if counted.void { 0.0 } else { test.passed as f64 / test.of_runs as f64 };
+        let share = if test.void { 0.0 } else { test.passed as f64 / test.of_runs as f64 };
         test.points = test.of * share;
-        let any_failed = self.tests.iter().any(|test| test.passed < test.runs);
-        let most = if any_failed { (self.of - self.least_loss).max(0.0) } else { self.of };
-        self.points = Some(self.by_tests().min(most));
+        self.work_out();
+    }
+
+    /// What its tests make of it.
+    fn work_out(&mut self) {
+        let least = if self.any_failed() { self.least_loss } else { 0.0 };
+        self.points = Some(self.by_tests().min((self.of - least).max(0.0)));
+    }
+
+    /// True if a run has failed. One that was not made has not.
+    fn any_failed(&self) -> bool {
+        self.tests.iter().any(|test| test.passed < test.runs)
     }
 
     /// True if no more runs are to be made of any test.
@@ -190,13 +205,19 @@ impl Outcome {
     /// If a run that failed costs more than its test: the points of all tests, and how many such a run costs at least.
     pub(crate) fn lost_more(&self) -> Option<(f64, f64)> {
         let by_tests = self.by_tests();
-        self.points.is_some_and(|points| points < by_tests).then_some((by_tests, self.least_loss))
+        let is_less = self.points.is_some_and(|points| points + SEEN < by_tests);
+        (is_less && self.any_failed()).then_some((by_tests, self.least_loss))
     }
 
     /// There can be no tests, and that is the student's fault.
     pub(crate) fn fail(&mut self, problem: &str) {
         self.problem = Some(plain(problem));
         self.finish();
+    }
+
+    /// True if there can be no result.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.points.is_none()
     }
 
     /// There can be no result, and that is not the student's fault.
@@ -213,7 +234,7 @@ impl Outcome {
     /// The time limit is over; what was not done by then is not done any more.
     pub(crate) fn run_out_of_time(&mut self, limit: Duration) {
         self.note = Some(format!(
-            "the time limit of {} was over before all runs were made; the others count as failed",
+            "the time limit of {} was over before all runs were made; the others have not passed",
             humantime::format_duration(limit)
         ));
         self.out_of_time = Some(limit);
@@ -307,6 +328,8 @@ impl Outcome {
                 "number": test.part,
                 "score": round(test.points),
                 "max_score": round(test.of),
+                // Of a test without points it would take any for passed.
+                "status": if test.has_passed() { "passed" } else { "failed" },
                 "output": format!("{} of {} runs passed\n{}", test.passed, test.of_runs, test.words()),
             })
         };
@@ -322,6 +345,11 @@ impl Outcome {
 }
 
 impl Graded {
+    /// True if all is done and nothing is wrong.
+    fn has_passed(&self) -> bool {
+        self.done && self.passed == self.of_runs && !self.void
+    }
+
     /// What is to be said of it beside its numbers: the first failure, and doubts.
     fn words(&self) -> String {
         let doubts = self.doubts.iter().map(|doubt| format!("careful: {doubt}"));
@@ -415,6 +443,59 @@ pub(super) mod tests {
         let mut outcome = Outcome::new("my-raft", &LABS[0], &weights, (20, 10.0), Print::default());
         (0..3).for_each(|place| outcome.take(place, all(19)));
         assert_eq!(outcome.points, Some(0.0));
+    }
+
+    #[test]
+    fn who_passes_everything_is_told_of_no_failure() {
+        // Those of docs/grading.md, and such as an instructor may choose: their shares add up to a little more.
+        for (lab, weights) in [
+            (0, &[("2A", 30.0), ("2B", 35.0), ("2C", 35.0)][..]),
+            (0, &[("2A", 20.0), ("2B", 30.0), ("2C", 30.0), ("2D", 20.0)]),
+            (1, &[("3A", 40.0), ("3B", 60.0)]),
+            (2, &[("4A", 25.0), ("4B", 75.0)]),
+        ] {
+            let weights = weights.iter().map(|(part, points)| (part.to_string(), *points));
+            let weights = weights.collect();
+            let mut outcome = Outcome::new("x", &LABS[lab], &weights, (25, 10.0), Print::default());
+            let all = |passed| Counted { runs: 25, passed, done: true, ..Counted::default() };
+            (0..outcome.tests.len()).for_each(|place| outcome.take(place, all(25)));
+            outcome.finish();
+            assert_eq!(outcome.lost_more(), None, "{weights:?}");
+            assert!(
+                outcome.text().starts_with("x: 100.0 of 100.0 points\n  "),
+                "{}",
+                outcome.text()
+            );
+            outcome.take(0, all(24));
+            assert!(outcome.lost_more().is_some(), "{weights:?}");
+        }
+    }
+
+    #[test]
+    fn a_test_passes_on_gradescope_only_if_all_is_well() {
+        let weights = [("2A".to_string(), 100.0), ("rare".to_string(), 0.0)].into();
+        let mut outcome = Outcome::new("x", &LABS[0], &weights, (20, 10.0), Print::default());
+        let all = || Counted { runs: 20, passed: 20, done: true, ..Counted::default() };
+        let place = |outcome: &Outcome| {
+            outcome.tests.iter().position(|test| test.part == "rare").expect("a test")
+        };
+        let status = |outcome: &Outcome| {
+            outcome.gradescope()["tests"][place(outcome)]["status"].as_str().map(str::to_string)
+        };
+        let rare = place(&outcome);
+        // Nothing was done yet, nor is it worth anything.
+        assert_eq!(status(&outcome).as_deref(), Some("failed"));
+        for (counted, expected) in [
+            (all(), "passed"),
+            (Counted { passed: 19, ..all() }, "failed"),
+            (Counted { runs: 19, passed: 19, ..all() }, "failed"),
+            (Counted { done: false, ..all() }, "failed"),
+            (Counted { void: true, ..all() }, "failed"),
+        ] {
+            let words = format!("{counted:?}");
+            outcome.take(rare, counted);
+            assert_eq!(status(&outcome).as_deref(), Some(expected), "{words}");
+        }
     }
 
     #[test]

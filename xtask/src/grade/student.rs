@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::sync::OnceLock;
@@ -23,6 +24,9 @@ const MOST_OF_MANIFEST: u64 = 1 << 20;
 
 /// No registry takes a longer name. Of such a one no file or folder could be called, with what cargo adds to it.
 pub(crate) const MOST_OF_NAME: usize = 64;
+
+/// How many folders are named.
+const NAMED: usize = 5;
 
 /// No pattern stands for more folders.
 const MOST_MEMBERS: usize = 1000;
@@ -100,10 +104,8 @@ impl Student {
         };
         let mut dir = canonical(dir)?;
         let top = if top.as_os_str().is_empty() { PathBuf::new() } else { canonical(top)? };
-        if !dir.join("Cargo.toml").exists()
-            && let [only] = &below(&dir)[..]
-        {
-            dir.clone_from(only);
+        if !has_manifest(&dir)? {
+            dir = only_below(&dir)?;
         }
         // Cargo is not asked: it would look for crates where they are on the student's machine.
         let manifest = manifest(&dir)?;
@@ -266,11 +268,71 @@ pub(crate) fn members() -> Result<&'static [PathBuf]> {
     Ok(MEMBERS.get_or_init(|| dirs))
 }
 
-/// The folders in a folder that have a manifest.
-fn below(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    folders.map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()).collect()
+/// True if a folder has a manifest, be it what it may.
+fn has_manifest(dir: &Path) -> Result<bool> {
+    let file = dir.join("Cargo.toml");
+    match fs::symlink_metadata(&file) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+/// The only crate in the folders of a folder that has no manifest itself.
+fn only_below(dir: &Path) -> Result<PathBuf> {
+    let folders = folders(dir)?;
+    let with_manifest = |folders: Vec<PathBuf>| -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for folder in folders {
+            if has_manifest(&folder)? {
+                found.push(folder);
+            }
+        }
+        Ok(found)
+    };
+    let mut found = with_manifest(folders.clone())?;
+    if found.len() == 1 {
+        return Ok(found.remove(0));
+    }
+    let named = |found: &[PathBuf]| {
+        let names = found.iter().map(|path| path.strip_prefix(dir).unwrap_or(path).display());
+        let names: Vec<String> = names.take(NAMED).map(|name| format!("`{name}`")).collect();
+        let more = found.len().checked_sub(NAMED + 1);
+        names.join(", ") + &more.map_or(String::new(), |more| format!(" and {} more", more + 1))
+    };
+    let words = format!("there is no Cargo.toml in {}", dir.display());
+    ensure!(
+        found.is_empty(),
+        "{words}, and more than one of its folders has one, {}: hand in one, or grade the folder of one",
+        named(&found)
+    );
+    let mut deeper = Vec::new();
+    for folder in folders {
+        deeper.extend(with_manifest(self::folders(&folder)?)?);
+    }
+    ensure!(
+        deeper.is_empty(),
+        "{words} or one folder deeper, but in {}: hand in that folder alone, or grade it",
+        named(&deeper)
+    );
+    bail!("{words} or one folder deeper")
+}
+
+/// The folders in a folder, in order; none that is hidden, or a link.
+fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot read {}", dir.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).with_context(cannot)? {
+        let entry = entry.with_context(cannot)?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden && entry.file_type().with_context(cannot)?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 impl Metadata {
@@ -452,6 +514,28 @@ mod tests {
         assert!(!student.is_ours());
         let ours = Student::at(&workspace().join("raft")).expect("a crate");
         assert!(ours.is_ours() && ours.name == "raft");
+    }
+
+    #[test]
+    fn where_no_crate_is_found_it_is_said_what_there_is() {
+        let package = "[package]\nname = \"my-raft\"\n";
+        let refused = |manifests: &[(&str, &str)]| {
+            let top = folder(manifests);
+            // No crate of its own.
+            std::fs::create_dir_all(top.path().join("empty/deep")).expect("a folder");
+            Student::at(top.path()).expect_err("which one is it?").to_string()
+        };
+        let words = refused(&[("one", package), ("two", package)]);
+        assert!(words.contains("`one`, `two`: hand in one, or grade the folder of one"), "{words}");
+        let many: Vec<String> = (0..7).map(|number| format!("crate{number}")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|name| (&**name, package)).collect();
+        assert!(refused(&many).contains("`crate4` and 2 more: hand in one"), "{}", refused(&many));
+        let words = refused(&[("handed-in/my-raft", package)]);
+        let deep = Path::new("handed-in").join("my-raft");
+        let expected = format!("or one folder deeper, but in `{}`: hand in that", deep.display());
+        assert!(words.contains(&expected), "{words}");
+        let words = refused(&[]);
+        assert!(words.ends_with("or one folder deeper") && !words.contains("os error"), "{words}");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use test_runs::package;
 
 use super::rooms::Rooms;
-use super::stamp;
+use super::{running, stamp};
 use super::student::metadata;
 use crate::labs::Lab;
 use crate::skeleton::lock_file;
@@ -17,8 +17,8 @@ use crate::workspace;
 /// Builds a lab's tests and all that they are made of, for no crate. Nobody else must build there meanwhile.
 ///
 /// # Errors
-/// If they do not build, or cannot be fetched.
-pub(crate) fn warm(lab: &Lab, rooms: &Rooms, target: &Path) -> Result<()> {
+/// If they do not build, or cannot be fetched, or `stop` is set before they are built.
+pub(crate) fn warm(lab: &Lab, rooms: &Rooms, target: &Path, stop: &AtomicBool) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder for temporary files")?;
     let dir = folder.path();
     let root = workspace();
@@ -40,8 +40,8 @@ pub(crate) fn warm(lab: &Lab, rooms: &Rooms, target: &Path) -> Result<()> {
     cargo.args(["build", "--lib", "--offline"]).env("CARGO_TARGET_DIR", target);
     // Not there: see [`stamp`].
     cargo.arg("--manifest-path").arg(dir.join("Cargo.toml")).current_dir(root);
-    let output = cargo.stdin(Stdio::null()).output().context("cannot run cargo")?;
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let output = running::run(cargo, dir, |_| stop.load(Ordering::Relaxed))?;
+    let words = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "the tests of lab {} do not build:\n{}",

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use test_runs::{package, platform};
 
 use super::args::Grade;
@@ -27,6 +27,12 @@ use table::Row;
 /// The file for programs; the others are called alike.
 const CSV: &str = "class.csv";
 
+/// How files end that hold what should be a folder.
+const ARCHIVES: [&str; 11] =
+    ["7z", "bz2", "gz", "rar", "tar", "tbz2", "tgz", "txz", "xz", "zip", "zst"];
+/// What macOS puts beside the folders of an archive.
+const OF_MACOS: &str = "__MACOSX";
+
 /// The results of a class.
 struct Class {
     name: String,
@@ -34,12 +40,23 @@ struct Class {
     parts: Vec<String>,
     rows: Vec<Row>,
     pairs: Vec<Pair>,
+    /// The files beside the folders that look like archives.
+    archives: Vec<String>,
+}
+
+/// What lies in a class's folder.
+#[derive(Debug, Default, PartialEq)]
+struct Contents {
+    /// The names of the students' folders, in order.
+    folders: Vec<OsString>,
+    /// Those of files that look like archives, in order.
+    archives: Vec<String>,
 }
 
 /// A student's folder, with what came of it.
 struct Entry {
-    /// The folder's name, which stands for the student; what is no text in it is shown as �.
-    name: String,
+    /// The folder's name, which stands for the student.
+    name: OsString,
     dir: PathBuf,
     /// None if there is no crate in it.
     student: Option<Student>,
@@ -74,7 +91,11 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
          with --out",
         folder.display()
     );
-    let mut entries: Vec<Entry> = folders(dir)?
+    let Contents { folders, archives } = Contents::of(dir)?;
+    for words in table::not_unpacked(&archives) {
+        say::note(&format!("grade: {words}"));
+    }
+    let mut entries: Vec<Entry> = folders
         .into_iter()
         .map(|name| Entry::new(grader, dir, &folder, name))
         .collect::<Result<_>>()?;
@@ -85,15 +106,17 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
     }
     let rows = entries.iter().map(|entry| Row::of(&entry.name, &entry.begun)).collect();
     let parts = entries[0].begun.outcome.parts().into_iter().map(|part| part.name).collect();
-    let crates = entries.iter().map(|entry| (entry.name.as_str(), entry.crate_dir()));
-    let mut class = Class { name, parts, rows, pairs: alike::pairs(grade.lab, crates) };
+    let names: Vec<String> = entries.iter().map(Entry::shown).collect();
+    let crates = names.iter().zip(&entries).map(|(name, entry)| (&**name, entry.crate_dir()));
+    let pairs = alike::pairs(grade.lab, crates);
+    let mut class = Class { name, parts, rows, pairs, archives };
     class.write(&folder)?;
     let all = entries.len();
     for (place, entry) in entries.iter_mut().enumerate() {
         if grader.is_interrupted() {
             break;
         }
-        say::note(&format!("grade: {} ({} of {all})", entry.name, place + 1));
+        say::note(&format!("grade: {} ({} of {all})", entry.shown(), place + 1));
         entry.grade(grader);
         class.rows[place] = Row::of(&entry.name, &entry.begun);
         class.write(&folder)?;
@@ -103,34 +126,50 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
     Ok(if finished { 0 } else { crate::BROKEN })
 }
 
-/// The names of the folders in a folder, in order.
-fn folders(dir: &Path) -> Result<Vec<OsString>> {
-    let cannot = || format!("cannot read {}", dir.display());
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).with_context(cannot)? {
-        let entry = entry.with_context(cannot)?;
-        let name = entry.file_name();
-        if entry.path().is_dir() && !name.as_encoded_bytes().starts_with(b".") {
-            names.push(name);
+impl Contents {
+    /// What lies in this folder.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn of(dir: &Path) -> Result<Contents> {
+        let cannot = || format!("cannot read {}", dir.display());
+        let mut found = Contents::default();
+        for entry in fs::read_dir(dir).with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let (name, path) = (entry.file_name(), entry.path());
+            if name.as_encoded_bytes().starts_with(b".") || name == OF_MACOS {
+                continue;
+            }
+            let ending = path.extension().unwrap_or_default();
+            if path.is_dir() {
+                found.folders.push(name);
+            } else if ARCHIVES.iter().any(|archive| ending.eq_ignore_ascii_case(archive)) {
+                found.archives.push(name.to_string_lossy().into_owned());
+            }
         }
+        found.folders.sort();
+        found.archives.sort();
+        Ok(found)
     }
-    names.sort();
-    Ok(names)
 }
 
 impl Entry {
     /// Nothing is done yet, unless an earlier grading has left something. Nothing is written.
     fn new(grader: &Grader<'_>, class: &Path, folder: &Path, name: OsString) -> Result<Entry> {
         let (dir, results) = (class.join(&name), folder.join("crates").join(&name));
-        let name = name.to_string_lossy().into_owned();
         let (student, begun) = match Student::among_others(&dir) {
             Ok(student) => {
                 let begun = grader.begin(&student, &results)?;
                 (Some(student), begun)
             }
-            Err(error) => (None, grader.begin_without(&name, &error, &results)?),
+            Err(error) => (None, grader.begin_without(&name.to_string_lossy(), &error, &results)?),
         };
         Ok(Entry { name, dir, student, begun, results })
+    }
+
+    /// The folder's name as it is shown: what is no text in it is �.
+    fn shown(&self) -> String {
+        self.name.to_string_lossy().into_owned()
     }
 
     fn crate_dir(&self) -> &Path {
@@ -139,9 +178,16 @@ impl Entry {
 
     /// Whatever stands in the way of a result costs this crate's alone.
     fn grade(&mut self, grader: &Grader<'_>) {
-        let Some(student) = &self.student else { return };
-        if let Err(error) = grader.grade(student, &mut self.begun, &self.results) {
-            say::note(&format!("grade: {}: no points were given: {error:#}", self.name));
+        if let Err(error) = self.graded(grader) {
+            say::note(&format!("grade: {}: no points were given: {error:#}", self.shown()));
+        }
+    }
+
+    fn graded(&mut self, grader: &Grader<'_>) -> Result<()> {
+        match &self.student {
+            Some(student) => grader.grade(student, &mut self.begun, &self.results),
+            None if self.begun.outcome.is_withdrawn() => bail!("{}", self.begun.outcome.state()),
+            None => Ok(()),
         }
     }
 }
@@ -152,5 +198,33 @@ impl Class {
         replace(&folder.join(CSV), &table::csv(self))?;
         replace(&folder.join("class.md"), &table::markdown(self))?;
         replace(&folder.join("class.html"), &page::render(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_unpacked_is_named_and_what_macos_adds_is_no_crate() {
+        let top = tempfile::tempdir().expect("a folder");
+        for folder in ["ann", "bob.zip", "__MACOSX", ".git"] {
+            fs::create_dir(top.path().join(folder)).expect("a folder");
+        }
+        for file in ["dora.zip", "Eve.TAR.GZ", "marks.csv", ".hidden.zip", "zip"] {
+            fs::write(top.path().join(file), "").expect("a file");
+        }
+        let found = Contents::of(top.path()).expect("it can be read");
+        assert_eq!(found.folders, ["ann", "bob.zip"]);
+        assert_eq!(found.archives, ["Eve.TAR.GZ", "dora.zip"]);
+        let mut class = table::tests::class();
+        assert!(!table::markdown(&class).contains("unpack"));
+        class.archives = found.archives;
+        let words = "Not graded, since they are not unpacked: Eve.TAR.GZ, dora.zip.";
+        for text in [table::markdown(&class), page::render(&class)] {
+            let (_, below) = text.split_once("there is no result").expect("the table");
+            assert!(below.contains(words), "{text}");
+        }
+        assert!(!table::csv(&class).contains("dora"));
     }
 }

@@ -1,16 +1,20 @@
 //! The results of a class as one page that needs nothing else.
 
+use std::ffi::OsStr;
+
 use maud::{Markup, html};
 
 use super::Class;
 use super::alike::most_equal;
-use super::table::{ABOUT_PAIRS, PAIR_HEAD, Row, head, pair_cells, pairs_title, summary};
+use super::table::{
+    ABOUT_PAIRS, PAIR_HEAD, Row, head, not_unpacked, pair_cells, pairs_title, summary,
+};
 use crate::page::page;
 
 /// The whole page.
 pub(crate) fn render(class: &Class) -> String {
     let name = format!("Class {}", class.name);
-    let details = |row: &Row| Some(format!("crates/{}/grade.txt", in_address(&row.name)));
+    let details = |row: &Row| Some(format!("crates/{}/grade.txt", in_address(&row.folder)));
     let rows = class.rows.iter().map(|row| (row.cells(), row.is_well(), details(row)));
     let pairs = most_equal(&class.pairs).into_iter().map(|pair| (pair_cells(pair), true, None));
     let body = html! {
@@ -18,6 +22,7 @@ pub(crate) fn render(class: &Class) -> String {
         main {
             p { (summary(class)) }
             div.wide { (table(&head(class), rows)) }
+            @for words in not_unpacked(&class.archives) { p { (words) } }
             @if !class.pairs.is_empty() {
                 h2 { (pairs_title(class)) }
                 p.dim { (ABOUT_PAIRS) }
@@ -28,14 +33,14 @@ pub(crate) fn render(class: &Class) -> String {
     page(&name, false, &body)
 }
 
-/// A name as part of an address.
-fn in_address(name: &str) -> String {
+/// A name as part of an address. It need not be text.
+fn in_address(name: &OsStr) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     let shown = |byte: u8| match plain(&byte) {
         true => char::from(byte).to_string(),
         false => format!("%{byte:02X}"),
     };
-    name.bytes().map(shown).collect()
+    name.as_encoded_bytes().iter().copied().map(shown).collect()
 }
 
 /// A table: of each row its cells, whether it is as it should be, and where there is more to read. Each cell
@@ -67,6 +72,18 @@ fn table(head: &[&str], rows: impl Iterator<Item = (Vec<String>, bool, Option<St
 mod tests {
     use super::super::table::tests::class;
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_to_a_folder_whose_name_is_no_text() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let mut class = class();
+        class.rows[0].folder = OsStr::from_bytes(b"zo\xff e").to_owned();
+        let page = render(&class);
+        let details = "<a href=\"crates/zo%FF%20e/grade.txt\">zo\u{fffd} e</a>";
+        assert!(page.contains(details), "{page}");
+    }
 
     #[test]
     fn the_page_shows_words_as_words_and_loads_nothing() {

@@ -1,10 +1,11 @@
 //! The results of a class as a table: CSV for a spreadsheet, Markdown for people.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use super::Class;
 use super::alike::{PAIRS_OF_ONE, Pair, most_equal};
-use crate::grade::outcome::{Begun, NOT_JUDGED};
+use crate::grade::outcome::{Begun, NOT_JUDGED, plain};
 use crate::stress::markdown::{escape, table_with_words};
 
 /// What is said of a result that stands until there is a new one.
@@ -14,7 +15,8 @@ const OF_BEFORE: &str =
 /// A student's line.
 #[derive(Debug)]
 pub(crate) struct Row {
-    pub(crate) name: String,
+    /// The name of the student's folder, as bytes.
+    pub(crate) folder: OsString,
     package: String,
     /// None if there is no result.
     points: Option<f64>,
@@ -29,9 +31,12 @@ pub(crate) struct Row {
 
 impl Row {
     /// The line of the student with this folder.
-    pub(crate) fn of(name: &str, begun: &Begun) -> Row {
+    pub(crate) fn of(folder: &OsStr, begun: &Begun) -> Row {
         let outcome = begun.shown();
-        let before = begun.is_of_before().then(|| OF_BEFORE.to_string());
+        let before = begun.is_of_before().then(|| match begun.outcome.is_withdrawn() {
+            true => format!("this is an earlier result; now {}", begun.outcome.state()),
+            false => OF_BEFORE.to_string(),
+        });
         let of_tests: Vec<&[String]> = outcome.tests.iter().map(|test| &*test.doubts).collect();
         let doubts = doubts(&of_tests);
         // Else the points of the parts would not add up to those of the crate, and nobody would know why.
@@ -46,7 +51,7 @@ impl Row {
             .map(|words| words.lines().next().unwrap_or_default().trim_end_matches(':'))
             .collect();
         Row {
-            name: name.to_string(),
+            folder: folder.to_owned(),
             package: outcome.package.clone(),
             points: outcome.points,
             of: outcome.of,
@@ -65,7 +70,9 @@ impl Row {
     pub(crate) fn cells(&self) -> Vec<String> {
         // Without a result the points of parts are none either.
         let number = |points: f64| self.points.map_or(String::new(), |_| format!("{points:.2}"));
-        let mut cells = vec![self.name.clone(), self.package.clone()];
+        // What is no text in a name is shown as �.
+        let name = self.folder.to_string_lossy().into_owned();
+        let mut cells = vec![name, self.package.clone()];
         cells.push(number(self.points.unwrap_or_default()));
         cells.push(format!("{:.2}", self.of));
         cells.extend(self.parts.iter().map(|points| number(*points)));
@@ -110,22 +117,30 @@ pub(crate) fn pairs_title(class: &Class) -> String {
     }
 }
 
-/// What can be said of the whole class.
+/// What can be said of the whole class. What is not finished has points yet to come: only results count.
 pub(crate) fn summary(class: &Class) -> String {
     let rows = &class.rows;
-    let count = |wanted: fn(&&Row) -> bool| rows.iter().filter(wanted).count();
-    let mut points: Vec<f64> = rows.iter().filter_map(|row| row.points).collect();
+    let finished: Vec<&Row> = rows.iter().filter(|row| row.is_finished).collect();
+    let count = |wanted: fn(&Row) -> bool| finished.iter().filter(|row| wanted(row)).count();
+    let mut points: Vec<f64> = finished.iter().filter_map(|row| row.points).collect();
     points.sort_by(f64::total_cmp);
-    let median = points.get(points.len() / 2).copied().unwrap_or_default();
+    let half = points.get(points.len() / 2).map_or(String::new(), |median| {
+        format!(" Half of those with a result have {median:.2} points or more.")
+    });
     format!(
-        "{} crates, {} of them finished; {} have all points, {} have none, {} have no result. Half of them have \
-         {median:.2} points or more.",
+        "{} crates, {} of them finished; {} have all points, {} have none, {} have no result.{half}",
         rows.len(),
-        count(|row| row.is_finished),
-        count(|row| row.is_well()),
+        finished.len(),
+        count(Row::is_well),
         count(|row| row.points == Some(0.0)),
-        count(|row| row.points.is_none()),
+        rows.iter().filter(|row| row.points.is_none()).count(),
     )
+}
+
+/// What is to be said of files that look like archives, if there are any.
+pub(crate) fn not_unpacked(archives: &[String]) -> Option<String> {
+    let names = archives.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| format!("Not graded, since they are not unpacked: {names}."))
 }
 
 /// The cells of a pair.
@@ -156,6 +171,9 @@ pub(crate) fn markdown(class: &Class) -> String {
     let (name, head) = (escape(&class.name), head(class));
     let table = table_with_words(&head, &rows, &[0, 1, head.len() - 1]);
     let mut out = format!("# Class {name}\n\n{}\n\n{table}", summary(class));
+    for words in not_unpacked(&class.archives) {
+        let _ = writeln!(out, "\n{}", escape(&words));
+    }
     if !class.pairs.is_empty() {
         let rows: Vec<_> = most_equal(&class.pairs).into_iter().map(pair_cells).collect();
         let table = table_with_words(&PAIR_HEAD, &rows, &[0, 1, 3]);
@@ -182,7 +200,7 @@ pub(crate) mod tests {
     /// A class of three: right, wrong in a strange way, and without a result.
     pub(crate) fn class() -> Class {
         let row = |name: &str, points, state: &str| Row {
-            name: name.to_string(),
+            folder: name.into(),
             package: "my-raft".to_string(),
             points,
             of: 100.0,
@@ -205,6 +223,7 @@ pub(crate) mod tests {
                 row("cid", None, "there is no result"),
             ],
             pairs: vec![pair],
+            archives: Vec::new(),
         }
     }
 
@@ -236,7 +255,7 @@ pub(crate) mod tests {
         assert!(
             text.contains(
                 "\n3 crates, 2 of them finished; 1 have all points, 0 have none, 1 have no result. Half of \
-                 them have 100.00 points or more.\n"
+                 those with a result have 100.00 points or more.\n"
             ),
             "{text}"
         );
@@ -251,18 +270,46 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_not_begun_or_has_no_result_is_not_counted_for_half_of_the_class() {
+        let mut class = class();
+        let begun = || Begun::of(crate::grade::outcome::tests::outcome());
+        class.rows.extend([(); 4].map(|()| Row::of(OsStr::new("dan"), &begun())));
+        let summary = summary(&class);
+        let expected = "7 crates, 2 of them finished; 1 have all points, 0 have none, 1 have no result. Half of those \
+                        with a result have 100.00 points or more.";
+        assert_eq!(summary, expected);
+        class.rows.drain(..2);
+        assert!(!self::summary(&class).contains("Half"), "there is no result yet");
+    }
+
+    #[test]
+    fn why_an_earlier_result_stands_is_said() {
+        use crate::grade::outcome::Outcome;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let outcome = crate::grade::outcome::tests::outcome;
+        outcome().write(folder.path()).expect("it can be written");
+        let mut now: Outcome = outcome();
+        now.withdraw("the crate cannot be read");
+        let begun = now.resumed(folder.path(), None).expect("it is the same way");
+        let row = Row::of(OsStr::new("ann"), &begun);
+        let words = "not finished; this is an earlier result; now there is no result: the crate cannot be read";
+        assert_eq!((row.points, &*row.state, row.is_finished), (Some(0.0), words, false));
+    }
+
+    #[test]
     fn points_of_parts_that_do_not_add_up_are_explained() {
         let mut outcome = crate::grade::outcome::tests::outcome();
         let all = |passed| Counted { runs: 20, passed, done: true, ..Counted::default() };
         (0..13).for_each(|place| outcome.take(place, all(20)));
         outcome.take(3, all(19));
         outcome.finish();
-        let row = Row::of("ann", &Begun::of(outcome));
+        let row = Row::of(OsStr::new("ann"), &Begun::of(outcome));
         assert_eq!((row.points, row.parts.iter().sum::<f64>() > 99.6), (Some(90.0), true));
         assert_eq!(row.state, "graded; by its tests 99.65, but a failed run costs at least 10");
         let mut outcome = crate::grade::outcome::tests::outcome();
         (0..13).for_each(|place| outcome.take(place, all(0)));
         outcome.finish();
-        assert_eq!(Row::of("ann", &Begun::of(outcome)).state, "graded");
+        assert_eq!(Row::of(OsStr::new("ann"), &Begun::of(outcome)).state, "graded");
     }
 }

@@ -1,11 +1,13 @@
 //! A result that is being made, beside what an earlier grading has left.
 
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{JSON, Outcome};
 
@@ -16,21 +18,37 @@ const ANEW: &str = "anew";
 #[derive(Debug)]
 pub(crate) struct Begun {
     pub(crate) outcome: Outcome,
-    /// The result of the crate as it was before it changed. It stands until the new one is finished.
+    /// An earlier result, mostly of the crate as it was before it changed. It stands until the new one is finished.
     standing: Option<Outcome>,
 }
+
+/// An earlier grading was another way of grading, so that it cannot be gone on with.
+#[derive(Debug)]
+pub(crate) struct AnotherWay(String);
+
+impl Display for AnotherWay {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for AnotherWay {}
 
 impl Outcome {
     /// What an earlier grading has left in a folder, and what is to be done now.
     ///
     /// What an earlier grading of the same crate did not finish is to be done, also what it had no time for, if there
     /// is more of it now: `limit`. A crate that has changed is graded anew; until that is finished, its old result
-    /// stands, and the new one lies in a folder within this one.
+    /// stands, and the new one lies in a folder within this one. It stands too if there can be no result now.
     ///
     /// # Errors
-    /// If what is there was graded in another way, or cannot be read: the words say how they differ.
+    /// [`AnotherWay`] if what is there was graded in another way, with words that say how they differ; or if it cannot
+    /// be read.
     pub(crate) fn resumed(self, folder: &Path, limit: Option<Duration>) -> Result<Begun> {
         let Some(standing) = self.earlier(folder)? else { return Ok(Begun::of(self)) };
+        if self.is_withdrawn() {
+            return Ok(Begun { outcome: self, standing: Some(standing) });
+        }
         // What is no crate any more has its result already.
         if standing.print == self.print && !self.finished {
             return Ok(Begun::of(self.going_on(standing, limit)));
@@ -43,7 +61,8 @@ impl Outcome {
         Ok(Begun { outcome, standing: Some(standing) })
     }
 
-    /// The result in a folder, if it is one that can be gone on with.
+    /// The result in a folder, if it is one that can be gone on with: also what was done before there could be none,
+    /// for want of room on the disk, say.
     fn earlier(&self, folder: &Path) -> Result<Option<Outcome>> {
         let file = folder.join(JSON);
         let text = match fs::read_to_string(&file) {
@@ -53,15 +72,24 @@ impl Outcome {
                 return Err(error).with_context(|| format!("cannot read {}", file.display()));
             }
         };
-        let words = || format!("{} was written by another version of grade", file.display());
-        let earlier: Outcome = serde_json::from_str(&text).with_context(words)?;
-        // What is no result cannot be lost.
-        if earlier.points.is_none() {
-            return Ok(None);
+        let mut earlier: Outcome = serde_json::from_str(&text).map_err(|error| {
+            AnotherWay(format!(
+                "{} was written by another version of grade: {error}",
+                file.display()
+            ))
+        })?;
+        if earlier.is_withdrawn() {
+            let is_of_use =
+                earlier.print == self.print && earlier.tests.iter().any(|test| test.done);
+            earlier.work_out();
+            // What is no result, and of no use, cannot be lost.
+            return Ok(is_of_use.then_some(earlier));
         }
         match self.print.another_way(&earlier.print) {
             Some(words) => {
-                bail!("what is in {} was graded in another way: {words}", folder.display())
+                let folder = folder.display();
+                let words = format!("what is in {folder} was graded in another way: {words}");
+                Err(AnotherWay(words).into())
             }
             None => Ok(Some(earlier)),
         }
@@ -92,7 +120,7 @@ impl Begun {
         self.standing.as_ref().unwrap_or(&self.outcome)
     }
 
-    /// True if what is shown is the result of the crate as it was before it changed.
+    /// True if what is shown is an earlier result: mostly of the crate as it was before it changed.
     pub(crate) fn is_of_before(&self) -> bool {
         self.standing.is_some()
     }
@@ -103,6 +131,10 @@ impl Begun {
     /// If the folder cannot be written to.
     pub(crate) fn write(&mut self, folder: &Path) -> Result<()> {
         if self.standing.is_some() && !self.outcome.is_finished() {
+            // Without a result, and with nothing done: what was begun there may be worth more.
+            if self.outcome.is_withdrawn() && self.outcome.tests.iter().all(|test| !test.done) {
+                return Ok(());
+            }
             return self.outcome.write(&folder.join(ANEW));
         }
         self.outcome.write(folder)?;
@@ -150,9 +182,63 @@ mod tests {
         let same = resumed(outcome());
         assert_eq!((same.points, same.state()), (Some(10.0), "not finished"));
         assert!(same.tests[0].done && !same.tests[1].done);
-        earlier.withdraw("the disk is full");
-        earlier.write(folder.path()).expect("it can be written");
-        assert_eq!(resumed(outcome()).points, Some(0.0));
+    }
+
+    #[test]
+    fn what_was_done_before_there_could_be_no_result_is_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |earlier: &mut Outcome| {
+            earlier.withdraw("the disk is full");
+            earlier.write(folder.path()).expect("it can be written");
+            assert_eq!(points(folder.path()), None);
+        };
+        let done = |passed| Counted { runs: 20, passed, done: true, ..Counted::default() };
+        let mut earlier = outcome();
+        earlier.take(0, done(20));
+        earlier.take(1, done(10));
+        write(&mut earlier);
+        let resumed = |outcome: Outcome| resumed(outcome, folder.path(), None);
+        let same = resumed(outcome());
+        assert_eq!((same.points, same.state()), (Some(15.0), "not finished"));
+        assert!(same.tests[1].done && !same.tests[2].done && !same.is_finished());
+        // A run that has failed costs as much as ever.
+        let mut earlier = outcome();
+        (0..13).for_each(|place| earlier.take(place, done(20)));
+        earlier.take(12, done(19));
+        write(&mut earlier);
+        assert_eq!(resumed(outcome()).points, Some(90.0));
+        // Of another crate, or another way of grading, nothing is of use, and nothing can be lost.
+        for differs in [r#"{"of_crate":"x"}"#, r#"{"settings":{"--seeds":"3"}}"#] {
+            let other = resumed(Outcome { print: print(differs), ..outcome() });
+            assert_eq!((other.points, other.tests[0].done), (Some(0.0), false), "{differs}");
+        }
+    }
+
+    #[test]
+    fn a_result_stands_while_there_can_be_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (top, anew) = (folder.path(), folder.path().join(ANEW));
+        let unreadable = || {
+            let mut outcome = outcome();
+            outcome.withdraw("the crate cannot be read");
+            outcome
+        };
+        // There is none yet.
+        let mut begun = unreadable().resumed(top, None).expect("it is the same way");
+        assert!(!begun.is_of_before() && !begun.outcome.is_finished());
+        begun.write(top).expect("it can be written");
+        assert_eq!(points(top), None);
+        let done = || Counted { runs: 20, passed: 20, done: true, ..Counted::default() };
+        let mut earlier = Outcome { print: print(r#"{"of_crate":"x"}"#), ..outcome() };
+        earlier.take(0, done());
+        earlier.write(top).expect("it can be written");
+        earlier.take(1, done());
+        earlier.write(&anew).expect("it can be written");
+        let mut begun = unreadable().resumed(top, None).expect("it is the same way");
+        begun.write(top).expect("it can be written");
+        assert_eq!((points(top), begun.shown().points), (Some(10.0), Some(10.0)));
+        assert_eq!(points(&anew), Some(20.0), "that was begun may be gone on with later");
+        assert!(begun.is_of_before() && !begun.outcome.is_finished());
     }
 
     #[test]
@@ -209,7 +295,8 @@ mod tests {
         begun.write(top).expect("it can be written");
         assert_eq!(points(top), Some(10.0));
         let mut begun = changed().resumed(top, None).expect("only the crate is another one");
-        begun.outcome.take(0, Counted { passed: 0, ..done() });
+        assert_eq!(begun.outcome.points, Some(20.0), "what was done is done");
+        (0..2).for_each(|place| begun.outcome.take(place, Counted { passed: 0, ..done() }));
         begun.outcome.finish();
         begun.write(top).expect("it can be written");
         assert_eq!(
