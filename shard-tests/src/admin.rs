@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use service_watch::{Asked, Change, Operation, Watch};
+use service_watch::{Asked, Change, Operation, UnderWay, Watch};
 use shard_api::{Config, Gid};
 
 use crate::changes::{Changes, Input, Output};
@@ -68,13 +68,15 @@ impl Admin {
         let asked = input.to_string();
         let work = || {
             let operation = watch.asks(ends, to_watch(&input));
+            let waiting = watch.waits(operation);
             let ticket = changes.calls(ends, input);
             let result = call(&mut **clerk);
             changes.returned(ticket, output(&result));
-            (operation, result)
+            (waiting, operation, result)
         };
-        let got = |(_, result): &(Operation, T)| output(result).to_string();
-        ends.operate(|| asked, work, got, |(operation, _)| watch.answered(*operation, None)).1
+        let got = |(.., result): &(UnderWay, Operation, T)| output(result).to_string();
+        let judge = |(_, operation, _): &(UnderWay, Operation, T)| watch.answered(*operation, None);
+        ends.operate(|| asked, work, got, judge).2
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use kv::Clerk as Right;
+use kv::{Clerk as Right, GetArgs, KeyValueClient, Outcome};
 use kv_api::Clerk;
 use kv_tests::Subject;
-use labrpc::ClientEnd;
+use labrpc::{ClientEnd, NoReply};
 use labrt::thread;
-use labtrace::What;
+use labtrace::{Verdict, What};
 use tester::{Judged, Run};
 
 type Server = kv::Server<raft::Raft>;
@@ -46,6 +46,88 @@ impl<const TIMES: usize> Clerk for Seventh<TIMES> {
         self.1 += 1;
         let times = if self.1.is_multiple_of(7) { TIMES } else { 1 };
         (0..times).for_each(|_| self.0.append(key, value));
+    }
+}
+
+/// Asks one server after the other for a value, and takes an empty one from whoever has none to give: from a server that
+/// it does not reach, or from one that refuses since it does not lead.
+struct MakesUp<const OF_FAILED: bool> {
+    right: Right,
+    servers: Vec<KeyValueClient>,
+    next: usize,
+}
+
+impl<const OF_FAILED: bool> Clerk for MakesUp<OF_FAILED> {
+    fn make(servers: Vec<ClientEnd>) -> Self {
+        let right = Right::make(servers.clone());
+        let servers = servers.into_iter().map(KeyValueClient::new).collect();
+        MakesUp { right, servers, next: 0 }
+    }
+
+    fn get(&mut self, key: &str) -> String {
+        let args = GetArgs { key: key.to_string() };
+        loop {
+            match self.servers[self.next].get(&args) {
+                Ok(reply) if reply.outcome != Outcome::WrongLeader || !OF_FAILED => {
+                    return reply.value;
+                }
+                Err(NoReply) if OF_FAILED => return String::new(),
+                _ => self.next = (self.next + 1) % self.servers.len(),
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn put(&mut self, key: &str, value: &str) {
+        self.right.put(key, value);
+    }
+
+    fn append(&mut self, key: &str, value: &str) {
+        self.right.append(key, value);
+    }
+}
+
+/// What `Client::check` says of a clerk in a test, with some of these seeds.
+fn wrong_gets<C: Clerk>(test: &'static str, seeds: u64) -> Vec<Verdict> {
+    let play = |seed| {
+        let run = Run::silent();
+        let playing = run.clone();
+        let play = move || kv_tests::test(test, Subject::of::<Server, C>()).play(&playing);
+        labrt::simulate(seed, play).err()?;
+        run.session().verdict()
+    };
+    let all: Vec<Verdict> = (0..seeds).filter_map(play).collect();
+    let wrong: Vec<Verdict> =
+        all.iter().filter(|verdict| verdict.check == "get").cloned().collect();
+    assert!(!wrong.is_empty(), "with no seed: {all:?}");
+    wrong
+}
+
+/// The last of the facts about a server, and the usual cause.
+fn told(verdict: &Verdict) -> (Vec<&str>, &str) {
+    let facts = verdict.facts.iter().map(|fact| fact.text.as_str()).collect();
+    (facts, verdict.hint.as_deref().unwrap_or_default())
+}
+
+#[test]
+fn a_clerk_that_takes_a_failed_call_for_an_answer_is_not_blamed_on_a_server() {
+    for verdict in wrong_gets::<MakesUp<true>>("unreliable_3A", 4) {
+        let (facts, hint) = told(&verdict);
+        let failed = |fact: &&str| fact.contains("returned after its call to server");
+        assert!(facts.iter().any(failed), "{facts:?}");
+        assert!(!facts.iter().any(|fact| fact.contains("could know")), "{facts:?}");
+        assert!(hint.contains("or a clerk that takes a failed call, or a refusal"), "{hint}");
+    }
+}
+
+#[test]
+fn a_clerk_that_takes_a_refusal_for_an_answer_is_not_blamed_on_a_server() {
+    for verdict in wrong_gets::<MakesUp<false>>("basic_3A", 12) {
+        let (facts, hint) = told(&verdict);
+        let refused = |fact: &&str| fact.contains(" answered client 0: {outcome: WrongLeader");
+        assert!(facts.iter().any(refused), "{facts:?}");
+        assert!(!facts.iter().any(|fact| fact.contains("could know")), "{facts:?}");
+        assert!(hint.contains("or a clerk that takes a failed call, or a refusal"), "{hint}");
     }
 }
 

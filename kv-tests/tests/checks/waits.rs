@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kv_tests::{Cluster, Subject};
+use labrt::Node;
 use labrt::channel;
 use labrt::sync::Mutex;
 use labrt::thread;
@@ -145,4 +146,27 @@ fn what_keeps_the_rafts_below_from_agreement_comes_with_it() {
     let entry = line_of(&said, "; nobody can know that it is committed");
     let elections = line_of(&said, "elections since then, of servers ");
     assert!(waits == 2 && waits < entry && entry < elections, "{said}");
+}
+
+/// Nobody reaches anybody; a client that asks for something is stopped, and another one asks.
+fn the_first_client_is_stopped(subject: Subject, run: &Run) -> Totals {
+    let cluster = Cluster::new(subject, run, 3, false, None);
+    cluster.partition(&[0], &[1]);
+    let (node, mut first) = (Node::new("clients"), cluster.client(&cluster.all()));
+    let of_first = thread::Builder::new().name("first").node(node.clone());
+    of_first.spawn(move || first.put("k", "old"));
+    thread::sleep(Duration::from_secs(1));
+    node.kill();
+    let mut client = cluster.client(&cluster.all());
+    client.put("k", "new");
+    drop(client);
+    cluster.finish()
+}
+
+#[test]
+fn a_client_that_was_stopped_does_not_hide_the_one_that_waits() {
+    let test = |subject| Test::new("3A", "", move |run| the_first_client_is_stopped(subject, run));
+    let said = said::<Right>(test);
+    assert_eq!(line_of(&said, "    - client 1 has waited 1"), 2, "{said}");
+    assert!(!said.contains("client 0") && !said.contains("others wait"), "{said}");
 }

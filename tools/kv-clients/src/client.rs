@@ -4,7 +4,7 @@ use std::fmt;
 
 use labtrace::{Fact, VerdictBuilder, verdict};
 use linearizability::models::{KvInput, KvOutput};
-use service_watch::{Operation, Watch};
+use service_watch::{Operation, UnderWay, Watch};
 
 use crate::history::History;
 use crate::values;
@@ -138,6 +138,7 @@ impl Client {
         let work = || {
             let input = input();
             let operation = watch.asks(ends, words::to_watch(&input));
+            let waiting = watch.waits(operation); // a test may stop its clients wherever they are
             *last = Some(operation);
             let history = history.as_ref();
             let begun = history.map(|(client, history)| {
@@ -148,19 +149,23 @@ impl Client {
             if let Some((history, ticket)) = begun {
                 history.returned(ticket, output.clone());
             }
-            (operation, result, output)
+            (waiting, operation, result, output)
         };
-        let judge = |(operation, _, output): &(Operation, T, KvOutput)| {
+        let judge = |(_, operation, _, output): &Returned<T>| {
             let read = match output {
                 KvOutput::Value(value) => Some(value.as_str()),
                 KvOutput::Done => None,
             };
             watch.answered(*operation, read);
         };
-        let got = |(_, _, output): &(Operation, T, KvOutput)| words::got(output);
-        ends.operate(|| words::asked(&input()), work, got, judge).1
+        let got = |(.., output): &Returned<T>| words::got(output);
+        let (_, _, result, _) = ends.operate(|| words::asked(&input()), work, got, judge);
+        result
     }
 }
+
+/// What a call has come to, whose client waits until it is judged.
+type Returned<T> = (UnderWay, Operation, T, KvOutput);
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

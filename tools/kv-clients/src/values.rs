@@ -6,14 +6,15 @@ use crate::appends;
 
 /// What usually leads to a value that no order of the calls explains.
 pub(crate) const WRONG_VALUE: &str = "a write that was acknowledged and then lost, one that was \
-     applied twice, one that was taken for an earlier one of another client (two clients have the same id), or a read \
-     that did not go through the log";
+     applied twice, one that was taken for an earlier one of another client (two clients have the same id), a read \
+     that did not go through the log, or a clerk that takes a failed call or a refusal for an answer";
 
 /// What usually leads to a value in which something is missing.
 pub(crate) const TOO_LITTLE: &str = "a read that did not go through the log, or was answered before all that stands \
      before it was executed; a write that was acknowledged and not executed (in lab 4 also one that was refused and yet \
      stands in the table of duplicates), or that was taken for an earlier one of another client: two clients have the \
-     same id, or a new clerk begins with old numbers; or a server that began without what its snapshot holds";
+     same id, or a new clerk begins with old numbers; a server that began without what its snapshot holds; or a clerk \
+     that takes a failed call, or a refusal, for the answer that the key has no value";
 
 /// What usually leads to a value in which something stands twice.
 pub(crate) const TOO_MUCH: &str = "an Append that is executed twice: the table of duplicates was not looked at where \

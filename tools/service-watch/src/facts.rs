@@ -4,7 +4,7 @@ use labtrace::{Fact, VerdictBuilder};
 
 use crate::State;
 use crate::group::Seen;
-use crate::operations::{Entry, Number, Operation};
+use crate::operations::{Entry, Number, Operation, Reply};
 
 /// What a client asked for and until when, and more of it.
 pub(crate) fn of_operation(
@@ -12,10 +12,11 @@ pub(crate) fn of_operation(
     operation: &Operation,
     more: &str,
 ) -> VerdictBuilder {
-    let Operation { name, asked, began, ended, lane, .. } = operation;
-    let until = match ended {
-        Some(us) => format!("until {:.3} s", *us as f64 / 1e6),
-        None => "not answered yet".to_string(),
+    let Operation { name, asked, began, ended, given_up, lane, .. } = operation;
+    let until = match (ended, given_up) {
+        (Some(us), _) => format!("until {:.3} s", *us as f64 / 1e6),
+        (None, Some(us)) => format!("given up at {:.3} s", *us as f64 / 1e6),
+        (None, None) => "not answered yet".to_string(),
     };
     broken.with_fact(Fact {
         text: format!("{name}: {}, {until}{more}", asked.text),
@@ -63,18 +64,38 @@ impl State {
     /// The entries and replies behind an operation.
     pub(crate) fn facts_behind(&self, number: Number) -> Vec<Fact> {
         let Some(operation) = self.operations.get(number) else { return Vec::new() };
-        let reply = operation.replies.last().map(|reply| {
-            let members = &self.groups[reply.group].members;
-            let known = reply.known.map_or(String::new(), |known| {
-                format!(", and could know that {} committed", entries(known))
-            });
-            let name = members.node_name(reply.server);
-            let text = format!("{name} answered {}{known}", operation.name);
-            Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
-        });
+        let reply = operation.replies.last().map(|reply| self.last_reply_fact(operation, reply));
+        let failed = self.failed_fact(operation);
         let entries = operation.entries.iter().map(|entry| self.entry_fact(entry));
         let unseen = self.facts_of_unseen(number);
-        entries.chain(unseen).chain(reply).chain(self.facts_of_snapshot(number)).collect()
+        let from_snapshot = self.facts_of_snapshot(number);
+        entries.chain(unseen).chain(reply).chain(failed).chain(from_snapshot).collect()
+    }
+
+    /// What a server said last to an operation's client. What it could know then is told only if it may have answered:
+    /// who has refused need not know anything, and is not to blame for what its client made of that.
+    fn last_reply_fact(&self, operation: &Operation, reply: &Reply) -> Fact {
+        let members = &self.groups[reply.group].members;
+        let short = reply.answer.as_ref().filter(|answer| answer.is_short());
+        let said = short.map_or(String::new(), |answer| format!(": {}", answer.text()));
+        let is_answer =
+            operation.ended.is_some() && operation.failed.is_none() && !reply.is_another;
+        let known = reply.known.filter(|_| is_answer);
+        let known = known.map_or(String::new(), |known| {
+            format!(", and could know that {} committed", entries(known))
+        });
+        let text =
+            format!("{} answered {}{said}{known}", members.node_name(reply.server), operation.name);
+        Fact { text, us: Some(reply.us), server: Some(members.lane(reply.server)) }
+    }
+
+    /// After which call its client was done with an operation, if that call had failed.
+    pub(crate) fn failed_fact(&self, operation: &Operation) -> Option<Fact> {
+        let ((group, server), us) = operation.failed?;
+        let to = self.groups[group].members.node_name(server);
+        operation.ended?;
+        let text = format!("{} returned after its call to {to} had failed", operation.name);
+        Some(Fact { text, us: Some(us), server: Some(operation.lane) })
     }
 
     /// If something was read: the acknowledged writes that are missing in it, and that no entry was seen to hold. The

@@ -135,7 +135,8 @@ impl Watcher for Eye {
                 let (group, known) = (self.group, seen.below.can_know(server));
                 seen.servers[server].waiting.remove(&call);
                 let answer = Some(Answer::of(reply));
-                seen.replies.insert(call, Reply { group, server, us, known, answer });
+                let reply = Reply { group, server, us, known, answer, is_another: false };
+                seen.replies.insert(call, reply);
             }),
             CallStep::Returned => self.watch.inner.with(|state| state.returned(self.group, of)),
             CallStep::Lost { .. } | CallStep::Failed => self.watch.inner.with(|state| {

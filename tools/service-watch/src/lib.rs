@@ -72,6 +72,7 @@ mod tries;
 mod twice;
 mod waiting;
 
+use std::fmt;
 use std::sync::Arc;
 
 use labrt::sync::Leaf;
@@ -133,6 +134,31 @@ impl Change {
 /// An operation under the watch's eyes.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation(Number);
+
+/// A client waits for an operation, for as long as this is there. If it is dropped before the watch has been told of the
+/// answer, and not by the run's end, the client was stopped, wherever it was: it does not wait any more, and whether what
+/// it asked for is done remains open.
+#[must_use = "the client waits for as long as it is there"]
+pub struct UnderWay {
+    watch: Watch,
+    operation: Operation,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if labrt::observe::is_ending() {
+            return; // whoever waited when the run failed still waited then
+        }
+        let us = labtrace::now_us();
+        self.watch.inner.with(|state| state.operations.give_up(self.operation.0, us));
+    }
+}
+
+impl fmt::Debug for UnderWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnderWay").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
 
 /// Where an entry stands. Places are in the order in which their entries were first sent: in one group
 /// that is the order of its log.
@@ -225,6 +251,12 @@ impl Watch {
         }))
     }
 
+    /// The client waits for an operation until what this returns is dropped. Whoever may be stopped in the middle of one
+    /// keeps it until the watch has been told of the answer: what is told of those who wait would speak of it for ever.
+    pub fn waits(&self, operation: Operation) -> UnderWay {
+        UnderWay { watch: self.clone(), operation }
+    }
+
     /// The client has its answer: what it read, if it did.
     ///
     /// # Panics
@@ -245,7 +277,7 @@ impl Watch {
             state.learn_from(number, read);
             let checked = state.check_replies(number, read);
             let checked = checked.and_then(|()| state.check_once(number, read));
-            state.operations.settle(number);
+            state.operations.settle(number, read);
             checked
         });
         self.fail_if_broken(checked);

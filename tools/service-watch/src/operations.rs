@@ -31,6 +31,9 @@ pub(crate) struct Operation {
     /// When it began and ended, in microseconds.
     pub(crate) began: u64,
     pub(crate) ended: Option<u64>,
+    /// When its client gave it up, which was stopped: nobody waits for it any more, and whether it takes effect is
+    /// open.
+    pub(crate) given_up: Option<u64>,
     /// The entries that are its own, in the order in which they were first sent.
     pub(crate) entries: Vec<Entry>,
     /// The replies to calls that its client made for it, while it was under way.
@@ -69,14 +72,21 @@ pub(crate) struct Reply {
     pub(crate) us: u64,
     /// Up to which index the server could know that entries are committed; `None` if nobody can tell.
     pub(crate) known: Option<u64>,
-    /// What it says, until its operation is judged.
+    /// What it says. When its operation is judged, only that of the last one is kept.
     pub(crate) answer: Option<Answer>,
+    /// What its client has read need not be from it.
+    pub(crate) is_another: bool,
 }
 
 impl Operation {
     /// Whether its end is so long ago that no request for it is under way any more.
     fn is_over(&self, us: u64) -> bool {
-        self.ended.is_some_and(|ended| ended + LATE_US < us)
+        self.ended.or(self.given_up).is_some_and(|ended| ended + LATE_US < us)
+    }
+
+    /// Whether its client waits for it.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.ended.is_none() && self.given_up.is_none()
     }
 
     /// Whether an entry of a write had been sent when one of its replies was given. What is sent later may be that
@@ -147,6 +157,7 @@ impl Operations {
             lane: client.lane(),
             began: us,
             ended: None,
+            given_up: None,
             entries: Vec::new(),
             replies: Vec::new(),
             failed: None,
@@ -201,6 +212,16 @@ impl Operations {
         }
     }
 
+    /// The client of an operation has been stopped, if it still waits. Entries of a write may come for a while, as after
+    /// an end; but it is not done, and may never be.
+    pub(crate) fn give_up(&mut self, number: Number, us: u64) {
+        let operation = self.all.get_mut(number).filter(|operation| operation.is_under_way());
+        if let Some(operation) = operation {
+            (operation.given_up, operation.tries) = (Some(us), Tries::default());
+            self.open.remove(&operation.client);
+        }
+    }
+
     /// An operation has ended. Its client's others cannot have entries any more, nor those whose end is long
     /// ago: all entries that were sent up to now have been seen.
     fn no_longer_await(&mut self, ended: Number, us: u64) {
@@ -224,10 +245,15 @@ impl Operations {
         }
     }
 
-    /// An operation is judged. If it was a write, it is acknowledged: from here on whoever reads must know of it.
-    pub(crate) fn settle(&mut self, number: Number) {
+    /// An operation is judged, which has read this if it was a read. If it was a write, it is acknowledged: from here on
+    /// whoever reads must know of it.
+    pub(crate) fn settle(&mut self, number: Number, read: Option<&str>) {
         let replies = self.all.get_mut(number).map(|operation| &mut operation.replies);
-        replies.into_iter().flatten().for_each(|reply| reply.answer = None);
+        if let Some((last, others)) = replies.and_then(|replies| replies.split_last_mut()) {
+            others.iter_mut().for_each(|reply| reply.answer = None);
+            let another = |answer: &Answer| read.is_some_and(|read| answer.is_another_than(read));
+            last.is_another = last.answer.as_ref().is_some_and(another);
+        }
         let Some(operation) = self.all.get(number) else { return };
         if operation.asked.change == Change::Nothing {
             return;
@@ -438,7 +464,7 @@ mod tests {
     }
 
     fn reply(us: u64, group: usize, known: u64) -> Reply {
-        Reply { group, server: 0, us, known: Some(known), answer: None }
+        Reply { group, server: 0, us, known: Some(known), answer: None, is_another: false }
     }
 
     fn write(entries: Vec<Entry>, replies: Vec<Reply>) -> Operation {
@@ -449,6 +475,7 @@ mod tests {
             lane: 3,
             began: 10,
             ended: Some(100),
+            given_up: None,
             entries,
             replies,
             failed: None,
@@ -491,7 +518,7 @@ mod tests {
         // one which it has refused.
         let entries = vec![entry(20, 0, 900), entry(30, 0, 40), entry(50, 1, 7)];
         operations.all.push(write(entries, vec![reply(45, 0, 41), reply(60, 1, 8)]));
-        operations.settle(0);
+        operations.settle(0, None);
         let index = |operations: &Operations, group| {
             operations.latest_write("key", group).map(|(_, known)| known.entry.place.index)
         };
@@ -501,7 +528,7 @@ mod tests {
         // A later write counts where its entry is further in the log.
         let entries = vec![entry(70, 0, 30), entry(80, 1, 9), entry(90, 1, 8)];
         operations.all.push(write(entries, vec![reply(75, 0, 44), reply(95, 1, 9)]));
-        operations.settle(1);
+        operations.settle(1, None);
         assert_eq!((index(&operations, 0), index(&operations, 1)), (Some(40), Some(8)));
     }
 

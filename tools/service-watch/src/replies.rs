@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use labtrace::{Fact, Verdict, VerdictBuilder, verdict};
+use labtrace::{Verdict, VerdictBuilder, verdict};
 
 use crate::facts;
 use crate::operations::{Entry, Number, Operation, Reply};
@@ -114,7 +114,7 @@ impl State {
         });
         let broken = self.replies(facts::of_operation(broken, operation, &got), replies);
         let hint = "a read that is answered from the server's own state, without an entry in the log \
-                    and without asking a majority whether it still leads";
+                    and without asking a majority whether it still leads; or the clerk takes a refusal for an answer";
         Err(self.build(broken, operation, hint))
     }
 
@@ -136,7 +136,7 @@ impl State {
 
     /// What a server replied, and what it could know.
     fn reply(&self, broken: VerdictBuilder, reply: &Reply) -> VerdictBuilder {
-        let Reply { group, server, us, known, answer } = reply;
+        let Reply { group, server, us, known, answer, .. } = reply;
         let lane = self.groups[*group].members.lane(*server) as usize;
         let server = self.name_of(reply);
         let said = answer.as_ref().map_or(String::new(), |answer| format!(" {}", answer.text()));
@@ -163,14 +163,11 @@ impl State {
     }
 
     fn build(&self, broken: VerdictBuilder, operation: &Operation, hint: &str) -> Box<Verdict> {
-        let Operation { name, replies, failed, lane, .. } = operation;
-        let Some(((group, server), us)) = failed else {
+        let Operation { name, replies, .. } = operation;
+        let Some(failed) = self.failed_fact(operation) else {
             let at = format!("what {} answered", self.names_of(replies));
             return Box::new(broken.hint(hint).at(at).build());
         };
-        let to = self.groups[*group].members.node_name(*server);
-        let text = format!("{name} returned after its call to {to} had failed");
-        let failed = Fact { text, us: Some(*us), server: Some(*lane) };
         let at = format!("what {name} took for its answer");
         Box::new(broken.with_fact(failed).hint(FAILED_IS_NOT_DONE).at(at).build())
     }

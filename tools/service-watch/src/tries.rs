@@ -2,6 +2,7 @@
 
 use labgob::{Peek, Shape};
 use labrpc::{CallStep, Message};
+use memchr::memmem;
 
 /// Of longer replies only the length is kept, in bytes.
 const LONGEST: usize = 200;
@@ -49,6 +50,17 @@ impl Answer {
         let length = reply.bytes().len();
         let kept = if length <= LONGEST { reply.bytes() } else { &[] };
         Answer { length, bytes: kept.to_vec(), shape: reply.shape() }
+    }
+
+    /// Whether all of it is kept.
+    pub(crate) fn is_short(&self) -> bool {
+        self.bytes.len() == self.length
+    }
+
+    /// Whether it need not be where a client has this from. If the client has read nothing, it may have got that from a
+    /// refusal as well, and nobody here can tell one from an answer. A long one, which is not kept, is no refusal.
+    pub(crate) fn is_another_than(&self, read: &str) -> bool {
+        self.is_short() && (read.is_empty() || memmem::find(&self.bytes, read.as_bytes()).is_none())
     }
 
     /// What it says, in words.

@@ -50,10 +50,10 @@ impl Waiting {
         self.us
     }
 
-    /// Whether the client has had an answer, from elsewhere perhaps: it does not wait any more.
+    /// Whether the client has had an answer, from elsewhere perhaps, or has been stopped: it does not wait any more.
     pub(crate) fn is_over(&self, operations: &Operations) -> bool {
         let operation = self.operation.and_then(|number| operations.get(number));
-        operation.is_some_and(|operation| operation.ended.is_some())
+        operation.is_some_and(|operation| !operation.is_under_way())
     }
 
     /// What is asked for: the method, and the number of the client.

@@ -193,7 +193,7 @@ fn behind_an_operation_are_its_entries_and_the_last_reply() {
         let facts = world.watch.behind(operation);
         let expected = "server 0 sent it as the entry of term 1 at index 1\n\
                         server 0 sent it as the entry of term 1 at index 2\n\
-                        server 0 answered client, and could know that entries 1 to 2 are committed\n";
+                        server 0 answered client: done, and could know that entries 1 to 2 are committed\n";
         assert_eq!(texts(&facts), expected);
         let lane = Some(world.groups[0].members().lane(0));
         assert!(facts.iter().all(|fact| fact.server == lane), "{facts:?}");
@@ -205,6 +205,53 @@ fn behind_an_operation_are_its_entries_and_the_last_reply() {
         let operation = world.watch.asks(&client, get("k"));
         world.gets_reply(&client, (0, 0));
         world.watch.answered(operation, Some(""));
-        assert_eq!(texts(&world.watch.behind(operation)), "server 0 answered client\n");
+        assert_eq!(texts(&world.watch.behind(operation)), "server 0 answered client: done\n");
     });
+}
+
+/// What is told of a read at server 1, which knows of all writes, answers this and is not asked again. Perhaps the call to
+/// another server fails behind that.
+fn behind_a_read(said: &'static str, fails: bool, read: &'static str, expected: &'static str) {
+    right(move |world| {
+        let writer = world.client("writer");
+        let write = world.watch.asks(&writer, append("k", "x 0 0 y"));
+        world.commits(1, "x 0 0 y");
+        world.gets_reply(&writer, (0, 0));
+        world.watch.answered(write, None);
+        world.sends((0, 0), 1, 1, (1, 1), &[], 1);
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 1));
+        world.replies((0, 1), said);
+        if fails {
+            client.disconnect(world.groups[0].members(), &[2]);
+            world.calls(&client, (0, 2));
+            crate::world::sleep_ms(1000);
+        }
+        world.watch.answered(operation, Some(read));
+        assert_eq!(texts(&world.watch.behind(operation)), expected);
+    });
+}
+
+#[test]
+fn who_has_only_refused_a_read_is_not_said_to_have_answered_it() {
+    let answered = "server 1 answered client: x 0 0 y, and could know that entry 1 is committed\n";
+    behind_a_read("x 0 0 y", false, "x 0 0 y", answered);
+    // A refusal, or an answer without a value: nobody here can tell.
+    behind_a_read("I do not lead", false, "", "server 1 answered client: I do not lead\n");
+    behind_a_read("I do not lead", false, "made up", "server 1 answered client: I do not lead\n");
+    // A long answer is not kept, and is no refusal.
+    let long = "an answer of more than two hundred bytes ".repeat(5).leak();
+    let answered = "server 1 answered client, and could know that entry 1 is committed\n";
+    behind_a_read(long, false, "", answered);
+}
+
+#[test]
+fn a_read_that_is_done_when_a_call_has_failed_names_that_call() {
+    let failed = "server 1 answered client: I do not lead\n\
+                  client returned after its call to server 2 had failed\n";
+    behind_a_read("I do not lead", true, "", failed);
+    let failed = "server 1 answered client: x 0 0 y\n\
+                  client returned after its call to server 2 had failed\n";
+    behind_a_read("x 0 0 y", true, "x 0 0 y", failed);
 }

@@ -213,3 +213,15 @@ fn of_who_never_led_it_is_not_said_that_it_does_not_lead_any_more() {
         }
     });
 }
+
+#[test]
+fn who_was_stopped_is_not_kept_waiting() {
+    right(|world| {
+        world.commits(1, "something");
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 0));
+        drop(world.watch.waits(operation));
+        hears(world, (1, 2), 60);
+    });
+}

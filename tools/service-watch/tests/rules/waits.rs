@@ -431,3 +431,58 @@ fn what_clients_wait_for_is_said_once_and_of_each_group_who_keeps_them_waiting()
         assert_eq!(count(&words), 1, "{said}");
     }
 }
+
+#[test]
+fn who_was_stopped_waits_no_more() {
+    right(|world| {
+        let (stopped, client) = (world.client("stopped"), world.client("client"));
+        let given_up = world.watch.asks(&stopped, append("k", "x 0 0 y"));
+        let waiting = world.watch.waits(given_up);
+        world.calls(&stopped, (0, 1));
+        world.watch.asks(&client, get("k"));
+        world.calls(&client, (0, 0));
+        sleep_ms(1000);
+        assert!(said(world).starts_with("stopped has waited 1.0 s for Append k x 0 0 y"));
+        assert!(said(world).contains("server 1 kept 1 request"));
+        drop(waiting);
+        let expected = "client has waited 1.0 s for Get k, and has asked once\n\
+                        server 0 got its request, and did not answer\n\
+                        server 0 kept 1 request of clients waiting up to the end, the oldest for 1.0 s: Ask.Ask of client\n";
+        assert_eq!(said(world), expected);
+        // It may take effect for all that, and its entry is known.
+        world.commits(1, "x 0 0 y");
+        assert_eq!(world.watch.place(given_up).map(|place| place.index), Some(1));
+        world.reads(&world.client("reader"), "k", "x 0 0 y", 0);
+    });
+    // Whoever has an answer is done, and does not give anything up.
+    right(|world| {
+        let client = world.client("client");
+        let operation = world.watch.asks(&client, append("k", "x 0 0 y"));
+        let waiting = world.watch.waits(operation);
+        world.commits(1, "x 0 0 y");
+        world.gets_reply(&client, (0, 0));
+        world.watch.answered(operation, None);
+        let next = world.watch.asks(&client, get("k"));
+        drop(waiting);
+        assert!(said(world).starts_with("client has waited 0.0 s for Get k"), "{}", said(world));
+        drop(world.watch.waits(next));
+        assert_eq!(said(world), "");
+    });
+}
+
+#[test]
+fn of_who_was_stopped_no_entry_is_looked_for_when_a_second_has_gone() {
+    let place_after = |ms: u64, index: Option<u64>| {
+        right(move |world| {
+            let (stopped, client) = (world.client("stopped"), world.client("client"));
+            let given_up = world.watch.asks(&stopped, append("k", "x 0 0 y"));
+            drop(world.watch.waits(given_up));
+            sleep_ms(ms);
+            world.does(&client, get("l"), (0, 0));
+            world.commits(1, "x 0 0 y");
+            assert_eq!(world.watch.place(given_up).map(|place| place.index), index);
+        });
+    };
+    place_after(900, Some(1));
+    place_after(1100, None);
+}
