@@ -254,14 +254,33 @@ impl Cluster {
         (0..SERVERS).filter_map(shown).collect()
     }
 
+    /// Checks that no server has made a snapshot if none is ever due.
+    #[track_caller]
+    fn check_snapshots(&self) {
+        let Inner { group, max_raft_state, .. } = &*self.inner;
+        let made = |server: &usize| group.snapshot_size(*server) > 0;
+        let who = (0..SERVERS).find(made).filter(|_| max_raft_state.is_none());
+        if let Some(server) = who {
+            let words = format!("server {server} has made a snapshot, and was never to make one");
+            verdict("snapshot size", words)
+                .hint("without `max_raft_state` there is no limit to what Raft saves, and nothing is cut")
+                .fail();
+        }
+    }
+
     /// The most bytes of Raft state that a server has saved.
     pub fn log_size(&self) -> usize {
         (0..SERVERS).map(|server| self.inner.group.state_size(server)).max().unwrap_or(0)
     }
 
     /// Ends all servers and the network; returns the test's sums.
+    ///
+    /// # Panics
+    /// If a server has made a snapshot although there is no limit from which on one is due.
+    #[track_caller]
     pub fn finish(&self) -> Totals {
         let Inner { group, state, .. } = &*self.inner;
+        self.check_snapshots();
         let operations = state.with(|state| state.operations);
         let totals = group.net().totals(SERVERS, operations);
         group.run().session().close();

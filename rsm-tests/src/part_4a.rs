@@ -40,7 +40,14 @@ pub(crate) fn concurrent(subject: Subject, run: &Run) -> Totals {
     replies.sort_unstable();
     if !replies.iter().copied().eq(1..=INCS) {
         let words = format!("{INCS} Incs were answered {replies:?}, and not 1 to {INCS}");
-        verdict("replies", words).hint("two submitters got the reply of one request").fail();
+        let hint = match replies.is_sorted_by(|one, next| one < next) {
+            true => {
+                "a request was executed twice, or submit gave an error for one that was executed, which was then \
+                 submitted again"
+            }
+            false => "two submitters got the reply of one request",
+        };
+        verdict("replies", words).hint(hint).fail();
     }
     cluster.check_counter(INCS, SERVERS);
     cluster.finish()

@@ -51,6 +51,8 @@ found! {
         "basic_4A", "only 1 servers have counted to 1, and not 3";
     a_machine_that_is_not_restored: RESTORES = false;
         "snapshot_4C", "Inc was answered";
+    a_snapshot_that_was_never_due: SNAPSHOTS_ALWAYS = true;
+        "basic_4A", "has made a snapshot, and was never to make one";
     a_log_that_is_never_cut: MAKES_SNAPSHOTS = false;
         "snapshot_4C", "logs were not trimmed";
 }
@@ -62,6 +64,34 @@ fn a_layer_without_mistakes_passes() {
     for (name, _) in all_tests(Subject::of::<Student<Right>>()) {
         assert_eq!(failures::<Right>(name, 3), [], "{name}");
     }
+}
+
+/// The cause that is named for the replies of `concurrent_4A` with these habits.
+fn cause_of_replies<H: Habits>() -> String {
+    let run = Run::silent();
+    let (test, playing) =
+        (rsm_tests::test("concurrent_4A", Subject::of::<Student<H>>()), run.clone());
+    let world = Builder::simulated(0).time_limit(TIME_LIMIT);
+    world.run(move || test.play(&playing)).map(drop).expect_err("it is found");
+    let verdict = run.session().verdict().expect("there is one");
+    assert!(verdict.words.contains("50 Incs were answered ["), "{}", verdict.words);
+    verdict.hint.expect("it names the usual cause")
+}
+
+#[test]
+fn two_submitters_with_one_reply_are_named_only_where_two_replies_are_equal() {
+    struct Twice;
+    impl Habits for Twice {
+        const EXECUTES_TWICE: bool = true;
+    }
+    let hint = cause_of_replies::<Twice>();
+    assert!(hint.starts_with("a request was executed twice, or submit gave an error"), "{hint}");
+    struct Latest;
+    impl Habits for Latest {
+        const TELLS_THE_LATEST: bool = true;
+    }
+    let hint = cause_of_replies::<Latest>();
+    assert!(hint.starts_with("two submitters got the reply of one request"), "{hint}");
 }
 
 #[test]

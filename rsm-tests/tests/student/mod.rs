@@ -22,6 +22,8 @@ use rsm_tests::{Counter, Reply, Request};
 pub(crate) trait Habits: Send + Sync + 'static {
     /// Submitters are told of their replies.
     const TELLS_THE_REPLY: bool = true;
+    /// A submitter gets the reply of what was executed last, and not of its own request.
+    const TELLS_THE_LATEST: bool = false;
     /// Submitters are let go when there is a newer term.
     const LETS_GO_WHEN_DEPOSED: bool = true;
     /// Submitters are let go when the server is over.
@@ -34,6 +36,8 @@ pub(crate) trait Habits: Send + Sync + 'static {
     const EXECUTES_AT_ONCE: bool = false;
     /// Requests that were executed when they were submitted are not executed again.
     const EXECUTES_ONCE: bool = true;
+    /// Each request is executed twice, and the second reply is told.
+    const EXECUTES_TWICE: bool = false;
     /// All servers execute all requests, and not only their own.
     const EXECUTES_ALL: bool = true;
     /// The machine is restored from the persister's snapshot.
@@ -42,6 +46,8 @@ pub(crate) trait Habits: Send + Sync + 'static {
     const TAKES_SNAPSHOTS: bool = true;
     /// Snapshots are made.
     const MAKES_SNAPSHOTS: bool = true;
+    /// Snapshots are made also if none is ever due.
+    const SNAPSHOTS_ALWAYS: bool = false;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Gob)]
@@ -88,7 +94,9 @@ impl State {
         if !H::LOOKS_WHO_SUBMITTED {
             return self.executed.get(&index).map(|(_, reply)| Ok(*reply));
         }
-        let own = self.executed.values().find(|(of, _)| *of == id).map(|(_, reply)| Ok(*reply));
+        let own = self.executed.values().find(|(of, _)| *of == id);
+        let latest = own.and(self.executed.values().next_back()).filter(|_| H::TELLS_THE_LATEST);
+        let own = latest.or(own).map(|(_, reply)| Ok(*reply));
         own.or((self.last >= index).then_some(Err(WrongLeader)))
     }
 }
@@ -123,6 +131,7 @@ impl<H: Habits> Server for Student<H> {
         let (state, changed) = (Arc::new(Mutex::new(state)), Arc::new(Condvar::new()));
         let student = Arc::new(Student { raft, state, changed, habits: PhantomData });
         let limit = max_raft_state.filter(|_| H::MAKES_SNAPSHOTS);
+        let limit = limit.or(H::SNAPSHOTS_ALWAYS.then_some(0));
         let reader = student.clone();
         thread::spawn(move || reader.read(&committed, &*persister, limit));
         Ok(student)
@@ -196,6 +205,9 @@ impl<H: Habits> Student<H> {
         let own = id.server == state.server;
         let early = own && H::EXECUTES_AT_ONCE && H::EXECUTES_ONCE;
         if !early && (own || H::EXECUTES_ALL) {
+            if H::EXECUTES_TWICE {
+                state.machine.apply(request);
+            }
             let reply = state.machine.apply(request);
             state.executed.insert(index, (id, reply));
         }

@@ -198,11 +198,16 @@ impl<S: Server> Group<S> {
 
     /// The servers in two parts, of which the second is a minority with this server in it: the first of
     /// the others that are a majority, and the rest with this one at its end.
+    ///
+    /// Of one server or two, the others are no majority: then the first part is all of them, and this one is alone.
+    ///
+    /// # Panics
+    /// If the group has no such server.
     #[track_caller]
     pub fn minority_with(&self, server: usize) -> (Vec<usize>, Vec<usize>) {
         self.check(server);
         let mut others: Vec<usize> = (0..self.servers()).filter(|other| *other != server).collect();
-        let mut minority = others.split_off(self.servers() / 2 + 1);
+        let mut minority = others.split_off((self.servers() / 2 + 1).min(others.len()));
         minority.push(server);
         (others, minority)
     }

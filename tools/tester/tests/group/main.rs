@@ -227,6 +227,24 @@ fn the_minority_with_a_server_has_it_at_its_end() {
 }
 
 #[test]
+fn of_one_server_or_two_the_others_are_no_majority_and_all_of_them_are_on_one_side() {
+    let run = Run::silent();
+    let inside = run.clone();
+    let outcome = simulate(3, move || {
+        inside.enter();
+        let net = Net::new(&inside);
+        let parts = |servers: usize, with: usize| {
+            Group::<Idle>::new(&net, &servers.to_string(), servers).minority_with(with)
+        };
+        assert_eq!(parts(1, 0), (vec![], vec![0]));
+        assert_eq!(parts(2, 1), (vec![0], vec![1]));
+        assert_eq!(parts(3, 0), (vec![1, 2], vec![0]));
+        net.cleanup();
+    });
+    assert_eq!(outcome.err().map(|failure| failure.message), None);
+}
+
+#[test]
 fn groups_of_one_network_have_names_nodes_and_lanes_of_their_own() {
     let run = Run::new(Keep::All, Setting::default());
     let inside = run.clone();
