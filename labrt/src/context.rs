@@ -106,7 +106,14 @@ pub(crate) fn set_cause(cause: Option<Cause>) -> Option<Cause> {
 /// A thread that is unwinding already is left alone, so that its destructors run to their end.
 #[inline]
 pub(crate) fn checkpoint() {
+    checkpoint_with(|| ());
+}
+
+/// As [`checkpoint`], with what the thread has to do before it ends.
+#[inline]
+pub(crate) fn checkpoint_with(before: impl FnOnce()) {
     if must_end() && !std::thread::panicking() {
+        before();
         end();
     }
 }

@@ -14,7 +14,7 @@ use crate::killed::{Killed, words_of_panic};
 use crate::node::{self, Node};
 use crate::sim::kernel::{At, Body, Kernel, Key, Op, TaskId, Touch, Waiting};
 use crate::time::{Instant, Until};
-use crate::world::WorldShared;
+use crate::world::{TaskAlive, WorldShared};
 
 pub use std::thread::Result;
 
@@ -261,12 +261,11 @@ fn catch<T>(f: impl FnOnce() -> T) -> Result<T> {
 
 /// Starts an OS thread that belongs to `member`.
 pub(crate) fn spawn_member(name: &str, member: Member, body: Body) -> std::thread::JoinHandle<()> {
-    let alive = member.world.as_ref().map(WorldShared::thread_begins);
+    let alive = member.world.as_ref().map(WorldShared::task_begins);
     let cause = context::cause();
     let body = move || {
-        let _alive = alive;
         context::set_cause(cause);
-        run_as(member, body);
+        run_as(member, alive, body);
     };
     match std::thread::Builder::new().name(os_name(name)).spawn(body) {
         Ok(handle) => handle,
@@ -280,10 +279,14 @@ pub(crate) fn os_name(name: &str) -> String {
 }
 
 /// Runs `body` on the calling OS thread as a task that belongs to `member`; a panic fails its world, be it
-/// one that `body` has caught, and returns the words of. False if one came out of `body`.
-fn run_as(member: Member, body: impl FnOnce() -> Option<String>) -> bool {
+/// one that `body` has caught, and returns the words of. False if one came out of `body`. Up to its end the task counts as
+/// `_alive`.
+fn run_as(
+    member: Member,
+    _alive: Option<TaskAlive>,
+    body: impl FnOnce() -> Option<String>,
+) -> bool {
     let world = member.world.clone();
-    let _alive = world.as_ref().map(WorldShared::thread_begins);
     context::set_member(member);
     let ended = catch_unwind(AssertUnwindSafe(|| {
         context::checkpoint();

@@ -1,6 +1,9 @@
 //! Time that passes on the clock the caller is on.
 
 use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 pub use std::time::Duration;
 
@@ -9,15 +12,37 @@ use crate::sim::kernel::{At, Kernel, Op, Touch};
 
 /// A moment, as [`std::time::Instant`]. On the simulated clock it depends on the seed alone.
 ///
-/// Moments of two clocks are never equal, and none is earlier: to compare them panics.
+/// Each simulated world has a clock of its own, and there is the real one. Moments of two clocks are never equal, and
+/// none is earlier: to ask which one is panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instant(Moment);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     Real(std::time::Instant),
-    /// Since the beginning of simulated time.
-    Simulated(Duration),
+    /// Since the beginning of simulated time, in the world of this number.
+    Simulated(Duration, u64),
+}
+
+// A world's number differs from run to run. So it appears neither here nor in the hash, where it could make two runs of
+// one seed differ.
+impl fmt::Debug for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moment::Real(moment) => f.debug_tuple("Real").field(moment).finish(),
+            Moment::Simulated(moment, _) => f.debug_tuple("Simulated").field(moment).finish(),
+        }
+    }
+}
+
+impl Hash for Moment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match self {
+            Moment::Real(moment) => moment.hash(state),
+            Moment::Simulated(moment, _) => moment.hash(state),
+        }
+    }
 }
 
 impl Instant {
@@ -43,7 +68,7 @@ impl Instant {
             // would otherwise go unnoticed.
             Clock::Simulated(kernel) => {
                 kernel.step(Op::Now, Touch::Nothing, at);
-                Instant(Moment::Simulated(shown(kernel, kernel.now())))
+                Instant(Moment::Simulated(shown(kernel, kernel.now()), kernel.shared.number))
             }
             Clock::Real => {
                 context::checkpoint();
@@ -66,8 +91,10 @@ impl Instant {
     pub fn duration_since(&self, earlier: Instant) -> Duration {
         match (self.0, earlier.0) {
             (Moment::Real(a), Moment::Real(b)) => a.saturating_duration_since(b),
-            (Moment::Simulated(a), Moment::Simulated(b)) => a.saturating_sub(b),
-            _ => two_clocks(),
+            (Moment::Simulated(a, of), Moment::Simulated(b, of_b)) if of == of_b => {
+                a.saturating_sub(b)
+            }
+            (a, b) => two_clocks(a, b),
         }
     }
 
@@ -81,7 +108,7 @@ impl Instant {
     pub fn checked_add(&self, duration: Duration) -> Option<Instant> {
         Some(Instant(match self.0 {
             Moment::Real(moment) => Moment::Real(moment.checked_add(duration)?),
-            Moment::Simulated(moment) => Moment::Simulated(moment.checked_add(duration)?),
+            Moment::Simulated(moment, of) => Moment::Simulated(moment.checked_add(duration)?, of),
         }))
     }
 
@@ -89,14 +116,20 @@ impl Instant {
     pub fn checked_sub(&self, duration: Duration) -> Option<Instant> {
         Some(Instant(match self.0 {
             Moment::Real(moment) => Moment::Real(moment.checked_sub(duration)?),
-            Moment::Simulated(moment) => Moment::Simulated(moment.checked_sub(duration)?),
+            Moment::Simulated(moment, of) => Moment::Simulated(moment.checked_sub(duration)?, of),
         }))
     }
 }
 
+#[cold]
 #[track_caller]
-fn two_clocks() -> ! {
-    panic!("one moment is of the real clock and the other of a simulated one")
+fn two_clocks(one: Moment, other: Moment) -> ! {
+    match (one, other) {
+        (Moment::Simulated(..), Moment::Simulated(..)) => {
+            panic!("the two moments are of different simulated worlds")
+        }
+        _ => panic!("one moment is of the real clock and the other of a simulated one"),
+    }
 }
 
 impl Ord for Instant {
@@ -106,8 +139,8 @@ impl Ord for Instant {
     fn cmp(&self, other: &Instant) -> Ordering {
         match (self.0, other.0) {
             (Moment::Real(a), Moment::Real(b)) => a.cmp(&b),
-            (Moment::Simulated(a), Moment::Simulated(b)) => a.cmp(&b),
-            _ => two_clocks(),
+            (Moment::Simulated(a, of), Moment::Simulated(b, of_b)) if of == of_b => a.cmp(&b),
+            (a, b) => two_clocks(a, b),
         }
     }
 }
@@ -232,7 +265,10 @@ impl Until {
                 // Out of range is further away than any run lasts.
                 kernel.now().checked_add(duration)
             }
-            Until::At(Instant(Moment::Simulated(moment))) => {
+            Until::At(Instant(Moment::Simulated(_, of))) if of != kernel.shared.number => {
+                panic!("a deadline of another simulated world means nothing in this one")
+            }
+            Until::At(Instant(Moment::Simulated(moment, _))) => {
                 Some(kernel.local_clock().map_or(moment, |rate| rate.of_world(moment)))
             }
             Until::At(Instant(Moment::Real(_))) => {
@@ -248,7 +284,7 @@ impl Until {
             // Out of range is further away than any run lasts.
             Until::After(duration) => std::time::Instant::now().checked_add(duration),
             Until::At(Instant(Moment::Real(moment))) => Some(moment),
-            Until::At(Instant(Moment::Simulated(_))) => {
+            Until::At(Instant(Moment::Simulated(..))) => {
                 panic!("a deadline of a simulated clock means nothing outside its world")
             }
         }

@@ -273,6 +273,9 @@ impl Builder {
     /// Runs `main` as the world's first task. When it returns, or the run fails, every task left
     /// is ended; then this returns.
     ///
+    /// On the real clock a task ends at its next call into this crate. One that makes none is waited for, for 3 s in all,
+    /// and then goes on behind the run's back; if the run has failed, its failure says how many do.
+    ///
     /// # Errors
     /// The [`Failure`] of the run.
     #[track_caller]
@@ -392,6 +395,9 @@ impl Witnesses {
 /// What all tasks of a world share, whatever its clock.
 pub(crate) struct WorldShared {
     pub(crate) seed: u64,
+    /// Tells the world from all others of the process. It differs from run to run: nothing that a run does may depend
+    /// on it.
+    pub(crate) number: u64,
     /// Where draws become others; none if they never do.
     pub(crate) changes: Option<Arc<Changes>>,
     /// How often each label has been asked for.
@@ -405,15 +411,17 @@ pub(crate) struct WorldShared {
     /// The first failure (real clock).
     failure: Mutex<Option<Failure>>,
     began: std::time::Instant,
-    /// Threads that are alive (real clock).
+    /// Tasks that have not ended yet (real clock).
     alive: AtomicU64,
     last_words: LastWords,
 }
 
 impl WorldShared {
     fn new(seed: u64, changes: Option<Arc<Changes>>, last_words: LastWords) -> WorldShared {
+        static WORLDS: AtomicU64 = AtomicU64::new(0);
         WorldShared {
             seed,
+            number: WORLDS.fetch_add(1, Ordering::Relaxed),
             changes,
             streams: Mutex::default(),
             locals: Values::default(),
@@ -489,13 +497,13 @@ impl WorldShared {
         });
     }
 
-    /// A thread of the world begins; its guard is dropped at the thread's end (real clock).
-    pub(crate) fn thread_begins(self: &Arc<Self>) -> ThreadAlive {
+    /// A task of the world begins; its guard is dropped at the task's end (real clock).
+    pub(crate) fn task_begins(self: &Arc<Self>) -> TaskAlive {
         self.alive.fetch_add(1, Ordering::SeqCst);
-        ThreadAlive(self.clone())
+        TaskAlive(self.clone())
     }
 
-    fn threads_alive(&self) -> u64 {
+    fn tasks_alive(&self) -> u64 {
         self.alive.load(Ordering::SeqCst)
     }
 
@@ -505,10 +513,10 @@ impl WorldShared {
     }
 }
 
-/// Counts a thread of a world on the real clock as alive.
-pub(crate) struct ThreadAlive(Arc<WorldShared>);
+/// Counts a task of a world on the real clock as alive.
+pub(crate) struct TaskAlive(Arc<WorldShared>);
 
-impl Drop for ThreadAlive {
+impl Drop for TaskAlive {
     fn drop(&mut self) {
         self.0.alive.fetch_sub(1, Ordering::SeqCst);
     }

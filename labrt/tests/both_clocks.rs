@@ -178,6 +178,46 @@ fn condition_variables_wake_and_time_out() {
     });
 }
 
+/// Who is killed on the real clock wakes up within a second, and stands in the queue until then.
+#[test]
+fn a_killed_waiter_passes_its_notification_on() {
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let (waits, is_there) = channel::unbounded();
+    let node = Node::new("server");
+    let killed = node.spawn({
+        let (pair, waits) = (pair.clone(), waits.clone());
+        move || {
+            let mut guard = pair.0.lock();
+            waits.send(()).expect("somebody receives");
+            loop {
+                pair.1.wait(&mut guard);
+            }
+        }
+    });
+    // Who has the lock after this one waits.
+    is_there.recv().expect("it comes");
+    drop(pair.0.lock());
+    let (sender, woken) = channel::bounded(1);
+    // It belongs to no node, so nothing but a notification wakes it.
+    std::thread::spawn({
+        let pair = pair.clone();
+        move || {
+            let mut done = pair.0.lock();
+            waits.send(()).expect("somebody receives");
+            pair.1.wait_while(&mut done, |done| !*done);
+            sender.send(()).expect("somebody receives");
+        }
+    });
+    is_there.recv().expect("it comes");
+    drop(pair.0.lock());
+
+    node.kill();
+    *pair.0.lock() = true;
+    pair.1.notify_one();
+    assert_eq!(woken.recv_timeout(Duration::from_secs(60)), Ok(()));
+    assert!(killed.join().unwrap_err().is::<Killed>());
+}
+
 #[test]
 fn a_node_dies_wherever_its_tasks_are() {
     on_both(|| {
@@ -313,6 +353,37 @@ fn moments_of_two_clocks_are_not_compared() {
 }
 
 #[test]
+fn moments_of_two_simulated_worlds_are_not_compared() {
+    let now = || labrt::simulate(1, Instant::now).expect("it only looks").value;
+    let (one, other) = (now(), now());
+    assert_ne!(one, other);
+    // What is written of a moment depends on the seed alone.
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    let failure_of = |look: fn(Instant)| {
+        labrt::simulate(1, move || look(other)).expect_err("it is of another world").to_string()
+    };
+    let compares: [fn(Instant); 3] = [
+        |other| _ = Instant::now() < other,
+        |other| _ = Instant::now() - other,
+        |other| _ = other.elapsed(),
+    ];
+    for compares in compares {
+        let words = failure_of(compares);
+        assert!(words.contains("both_clocks.rs"), "{words}");
+        assert!(words.contains("the two moments are of different simulated worlds"), "{words}");
+    }
+    let words = failure_of(thread::sleep_until);
+    assert!(words.contains("a deadline of another simulated world"), "{words}");
+    // In its own world it stays what it was, also if another one is run within.
+    let outer = labrt::simulate(2, || {
+        let before = Instant::now();
+        labrt::simulate(3, || thread::sleep(millis(5))).expect("it only sleeps");
+        before.elapsed()
+    });
+    assert_eq!(outer.expect("one clock").value, Duration::ZERO);
+}
+
+#[test]
 fn a_channel_of_the_real_clock_does_not_block_a_simulated_world() {
     let (sender, receiver) = channel::bounded::<u8>(1);
     let receives = {
@@ -369,6 +440,33 @@ fn a_panic_ends_a_real_world_wherever_its_main_task_is() {
     let failure = failure.expect_err("a task has panicked");
     assert_eq!((failure.kind, &*failure.message), (FailureKind::Panic, "on purpose"));
     assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_failure_on_the_real_clock_counts_the_tasks_that_do_not_end() {
+    let left = |tasks: usize| {
+        let failure = Builder::real().run(move || {
+            let (sender, there) = channel::unbounded::<()>();
+            for _ in 0..tasks {
+                let sender = sender.clone();
+                thread::spawn(move || {
+                    drop(sender);
+                    // Not labrt's: nothing ends it.
+                    std::thread::sleep(Duration::from_secs(600));
+                });
+            }
+            thread::spawn(|| thread::sleep(Duration::from_secs(600)));
+            drop(sender);
+            assert_eq!(there.recv(), Err(channel::RecvError));
+            panic!("on purpose");
+        });
+        failure.expect_err("a task has panicked").details
+    };
+    let words =
+        "not ended within 3 s: on the real clock, what makes no call into labrt cannot be ended";
+    assert_eq!(left(0), Vec::<String>::new());
+    assert_eq!(left(1), [format!("1 task has {words}")]);
+    assert_eq!(left(2), [format!("2 tasks have {words}")]);
 }
 
 #[test]

@@ -192,7 +192,13 @@ impl Condvar {
                 let slice = std::time::Instant::now() + context::SLICE;
                 let until = deadline.map_or(slice, |deadline| deadline.min(slice));
                 let over = self.inner.wait_until(inner, until).timed_out();
-                context::checkpoint();
+                // Who is killed while it waits stands in the queue until it wakes up. A notification that it gets
+                // meanwhile belongs to the next one: the dead do nothing with it.
+                context::checkpoint_with(|| {
+                    if !over {
+                        self.inner.notify_one();
+                    }
+                });
                 WaitTimeoutResult(over && Some(until) == deadline)
             }
         })

@@ -10,6 +10,7 @@ use crate::context::{self, Clock, Member};
 use crate::killed::words_of_panic;
 use crate::sim::kernel::{Op, Touch};
 use crate::thread::{os_name, run_as};
+use crate::world::WorldShared;
 
 /// A job; it calls its argument when its worker may be given the next one.
 type Job = Box<dyn FnOnce(&mut dyn FnMut()) + Send>;
@@ -123,7 +124,8 @@ fn work(
                 freed = true;
             }
         };
-        let done = run_as(member.clone(), || {
+        let alive = member.world.as_ref().map(WorldShared::task_begins);
+        let done = run_as(member.clone(), alive, || {
             job(&mut free);
             None
         });

@@ -49,9 +49,12 @@ pub(super) fn run_world<T: Send + 'static>(
     };
     let elapsed = shared.began.elapsed();
     shared.begin_ending();
-    wait_for_threads(&shared, &root);
+    let left = wait_for_tasks(&shared, &root);
     match (shared.failure.lock().take(), value) {
-        (Some(failure), _) => Err(Box::new(failure)),
+        (Some(mut failure), _) => {
+            failure.details.extend(left_behind(left));
+            Err(Box::new(failure))
+        }
         (None, Ok(value)) => Ok(Outcome { value, elapsed, trace: None }),
         (None, Err(_)) => Err(Box::new(ended_itself(elapsed))),
     }
@@ -81,15 +84,29 @@ fn failure(kind: FailureKind, time: Duration, message: String) -> Failure {
     }
 }
 
-/// Gives the world's threads the time to end.
-fn wait_for_threads(shared: &WorldShared, root: &std::thread::JoinHandle<()>) {
+/// Gives the world's tasks the time to end; how many have not.
+fn wait_for_tasks(shared: &WorldShared, root: &std::thread::JoinHandle<()>) -> u64 {
     let deadline = Instant::now() + GRACE;
     let mut pause = Duration::from_micros(50);
     while Instant::now() < deadline {
-        if root.is_finished() && shared.threads_alive() == 0 {
-            return;
+        if root.is_finished() && shared.tasks_alive() == 0 {
+            return 0;
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(10));
     }
+    shared.tasks_alive()
+}
+
+/// What is said of tasks that have not ended.
+fn left_behind(tasks: u64) -> Option<String> {
+    let which = match tasks {
+        0 => return None,
+        1 => "1 task has".to_string(),
+        _ => format!("{tasks} tasks have"),
+    };
+    let grace = GRACE.as_secs();
+    Some(format!(
+        "{which} not ended within {grace} s: on the real clock, what makes no call into labrt cannot be ended"
+    ))
 }
