@@ -8,7 +8,7 @@ use labrt::thread;
 use crate::cluster::{Cluster, sleep_elections};
 use crate::run::Run;
 
-//= leaders.heartbeat
+//= followers.respond
 /// A leader is elected, and stays while nothing fails.
 pub fn initial_election(cluster: &Cluster, run: &Run) {
     cluster.check_one_leader();

@@ -145,6 +145,7 @@ impl Drop for Owner {
 }
 
 impl Raft {
+    //= lab.make
     /// Makes a server; see [`raft_api::Raft::make`].
     ///
     /// # Errors
@@ -308,7 +309,7 @@ struct Handlers {
 }
 
 impl RaftRpc for Handlers {
-    //= lab.locks
+    //= lab.locks, followers.respond
     fn request_vote(&self, args: RequestVoteArgs, reply: Reply<RequestVoteReply>) {
         let _ = self.owner.inputs.send(Input::RequestVote(args, reply));
     }

@@ -170,6 +170,11 @@ it; which of its tests fails without it; which rule or test of the suite finds i
 and which mistake of the zoo breaks it. Rules are in *italics* where the watch names them so in its \
 verdicts.
 
+Not among them: rules 2 to 4 of Figure 13's receiver, which are about the chunks of a snapshot, since here as in \
+the lab it comes in one piece; and that a leader responds to a client when the entry is applied, since here as in \
+the lab `start` responds at once, and the service above waits (crate `rsm`, and the rule *answered when applied* of \
+service-watch).
+
 This page is made from marks in the code by `cargo xtask demands`; a test fails when it is out of date. What \
 stands in italics in place of a link is a hole, with its reason.
 
@@ -214,6 +219,22 @@ mod tests {
         assert!(row.contains("1 of 1 without \"broken in the zoo by\""), "{row}");
         let error = page(&[demand(WHY)], &all()).unwrap_err().to_string();
         assert!(error.contains("says that there is none: too easy"), "{error}");
+    }
+
+    #[test]
+    fn each_mistake_of_the_zoo_breaks_a_demand() {
+        let [folder] = Kind::Mistake.folders() else { panic!("one zoo is read here") };
+        let mut marks = Vec::new();
+        marks::read(&workspace(), folder, Kind::Mistake, &mut marks).unwrap();
+        let marked: BTreeSet<String> = marks.into_iter().map(|mark| mark.place).collect();
+        let kinds = fs::read_to_string(workspace().join(folder).join("kinds.rs")).unwrap();
+        let (_, list) = kinds.split_once("\nzoo! {\n").expect("the list of mistakes");
+        let (list, _) = list.split_once("\n}").expect("its end");
+        let code = list.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let all: BTreeSet<String> =
+            code.map(|line| format!("`{}`", line.trim_end_matches(','))).collect();
+        assert!(all.len() > 50, "{all:?}");
+        assert_eq!(all, marked);
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl Cluster {
     pub(super) fn check_make_was_prompt(&self, server: usize, since_us: u64) {
         let Some(took) = took_too_long(since_us, MAKE) else { return };
         let words = format!("`make` of server {server} took {:.3} s", took.as_secs_f64());
+        //= lab.make
         let broken = verdict("make", words)
             .fact_at(since_us, server, format!("server {server} was started"))
             .fact(None, format!("a `make` may take {} ms of lab time", MAKE.as_millis()));

@@ -95,7 +95,7 @@ impl Progress {
             matched: 0,
             awaiting: None,
             searching: true,
-            //= leaders.heartbeat
+            //= leaders.first-heartbeat
             due: Due::Heartbeat,
             installing: Installing::No,
             sent: 0,

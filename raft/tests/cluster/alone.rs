@@ -55,6 +55,21 @@ impl Alone {
     }
 }
 
+//= lab.make
+/// Servers are made one after the other: none may wait for the others, nor for its service.
+#[test]
+fn a_server_is_made_without_waiting_for_anybody() {
+    worlds(|| {
+        let network = Network::new();
+        let peers = (0..3).map(|peer| network.make_end(format!("0 to {peer}"))).collect();
+        let (apply, _commands) = channel::bounded(0);
+        let began = Instant::now();
+        let raft = Raft::make(peers, 0, Arc::<Disk>::default(), apply).unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(raft.state().term, 0);
+    });
+}
+
 #[test]
 fn kill_ends_a_server() {
     worlds(|| {
@@ -146,6 +161,7 @@ fn a_hand_over_that_nobody_takes_ends_with_the_server() {
     });
 }
 
+//= all.apply
 /// A service that takes its time is waited for, and gets everything once.
 #[test]
 fn a_slow_service_gets_each_command_once() {

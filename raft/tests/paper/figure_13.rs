@@ -79,6 +79,7 @@ fn install_snapshot_receiver_8() {
     assert_eq!((installed, committed), (None, Some(8..=9)));
 }
 
+//= all.newer-term
 /// It comes from the leader of the term, like AppendEntries. (Figure 2, Rules for all servers, for
 /// followers and for candidates)
 #[test]
@@ -93,6 +94,7 @@ fn install_snapshot_is_a_word_of_the_leader() {
     }
 }
 
+//= install.newer
 /// The same if its snapshot is older than ours. Its last entry is one of ours, as far as we can know: there
 /// its term is no later than that of what we have forgotten. (Figure 2, Rules for all servers)
 #[test]

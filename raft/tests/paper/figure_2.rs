@@ -147,7 +147,7 @@ fn all_servers_apply_what_is_committed() {
     assert_eq!(core.take_output().committed, Some(5..=7));
 }
 
-//= all.newer-term, state.term-grows
+//= all.newer-term
 /// "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
 /// follower." (Figure 2, Rules for all servers)
 #[test]
@@ -157,6 +157,7 @@ fn all_servers_see_newer_terms() {
     assert_eq!((core.term(), core.role()), (3, &Role::Follower));
 }
 
+//= followers.respond
 /// "Respond to RPCs from candidates and leaders." (Figure 2, Rules for followers)
 #[test]
 fn followers_respond() {
@@ -221,7 +222,7 @@ fn candidates_start_another_election() {
     assert_eq!((core.term(), core.is_leader()), (3, false));
 }
 
-//= leaders.heartbeat
+//= leaders.first-heartbeat, leaders.heartbeat
 /// "Upon election: send initial empty AppendEntries RPCs (heartbeat) to each server; repeat during
 /// idle periods to prevent election timeouts." (Figure 2, Rules for leaders)
 #[test]

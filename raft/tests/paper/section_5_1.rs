@@ -3,7 +3,7 @@
 use raft::rules::{Core, Role};
 use raft::{AppendEntriesReply, RequestVoteReply};
 
-use crate::common::{append, core, request_vote};
+use crate::common::{append, core, install, request_vote};
 use crate::harness::{accepted, appends, leader};
 
 /// A candidate of term 5.
@@ -26,6 +26,7 @@ fn brings_into_term_9(name: &str, event: impl Fn(&mut Core)) {
     }
 }
 
+//= all.newer-term
 /// Whatever carries a later term brings a candidate and a leader into it, as followers. (5.1; the
 /// log of the candidate that asks is too old for a vote.)
 #[test]
@@ -35,6 +36,9 @@ fn a_later_term_in_any_message_ends_candidacy_and_leadership() {
     });
     brings_into_term_9("AppendEntries", |core| {
         core.append_entries(&append(9, 1, (0, 0), &[], 0));
+    });
+    brings_into_term_9("InstallSnapshot", |core| {
+        core.install_snapshot(&install(9, 1, (7, 5)));
     });
     brings_into_term_9("reply to RequestVote", |core| {
         core.vote_reply(1, 5, &RequestVoteReply { term: 9, vote_granted: false });
@@ -54,6 +58,7 @@ fn a_leader_that_steps_down_starts_its_election_timer() {
     assert!(core.take_output().reset_election_timer);
 }
 
+//= state.term-grows
 /// A request of an earlier term is refused with the current term and changes nothing. (5.1)
 #[test]
 fn a_request_of_an_earlier_term_is_refused_and_changes_nothing() {
@@ -68,7 +73,7 @@ fn a_request_of_an_earlier_term_is_refused_and_changes_nothing() {
     }
 }
 
-//= all.stale-reply
+//= all.stale-reply, state.term-grows
 /// A vote for an earlier candidacy does not count for the present one, whichever term the voter
 /// says it is in. (5.1, 5.2)
 #[test]

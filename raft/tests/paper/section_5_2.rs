@@ -49,6 +49,7 @@ fn a_leader_ignores_an_election_timeout() {
     assert_eq!(format!("{core:?}"), before);
 }
 
+//= lab.half
 /// It takes the votes of a majority of all servers, and not one more. (5.2)
 #[test]
 fn a_majority_of_votes_makes_a_leader_in_clusters_of_any_size() {

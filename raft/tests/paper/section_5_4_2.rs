@@ -24,7 +24,7 @@ fn an_entry_of_the_present_term_commits_all_before_it() {
     assert_eq!(cluster.core(0).commit_index(), 4);
 }
 
-//= lab.half
+//= leaders.commit
 /// The bound lies between the terms: as long as the majority's last common entry is an earlier
 /// leader's, nothing is committed, even though one follower holds a new one. (5.4.2)
 #[test]

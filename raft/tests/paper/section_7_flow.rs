@@ -290,6 +290,7 @@ fn a_snapshot_that_is_outdated_when_it_arrives_is_followed_by_a_question() {
     assert_eq!(sent(&mut core).installs[0].0, install(7, 0, (14, 7)));
 }
 
+//= all.newer-term, all.stale-reply
 /// A reply of a later term ends the leadership, and one to what an earlier term sent says nothing.
 /// (Figure 2, Rules for all servers)
 #[test]

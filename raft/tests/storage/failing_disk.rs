@@ -59,6 +59,8 @@ fn run(seed: u64, votes: u64, fails_at: u64) -> Run {
         };
         let persister = Arc::new(Watched::default());
         persister.fail_at(fails_at);
+        // What went out before the save would be there before it fails.
+        persister.set_write_ms(5);
         let (apply, _commands) = channel::unbounded();
         let peers = vec![end("0 to 0", "0"), end("0 to 1", "1")];
         let raft = Raft::open(peers, 0, persister, apply, Options::default()).unwrap();
@@ -86,6 +88,7 @@ fn run(seed: u64, votes: u64, fails_at: u64) -> Run {
     }
 }
 
+//= state.saved
 #[test]
 fn a_server_whose_disk_fails_stops_and_answers_nothing_any_more() {
     for seed in 0..20 {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use labrt::thread;
 use persister::{MemoryPersister, PersistError, Persister};
 use raft::rules::Core;
 use raft::storage::Storage;
@@ -17,6 +19,8 @@ pub(crate) struct Watched {
     replacements: AtomicU64,
     /// The number of the first write that fails; 0 for none.
     fails_at: AtomicU64,
+    /// How long a write takes, in milliseconds.
+    write_ms: AtomicU64,
 }
 
 impl Watched {
@@ -38,7 +42,15 @@ impl Watched {
         self.fails_at.store(write, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_write_ms(&self, ms: u64) {
+        self.write_ms.store(ms, Ordering::Relaxed);
+    }
+
     fn write(&self, bytes: &[u8]) -> Result<(), PersistError> {
+        match self.write_ms.load(Ordering::Relaxed) {
+            0 => {}
+            ms => thread::sleep(Duration::from_millis(ms)),
+        }
         let number = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
         let fails_at = self.fails_at.load(Ordering::Relaxed);
         if fails_at != 0 && number >= fails_at {

@@ -7,6 +7,7 @@ use raft::storage::Storage;
 
 use crate::model::Saved;
 
+//= lab.restart, state.term-grows
 #[test]
 fn what_was_saved_comes_back_whatever_the_history() {
     for seed in 0..60 {

@@ -14,6 +14,8 @@ const fn demand(
 
 const TIME: &str = "a question of numbers of messages, which the suite counts";
 const NOBODY: &str = "without it nothing works at all";
+const FOLLOWS: &str = "by what follows from it only";
+const LATE: &str = "it looks like a heartbeat that was lost";
 
 pub(super) static DEMANDS: &[Demand] = &[
     // Figure 2, State
@@ -45,7 +47,7 @@ pub(super) static DEMANDS: &[Demand] = &[
         "state.leader",
         "Figure 2, State",
         "A leader begins anew with `nextIndex` behind its last entry and `matchIndex` 0",
-        &[(Seen, "by what follows from it only")],
+        &[(Seen, FOLLOWS)],
     ),
     // RequestVote
     demand(
@@ -112,6 +114,12 @@ pub(super) static DEMANDS: &[Demand] = &[
         &[],
     ),
     demand(
+        "followers.respond",
+        "Figure 2, Rules, followers",
+        "The RPCs of candidates and leaders are answered",
+        &[(Mistake, NOBODY)],
+    ),
+    demand(
         "followers.stand",
         "Figure 2, Rules, followers",
         "Without an AppendEntries of the current leader and without granting a vote, a follower stands \
@@ -149,10 +157,16 @@ pub(super) static DEMANDS: &[Demand] = &[
         &[],
     ),
     demand(
+        "leaders.first-heartbeat",
+        "Figure 2, Rules, leaders",
+        "Heartbeats at once after the election",
+        &[(Seen, LATE), (Mistake, LATE)],
+    ),
+    demand(
         "leaders.heartbeat",
         "Figure 2, Rules, leaders",
-        "Heartbeats at once after the election, and while nothing else is sent",
-        &[],
+        "Heartbeats while nothing else is sent, so that nobody else stands for election",
+        &[(Seen, FOLLOWS)],
     ),
     demand(
         "leaders.command",
@@ -220,7 +234,7 @@ pub(super) static DEMANDS: &[Demand] = &[
         "Figure 13, InstallSnapshot 7",
         "Otherwise the whole log goes",
         &[
-            (Seen, "by what follows from it only"),
+            (Seen, FOLLOWS),
             (Mistake, "it heals itself: the next entry takes the place of what was left"),
         ],
     ),
@@ -267,6 +281,12 @@ pub(super) static DEMANDS: &[Demand] = &[
         "lab.election-time",
         "Part 2A",
         "A new leader within five seconds of the old one's failure",
+        &[],
+    ),
+    demand(
+        "lab.make",
+        "The lab",
+        "`make` returns quickly, and starts threads for what takes time",
         &[],
     ),
     demand(

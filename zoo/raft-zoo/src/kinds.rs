@@ -374,6 +374,7 @@ zoo! {
     ///
     /// The thought: "Fewer RPCs are better."
     StartWaits,
+    //= lab.make
     /// `make` returns when there may be a leader, and not before.
     ///
     /// Breaks the lab's interface: `Make()` returns quickly, since servers are made one after the other.
