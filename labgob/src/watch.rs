@@ -222,3 +222,49 @@ impl<F: Fn(&Place) -> bool> Walk<'_, F> {
         (0..count).try_fold(bytes, |bytes, _| self.places(of.clone(), depth, bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gob;
+    use crate::round_trip::write;
+
+    fn body<T: Gob>(value: &T) -> Vec<u8> {
+        let mut body = Vec::new();
+        write(value, &mut body).unwrap();
+        body
+    }
+
+    /// What is seen of a type when this value of it has been met.
+    fn met<T: Gob>(value: &T) -> Watch {
+        let watch = Watch::of(T::SHAPE);
+        let body = body(value);
+        assert!(watch.has_news(&body), "nothing was met before");
+        watch.meet(&body);
+        assert!(!watch.has_news(&body), "it was met just now");
+        watch
+    }
+
+    #[test]
+    fn what_is_inside_of_what_was_met_is_no_news() {
+        assert!(met(&Some(7_u64)).is_complete());
+        assert!(met(&vec![(7_u64, true)]).is_complete());
+        assert!(met(&[Some('x'); 3]).is_complete());
+        assert!(met(&(1_u64, Some((2_u64, vec![3_u64])), 4_u64)).is_complete());
+        let one_of_two = met::<Result<u64, Option<u64>>>(&Ok(7));
+        assert!(!one_of_two.is_complete());
+        one_of_two.meet(&body::<Result<u64, Option<u64>>>(&Err(Some(7))));
+        assert!(one_of_two.is_complete());
+    }
+
+    #[test]
+    fn what_stands_before_it_is_another_place() {
+        type Value = (u64, Option<u64>);
+        let watch = met::<Value>(&(0, Some(7)));
+        assert!(watch.has_news(&body::<Value>(&(5, None))));
+        type Chosen = (u64, Result<u64, u64>);
+        let watch = met::<Chosen>(&(0, Err(7)));
+        assert!(watch.has_news(&body::<Chosen>(&(5, Err(7)))));
+        assert!(watch.has_news(&body::<Chosen>(&(0, Ok(7)))));
+    }
+}

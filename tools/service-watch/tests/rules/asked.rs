@@ -255,3 +255,34 @@ fn a_read_that_is_done_when_a_call_has_failed_names_that_call() {
                   client returned after its call to server 2 had failed\n";
     behind_a_read("x 0 0 y", true, "x 0 0 y", failed);
 }
+
+/// A request that comes again when it is done may lead to one more entry. That is looked for until its client has
+/// done the next write.
+#[test]
+fn a_late_copy_of_a_write_counts_until_its_client_has_done_the_next_one() {
+    let entries = |world: &World, operation| {
+        let facts = texts(&world.watch.behind(operation));
+        facts.lines().filter(|fact| fact.contains("sent it as the entry")).count()
+    };
+    right(move |world| {
+        let client = world.client("client");
+        let writes = |index, text: &str| {
+            let operation = world.watch.asks(&client, append("k", text));
+            world.commits(index, text);
+            world.gets_reply(&client, (0, 0));
+            world.watch.answered(operation, None);
+            operation
+        };
+        let first = writes(1, "x 0 0 y");
+        world.commits(2, "x 0 0 y");
+        assert_eq!(entries(world, first), 2, "its client has done nothing else");
+        let second = writes(3, "x 0 1 y");
+        world.commits(4, "x 0 0 y");
+        world.commits(5, "x 0 1 y");
+        assert_eq!((entries(world, first), entries(world, second)), (2, 2));
+        // What another client has done says nothing of it.
+        world.does(&world.client("other"), get("k"), (0, 0));
+        world.commits(6, "x 0 1 y");
+        assert_eq!(entries(world, second), 3);
+    });
+}
