@@ -19,7 +19,7 @@ use labrt::rng::{self, RngExt, Stream};
 use labrt::sync::atomic::AtomicBool;
 use labrt::thread;
 use labrt::time::Instant;
-use labtrace::verdict;
+use labtrace::{VerdictBuilder, verdict};
 use service_watch::Limits;
 use tester::swarm::{self, Faults, Storm};
 use tester::{Net, Run, Totals};
@@ -156,9 +156,9 @@ impl<'a> Service<'a> {
             client.append(&key, &element(number, 0));
             client.get(&key);
         });
-        await_all(numbers, &done, until, healed);
+        self.await_all(numbers, &done, until, healed);
         if let Some(Workers { ends, done, .. }) = workers {
-            await_all((0..ends.len()).collect(), &done, until, healed);
+            self.await_all((0..ends.len()).collect(), &done, until, healed);
         }
     }
 
@@ -172,7 +172,39 @@ impl<'a> Service<'a> {
             let piece = |count| element(number, count) + &"-".repeat(swarm::PIECE);
             (0..pieces).for_each(|count| client.put("much", &piece(count)));
         });
-        await_all(vec![number], &done, until, &all);
+        self.await_all(vec![number], &done, until, &all);
+    }
+
+    /// Waits for all these clients.
+    fn await_all(
+        &self,
+        mut waiting: Vec<usize>,
+        done: &Receiver<usize>,
+        until: Instant,
+        healed: &[usize],
+    ) {
+        while !waiting.is_empty() {
+            let rest = until.saturating_duration_since(Instant::now());
+            let Ok(number) = done.recv_timeout(rest) else { self.fail(&waiting, healed) };
+            waiting.retain(|other| *other != number);
+        }
+    }
+
+    fn fail(&self, waiting: &[usize], healed: &[usize]) -> ! {
+        let words = format!(
+            "{:.0} s after servers {healed:?} were healed, clients {waiting:?} wait for an answer",
+            BOUND.as_secs_f64()
+        );
+        let broken = verdict("progress after healing", words);
+        let obstacles = self.cluster.watch().obstacles();
+        obstacles
+            .into_iter()
+            .fold(broken, VerdictBuilder::with_fact)
+            .hint(
+                "a server that lets nobody go who waits, a clerk that waits for ever at one server, or a service \
+                 that does not go on after a crash in the middle of a save",
+            )
+            .fail()
     }
 }
 
@@ -207,26 +239,4 @@ fn work(number: usize, client: &mut Client, keys: usize, pause: u64, stop: &Atom
         }
         thread::sleep(Duration::from_millis(rng.random_range(0..=pause)));
     }
-}
-
-/// Waits for all these clients.
-fn await_all(mut waiting: Vec<usize>, done: &Receiver<usize>, until: Instant, healed: &[usize]) {
-    while !waiting.is_empty() {
-        let rest = until.saturating_duration_since(Instant::now());
-        let Ok(number) = done.recv_timeout(rest) else { fail(&waiting, healed) };
-        waiting.retain(|other| *other != number);
-    }
-}
-
-fn fail(waiting: &[usize], healed: &[usize]) -> ! {
-    let words = format!(
-        "{:.0} s after servers {healed:?} were healed, clients {waiting:?} wait for an answer",
-        BOUND.as_secs_f64()
-    );
-    verdict("progress after healing", words)
-        .hint(
-            "a server that lets nobody go who waits, a clerk that waits for ever at one server, or a service \
-             that does not go on after a crash in the middle of a save",
-        )
-        .fail()
 }

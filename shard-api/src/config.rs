@@ -14,6 +14,9 @@ pub const SHARDS: usize = 10;
 pub type Gid = u64;
 
 /// Stands in a [`Config`] for a shard that no group serves.
+///
+/// Its data are not lost. They stay with its last owner, which does not serve them any more, also if that group has left;
+/// the group that a later configuration gives the shard to gets them from there.
 pub const NOBODY: Gid = 0;
 
 /// The shard of a key: its first byte modulo [`SHARDS`], and 0 if it is empty.

@@ -24,6 +24,9 @@ pub type MakeEnd = Arc<dyn Fn(&str) -> ClientEnd + Send + Sync>;
 /// the controller again. All calls of all clerks together are linearizable, and each Put and Append
 /// takes effect exactly once, also when shards move meanwhile.
 ///
+/// A shard that a configuration gives to [`NOBODY`](crate::NOBODY), since all groups have left, stays with its last
+/// owner, not served; the next owner gets it from there. A group that has left goes on following the controller.
+///
 /// What a server does with its shards it may tell a tester, see [`tell`](crate::tell).
 ///
 /// A group follows the controller from configuration to configuration by itself. Its servers talk to

@@ -1,10 +1,19 @@
 //! Who serves a shard, and who has its data.
 
 use labtrace::verdict;
-use shard_api::{Gid, Holding, SHARDS};
+use shard_api::{Gid, Holding, NOBODY, SHARDS};
 
 use crate::group::Step;
 use crate::{Checked, Move, State, words};
+
+/// What usually leads to the loss of a shard that another group is to have.
+const DELETED_TOO_EARLY: &str = "a shard is deleted when the new owner has answered that it has executed the entry with \
+     which it got it, and not when it was sent; the answer names the configuration of its move, since one about an \
+     earlier move of this shard may come late, or twice";
+
+/// What usually leads to the loss of a shard that no group is to have.
+const NOBODYS_DELETED: &str = "the configuration gives the shard to nobody, and that deletes nothing: it stays with its \
+     last owner, not served, also if that group has left; the next owner gets it from there";
 
 /// What is known of shards on their way.
 #[derive(Debug, Default)]
@@ -86,12 +95,10 @@ impl State {
         for other in self.groups.iter().filter(|other| other.gid != seen.gid) {
             broken = broken.with_fact(other.fact(other.front()));
         }
-        let broken = broken.hint(
-            "a shard is deleted when the new owner has answered that it has executed the entry with which \
-             it got it, and not when it was sent; the answer names the configuration of its move, since one about an earlier \
-             move of this shard may come late, or twice",
-        );
-        Err(words::built(broken, seen, seen.front().server))
+        let number = seen.front().standing.config;
+        let owner = self.configs.get(&number).map(|config| config.shards[shard]);
+        let hint = if owner == Some(NOBODY) { NOBODYS_DELETED } else { DELETED_TOO_EARLY };
+        Err(words::built(broken.hint(hint), seen, seen.front().server))
     }
 
     /// The tester has learned of a configuration: what was said of it before?
@@ -114,7 +121,7 @@ impl State {
         };
         let Some(shard) = (0..SHARDS).find(wrong) else { return Ok(()) };
         let owner = match config.shards[shard] {
-            shard_api::NOBODY => "nobody".to_string(),
+            NOBODY => "nobody".to_string(),
             owner => format!("group {owner}"),
         };
         let words = format!(

@@ -38,6 +38,7 @@
 //! | [`DeletionOnlyInMind`](Mistake::DeletionOnlyInMind) | 4 | time limit 3, progress after healing | `anything_storm`: a group waits for ever for what nobody remembers |
 //! | [`DeletedWhenSent`](Mistake::DeletedWhenSent) | 15 | *no shard is lost* | `static_shards`, each with a move |
 //! | [`AnyDeletionWillDo`](Mistake::AnyDeletionWillDo) | none, in 15 seeds each | *no shard is lost*: 71 % of the runs of `deletion_again_rare`, which was written for it, and 1 % of `shards_soak` | where requests come twice, up to 2 s apart |
+//! | [`NobodysShardIsNew`](Mistake::NobodysShardIsNew) | 1 | *no shard is lost*, *one group serves a shard* | `anything_storm`, where all groups may leave |
 //! | [`InsertedAgain`](Mistake::InsertedAgain) | 3 | linearizability 2, get | `unreliable_2` |
 //! | [`TableNotMoved`](Mistake::TableNotMoved) | 5 | *applied once* | `unreliable_2` |
 //! | [`RefusalsNoted`](Mistake::RefusalsNoted) | 13 | get 11, linearizability 2 | `concurrent_1` |
@@ -209,6 +210,10 @@ zoo! {
     ///
     /// The thought: "Whoever says so has it." It may be about a move before, in which the shard left too.
     AnyDeletionWillDo,
+    /// A group deletes a shard that the configuration gives to nobody, and who gets it next begins with none of its data.
+    ///
+    /// The thought: "Nobody has it, so nobody needs it." The keys have values for all that.
+    NobodysShardIsNew,
     /// Shards that have come are taken again if they come again.
     ///
     /// The thought: "They are the same ones." Meanwhile they have been written to.

@@ -133,6 +133,9 @@ impl State {
             let (had, servers) = self.owners[shard].clone();
             let place = &mut self.places[shard];
             match owner {
+                NOBODY if mistake == Some(Mistake::NobodysShardIsNew) => {
+                    (*place, self.owners[shard]) = Default::default();
+                }
                 NOBODY if place.status == Status::Serving => place.status = Status::Resting,
                 NOBODY => continue,
                 owner if owner == gid && (had == gid || had == NOBODY) => {

@@ -61,6 +61,10 @@ found! {
         "no shard is lost: group 100 has deleted shard";
     any_deletion_will_do: AnyDeletionWillDo, "deletion_again_rare", 0..9,
         "no shard is lost: group";
+    nobodys_shard_is_new: NobodysShardIsNew, "anything_storm", 2..3,
+        "the configuration gives the shard to nobody, and that deletes nothing";
+    nobodys_shard_is_new_in_the_swarm: NobodysShardIsNew, "shards_soak", 0..30,
+        "the configuration gives the shard to nobody, and that deletes nothing";
     inserted_again: InsertedAgain, "unreliable_2_4B", 2..3,
         "get: get wrong value";
     table_not_moved: TableNotMoved, "unreliable_2_4B", 0..1,
