@@ -595,7 +595,7 @@ fn what_may_not_be_read_gives_no_points_and_costs_none() {
     let output = xtask(&[&line[..], &[&*out]].concat());
     assert!(output.status.success(), "{}", words(&output));
     let before = fs::read(folder.path().join("out/grade.json")).expect("a result");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).expect("it is ours");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("it is ours");
     let grade = |args: &[&str]| match fs::read(&file) {
         Err(_) => command(args),
         Ok(_) => kept_out_of(&file, args),

@@ -92,7 +92,7 @@ pub(crate) fn run(grade: &Grade, grader: &Grader<'_>, dir: &Path) -> Result<u8> 
         folder.display()
     );
     let Contents { folders, archives } = Contents::of(dir)?;
-    for words in table::not_unpacked(&archives) {
+    if let Some(words) = table::not_unpacked(&archives) {
         say::note(&format!("grade: {words}"));
     }
     let mut entries: Vec<Entry> = folders

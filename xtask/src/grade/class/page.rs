@@ -22,7 +22,7 @@ pub(crate) fn render(class: &Class) -> String {
         main {
             p { (summary(class)) }
             div.wide { (table(&head(class), rows)) }
-            @for words in not_unpacked(&class.archives) { p { (words) } }
+            @if let Some(words) = not_unpacked(&class.archives) { p { (words) } }
             @if !class.pairs.is_empty() {
                 h2 { (pairs_title(class)) }
                 p.dim { (ABOUT_PAIRS) }

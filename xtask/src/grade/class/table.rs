@@ -171,7 +171,7 @@ pub(crate) fn markdown(class: &Class) -> String {
     let (name, head) = (escape(&class.name), head(class));
     let table = table_with_words(&head, &rows, &[0, 1, head.len() - 1]);
     let mut out = format!("# Class {name}\n\n{}\n\n{table}", summary(class));
-    for words in not_unpacked(&class.archives) {
+    if let Some(words) = not_unpacked(&class.archives) {
         let _ = writeln!(out, "\n{}", escape(&words));
     }
     if !class.pairs.is_empty() {
