@@ -36,6 +36,13 @@ impl Kind {
     }
 }
 
+/// Whether a request asks whether it would get a vote, without asking for it: the answer promises nothing.
+pub(crate) fn is_pre_vote(method: &str, args: &Value) -> bool {
+    names::is(names::method(method), Name::PreVoteMethod)
+        || (Kind::of(method, args) == Kind::Vote
+            && field(object(args), Name::PreVote) == Some(&Value::Bool(true)))
+}
+
 /// How deep fields are looked for: a wrapper or a header, and what is within.
 const DEPTH: usize = 3;
 

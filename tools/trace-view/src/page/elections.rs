@@ -7,7 +7,7 @@ use run_record::trace::{Event, Role, Trace, What};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fields::{Kind, answer, field, number, object};
+use crate::fields::{Kind, answer, is_pre_vote, number, object};
 use crate::groups;
 use crate::replay::Replay;
 
@@ -73,6 +73,8 @@ const MANY: u64 = 4;
 /// A call that the lists are about.
 struct Call<'t> {
     kind: Kind,
+    /// A vote that promises nothing elects nobody.
+    is_pre_vote: bool,
     from: u32,
     to: u32,
     sent: u64,
@@ -126,10 +128,8 @@ impl<'t> Elections<'t> {
         match &event.what {
             What::Sent { call, to, method, args, .. } => {
                 let Some(from) = event.lane else { return };
-                let kind = Kind::of(method, args);
-                let sent = Call { kind, from, to: *to, sent: event.n, args };
-                // A vote that promises nothing elects nobody.
-                let is_pre_vote = field(object(args), Name::PreVote) == Some(&Value::Bool(true));
+                let (kind, is_pre_vote) = (Kind::of(method, args), is_pre_vote(method, args));
+                let sent = Call { kind, is_pre_vote, from, to: *to, sent: event.n, args };
                 if kind == Kind::Vote && !is_pre_vote {
                     self.asks(&sent);
                 }
@@ -138,6 +138,7 @@ impl<'t> Elections<'t> {
             What::Replied { call, reply, .. } => {
                 let Some(asked) = self.calls.get(call) else { return };
                 match (asked.kind, answer(object(reply))) {
+                    (Kind::Vote, _) if asked.is_pre_vote => {}
                     (Kind::Vote, Some(yes)) => self.votes_for(*call, event.n, yes),
                     (Kind::Append | Kind::Heartbeat, Some(yes)) => {
                         self.answers_append(*call, event.n, yes);
@@ -363,6 +364,31 @@ mod tests {
         let args = json!({ "term": 3, "pre_vote": true });
         let events = call(1, (0, 1), "Raft.RequestVote", args, json!({ "granted": true }));
         assert!(of(&trace(&events)).elections.is_empty());
+    }
+
+    #[test]
+    fn a_pre_vote_that_comes_late_is_no_vote_of_the_election_behind_it() {
+        let ask = |number: u64, from: u32, to: u32, pre_vote: bool, yes: bool| {
+            let args = json!({ "term": 3, "candidate_id": from, "pre_vote": pre_vote });
+            call(number, (from, to), "Raft.RequestVote", args, json!({ "vote_granted": yes }))
+        };
+        // Server 0 asks both whether they would vote, and stands as soon as server 1 would. Server 2 says that it
+        // would when it votes for server 1 already.
+        let late = ask(1, 0, 2, true, true);
+        let mut events = vec![late[0].clone()];
+        events.extend(ask(2, 0, 1, true, true));
+        events.extend(ask(3, 0, 1, false, true));
+        events.extend(ask(4, 1, 2, false, true));
+        events.extend(late[1..].iter().cloned());
+        events.push(leads(0, 3));
+        let trace = trace(&events);
+        let all = of(&trace).elections;
+        let [first, second] = &all[..] else { panic!("two elections") };
+        assert_eq!((first.candidate, first.votes, first.few), (0, 2, false));
+        assert_eq!((second.candidate, second.votes), (1, 2));
+        let voters = |one: &Election| one.granted.iter().map(|vote| vote.voter).collect::<Vec<_>>();
+        assert_eq!((voters(first), voters(second)), (vec![1], vec![2]));
+        assert!(!first.double.contains(&2) && !second.double.contains(&2));
     }
 
     #[test]

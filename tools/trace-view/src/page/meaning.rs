@@ -8,7 +8,8 @@ use run_record::trace::{Trace, What};
 use serde_json::{Map, Value, json};
 
 use crate::fields::{
-    Kind, answer, entries, entry_count, entry_parts, installs, number, object, snapshot_bytes,
+    Kind, answer, entries, entry_count, entry_parts, installs, is_pre_vote, number, object,
+    snapshot_bytes,
 };
 use crate::replay::{Entry, Replay};
 
@@ -41,7 +42,7 @@ pub(super) fn all(trace: &Trace) -> Vec<Option<Value>> {
 
 /// A request: what it is for, its term, where it joins on to a log, and how many entries it brings.
 fn request(method: &str, args: &Value) -> Value {
-    let is_pre_vote = names::is(names::method(method), Name::PreVoteMethod);
+    let is_pre_vote = is_pre_vote(method, args);
     let kind = if is_pre_vote { Kind::Vote } else { Kind::of(method, args) };
     let args = object(args);
     let mut is = Map::new();
@@ -53,6 +54,9 @@ fn request(method: &str, args: &Value) -> Value {
         Kind::Other => "call",
     };
     is.insert("kind".into(), word.into());
+    if is_pre_vote {
+        is.insert("pre".into(), true.into());
+    }
     let (index, term) = match kind {
         Kind::Other => return Value::Object(is),
         Kind::Vote => (Name::LastIndex, Name::LastTerm),
@@ -155,6 +159,20 @@ mod tests {
         assert_eq!(is[0], Some(asked));
         assert_eq!(is[2], Some(json!({ "yes": false, "more": [["conflict_index", 4]] })));
         assert_eq!(is[1], None);
+    }
+
+    #[test]
+    fn a_pre_vote_says_that_it_is_one() {
+        let asked = |method: &str, pre_vote: Value| {
+            let args = json!({ "term": 3, "pre_vote": pre_vote });
+            let yes = json!({ "granted": true });
+            all(&trace(&call(1, (0, 1), method, args, yes))).remove(0)
+        };
+        let pre = Some(json!({ "kind": "vote", "pre": true, "term": 3 }));
+        assert_eq!(asked("Raft.RequestVote", true.into()), pre);
+        assert_eq!(asked("Raft.PreVote", Value::Null), pre);
+        let vote = Some(json!({ "kind": "vote", "term": 3 }));
+        assert_eq!(asked("Raft.RequestVote", false.into()), vote);
     }
 
     #[test]

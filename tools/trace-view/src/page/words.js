@@ -61,7 +61,7 @@ function requestText(call) {
   const inTerm = is.term === undefined ? "" : `, term ${is.term}`;
   const name = shortMethod(call.method);
   if (call.purpose === BEAT) return `${name} (heartbeat)${inTerm}`;
-  if (call.purpose === VOTE) return `${name}${inTerm}${lastText(is, ", its log ends at ", " of term ")}`;
+  if (call.purpose === VOTE) return `${name}${call.is.pre ? " (pre-vote)" : ""}${inTerm}${lastText(is, ", its log ends at ", " of term ")}`;
   if (call.purpose === APPEND) return `${name} (${entryRange(is)})${inTerm}`;
   if (call.purpose === SNAPSHOT) return `${name} (${snapshotText(is)})${inTerm}`;
   return name + inTerm;
@@ -78,13 +78,16 @@ function entryRange({ at, count }) {
   return count === 1 ? `entry ${at + 1}` : `entries ${at + 1} to ${at + count}`;
 }
 
+/** A vote that promises nothing says so. */
+const preText = (call) => (call.is.pre ? "pre-" : "");
+
 function replyText(call, event) {
   if (!event || event.reply === undefined) return "reply";
   const answer = answerOf(event);
   if (answer === true) {
-    return call.purpose === VOTE ? "vote granted" : call.purpose === SNAPSHOT ? "it has all of that" : "accepted";
+    return call.purpose === VOTE ? `${preText(call)}vote granted` : call.purpose === SNAPSHOT ? "it has all of that" : "accepted";
   }
-  if (answer === false && call.purpose === VOTE) return "vote refused";
+  if (answer === false && call.purpose === VOTE) return `${preText(call)}vote refused`;
   if (answer === false) return refusalText(call, event);
   return `reply to ${shortMethod(call.method)}`;
 }
@@ -100,7 +103,8 @@ function replyLabel(model, one, call, event) {
   const { term, at, at_term: atTerm } = call.is;
   const old = isStale(model, one) ? ` OLD t${term}` : "";
   if (call.purpose === VOTE) {
-    return ({ "vote granted": "vote", "vote refused": "no vote" }[replyText(call, event)] || "reply") +
+    const answer = answerOf(event);
+    return (answer === undefined ? "reply" : `${answer ? "" : "no "}${preText(call)}vote`) +
       (old || (term === undefined ? "" : ` t${term}`));
   }
   if (answerOf(event) !== false) return (answerOf(event) === true ? "ok" : "reply") + old;
@@ -122,7 +126,7 @@ function messageLabel(model, one) {
   if (one.leg === REPLY) return replyLabel(model, one, call, model.events[one.start]);
   const { is } = call;
   const inTerm = is.term === undefined ? "" : ` t${is.term}`;
-  if (call.purpose === VOTE) return `vote?${inTerm}${is.at === undefined ? "" : `${lastText(is, " (", ":t")})`}`;
+  if (call.purpose === VOTE) return `${preText(call)}vote?${inTerm}${is.at === undefined ? "" : `${lastText(is, " (", ":t")})`}`;
   if (call.purpose === BEAT) return "beat" + inTerm;
   if (call.purpose === SNAPSHOT) return `snapshot${inTerm} (${snapshotText(is, "≤", ":t")})`;
   if (call.purpose === OTHER) return cut(shortMethod(call.method), 14);
@@ -136,7 +140,7 @@ function plainMessage(model, one) {
   const { is } = call;
   const inTerm = is.term === undefined ? "" : ` in term ${is.term}`;
   if (one.leg === REQUEST) {
-    if (call.purpose === VOTE) return `${from} asks for ${to}'s vote${inTerm}${lastText(is, "; its log ends at ", " of term ")}`;
+    if (call.purpose === VOTE) return `${from} asks for ${to}'s ${preText(call)}vote${inTerm}${lastText(is, "; its log ends at ", " of term ")}`;
     if (call.purpose === BEAT) return `${from} sends ${to} a heartbeat${inTerm}`;
     if (call.purpose === APPEND) return `${from} sends ${to} ${entryRange(is)}${inTerm}`;
     if (call.purpose === SNAPSHOT) return `${from} sends ${to} a snapshot (${snapshotText(is)})${inTerm}`;
@@ -144,6 +148,7 @@ function plainMessage(model, one) {
   }
   const yes = answerOf(model.events[one.start]);
   if (call.purpose === VOTE && yes !== undefined) {
+    if (is.pre) return `${from} ${yes ? "grants" : "refuses"} ${to} its pre-vote${inTerm}`;
     return yes ? `${from} votes for ${to}${inTerm}` : `${from} refuses ${to} its vote${inTerm}`;
   }
   if ((call.purpose === APPEND || call.purpose === BEAT) && yes !== undefined) {

@@ -90,7 +90,7 @@ impl<'t> Known<'t> {
         match (self.args, self.reply) {
             (_, Some(reply)) => message::reply(self.method, self.args, reply),
             (Some(args), None) if !self.back => message::request(self.method, args),
-            (Some(_), None) => Parts::new(self.kind.letters(self.method)),
+            (Some(args), None) => Parts::new(message::name(self.kind, self.method, args)),
             (None, None) => Parts::new(format!("call {}", self.number)),
         }
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::parts::{ASIDE, Parts};
 use super::text;
 use crate::fields::{
-    Kind, accepted, answer, entries, entry_count, entry_parts, field, included, installs, number,
-    object, snapshot_bytes,
+    Kind, accepted, answer, entries, entry_count, entry_parts, field, included, installs,
+    is_pre_vote, number, object, snapshot_bytes,
 };
 use crate::grouped;
 
@@ -25,12 +25,21 @@ impl Kind {
     }
 }
 
+/// What a call is called: by its letters, but for a vote that promises nothing.
+pub(super) fn name<'m>(kind: Kind, method: &'m str, args: &Value) -> &'m str {
+    match kind {
+        Kind::Vote if is_pre_vote(method, args) => "pre-vote",
+        kind => kind.letters(method),
+    }
+}
+
 /// A request: `AE t3 prev 4:2 +3 [5..7] c4`.
 pub(crate) fn request(method: &str, args: &Value) -> Parts {
     let kind = Kind::of(method, args);
+    let name = name(kind, method, args);
     let args = object(args);
     let term = number(args, Name::Term);
-    let parts = Parts::new(kind.letters(method));
+    let parts = Parts::new(name);
     if kind == Kind::Other || term.is_none() {
         return parts.with(1, fields(args, &[]));
     }
@@ -41,7 +50,14 @@ pub(crate) fn request(method: &str, args: &Value) -> Parts {
             let last = place(Name::LastIndex, Name::LastTerm).map(|at| format!("last {at}"));
             let rest = rest(
                 args,
-                &[Name::Term, Name::Candidate, Name::Leader, Name::LastIndex, Name::LastTerm],
+                &[
+                    Name::Term,
+                    Name::Candidate,
+                    Name::Leader,
+                    Name::LastIndex,
+                    Name::LastTerm,
+                    Name::PreVote,
+                ],
             );
             parts.with_some(2, last).with_some(5, rest)
         }
@@ -94,7 +110,7 @@ pub(crate) fn reply(method: &str, args: Option<&Value>, reply: &Value) -> Parts 
     let kind = args.map_or(Kind::Other, |args| Kind::of(method, args));
     let reply = object(reply);
     let term = number(reply, Name::Term).map(|term| format!("t{term}"));
-    let parts = Parts::new(kind.letters(method));
+    let parts = Parts::new(args.map_or(kind.letters(method), |args| name(kind, method, args)));
     let words = |granted: bool, yes| if granted { yes } else { "no" };
     match (kind, answer(reply)) {
         (Kind::Vote, Some(granted)) => {
@@ -224,6 +240,17 @@ mod tests {
 
     use super::*;
     use crate::fields::numbered_entries;
+
+    #[test]
+    fn a_pre_vote_is_told_as_one() {
+        let asks = |pre_vote: bool| json!({"term": 3, "candidate_id": 1, "last_log_index": 5, "last_log_term": 2, "pre_vote": pre_vote});
+        let method = "Raft.RequestVote";
+        assert_eq!(request(method, &asks(true)).whole(), "pre-vote t3 last 5:2");
+        assert_eq!(request(method, &asks(false)).whole(), "RV t3 last 5:2");
+        let yes = json!({"term": 2, "vote_granted": true});
+        assert_eq!(reply(method, Some(&asks(true)), &yes).whole(), "pre-vote yes t2");
+        assert_eq!(reply(method, Some(&asks(false)), &yes).whole(), "RV yes t2");
+    }
 
     #[test]
     fn the_usual_messages_are_known_by_whatever_names() {

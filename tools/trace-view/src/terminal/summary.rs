@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use run_record::names::Name;
 use run_record::trace::{Event, Leg, Loss, Role, Trace, What};
-use serde_json::Value;
 
 use super::layout::{DIM, PLAIN, Paint, Row};
 
@@ -12,7 +11,7 @@ use super::options::Options;
 use super::story;
 use super::text;
 use super::topic::Topic;
-use crate::fields::{Kind, field, number, object};
+use crate::fields::{Kind, is_pre_vote, number, object};
 use crate::groups;
 use crate::replay::{Replay, Server};
 
@@ -95,10 +94,9 @@ impl Sums {
         match &event.what {
             What::Sent { method, args, .. } => {
                 let kind = Kind::of(method, args);
-                let is_pre_vote = || field(object(args), Name::PreVote) == Some(&Value::Bool(true));
                 if let (Some(lane), Some(term)) = (event.lane, number(object(args), Name::Term))
                     && kind != Kind::Other
-                    && !is_pre_vote()
+                    && !is_pre_vote(method, args)
                 {
                     self.stood.insert((term, lane as usize));
                 }
