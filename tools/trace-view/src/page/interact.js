@@ -138,7 +138,7 @@ function step(app, direction, anyLane) {
   }
 }
 
-/** The event nearest in order on the lane above or below. */
+/** The event nearest in order on the lane above or below, of those that the filters show. */
 function stepLane(app, direction) {
   const { model, layout } = app;
   if (app.selected < 0) return step(app, 1, true);
@@ -147,7 +147,10 @@ function stepLane(app, direction) {
   if (row < 0 || row >= rows.length) return;
   const list = rows[row] < 0 ? model.testerEvents : model.laneEvents[rows[row]];
   const after = lowerBound(list, app.selected);
-  const near = [list[after - 1], list[after]].filter((i) => i !== undefined);
+  let [left, right] = [after - 1, after];
+  while (left >= 0 && !eventIsShown(app, list[left])) left--;
+  while (right < list.length && !eventIsShown(app, list[right])) right++;
+  const near = [list[left], list[right]].filter((i) => i !== undefined);
   near.sort((a, b) => Math.abs(a - app.selected) - Math.abs(b - app.selected));
   if (near.length > 0) select(app, near[0], true);
 }

@@ -52,7 +52,12 @@ function placeNeeded(frame, needed) {
   frame.placed = [];
   let at = 0;
   // They are sorted by their worth: what comes behind the first one that has no room is worth no more.
-  while (placeNeededLabel(frame, needed[at])) at++;
+  while (at < needed.length && placeNeededLabel(frame, needed[at])) at++;
+  // Moved away from the corner, they may leave more room to each other.
+  if (at === needed.length) {
+    frame.taken.splice(frame.taken.indexOf(corner), 1);
+    return;
+  }
   fold.text = `+${needed.length - at} more`;
   put(frame, fold, corner);
 }

@@ -3,7 +3,7 @@
 use run_record::trace::{Trace, What};
 
 use crate::harness::{Opened, Page, browser, open};
-use crate::traces::small;
+use crate::traces::{Writer, small};
 
 /// What the drivers share: to press a key, and to wait until the page has come to rest.
 const BEGIN: &str = r##"<script>
@@ -125,4 +125,33 @@ fn who_follows_causes_with_keys_stays_in_the_panel() {
         assert_eq!((place(step, 0), place(step, 1)), ("BUTTON", id), "{step}: {}", page.said);
     }
     assert_eq!(place("table", 2), page.said["row"], "at the row of the selected event");
+}
+
+#[test]
+fn arrow_keys_go_to_no_event_that_the_filters_hide() {
+    let Some(browser) = browser("arrow_keys_go_to_no_event_that_the_filters_hide") else { return };
+    // Server 1 has a saved state on each side of what is looked at, and further away something that is shown.
+    let mut run = Writer::new();
+    run.start(2);
+    let saved = || What::Saved { bytes: 9, snapshot: None };
+    run.add(1, None, What::Applied { index: 1, command: "far".into() });
+    run.add(1, None, saved());
+    let chosen = run.add(0, None, What::Applied { index: 1, command: "here".into() });
+    run.add(1, None, saved());
+    let page = drive(
+        &browser,
+        &run.finish(2, None),
+        &format!("#sel={chosen}"),
+        r##"
+  said.start = status();
+  const saves = [...document.querySelectorAll("#filters button")].find((one) => one.textContent.includes("save"));
+  if (saves.getAttribute("aria-pressed") === "true") saves.click();
+  key("ArrowDown"); said.below = status();
+  key("ArrowUp"); said.back = status();
+"##,
+    );
+    let said = |name: &str| page.said[name].as_str().expect("a text");
+    assert!(said("start").contains("here"), "{}", said("start"));
+    assert!(said("below").contains("far"), "{}", said("below"));
+    assert!(said("back").contains("here"), "{}", said("back"));
 }

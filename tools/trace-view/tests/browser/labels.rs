@@ -140,6 +140,32 @@ fn with_facts(facts: u32) -> (Trace, u64) {
     (run.finish(SERVERS, Some(verdict)), led.expect("an event"))
 }
 
+/// A label that has to go out of the corner's way may leave room for one that had none before.
+#[test]
+fn nothing_is_said_to_be_missing_if_all_labels_find_room_at_last() {
+    const NAME: &str = "nothing_is_said_to_be_missing_if_all_labels_find_room_at_last";
+    let Some(browser) = browser(NAME) else { return };
+    // Each letter is seven pixels wide. The first label lies across the middle of a low view, and the second one has
+    // room neither above nor below it.
+    let (begin, labels) = ("<script>\n{", include_str!("../../src/page/labels.js"));
+    let driver = r##"
+const [left, right, height] = [0, 130, 31];
+const frame = { left, right, layout: { height }, colors: { back: "#fff", bad: "#f00" }, taken: [], placed: [], bands: [],
+  context: { measureText: (text) => ({ width: 7 * text.length }) } };
+const needed = ["elevenwords", "ten-letter"].map((text) => ({ worth: 9, text, must: true, spots: [[20, 15.5]] }));
+placeNeeded(frame, needed);
+document.body.dataset.said = JSON.stringify({ texts: frame.placed.map(({ one }) => one.text), taken: frame.taken.length });
+}
+</script>
+</body>"##;
+    let driver = &[begin, labels, driver].concat();
+    let (trace, _) = with_facts(1);
+    let opened = Opened { driver, fragment: "", size: SCREEN, dark: false };
+    let page = open(&browser, &trace, &opened);
+    assert_eq!(page.said["texts"], serde_json::json!(["elevenwords", "ten-letter"]));
+    assert_eq!(page.said["taken"], 2, "the corner is free again");
+}
+
 /// Whether two labels, each with its place behind text and worth, lie on each other.
 fn touch(one: &Value, other: &Value) -> bool {
     let at = |label: &Value, which: usize| label[which].as_f64().expect("a number");
