@@ -150,7 +150,9 @@ fn check_clock(report: &Report, clock: Clock) -> Vec<Line> {
     let mut add = |what: String, used: f64, limit: f64, unit, hard| {
         lines.push(Line { what, clock, used, limit, unit, over: used > limit, hard });
     };
-    let longest = tests.iter().filter(|test| test.runs > 0).max_by_key(|test| test.longest_us);
+    // Of processes that died before a run began nobody knows how long one took.
+    let is_known = |test: &&&TestReport| test.longest_us > 0 || test.runs > test.failures;
+    let longest = tests.iter().filter(is_known).max_by_key(|test| test.longest_us);
     if let Some(test) = longest {
         let what = format!("longest run: {}", test.test);
         add(what, seconds(test.longest_us as f64), TEST_LIMIT_S, "s", true);
@@ -190,6 +192,8 @@ fn seconds(us: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use test_runs::run::Run;
+
     use super::*;
     use crate::stress::model::tests::{report, run, test};
 
@@ -312,6 +316,17 @@ mod tests {
         let mut report = with(&lab_2(), 3, 100);
         report.tests[20] = test(lab_2()[20], Clock::Sim, vec![run(0, Some("failed"))]);
         assert!(line(&check(&report), "lab time of all tests", 600.0).is_none());
+    }
+
+    #[test]
+    fn nothing_is_said_of_runs_that_never_began() {
+        let dead = Run { lab_us: 0, troubles: None, ..run(0, Some("the process died")) };
+        assert!(check(&report("r", vec![dead.clone()])).is_empty());
+        assert!(check(&report("r", Vec::new())).is_empty());
+        // A run that passed in no time has begun.
+        let quick = Run { lab_us: 0, ..run(1, None) };
+        let lines = check(&report("r", vec![dead, quick]));
+        assert!(lines[0].what.starts_with("longest run: "), "{lines:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use run_record::Clock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use test_runs::platform;
 use test_runs::run::Run;
 
 use super::args::RunArgs;
@@ -120,10 +121,12 @@ impl Folder {
         &self.path
     }
 
-    /// Its own name.
+    /// Its own name, also if it was named by its place, such as `.` or `..`.
     pub(crate) fn name(&self) -> String {
-        let name = self.path.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+        let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        let absolute = std::path::absolute(&self.path).ok().and_then(name);
+        let real = || platform::canonical(&self.path).ok().and_then(name);
+        absolute.or_else(real).unwrap_or_default()
     }
 
     /// Adds runs. If there is no room for all of them, none of them is there.
@@ -315,6 +318,18 @@ mod tests {
         let empty = top.path().join("empty");
         fs::create_dir(&empty).expect("a folder");
         assert!(Folder::new(&empty).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_is_named_by_its_place_has_its_own_name() {
+        let top = tempfile::tempdir().expect("a folder");
+        let inner = top.path().join("mine/inner");
+        fs::create_dir_all(&inner).expect("folders");
+        for path in ["mine", "mine/.", "mine/inner/.."] {
+            let path = top.path().join(path);
+            let folder = Folder::open(&path).expect("nobody is at work in it");
+            assert_eq!(folder.name(), "mine", "{}", path.display());
+        }
     }
 
     #[test]

@@ -39,9 +39,17 @@ pub(crate) fn render(report: &Report, budgets: &[Line]) -> Result<String> {
         junit.add_test_suite(suite);
     }
     junit.set_time(time);
-    let xml = junit.to_string().context("cannot encode junit.xml")?;
-    // The schema of Jenkins' xUnit plugin has no such attribute of the outermost element.
-    Ok(xml.replacen(" skipped=\"0\"", "", 1))
+    Ok(without_skipped(&junit.to_string().context("cannot encode junit.xml")?))
+}
+
+/// The same XML, whose outermost element does not say how many cases were skipped: the schema of Jenkins' xUnit plugin
+/// has no such attribute there.
+fn without_skipped(xml: &str) -> String {
+    let Some((before, rest)) = xml.split_once("<testsuites ") else { return xml.to_string() };
+    let (outermost, inside) = rest.split_once('>').unwrap_or((rest, ""));
+    let Some((one, other)) = outermost.split_once(" skipped=\"") else { return xml.to_string() };
+    let other = other.split_once('"').map_or("", |(_, other)| other);
+    format!("{before}<testsuites {one}{other}>{inside}")
 }
 
 /// What kind of run it was.
@@ -73,7 +81,11 @@ fn case(report: &Report, test: &TestReport) -> TestCase {
         }
     }
     let failure = failure.map(|(kind, message)| (kind, message, text));
-    let mut case = of(&test.test, failure);
+    let mut case = match test.runs {
+        // What nobody has run is not green.
+        0 => TestCase::new(test.test.as_str(), not_run()),
+        _ => of(&test.test, failure),
+    };
     case.set_classname(format!("{}.{}", report.subject.package, test.part)).set_time(wall(test));
     case
 }
@@ -98,6 +110,12 @@ fn others(report: &Report, on: Clock, budgets: &[Line]) -> Vec<TestCase> {
         case.set_classname(report.subject.package.as_str()).set_time(Duration::ZERO);
     }
     cases
+}
+
+fn not_run() -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message("no run of it was made");
+    status
 }
 
 /// A case, with the kind, message and text of its failure.
@@ -173,6 +191,18 @@ mod tests {
         assert!(xml.contains("x &lt; &quot;y&quot;"), "{xml}");
         assert!(!xml.contains(['\u{1b}', '\u{0}', '\u{ffff}']), "{xml}");
         assert!(xml.contains("]]&gt;") && !xml.contains("]]>"), "{xml}");
+    }
+
+    #[test]
+    fn a_test_that_was_not_run_is_skipped() {
+        let mut report = report("r", vec![run(0, None)]);
+        report.tests.push(test("backup_2B", Clock::Sim, Vec::new()));
+        let xml = xml(&report);
+        assert!(xml.contains("<skipped message=\"no run of it was made\"/>"), "{xml}");
+        let (_, outermost) = xml.split_once("<testsuites ").expect("it has suites");
+        let (outermost, inside) = outermost.split_once('>').expect("it ends");
+        assert!(!outermost.contains("skipped"), "{outermost}");
+        assert!(inside.contains(" skipped=\"1\""), "{inside}");
     }
 
     #[test]

@@ -229,20 +229,30 @@ pub(crate) fn absorb(whole: &mut TestReport, part: TestReport) {
     for (sentence, runs) in part.not_judged {
         *whole.not_judged.entry(sentence).or_default() += runs;
     }
-    for group in part.groups {
-        let alike = |known: &&mut Group| match (known.mixed, group.mixed) {
-            (false, false) => known.failure().likeness() == group.failure().likeness(),
-            (one, other) => one && other,
-        };
-        match whole.groups.iter_mut().find(alike) {
-            Some(known) => {
-                known.count += group.count;
-                if is_earlier(&group.first, &known.first) {
-                    (known.first, known.alone) = (group.first, group.alone);
-                }
+    part.groups.into_iter().for_each(|group| absorb_group(&mut whole.groups, group));
+}
+
+/// Adds a group to others, which stay so many as those of one part may be; the mixed one stays the last.
+fn absorb_group(groups: &mut Vec<Group>, mut group: Group) {
+    let alike = |known: &Group| match (known.mixed, group.mixed) {
+        (false, false) => known.failure().likeness() == group.failure().likeness(),
+        (one, other) => one && other,
+    };
+    let place = groups.iter().position(alike);
+    let mixed = groups.iter().position(|known| known.mixed);
+    if place.is_none() && groups.iter().filter(|known| !known.mixed).count() >= MOST_GROUPS {
+        // What stands for failures that are not alike was not tried again for all of them.
+        (group.mixed, group.alone) = (true, None);
+    }
+    match place.or(mixed.filter(|_| group.mixed)) {
+        Some(place) => {
+            let known = &mut groups[place];
+            known.count += group.count;
+            if is_earlier(&group.first, &known.first) {
+                (known.first, known.alone) = (group.first, group.alone);
             }
-            None => whole.groups.push(group),
         }
+        None => groups.insert(mixed.unwrap_or(groups.len()), group),
     }
 }
 
@@ -295,10 +305,32 @@ mod tests {
         absorb(&mut whole, report.clone());
         assert_eq!(mixed(&whole), [1600], "they stay apart from what is of one kind");
         assert_eq!(whole.groups.len(), MOST_GROUPS + 1);
-        // One of the first kind that the mixed group has is not one of that group.
+        // One of the first kind that the mixed group has is not one of that group. It takes the place of another kind.
         let mut other = tally_of_one(report.groups[MOST_GROUPS].failure().message.as_str());
         absorb(&mut other, report);
-        assert_eq!((mixed(&other), other.groups[0].count), (vec![800], 1));
+        assert_eq!((mixed(&other), other.groups[0].count), (vec![801], 1));
+    }
+
+    #[test]
+    fn reports_of_other_kinds_have_no_more_groups_together() {
+        let of = |first: char| {
+            let mut tally = tally(false);
+            for kind in 0..150u8 {
+                let [one, two] = [kind / 20, kind % 20].map(|place| char::from(b'a' + place));
+                tally.add(&run(kind.into(), Some(&format!("{first}{one}{two}"))));
+            }
+            tally.into_report()
+        };
+        let mut whole = of('x');
+        absorb(&mut whole, of('y'));
+        let counts: Vec<_> = whole.groups.iter().map(|group| (group.mixed, group.count)).collect();
+        assert_eq!(counts[..MOST_GROUPS], [(false, 1); MOST_GROUPS]);
+        assert_eq!(counts[MOST_GROUPS..], [(true, 100)]);
+        assert_eq!(whole.failures, 300);
+        // What is of a known kind is still counted as that.
+        absorb(&mut whole, of('x'));
+        assert_eq!((whole.groups[0].count, whole.groups[MOST_GROUPS].count), (2, 100));
+        assert_eq!(whole.groups.len(), MOST_GROUPS + 1);
     }
 
     #[test]
