@@ -124,6 +124,7 @@ fn main() -> ExitCode {
         return code;
     }
     test_runs::watchdog::serve_if_asked();
+    test_runs::watchdog::stop_together();
     let args = match Args::try_parse().and_then(Args::checked) {
         Ok(args) => args,
         Err(error) => {
@@ -158,6 +159,10 @@ fn main() -> ExitCode {
             if let Some(error) = error.downcast_ref::<clap::Error>() {
                 let _ = error.print();
                 return ExitCode::from(USAGE);
+            }
+            if error.is::<test_runs::build::Interrupted>() {
+                say::note(&error.to_string());
+                return ExitCode::from(stress::NOT_WHOLE);
             }
             say::note(&format!("error: {error:#}"));
             ExitCode::from(BROKEN)

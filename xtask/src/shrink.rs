@@ -16,9 +16,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use run_record::setting::{Setting, Trouble};
-use test_runs::build::TestCase;
+use test_runs::build::{Interrupted, TestCase};
 use test_runs::package;
 use test_runs::process::Item;
 use test_runs::scratch::Scratch;
@@ -63,9 +63,9 @@ const SEARCH: f64 = 0.75;
 pub(crate) fn run(args: &Shrink) -> Result<u8> {
     let package = args.which.find(&[&args.test])?;
     let how = How::simulated(args.release, args.schedule);
-    let test = under_test::find_one(&package, &args.test, how)?;
-    let scratch = Scratch::new()?;
     let stop = under_test::stop_on_signal()?;
+    let test = under_test::find_one(&package, &args.test, how, &stop)?;
+    let scratch = Scratch::new()?;
     let mut world = Processes {
         test,
         choices: args.choices.clone(),
@@ -184,7 +184,12 @@ fn find_reference(
     let dependencies = package::dependencies(&dir, package)?;
     let suite = labs::reference(package, &dependencies, &world.test.name);
     let Some(suite) = suite.filter(|_| !args.no_reference) else { return Ok(None) };
-    let found = reference::find(suite, &world.test.name, args.release)?;
+    let found = reference::find(suite, &world.test.name, args.release, &world.stop);
+    // A run has been made by then.
+    let found = found.map_err(|error| match error.is::<Interrupted>() {
+        true => anyhow!("it was interrupted before the search began"),
+        false => error,
+    })?;
     if found.is_none() {
         display
             .say(&format!("note: {suite} has no test of this name, so the reference is not tried"));

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -213,7 +214,8 @@ fn page(file: &Path) -> String {
 fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
     let package = args.which.find(&[test])?;
     let how = How::simulated(args.release, args.schedule);
-    let case = under_test::find_one(&package, test, how)?;
+    let stop = under_test::stop_on_signal()?;
+    let case = under_test::find_one(&package, test, how, &stop)?;
     let changed = args.setting.is_some() || args.choices.is_some() || !args.schedule.is_default();
     let home = traces::usual(&package, changed)?;
     let left = Unfinished::new(&home)?;
@@ -221,7 +223,10 @@ fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
     say::note(&format!("trace: {} of {} with seed {seed}", case.name, package.name));
     let case = TestCase { setting: args.setting.unwrap_or_default(), ..case };
     let choices = args.choices.clone().unwrap_or_default();
-    let told = run_once(args, &case, &Item { choices, ..Item::new(0, Some(seed)) }, left.folder())?;
+    let item = Item { choices, ..Item::new(0, Some(seed)) };
+    let told = run_once(args, &case, &item, left.folder(), &stop)?;
+    // From here on Ctrl-C ends us at once.
+    drop(stop);
     let trace = left.trace().map(|file| read(&file)).transpose()?;
     let Some((file, trace)) = left.finish()?.zip(trace) else {
         let lines: Vec<&str> = told.output.lines().collect();
@@ -237,9 +242,14 @@ fn make(args: &Trace, test: &str) -> Result<(PathBuf, Recorded)> {
 }
 
 /// Makes one run, which leaves its trace in this folder, with the limits that it has in other tasks.
-fn run_once(args: &Trace, case: &TestCase, item: &Item, folder: &Path) -> Result<Told> {
+fn run_once(
+    args: &Trace,
+    case: &TestCase,
+    item: &Item,
+    folder: &Path,
+    stop: &AtomicBool,
+) -> Result<Told> {
     let scratch = Scratch::new()?;
-    let stop = under_test::stop_on_signal()?;
     let limits = Limits {
         hang_after: PATIENCE,
         memory_mib: args.memory,
@@ -247,7 +257,7 @@ fn run_once(args: &Trace, case: &TestCase, item: &Item, folder: &Path) -> Result
         coverage: false,
         room: None,
     };
-    process::by_itself(case, item, &limits, scratch.path(), &stop)
+    process::by_itself(case, item, &limits, scratch.path(), stop)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::schedule::Choice;
-use test_runs::build::{self, Messages, TestCase};
+use test_runs::build::{self, Interrupted, Listed, Messages, TestCase};
 use test_runs::package::Package;
 
 use crate::labs;
@@ -30,9 +30,14 @@ impl How {
 /// no lab at the end.
 ///
 /// # Errors
-/// If they do not build, there are none, or a filter matches none.
-pub(crate) fn find(package: &Package, filters: &[String], how: How) -> Result<Vec<TestCase>> {
-    find_ending(package, filters, "", how)
+/// If they do not build, there are none, or a filter matches none; [`Interrupted`] if `stop` is set meanwhile.
+pub(crate) fn find(
+    package: &Package,
+    filters: &[String],
+    how: How,
+    stop: &AtomicBool,
+) -> Result<Listed> {
+    find_ending(package, filters, "", how, stop)
 }
 
 /// The same, of those only whose names end in this.
@@ -44,32 +49,46 @@ pub(crate) fn find_ending(
     filters: &[String],
     end: &str,
     how: How,
-) -> Result<Vec<TestCase>> {
+    stop: &AtomicBool,
+) -> Result<Listed> {
     let Package { name, dir } = package;
-    let mut tests = Vec::new();
-    for program in build::build(dir, name, how.clocks, how.release, Messages::Shown)? {
-        tests.extend(build::list(&program, filters)?);
+    let mut all = Listed::default();
+    for program in build::build(dir, name, how.clocks, how.release, Messages::Shown, stop)? {
+        let Listed { tests, ignored } = build::list(&program, filters)?;
+        all.tests.extend(tests);
+        all.ignored.extend(ignored);
     }
-    let mut tests = matching(tests, name, filters, end)?;
-    tests.iter_mut().for_each(|test| test.schedule = how.schedule);
+    if stop.load(Ordering::Relaxed) {
+        return Err(Interrupted.into());
+    }
+    let mut all = matching(all, name, filters, end)?;
+    all.tests.iter_mut().for_each(|test| test.schedule = how.schedule);
     let place = |test: &TestCase| labs::place(&test.name).unwrap_or(usize::MAX);
-    tests.sort_by_key(|test| (test.program.clock, place(test)));
-    Ok(tests)
+    all.tests.sort_by_key(|test| (test.program.clock, place(test)));
+    Ok(all)
 }
 
 /// Those of a package's tests, as the filters have left them, whose names end in this.
-fn matching(
-    mut tests: Vec<TestCase>,
-    package: &str,
-    filters: &[String],
-    end: &str,
-) -> Result<Vec<TestCase>> {
-    tests.retain(|test| test.name.ends_with(end));
+fn matching(mut all: Listed, package: &str, filters: &[String], end: &str) -> Result<Listed> {
+    all.tests.retain(|test| test.name.ends_with(end));
+    all.ignored.retain(|name| name.ends_with(end));
     let matches_none =
-        |filter: &&String| !tests.iter().any(|test| test.name.contains(filter.as_str()));
+        |filter: &&String| !all.tests.iter().any(|test| test.name.contains(filter.as_str()));
     // Whoever has misspelled one would take its tests for tests that pass.
     let idle: Vec<&str> = filters.iter().filter(matches_none).map(String::as_str).collect();
-    if tests.is_empty() || !idle.is_empty() {
+    if all.tests.is_empty() || !idle.is_empty() {
+        let is_meant =
+            |name: &&String| idle.is_empty() || idle.iter().any(|filter| name.contains(filter));
+        let meant: Vec<&str> = all.ignored.iter().filter(is_meant).map(String::as_str).collect();
+        if !meant.is_empty() {
+            bail!(
+                "{} of {package} {} marked #[ignore], so `cargo test` does not run {}, and nothing else matches; take \
+                 the mark away",
+                meant.join(", "),
+                if meant.len() == 1 { "is" } else { "are" },
+                if meant.len() == 1 { "it" } else { "them" }
+            );
+        }
         let elsewhere = |filter: &&str| {
             let suite = labs::other_suite(package, filter)?;
             Some(format!("; {suite} has tests for {filter} (--package {suite})"))
@@ -81,21 +100,39 @@ fn matching(
             idle.iter().filter_map(elsewhere).collect::<String>()
         );
     }
-    Ok(tests)
+    Ok(all)
+}
+
+/// In words, how many of the tests that were asked for are ignored; none if none are.
+pub(crate) fn ignored_in_words(found: &Listed) -> Option<String> {
+    match found.ignored.len() as u64 {
+        0 => None,
+        1 => Some("1 test is ignored".into()),
+        many => Some(format!("{many} tests are ignored")),
+    }
 }
 
 /// Builds a package's tests; the one of this name or, if it is the only one, with this in its name.
 ///
 /// # Errors
-/// If they do not build, or none or several are meant.
-pub(crate) fn find_one(package: &Package, test: &str, how: How) -> Result<TestCase> {
-    let all = find(package, &[], how)?;
+/// If they do not build, or none or several are meant; [`Interrupted`] if `stop` is set meanwhile.
+pub(crate) fn find_one(
+    package: &Package,
+    test: &str,
+    how: How,
+    stop: &AtomicBool,
+) -> Result<TestCase> {
+    let all = find(package, &[], how, stop)?;
     choose(&all, test).with_context(|| format!("package {}", package.name))
 }
 
-fn choose(all: &[TestCase], test: &str) -> Result<TestCase> {
+fn choose(all: &Listed, test: &str) -> Result<TestCase> {
+    let Listed { tests: all, ignored } = all;
     if let Some(exact) = all.iter().find(|case| case.name == test) {
         return Ok(exact.clone());
+    }
+    if ignored.iter().any(|name| name == test) {
+        bail!("`{test}` is marked #[ignore], so it is never run; take the mark away");
     }
     let like: Vec<&TestCase> = all.iter().filter(|case| case.name.contains(test)).collect();
     let names = |cases: &mut dyn Iterator<Item = &TestCase>| {
@@ -154,23 +191,46 @@ pub(crate) mod tests {
         }
     }
 
-    fn cases() -> Vec<TestCase> {
-        let program = no_program();
-        let case = |name: &str| TestCase {
+    /// A test of it.
+    pub(crate) fn case(name: &str) -> TestCase {
+        TestCase {
             name: name.into(),
-            program: program.clone(),
+            program: no_program(),
             setting: run_record::setting::Setting::default(),
             schedule: Choice::default(),
-        };
+        }
+    }
+
+    fn cases() -> Vec<TestCase> {
         ["figure_8_2C", "figure_8_unreliable_2C", "backup_2B"].map(case).into()
+    }
+
+    fn listed(tests: Vec<TestCase>) -> Listed {
+        Listed { tests, ignored: Vec::new() }
+    }
+
+    #[test]
+    fn a_program_whose_tests_are_all_ignored_is_told_so() {
+        let of = |tests, ignored: &[&str], filters: &[&str]| {
+            let ignored = ignored.iter().map(|name| name.to_string()).collect();
+            let filters: Vec<String> = filters.iter().map(|filter| filter.to_string()).collect();
+            let found = matching(Listed { tests, ignored }, "my-raft", &filters, "");
+            found.map(|found| ignored_in_words(&found)).map_err(|error| error.to_string())
+        };
+        let words = of(Vec::new(), &["a_2A", "b_2B"], &[]).expect_err("none can be run");
+        assert!(words.starts_with("a_2A, b_2B of my-raft are marked #[ignore]"), "{words}");
+        let words = of(cases(), &["slow_2C"], &["2B", "slow"]).expect_err("one word has none");
+        assert!(words.starts_with("slow_2C of my-raft is marked #[ignore]"), "{words}");
+        assert_eq!(of(cases(), &["slow_2C"], &["2C"]), Ok(Some("1 test is ignored".into())));
+        assert_eq!(of(cases(), &[], &["2C"]), Ok(None));
     }
 
     #[test]
     fn a_filter_does_not_make_another_test_a_soak() {
         let filters = ["2C".to_string()];
         let soaks = |tests| {
-            let found = matching(tests, "my-raft", &filters, labs::SOAK);
-            found.map(|found| found.len()).map_err(|error| error.to_string())
+            let found = matching(listed(tests), "my-raft", &filters, labs::SOAK);
+            found.map(|found| found.tests.len()).map_err(|error| error.to_string())
         };
         let words = soaks(cases()).expect_err("there is none");
         assert!(
@@ -181,16 +241,16 @@ pub(crate) mod tests {
         let words = soaks([&cases()[..], std::slice::from_ref(&soak)].concat());
         let words = words.expect_err("no soak is of 2C");
         assert!(words.contains("matches 2C and ends in `_soak`; "), "{words}");
-        let found = matching(vec![soak], "my-raft", &["soak".to_string()], labs::SOAK);
-        assert_eq!(found.expect("it is one").len(), 1);
+        let found = matching(listed(vec![soak]), "my-raft", &["soak".to_string()], labs::SOAK);
+        assert_eq!(found.expect("it is one").tests.len(), 1);
     }
 
     #[test]
     fn each_filter_matches_something() {
         let found = |package, filters: &[&str]| {
             let filters: Vec<String> = filters.iter().map(|filter| filter.to_string()).collect();
-            let found = matching(cases(), package, &filters, "");
-            found.map(|found| found.len()).map_err(|error| error.to_string())
+            let found = matching(listed(cases()), package, &filters, "");
+            found.map(|found| found.tests.len()).map_err(|error| error.to_string())
         };
         assert_eq!(found("my-raft", &[]), Ok(3));
         assert_eq!(found("my-raft", &["2C", "backup", "figure"]), Ok(3));
@@ -204,11 +264,15 @@ pub(crate) mod tests {
 
     #[test]
     fn a_test_is_found_by_its_name_or_a_part_that_only_it_has() {
-        let chosen = |name| choose(&cases(), name).map(|case| case.name).map_err(|e| e.to_string());
+        let mut all = listed(cases());
+        all.ignored.push("slow_2C".into());
+        let chosen = |name| choose(&all, name).map(|case| case.name).map_err(|e| e.to_string());
         assert_eq!(chosen("figure_8_2C"), Ok("figure_8_2C".into()));
         assert_eq!(chosen("backup"), Ok("backup_2B".into()));
         let several = chosen("figure_8").expect_err("there are two");
         assert!(several.contains("figure_8_2C, figure_8_unreliable_2C; give"), "{several}");
+        let ignored = chosen("slow_2C").expect_err("it cannot be run");
+        assert!(ignored.starts_with("`slow_2C` is marked #[ignore]"), "{ignored}");
         let none = chosen("figure_9").expect_err("there is none");
         assert!(none.contains("`figure_9`; there are figure_8_2C,"), "{none}");
     }

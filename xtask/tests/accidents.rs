@@ -10,6 +10,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -36,17 +37,21 @@ impl Trial {
 
     /// The command with these arguments only.
     fn bare(&self, args: &[&str]) -> Command {
+        self.task("stress", args)
+    }
+
+    /// The same of another task.
+    fn task(&self, task: &str, args: &[&str]) -> Command {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fake-suite");
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.arg("stress").args(args).env("CARGO_TARGET_DIR", target).env("NO_COLOR", "1");
+        command.arg(task).args(args).env("CARGO_TARGET_DIR", target).env("NO_COLOR", "1");
         command.env("TMPDIR", self.path("tmp")).env("FAKE_PIDS", self.path("pids"));
         command
     }
 
     fn stress(&self, args: &[&str]) -> Command {
         let mut command = self.bare(args);
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
-        command.args(["--package", "fake-suite", "--dir"]).arg(suite);
+        command.args(["--package", "fake-suite", "--dir"]).arg(suite());
         if !args.contains(&"--hang-after") {
             command.args(["--hang-after", "60s"]);
         }
@@ -78,6 +83,10 @@ impl Trial {
     fn left_in_tmp(&self) -> usize {
         fs::read_dir(self.path("tmp")).expect("a folder").count()
     }
+}
+
+fn suite() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite")
 }
 
 /// Waits until something is so.
@@ -133,6 +142,40 @@ fn a_run_that_is_ended_keeps_what_was_done_and_can_be_gone_on_with() {
     }
 }
 
+/// Cargo, but for a build that takes long.
+const SLOW_CARGO: &str = r#"#!/bin/sh
+case "$1" in test) echo $$ > "$FAKE_PIDS"; exec sleep 600;; esac
+exec "$REAL_CARGO" "$@"
+"#;
+
+#[test]
+fn who_interrupts_the_build_ends_it_and_is_not_told_that_it_has_failed() {
+    let one = ["--test", "passes_2A", "--seed", "1"];
+    let tasks: [(&str, &[&str]); 4] =
+        [("stress", &["passes"]), ("hunt", &["passes"]), ("shrink", &one), ("trace", &one)];
+    for (task, args) in tasks {
+        for signal in [Signal::INT, Signal::TERM] {
+            let trial = Trial::new();
+            let cargo = trial.path("cargo");
+            fs::write(&cargo, SLOW_CARGO).expect("it can be written");
+            fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it is ours");
+            let mut command = trial.task(task, args);
+            command.args(["--package", "fake-suite", "--dir"]).arg(suite());
+            command.env("CARGO", &cargo).env("REAL_CARGO", env!("CARGO"));
+            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = command.spawn().expect("xtask runs");
+            until("cargo builds", || !trial.pids().is_empty());
+            send(&child, signal);
+            let output = child.wait_with_output().expect("it ends");
+            assert_code(&output, 4);
+            let said = words(&output);
+            assert!(said.contains("interrupted before the first run; nothing was done"), "{said}");
+            assert!(!said.contains("do not build"), "{task}: {said}");
+            until("cargo has ended", || test_kill_process(trial.pids()[0]).is_err());
+        }
+    }
+}
+
 #[test]
 fn nobody_goes_on_with_a_run_that_is_under_way() {
     let trial = Trial::new();
@@ -182,6 +225,33 @@ fn the_time_in_which_it_is_stopped_does_not_count() {
     // Of the five seconds it counts one at most.
     assert!(began.elapsed() > Duration::from_secs(8), "after {:?}", began.elapsed());
     assert_eq!(child.wait().expect("it ends").code(), Some(1), "the run has failed");
+}
+
+/// A test process is in a group of its own, which a terminal does not stop.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_ctrl_z_stops_are_the_test_processes_too_until_it_goes_on() {
+    let trial = Trial::new();
+    let args = ["lingers", "--iters", "1", "--jobs", "1", "--hang-after", "600s"];
+    let mut child = trial.stress(&args).stdout(Stdio::null()).spawn().expect("xtask runs");
+    // It has started another process.
+    until("a process that hangs, and another one", || trial.pids().len() == 2);
+    let mut all = trial.pids();
+    all.push(Pid::from_child(&child));
+    let is_stopped = |pid: Pid| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        // The name before it may have any letters.
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+    };
+    // More than once.
+    for _ in 0..2 {
+        send(&child, Signal::TSTP);
+        until("all of them are stopped", || all.iter().all(|pid| is_stopped(*pid)));
+        send(&child, Signal::CONT);
+        until("none of them is", || !all.iter().any(|pid| is_stopped(*pid)));
+    }
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().expect("it ends").code(), Some(4));
 }
 
 /// By the system for want of memory, or by somebody who cleans up: nobody knows what the run would have been.
@@ -297,10 +367,9 @@ fn a_full_disk_is_no_fault_of_the_code_under_test() {
 #[test]
 fn each_run_has_a_folder_of_its_own() {
     let trial = Trial::new();
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-suite");
     let start = || {
         let mut command = trial.bare(&["passes", "--iters", "3", "--package", "fake-suite"]);
-        command.arg("--dir").arg(&suite).stdout(Stdio::piped()).spawn().expect("xtask runs")
+        command.arg("--dir").arg(suite()).stdout(Stdio::piped()).spawn().expect("xtask runs")
     };
     let both = [start(), start()].map(|child| child.wait_with_output().expect("it ends"));
     let reports = both.map(|output| {

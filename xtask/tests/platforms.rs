@@ -36,7 +36,7 @@ const WINDOWS: &str = "windows";
 const ANY: &str = "";
 
 /// File, text of the line, the `cfg` it is behind, and why it must be there at all.
-const KNOWN: [(&str, &str, &str, &str); 70] = [
+const KNOWN: [(&str, &str, &str, &str); 73] = [
     ("labrt/src/sim/overflow.rs", "use libc::{", UNIX, "the signal of a stack overflow"),
     ("labrt/src/sim/watch.rs", "\"/proc", ANY, "elsewhere nobody says how long a thread waits"),
     ("labrt/tests/common/mod.rs", "Command::new(\"sh\")", LINUX, "a limit for a test's process"),
@@ -55,6 +55,7 @@ const KNOWN: [(&str, &str, &str, &str); 70] = [
     (TEST_RUNS, "unix::process::CommandExt", UNIX, "a process group"),
     (TEST_RUNS, "windows::process::CommandExt", WINDOWS, "a process group"),
     (TEST_RUNS, "{Pid, Signal, kill_process_group}", UNIX, "to end what a test has started too"),
+    (TEST_RUNS, "nix::sys::signal::{SigSet, Signal, raise}", UNIX, "what Ctrl-Z sends"),
     (TEST_RUNS, "{Pid, WaitId, WaitIdOptions, waitid}", UNIX, "an end that is only looked at"),
     (TEST_RUNS, "rustix::fs::statvfs", UNIX, "how much room a disk has"),
     (TEST_RUNS, "\"/proc/{}/statm\"", LINUX, "how much memory a process has"),
@@ -112,6 +113,8 @@ const KNOWN: [(&str, &str, &str, &str); 70] = [
     ("xtask/tests/shrink.rs", "rustix::process::Pid", UNIX, "Ctrl-C for another process"),
     ("xtask/tests/shrink.rs", "rustix::process::kill_process", UNIX, "Ctrl-C"),
     (ACCIDENTS, "{Pid, Signal, kill_process, test_kill_process}", UNIX, "signals for others"),
+    (ACCIDENTS, "unix::fs::PermissionsExt", UNIX, "a script is a program"),
+    (ACCIDENTS, "\"/proc/{}/stat\"", LINUX, "whether a process is stopped"),
     (ACCIDENTS, "\"/dev/full\"", LINUX, "a file that is always full"),
     (ACCIDENTS, "Command::new(\"unshare\")", LINUX, "a small disk"),
     ("xtask/tests/fake-suite/tests/sim.rs", "Command::new(\"sh\")", UNIX, "a kill"),

@@ -98,6 +98,38 @@ fn a_suite_that_passes_has_exit_code_0_and_all_files() {
 }
 
 #[test]
+fn tests_that_are_ignored_are_counted_and_not_run() {
+    let output = stress("ignored", &["passes", "--iters", "3"]);
+    assert_code(&output, 0);
+    assert!(words(&output).contains("stress: 1 test is ignored (#[ignore])"), "{}", words(&output));
+    assert!(runs("ignored").iter().all(|run| run["test"] == "passes_2A"));
+    let output = stress("only-ignored", &["passes_ignored", "--iters", "3"]);
+    assert_code(&output, 70);
+    let why = "passes_ignored_2A of fake-suite is marked #[ignore]";
+    assert!(words(&output).contains(why), "{}", words(&output));
+}
+
+#[test]
+fn a_run_whose_folder_is_named_by_its_place_has_the_folders_name() {
+    std::fs::create_dir(out("here")).expect("a folder");
+    let mut command = xtask(&["passes", "--iters", "1", "--out", ".", "--dir"]);
+    let output = command.arg(suite()).current_dir(out("here")).output().expect("xtask runs");
+    assert_code(&output, 0);
+    assert_eq!(report("here")["name"], "here");
+}
+
+/// As it is after a kill at the beginning, or on a disk that is full.
+#[test]
+fn a_run_that_has_a_plan_and_no_report_can_be_gone_on_with() {
+    assert_code(&stress("planned", &["passes", "--iters", "5"]), 0);
+    std::fs::remove_file(out("planned/report.json")).expect("it was written");
+    let mut command = xtask(&["--resume", "planned"]);
+    let output = command.current_dir(folder().path()).output().expect("xtask runs");
+    assert_code(&output, 0);
+    assert_eq!(report("planned")["tests"][0]["runs"], 5);
+}
+
+#[test]
 fn the_crate_is_the_one_that_stress_is_called_from_or_for() {
     let once =
         |name: &str| xtask(&["passes", "--iters", "1", "--out", &out(name).display().to_string()]);

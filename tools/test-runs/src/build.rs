@@ -1,11 +1,15 @@
 //! Building the tests once, and finding out which there are.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
@@ -15,7 +19,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::process::Item;
-use crate::{package, platform, watchdog};
+use crate::watchdog::{self, Group};
+use crate::{package, platform};
 
 /// A test program: the suite on one clock.
 #[derive(Clone, Debug)]
@@ -150,17 +155,30 @@ pub enum Messages {
     Kept,
 }
 
+/// The error of who was asked to end before anything was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted before the first run; nothing was done")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// Builds the tests of the lab of a package, whose workspace is in this directory: those on these clocks,
-/// as far as it has them, and nothing else of it.
+/// as far as it has them, and nothing else of it. `stop` ends it early.
 ///
 /// # Errors
-/// If cargo cannot be run, or the tests do not build, or there are none.
+/// If cargo cannot be run, or the tests do not build, or there are none; [`Interrupted`] if it was ended early.
 pub fn build(
     dir: &Path,
     package: &str,
     clocks: &[Clock],
     release: bool,
     messages: Messages,
+    stop: &AtomicBool,
 ) -> Result<Vec<Program>> {
     let mut wanted = package::clocks(dir, package)?;
     wanted.retain(|clock| clocks.contains(clock));
@@ -181,9 +199,14 @@ pub fn build(
     if release {
         cargo.arg("--release");
     }
-    let output = output_of(cargo, messages)
+    let output = output_of(cargo, messages, stop)
         .with_context(|| format!("cannot run cargo in {}", dir.display()))?;
+    let Some(output) = output else { return Err(Interrupted.into()) };
     if !output.status.success() {
+        // Ctrl-C at a terminal is for cargo too, which may know it before we do.
+        if stop.load(Ordering::Relaxed) || platform::was_interrupted(output.status) {
+            return Err(Interrupted.into());
+        }
         match messages {
             Messages::Shown => bail!("the tests of {package} do not build; see cargo's messages"),
             Messages::Kept => bail!("{}", String::from_utf8_lossy(&output.stderr).trim()),
@@ -241,36 +264,108 @@ pub fn built(said: &str, clocks: &[Clock], dir: &Path) -> Vec<Program> {
     programs
 }
 
-/// Runs cargo. Its messages go to a terminal as they are, and elsewhere through us: cargo gives up if it
-/// cannot write them, and we do not.
-fn output_of(mut cargo: Command, messages: Messages) -> io::Result<Output> {
+/// How often it is looked whether cargo has ended, or is to be ended.
+const LOOKED_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs cargo; none if `stop` has ended it. Its messages go to a terminal as they are, and elsewhere through us: cargo
+/// gives up if it cannot write them, and we do not.
+fn output_of(
+    mut cargo: Command,
+    messages: Messages,
+    stop: &AtomicBool,
+) -> io::Result<Option<Output>> {
     let terminal = io::stderr().is_terminal();
-    match messages {
-        Messages::Kept => return cargo.output(),
-        Messages::Shown if terminal => return cargo.stderr(Stdio::inherit()).output(),
-        Messages::Shown => {}
+    let shown = messages == Messages::Shown;
+    cargo.stdin(Stdio::null()).stdout(Stdio::piped());
+    cargo.stderr(if shown && terminal { Stdio::inherit() } else { Stdio::piped() });
+    // At a terminal it stays in our group: it may have to ask there for a password, and Ctrl-C and Ctrl-Z are for it
+    // too. Elsewhere the compilers that it has started are to end with it.
+    if !terminal {
+        platform::own_group(&mut cargo);
     }
-    let mut child = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let said = child.stderr.take();
-    let listener = std::thread::spawn(move || {
-        let lines = said.map(|said| BufReader::new(said).split(b'\n').map_while(Result::ok));
-        for line in lines.into_iter().flatten() {
-            let _ = io::stderr().write_all(&[line, b"\n".to_vec()].concat());
+    let mut child = cargo.spawn()?;
+    let group = (!terminal).then(|| Group::of(child.id()));
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let out = thread::spawn(move || all_of(out));
+    let err = thread::spawn(move || if shown { pass_on(err) } else { all_of(err) });
+    while !platform::has_ended(&mut child)? {
+        if stop.load(Ordering::Relaxed) {
+            drop(group);
+            let _ = child.kill();
+            child.wait()?;
+            return Ok(None);
         }
-    });
-    let output = child.wait_with_output();
-    let _ = listener.join();
-    output
+        thread::sleep(LOOKED_EVERY);
+    }
+    drop(group);
+    let status = child.wait()?;
+    let [stdout, stderr] = [out, err].map(|said| said.join().unwrap_or_default());
+    Ok(Some(Output { status, stdout, stderr }))
+}
+
+/// What a process says, to its end.
+fn all_of(said: Option<impl Read>) -> Vec<u8> {
+    let mut all = Vec::new();
+    // What cannot be read is missing.
+    let _ = said.map(|mut said| said.read_to_end(&mut all));
+    all
+}
+
+/// Shows the user what a process says, line by line; nothing of it is kept.
+fn pass_on(said: Option<impl Read>) -> Vec<u8> {
+    let lines = said.map(|said| BufReader::new(said).split(b'\n').map_while(Result::ok));
+    for line in lines.into_iter().flatten() {
+        let _ = io::stderr().write_all(&[line, b"\n".to_vec()].concat());
+    }
+    Vec::new()
+}
+
+/// What a program has of the tests that somebody asks for.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Those that can be run.
+    pub tests: Vec<TestCase>,
+    /// The names of those that are marked `#[ignore]`, which the program would not run.
+    pub ignored: Vec<String>,
 }
 
 /// The tests of a program whose names contain one of the filters; all without filters.
 ///
 /// # Errors
 /// If the program cannot be run, or does not list its tests.
-pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
+pub fn list(program: &Program, filters: &[String]) -> Result<Listed> {
+    let wanted = |name: &String| filters.is_empty() || filters.iter().any(|f| name.contains(f));
+    let mut names = names(program, &[])?;
+    let mut ignored = ignored(program, &names);
+    names.retain(|name| wanted(name) && !ignored.contains(name));
+    ignored.retain(wanted);
+    let case = |name: String| TestCase {
+        name,
+        program: program.clone(),
+        setting: Setting::default(),
+        schedule: Choice::default(),
+    };
+    Ok(Listed { tests: names.into_iter().map(case).collect(), ignored })
+}
+
+/// Those of all tests of a program that it ignores.
+fn ignored(program: &Program, all: &[String]) -> Vec<String> {
+    // A harness of somebody's own need not know the question, and ignores none then.
+    let ignored = names(program, &["--ignored"]).unwrap_or_default();
+    let is_deaf = || {
+        let none = names(program, &["--exact", "no::such::test"]);
+        none.is_ok_and(|listed| !listed.is_empty())
+    };
+    // All of them, or one that lists all whatever it is asked.
+    if ignored.len() == all.len() && is_deaf() { Vec::new() } else { ignored }
+}
+
+/// The names that a program lists if it has these options.
+fn names(program: &Program, options: &[&str]) -> Result<Vec<String>> {
     let path = &program.path;
     let output = Command::new(path)
         .args(["--list", "--format", "terse"])
+        .args(options)
         .current_dir(&program.dir)
         .output()
         .with_context(|| format!("cannot run {}", path.display()))?;
@@ -279,15 +374,7 @@ pub fn list(program: &Program, filters: &[String]) -> Result<Vec<TestCase>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
-    let names = names.filter(|name| is_name(name));
-    let wanted = |name: &&str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
-    let case = |name: &str| TestCase {
-        name: name.to_string(),
-        program: program.clone(),
-        setting: Setting::default(),
-        schedule: Choice::default(),
-    };
-    Ok(names.filter(wanted).map(case).collect())
+    Ok(names.filter(|name| is_name(name)).map(str::to_string).collect())
 }
 
 /// Whether a function may be called so; a program can print whatever it likes among its tests, and a file can name

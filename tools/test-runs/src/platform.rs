@@ -36,20 +36,71 @@ pub fn own_group(command: &mut Command) {
     command.creation_flags(NEW_GROUP);
 }
 
-/// Ends all of the [group](own_group) that the process with this number began, the process itself
+/// What all processes of a group can be made to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// To stop until they are told to go on.
+    Stop,
+    /// To go on.
+    GoOn,
+    /// To end.
+    End,
+}
+
+/// Makes all of the [group](own_group) that the process with this number began do something, the process itself
 /// included. Must be called before the process is waited for: after that the number may be another's.
 #[cfg(unix)]
-pub fn kill_group(leader: u32) {
+pub(crate) fn order_group(leader: u32, order: Order) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
+    let signal = match order {
+        Order::Stop => Signal::STOP,
+        Order::GoOn => Signal::CONT,
+        Order::End => Signal::KILL,
+    };
     if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(leader, Signal::KILL);
+        let _ = kill_process_group(leader, signal);
     }
 }
 
-/// Nothing: there are no groups to end.
+/// Nothing: there are no groups.
 #[cfg(not(unix))]
-pub fn kill_group(_: u32) {}
+pub(crate) fn order_group(_: u32, _: Order) {}
+
+/// Ends all of the [group](own_group) that the process with this number began, the process itself
+/// included. Must be called before the process is waited for: after that the number may be another's.
+pub fn kill_group(leader: u32) {
+    order_group(leader, Order::End);
+}
+
+/// From now on Ctrl-Z does this first, then stops us, and does the other thing as soon as we go on. To be called
+/// before any thread is started: one that is there already would be stopped by Ctrl-Z, and we with it, as ever.
+#[cfg(unix)]
+pub(crate) fn at_ctrl_z(before: fn(), after: fn()) {
+    use nix::sys::signal::{SigSet, Signal, raise};
+
+    let mut ctrl_z = SigSet::empty();
+    ctrl_z.add(Signal::SIGTSTP);
+    // Whoever is started from here on has it blocked too, but for other programs: those begin with nothing blocked.
+    if ctrl_z.thread_block().is_err() {
+        return;
+    }
+    let wait = move || {
+        while ctrl_z.wait().is_ok() {
+            before();
+            // It returns when somebody lets us go on.
+            let _ = raise(Signal::SIGSTOP);
+            after();
+        }
+    };
+    if std::thread::Builder::new().name("Ctrl-Z".into()).spawn(wait).is_err() {
+        let _ = ctrl_z.thread_unblock();
+    }
+}
+
+/// Nothing: there is no Ctrl-Z.
+#[cfg(not(unix))]
+pub(crate) fn at_ctrl_z(_: fn(), _: fn()) {}
 
 /// Whether a process has ended. It is not waited for, so its number stays its own.
 ///
@@ -362,6 +413,13 @@ pub(crate) const KILL: i32 = 9;
 #[cfg(unix)]
 pub fn signal(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+/// Whether a process was ended by what Ctrl-C, a shutdown or the end of a session sends.
+pub(crate) fn was_interrupted(status: ExitStatus) -> bool {
+    /// The numbers of SIGHUP, SIGINT and SIGTERM.
+    const SIGNALS: [i32; 3] = [1, 2, 15];
+    signal(status).is_some_and(|number| SIGNALS.contains(&number))
 }
 
 /// None: there are no signals.

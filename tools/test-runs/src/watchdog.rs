@@ -8,7 +8,11 @@
 //! It is our own program, started with an argument that asks for it: a program that wants to have it
 //! calls [`serve_if_asked`] before anything else. It is started with the first test process. Without
 //! that call, and where there are no groups of processes (Windows), test processes may outlive us.
+//!
+//! Ctrl-Z stops the group of a terminal, and what we have started is in groups of its own. So a program that wants
+//! it to stop these too calls [`stop_together`].
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform;
+use crate::platform::{self, Order};
 
 /// The argument that makes our program the watchdog.
 const ARGUMENT: &str = "--end-what-test-processes-leave";
@@ -26,6 +30,8 @@ const ARGUMENT: &str = "--end-what-test-processes-leave";
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 /// The end of the pipe that we write to, once the watchdog has been started.
 static PIPE: Mutex<Option<ChildStdin>> = Mutex::new(None);
+/// The groups that there are.
+static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// A line of the pipe.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,15 +70,32 @@ impl Group {
     /// The group that this process has begun ([`platform::own_group`]).
     pub fn of(leader: u32) -> Group {
         tell(&Word::Began(leader));
+        groups().insert(leader);
         Group(leader)
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
+        // Its number is not to be used once it may be another's.
+        groups().remove(&self.0);
         platform::kill_group(self.0);
         tell(&Word::Ended(self.0));
     }
+}
+
+/// From now on Ctrl-Z stops what we have started, and then us; all of it goes on when we do. To be called before any
+/// thread is started.
+pub fn stop_together() {
+    platform::at_ctrl_z(|| order_all(Order::Stop), || order_all(Order::GoOn));
+}
+
+fn order_all(order: Order) {
+    groups().iter().for_each(|group| platform::order_group(*group, order));
+}
+
+fn groups() -> MutexGuard<'static, BTreeSet<u32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Tells the watchdog, and starts it if there is none. Without one, nothing is told: that costs no more

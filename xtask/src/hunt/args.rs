@@ -17,7 +17,8 @@ use crate::which::Which;
 /// Runs in which something new was seen are kept, and made again with other random choices from some
 /// moment on. A test is done when a run of it has failed.
 ///
-/// Exit codes: 0 nothing failed, 1 failures, 64 wrong command line, 70 the machine is at fault.
+/// Exit codes: 0 nothing failed, 1 failures, 4 ended before the first run, 64 wrong command line, 70 the machine is at
+/// fault.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Hunt {
     /// Run only tests whose names contain one of these, as in `cargo test`: 2A, figure_8, ... One that is in no name

@@ -44,10 +44,12 @@ const FAILURES: u8 = 1;
 pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let package = args.which.find(&args.filters)?;
     let how = How::simulated(args.release, args.schedule);
-    let mut tests = under_test::find(&package, &args.filters, how)?;
+    let stop = under_test::stop_on_signal()?;
+    let found = under_test::find(&package, &args.filters, how, &stop)?;
+    let ignored = under_test::ignored_in_words(&found);
+    let mut tests = found.tests;
     tests.iter_mut().for_each(|test| test.setting = args.setting);
     let scratch = Scratch::new()?;
-    let stop = under_test::stop_on_signal()?;
     let limits = Limits {
         hang_after: args.hang_after,
         memory_mib: args.memory,
@@ -84,7 +86,8 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let limits = session::Limits { end, runs: args.runs };
     let session = Session::new(&tests, limits, &place, (&folder, &subject), args.again())?;
     let (tests, at) = (say::counted(tests.len() as u64, "test"), folder.path().display());
-    say::note(&format!("hunt: {tests} of {name}; what is kept goes to {at}"));
+    let ignored = ignored.map(|words| format!(", {words} (#[ignore])")).unwrap_or_default();
+    say::note(&format!("hunt: {tests} of {name}{ignored}; what is kept goes to {at}"));
     let (found, ended) = session.run(under_test::jobs(args.jobs));
     let printed = say::print(found.join("\n"));
     ended.and(printed)?;

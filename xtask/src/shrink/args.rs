@@ -14,7 +14,8 @@ use crate::which::Which;
 
 /// Find the smallest case in which a simulated run still fails as it does.
 ///
-/// Exit codes: 0 found, 1 the seed does not fail, 64 wrong command line, 70 it could not be done.
+/// Exit codes: 0 found, 1 the seed does not fail, 4 ended before the first run, 64 wrong command line, 70 it could
+/// not be done.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Shrink {
     /// The test that fails, by its name or a part that no other test has: figure_8_2C, ...

@@ -4,6 +4,7 @@
 //! whatever it is given. So a setting counts only if the reference passes with it.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use run_record::Clock;
@@ -58,11 +59,17 @@ impl<'a> Reference<'a> {
 /// reference.
 ///
 /// # Errors
-/// If the reference's tests cannot be built.
-pub(crate) fn find(suite: &str, test: &str, release: bool) -> Result<Option<TestCase>> {
-    let programs = build::build(&workspace(), suite, &[Clock::Sim], release, Messages::Shown)?;
+/// If the reference's tests cannot be built; [`build::Interrupted`] if `stop` is set meanwhile.
+pub(crate) fn find(
+    suite: &str,
+    test: &str,
+    release: bool,
+    stop: &AtomicBool,
+) -> Result<Option<TestCase>> {
+    let clocks = &[Clock::Sim];
+    let programs = build::build(&workspace(), suite, clocks, release, Messages::Shown, stop)?;
     for program in &programs {
-        let found = build::list(program, &[])?.into_iter().find(|case| case.name == test);
+        let found = build::list(program, &[])?.tests.into_iter().find(|case| case.name == test);
         if found.is_some() {
             return Ok(found);
         }

@@ -168,6 +168,9 @@ pub(crate) struct Determinism {
     /// How many more there were.
     #[serde(default)]
     pub(crate) more: u64,
+    /// How many kinds of failures were too many to be tried again, too.
+    #[serde(default)]
+    pub(crate) untried: u64,
 }
 
 /// Of so many runs of a test that differ it is said where. They grow with the number of runs, and a report does not.
@@ -183,6 +186,7 @@ impl Determinism {
     pub(crate) fn absorb(&mut self, other: &Determinism) {
         self.repeated += other.repeated;
         self.more += other.more;
+        self.untried += other.untried;
         for difference in &other.differences {
             let of_test = self.differences.iter().filter(|known| known.test == difference.test);
             match of_test.count() < MOST_DIFFERENCES {
@@ -383,10 +387,10 @@ pub(crate) mod tests {
         let mut whole = Determinism::default();
         for seed in 0..300 {
             let differences = vec![of("a_2A", seed), of("b_2B", seed)];
-            whole.absorb(&Determinism { repeated: 2, differences, more: 0 });
+            whole.absorb(&Determinism { repeated: 2, differences, more: 0, untried: 1 });
         }
         assert_eq!((whole.differences.len(), whole.more), (2 * MOST_DIFFERENCES, 560));
-        assert_eq!((whole.repeated, whole.differed()), (600, 600));
+        assert_eq!((whole.repeated, whole.differed(), whole.untried), (600, 600, 300));
         assert!(whole.differences.iter().all(|difference| difference.seed < 20));
         // Reports of earlier versions have all of them.
         let read: Determinism =

@@ -22,7 +22,7 @@ pub(crate) const CAUSES: &str = "usual causes: the order of a HashMap or HashSet
 
 /// So many runs are repeated in one process.
 const TOGETHER: usize = 50;
-/// So many kinds of failures are tried again, the most frequent first.
+/// So many kinds of failures of all tests together are tried again, the most frequent first.
 const MOST_GROUPS: usize = 50;
 
 /// How runs are made here.
@@ -97,27 +97,26 @@ impl Again<'_> {
         Ok(where_they_part(&told))
     }
 
-    /// Makes the first failure of each group once more, alone, and notes what came of it. Those that are not told apart
-    /// have no first one that stands for them.
-    pub(crate) fn failed(&self, groups: &mut [(&TestCase, &mut Group)]) -> Result<()> {
+    /// Makes the first failure of each group once more, alone, and notes what came of it; returns for how many groups
+    /// that was too much. Those that are not told apart have no first one that stands for them, and what is not
+    /// simulated has no seed.
+    pub(crate) fn failed(&self, groups: &mut [(&TestCase, &mut Group)]) -> Result<u64> {
         groups.sort_by_key(|(_, group)| group.place());
-        let tried: Vec<_> = groups
-            .iter()
-            .take_while(|(_, group)| !group.mixed)
-            .take(MOST_GROUPS)
-            .map(|(test, group)| (*test, group.first.clone()))
-            .collect();
+        let of_one_kind = groups.iter_mut().filter(|(_, group)| !group.mixed);
+        let mut kinds: Vec<_> = of_one_kind.filter(|(test, _)| is_simulated(test)).collect();
+        let untried = kinds.len().saturating_sub(MOST_GROUPS);
+        kinds.truncate(MOST_GROUPS);
+        let tried: Vec<_> =
+            kinds.iter().map(|(test, group)| (*test, group.first.clone())).collect();
         let alone = engine::each(self.jobs, &tried, |(test, run)| self.alone(test, run))?;
-        for ((_, group), alone) in groups.iter_mut().zip(alone) {
+        for ((_, group), alone) in kinds.into_iter().zip(alone) {
             group.alone = alone;
         }
-        Ok(())
+        Ok(untried as u64)
     }
 
     fn alone(&self, test: &TestCase, run: &Run) -> Result<Option<Alone>> {
-        let Some(failure) = run.failure.as_ref().filter(|_| is_simulated(test)) else {
-            return Ok(None);
-        };
+        let Some(failure) = &run.failure else { return Ok(None) };
         // It was made again already, when it took its process down.
         if failure.message.ends_with(NOT_ALONE) {
             return Ok(Some(Alone { same: false, words: "it passed then".into() }));
@@ -191,10 +190,14 @@ fn where_they_part(told: &Told) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use test_runs::process::KILLED_AGAIN;
 
     use super::*;
-    use crate::stress::model::tests::run;
+    use crate::stress::model::tests::{report, run};
+    use crate::stress::words;
+    use crate::under_test;
 
     #[test]
     fn a_run_that_is_killed_when_it_is_made_again_tells_nothing() {
@@ -214,6 +217,34 @@ mod tests {
         // One that was always killed is so each time.
         let always = killed("crash").failure.expect("it failed");
         assert!(came_of(&always, &killed("crash")).is_some_and(|alone| alone.same));
+    }
+
+    #[test]
+    fn kinds_that_are_too_many_to_be_tried_again_are_counted() {
+        // What took its process down was made again already, so no process is needed here.
+        let said = |kind: u8| format!("{}{NOT_ALONE}", char::from(b'A' + kind));
+        let runs = (0..60).map(|kind| run(kind.into(), Some(&said(kind)))).collect();
+        let mut report = report("r", runs);
+        let (case, stop) = (under_test::tests::case("a_2A"), AtomicBool::new(false));
+        let limits = Limits {
+            hang_after: Duration::from_secs(1),
+            memory_mib: 64,
+            trace: None,
+            coverage: false,
+            room: None,
+        };
+        let tests = [case];
+        let again =
+            Again { tests: &tests, jobs: 1, limits: &limits, scratch: Path::new(""), stop: &stop };
+        let mut groups: Vec<_> =
+            report.tests[0].groups.iter_mut().map(|group| (&tests[0], group)).collect();
+        assert_eq!(groups.len(), 60);
+        let untried = again.failed(&mut groups).expect("no process is needed");
+        assert_eq!(groups.iter().filter(|(_, group)| group.alone.is_some()).count(), MOST_GROUPS);
+        assert_eq!(untried, 10);
+        report.determinism.untried = untried;
+        let line = "\n    10 more kinds of failures were not tried again";
+        assert!(words::determinism(&report).contains(line), "{}", words::determinism(&report));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use run_record::{Clock, file_name};
-use test_runs::build::TestCase;
+use test_runs::build::{Listed, TestCase};
 use test_runs::engine::{self, Runs};
 use test_runs::package::Package;
 use test_runs::plan::{Goal, Plan, Shard};
@@ -36,6 +36,8 @@ struct Session {
     order: Order,
     folder: Folder,
     tests: Vec<TestCase>,
+    /// In words, that some tests are ignored, if some are.
+    ignored: Option<String>,
     tallies: Vec<Tally>,
     /// How many runs are in the folder.
     kept: u64,
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         );
     }
     let stop = under_test::stop_on_signal()?;
-    let tests = find_tests(args, &package)?;
+    let found = find_tests(args, &package, &stop)?;
     let folder = match &args.out {
         Some(out) => Folder::new(out)?,
         None => {
@@ -71,11 +73,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         }
     };
     let name = args.name.clone().unwrap_or_else(|| folder.name());
-    let subject = subject(args, &package, Program::of(&tests)?);
+    let subject = subject(args, &package, Program::of(&found.tests)?);
     let args = args.clone();
     let order = Order { version: VERSION, name, began, subject, dir: package.dir, args };
     folder.write_json("plan.json", &order)?;
-    Session::new(order, folder, tests).go_on(&stop, Vec::new())
+    Session::new(order, folder, found).go_on(&stop, Vec::new())
 }
 
 /// Goes on with the run of a folder; returns the exit code.
@@ -92,13 +94,13 @@ pub(crate) fn resume(path: &Path) -> Result<u8> {
     // Before the tests are built: whoever comes too late is to know it soon.
     let folder = Folder::open(path)?;
     let stop = under_test::stop_on_signal()?;
-    let tests = find_tests(&order.args, &package)?;
-    let mut now = Program::of(&tests)?;
+    let found = find_tests(&order.args, &package, &stop)?;
+    let mut now = Program::of(&found.tests)?;
     now.asked(&then.variables.keys().cloned().collect());
     if let Some(difference) = then.differs(&now) {
         bail!("{}", difference.since(&shell::quoted(path)));
     }
-    let mut session = Session::new(order, folder, tests);
+    let mut session = Session::new(order, folder, found);
     session.earlier =
         folder::report(path).map_or(Duration::ZERO, |report| Duration::from_micros(report.wall_us));
     let done = session.recall()?;
@@ -106,7 +108,9 @@ pub(crate) fn resume(path: &Path) -> Result<u8> {
 }
 
 impl Session {
-    fn new(order: Order, folder: Folder, tests: Vec<TestCase>) -> Session {
+    fn new(order: Order, folder: Folder, found: Listed) -> Session {
+        let ignored = under_test::ignored_in_words(&found);
+        let tests = found.tests;
         let shard = order.args.shard.unwrap_or(Shard::WHOLE);
         let stops = order.subject.stops_at_failure;
         let tally =
@@ -114,7 +118,8 @@ impl Session {
         let tallies = tests.iter().map(tally).collect();
         let now = Instant::now();
         let earlier = Duration::ZERO;
-        Session { order, folder, tests, tallies, kept: 0, earlier, start: now, reported: now }
+        let kept = 0;
+        Session { order, folder, tests, ignored, tallies, kept, earlier, start: now, reported: now }
     }
 
     /// Counts the runs that the folder has already; returns their numbers, by test.
@@ -245,14 +250,14 @@ impl Session {
         if again.stop.load(Ordering::Relaxed) {
             return Ok(Determinism::default());
         }
-        let determinism = again.passed(&self.tallies)?;
+        let mut determinism = again.passed(&self.tallies)?;
         let of = |(test, tally)| -> Vec<(&TestCase, &mut Group)> {
             let test: &TestCase = test;
             let tally: &mut Tally = tally;
             tally.groups_mut().iter_mut().map(|group| (test, group)).collect()
         };
         let mut groups: Vec<_> = self.tests.iter().zip(&mut self.tallies).flat_map(of).collect();
-        again.failed(&mut groups)?;
+        determinism.untried = again.failed(&mut groups)?;
         Ok(determinism)
     }
 
@@ -307,6 +312,9 @@ impl Session {
             subject.goal,
             subject.seed
         ));
+        if let Some(ignored) = &self.ignored {
+            note(&format!("stress: {ignored} (#[ignore])"));
+        }
         if done > 0 {
             note(&format!("stress: {} made already", counted(done, "run")));
         }
@@ -316,11 +324,11 @@ impl Session {
     }
 }
 
-fn find_tests(args: &RunArgs, package: &Package) -> Result<Vec<TestCase>> {
+fn find_tests(args: &RunArgs, package: &Package, stop: &AtomicBool) -> Result<Listed> {
     let RunArgs { release, schedule, soak, .. } = *args;
     let how = How { clocks: args.clock.all(), release, schedule };
     let end = if soak { labs::SOAK } else { "" };
-    under_test::find_ending(package, &args.filters, end, how)
+    under_test::find_ending(package, &args.filters, end, how, stop)
 }
 
 fn jobs(args: &RunArgs) -> usize {
@@ -333,14 +341,16 @@ fn jobs(args: &RunArgs) -> usize {
     usize::try_from(args.jobs.unwrap_or(usual) * args.load).unwrap_or(1)
 }
 
-/// A run's folder, by its path or by its name.
+/// A run's folder, by its path or by its name. A run that had no time to report, or no room, has a plan.
 pub(crate) fn folder_of(named: &Path) -> PathBuf {
-    if named.join("report.json").exists() {
+    let is_run =
+        |folder: &Path| ["report.json", "plan.json"].iter().any(|file| folder.join(file).exists());
+    if is_run(named) {
         return named.to_owned();
     }
     let here = super::stress_folder(Path::new(".")).map(|parent| parent.join(named));
     match here {
-        Ok(here) if here.join("report.json").exists() => here,
+        Ok(here) if is_run(&here) => here,
         _ => match super::stress_folder(&workspace()) {
             Ok(parent) => parent.join(named),
             Err(_) => named.to_owned(),
@@ -383,7 +393,8 @@ mod tests {
         let program = no_program();
         let (setting, schedule) = Default::default();
         let test = TestCase { name: "a_2A".into(), program, setting, schedule };
-        Session::new(order, Folder::new(out).expect("a folder"), vec![test])
+        let found = Listed { tests: vec![test], ignored: Vec::new() };
+        Session::new(order, Folder::new(out).expect("a folder"), found)
     }
 
     #[test]

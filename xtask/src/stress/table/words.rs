@@ -138,8 +138,18 @@ pub(crate) fn group_facts(group: &Group) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What the repeated runs have shown, in one sentence each.
+/// What the repeated runs have shown, in one sentence each, and which failures were not repeated.
 pub(crate) fn determinism(report: &Report) -> String {
+    let text = differences(report);
+    match report.determinism.untried {
+        0 => text,
+        1 => text + "\n    1 more kind of failures was not tried again",
+        kinds => text + &format!("\n    {kinds} more kinds of failures were not tried again"),
+    }
+}
+
+/// What the repeated runs have shown.
+fn differences(report: &Report) -> String {
     let repeated = report.determinism.repeated;
     let differences = &report.determinism.differences;
     if repeated == 0 && differences.is_empty() {

@@ -15,8 +15,9 @@ use run_record::seal::Writer;
 use run_record::setting::{self, Counts, Setting, Trouble};
 use run_record::{Begin, Clock, End, FailureRecord, Record, VARIABLE};
 
-const TESTS: [&str; 26] = [
+const TESTS: [&str; 27] = [
     "passes_2A",
+    IGNORED,
     "fails_1_in_10_2A",
     "hangs_2B",
     "crashes_2B",
@@ -44,6 +45,9 @@ const TESTS: [&str; 26] = [
     "shot_2B",
 ];
 
+/// The test that is marked `#[ignore]`: listed, and not run.
+const IGNORED: &str = "passes_ignored_2A";
+
 /// How many runs this process has begun.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
@@ -57,7 +61,9 @@ const SLEEP: &str = "--sleep";
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if args.iter().any(|arg| arg == "--list") {
-        TESTS.iter().for_each(|test| println!("{test}: test"));
+        let ignored = args.iter().any(|arg| arg == "--ignored");
+        let listed = TESTS.iter().filter(|test| !ignored || **test == IGNORED);
+        listed.for_each(|test| println!("{test}: test"));
         return;
     }
     if args.iter().any(|arg| arg == SLEEP) {
@@ -66,6 +72,9 @@ fn main() {
     }
     let place = args.iter().position(|arg| arg == "--exact").expect("--exact NAME");
     let test = &args[place + 1];
+    if test == IGNORED {
+        return;
+    }
     let seeds = std::env::var("LAB_SEED").expect("seeds");
     let mut failed = false;
     let choices = std::env::var(choices::VARIABLE).unwrap_or_default();
