@@ -15,6 +15,11 @@ const DELETED_TOO_EARLY: &str = "a shard is deleted when the new owner has answe
 const NOBODYS_DELETED: &str = "the configuration gives the shard to nobody, and that deletes nothing: it stays with its \
      last owner, not served, also if that group has left; the next owner gets it from there";
 
+/// What it is if the group has come to a configuration that the tester has not learned of yet.
+const DELETED_TOO_EARLY_OR_NOBODYS: &str = "a shard is deleted when the new owner has answered that it has executed the \
+     entry with which it got it, and not when it was sent; and if the configuration gives it to nobody, that deletes \
+     nothing: it stays with its last owner, not served";
+
 /// What is known of shards on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Handed {
@@ -97,7 +102,11 @@ impl State {
         }
         let number = seen.front().standing.config;
         let owner = self.configs.get(&number).map(|config| config.shards[shard]);
-        let hint = if owner == Some(NOBODY) { NOBODYS_DELETED } else { DELETED_TOO_EARLY };
+        let hint = match owner {
+            Some(NOBODY) => NOBODYS_DELETED,
+            Some(_) => DELETED_TOO_EARLY,
+            None => DELETED_TOO_EARLY_OR_NOBODYS,
+        };
         Err(words::built(broken.hint(hint), seen, seen.front().server))
     }
 
