@@ -1,7 +1,9 @@
 //! Servers that come back to what was saved, and was damaged since.
 //!
 //! A checksum is the persister's business: who gets bytes from it that are a state takes them for one. So
-//! a command may have become another one. A server refuses to start, with words that say so, or goes on.
+//! a command may have become another one. A server refuses to start, with words that say so, or goes on, which
+//! is to say that it does not panic: nobody can say what a damaged state should have become. What was not damaged
+//! must be there again.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use persister::{MemoryPersister, Persister};
 use raft::storage::Storage;
 use raft::{HardState, Raft};
 use raft_api::Raft as _;
-use shard_api::{ControllerClerk as _, Gid};
+use shard_api::{ControllerClerk as _, Gid, shard_of};
 
 type Made = Result<Vec<Service>, Box<dyn Error + Send + Sync>>;
 
@@ -66,6 +68,11 @@ trait Subject: 'static {
     fn make(host: &Host) -> Made;
     /// Asks for this and that, so that something is saved.
     fn use_it(host: &Host);
+    /// Looks whether a server that has come back has what was asked for.
+    ///
+    /// # Panics
+    /// If it has not.
+    fn find_it(host: &Host);
 }
 
 struct Kv;
@@ -91,6 +98,14 @@ impl Subject for Kv {
             clerk.get("key");
         }
     }
+
+    fn find_it(host: &Host) {
+        use kv_api::Clerk as _;
+        let mut clerk = kv::Clerk::make(vec![host.end("reader", host.name)]);
+        let of_one: String = (0..5).map(|number| format!("x {number} y")).collect();
+        assert_eq!(clerk.get("key"), of_one.repeat(2));
+        assert_eq!(["one", "two", "three"].map(|key| clerk.get(key)), ["4", "4", ""]);
+    }
 }
 
 struct Controller;
@@ -112,6 +127,15 @@ impl Subject for Controller {
         }
         clerk.move_shard(3, GROUP);
         clerk.leave(&[GROUP + 1]);
+    }
+
+    fn find_it(host: &Host) {
+        let mut clerk = shardctrler::Clerk::make(vec![host.end("reader", host.name)]);
+        let config = clerk.query(None);
+        let names = [GROUP, GROUP + 2].map(|gid| (gid, vec![format!("group-{gid}")]));
+        assert_eq!((config.number, config.groups), (5, names.into()));
+        assert_eq!(clerk.query(Some(4)).shards[3], GROUP);
+        assert_eq!(clerk.query(Some(1)).shards, [GROUP; _]);
     }
 }
 
@@ -141,31 +165,71 @@ impl Subject for Shards {
 
     fn use_it(host: &Host) {
         use shard_api::Clerk as _;
+        let (controller, mut admin) = Shards::controller(host);
+        let mut clerk = Shards::clerk(host);
+        for number in 0..5 {
+            clerk.append("a", &format!("x {number} y"));
+            clerk.put("b", &number.to_string());
+        }
+        // Each is in a shard of its own, and with those above so many that one at least stays here.
+        ["c", "d", "e", "f"].iter().for_each(|key| clerk.put(key, key));
+        // What is to be handed over to a group that never answers is saved, too.
+        Shards::join_nobody(&mut admin);
+        thread::sleep(Duration::from_secs(1));
+        controller.node.kill();
+    }
+
+    fn find_it(host: &Host) {
+        use shard_api::Clerk as _;
+        let (_controller, mut admin) = Shards::controller(host);
+        Shards::join_nobody(&mut admin);
+        let config = admin.query(None);
+        let all: String = (0..5).map(|number| format!("x {number} y")).collect();
+        let short = ["c", "d", "e", "f"].map(|key| (key, key));
+        let values = [("a", all.as_str()), ("b", "4")].into_iter().chain(short);
+        // What it has given away nobody can get.
+        let kept = values.filter(|(key, _)| config.shards[shard_of(key)] == GROUP);
+        let mut clerk = Shards::clerk(host);
+        let read: Vec<_> = kept.map(|(key, value)| (clerk.get(key), value)).collect();
+        assert!(!read.is_empty() && read.iter().all(|(read, value)| read == value), "{read:?}");
+    }
+}
+
+impl Shards {
+    /// A controller that has given all shards to the group, and an administrator.
+    fn controller(host: &Host) -> (Host, shardctrler::Clerk) {
         let disk = Arc::new(MemoryPersister::new());
         let controller = Host::new(&host.network, Controller::NAME, disk);
         controller.start::<Controller>().expect("it is new");
         let mut admin = shardctrler::Clerk::make(vec![controller.end("admin", Controller::NAME)]);
         admin.join([(GROUP, vec![host.name.to_string()])].into());
+        (controller, admin)
+    }
+
+    fn join_nobody(admin: &mut shardctrler::Clerk) {
+        admin.join([(GROUP + 1, vec!["nobody".to_string()])].into());
+    }
+
+    fn clerk(host: &Host) -> shardkv::Clerk<shardctrler::Clerk> {
         let network = host.network.clone();
         let make_end = Arc::new(move |server: &str| end(&network, "clerk", server));
-        let mut clerk = shardkv::Clerk::<shardctrler::Clerk>::make(
-            vec![controller.end("clerk", Controller::NAME)],
-            make_end,
-        );
-        for number in 0..5 {
-            clerk.append("a", &format!("x {number} y"));
-            clerk.put("b", &number.to_string());
-        }
-        // What is to be handed over to a group that never answers is saved, too.
-        admin.join([(GROUP + 1, vec!["nobody".to_string()])].into());
-        thread::sleep(Duration::from_secs(1));
-        controller.node.kill();
+        let controllers = vec![host.end("clerk", Controller::NAME)];
+        shard_api::Clerk::make(controllers, make_end)
     }
 }
 
 fn world() -> Builder {
+    world_of(1)
+}
+
+/// Where a server comes back: what it draws, such as its name in the log, is not what it drew in its life before.
+fn later_world() -> Builder {
+    world_of(2)
+}
+
+fn world_of(seed: u64) -> Builder {
     // Everything is over after some seconds, and a server that is busy for ever is none that came back.
-    Builder::simulated(1).time_limit(Duration::from_secs(60)).steps_per_instant(100_000)
+    Builder::simulated(seed).time_limit(Duration::from_secs(60)).steps_per_instant(100_000)
 }
 
 /// What a service has saved: the Raft state and the snapshot.
@@ -208,11 +272,24 @@ fn come_back<S: Subject>(saved: [Vec<u8>; 2]) -> bool {
         host.node.kill();
         started.is_ok()
     };
-    match world().run(run) {
+    match later_world().run(run) {
         Ok(outcome) => outcome.value,
         Err(failure) if REFUSALS.iter().any(|words| failure.message.contains(words)) => false,
         Err(failure) => panic!("{failure}"),
     }
+}
+
+/// A server that comes back to what was saved, and not damaged, has all of it.
+fn comes_back_with_all<S: Subject>(saved: [Vec<u8>; 2]) {
+    let run = move || {
+        let persister = Arc::new(MemoryPersister::new());
+        persister.save_state_and_snapshot(&saved[0], &saved[1]).unwrap();
+        let host = Host::new(&Network::new(), S::NAME, persister);
+        host.start::<S>().expect("it was saved by such a server");
+        S::find_it(&host);
+        host.node.kill();
+    };
+    later_world().run(run).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 fn refused(error: &dyn Error) {
@@ -223,6 +300,7 @@ fn refused(error: &dyn Error) {
 /// The first byte says which of the two the rest is to replace.
 fn service<S: Subject>(target: &'static str) {
     let right = saved::<S>();
+    comes_back_with_all::<S>(right.clone());
     let inputs = [0, 1].map(|which| [&[which as u8], &right[which][..]].concat());
     let target = Target::new(target, Form::Bytes).right(inputs);
     target.inputs(200).memory(100_000, 400).run(|input| {
@@ -245,7 +323,7 @@ fn a_state_beside_a_snapshot_of_another_moment() {
             let host = Host::new(&Network::new(), Kv::NAME, persister);
             host.start::<Kv>().expect_err("entries are missing in between").to_string()
         };
-        let words = world().run(start).expect("it is no panic").value;
+        let words = later_world().run(start).expect("it is no panic").value;
         assert!(words.contains("the two are of different moments, or one is damaged"), "{words}");
     }
 }
@@ -263,6 +341,8 @@ impl Subject for Greedy {
     }
 
     fn use_it(_: &Host) {}
+
+    fn find_it(_: &Host) {}
 }
 
 #[test]
