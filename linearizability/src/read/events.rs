@@ -18,7 +18,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// What it is for, if it says so.
+    /// What it is for, if it says so: a text without its quotes, all else as it stands there.
     pub(super) fn key_text(&self) -> Option<String> {
         match self.key.as_ref()? {
             Edn::Text(key) => Some(key.clone()),
@@ -116,7 +116,8 @@ fn end(call: &mut Option<Call>, number: u64, mut event: Event) -> Result<(), Rea
             (Some(key), Some(invoked)) if key != invoked => {
                 return Err(event.contradicts(&open.invoke, "for key", &key, &invoked));
             }
-            _ => event.key.clone_from(&open.invoke.key),
+            (Some(_), _) => {}
+            (None, _) => event.key.clone_from(&open.invoke.key),
         }
     }
     match (event.kind, call.as_mut()) {

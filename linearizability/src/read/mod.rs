@@ -17,7 +17,8 @@
 //! An operation that has no end is taken as one that never returned, as is one whose process goes on
 //! after `:info`. Events whose process is a keyword (`:nemesis`) are no operations; a file that has no
 //! others is refused. So is an end with another `:key` than its `:invoke`, and an `:ok` with another value,
-//! unless it is the value that was read; both may leave out what was asked for.
+//! unless it is the value that was read; both may leave out what was asked for. And so is a map that has a key or a
+//! value in quotes at one place and without them at another one.
 
 mod edn;
 mod events;

@@ -1,6 +1,8 @@
 //! Events as operations of a model.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::once;
 use std::sync::Arc;
 
 use super::edn::Edn;
@@ -61,7 +63,7 @@ pub fn register(
         "read" => Ok(RegisterOutput::Value((&event.value).into())),
         _ => Ok(RegisterOutput::Written),
     };
-    history(text, input, output)
+    history(calls(text)?, input, output)
 }
 
 /// A history of a register with compare-and-set: `:read`, `:write`, and `:cas` of `[from to]`.
@@ -88,15 +90,21 @@ pub fn cas_register(text: &str) -> Result<History<CasInput<Value>, CasOutput<Val
         // One that did not find `from` is a :fail.
         _ => Ok(CasOutput::Swapped(true)),
     };
-    history(text, input, output)
+    history(calls(text)?, input, output)
 }
 
 /// A history of a map: `:get`, `:put` and `:append`, each with a `:key`.
 ///
+/// Its keys and values are texts. A key that is none counts as what stands in the file, a whole number as its digits,
+/// and the value `nil` as the empty text.
+///
 /// # Errors
 ///
-/// If the file is none.
+/// If the file is none, or has a key or a value both with quotes and without, such as `"1"` and `1`: the two would
+/// count as one.
 pub fn kv(text: &str) -> Result<History<KvInput, KvOutput>, ReadError> {
+    let calls = calls(text)?;
+    refuse_two_of_one_text(&calls)?;
     let input = |event: &Event| {
         let missing = || ReadError::new(event.line, "the event has no :key");
         let key = event.key_text().ok_or_else(missing)?;
@@ -111,7 +119,7 @@ pub fn kv(text: &str) -> Result<History<KvInput, KvOutput>, ReadError> {
         "get" => Ok(KvOutput::Value(text_of(event)?)),
         _ => Ok(KvOutput::Done),
     };
-    history(text, input, output)
+    history(calls, input, output)
 }
 
 /// A history of a queue: `:enqueue`, and `:dequeue` whose value is `nil` if the queue was empty.
@@ -130,11 +138,11 @@ pub fn queue(text: &str) -> Result<History<QueueInput<Value>, QueueOutput<Value>
         ("dequeue", value) => Ok(QueueOutput::Dequeued(Some(value.into()))),
         _ => Ok(QueueOutput::Enqueued),
     };
-    history(text, input, output)
+    history(calls(text)?, input, output)
 }
 
 fn history<I: PartialEq, O>(
-    text: &str,
+    calls: Vec<Call>,
     input: impl Fn(&Event) -> Result<I, ReadError>,
     output: impl Fn(&Event) -> Result<O, ReadError>,
 ) -> Result<History<I, O>, ReadError> {
@@ -157,7 +165,7 @@ fn history<I: PartialEq, O>(
         };
         Ok(Operation { client: process, call, input: asked, returned })
     };
-    let operations: Vec<_> = calls(text)?.into_iter().map(operation).collect::<Result<_, _>>()?;
+    let operations: Vec<_> = calls.into_iter().map(operation).collect::<Result<_, _>>()?;
     // Events have times of their own, and calls of one process do not overlap: nothing else is left
     // but too many of them.
     History::new(operations).map_err(|error| ReadError::new(1, error.to_string()))
@@ -183,6 +191,61 @@ fn refuse_many_objects(invoke: &Event) -> Result<(), ReadError> {
             );
             Err(ReadError::new(invoke.line, problem))
         }
+    }
+}
+
+/// Refuses a map in which one text would stand for two keys, or for two values. As one of them they would accuse a right
+/// service, or let pass what is wrong.
+fn refuse_two_of_one_text(calls: &[Call]) -> Result<(), ReadError> {
+    let mut keys = Spellings { what: "key", known: BTreeMap::new() };
+    let mut values = Spellings { what: "value", known: BTreeMap::new() };
+    for call in calls {
+        for event in once(&call.invoke).chain(call.ok.as_ref().map(|(_, event)| event)) {
+            if let (Some(key), Some(text)) = (&event.key, event.key_text()) {
+                keys.add(event.line, key, text)?;
+            }
+            // `nil` is the empty text on purpose, and what is no text is refused for that.
+            if event.value != Edn::Nil
+                && let Ok(text) = text_of(event)
+            {
+                values.add(event.line, &event.value, text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How texts stand in a file.
+struct Spellings {
+    /// What they are.
+    what: &'static str,
+    /// Whether they stand in quotes, and in which line.
+    known: BTreeMap<String, (bool, usize)>,
+}
+
+impl Spellings {
+    fn add(&mut self, line: usize, value: &Edn, text: String) -> Result<(), ReadError> {
+        // Two values without quotes are equal if their texts are.
+        let quoted = matches!(value, Edn::Text(_));
+        let shown = shown(&text);
+        let (before, other) = *self.known.entry(text).or_insert((quoted, line));
+        if before == quoted {
+            return Ok(());
+        }
+        let in_words = |quoted| if quoted { "in quotes" } else { "without quotes" };
+        // An operation may return behind the call of the next one.
+        let (line, quoted, first) = match line < other {
+            true => (other, before, line),
+            false => (line, quoted, other),
+        };
+        let what = self.what;
+        let problem = format!(
+            "the {what} {shown} stands here {}, and {} in line {first}: the two would count as one; write each \
+             {what} in one way",
+            in_words(quoted),
+            in_words(!quoted)
+        );
+        Err(ReadError::new(line, problem))
     }
 }
 

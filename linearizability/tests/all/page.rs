@@ -5,7 +5,7 @@ use std::process::Command;
 
 use linearizability::models::{CasInput, CasOutput, CasRegister, Kv, KvInput, KvOutput};
 use linearizability::view::Picture;
-use linearizability::{Answer, History, Limits, Operation, Undecided, check};
+use linearizability::{Answer, History, Limits, Operation, Undecided, Violation, check};
 
 /// A stale read, with this text wherever a client can put one.
 fn stale(text: &str) -> (History<KvInput, KvOutput>, Picture) {
@@ -306,4 +306,29 @@ fn thousands_of_operations_are_drawn_as_far_as_they_are_seen() {
     let Some(shown) = in_browser(&page, "#10000") else { return };
     let bars = shown.matches("class=\"bar").count();
     assert!((5..500).contains(&bars), "{bars}");
+}
+
+/// A browser takes nothing for as wide as it is told to be from some millions of pixels on.
+#[test]
+fn the_wrong_read_at_the_end_of_a_very_long_history_is_drawn() {
+    let put = |n: u64| KvInput::Put { key: "k".into(), value: n.to_string() };
+    let mut operations: Vec<_> = (0..450_000)
+        .map(|n| Operation::new(n % 8, 2 * n, put(n), 2 * n + 1, KvOutput::Done))
+        .collect();
+    let (culprit, at) = (operations.len(), 1_000_000);
+    let (get, wrong) = (KvInput::Get { key: "k".into() }, KvOutput::Value("wrong".into()));
+    operations.push(Operation::new(1, at, get, at + 1, wrong));
+    let history = History::new(operations).unwrap();
+    // By hand, since nobody needs to find it here.
+    let violation = Violation {
+        key: "k".to_string(),
+        operations: vec![culprit],
+        minimal: true,
+        culprit,
+        orders: Vec::new(),
+    };
+    let page = Picture::new("long", &Kv, &history, &Answer::NotLinearizable(violation)).page();
+    let Some(shown) = in_browser(&page, "") else { return };
+    // Not by `has`, which shows all that is there: millions of bytes.
+    assert!(shown.contains("class=\"bar core culprit chosen\""), "the wrong read is not drawn");
 }

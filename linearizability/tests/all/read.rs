@@ -308,7 +308,7 @@ fn an_end_that_contradicts_what_was_invoked_is_refused_with_both_lines() {
     for (f, asked, kind, ended) in [
         (":put", put, ":ok", ":value nil"),
         (":put", put, ":ok", ":key nil"),
-        (":put", r#":key "7", :value "1""#, ":ok", ":key 7, :value 1"),
+        (":put", ":key 7, :value 1", ":ok", ":key 7N, :value 1N"),
         (":put", put, ":info", ":value :timed-out"),
         (":put", put, ":fail", r#":key "a", :value "y""#),
         (":get", r#":key "a", :value nil"#, ":ok", r#":value "x""#),
@@ -336,6 +336,59 @@ fn an_end_that_contradicts_what_was_invoked_is_refused_with_both_lines() {
     assert!(read::cas_register(&with(":read", "nil", "4")).is_ok());
     assert!(read::register(&with(":write", "{1 2, 3 4}", "{3 4, 1 2}")).is_ok());
     assert!(read::queue(&with(":dequeue", "nil", "4")).is_ok());
+}
+
+#[test]
+fn a_map_in_which_one_text_stands_for_two_keys_or_values_is_refused() {
+    let op = |process: u32, f: &str, key: &str, asked: &str, got: &str| {
+        let event = |kind: &str, value: &str| {
+            format!("{{:process {process}, :type {kind}, :f {f}, :key {key}, :value {value}}}\n")
+        };
+        event(":invoke", asked) + &event(":ok", got)
+    };
+    let put = |key: &str, value: &str| op(0, ":put", key, value, value);
+    let get = |key: &str, value: &str| op(1, ":get", key, "nil", value);
+    let refused = |text: &str| read::kv(text).map(drop).map_err(|error| error.to_string());
+    let words = |line: u32, what: &str, text: &str, here: &str, there: &str, first: u32| {
+        Err(format!(
+            "line {line}: the {what} `{text}` stands here {here}, and {there} in line {first}: the two would \
+             count as one; write each {what} in one way"
+        ))
+    };
+    let (quotes, none) = ("in quotes", "without quotes");
+    // As one key, the read would be wrong.
+    let keys = put("1", "\"a\"") + &put("\"1\"", "\"b\"") + &get("1", "\"a\"");
+    assert_eq!(refused(&keys), words(3, "key", "1", quotes, none, 1));
+    for key in [":red", "red", "1.5", "true", "nil", "[1 2]"] {
+        let keys = put(&format!("\"{key}\""), "\"a\"") + &put(key, "\"a\"");
+        assert_eq!(refused(&keys), words(3, "key", key, none, quotes, 1));
+    }
+    // As one value, the read would be right.
+    let values = put("\"x\"", "5") + &get("\"x\"", "\"5\"");
+    assert_eq!(refused(&values), words(4, "value", "5", quotes, none, 1));
+    // An end may say it; and what is called first may return last.
+    let end = "{:process 0, :type :invoke, :f :put, :key 7, :value \"1\"}
+        {:process 1, :type :invoke, :f :put, :key 8, :value \"2\"}
+        {:process 0, :type :ok, :f :put, :key \"7\", :value \"1\"}";
+    assert_eq!(refused(end), words(3, "key", "7", quotes, none, 1));
+    let late = "{:process 0, :type :invoke, :f :get, :key 7}
+        {:process 1, :type :invoke, :f :put, :key 7, :value 1}
+        {:process 0, :type :ok, :f :get, :value \"1\"}";
+    assert_eq!(refused(late), words(3, "value", "1", quotes, none, 2));
+
+    // What did not happen does not count. A key is no value, and nothing is the empty text.
+    let failed = "{:process 0, :type :invoke, :f :put, :key \"7\", :value 1}
+        {:process 0, :type :fail, :f :put, :key \"7\", :value 1}\n";
+    let fine = failed.to_string() + &put("7", "\"7\"") + &put("8", "\"\"") + &get("9", "nil");
+    assert_eq!(read::kv(&fine).map(|history| history.len()), Ok(3));
+    // Where values are no texts, they may be of any kind.
+    let register = "{:process 0, :type :invoke, :f :write, :value 5}
+        {:process 0, :type :ok, :f :write, :value 5}
+        {:process 0, :type :invoke, :f :read}
+        {:process 0, :type :ok, :f :read, :value \"5\"}";
+    let history = read::register(register).expect("it is a history");
+    let report = check(&Register { initial: Value::Nil }, &history, &Limits::default());
+    assert!(report.answer.is_violation(), "{report:?}");
 }
 
 #[test]

@@ -60,6 +60,11 @@ function orderOf(of) {
   return of.order ?? (core.has(of.id) ? 0 : null);
 }
 
+// How far apart events may be drawn, in pixels. Browsers draw nothing as wide as it is told to be from 17 millions of them on:
+// behind that nobody could scroll.
+const WIDEST = 15e6;
+const mostScale = () => Math.min(200, WIDEST / Math.max(1, events.length));
+
 // What is shown. `chosen` was clicked at, `pointed` is under the pointer.
 const view = { object: null, axis: 'place', scale: 40, chosen: null, pointed: null, found: new Set() };
 
@@ -78,4 +83,5 @@ function choose(object) {
   const clients = [...new Set(shown.map((of) => of.client))].sort((one, other) => one - other);
   rows = [...lanes.map((lane) => ({ name: lane, lane })), ...clients.map((client) => ({ name: 'client ' + client, client }))];
   rowOf = new Map(rows.map((row, number) => [row.lane ?? row.client, number]));
+  view.scale = Math.min(view.scale, mostScale());
 }

@@ -23,7 +23,7 @@ function selectObject(object) {
 
 function setScale(scale, keep) {
   const middle = keep ?? (scroll.scrollLeft + (scroll.clientWidth - NAMES) / 2);
-  const ratio = Math.min(200, Math.max(.02, scale)) / view.scale;
+  const ratio = Math.min(mostScale(), Math.max(.02, scale)) / view.scale;
   view.scale *= ratio;
   draw();
   scroll.scrollLeft = middle * ratio - (scroll.clientWidth - NAMES) / 2;
