@@ -20,7 +20,8 @@ use crate::{Description, first_use};
     note = "a type of your own needs `#[derive(Serialize, Deserialize, Gob)]`",
     note = "`HashMap` and `HashSet` have no fixed order, so equal values would encode \
             differently: use `BTreeMap` and `BTreeSet`",
-    note = "borrowed data (`&str`, `&[T]`) cannot be decoded: use `String`, `Vec<T>` or `Bytes`"
+    note = "borrowed data (`&str`, `&[T]`) cannot be decoded: use `String`, `Vec<T>` or `Bytes`",
+    note = "tuples may have 8 parts and arrays 32: use a struct, a `Vec` or `Bytes`"
 )]
 pub trait Gob: Serialize + DeserializeOwned + 'static {
     /// What the type looks like on the wire.
@@ -179,6 +180,7 @@ where
     const MIN_BYTES: usize = N * T::MIN_BYTES;
 }
 
+// What it is of is not in the bytes and does not count.
 impl<T: ?Sized + 'static> Gob for PhantomData<T> {
     const SHAPE: &'static Shape =
         &Shape::Struct { name: "PhantomData", fields: &[], transparent: false };

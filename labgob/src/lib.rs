@@ -93,8 +93,9 @@
 //!
 //! Type parameters count by what they are: `Pair<u8>` and `Pair<u16>` have different fingerprints.
 //! `usize` travels as `u64`, `Box<T>` as `T`, `VecDeque<T>` as `Vec<T>`; these may replace each
-//! other. `#[serde(rename = "...")]` sets the name that counts, so that a field can have a new
-//! name in the program and keep its old one in the bytes.
+//! other. A parameter that stands only in `PhantomData` is not in the bytes and does not count: where `Id<User>` must
+//! not be read as `Id<Group>`, give it a field that differs. `#[serde(rename = "...")]` sets the name that counts, so
+//! that a field can have a new name in the program and keep its old one in the bytes.
 //!
 //! A type with parameters needs no bounds: serde's derives add theirs, and this one adds [`Gob`]. If it bounds a
 //! parameter by [`Gob`] itself, it says so to serde as well, with `#[serde(bound = "T: Gob")]`. Else serde adds a
@@ -119,13 +120,45 @@
 //! # labgob::encode(&Dated { value: 7u8, day: 1 });
 //! ```
 //!
+//! Where a parameter is not encoded itself, but a type of its own is, or nothing at all, `#[gob(bound = "...")]` says
+//! which bounds take the place of this derive's. As serde's it may be empty, if those on the type suffice:
+//!
+//! ```
+//! # use std::marker::PhantomData;
+//! # use labgob::{Deserialize, Gob, Serialize};
+//! trait Machine: 'static {
+//!     type Request: Gob;
+//! }
+//!
+//! #[derive(Serialize, Deserialize, Gob)]
+//! #[serde(bound = "")]
+//! #[gob(bound = "")]
+//! struct Entry<M: Machine> {
+//!     term: u64,
+//!     request: M::Request,
+//! }
+//!
+//! #[derive(Serialize, Deserialize, Gob)]
+//! #[gob(bound = "Of: 'static")]
+//! struct Id<Of> {
+//!     number: u64,
+//!     of: PhantomData<Of>,
+//! }
+//! # struct Adder;
+//! # impl Machine for Adder { type Request = u64; }
+//! # labgob::encode(&Entry::<Adder> { term: 1, request: 7 });
+//! # labgob::encode(&Id::<Adder> { number: 1, of: PhantomData });
+//! ```
+//!
 //! Many bytes are best kept as [`bytes::Bytes`], which is copied as a whole; a `Vec<u8>` is encoded
 //! byte by byte, like any other list.
 //!
 //! # Recursive types
 //!
 //! A field that leads back to its own type is marked with `#[gob(recursive)]`; where types hold each
-//! other in a circle, one field of the circle is. The compiler cannot come to an end with such a
+//! other in a circle, one field of the circle is. The derive asks for a mark that is missing if the field names its type.
+//! It cannot see where another name leads, such as `type Link = Option<Box<Node>>`, nor into other types: there the
+//! compiler stops with E0391, "cycle detected", and the mark helps as well. The compiler cannot come to an end with such a
 //! shape. So its fingerprint is computed when it is first needed, once, from all that it is made of:
 //! a list of `u8` and a list of `u16` differ. What counts is what the type would be if it were
 //! written out for ever. How the source is spelled or laid out does not count, nor which field of

@@ -3,7 +3,8 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, token};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, Ident, LitStr, Path, Result, Token, WherePredicate, token};
 
 /// Where an attribute stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) struct Attributes {
     pub(crate) recursive: bool,
     /// `#[gob(crate = "...")]`.
     pub(crate) labgob: Option<Path>,
+    /// `#[gob(bound = "...")]`.
+    pub(crate) bound: Option<Punctuated<WherePredicate, Token![,]>>,
 }
 
 impl Attributes {
@@ -99,8 +102,17 @@ impl Attributes {
             let path: LitStr = meta.value()?.parse()?;
             self.labgob = Some(path.parse()?);
             Ok(())
+        } else if meta.path.is_ident("bound") && place == Place::Type {
+            let bound: LitStr = meta.value()?.parse()?;
+            let bound = bound.parse_with(Punctuated::parse_terminated)?;
+            match self.bound.replace(bound) {
+                None => Ok(()),
+                Some(_) => Err(meta.error("one `bound` takes all bounds, with commas in between")),
+            }
         } else {
-            Err(meta.error("expected `recursive` on a field or `crate = \"...\"` on a type"))
+            Err(meta.error(
+                "expected `recursive` on a field, or `bound = \"...\"` or `crate = \"...\"` on a type",
+            ))
         }
     }
 }

@@ -38,8 +38,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let labgob = writer.labgob;
     let ident = &input.ident;
     let mut generics = input.generics.clone();
-    for parameter in generics.type_params_mut() {
-        parameter.bounds.push(syn::parse_quote!(#labgob::Gob));
+    match attributes.bound {
+        Some(bounds) => generics.make_where_clause().predicates.extend(bounds),
+        None => {
+            for parameter in generics.type_params_mut() {
+                parameter.bounds.push(syn::parse_quote!(#labgob::Gob));
+            }
+        }
     }
     let (for_impl, for_type, bounds) = generics.split_for_impl();
     Ok(quote! {

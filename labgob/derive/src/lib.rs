@@ -21,13 +21,15 @@ use proc_macro::TokenStream;
 ///   it. It tells the compiler not to follow the shape any further, and does not count for the
 ///   fingerprint; on a field that does not lead back it changes nothing.
 /// - `#[gob(crate = "path")]` on the type: where labgob is, if not at `::labgob`.
+/// - `#[gob(bound = "T: Bound, U::Part: Bound")]` on the type: these bounds take the place of `Gob` for each type
+///   parameter, as serde's `bound` does. For parameters that are not encoded themselves.
 /// - A parameter that the type bounds by `Gob`, as in `struct Signed<T: Gob>`, needs `#[serde(bound = "T: Gob")]`
 ///   beside it, or serde's code stops with E0283. One without a bound needs nothing.
 ///
 /// # Errors
 ///
 /// Compile errors, at the attribute or type concerned: serde attributes that can lose or blur a
-/// field, recursive fields without the mark, borrowed data, unions.
+/// field, recursive fields without the mark, borrowed data, unions, bounds that are none.
 #[proc_macro_derive(Gob, attributes(gob))]
 pub fn derive_gob(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

@@ -61,6 +61,14 @@ versions! {
 
 type Next<T> = Option<Box<T>>;
 
+/// What it is of is not in the bytes.
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde")]
+struct Id<T> {
+    number: u64,
+    of: PhantomData<T>,
+}
+
 fn of<T: Gob>() -> u32 {
     T::fingerprint()
 }
@@ -72,6 +80,8 @@ fn equal_types_agree() {
     assert_eq!(of::<original::Vote>(), of::<boxed::Vote>(), "a box changes nothing");
     assert_eq!(of::<Vec<u8>>(), of::<std::collections::VecDeque<u8>>());
     assert_eq!(of::<loops::Node>(), of::<loops_copy::Node>());
+    assert_eq!(of::<PhantomData<u8>>(), of::<PhantomData<String>>());
+    assert_eq!(of::<Id<u8>>(), of::<Id<String>>(), "only parts of the value count");
 }
 
 #[test]

@@ -79,6 +79,62 @@ fn containers() {
     survives([(); 4]);
 }
 
+/// Of something that is not encoded itself.
+trait Machine: 'static {
+    type Request: Gob + PartialEq + Debug;
+}
+
+struct Store;
+
+impl Machine for Store {
+    type Request = Command;
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde", bound = "")]
+#[gob(bound = "")]
+struct Entry<M: Machine> {
+    term: u64,
+    request: M::Request,
+}
+
+#[derive(Serialize, Deserialize, Gob)]
+#[serde(crate = "labgob::serde", bound = "M: Machine, T: Gob")]
+#[gob(bound = "M: Machine, T: Gob")]
+enum Answer<M: Machine, T> {
+    Done(M::Request, T),
+    None,
+}
+
+#[derive(Serialize, Deserialize, Gob, Debug, PartialEq)]
+#[serde(crate = "labgob::serde")]
+#[gob(bound = "Of: 'static")]
+struct Id<Of> {
+    number: u64,
+    of: PhantomData<Of>,
+}
+
+#[test]
+fn parameters_that_are_not_encoded_themselves_may_have_other_bounds() {
+    let entry = Entry::<Store> { term: 7, request: Command::Put("k".into(), vec![1]) };
+    let decoded: Entry<Store> = decode(&encode(&entry)).unwrap();
+    assert_eq!((decoded.term, &decoded.request), (entry.term, &entry.request));
+    let decoded = decode(&encode(&Answer::<Store, u8>::Done(Command::Noop, 9))).unwrap();
+    assert!(matches!(decoded, Answer::<Store, u8>::Done(Command::Noop, 9)));
+    assert!(matches!(decode(&encode(&Answer::<Store, u8>::None)), Ok(Answer::<Store, u8>::None)));
+    let id = decode::<Id<Store>>(&encode(&Id::<Store> { number: 3, of: PhantomData })).unwrap();
+    assert_eq!(id.number, 3);
+    // The bounds change nothing else.
+    #[derive(Serialize, Deserialize, Gob)]
+    #[serde(crate = "labgob::serde")]
+    struct Entry2 {
+        term: u64,
+        request: Command,
+    }
+    let plain = encode(&Entry2 { term: 7, request: Command::Put("k".into(), vec![1]) });
+    assert_eq!(encode(&entry)[4..], plain[4..]);
+}
+
 #[derive(Serialize, Deserialize, Gob, Debug, PartialEq, Clone)]
 #[serde(crate = "labgob::serde")]
 enum Command {
