@@ -87,7 +87,8 @@ impl Server {
     /// The handler that a request names, or what is wrong with the request.
     fn find(&self, request: &Request) -> Result<&Handler, String> {
         let services = &self.inner.parts.services;
-        let Some((service, method)) = request.method.split_once('.') else {
+        // A service may have dots in its name, a method has none.
+        let Some((service, method)) = request.method.rsplit_once('.') else {
             return Err(format!(
                 "`{}` is not of the form `Service.Method`, as in `Raft.AppendEntries`",
                 request.method

@@ -27,7 +27,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service without methods. `name` is the part of a call's name before the dot.
+    /// A service without methods. `name` is the part of a call's name before the last dot.
     pub fn new(name: impl Into<String>) -> Service {
         Service { name: name.into(), methods: BTreeMap::new() }
     }
@@ -42,7 +42,7 @@ impl Service {
     /// Each call of it runs as a task of its own, which may block.
     ///
     /// # Panics
-    /// If it has a method of this name.
+    /// If it has a method of this name, or the name has a dot.
     #[track_caller]
     pub fn method<A: Gob, R: Gob>(
         self,
@@ -58,7 +58,7 @@ impl Service {
     /// Each call of it runs as a task of its own, which may block.
     ///
     /// # Panics
-    /// If it has a method of this name.
+    /// If it has a method of this name, or the name has a dot.
     #[track_caller]
     pub fn method_later<A: Gob, R: Gob>(
         self,
@@ -75,7 +75,7 @@ impl Service {
     /// calls must come to an end, or belong to tasks of their own.
     ///
     /// # Panics
-    /// If it has a method of this name.
+    /// If it has a method of this name, or the name has a dot.
     #[track_caller]
     pub fn method_inline<A: Gob, R: Gob>(
         self,
@@ -88,6 +88,8 @@ impl Service {
 
     #[track_caller]
     fn add<A: Gob, R: Gob>(mut self, name: String, how: How) -> Service {
+        // A call's name ends with the method's, behind the last dot: nobody could call this one.
+        assert!(!name.contains('.'), "the method `{name}` has a dot in its name");
         let handler = Handler { types: MethodType::of::<A, R>(), how };
         let former = self.methods.insert(name.clone(), handler);
         assert!(former.is_none(), "the service `{}` has a method `{name}` already", self.name);

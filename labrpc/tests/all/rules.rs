@@ -318,7 +318,36 @@ fn names_are_checked() {
         },
         &["has a service named `Echo` already"],
     );
+    assert_words(
+        || drop(Service::new("Echo").method("E.F", |x: u8| x)),
+        &["the method `E.F` has a dot in its name"],
+    );
     assert_eq!(Name::from(3), Name::from("3"));
+}
+
+/// A call's name is split at its last dot, as Go's is.
+#[test]
+fn a_service_may_have_dots_in_its_name() {
+    on_simulated(5, || {
+        let network = Network::new();
+        let store = Service::new("kv.Store").method("Double", |n: u32| 2 * n);
+        network.add_server("s", Server::new().service(store));
+        let end = network.make_end("c");
+        network.connect("c", "s");
+        network.enable("c", true);
+        assert_eq!(end.call::<u32, u32>("kv.Store.Double", &4), Ok(8));
+    });
+    assert_words(
+        || {
+            let network = Network::new();
+            network.add_server("s", Server::new().service(Service::new("kv.Store")));
+            let end = network.make_end("c");
+            network.connect("c", "s");
+            network.enable("c", true);
+            let _ = end.call::<u32, u32>("kv.Shop.Double", &4);
+        },
+        &["there is no service `kv.Shop`"],
+    );
 }
 
 #[test]
