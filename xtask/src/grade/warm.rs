@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use test_runs::package;
 
 use super::rooms::Rooms;
-use super::{running, stamp};
 use super::student::metadata;
+use super::{running, stamp};
 use crate::labs::Lab;
 use crate::skeleton::lock_file;
 use crate::workspace;
