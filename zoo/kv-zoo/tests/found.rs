@@ -53,8 +53,8 @@ found! {
         "snapshot size: snapshot too large";
     never_freed: NeverFreed, "one_partition_3A", 0..1,
         "nobody waits for ever: server";
-    never_freed_when_all_is_healed: NeverFreed, "service_soak", 9..10,
-        "- client 3 has waited 10.0 s for Get";
+    never_freed_when_all_is_healed: NeverFreed, "service_soak", 110..111,
+        "- client 7 has waited 10.0 s for Append";
     lock_while_waiting: LockWhileWaiting, "many_partitions_many_clients_3A", 0..2,
         "nobody waits for ever: server";
     append_as_put: AppendAsPut, "persist_partition_unreliable_linearizable_3A", 0..1,
