@@ -82,7 +82,8 @@ const OWN: [Own; 4] = [
         source: include_str!("../skeleton/lab4/lib.rs.in"),
         about: include_str!("../skeleton/lab4/about.md.in"),
         more: concat!(raft_below!(), include_str!("../skeleton/lab4/more.md.in"), "\n"),
-        extra: "a minute and more in which everything changes and anything fails",
+        extra: "a minute and more in which everything changes and anything fails, a situation that other tests hardly\n\
+                ever come into, and any faults at once",
         chapters: &[("shards", "lab 4: the parts one by one, and what makes them hard")],
         example: "join_leave_4B",
         dependencies: &[

@@ -122,13 +122,13 @@ fn a_skeleton_of_lab_4_compiles_and_all_its_tests_fail() {
     assert!(written.status.success(), "{}", words(&written));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("a README");
     assert!(
-        readme.contains("The parts are 4A, 4B. Tests that end in storm, soak belong"),
+        readme.contains("The parts are 4A, 4B. Tests that end in storm, rare, soak belong"),
         "{readme}"
     );
     let (compiled, text) = cargo(&dir, &["test", "--no-run"]);
     assert!(compiled && !text.contains("warning"), "{text}");
     let (passed, text) = cargo(&dir, &["test", "--test", "sim"]);
-    assert!(!passed && text.contains("0 passed; 19 failed"), "{text}");
+    assert!(!passed && text.contains("0 passed; 20 failed"), "{text}");
     assert!(
         text.contains("LAB_SEED=0 cargo test -p my-shards --test sim -- --exact basic_4A"),
         "{text}"
