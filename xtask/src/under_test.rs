@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use run_record::Clock;
 use run_record::schedule::Choice;
-use test_runs::build::{self, Interrupted, Listed, Messages, TestCase};
+use test_runs::build::{self, IGNORED_MARK, Interrupted, Listed, Messages, TestCase};
 use test_runs::package::Package;
 
 use crate::labs;
@@ -82,7 +82,7 @@ fn matching(mut all: Listed, package: &str, filters: &[String], end: &str) -> Re
         let meant: Vec<&str> = all.ignored.iter().filter(is_meant).map(String::as_str).collect();
         if !meant.is_empty() {
             bail!(
-                "{} of {package} {} marked #[ignore], so `cargo test` does not run {}, and nothing else matches; take \
+                "{} of {package} {} marked {IGNORED_MARK}, so `cargo test` does not run {}, and nothing else matches; take \
                  the mark away",
                 meant.join(", "),
                 if meant.len() == 1 { "is" } else { "are" },
@@ -107,8 +107,8 @@ fn matching(mut all: Listed, package: &str, filters: &[String], end: &str) -> Re
 pub(crate) fn ignored_in_words(found: &Listed) -> Option<String> {
     match found.ignored.len() as u64 {
         0 => None,
-        1 => Some("1 test is ignored".into()),
-        many => Some(format!("{many} tests are ignored")),
+        1 => Some(format!("1 test is ignored ({IGNORED_MARK})")),
+        many => Some(format!("{many} tests are ignored ({IGNORED_MARK})")),
     }
 }
 
@@ -132,7 +132,7 @@ fn choose(all: &Listed, test: &str) -> Result<TestCase> {
         return Ok(exact.clone());
     }
     if ignored.iter().any(|name| name == test) {
-        bail!("`{test}` is marked #[ignore], so it is never run; take the mark away");
+        bail!("`{test}` is marked {IGNORED_MARK}, so it is never run; take the mark away");
     }
     let like: Vec<&TestCase> = all.iter().filter(|case| case.name.contains(test)).collect();
     let names = |cases: &mut dyn Iterator<Item = &TestCase>| {
@@ -218,10 +218,13 @@ pub(crate) mod tests {
             found.map(|found| ignored_in_words(&found)).map_err(|error| error.to_string())
         };
         let words = of(Vec::new(), &["a_2A", "b_2B"], &[]).expect_err("none can be run");
-        assert!(words.starts_with("a_2A, b_2B of my-raft are marked #[ignore]"), "{words}");
+        let begins =
+            |words: &str, tests: &str| words.starts_with(&format!("{tests} marked {IGNORED_MARK}"));
+        assert!(begins(&words, "a_2A, b_2B of my-raft are"), "{words}");
         let words = of(cases(), &["slow_2C"], &["2B", "slow"]).expect_err("one word has none");
-        assert!(words.starts_with("slow_2C of my-raft is marked #[ignore]"), "{words}");
-        assert_eq!(of(cases(), &["slow_2C"], &["2C"]), Ok(Some("1 test is ignored".into())));
+        assert!(begins(&words, "slow_2C of my-raft is"), "{words}");
+        let said = format!("1 test is ignored ({IGNORED_MARK})");
+        assert_eq!(of(cases(), &["slow_2C"], &["2C"]), Ok(Some(said)));
         assert_eq!(of(cases(), &[], &["2C"]), Ok(None));
     }
 
@@ -272,7 +275,8 @@ pub(crate) mod tests {
         let several = chosen("figure_8").expect_err("there are two");
         assert!(several.contains("figure_8_2C, figure_8_unreliable_2C; give"), "{several}");
         let ignored = chosen("slow_2C").expect_err("it cannot be run");
-        assert!(ignored.starts_with("`slow_2C` is marked #[ignore]"), "{ignored}");
+        let begins = format!("`slow_2C` is marked {IGNORED_MARK}");
+        assert!(ignored.starts_with(&begins), "{ignored}");
         let none = chosen("figure_9").expect_err("there is none");
         assert!(none.contains("`figure_9`; there are figure_8_2C,"), "{none}");
     }

@@ -103,32 +103,26 @@ fn wrong_gets<C: Clerk>(test: &'static str, seeds: u64) -> Vec<Verdict> {
     wrong
 }
 
-/// The last of the facts about a server, and the usual cause.
-fn told(verdict: &Verdict) -> (Vec<&str>, &str) {
-    let facts = verdict.facts.iter().map(|fact| fact.text.as_str()).collect();
-    (facts, verdict.hint.as_deref().unwrap_or_default())
+/// Makes sure that verdicts on a clerk tell this as a fact, accuse no server, and name the clerk's mistake.
+fn assert_blames_the_clerk(verdicts: &[Verdict], told: &str) {
+    for Verdict { facts, hint, .. } in verdicts {
+        let is_told = |text: &str| facts.iter().any(|fact| fact.text.contains(text));
+        assert!(is_told(told) && !is_told("could know"), "{facts:?}");
+        let hint = hint.as_deref().unwrap_or_default();
+        assert!(hint.contains("or a clerk that takes a failed call, or a refusal"), "{hint}");
+    }
 }
 
 #[test]
 fn a_clerk_that_takes_a_failed_call_for_an_answer_is_not_blamed_on_a_server() {
-    for verdict in wrong_gets::<MakesUp<true>>("unreliable_3A", 4) {
-        let (facts, hint) = told(&verdict);
-        let failed = |fact: &&str| fact.contains("returned after its call to server");
-        assert!(facts.iter().any(failed), "{facts:?}");
-        assert!(!facts.iter().any(|fact| fact.contains("could know")), "{facts:?}");
-        assert!(hint.contains("or a clerk that takes a failed call, or a refusal"), "{hint}");
-    }
+    let verdicts = wrong_gets::<MakesUp<true>>("unreliable_3A", 4);
+    assert_blames_the_clerk(&verdicts, "returned after its call to server");
 }
 
 #[test]
 fn a_clerk_that_takes_a_refusal_for_an_answer_is_not_blamed_on_a_server() {
-    for verdict in wrong_gets::<MakesUp<false>>("basic_3A", 12) {
-        let (facts, hint) = told(&verdict);
-        let refused = |fact: &&str| fact.contains(" answered client 0: {outcome: WrongLeader");
-        assert!(facts.iter().any(refused), "{facts:?}");
-        assert!(!facts.iter().any(|fact| fact.contains("could know")), "{facts:?}");
-        assert!(hint.contains("or a clerk that takes a failed call, or a refusal"), "{hint}");
-    }
+    let verdicts = wrong_gets::<MakesUp<false>>("basic_3A", 12);
+    assert_blames_the_clerk(&verdicts, " answered client 0: {outcome: WrongLeader");
 }
 
 /// Gives what it read the last time, if that was the same key.

@@ -320,12 +320,16 @@ fn pass_on(said: Option<impl Read>) -> Vec<u8> {
     Vec::new()
 }
 
+/// How authors of a crate mark a test that `cargo test` is to leave out; what we say of such tests names it. (No test of ours
+/// has it.)
+pub const IGNORED_MARK: &str = "#[ignore]";
+
 /// What a program has of the tests that somebody asks for.
 #[derive(Debug, Default)]
 pub struct Listed {
     /// Those that can be run.
     pub tests: Vec<TestCase>,
-    /// The names of those that are marked `#[ignore]`, which the program would not run.
+    /// The names of those with [`IGNORED_MARK`], which the program would not run.
     pub ignored: Vec<String>,
 }
 

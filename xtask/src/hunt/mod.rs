@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Hunt) -> Result<u8> {
     let limits = session::Limits { end, runs: args.runs };
     let session = Session::new(&tests, limits, &place, (&folder, &subject), args.again())?;
     let (tests, at) = (say::counted(tests.len() as u64, "test"), folder.path().display());
-    let ignored = ignored.map(|words| format!(", {words} (#[ignore])")).unwrap_or_default();
+    let ignored = ignored.map(|words| format!(", {words}")).unwrap_or_default();
     say::note(&format!("hunt: {tests} of {name}{ignored}; what is kept goes to {at}"));
     let (found, ended) = session.run(under_test::jobs(args.jobs));
     let printed = say::print(found.join("\n"));

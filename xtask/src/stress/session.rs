@@ -313,7 +313,7 @@ impl Session {
             subject.seed
         ));
         if let Some(ignored) = &self.ignored {
-            note(&format!("stress: {ignored} (#[ignore])"));
+            note(&format!("stress: {ignored}"));
         }
         if done > 0 {
             note(&format!("stress: {} made already", counted(done, "run")));
