@@ -18,6 +18,7 @@ mod second;
 mod sending;
 mod shown;
 mod snapshots;
+mod standing;
 mod stored;
 mod tracing;
 mod understanding;
